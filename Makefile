@@ -1,0 +1,46 @@
+# make train | make test | make demo IMAGE=photo.jpg | make docs | make lint
+# Each sets up what it needs: .venv with the pinned packages of constraints.txt.
+
+PYTHON ?= python3
+IMAGE ?= docs/sample/astronaut.png
+RUN ?= runs/synthetic
+MODEL ?= $(firstword $(wildcard $(RUN)/fau_*_float16.tflite))
+OUT ?= demo_out
+BIN := .venv/bin
+
+.PHONY: train test lint demo docs clean
+
+train: .venv/.train
+	$(BIN)/python train_keras.py
+
+test: .venv/.dev
+	$(BIN)/python -m pytest -q -n 2
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+demo: .venv/.train
+	@test -n "$(MODEL)" || { echo "error: no model in $(RUN). Run 'make train' first, or give MODEL=file.tflite" >&2; exit 2; }
+	$(BIN)/python -m fau_tf.runtime.demo "$(IMAGE)" --model "$(MODEL)" --out "$(OUT)"
+
+docs: .venv/.train
+	$(BIN)/python docs/pictures/au_centres.py
+	$(BIN)/python docs/pictures/contact_sheet.py
+
+# `pip install -e` reads pyproject.toml, so a change there installs again.
+.venv/.train: pyproject.toml constraints.txt
+	@echo "== packages"
+	$(PYTHON) -c 'import sys; sys.exit("error: Python 3.11 or newer is needed. Received: " + sys.version.split()[0] + ". Set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[train]"
+	touch $@
+
+.venv/.dev: .venv/.train
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[train,dev]"
+	touch $@
+
+clean:
+	rm -rf .venv runs data demo_out

@@ -1,0 +1,89 @@
+"""Keras network -> .tflite bytes, with the intensity decoding in the graph."""
+
+import tempfile
+from collections.abc import Callable
+from typing import Any, Final
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from export.specs import ExportSpec
+from fau_tf import contract, facs
+from fau_tf.facs import MAX_INTENSITY
+from fau_tf.model.edge_conv import SemanticCorrespondence
+from fau_tf.model.presets import NetSpec
+
+EXPORT_SELECTION: Final = "one_hot"
+"""How the exported graph finds neighbours: row of `neighbours.SELECTIONS`; same weights."""
+
+
+def convert(net: keras.Model, spec: NetSpec, variant: ExportSpec) -> bytes:
+    """Return the flatbuffer that keeps `fau_tf.contract`.
+
+    Args:
+        net: (B, S, S, 3) -> (B, h, w, K) heatmaps in the target scale.
+        spec: What it was built from.
+        variant: How to store the weights.
+    """
+    net = for_export(net)
+    size = spec.image_size
+    to_au = facs.centre_to_au(spec.au_numbers, spec.rule)
+
+    def serve(image: Any) -> dict[str, Any]:
+        raw = net(image, training=False)
+        # Clipping before the maximum is what `decode` does after it, and both outputs then agree.
+        heatmaps = ops.clip(raw / spec.codec.unit, 0.0, MAX_INTENSITY)
+        return {
+            contract.OUTPUT_INTENSITY: ops.matmul(ops.max(heatmaps, axis=(1, 2)), to_au),
+            contract.OUTPUT_HEATMAPS: heatmaps,
+        }
+
+    # ExportArchive makes constants of the weights. from_concrete_functions on a Keras 3 model
+    # leaves READ_VARIABLE in the flatbuffer, and the interpreter then answers NaN.
+    archive = keras.export.ExportArchive()
+    archive.track(net)
+    archive.add_endpoint(
+        contract.SIGNATURE,
+        serve,
+        input_signature=[tf.TensorSpec((1, size, size, 3), tf.float32, name=contract.INPUT)],
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        archive.write_out(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(
+            folder, signature_keys=[contract.SIGNATURE]
+        )
+        # Builtins only: a Flex operator passes on a desktop and fails on a phone.
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        _SCHEMES[variant.scheme](converter)
+        return bytes(converter.convert())
+
+
+def for_export(net: keras.Model, selection: str = EXPORT_SELECTION) -> keras.Model:
+    """Return a copy of `net`, same weights, whose SCC layers use another form of neighbour search.
+
+    Args:
+        net: The network.
+        selection: Row of `neighbours.SELECTIONS`.
+    """
+
+    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        if isinstance(layer, SemanticCorrespondence):
+            config["selection"] = selection
+        return layer.__class__.from_config(config)
+
+    copy = keras.models.clone_model(net, clone_function=clone)
+    copy.set_weights(net.get_weights())
+    return copy
+
+
+def _float16(converter: Any) -> None:
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+
+
+_SCHEMES: Final[dict[str, Callable[[Any], None]]] = {
+    "float32": lambda _converter: None,
+    "float16": _float16,
+}

@@ -1,0 +1,136 @@
+"""Agreement between coded and predicted AU intensity: the one judge for every model and variant.
+
+N targets (frames), R raters, A action units. NaN rules: a frame whose coded or predicted
+intensity is NaN for an AU is left out for that AU only; a figure that can't be computed (fewer
+than two frames, no variation) is NaN, and a mean over AUs leaves NaN out.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+def icc31(ratings: npt.ArrayLike) -> float:
+    """Return ICC(3,1): two-way mixed effects, single rater, consistency.
+
+    `(BMS - EMS) / (BMS + (R - 1) EMS)`. For two raters it equals
+    2 cov(a, b) / (var a + var b): a constant offset is forgiven, an error of scale is not.
+
+    Args:
+        ratings: (N, R), one row a target; without NaN.
+
+    Returns:
+        At most 1; NaN when N < 2, R < 2 or no rater varies.
+
+    Raises:
+        ValueError: If `ratings` isn't a finite (N, R) array.
+
+    Reference:
+        Shrout and Fleiss, Psychological Bulletin 86(2), 1979, tables 2 and 4.
+    """
+    table = np.asarray(ratings, np.float64)
+    if table.ndim != 2 or not np.isfinite(table).all():
+        raise ValueError(
+            "ICC(3,1) needs a finite (N, R) table. Received: "
+            f"shape {table.shape}, {int((~np.isfinite(table)).sum())} values not finite. "
+            "Leave such targets out first."
+        )
+    n, r = table.shape
+    if n < 2 or r < 2:
+        return float("nan")
+    table = table - table[0, 0]  # offsets cancel; smaller numbers round less
+    target, rater, grand = table.mean(1), table.mean(0), table.mean()
+    bms = r * ((target - grand) ** 2).sum() / (n - 1)
+    residual = table - target[:, None] - rater + grand
+    ems = (residual**2).sum() / ((n - 1) * (r - 1))
+    total = bms + (r - 1) * ems
+    varies = bool((np.ptp(table, axis=0) > 0).any())
+    return float((bms - ems) / total) if varies and total > 0 else float("nan")
+
+
+def _icc(coded: Floats, predicted: Floats) -> float:
+    return icc31(np.stack([coded, predicted], axis=1))
+
+
+def _mae(coded: Floats, predicted: Floats) -> float:
+    return float(np.abs(predicted - coded).mean())
+
+
+def _rmse(coded: Floats, predicted: Floats) -> float:
+    return float(np.sqrt(((predicted - coded) ** 2).mean()))
+
+
+def _pcc(coded: Floats, predicted: Floats) -> float:
+    if len(coded) < 2 or np.ptp(coded) == 0 or np.ptp(predicted) == 0:
+        return float("nan")
+    return float(np.corrcoef(coded, predicted)[0, 1])
+
+
+METRICS: Final[dict[str, Callable[[Floats, Floats], float]]] = {
+    "icc": _icc,
+    "mae": _mae,
+    "rmse": _rmse,
+    "pcc": _pcc,
+}
+"""Name -> function of (N,) coded and (N,) predicted intensity."""
+
+
+def per_au(coded: npt.ArrayLike, predicted: npt.ArrayLike) -> dict[str, Floats]:
+    """Return each metric of `METRICS` as (A,), and `frames`, how many frames counted, as (A,).
+
+    Args:
+        coded: (N, A) intensity by the human coder; NaN where not coded.
+        predicted: (N, A) intensity by the model; NaN where no face was found.
+
+    Raises:
+        ValueError: If the two are not (N, A) arrays of one shape.
+    """
+    y, p = np.asarray(coded, np.float64), np.asarray(predicted, np.float64)
+    if y.ndim != 2 or y.shape != p.shape:
+        raise ValueError(
+            f"Coded and predicted intensity must both be (N, A). Received: {y.shape} and {p.shape}"
+        )
+    known = np.isfinite(y) & np.isfinite(p)
+    columns = [(y[known[:, a], a], p[known[:, a], a]) for a in range(y.shape[1])]
+    result = {
+        name: np.array([metric(*column) if len(column[0]) else np.nan for column in columns])
+        for name, metric in METRICS.items()
+    }
+    return result | {"frames": known.sum(axis=0).astype(np.float64)}
+
+
+def summary(
+    coded: npt.ArrayLike, predicted: npt.ArrayLike, labels: list[str]
+) -> dict[str, dict[str, Any]]:
+    """Return `{"mean": {metric: value}, "per_au": {label: {metric: value}}}` of plain floats.
+
+    Args:
+        coded: (N, A), see `per_au`.
+        predicted: (N, A).
+        labels: A names, e.g. `AU06`.
+    """
+    columns = per_au(coded, predicted)
+    rows = {
+        label: {name: float(values[a]) for name, values in columns.items()}
+        for a, label in enumerate(labels)
+    }
+    mean = {name: _nanmean(columns[name]) for name in METRICS}
+    return {"mean": mean, "per_au": rows}
+
+
+def table(figures: dict[str, Any]) -> str:
+    """Return `summary`'s figures as lines of text: one row an AU, then the mean."""
+    names = list(METRICS)
+    lines = ["   AU      " + "".join(f"{name.upper():>8}" for name in names)]
+    for label, row in (*figures["per_au"].items(), ("mean", figures["mean"])):
+        lines.append(f"   {label:<8}" + "".join(f"{row[name]:8.3f}" for name in names))
+    return "\n".join(lines)
+
+
+def _nanmean(values: Floats) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")

@@ -1,0 +1,1 @@
+"""Disk -> FaceRecord -> tf.data."""

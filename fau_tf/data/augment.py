@@ -1,0 +1,119 @@
+"""Augmentation of aligned faces: the picture and its points always move together.
+
+The crop is one affine resampling of the record: flip, rotation, scale and shift are all in its
+matrix, so an augmented image is interpolated once, and points go through the same matrix.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import tensorflow as tf
+
+from fau_tf.facs import MIRROR_68
+
+_MIRROR: Final = np.array(MIRROR_68, np.int32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augment:
+    """How far training images are varied; each range is symmetric and drawn uniformly.
+
+    Attributes:
+        flip: Probability of a left-right flip.
+        rotate: Degrees.
+        scale: Part of the size.
+        shift: Part of the crop, in x and in y.
+        contrast: Part of the contrast about mid-grey.
+        brightness: Grey levels.
+        colour: Part of each channel's gain.
+        noise: Largest standard deviation of Gaussian noise, in grey levels.
+    """
+
+    flip: float = 0.5
+    rotate: float = 6.0
+    scale: float = 0.06
+    shift: float = 0.03
+    contrast: float = 0.2
+    brightness: float = 20.0
+    colour: float = 0.08
+    noise: float = 6.0
+
+
+NO_AUGMENT: Final = Augment(
+    flip=0, rotate=0, scale=0, shift=0, contrast=0, brightness=0, colour=0, noise=0
+)
+
+
+def crop_views(
+    batch: int, record_size: int, size: int, margin: float, augment: Augment, seed: Any
+) -> tuple[Any, Any]:
+    """Return (B, 2, 3) matrices crop px -> record px, and (B,) whether each one flips.
+
+    Args:
+        batch: B.
+        record_size: Rows and columns of the record's image.
+        size: Rows and columns of the crop.
+        margin: Field of view of the record relative to the crop.
+        augment: How far to vary.
+        seed: (2,) int of the stateless draw.
+    """
+    draw = tf.random.stateless_uniform((6, batch), seed, -1.0, 1.0)
+    turn = draw[0] * (augment.rotate * np.pi / 180)
+    zoom = record_size / (margin * size) * (1 + draw[1] * augment.scale)
+    flipped = (draw[2] + 1) / 2 < augment.flip
+    sign = tf.where(flipped, -1.0, 1.0)
+    cos, sin = zoom * tf.cos(turn), zoom * tf.sin(turn)
+    linear = tf.stack([tf.stack([cos * sign, -sin], -1), tf.stack([sin * sign, cos], -1)], -2)
+    # The middle of the crop falls on the middle of the record, plus the shift.
+    middle = (record_size - 1) / 2 + tf.transpose(draw[3:5]) * (augment.shift * record_size)
+    offset = middle - tf.reduce_sum(linear, -1) * ((size - 1) / 2)
+    return tf.concat([linear, offset[..., None]], -1), flipped
+
+
+def warp_images(images: Any, views: Any, size: int) -> Any:
+    """Return (B, size, size, 3) float32 crops, bilinear, borders replicated.
+
+    Args:
+        images: (B, R, R, 3) uint8 or float32.
+        views: (B, 2, 3) crop px -> record px.
+        size: Rows and columns of the crop.
+    """
+    rows = tf.reshape(views, (-1, 6))
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.cast(images, tf.float32),
+        transforms=tf.pad(rows, ((0, 0), (0, 2))),
+        output_shape=(size, size),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="NEAREST",
+    )
+
+
+def warp_landmarks(landmarks: Any, views: Any, flipped: Any) -> Any:
+    """Return (B, 68, 2) landmarks in crop px; a flip also swaps left and right landmarks.
+
+    Args:
+        landmarks: (B, 68, 2) in record px.
+        views: (B, 2, 3) crop px -> record px.
+        flipped: (B,) bool.
+    """
+    inverse = tf.linalg.inv(views[:, :, :2])
+    moved = tf.einsum("bij,blj->bli", inverse, landmarks - views[:, None, :, 2])
+    return tf.where(flipped[:, None, None], tf.gather(moved, _MIRROR, axis=1), moved)
+
+
+def vary_light(images: Any, augment: Augment, seed: Any) -> Any:
+    """Return float32 images (B, S, S, 3) with other contrast, brightness, colour and noise.
+
+    Clipped to 0 to 255.
+    """
+    seeds = tf.random.split(seed, 3)
+    batch = tf.shape(images)[0]
+    draw = tf.random.stateless_uniform((batch, 1, 1, 3), seeds[0], -1.0, 1.0)
+    gain = 1 + augment.colour * tf.random.stateless_uniform((batch, 1, 1, 3), seeds[1], -1.0, 1.0)
+    x = (images - 128) * (1 + augment.contrast * draw[..., :1]) * gain + 128
+    x += augment.brightness * draw[..., 1:2]
+    sigma = augment.noise * (draw[..., 2:] + 1) / 2
+    x += sigma * tf.random.stateless_normal(tf.shape(images), seeds[2])
+    return tf.clip_by_value(x, 0.0, 255.0)

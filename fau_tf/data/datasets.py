@@ -1,0 +1,115 @@
+"""A data set by name: made or found once, then the same shards every time."""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from fau_tf.data import pipeline
+from fau_tf.data.augment import NO_AUGMENT, Augment
+from fau_tf.data.folds import split_people
+from fau_tf.data.record import FORMAT_VERSION
+from fau_tf.data.shards import shard_files, write_shards
+from fau_tf.data.synthetic import DATASET, SyntheticSet, generator_version, synthetic_rows
+
+_SHARDS = 4
+_CARD = "card.json"
+
+
+@dataclass(frozen=True)
+class Faces:
+    """A data set on disk: its name, its shards, its people and the size of its images."""
+
+    name: str
+    files: tuple[Path, ...]
+    people: tuple[str, ...]
+    record_size: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """The faces of some of its people."""
+
+    faces: Faces
+    people: tuple[str, ...]
+    rows: tf.data.Dataset
+
+    def batches(
+        self,
+        targets: pipeline.Targets,
+        *,
+        batch_size: int,
+        seed: int | None = None,
+        augment: Augment = NO_AUGMENT,
+    ) -> tf.data.Dataset:
+        """Return `pipeline.batches` of this part."""
+        return pipeline.batches(
+            self.rows,
+            targets,
+            record_size=self.faces.record_size,
+            batch_size=batch_size,
+            seed=seed,
+            augment=augment,
+        )
+
+    def labels(self, targets: pipeline.Targets) -> npt.NDArray[np.float32]:
+        """Return (N, A) coded intensities, in the order of unseeded `batches`."""
+        return pipeline.labels(self.rows, targets)
+
+
+def prepare_synthetic(
+    settings: SyntheticSet, folder: Path, *, processes: int, say: Callable[[str], None]
+) -> Faces:
+    """Return the set of synthetic faces, generated now unless the same one is there already.
+
+    Args:
+        settings: What to generate.
+        folder: Parent of the set's own folder, which is named after the settings.
+        processes: That render; the result doesn't depend on it.
+        say: Prints a line.
+    """
+    card = asdict(settings) | {"format": FORMAT_VERSION, "generator": generator_version()}
+    key = hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()[:10]
+    place = folder / f"{DATASET}-{key}"
+    if not (place / _CARD).is_file():
+        shutil.rmtree(place, ignore_errors=True)  # an interrupted run left shards without a card
+        total = settings.people * settings.faces_per_person
+        rows = _counted(synthetic_rows(settings, processes=processes), total, say)
+        write_shards(place, rows, shards=_SHARDS)
+        partial = place / f".partial-{_CARD}"
+        partial.write_text(json.dumps(card, indent=1) + "\n")
+        partial.replace(place / _CARD)
+    else:
+        say(f"   {place.name} is there already")
+    people = tuple(f"person{i:05d}" for i in range(settings.people))
+    return Faces(DATASET, tuple(shard_files(place)), people, settings.record_size)
+
+
+def split(faces: Faces, seed: int) -> dict[str, Part]:
+    """Return the parts `train`, `validation` and `test`, no person in two of them."""
+    return {
+        name: Part(faces, tuple(people), pipeline.examples(faces.files, people))
+        for name, people in split_people(faces.people, seed=seed).items()
+    }
+
+
+def _counted(
+    rows: Iterable[dict[str, Any]], total: int, say: Callable[[str], None]
+) -> Iterator[dict[str, Any]]:
+    start = said = time.monotonic()
+    for count, row in enumerate(rows, start=1):
+        yield row
+        now = time.monotonic()
+        if now - said > 10 or count == total:
+            said = now
+            rate = count / (now - start)
+            left = (total - count) / rate
+            say(f"   {count}/{total} faces, {rate:.0f} a second, {left:.0f} s left")

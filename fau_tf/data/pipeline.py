@@ -1,0 +1,149 @@
+"""Shards -> batches: image (B, S, S, 3) and everything that the loss compares with.
+
+What is not coded (NaN) becomes weight 0 here, and nowhere else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from fau_tf import facs
+from fau_tf.codec import HeatmapCodec
+from fau_tf.data import augment as aug
+from fau_tf.data.record import MARGIN
+from fau_tf.data.shards import FEATURES
+from fau_tf.face.au_centres import au_centres
+
+
+@dataclass(frozen=True, kw_only=True)
+class Targets:
+    """What turns landmarks and AU intensities into training targets.
+
+    Attributes:
+        codec: Between intensities and heatmaps.
+        aus: The A action units of the network.
+        rule: Row of `facs.RULES`.
+    """
+
+    codec: HeatmapCodec
+    aus: Sequence[int]
+    rule: str
+
+    def centres(self, landmarks: Any) -> Any:
+        """Return (B, K, 2) from (B, 68, 2) tensors, by `face.au_centres`."""
+        # A centre is a linear function of the landmarks, so the one formula, run on a basis, gives
+        # the matrix for TensorFlow.
+        basis = np.eye(136, dtype=np.float32).reshape(136, 68, 2)
+        matrix = au_centres(basis, self.aus, self.rule)  # (136, K, 2)
+        flat = tf.reshape(landmarks, (-1, 136))
+        return tf.einsum("bi,ikd->bkd", flat, tf.constant(matrix))
+
+    def columns(self, intensity: Any) -> Any:
+        """Return (B, A) from the records' (B, 14)."""
+        return tf.gather(intensity, [facs.ALL.index(au) for au in self.aus], axis=1)
+
+    def encode(self, landmarks: Any, intensity: Any) -> dict[str, Any]:
+        """Return the targets of a batch.
+
+        Args:
+            landmarks: (B, 68, 2) in crop px.
+            intensity: (B, 14) in the order of `facs.ALL`, NaN where not coded.
+
+        Returns:
+            `heatmap` (B, h, w, K) in the target scale; `bump` (B, h, w, K) the same Gaussians at
+            height 1, which say where a centre is whatever its intensity; `weight` (B, K), 0 where
+            not coded or outside the map; `intensity` (B, A), NaN kept.
+        """
+        centres = self.centres(landmarks)
+        coded = self.columns(intensity)
+        at_centre = tf.gather(coded, facs.au_of_centre(self.aus, self.rule), axis=1)  # (B, K)
+        known = tf.math.is_finite(at_centre)
+        bump = self.codec.bumps(centres, xp=keras.ops)
+        value = tf.where(known, at_centre, 0.0) * self.codec.unit
+        inside = self.codec.inside(centres, xp=keras.ops)
+        return {
+            "heatmap": bump * value[:, None, None, :],
+            "bump": bump,
+            "weight": tf.cast(known, tf.float32) * inside,
+            "intensity": coded,
+        }
+
+
+def examples(files: Sequence[Path], people: Sequence[str]) -> tf.data.Dataset:
+    """Return the parsed records of `people`, JPEG still undecoded, kept in memory once read."""
+    keys = tf.constant(list(people))
+    table = tf.lookup.StaticHashTable(
+        tf.lookup.KeyValueTensorInitializer(keys, tf.ones(len(people), tf.int32)), 0
+    )
+    names = [str(file) for file in files]
+    # One reader: the order of the records, and so a run, is the same every time.
+    rows = tf.data.TFRecordDataset(names).map(
+        lambda serialised: tf.io.parse_single_example(serialised, FEATURES)
+    )
+    return rows.filter(lambda row: table.lookup(row["subject"]) == 1).cache()
+
+
+def batches(
+    rows: tf.data.Dataset,
+    targets: Targets,
+    *,
+    record_size: int,
+    batch_size: int,
+    seed: int | None = None,
+    augment: aug.Augment = aug.NO_AUGMENT,
+    shuffle: int = 10_000,
+) -> tf.data.Dataset:
+    """Return batches of (image, targets); endless, shuffled and augmented where `seed` is given.
+
+    Args:
+        rows: From `examples`.
+        targets: Says what to make.
+        record_size: Rows and columns of the records' images.
+        batch_size: B; without a seed the last batch may be smaller.
+        seed: Of order and augmentation; None reads once, in order, as the demo would crop.
+        augment: How far to vary; used with a seed only.
+        shuffle: Records in the shuffling buffer.
+    """
+    training = seed is not None
+    if training:
+        rows = rows.shuffle(shuffle, seed=seed, reshuffle_each_iteration=True).repeat()
+
+    def decode(row: dict[str, Any]) -> tuple[Any, Any, Any]:
+        image = tf.io.decode_jpeg(row["image"], channels=3)
+        image = tf.ensure_shape(image, (record_size, record_size, 3))
+        return image, row["landmarks"], row["intensity"]
+
+    def finish(step: Any, batch: tuple[Any, Any, Any]) -> tuple[Any, dict[str, Any]]:
+        image, landmarks, intensity = batch
+        size = targets.codec.image_size
+        how = augment if training else aug.NO_AUGMENT
+        seeds = tf.random.split(tf.stack([tf.constant(seed or 0, tf.int64), step]), 2)
+        count = tf.shape(image)[0]
+        views, flipped = aug.crop_views(count, record_size, size, MARGIN, how, seeds[0])
+        image = aug.warp_images(image, views, size)
+        if training:
+            image = aug.vary_light(image, how, seeds[1])
+        landmarks = aug.warp_landmarks(landmarks, views, flipped)
+        image = tf.ensure_shape(image, (None, size, size, 3))
+        return image, targets.encode(landmarks, intensity)
+
+    return (
+        rows.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(batch_size, drop_remainder=training)
+        .enumerate()
+        .map(finish, num_parallel_calls=tf.data.AUTOTUNE)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def labels(rows: tf.data.Dataset, targets: Targets) -> npt.NDArray[np.float32]:
+    """Return (N, A) coded intensities in the order of `rows`; NaN where not coded."""
+    coded = [row["intensity"].numpy() for row in rows]
+    columns = [facs.ALL.index(au) for au in targets.aus]
+    return np.stack(coded)[:, columns] if coded else np.zeros((0, len(columns)), np.float32)

@@ -1,0 +1,84 @@
+"""One face on its way from disk to training: what every data set becomes."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from fau_tf import facs
+
+FORMAT_VERSION: Final = 1
+MARGIN: Final = 1.25
+"""Field of view of a record's image relative to the plain aligned crop, about the same centre."""
+JPEG_QUALITY: Final = 92
+
+
+@dataclass(frozen=True)
+class FaceRecord:
+    """One aligned face with its labels.
+
+    Attributes:
+        image: (R, R, 3) RGB uint8, aligned, showing `MARGIN` times the crop.
+        landmarks: (68, 2) iBUG landmarks in px of `image`.
+        intensity: AU number -> 0 to 5; an AU that is missing or NaN was not coded.
+        subject: Who it is; a person is in one split only.
+        source: Where it comes from: a file and frame, or the seeds of a synthetic face.
+        dataset: The data set's name.
+        factors: What else is known, e.g. pose and skin of a synthetic face.
+    """
+
+    image: npt.NDArray[np.uint8]
+    landmarks: npt.NDArray[np.float32]
+    intensity: Mapping[int, float]
+    subject: str
+    source: str
+    dataset: str
+    factors: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shape = self.image.shape
+        if self.image.dtype != np.uint8 or len(shape) != 3 or shape[0] != shape[1] or shape[2] != 3:
+            raise ValueError(
+                f"{self.source}: a record's image must be (R, R, 3) uint8. "
+                f"Received: {shape} {self.image.dtype}"
+            )
+        if self.landmarks.shape != (68, 2) or not np.isfinite(self.landmarks).all():
+            raise ValueError(
+                f"{self.source}: landmarks must be (68, 2) and finite. "
+                f"Received: shape {self.landmarks.shape}"
+            )
+        for au, value in self.intensity.items():
+            if au not in facs.AUS or value < 0 or value > facs.MAX_INTENSITY:
+                raise ValueError(
+                    f"{self.source}: intensity must be 0 to 5 for a known AU. "
+                    f"Received: AU{au} = {value}"
+                )
+
+    def intensities(self) -> npt.NDArray[np.float32]:
+        """Return (14,) in the order of `facs.ALL`; NaN where not coded."""
+        return np.array([self.intensity.get(au, np.nan) for au in facs.ALL], np.float32)
+
+
+def jpeg(image: npt.NDArray[np.uint8]) -> bytes:
+    """Return the image as JPEG without chroma subsampling: wrinkles and lips are small."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    return buffer.getvalue()
+
+
+def as_bytes(record: FaceRecord) -> dict[str, Any]:
+    """Return what a shard stores of a record, as plain values that cross a process border."""
+    return {
+        "image": jpeg(record.image),
+        "landmarks": record.landmarks.astype(np.float32).ravel().tolist(),
+        "intensity": record.intensities().tolist(),
+        "subject": record.subject,
+        "source": record.source,
+        "dataset": record.dataset,
+        "factor_names": list(record.factors),
+        "factors": [float(value) for value in record.factors.values()],
+    }

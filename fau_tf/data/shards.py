@@ -1,0 +1,114 @@
+"""FaceRecords <-> versioned TFRecord shards."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import tensorflow as tf
+
+from fau_tf import facs
+from fau_tf.data.record import FORMAT_VERSION
+
+FEATURES: Final = {
+    "version": tf.io.FixedLenFeature([], tf.int64),
+    "image": tf.io.FixedLenFeature([], tf.string),
+    "landmarks": tf.io.FixedLenFeature([68, 2], tf.float32),
+    "intensity": tf.io.FixedLenFeature([len(facs.ALL)], tf.float32),
+    "subject": tf.io.FixedLenFeature([], tf.string),
+    "source": tf.io.FixedLenFeature([], tf.string),
+    "dataset": tf.io.FixedLenFeature([], tf.string),
+    "factor_names": tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True),
+    "factors": tf.io.FixedLenSequenceFeature([], tf.float32, allow_missing=True),
+}
+
+
+def write_shards(folder: Path, rows: Iterable[dict[str, Any]], *, shards: int) -> int:
+    """Write rows of `record.as_bytes` in turn over `shards` files; return how many rows.
+
+    Each file appears whole or not at all: it is written beside its place and renamed at the end.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [folder / f"faces-{i:03d}-of-{shards:03d}.tfrecord" for i in range(shards)]
+    unfinished = [name.with_suffix(".partial") for name in names]
+    writers = [tf.io.TFRecordWriter(str(name)) for name in unfinished]
+    count = 0
+    for row in rows:
+        writers[count % shards].write(_example(row))
+        count += 1
+    for writer in writers:
+        writer.close()
+    for name, partial in zip(names, unfinished, strict=True):
+        partial.replace(name)
+    return count
+
+
+def shard_files(folder: Path) -> list[Path]:
+    """Return the shards in `folder`, in order.
+
+    Raises:
+        FileNotFoundError: If there are none.
+    """
+    files = sorted(folder.glob("*.tfrecord"))
+    if not files:
+        raise FileNotFoundError(
+            f"{folder}: must hold *.tfrecord shards. Received: none. Generate or prepare the data "
+            "set first."
+        )
+    return files
+
+
+def read_rows(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    """Yield each record's features as NumPy values; `image` stays JPEG bytes.
+
+    Raises:
+        ValueError: If a file is truncated, corrupt, or of another format version.
+    """
+    for file in files:
+        try:
+            for serialised in tf.data.TFRecordDataset(str(file)):
+                row = tf.io.parse_single_example(serialised, FEATURES)
+                _same_version(int(row["version"]), file)
+                yield {name: value.numpy() for name, value in row.items()}
+        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+            raise ValueError(
+                f"{file}: must be a whole shard of FaceRecords. Received: {error.message}. "
+                "Delete the folder and generate it again."
+            ) from error
+
+
+def _same_version(found: int, file: Path) -> None:
+    if found != FORMAT_VERSION:
+        raise ValueError(
+            f"{file}: must have format version {FORMAT_VERSION}. Received: {found}. "
+            "Generate or prepare the data set again."
+        )
+
+
+def _bytes(value: Any) -> tf.train.Feature:
+    items = value if isinstance(value, list) else [value]
+    raw = [item.encode() if isinstance(item, str) else item for item in items]
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=raw))
+
+
+def _floats(value: list[float]) -> tf.train.Feature:
+    return tf.train.Feature(float_list=tf.train.FloatList(value=value))
+
+
+_KINDS: Final[dict[str, Callable[[Any], tf.train.Feature]]] = {
+    "image": _bytes,
+    "landmarks": _floats,
+    "intensity": _floats,
+    "subject": _bytes,
+    "source": _bytes,
+    "dataset": _bytes,
+    "factor_names": _bytes,
+    "factors": _floats,
+}
+
+
+def _example(row: dict[str, Any]) -> bytes:
+    feature = {name: make(row[name]) for name, make in _KINDS.items()}
+    version = tf.train.Int64List(value=[FORMAT_VERSION])
+    feature["version"] = tf.train.Feature(int64_list=version)
+    example = tf.train.Example(features=tf.train.Features(feature=feature))
+    return bytes(example.SerializeToString())

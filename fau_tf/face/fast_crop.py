@@ -1,0 +1,41 @@
+"""The aligned crop by OpenCV: for live use, tested against the definition in `align`."""
+
+from typing import Any
+
+import numpy as np
+
+from fau_tf.face import native
+from fau_tf.face.align import Image, Matrix, Pixels, require_image, shrunk
+
+
+def fast_crop(image: Image, matrix: Matrix, size: int) -> Image:
+    """Return `align.crop(image, matrix, size)` to within a few grey levels, several times faster.
+
+    OpenCV rounds sampling points to 1/32 px and each halving to whole grey levels, so a sharp edge
+    may differ by some levels; a smooth image differs by one or two.
+
+    Args:
+        image: (H, W, 3) RGB uint8.
+        matrix: (2, 3) image px -> crop px, from `align.crop_matrix`.
+        size: Side of the crop in px.
+
+    Raises:
+        ValueError: If the image is not (H, W, 3) uint8.
+        MissingLibraryError: If OpenCV can't be imported.
+    """
+    require_image(image)
+    cv2 = native.cv2()
+    pixels, matrix = shrunk(image, matrix, size, _halved)
+    warped: Image = cv2.warpAffine(
+        pixels, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return warped
+
+
+def _halved(pixels: Pixels) -> Pixels:
+    cv2: Any = native.cv2()
+    height, width = pixels.shape[:2]
+    if height % 2 or width % 2:
+        pixels = cv2.copyMakeBorder(pixels, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+    half = cv2.resize(pixels, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return np.asarray(half, np.uint8)

@@ -1,0 +1,232 @@
+"""Action units: the one table that every other module derives from.
+
+Sources: Ekman, Friesen and Hager, Facial Action Coding System (2002) for names and muscles; the
+rule sets name their own. Landmarks are the 68 of iBUG, 0-based.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+MAX_INTENSITY: Final = 5.0
+"""FACS grades A to E, written 1 to 5; 0 means the AU is absent."""
+
+
+@dataclass(frozen=True)
+class ActionUnit:
+    """One AU: FACS number, FACS name and the muscles that make it."""
+
+    number: int
+    name: str
+    muscles: str
+
+    @property
+    def label(self) -> str:
+        """Zero-padded label, e.g. `AU06`."""
+        return f"AU{self.number:02d}"
+
+
+AUS: Final = {
+    au.number: au
+    for au in (
+        ActionUnit(1, "Inner Brow Raiser", "frontalis, pars medialis"),
+        ActionUnit(2, "Outer Brow Raiser", "frontalis, pars lateralis"),
+        ActionUnit(4, "Brow Lowerer", "corrugator supercilii, depressor supercilii, procerus"),
+        ActionUnit(5, "Upper Lid Raiser", "levator palpebrae superioris"),
+        ActionUnit(6, "Cheek Raiser", "orbicularis oculi, pars orbitalis"),
+        ActionUnit(9, "Nose Wrinkler", "levator labii superioris alaeque nasi"),
+        ActionUnit(10, "Upper Lip Raiser", "levator labii superioris"),
+        ActionUnit(12, "Lip Corner Puller", "zygomaticus major"),
+        ActionUnit(14, "Dimpler", "buccinator"),
+        ActionUnit(15, "Lip Corner Depressor", "depressor anguli oris"),
+        ActionUnit(17, "Chin Raiser", "mentalis"),
+        ActionUnit(20, "Lip Stretcher", "risorius with platysma"),
+        ActionUnit(25, "Lips Part", "depressor labii inferioris, or relaxed mentalis"),
+        ActionUnit(26, "Jaw Drop", "masseter, relaxed temporalis and internal pterygoid"),
+    )
+}
+
+ALL: Final = tuple(AUS)
+DISFA: Final = tuple(number for number in AUS if number not in (10, 14))
+BP4D: Final = (6, 10, 12, 14, 17)
+AU_SETS: Final = {"all": ALL, "disfa": DISFA, "bp4d": BP4D}
+
+
+@dataclass(frozen=True)
+class CentrePoint:
+    """Where one AU centre lies.
+
+    Attributes:
+        side: `left` and `right` of the image, or `upper`, `middle`, `lower` on the midline.
+        landmarks: The centre is the mean of these landmarks ...
+        down: ... moved down by this many inner-eye-corner distances |x39 - x42|.
+    """
+
+    side: str
+    landmarks: tuple[int, ...]
+    down: float = 0.0
+
+
+@dataclass(frozen=True)
+class CentreRule:
+    """A named rule set: for each AU that it covers, the AU's centres, and where it is from."""
+
+    source: str
+    points: dict[int, tuple[CentrePoint, ...]]
+
+
+# iBUG landmarks after a left-right flip of the image: jaw, brows, nose, eyes, mouth.
+MIRROR_68: Final = (
+    *range(16, -1, -1),
+    *range(26, 16, -1),
+    *range(27, 31),
+    *range(35, 30, -1),
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
+    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55),
+    *(64, 63, 62, 61, 60, 67, 66, 65),
+)
+
+# MediaPipe's mesh of 478 -> iBUG 68: the best of three maps on 43 annotated faces (docs/face.md).
+IBUG_FROM_MEDIAPIPE: Final = (
+    *(162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389),
+    *(70, 63, 105, 66, 107, 336, 296, 334, 293, 300),
+    *(168, 197, 5, 4, 75, 97, 2, 326, 305),
+    *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),
+    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87),
+)
+
+_SIDES: Final = {"left": "right", "right": "left"}
+
+
+def _pair(*left: int, down: float = 0.0) -> tuple[CentrePoint, CentrePoint]:
+    right = tuple(MIRROR_68[i] for i in left)
+    return CentrePoint("left", left, down), CentrePoint("right", right, down)
+
+
+def _mid(*landmarks: int, side: str = "middle") -> tuple[CentrePoint]:
+    return (CentrePoint(side, landmarks),)
+
+
+_FAN: Final = {
+    6: _pair(41, 2),
+    10: _pair(49),
+    12: _pair(48),
+    14: _pair(48, 3),
+    17: _mid(57, side="upper") + _mid(57, 8, side="lower"),
+}
+
+RULES: Final = {
+    "fau": CentreRule(
+        "this package: Fan's points where they are known, a distinct place for every other AU",
+        _FAN
+        | {
+            1: _pair(21),
+            2: _pair(18),
+            4: _mid(21, 22, 27),
+            5: _pair(37, 38),
+            9: _pair(31) + _mid(28),
+            15: _pair(48, down=0.25),
+            20: _pair(48, 4),
+            25: _mid(62, side="upper") + _mid(66, side="lower"),
+            26: _pair(58, 7),
+        },
+    ),
+    "fan": CentreRule(
+        "Fan, Lam and Li, AAAI 2020: recovered from the sample annotation and figure 3", _FAN
+    ),
+    "libreface": CentreRule(
+        "LibreFace (Chang et al., WACV 2024), the table in its code",
+        {
+            1: _pair(21) + _mid(21, 22, 27),
+            2: _pair(18),
+            4: _pair(21) + _mid(21, 22, 27),
+            5: _pair(37, 38),
+            6: _pair(1, 41, 31),
+            9: _pair(31) + _mid(28),
+            10: _pair(31) + _mid(51),
+            12: _pair(48),
+            14: _pair(48),
+            15: _pair(48),
+            17: _mid(57, 8),
+            20: _pair(48) + _mid(51),
+            25: _mid(61, 64),
+            26: _mid(61, 64),
+        },
+    ),
+    "jaanet": CentreRule(
+        "JAA-Net (Shao et al., ECCV 2018) after EAC-Net (Li et al., 2017)",
+        {
+            1: _pair(21, down=-1 / 2),
+            2: _pair(18, down=-1 / 3),
+            4: _pair(19, down=1 / 3),
+            6: _pair(41, down=1.0),
+            9: _pair(32, down=-1 / 2),
+            10: _pair(61),
+            12: _pair(48),
+            14: _pair(48),
+            15: _pair(48),
+            17: _pair(58, down=1 / 2),
+            25: _mid(51, side="upper") + _mid(57, side="lower"),
+            26: _pair(58, down=1 / 2),
+        },
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Centre:
+    """One of K AU centres, in heatmap channel order.
+
+    Attributes:
+        au: The AU's number.
+        name: E.g. `AU06_left`; unique.
+        point: Where it lies.
+        mirror: The channel that it becomes when the image is flipped left to right.
+    """
+
+    au: int
+    name: str
+    point: CentrePoint
+    mirror: int
+
+
+def centres(aus: Sequence[int], rule: str = "fau") -> tuple[Centre, ...]:
+    """Return the K AU centres of `aus`, in the order of `aus`, by a named rule set.
+
+    Raises:
+        ValueError: If the rule set is unknown, or lacks one of the AUs.
+    """
+    if rule not in RULES:
+        raise ValueError(f"AU centre rule must be one of {sorted(RULES)}. Received: {rule!r}")
+    points = RULES[rule].points
+    if not aus or len(set(aus)) != len(aus):
+        raise ValueError(f"AUs must be distinct, at least one. Received: {tuple(aus)}")
+    lacking = [au for au in aus if au not in points]
+    if lacking:
+        raise ValueError(
+            f"Rule {rule!r} has no centre for {', '.join(f'AU{au:02d}' for au in lacking)}; "
+            f"it covers {sorted(points)}. Choose rule 'fau', or leave those AUs out."
+        )
+    names = [f"AU{au:02d}_{point.side}" for au in aus for point in points[au]]
+    partner = [f"AU{au:02d}_{_SIDES.get(p.side, p.side)}" for au in aus for p in points[au]]
+    rows = [(au, point) for au in aus for point in points[au]]
+    return tuple(
+        Centre(au, name, point, names.index(other))
+        for (au, point), name, other in zip(rows, names, partner, strict=True)
+    )
+
+
+def centre_to_au(aus: Sequence[int], rule: str = "fau") -> npt.NDArray[np.float32]:
+    """Return the (K, A) matrix whose column a averages the centres of the a-th AU."""
+    owner = np.array([centre.au for centre in centres(aus, rule)])
+    onehot = (owner[:, None] == np.array(aus)[None, :]).astype(np.float32)  # (K, A)
+    average: npt.NDArray[np.float32] = onehot / onehot.sum(axis=0)
+    return average
+
+
+def au_of_centre(aus: Sequence[int], rule: str = "fau") -> npt.NDArray[np.int32]:
+    """Return (K,) the position in `aus` of the AU that each centre belongs to."""
+    return np.argmax(centre_to_au(aus, rule) > 0, axis=1).astype(np.int32)

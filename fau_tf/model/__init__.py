@@ -1,0 +1,1 @@
+"""Image -> heatmaps: backbone, SCC decoder, heatmap head."""

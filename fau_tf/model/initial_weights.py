@@ -1,0 +1,57 @@
+"""How the edge weights W (2D, D) of a semantic correspondence layer start."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="fau_tf")
+class NearIdentity(keras.initializers.Initializer):
+    """The paper's W (2D, D), started near `y_i = x_i`: the identity plus a scaled-down draw.
+
+    Args:
+        scale: Factor on the Glorot draw that is added to the identity. Without the identity a
+            layer first scrambles the feature maps over their D positions, and has to learn the
+            image plane anew.
+        seed: Of the draw.
+    """
+
+    def __init__(self, scale: float = 0.3, seed: int | None = None) -> None:
+        self.scale = scale
+        self.seed = seed
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        """Return the (2D, D) weights."""
+        inputs, width = shape
+        draw = keras.initializers.GlorotUniform(seed=self.seed)(shape, dtype=dtype)
+        return self.scale * draw + ops.eye(inputs, width, dtype=dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `__init__` takes."""
+        return {"scale": self.scale, "seed": self.seed}
+
+
+class Halves:
+    """The two halves of one draw of W, so that an initializer sees the paper's shape.
+
+    Args:
+        initializer: Called with the shape (2D, D) for each half; with a fixed seed the halves are
+            of one draw.
+    """
+
+    def __init__(self, initializer: Any) -> None:
+        self.initializer = initializer
+
+    def centre(self, shape: Any, dtype: Any = None) -> Any:
+        """Return W1 (D, D)."""
+        # Times one: TensorFlow's slices share memory, and would keep the whole draw alive.
+        return 1.0 * self._draw(shape, dtype)[: shape[0]]
+
+    def neighbour(self, shape: Any, dtype: Any = None) -> Any:
+        """Return W2 (D, D)."""
+        return 1.0 * self._draw(shape, dtype)[shape[0] :]
+
+    def _draw(self, shape: Any, dtype: Any) -> Any:
+        _, width = shape
+        return self.initializer((2 * width, width), dtype=dtype)

@@ -1,0 +1,147 @@
+"""Networks as rows: everything that `fau_net.build` needs, and the codec that fits it."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
+
+from fau_tf import facs
+from fau_tf.codec import HeatmapCodec
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetSpec:
+    """One network.
+
+    Attributes:
+        preset: The row of `PRESETS` that it started from.
+        image_size: Rows and columns of the aligned face, S.
+        heatmap_size: Rows and columns of a heatmap, h = w.
+        sigma: Gaussian standard deviation of the targets, in heatmap cells.
+        target_scale: Row of `codec.TARGET_SCALES`.
+        backbone: Row of `backbone.BACKBONES`.
+        decoder: Feature maps after each doubling of the resolution.
+        upsample: Row of `scc_decoder.UPSAMPLERS`.
+        scc: Which of the decoder's stages end in a semantic correspondence convolution.
+        k: Neighbours per feature map, itself among them.
+        nodes: `channels` as in the paper; `pixels` is the reference code's mix-up.
+        scc_initializer: Row of `scc_decoder.SCC_INITIALIZERS`.
+        aus: Row of `facs.AU_SETS`.
+        rule: Row of `facs.RULES`.
+    """
+
+    preset: str
+    image_size: int
+    heatmap_size: int
+    sigma: float
+    target_scale: str = "peak"
+    backbone: str
+    decoder: tuple[int, ...]
+    upsample: str
+    scc: tuple[bool, ...]
+    k: int
+    nodes: str = "channels"
+    scc_initializer: str = "near_identity"
+    aus: str = "all"
+    rule: str = "fau"
+
+    def __post_init__(self) -> None:
+        if len(self.scc) != len(self.decoder):
+            raise ValueError(
+                "`scc` must say yes or no for each stage of `decoder`. "
+                f"Received: scc={self.scc}, decoder={self.decoder}"
+            )
+        if self.aus not in facs.AU_SETS:
+            raise ValueError(
+                f"`aus` must be one of {sorted(facs.AU_SETS)}. Received: aus={self.aus!r}"
+            )
+        facs.centres(self.au_numbers, self.rule)  # refuses a rule set that lacks an AU
+        _ = self.codec  # refuses sizes and scales that don't fit
+
+    @property
+    def au_numbers(self) -> tuple[int, ...]:
+        """The A action units, in output order."""
+        return facs.AU_SETS[self.aus]
+
+    @property
+    def labels(self) -> list[str]:
+        """The A labels, e.g. `AU06`, in output order."""
+        return [facs.AUS[au].label for au in self.au_numbers]
+
+    @property
+    def codec(self) -> HeatmapCodec:
+        """The codec between this network's heatmaps and intensities."""
+        return HeatmapCodec(self.image_size, self.heatmap_size, self.sigma, self.target_scale)
+
+
+PRESETS: Final = {
+    spec.preset: spec
+    for spec in (
+        NetSpec(
+            preset="paper",  # Fan et al., AAAI 2020, figure 3
+            image_size=256,
+            heatmap_size=64,
+            sigma=2.0,
+            backbone="resnet50",
+            decoder=(256, 128, 64),
+            upsample="deconv",
+            scc=(True, True, True),
+            k=5,
+            scc_initializer="glorot_uniform",
+        ),
+        NetSpec(
+            preset="mobile",
+            image_size=128,
+            heatmap_size=32,
+            sigma=1.5,
+            backbone="efficientnet_lite0_192",
+            decoder=(96, 64, 48),
+            upsample="resize",
+            scc=(True, True, False),
+            k=5,
+        ),
+        NetSpec(
+            preset="small",
+            image_size=128,
+            heatmap_size=32,
+            sigma=1.5,
+            backbone="efficientnet_lite0_112",
+            decoder=(96, 64),
+            upsample="resize",
+            scc=(True, False),
+            k=5,
+        ),
+        NetSpec(
+            preset="tiny",  # for tests: seconds to build and convert, learns nothing much
+            image_size=64,
+            heatmap_size=16,
+            sigma=1.0,
+            backbone="tiny",
+            decoder=(16, 16),
+            upsample="resize",
+            scc=(True, True),
+            k=3,
+        ),
+    )
+}
+
+
+def net_spec(preset: str, overrides: Mapping[str, Any] | None = None) -> NetSpec:
+    """Return the row `preset`, with some of its fields replaced.
+
+    Raises:
+        ValueError: For an unknown preset or field, or a value that doesn't fit.
+    """
+    if preset not in PRESETS:
+        raise ValueError(f"Preset must be one of {sorted(PRESETS)}. Received: {preset!r}")
+    known = [field.name for field in fields(NetSpec)]
+    for name in overrides or {}:
+        if name not in known:
+            raise ValueError(f"A network has no field `{name}`.{did_you_mean(name, known)}")
+    return replace(PRESETS[preset], **dict(overrides or {}))
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """Return ` Did you mean ...?` for a near miss, else the known names."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean `{near[0]}`?" if near else f" Known: {', '.join(known)}."

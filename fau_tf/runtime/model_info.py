@@ -1,0 +1,114 @@
+"""The JSON file beside every exported model, read and checked."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fau_tf import contract, facs
+
+
+class ModelError(ValueError):
+    """An exported model, or the JSON file beside it, can't be used."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a reader has to know of an exported model.
+
+    Attributes:
+        name: The model's name.
+        image_size: Side S of the crop, px.
+        heatmap_size: Side h = w of a heatmap.
+        aus: The A action units, in the order of `intensity`.
+        rule: The AU centre rule set, a key of `facs.RULES`.
+        centres: Names of the K AU centres, in the order of the heatmap channels.
+        sha256: Of the .tflite file.
+    """
+
+    name: str
+    image_size: int
+    heatmap_size: int
+    aus: tuple[int, ...]
+    rule: str
+    centres: tuple[str, ...]
+    sha256: str
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The A labels, e.g. `AU06`."""
+        return tuple(facs.AUS[au].label for au in self.aus)
+
+
+def read_model(path: Path) -> tuple[bytes, ModelInfo]:
+    """Return the flatbuffer at `path` and the checked content of the JSON file beside it.
+
+    Raises:
+        ModelError: If either is missing or unreadable, if the JSON breaks the contract or is of
+            another contract version, or if the flatbuffer is not the one that it describes.
+    """
+    flatbuffer = _read(path, "the model", "Export one: python train_keras.py")
+    beside = path.with_suffix(".json")
+    text = _read(beside, "the JSON file beside a model", "Copy it along with the .tflite")
+    info = _checked(beside, text)
+    found = hashlib.sha256(flatbuffer).hexdigest()
+    if found != info.sha256:
+        raise ModelError(
+            f"{path}: the model must have the SHA-256 of {beside.name}, {info.sha256}. Received: "
+            f"{found} ({len(flatbuffer)} bytes). It is corrupt or another file: copy both again."
+        )
+    return flatbuffer, info
+
+
+def _read(path: Path, what: str, advice: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"{path}: {what} must be readable. Received: {error.strerror}. {advice}."
+        ) from error
+
+
+def _checked(path: Path, text: bytes) -> ModelInfo:
+    try:
+        entries: Any = json.loads(text)
+    except ValueError as error:
+        raise _broken(path, "JSON", f"{error}") from error
+    if not isinstance(entries, dict):
+        raise _broken(path, "a JSON object", type(entries).__name__)
+    version = entries.get("contract_version")
+    if version != contract.CONTRACT_VERSION:
+        raise ModelError(
+            f"{path}: contract_version must be {contract.CONTRACT_VERSION}. Received: {version!r}. "
+            "Export the model again with this version of fau_tf."
+        )
+    lacking = [key for key in contract.REQUIRED_METADATA if key not in entries]
+    if lacking:
+        raise _broken(path, f"complete, with {', '.join(lacking)}", f"only {sorted(entries)}")
+    for key in ("image_size", "heatmap_size"):
+        if type(entries[key]) is not int or entries[key] < 1:
+            raise _broken(path, f"positive whole numbers in `{key}`", repr(entries[key]))
+    return ModelInfo(
+        name=str(entries["name"]),
+        image_size=entries["image_size"],
+        heatmap_size=entries["heatmap_size"],
+        aus=tuple(entries["aus"]),
+        rule=entries["rule"],
+        centres=_centres(path, entries),
+        sha256=str(entries["sha256"]),
+    )
+
+
+def _centres(path: Path, entries: dict[str, Any]) -> tuple[str, ...]:
+    try:
+        names = [centre.name for centre in facs.centres(entries["aus"], entries["rule"])]
+    except (TypeError, ValueError) as error:
+        raise _broken(path, "of AUs and a rule set that facs.py has", str(error)) from error
+    if entries["centres"] != names:
+        raise _broken(path, f"of the centres {names}", repr(entries["centres"]))
+    return tuple(names)
+
+
+def _broken(path: Path, rule: str, received: str) -> ModelError:
+    return ModelError(f"{path}: must be {rule}. Received: {received}. Export the model again.")

@@ -1,0 +1,177 @@
+"""Draw faces and render them: the public face of this package."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import numpy as np
+
+from fau_tf import facs
+from fau_tf.synthetic import project as camera_view
+from fau_tf.synthetic.canonical_rig import canonical_rig
+from fau_tf.synthetic.person import Person, sample_person
+from fau_tf.synthetic.render import Image, render_scene
+from fau_tf.synthetic.rig import FaceRig, Floats
+from fau_tf.synthetic.scene import NOMINAL, Camera, Light, Scene, check
+
+__all__ = [
+    "NOMINAL", "Scene", "canonical_rig", "landmarks", "render", "sample_intensities",
+    "sample_scene",
+]  # fmt: skip
+
+# (how often among combinations, AUs that always act, AUs that act half the time)
+COMBINATIONS: tuple[tuple[str, float, tuple[int, ...], tuple[int, ...]], ...] = (
+    ("happiness", 0.16, (6, 12), (25,)),
+    ("polite smile", 0.08, (12,), (14, 25)),
+    ("surprise", 0.14, (1, 2, 5, 26), (25,)),
+    ("anger", 0.11, (4, 5), (17, 9)),
+    ("sadness", 0.12, (1, 4, 15, 17), ()),
+    ("fear", 0.12, (1, 2, 4, 5, 20), (25, 26)),
+    ("disgust", 0.12, (9, 10), (17, 25)),
+    ("contempt", 0.08, (14,), (10,)),
+    ("pain", 0.07, (4, 6, 9), (10, 25, 20)),
+)
+ALONE = 0.115
+"""Chance that an AU acts without belonging to the drawn combination."""
+COMBINED, NEUTRAL = 0.55, 0.06
+
+
+def sample_scene(
+    rig: FaceRig,
+    *,
+    person_seed: int,
+    face_seed: int,
+    intensity: Mapping[int, float] | None = None,
+    pose: tuple[float, float, float] | None = None,
+) -> Scene:
+    """Return the scene of a person and a face seed.
+
+    Args:
+        rig: the face model.
+        person_seed: decides who: shape, skin, hair, eyes.
+        face_seed: decides expression, pose, gaze, light, camera and background.
+        intensity: AU number -> 0..5 in place of a drawn expression; AUs not named are 0.
+        pose: yaw, pitch, roll in degrees in place of a drawn pose.
+
+    Raises:
+        ValueError: if an intensity names an AU outside the table or lies outside 0..5.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence((person_seed, face_seed, 5)))
+    person = _person(person_seed, len(rig.identity))
+    drawn, turned = sample_intensities(rng), _sample_pose(rng)
+    chosen = drawn if intensity is None else _complete(intensity)
+    return Scene(
+        rig=rig,
+        person=person,
+        intensity=chosen,
+        asymmetry={au: float(np.clip(rng.normal(0, 0.09), -0.25, 0.25)) for au in facs.AUS},
+        pose=turned if pose is None else pose,
+        gaze=(float(rng.normal(0, 9)), float(rng.normal(0, 5))),
+        blink=float(min(0.35, abs(rng.normal(0, 0.09)))),
+        light=_sample_light(rng),
+        camera=_sample_camera(rng, person),
+        background=int(rng.integers(2**31)),
+    )
+
+
+def landmarks(scene: Scene) -> Floats:
+    """Return (68, 2) float64 iBUG landmarks in px of the nominal photo, NOMINAL px square."""
+    return camera_view.project(camera_view.landmark_points(scene), scene)[:, :2]
+
+
+def render(scene: Scene, *, size: int, view: Floats | None = None) -> Image:
+    """Return the (size, size, 3) uint8 RGB picture of a scene.
+
+    Args:
+        scene: what to show.
+        size: side of the picture in px, even and at least 16.
+        view: (2, 3) affine map from px of the nominal photo to px of the picture, folded into
+            the projection; without it the whole nominal photo fills the picture.
+
+    Raises:
+        ValueError: if the size is odd or small, or the view is not a regular (2, 3) map.
+    """
+    check(scene)
+    if size < 16 or size % 2:
+        raise ValueError(f"size must be even and at least 16 px. Received: {size}.")
+    if view is None:
+        scale = size / NOMINAL
+        view = np.array([[scale, 0, 0.5 * scale - 0.5], [0, scale, 0.5 * scale - 0.5]])
+    view = np.asarray(view, np.float64)
+    if view.shape != (2, 3) or not np.isfinite(view).all() or not np.linalg.det(view[:, :2]):
+        raise ValueError(
+            f"view must be a finite, regular (2, 3) map. Received: {view.tolist()}. "
+            "Use fau_tf.face.align.crop_matrix(landmarks, size)."
+        )
+    return render_scene(scene, size, view)
+
+
+def sample_intensities(rng: np.random.Generator) -> dict[int, float]:
+    """Return AU -> 0..5 for all AUs: plausible combinations mixed with independent AUs.
+
+    About 77 of 100 values are 0, and each AU is active in at least 15 of 100 faces.
+    """
+    value = dict.fromkeys(facs.AUS, 0.0)
+    kind = rng.random()
+    if kind < NEUTRAL:
+        return value
+    active: set[int] = set()
+    if kind < NEUTRAL + COMBINED:
+        chance = np.array([row[1] for row in COMBINATIONS])
+        _, _, always, perhaps = COMBINATIONS[int(rng.choice(len(chance), p=chance / chance.sum()))]
+        active |= {au for au in always if rng.random() < 0.92}
+        active |= {au for au in perhaps if rng.random() < 0.5}
+    active |= {au for au in facs.AUS if rng.random() < ALONE}
+    strength = rng.uniform(0.3, 5.0)
+    for au in sorted(active):
+        shared = strength * rng.uniform(0.7, 1.3)
+        own = rng.uniform(0.3, 5.0)
+        value[au] = float(np.clip(shared if rng.random() < 0.3 else own, 0.3, facs.MAX_INTENSITY))
+    return value
+
+
+@lru_cache(maxsize=64)
+def _person(seed: int, components: int) -> Person:
+    return sample_person(seed, components)
+
+
+def _complete(intensity: Mapping[int, float]) -> dict[int, float]:
+    unknown = sorted(set(intensity) - set(facs.AUS))
+    if unknown:
+        raise ValueError(f"AUs must be among {sorted(facs.AUS)}. Received: {unknown}. Drop them.")
+    return {au: float(intensity.get(au, 0.0)) for au in facs.AUS}
+
+
+def _sample_pose(rng: np.random.Generator) -> tuple[float, float, float]:
+    yaw, pitch, roll = rng.uniform((-20, -12, -10), (20, 12, 10))
+    return float(yaw), float(pitch), float(roll)
+
+
+def _sample_light(rng: np.random.Generator) -> Light:
+    side, height = np.radians(rng.uniform((-65, -10), (65, 60)))
+    key = (np.sin(side) * np.cos(height), np.sin(height), np.cos(side) * np.cos(height))
+    ambient = float(rng.uniform(0.25, 0.65))
+    warmth, sky = rng.normal(0, 0.06, 2)
+    return Light(
+        key=(float(key[0]), float(key[1]), float(key[2])),
+        strength=float(rng.uniform(0.55, 1.0)),
+        ambient=ambient,
+        colour=(1 + float(warmth), 1.0, 1 - float(warmth)),
+        sky=(1 - float(sky), 1.0, 1 + float(sky)),
+        shine=float(rng.uniform(0.05, 0.45)),
+    )
+
+
+def _sample_camera(rng: np.random.Generator, person: Person) -> Camera:
+    # a camera exposes dark skin longer, though not by as much as the skin is darker
+    exposure = float(np.exp(rng.normal(0.0, 0.20) + 0.42 * person.melanin))
+    shift = rng.uniform(-0.04, 0.04, 2)
+    return Camera(
+        distance=float(rng.uniform(45, 120)),
+        span=float(rng.uniform(30, 38)),
+        shift=(float(shift[0]), float(shift[1])),
+        exposure=exposure,
+        gamma=float(rng.uniform(0.88, 1.12)),
+        blur=float(rng.uniform(0.3, 0.9)),
+        noise=float(rng.uniform(0.004, 0.022)),
+        seed=int(rng.integers(2**31)),
+    )

@@ -1,0 +1,170 @@
+"""Scene -> RGB picture: shade what the z-buffer sees, lay it over a background, expose."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from fau_tf.synthetic import atlas, wrinkles
+from fau_tf.synthetic.appearance import CHANNELS, Appearance, appearance, au_heights, slopes
+from fau_tf.synthetic.project import Surface, project, surface
+from fau_tf.synthetic.raster import Hits, rasterise
+from fau_tf.synthetic.rig import Floats, Ints
+from fau_tf.synthetic.scene import NOMINAL, Light, Scene
+
+Image = NDArray[np.uint8]
+
+OVERSAMPLING = 2
+FURROW_DARKNESS = 3.2
+"""How much darker a furrow is, per cm of depth: less light reaches its ground."""
+
+
+def render_scene(scene: Scene, size: int, view: Floats) -> Image:
+    """Return the (size, size, 3) uint8 RGB picture of a scene.
+
+    Args:
+        scene: what to show.
+        size: side of the picture in px.
+        view: (2, 3) affine map from px of the nominal photo to px of the picture.
+    """
+    look = appearance(scene.rig, scene.person)
+    body = surface(scene, look)
+    side = size * OVERSAMPLING
+    fine = _affine(project(body.points, scene), view)
+    hits = rasterise(fine, body.faces, side, mirrored=float(np.linalg.det(view[:, :2])) < 0)
+    colour = np.zeros((side * side, 3), np.float32)
+    cover = np.zeros(side * side, np.float32)
+    cover[hits.pixel] = 1
+    colour[hits.pixel] = _shaded(scene, look, body, hits)
+    colour[hits.pixel] *= _open_sky(hits, body, side)[:, None]
+    behind = _background(scene, size, view)
+    alpha = _pooled(cover.reshape(side, side, 1))
+    photo = _pooled(colour.reshape(side, side, 3)) + (1 - alpha) * behind
+    return _exposed(scene, photo)
+
+
+def _affine(points: Floats, view: Floats) -> Floats:
+    """Return projected points in px of the oversampled picture."""
+    x, y, depth = points.T
+    factor, shift = OVERSAMPLING, (OVERSAMPLING - 1) / 2
+    u = (view[0, 0] * x + view[0, 1] * y + view[0, 2]) * factor + shift
+    v = (view[1, 0] * x + view[1, 1] * y + view[1, 2]) * factor + shift
+    return np.stack([u, v, depth], 1)
+
+
+def _shaded(scene: Scene, look: Appearance, body: Surface, hits: Hits) -> Floats:
+    """Return (N, 3) linear light of the visible pixels."""
+    vertex = np.concatenate([body.normals, body.uv, body.shade[:, None]], 1).astype(np.float32)
+    corner = body.faces[hits.face]
+    seen = vertex[corner[:, 0]] * hits.weight[:, :1]
+    for i in (1, 2):
+        seen += vertex[corner[:, i]] * hits.weight[:, i : i + 1]
+    column = (seen[:, 3] + 0.5).astype(np.int64)
+    row = (seen[:, 4] + 0.5).astype(np.int64)
+    texel = _wrinkled(scene, look).reshape(-1, CHANNELS)[row * atlas.SIZE + column]
+    normal = _bumped(seen[:, :3], texel[:, 4:], column, body.turn)
+    return _lit(scene.light, normal, texel[:, :3], texel[:, 3], seen[:, 5])
+
+
+def _wrinkled(scene: Scene, look: Appearance) -> Floats:
+    """Return the atlas with the furrows and bulges of the expression."""
+    maps = au_heights(scene.rig)
+    raised = np.zeros_like(look.height)
+    for au, intensity in scene.intensity.items():
+        if intensity and au in maps:
+            raised += np.float32(intensity / 5.0 * (0.65 + 0.6 * scene.person.age)) * maps[au]
+    out = look.atlas.copy()
+    part = out[wrinkles.ROWS, wrinkles.COLUMNS]
+    part[..., :3] *= np.clip(1 + FURROW_DARKNESS * np.minimum(raised, 0), 0.35, 1)[..., None]
+    part[..., 4:] = slopes(look.height + raised)
+    return out
+
+
+def _bumped(normal: Floats, slope: Floats, column: Ints, turn: Floats) -> Floats:
+    """Return unit normals tilted against the slope of the skin."""
+    angle = (column - atlas.SIZE / 2).astype(np.float32) / np.float32(atlas.RADIUS * atlas.TEXELS)
+    sine, cosine = np.sin(angle)[:, None], np.cos(angle)[:, None]
+    axes = turn.T.astype(np.float32)
+    across = cosine * axes[0] - sine * axes[2]
+    tilted = normal - slope[:, :1] * across + slope[:, 1:] * axes[1]
+    return np.asarray(tilted / np.sqrt((tilted * tilted).sum(1, keepdims=True) + 1e-12))
+
+
+def _lit(light: Light, normal: Floats, colour: Floats, gloss: Floats, shade: Floats) -> Floats:
+    """Return (N, 3) reflected light: sky, a key light that wraps around, and shine."""
+    key = np.array(light.key, np.float32)
+    half = key + np.array([0, 0, 1], np.float32)
+    half /= np.sqrt((half * half).sum())
+    toward = normal[:, 0] * key[0] + normal[:, 1] * key[1] + normal[:, 2] * key[2]
+    sky = np.float32(light.ambient) * (0.80 + 0.25 * normal[:, 1] + 0.15 * normal[:, 2])
+    wrap = np.array([0.34, 0.20, 0.16], np.float32)  # red light travels furthest in skin
+    diffuse = np.clip((toward[:, None] + wrap) / (1 + wrap), 0, 1)
+    diffuse *= np.float32(light.strength) * np.array(light.colour, np.float32)
+    total = colour * (diffuse + sky[:, None] * np.array(light.sky, np.float32))
+    mirror = normal[:, 0] * half[0] + normal[:, 1] * half[1] + normal[:, 2] * half[2]
+    mirror = np.maximum(mirror, 0)
+    sharp = mirror**8
+    sharp = np.where(gloss > 1.5, sharp**16, sharp**2)
+    shine = np.float32(light.shine * light.strength) * gloss * sharp * (toward > 0)
+    return np.asarray((total + shine[:, None]) * shade[:, None])
+
+
+def _open_sky(hits: Hits, body: Surface, side: int) -> Floats:
+    """Return (N,) the share of light left after nearby surfaces in front block some of it."""
+    z = (body.points[:, 2].astype(np.float32)[body.faces[hits.face]] * hits.weight).sum(1)
+    depth = np.full(side * side, z.min(), np.float32)
+    depth[hits.pixel] = z
+    step = 4
+    coarse = depth.reshape(side // step, step, side // step, step).mean((1, 3))
+    around = ndimage.gaussian_filter(coarse, side / 50 / step * 1.5, mode="nearest")
+    wide = np.repeat(np.repeat(around, step, 0), step, 1).reshape(-1)
+    return np.asarray(1 - np.clip((wide[hits.pixel] - z) * 0.16, 0, 0.55))
+
+
+def _background(scene: Scene, size: int, view: Floats) -> Floats:
+    """Return (size, size, 3) what lies behind, fixed to the nominal photo: blurred boxes."""
+    rng = np.random.default_rng(np.random.SeedSequence((scene.background, 3)))
+    cells = 48
+    down = np.linspace(0, 1, cells)[:, None, None]
+    wall = (1 - down) * _muted(rng) + down * _muted(rng)
+    coarse = np.broadcast_to(wall, (cells, cells, 3)).copy()
+    for _ in range(int(rng.integers(0, 12))):
+        left, top = rng.integers(-8, cells, 2)
+        width, height = rng.integers(3, 30, 2)
+        box = coarse[max(top, 0) : top + height, max(left, 0) : left + width]
+        box += rng.uniform(0.3, 1.0) * (_muted(rng) - box)
+    blur = float(rng.uniform(0.4, 3.0))
+    coarse = ndimage.gaussian_filter(coarse, (blur, blur, 0), mode="nearest")
+    inverse = np.linalg.inv(np.vstack([view, [0, 0, 1]]))
+    v, u = np.mgrid[:size, :size]
+    x = inverse[0, 0] * u + inverse[0, 1] * v + inverse[0, 2]
+    y = inverse[1, 0] * u + inverse[1, 1] * v + inverse[1, 2]
+    place = np.stack([y, x]) * (cells / NOMINAL)
+    layers = [
+        ndimage.map_coordinates(coarse[..., i], place, order=1, mode="nearest") for i in range(3)
+    ]
+    return np.stack(layers, -1).astype(np.float32)
+
+
+def _muted(rng: np.random.Generator) -> Floats:
+    """Return a colour in linear light, seldom saturated."""
+    grey = rng.beta(1.2, 1.8)
+    return np.asarray(np.clip(grey * (1 + rng.beta(1, 4) * rng.uniform(-1, 1, 3)), 0, 1))
+
+
+def _pooled(image: Floats) -> Floats:
+    side, _, channels = image.shape
+    small = side // OVERSAMPLING
+    blocks = image.reshape(small, OVERSAMPLING, small, OVERSAMPLING, channels)
+    return np.asarray(blocks.mean((1, 3)))
+
+
+def _exposed(scene: Scene, photo: Floats) -> Image:
+    """Return what the camera records: blur, exposure, sRGB, contrast, noise, 8 bits."""
+    camera = scene.camera
+    photo = ndimage.gaussian_filter(photo, (camera.blur, camera.blur, 0), mode="nearest")
+    linear = np.maximum(photo * camera.exposure, 0)
+    linear = linear / (1 + 0.5 * np.maximum(linear - 0.6, 0))  # soft shoulder
+    encoded = np.minimum(linear, 1) ** (camera.gamma / 2.2)
+    rng = np.random.default_rng(np.random.SeedSequence((camera.seed, 4)))
+    grain = rng.standard_normal(photo.shape, np.float32) * np.float32(camera.noise)
+    return np.asarray(np.clip(encoded + grain, 0, 1) * 255 + 0.5).astype(np.uint8)

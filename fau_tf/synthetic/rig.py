@@ -1,0 +1,111 @@
+"""What a face model offers to the renderer: mesh, identity, action units, landmarks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fau_tf import facs
+
+Floats = NDArray[np.floating]
+Ints = NDArray[np.integer]
+
+# (a, b, c): while AU a is at full intensity, AU b moves the face by the part 1 - c. Two AUs that
+# pull the same skin do not add up on a living face either.
+DAMPING = (
+    (9, 10, 0.45),
+    (12, 20, 0.35),
+    (12, 14, 0.25),
+    (12, 15, 0.20),
+    (15, 20, 0.25),
+    (14, 20, 0.25),
+    (26, 25, 0.40),
+    (9, 6, 0.25),
+    (4, 9, 0.20),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class FaceRig:
+    """A face as linear fields over one mesh, in centimetres: x to the image's right, y up, z front.
+
+    Attributes:
+        name: what the rig is called in reports.
+        neutral: (V, 3) mean face, mouth closed.
+        faces: (F, 3) triangles, counter-clockwise seen from outside.
+        identity: (I, V, 3) displacement of one standard deviation per identity component.
+        action_units: (V, 3) displacement per AU at intensity 5.
+        blink: (V, 3) displacement that shuts the eyes.
+        landmarks: 68 vertices in iBUG order.
+        uv: (V, 2) place of each vertex in the appearance atlas, in texels.
+        head_weight: (V,) 1 where a vertex turns with the head, 0 on the shoulders.
+        eyes: vertices of the right and the left lid margin.
+        scalp: (V,) 1 where the skull can carry hair, 0 on the face.
+        curtain: (V,) bool, vertices of the long-hair sheet, drawn for some people only.
+    """
+
+    name: str
+    neutral: Floats
+    faces: Ints
+    identity: Floats
+    action_units: Mapping[int, Floats]
+    blink: Floats
+    landmarks: Ints
+    uv: Floats
+    head_weight: Floats
+    eyes: tuple[Ints, Ints]
+    scalp: Floats
+    curtain: NDArray[np.bool_]
+
+
+def identity_shape(rig: FaceRig, components: Floats) -> Floats:
+    """Return (V, 3), the neutral face of the person with these identity components (I,)."""
+    return np.asarray(rig.neutral + np.einsum("i,ivc->vc", components, rig.identity))
+
+
+def expression_offset(
+    rig: FaceRig,
+    intensity: Mapping[int, float],
+    *,
+    asymmetry: Mapping[int, float] | None = None,
+    blink: float = 0.0,
+) -> Floats:
+    """Return (V, 3), how an expression moves the vertices.
+
+    Args:
+        rig: the face model.
+        intensity: AU number -> 0..5; an AU that is not named is 0.
+        asymmetry: AU number -> -1..1, how much stronger the left side of the image moves.
+        blink: 0 (open) to 1 (shut).
+
+    Raises:
+        ValueError: for an AU that the rig does not have, or an intensity outside 0..5.
+    """
+    weight = _weights(rig, intensity)
+    side = -np.tanh(rig.neutral[:, :1] / 1.5)
+    offset = blink * rig.blink
+    for au, w in weight.items():
+        if w:
+            gain = 1.0 + (asymmetry or {}).get(au, 0.0) * side
+            offset = offset + w * gain * rig.action_units[au]
+    return np.asarray(offset)
+
+
+def _weights(rig: FaceRig, intensity: Mapping[int, float]) -> dict[int, float]:
+    for au, value in intensity.items():
+        if au not in rig.action_units:
+            raise ValueError(
+                f"rig `{rig.name}`: AU must be one of {sorted(rig.action_units)}. "
+                f"Received: {au}. Leave it out."
+            )
+        if not 0 <= value <= facs.MAX_INTENSITY:
+            raise ValueError(
+                f"AU{au:02d}: intensity must be 0..5. Received: {value}. Clip it first."
+            )
+    part = {au: float(intensity.get(au, 0.0)) / facs.MAX_INTENSITY for au in rig.action_units}
+    weight = dict(part)
+    for first, second, loss in DAMPING:
+        if first in weight and second in weight:
+            weight[second] *= 1.0 - loss * part[first]
+    return weight

@@ -1,0 +1,125 @@
+"""Everything that is needed to render one face, and nothing that is not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fau_tf import facs
+from fau_tf.synthetic.person import Person
+from fau_tf.synthetic.rig import FaceRig
+
+NOMINAL = 256
+"""Side in px of the photo in which landmarks are given."""
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Light:
+    """A key light, a fill light and the sky.
+
+    Attributes:
+        key: unit vector towards the key light: x to the image's right, y up, z to the camera.
+        strength: of the key light; ambient light is `ambient`.
+        ambient: 0..1.
+        colour: of the key light, linear RGB around 1.
+        sky: colour of the ambient light.
+        shine: 0..1, how oily the skin is.
+    """
+
+    key: Triple
+    strength: float
+    ambient: float
+    colour: Triple
+    sky: Triple
+    shine: float
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera and what its sensor does.
+
+    Attributes:
+        distance: from the head in cm.
+        span: width in cm at the head that fills the nominal photo.
+        shift: of the head in the photo, in fractions of its side (right, down).
+        exposure: factor on linear light.
+        gamma: contrast exponent after sRGB.
+        blur: sigma in output px.
+        noise: standard deviation in 0..1 of the grey levels.
+        seed: of the noise.
+    """
+
+    distance: float
+    span: float
+    shift: tuple[float, float]
+    exposure: float
+    gamma: float
+    blur: float
+    noise: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One face: who, what expression, which pose, light and camera.
+
+    Attributes:
+        rig: the face model.
+        person: who.
+        intensity: AU number -> 0..5, for every AU of the table.
+        asymmetry: AU number -> -1..1, how much stronger the image's left side moves.
+        pose: yaw, pitch, roll in degrees: turns to the image's right, down, clockwise.
+        gaze: yaw and pitch of the eyes in degrees.
+        blink: 0 (open) to 1 (shut).
+        light: the lights.
+        camera: the camera.
+        background: seed of what lies behind.
+    """
+
+    rig: FaceRig = field(repr=False)
+    person: Person
+    intensity: Mapping[int, float]
+    asymmetry: Mapping[int, float]
+    pose: Triple
+    gaze: tuple[float, float]
+    blink: float
+    light: Light
+    camera: Camera
+    background: int
+
+    @property
+    def factors(self) -> dict[str, float]:
+        """What varied apart from the AUs, for reports: name -> value."""
+        key = self.light.key
+        return {
+            "melanin": self.person.melanin,
+            "haemoglobin": self.person.haemoglobin,
+            "age": self.person.age,
+            "stubble": self.person.stubble,
+            "yaw": self.pose[0],
+            "pitch": self.pose[1],
+            "roll": self.pose[2],
+            "gaze_yaw": self.gaze[0],
+            "gaze_pitch": self.gaze[1],
+            "blink": self.blink,
+            "light_side": float(np.degrees(np.arctan2(key[0], key[2]))),
+            "light_height": float(np.degrees(np.arcsin(key[1]))),
+            "light_strength": self.light.strength,
+            "ambient": self.light.ambient,
+            "exposure": self.camera.exposure,
+            "distance": self.camera.distance,
+            "blur": self.camera.blur,
+            "noise": self.camera.noise,
+        }
+
+
+def check(scene: Scene) -> None:
+    """Raise ValueError unless the scene states an intensity for each AU of the table."""
+    missing = sorted(set(facs.AUS) - set(scene.intensity))
+    if missing:
+        raise ValueError(
+            f"A scene's intensity must name all {len(facs.AUS)} AUs. Missing: {missing}. "
+            "Give 0 for an AU that is absent."
+        )

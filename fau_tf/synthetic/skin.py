@@ -1,0 +1,31 @@
+"""Colour of skin from its two pigments."""
+
+import numpy as np
+
+from fau_tf.synthetic.rig import Floats
+
+WHITE = np.array([0.91, 0.68, 0.585])
+"""Linear reflectance of skin without pigment: very light skin, not paper."""
+SURFACE = np.array([0.020, 0.015, 0.012])
+"""What the surface reflects before light enters; the floor of the darkest skin."""
+MELANIN = np.array([2.57, 3.95, 5.05])
+"""Absorption per unit of melanin: steeper towards blue, as melanin is (Jacques), and
+less so than wavelength ** -3.3, for blue light that does return has gone less deep."""
+HAEMOGLOBIN = np.array([0.22, 1.50, 1.15])
+
+
+def skin_colour(melanin: Floats, haemoglobin: Floats) -> Floats:
+    """Return (..., 3) linear RGB reflectance of skin.
+
+    Args:
+        melanin: 0 (none) to about 1.25 (very dark).
+        haemoglobin: 0 to about 1 (lips).
+
+    Reference:
+        Jacques, Optical properties of biological tissues, Phys. Med. Biol. 58, 2013: absorbers of
+        skin. The strengths are fitted by eye to photographed skin from light to dark.
+    """
+    melanin, haemoglobin = np.asarray(melanin)[..., None], np.asarray(haemoglobin)[..., None]
+    haemoglobin = haemoglobin * np.exp(-0.8 * melanin)  # melanin lies above the blood
+    passed = np.exp(-(melanin * MELANIN + haemoglobin * HAEMOGLOBIN))
+    return np.asarray(SURFACE + (WHITE - SURFACE) * passed)

@@ -1,0 +1,163 @@
+"""Folds, furrows and bulges that each AU makes, as heights on the unrolled head.
+
+The rows are our own, after the appearance changes that FACS names. Points are (|x|, y) in cm on
+the neutral face, given for the right side and reflected.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fau_tf.synthetic import canvas
+from fau_tf.synthetic.canvas import XY, FaceMap
+from fau_tf.synthetic.rig import Floats
+
+ROWS, COLUMNS = slice(56, 346), slice(64, 449)
+"""The part of the head map where AUs leave marks; outside it the heights are 0."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What one AU leaves in the skin.
+
+    Attributes:
+        furrows: (points, width in cm, depth in cm).
+        bulges: (centre, sigma x, sigma y, height in cm).
+        pebbles: (centre, sigma, height) of the chin's dimpled texture.
+    """
+
+    furrows: tuple[tuple[tuple[XY, ...], float, float], ...] = ()
+    bulges: tuple[tuple[XY, float, float, float], ...] = ()
+    pebbles: tuple[tuple[XY, float, float], ...] = field(default=())
+
+
+def _arc(y: float, x0: float, x1: float, peak: float, sag: float) -> tuple[XY, ...]:
+    return tuple((x, y - sag * (x - peak) ** 2) for x in np.linspace(x0, x1, 9).tolist())
+
+
+NASOLABIAL = ((1.85, -1.2), (2.5, -2.1), (3.05, -3.1), (3.4, -4.2), (3.4, -5.0))
+
+MARKS: dict[int, Marks] = {
+    1: Marks(
+        tuple((_arc(y, -3.0, 3.0, 0.0, 0.03), 0.15, 0.13) for y in (5.9, 6.65, 7.4)),
+        (((1.2, 5.3), 0.9, 0.45, 0.12),),
+    ),
+    2: Marks(
+        tuple((_arc(y, 1.8, 6.2, 3.9, 0.10), 0.15, 0.13) for y in (5.8, 6.5, 7.2)),
+        (((4.4, 5.2), 1.0, 0.4, 0.08),),
+    ),
+    4: Marks(
+        (
+            (((0.62, 3.5), (0.78, 4.3), (0.95, 5.3)), 0.16, 0.20),
+            (((0.0, 3.35), (0.75, 3.45)), 0.12, 0.07),
+            (((1.5, 3.6), (2.6, 3.65), (4.0, 3.55)), 0.16, 0.06),
+        ),
+        (((0.0, 4.4), 0.40, 0.7, 0.10), ((1.6, 4.4), 0.5, 0.5, 0.10)),
+    ),
+    5: Marks(((((2.2, 3.35), (3.2, 3.55), (4.2, 3.3)), 0.12, 0.05),)),
+    6: Marks(
+        (
+            (((4.95, 2.75), (5.7, 3.25), (6.3, 3.7)), 0.10, 0.09),
+            (((5.0, 2.5), (5.8, 2.55), (6.5, 2.6)), 0.10, 0.09),
+            (((4.95, 2.25), (5.6, 1.85), (6.2, 1.4)), 0.10, 0.09),
+            (((1.9, 1.75), (2.6, 1.30), (3.5, 1.15), (4.5, 1.45), (5.1, 1.85)), 0.15, 0.12),
+        ),
+        (((3.3, 1.75), 1.0, 0.22, 0.09), ((4.2, -0.1), 1.2, 0.8, 0.28)),
+    ),
+    9: Marks(
+        (
+            (((0.15, 3.0), (0.9, 3.15)), 0.13, 0.13),
+            (((0.25, 2.4), (1.2, 2.65)), 0.13, 0.16),
+            (((0.35, 1.8), (1.45, 2.0)), 0.13, 0.16),
+            (((0.55, 1.2), (1.6, 1.35)), 0.13, 0.11),
+            (((1.75, -0.5), (2.1, -1.3), (2.7, -2.4)), 0.18, 0.20),
+        ),
+        (((1.3, -0.2), 0.5, 0.6, 0.10),),
+    ),
+    10: Marks(
+        ((((1.95, -0.8), (2.6, -1.5), (3.1, -2.5), (3.3, -3.6)), 0.18, 0.16),),
+        (((3.4, -1.2), 0.8, 0.7, 0.16), ((1.1, -2.9), 0.6, 0.35, 0.08)),
+    ),
+    12: Marks(
+        ((NASOLABIAL, 0.18, 0.17), (((2.75, -4.0), (3.0, -4.6)), 0.16, 0.08)),
+        (((4.1, -1.9), 1.0, 0.9, 0.22), ((4.3, -4.2), 0.7, 0.9, 0.08)),
+    ),
+    14: Marks(
+        (
+            (((3.05, -3.6), (3.25, -4.3), (3.05, -5.0)), 0.26, 0.40),
+            (((2.55, -3.95), (2.62, -4.35), (2.55, -4.75)), 0.14, 0.16),
+        ),
+        (((3.95, -4.3), 0.45, 0.9, 0.20), ((2.75, -3.2), 0.4, 0.3, 0.08)),
+    ),
+    15: Marks(
+        ((((2.65, -4.75), (3.05, -5.5), (3.15, -6.4)), 0.17, 0.17),),
+        (((2.3, -5.6), 0.45, 0.5, 0.10), ((3.75, -5.7), 0.5, 0.8, 0.12)),
+    ),
+    17: Marks(
+        ((((-1.9, -6.65), (-1.0, -6.15), (0.0, -6.0), (1.0, -6.15), (1.9, -6.65)), 0.17, 0.16),),
+        (((0.0, -7.4), 1.1, 0.7, 0.16),),
+        (((0.0, -7.8), 1.0, 0.10),),
+    ),
+    20: Marks(
+        (
+            (((3.35, -3.3), (3.85, -4.2), (3.85, -5.2), (3.4, -6.1)), 0.18, 0.17),
+            (((2.9, -5.2), (3.2, -5.9), (3.0, -6.7)), 0.15, 0.11),
+        ),
+        (((0.0, -6.6), 1.8, 0.5, -0.08),),
+    ),
+    25: Marks(),
+    26: Marks(((((3.9, -2.9), (4.15, -4.4), (4.1, -5.8)), 0.28, 0.10),)),
+}
+
+
+def heights(where: FaceMap) -> dict[int, Floats]:
+    """Return AU -> height in cm at intensity 5, over ROWS x COLUMNS of the head map."""
+    return {au: _height(where, marks)[ROWS, COLUMNS].copy() for au, marks in MARKS.items()}
+
+
+def age_lines(where: FaceMap) -> Floats:
+    """Return the height of the folds of an old face at rest, over the whole head map."""
+    out = -0.09 * canvas.both(canvas.line(where.texels(NASOLABIAL), 0.2))
+    bags = ((1.9, 1.75), (2.7, 1.25), (3.6, 1.15), (4.5, 1.5))
+    out -= 0.06 * canvas.both(canvas.line(where.texels(bags), 0.16))
+    for y in (6.2, 7.0):
+        out -= 0.022 * canvas.both(canvas.line(where.texels(_arc(y, -4.0, 4.0, 0.0, 0.02)), 0.12))
+    marionette = ((2.7, -4.9), (3.0, -5.8), (3.0, -6.6))
+    out -= 0.05 * canvas.both(canvas.line(where.texels(marionette), 0.18))
+    return np.asarray(out, np.float32)
+
+
+def young_lines(where: FaceMap) -> Floats:
+    """Return the height of the creases that every face has: lids, wings of the nose, philtrum."""
+    lid = ((-2.0, 2.95), (-2.6, 3.32), (-3.3, 3.45), (-4.1, 3.22), (-4.6, 2.85))
+    wing = ((-1.45, -1.85), (-1.85, -1.3), (-1.65, -0.55))
+    rims = ((-0.35, -2.35), (-0.45, -3.2))
+    out = -0.06 * canvas.both(canvas.line(where.texels(lid), 0.09))
+    out -= 0.06 * canvas.both(canvas.line(where.texels(wing), 0.11))
+    out += 0.03 * canvas.both(canvas.line(where.texels(rims), 0.13))
+    out -= 0.03 * canvas.line(where.texels(((0.0, -2.4), (0.0, -3.2))), 0.13)
+    return np.asarray(out, np.float32)
+
+
+def _height(where: FaceMap, marks: Marks) -> Floats:
+    out = canvas.blank()
+    for points, width, depth in marks.furrows:
+        place = where.texels(_right(points))
+        groove = canvas.both(canvas.line(place, width))
+        shoulder = canvas.both(canvas.line(place, 2.4 * width))
+        out += depth * (0.55 * shoulder - 1.35 * groove)
+    for centre, sigma_x, sigma_y, height in marks.bulges:
+        spot = canvas.blot(where.texels(_right([centre]))[0], sigma_x, sigma_y)
+        out += height * canvas.both(spot)
+    for centre, sigma, height in marks.pebbles:
+        rng = np.random.default_rng(17)
+        spot = canvas.blot(where.texels(_right([centre]))[0], sigma, sigma)
+        pits = np.zeros(canvas.SHAPE, np.float32)
+        for x, y in rng.normal(0, sigma, (26, 2)):
+            pits += canvas.blot(where.texels([(centre[0] + x, centre[1] + 0.8 * y)])[0], 0.13, 0.11)
+        out -= height * np.minimum(pits, 1.2) * (spot > 0.05)
+    return out
+
+
+def _right(points: tuple[XY, ...] | list[XY]) -> Floats:
+    return np.array(points, float) * [-1, 1]

@@ -1,0 +1,1 @@
+"""Config, loss, fit and report of a training run."""

@@ -1,0 +1,186 @@
+"""Settings of a run: sections of a TOML file, overridden by `--set section.key=value`."""
+
+import dataclasses
+import tomllib
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from fau_tf.data.augment import Augment
+from fau_tf.model.presets import PRESETS, NetSpec, did_you_mean, net_spec
+
+
+class ConfigError(ValueError):
+    """A setting that is unknown, mistyped or doesn't fit; commands exit with code 2."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """Where the results go, and the seed of weights, order, augmentation and synthetic faces."""
+
+    name: str = "synthetic"  # the run's folder is runs/<name>
+    seed: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """Which faces."""
+
+    kind: str = "synthetic"
+    people: int = 1000  # 80/10/10 by person
+    faces_per_person: int = 5
+    record_size: int = 160  # at least 1.25 x the preset's image size
+    processes: int = 2  # that render; the result doesn't depend on it
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """Loss and optimisation; docs/training.md gives the figures behind the defaults."""
+
+    epochs: int = 6
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    warmup_steps: int = 60
+    decay_share: float = 0.5  # last part of the run, in which the rate falls linearly to 0
+    clip_norm: float = 5.0
+    imagenet: bool = True  # start the backbone from ImageNet weights
+    freeze_backbone_norms: bool = True
+    floor: float = 0.1  # weight of a heatmap's error far from its AU centre; 1 is plain MSE ...
+    foreground: float = 1.0  # ... with 0 here: weight added at the centre, whatever the intensity
+    decoded: float = 4.0  # weight of the squared error of the decoded intensity
+    balance: float = 0.0  # AUs weigh (mean squared intensity) ** -balance, on average 1
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "threads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}")
+        for name in ("learning_rate", "clip_norm"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"`{name}` must be positive. Received: {getattr(self, name)}")
+        if not 0 <= self.decay_share <= 1:
+            raise ValueError(f"`decay_share` must be 0 to 1. Received: {self.decay_share}")
+        if min(self.floor, self.foreground, self.decoded) < 0:
+            raise ValueError("Loss weights must not be negative.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything that `train_keras.py` can be told."""
+
+    run: RunSettings = field(default_factory=RunSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    model: NetSpec = PRESETS["small"]
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    augment: Augment = field(default_factory=Augment)
+
+    def __post_init__(self) -> None:
+        if self.data.kind != "synthetic":
+            raise ValueError(f"`data.kind` must be 'synthetic'. Received: {self.data.kind!r}")
+        if self.data.record_size < self.model.image_size * 1.25:
+            raise ValueError(
+                "`data.record_size` must be at least 1.25 x `model.image_size`, the margin that "
+                f"augmentation moves in. Received: {self.data.record_size} for "
+                f"{self.model.image_size}"
+            )
+
+
+def load_config(path: Path | None = None, changes: Sequence[str] = ()) -> Config:
+    """Return the defaults, overridden by a TOML file, overridden by `section.key=value`.
+
+    Raises:
+        ConfigError: For a file that can't be read, an unknown or mistyped setting, a bad value.
+    """
+    try:
+        raw = _read(path) if path else {}
+        for change in changes:
+            section, key, value = _parse_change(change)
+            raw.setdefault(section, {})[key] = value
+        return _config(raw)
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(f"{path or 'settings'}: {error}") from error
+
+
+def dump_toml(config: Config) -> str:
+    """Return every resolved setting as TOML that `load_config` reads back."""
+    lines = []
+    for section in fields(config):
+        lines.append(f"[{section.name}]")
+        for name, value in dataclasses.asdict(getattr(config, section.name)).items():
+            lines.append(f"{name} = {_toml(value)}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        raw = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: must be a readable TOML file. Received: {error}") from error
+    for name, section in raw.items():
+        if not isinstance(section, dict):
+            raise ConfigError(f"{path}: settings stand in sections. Received: `{name}` outside one")
+    return raw
+
+
+def _parse_change(change: str) -> tuple[str, str, Any]:
+    path, equals, text = change.partition("=")
+    section, dot, key = path.strip().partition(".")
+    if not (equals and dot and section and key):
+        raise ConfigError(f"--set takes section.key=value. Received: {change!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()  # a bare word is a string
+    return section, key, value
+
+
+def _config(raw: Mapping[str, Mapping[str, Any]]) -> Config:
+    sections = get_type_hints(Config)
+    made = {}
+    for name, values in raw.items():
+        if name not in sections:
+            raise ConfigError(f"Unknown section `{name}`.{did_you_mean(name, list(sections))}")
+        checked = _checked(name, sections[name], values)
+        if name == "model":
+            made[name] = net_spec(checked.pop("preset", Config().model.preset), checked)
+        else:
+            made[name] = sections[name](**checked)
+    return Config(**made)
+
+
+def _checked(section: str, kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    checked = {}
+    for name, value in values.items():
+        if name not in hints:
+            near = did_you_mean(name, list(hints))
+            raise ConfigError(f"Unknown setting `{section}.{name}`.{near}")
+        checked[name] = _typed(f"{section}.{name}", hints[name], value)
+    return checked
+
+
+def _typed(name: str, want: Any, value: Any) -> Any:
+    if get_origin(want) is tuple and isinstance(value, list):
+        inner = get_args(want)[0]
+        return tuple(_typed(name, inner, item) for item in value)
+    if want is float and type(value) is int:
+        return float(value)
+    plain = want if isinstance(want, type) and not isinstance(want, types.GenericAlias) else tuple
+    if type(value) is not plain:
+        raise ConfigError(f"`{name}` must be {want}. Received: {value!r}")
+    return value
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return repr(value)

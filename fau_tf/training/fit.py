@@ -1,0 +1,95 @@
+"""From a network and its faces to the best checkpoint."""
+
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from fau_tf import facs
+from fau_tf.data.datasets import Faces, Part, prepare_synthetic
+from fau_tf.data.pipeline import Targets
+from fau_tf.data.synthetic import SyntheticSet
+from fau_tf.model import fau_net
+from fau_tf.training.callbacks import History, Progress, ValidationAgreement
+from fau_tf.training.config import Config
+from fau_tf.training.losses import HeatmapLoss, au_weights
+from fau_tf.training.predict import predict_intensity
+from fau_tf.training.regressor import HeatmapRegressor
+from fau_tf.training.run_folder import RunFolder
+from fau_tf.training.schedule import WarmupPlateauDecay
+
+
+def make_deterministic(config: Config) -> None:
+    """Seed everything, and have TensorFlow compute the same thing every time, on a CPU."""
+    threads = config.training.threads
+    if tf.config.threading.get_intra_op_parallelism_threads() != threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+    keras.utils.set_random_seed(config.run.seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def prepare(config: Config, folder: Path, run: RunFolder) -> Faces:
+    """Return the run's faces, generated if they aren't there yet."""
+    data = config.data
+    settings = SyntheticSet(
+        people=data.people,
+        faces_per_person=data.faces_per_person,
+        record_size=data.record_size,
+        seed=config.run.seed,
+    )
+    return prepare_synthetic(settings, folder, processes=data.processes, say=run.say)
+
+
+def fit(
+    net: keras.Model, config: Config, parts: dict[str, Part], targets: Targets, run: RunFolder
+) -> list[dict[str, float]]:
+    """Train `net`; leave best.keras and history.csv in the run's folder; return the history.
+
+    Args:
+        net: (B, S, S, 3) -> (B, h, w, K) heatmaps.
+        config: Of the run.
+        parts: `train` and `validation`.
+        targets: What the heatmaps should be.
+        run: Where it is written.
+    """
+    settings = config.training
+    if settings.freeze_backbone_norms:
+        fau_net.freeze_backbone_norms(net)
+    coded = parts["train"].labels(targets)
+    steps = max(1, len(coded) // settings.batch_size)
+    to_au = facs.centre_to_au(targets.aus, targets.rule)
+    loss = HeatmapLoss(
+        codec=targets.codec,
+        to_au=to_au,
+        au_weight=au_weights(coded, settings.balance),
+        floor=settings.floor,
+        foreground=settings.foreground,
+        decoded=settings.decoded,
+    )
+    model = HeatmapRegressor(net, loss)
+    rate = WarmupPlateauDecay(
+        settings.learning_rate, settings.epochs * steps, settings.warmup_steps, settings.decay_share
+    )
+    model.compile(optimizer=keras.optimizers.Adam(rate, clipnorm=settings.clip_norm))
+    validation = parts["validation"].batches(targets, batch_size=64)
+    history = History(run / "history.csv")
+    judge = ValidationAgreement(
+        net,
+        lambda: predict_intensity(net, targets.codec, to_au, validation),
+        parts["validation"].labels(targets),
+        run / "best.keras",
+    )
+    model.fit(
+        parts["train"].batches(
+            targets, batch_size=settings.batch_size, seed=config.run.seed, augment=config.augment
+        ),
+        epochs=settings.epochs,
+        steps_per_epoch=steps,
+        verbose=0,
+        callbacks=[
+            judge,
+            history,
+            Progress(settings.epochs, steps, settings.batch_size, run.say),
+        ],
+    )
+    return history.rows

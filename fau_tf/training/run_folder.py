@@ -1,0 +1,75 @@
+"""What a run leaves behind: settings, versions, seed, times and figures in `runs/<name>/`."""
+
+import importlib.metadata
+import json
+import math
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+_PACKAGES: Final = ("fau_tf", "tensorflow", "keras", "numpy", "ai-edge-litert", "mediapipe")
+
+
+class RunFolder:
+    """The folder of one run, and a clock for its stages.
+
+    Args:
+        path: `runs/<name>`; made if it isn't there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.seconds: dict[str, float] = {}
+
+    def __truediv__(self, name: str) -> Path:
+        """Return the path of a file in the folder."""
+        return self.path / name
+
+    @contextmanager
+    def stage(self, title: str) -> Iterator[None]:
+        """Announce a stage, and say how long it took."""
+        self.say(f"== {title}")
+        start = time.monotonic()
+        yield
+        self.seconds[title] = round(time.monotonic() - start, 1)
+        self.say(f"   {title}: {self.seconds[title]:.1f} s")
+
+    def say(self, line: str) -> None:
+        """Print a line at once, so that a log file shows where a run is."""
+        print(line, flush=True)  # noqa: T201 - the one voice of a run
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a JSON file, whole or not at all; NaN becomes null."""
+        write_text(self / name, json.dumps(_plain(content), indent=1) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write beside the place, then rename: a reader never sees half a file."""
+    partial = path.with_name(f".partial-{path.name}")
+    partial.write_text(text)
+    partial.replace(path)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that a result depends on."""
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

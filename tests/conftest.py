@@ -1,0 +1,27 @@
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+# Two workers share two cores; more threads only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import hypothesis
+import pytest
+
+OPT_IN = ("slow", "data", "gpu")
+
+# Derandomised: the same examples every time, so that a red run can be repeated.
+hypothesis.settings.register_profile("ci", derandomize=True, max_examples=200, deadline=None)
+hypothesis.settings.load_profile("ci")
+
+
+def pytest_addoption(parser):
+    for name in OPT_IN:
+        parser.addoption(f"--run-{name}", action="store_true", help=f"also run {name} tests")
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        for name in OPT_IN:
+            if item.get_closest_marker(name) and not config.getoption(f"--run-{name}"):
+                item.add_marker(pytest.mark.skip(reason=f"needs --run-{name}"))

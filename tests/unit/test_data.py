@@ -1,0 +1,177 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fau_tf import facs
+from fau_tf.codec import HeatmapCodec
+from fau_tf.data import augment as aug
+from fau_tf.data import pipeline
+from fau_tf.data.folds import split_people
+from fau_tf.data.record import MARGIN, as_bytes
+from fau_tf.data.shards import read_rows, shard_files, write_shards
+from fau_tf.face.au_centres import au_centres
+from tests.helpers.records import SIZE, dotted, make_record
+
+CODEC = HeatmapCodec(64, 16, 1.0)
+TARGETS = pipeline.Targets(codec=CODEC, aus=facs.ALL, rule="fau")
+
+
+@pytest.fixture
+def shards(tmp_path):
+    records = [make_record(person, face) for person in range(10) for face in range(2)]
+    write_shards(tmp_path, (as_bytes(record) for record in records), shards=3)
+    return tmp_path, records
+
+
+def test_records_come_back_as_they_were_written(shards):
+    folder, records = shards
+    rows = {row["source"].decode(): row for row in read_rows(shard_files(folder))}
+    assert len(rows) == len(records)
+    for record in records:
+        row = rows[record.source]
+        np.testing.assert_array_equal(row["landmarks"], record.landmarks)
+        np.testing.assert_array_equal(row["intensity"], record.intensities())
+        assert row["subject"].decode() == record.subject
+        assert dict(zip(row["factor_names"], row["factors"], strict=True)) == {b"yaw": 3.0}
+        image = tf.io.decode_jpeg(row["image"]).numpy().astype(int)
+        # JPEG at quality 92: a few grey levels.
+        assert np.abs(image - record.image).mean() < 2
+
+
+def test_an_uncoded_au_is_nan_in_the_record():
+    record = make_record(0, 0, intensity={6: 2.0, 12: np.nan})
+    values = dict(zip(facs.ALL, record.intensities(), strict=True))
+    assert values.pop(6) == 2.0
+    assert np.isnan(list(values.values())).all()
+
+
+@pytest.mark.parametrize("bad", [{6: 5.5}, {6: -1.0}, {7: 1.0}])
+def test_a_label_off_the_scale_is_refused(bad):
+    with pytest.raises(ValueError, match="intensity must be 0 to 5"):
+        make_record(0, 0, intensity=bad)
+
+
+def test_a_truncated_shard_is_named(shards):
+    folder, _ = shards
+    file = shard_files(folder)[1]
+    file.write_bytes(file.read_bytes()[:-50])
+    with pytest.raises(ValueError, match=f"{file.name}.*must be a whole shard"):
+        list(read_rows(shard_files(folder)))
+
+
+def test_a_failed_write_leaves_no_shard(tmp_path):
+    def rows():
+        yield as_bytes(make_record(0, 0))
+        raise RuntimeError("camera fell")
+
+    with pytest.raises(RuntimeError, match="camera fell"):
+        write_shards(tmp_path, rows(), shards=2)
+    with pytest.raises(FileNotFoundError, match="must hold"):
+        shard_files(tmp_path)
+
+
+@pytest.mark.parametrize("count", [10, 57, 1000])
+def test_nobody_is_in_two_splits(count):
+    people = [f"p{i}" for i in range(count)]
+    split = split_people(people, seed=3)
+    everyone = [person for part in split.values() for person in part]
+    assert sorted(everyone) == sorted(people)
+    assert all(split.values())
+    assert len(split["test"]) == pytest.approx(count / 10, abs=1)
+    assert split == split_people(people[::-1], seed=3)
+    assert split != split_people(people, seed=4)
+
+
+def test_too_few_people_are_refused():
+    with pytest.raises(ValueError, match="at least 10 people"):
+        split_people(["a", "b"], seed=0)
+
+
+def test_centres_in_the_pipeline_equal_au_centres():
+    landmarks = np.random.default_rng(0).uniform(0, 64, (3, 68, 2)).astype(np.float32)
+    for rule in ("fau", "libreface"):
+        targets = dataclasses.replace(TARGETS, rule=rule)
+        got = targets.centres(tf.constant(landmarks)).numpy()
+        # float32 sums of up to three landmarks below 64.
+        np.testing.assert_allclose(got, au_centres(landmarks, facs.ALL, rule), atol=1e-4)
+
+
+def test_unaugmented_batches_are_the_middle_of_the_record(shards):
+    folder, records = shards
+    people = [record.subject for record in records[:4]]
+    rows = pipeline.examples(shard_files(folder), people)
+    ((image, targets),) = pipeline.batches(rows, TARGETS, record_size=SIZE, batch_size=8)
+    by_source = {row["source"].numpy().decode(): i for i, row in enumerate(rows)}
+    assert len(by_source) == 4
+    for record in records[:4]:
+        i = by_source[record.source]
+        edge = (SIZE - 64) // 2
+        middle = record.image[edge:-edge, edge:-edge].astype(int)
+        assert np.abs(image[i].numpy() - middle).mean() < 2  # JPEG
+        centres = au_centres(record.landmarks - edge, facs.ALL)
+        grades = record.intensities()[facs.au_of_centre(facs.ALL)]
+        want = CODEC.encode(centres, grades)
+        assert want.max() > 1
+        np.testing.assert_allclose(targets["heatmap"][i], want, atol=1e-5)
+        np.testing.assert_array_equal(targets["weight"][i], CODEC.inside(centres))
+
+
+def test_uncoded_labels_get_weight_zero(tmp_path):
+    record = make_record(0, 0, intensity={6: 2.0})
+    write_shards(tmp_path, [as_bytes(record)], shards=1)
+    rows = pipeline.examples(shard_files(tmp_path), [record.subject])
+    ((_, targets),) = pipeline.batches(rows, TARGETS, record_size=SIZE, batch_size=1)
+    coded = np.array([centre.au == 6 for centre in facs.centres(facs.ALL)])
+    np.testing.assert_array_equal(targets["weight"][0].numpy() > 0, coded)
+    assert np.isfinite(targets["heatmap"].numpy()).all()
+    assert np.isnan(targets["intensity"].numpy()).sum() == 13
+
+
+def test_the_same_seed_gives_the_same_batches(shards):
+    folder, records = shards
+    people = [record.subject for record in records]
+
+    def first(seed):
+        rows = pipeline.examples(shard_files(folder), people)
+        stream = pipeline.batches(
+            rows, TARGETS, record_size=SIZE, batch_size=4, seed=seed, augment=aug.Augment()
+        )
+        return [image.numpy() for image, _ in stream.take(7)]  # past one epoch
+
+    once, again, other = first(1), first(1), first(2)
+    np.testing.assert_array_equal(once, again)
+    assert np.abs(np.array(once) - np.array(other)).mean() > 5
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_landmarks_move_with_the_pixels(flip):
+    # One dot per image at a known landmark; after any crop its centroid must be where the
+    # landmark says, and after a flip it is the mirrored landmark.
+    rng = np.random.default_rng(0)
+    index = 36
+    landmarks = rng.uniform(35, 45, (12, 68, 2)).astype(np.float32)
+    images = np.stack([dotted([points[index]]) for points in landmarks])
+    strong = aug.Augment(flip=flip, rotate=25, scale=0.15, shift=0.06)
+    views, flipped = aug.crop_views(12, SIZE, 64, MARGIN, strong, tf.constant([5, 7]))
+    assert flipped.numpy().all() == bool(flip)
+    crops = aug.warp_images(images, views, 64).numpy()[..., 0] - 60
+    moved = aug.warp_landmarks(landmarks, views, flipped).numpy()
+    at = moved[:, facs.MIRROR_68[index] if flip else index]
+    y, x = np.mgrid[:64, :64]
+    total = crops.sum((1, 2))
+    centroid = np.stack([(crops * x).sum((1, 2)) / total, (crops * y).sum((1, 2)) / total], -1)
+    assert np.ptp(centroid, axis=0).min() > 3
+    # Grey levels are rounded and the dot interpolated: a tenth of a pixel.
+    np.testing.assert_allclose(centroid, at, atol=0.1)
+
+
+def test_light_stays_within_the_grey_levels():
+    images = tf.constant(np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3)), tf.float32)
+    varied = aug.vary_light(images, aug.Augment(brightness=80), tf.constant([1, 2])).numpy()
+    assert varied.min() >= 0
+    assert varied.max() <= 255
+    assert np.abs(varied - images.numpy()).mean() > 5
+    same = aug.vary_light(images, aug.NO_AUGMENT, tf.constant([1, 2])).numpy()
+    np.testing.assert_allclose(same, images, atol=1e-4)  # minus 128 plus 128

@@ -1,0 +1,150 @@
+"""Train AU intensity heatmaps, judge them on test people, export .tflite, draw what happened.
+
+python train_keras.py
+python train_keras.py --config configs/synthetic.toml --set training.epochs=20 --set run.name=long
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow loads
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from export.package import ExportError, export_variants
+from export.specs import EXPORT_SPECS
+from fau_tf import agreement, facs
+from fau_tf.data import datasets, pipeline
+from fau_tf.model import fau_net
+from fau_tf.training import fit, report
+from fau_tf.training.config import Config, ConfigError, dump_toml, load_config
+from fau_tf.training.predict import predict_heatmaps, predict_intensity
+from fau_tf.training.run_folder import RunFolder, versions, write_text
+
+DEFAULT_CONFIG = Path("configs/synthetic.toml")
+GALLERY = 8  # faces
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the main job; return the exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    try:
+        options = _options(argv)
+        train(load_config(options.config, options.set), options.runs, options.data)
+    except (ConfigError, ExportError, FileNotFoundError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def train(config: Config, runs: Path, data: Path) -> None:
+    """Config -> records -> tf.data -> model -> fit -> ICC table -> export -> pictures."""
+    run = RunFolder(runs / config.run.name)
+    write_text(run / "config.toml", dump_toml(config))
+    run.write_json("versions.json", versions() | {"seed": config.run.seed})
+    fit.make_deterministic(config)
+    spec = config.model
+
+    with run.stage("faces"):
+        faces = fit.prepare(config, data, run)
+        targets = pipeline.Targets(codec=spec.codec, aus=spec.au_numbers, rule=spec.rule)
+        parts = datasets.split(faces, config.run.seed)
+        for name, part in parts.items():
+            run.say(f"   {name}: {len(part.people)} people")
+
+    with run.stage("network"):
+        net = fau_net.build(spec, imagenet=config.training.imagenet)
+        run.say(
+            f"   {spec.preset}: {net.count_params() / 1e6:.2f} M parameters, {spec.image_size} px, "
+            f"{len(facs.centres(spec.au_numbers, spec.rule))} AU centres"
+        )
+
+    with run.stage("training"):
+        history = fit.fit(net, config, parts, targets, run)
+        net = keras.saving.load_model(run / "best.keras")
+
+    with run.stage("test people"):
+        to_au = facs.centre_to_au(spec.au_numbers, spec.rule)
+        test = parts["test"].batches(targets, batch_size=64)
+        coded = parts["test"].labels(targets)
+        predicted = predict_intensity(net, spec.codec, to_au, test)
+        held_out = agreement.summary(coded, predicted, spec.labels)
+        run.say(agreement.table(held_out))
+
+    with run.stage("export"):
+        images = np.concatenate([image.numpy() for image, _ in test.take(1)])
+        facts = {"training_data": faces.name, "kind": "synthetic faces", "test_people": held_out}
+        exported = export_variants(
+            net,
+            spec,
+            images,
+            run.path,
+            config.run.name,
+            list(EXPORT_SPECS.values()),
+            facts=facts,
+            say=run.say,
+        )
+
+    with run.stage("pictures"):
+        title = f"{len(coded)} faces of {len(parts['test'].people)} test people, {faces.name}"
+        report.draw_curves(run / "curves.png", history)
+        report.draw_agreement(run / "agreement.png", held_out, title)
+        report.draw_scatter(run / "scatter.png", coded, predicted, spec.labels, title)
+        _gallery(run / "gallery.png", net, spec, test, predicted)
+
+    run.write_json(
+        "metrics.json",
+        {
+            "held_out": held_out,
+            "data": {"name": faces.name, "test_people": len(parts["test"].people)},
+            "parameters": net.count_params(),
+            "exported": {entry["name"]: entry["bytes"] for entry in exported},
+            "seconds": run.seconds,
+        },
+    )
+    run.say(f"all of it is in {run.path}")
+
+
+def _gallery(path: Path, net: Any, spec: Any, test: tf.data.Dataset, predicted: Any) -> None:
+    batch_images, maps = next(predict_heatmaps(net, test.take(1)))
+    target = {name: value.numpy() for name, value in next(iter(test))[1].items()}
+    # The faces with most going on, spread over the batch.
+    busiest = np.argsort(-np.nan_to_num(target["intensity"]).sum(axis=1))[:GALLERY]
+    report.draw_gallery(
+        path,
+        batch_images[busiest],
+        target["heatmap"][busiest] / spec.codec.unit,
+        maps[busiest] / spec.codec.unit,
+        target["intensity"][busiest],
+        predicted[: len(batch_images)][busiest],
+        spec.labels,
+    )
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="TOML file of settings")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="override one setting; may be given again",
+    )
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs/<name> goes")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="where face records go")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
