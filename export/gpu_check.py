@@ -180,14 +180,16 @@ def main(arguments: list[str] | None = None) -> int:
     report = gpu_residency(
         options.model, inputs, float32=not options.float16, driver=options.driver
     )
-    print(f"whole on the GPU: {'yes' if report.resident else 'no'}")
-    for name, error in report.errors.items():
-        print(f"{name}: off by {error:.2e}, largest value {report.largest[name]:.2e}")
-    for line in report.refused:
-        print(f"refused: {line}")
-    if report.failure:
-        print(report.failure)
+    sys.stdout.write("\n".join(_lines(report)) + "\n")
     return 0 if report.resident else 1
+
+
+def _lines(report: GpuReport) -> list[str]:
+    lines = [f"whole on the GPU: {'yes' if report.resident else 'no'}"]
+    for name, error in report.errors.items():
+        lines.append(f"{name}: off by {error:.2e}, largest value {report.largest[name]:.2e}")
+    lines += [f"refused: {line}" for line in report.refused]
+    return [*lines, report.failure] if report.failure else lines
 
 
 if __name__ == "__main__":

@@ -23,11 +23,11 @@ _CPU_AND_GPU: Final = 3  # LiteRtHwAccelerators, bit flags
 
 
 def main(model: str, inputs: str, outputs: str, precision: str) -> None:
-    """Write the outputs by name; print {"resident": whether no operator fell to the CPU}."""
+    """Write the outputs by name; write {"resident": whether no operator fell to the CPU}."""
     resident = runs_whole(model)
     results = run(model, dict(np.load(inputs)), enforce_float32=precision == "float32")
     np.savez(outputs, **results)
-    print(json.dumps({"resident": resident}), flush=True)
+    sys.stdout.write(json.dumps({"resident": resident}) + "\n")
 
 
 def runs_whole(model: str) -> bool:

@@ -4,7 +4,7 @@ Sources: Ekman, Friesen and Hager, Facial Action Coding System (2002) for names 
 rule sets name their own. Landmarks are the 68 of iBUG, 0-based.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,7 +75,7 @@ class CentreRule:
     """A named rule set: for each AU that it covers, the AU's centres, and where it is from."""
 
     source: str
-    points: dict[int, tuple[CentrePoint, ...]]
+    points: Mapping[int, tuple[CentrePoint, ...]]
 
 
 # iBUG landmarks after a left-right flip of the image: jaw, brows, nose, eyes, mouth.
@@ -229,4 +229,5 @@ def centre_to_au(aus: Sequence[int], rule: str = "fau") -> npt.NDArray[np.float3
 
 def au_of_centre(aus: Sequence[int], rule: str = "fau") -> npt.NDArray[np.int32]:
     """Return (K,) the position in `aus` of the AU that each centre belongs to."""
-    return np.argmax(centre_to_au(aus, rule) > 0, axis=1).astype(np.int32)
+    owner: npt.NDArray[np.int32] = np.argmax(centre_to_au(aus, rule), axis=1).astype(np.int32)
+    return owner

@@ -122,7 +122,6 @@ class SemanticCorrespondence(keras.layers.Layer):
         """See the class docstring."""
         rows, columns = self._node_views(x)
         scores = closeness(*self._precise(rows, columns))
-        rows = ops.reshape(rows, (-1, rows.shape[-1]))  # (B*C, D)
         if training and self.trainable:
             out = self._train(rows, scores)
         else:
@@ -143,7 +142,7 @@ class SemanticCorrespondence(keras.layers.Layer):
         return ops.relu(scale * own + shift + largest)  # ReLU is monotone: after the maximum
 
     def _infer(self, rows: Any, scores: Any) -> Any:
-        """Return (B*C, D), normalised by the moving statistics."""
+        """Return (B, C, D), normalised by the moving statistics."""
         selection = SELECTIONS[self.selection]
         scale, shift = self._norm(*self._precise(self.moving_mean, self.moving_variance))
         if selection.folds:
@@ -151,10 +150,9 @@ class SemanticCorrespondence(keras.layers.Layer):
             own = ops.matmul(rows, (first - second) * scale)
             far = ops.matmul(rows, second * scale)
         else:
-            own, far = (scale * part for part in self._products(rows))
-        nodes = ops.reshape(far, (-1, scores.shape[-1], far.shape[-1]))
-        largest = selection.maximum(scores, nodes, self.k)
-        return ops.relu(own + shift + ops.reshape(largest, (-1, far.shape[-1])))
+            shape = (-1, *rows.shape[1:])
+            own, far = (ops.reshape(scale * part, shape) for part in self._products(rows))
+        return ops.relu(own + shift + selection.maximum(scores, far, self.k))
 
     def neighbours(self, x: Any) -> Any:
         """Return (B, C, k) int32: the nodes that `x` joins to each node, nearest first."""
@@ -188,7 +186,7 @@ class SemanticCorrespondence(keras.layers.Layer):
         return rows, ops.reshape(x, (-1, size, channels))
 
     def _image(self, out: Any, shape: Any) -> Any:
-        """Return rows (B*C, D) as feature maps (B, H, W, C)."""
+        """Return nodes, (B*C, D) or (B, C, D), as feature maps (B, H, W, C)."""
         _, height, width, channels = shape
         if self.nodes == "pixels":
             return ops.reshape(out, (-1, height, width, channels))
@@ -196,6 +194,7 @@ class SemanticCorrespondence(keras.layers.Layer):
 
     def _products(self, rows: Any) -> tuple[Any, Any]:
         """Return (W1 - W2) x and W2 x, (B*C, D) each, in float32 or better."""
+        rows = ops.reshape(rows, (-1, rows.shape[-1]))  # one large product, not B small ones
         far = ops.matmul(rows, self.neighbour_kernel)
         own = ops.matmul(rows, self.centre_kernel) - far
         return self._precise(own, far)

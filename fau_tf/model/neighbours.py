@@ -105,11 +105,15 @@ def _gather_1d(scores: Any, values: Any, k: int) -> Any:
 
 
 def _closest(scores: Any, rank: Any) -> tuple[Any, Any]:
-    """Return (one-hot (B, C, C) of each row's best node, its rank (B, C, 1))."""
+    """Return (one-hot (B, C, C) of each row's best node, its rank (B, C, 1)).
+
+    A comparison is cast once and used once, because the classic GPU delegate takes no other; the
+    second one is done by ReLU, on whole numbers.
+    """
     best = ops.max(scores, axis=-1, keepdims=True)
     candidates = ops.cast(scores >= best, rank.dtype) * rank  # equal scores: the lowest index
     top = ops.max(candidates, axis=-1, keepdims=True)  # has the highest rank
-    return ops.cast(candidates >= top, rank.dtype), top
+    return ops.relu(candidates - (top - 1.0)), top
 
 
 def _rank(nodes: int, dtype: Any) -> Any:

@@ -68,7 +68,9 @@ def _run(options: argparse.Namespace) -> int:
         print(f"Model {options.model}, ready in {time.perf_counter() - start:.2f} s")
         for path, name in zip(options.images, names, strict=True):
             try:
-                _do(path, options.out / name, estimator)
+                count = _do(path, options.out / name, estimator)
+                if count == options.faces:
+                    print(f"  At most {count} faces were wanted, the largest; --faces for more")
             except sources.UnreadableImageError as error:
                 unreadable.append(_one_line(error))
                 print(f"\n{path}: not read")
@@ -78,8 +80,8 @@ def _run(options: argparse.Namespace) -> int:
     return SOME_UNREADABLE if unreadable else DONE
 
 
-def _do(path: Path, result: Path, estimator: AUEstimator) -> None:
-    """Read one photo, write its two files and print its table."""
+def _do(path: Path, result: Path, estimator: AUEstimator) -> int:
+    """Read one photo, write its two files and print its table; return the number of faces."""
     readings: list[Reading] = []
     for frame in sources.frames(path):
         start = time.perf_counter()
@@ -94,6 +96,7 @@ def _do(path: Path, result: Path, estimator: AUEstimator) -> None:
         PillowImage.fromarray(picture).save(unfinished)
     labels = estimator.interpreter.info.labels
     write_csv(result.with_name(f"{result.name}.csv"), readings, labels)
+    return len(estimate.faces)
 
 
 def _readings(frame: sources.Frame, estimate: Estimate) -> list[Reading]:

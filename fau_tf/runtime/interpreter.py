@@ -34,7 +34,6 @@ class AUInterpreter:
             raise ValueError(f"The number of threads must be 1 or more. Received: {threads}")
         flatbuffer, self.info = read_model(path)
         try:
-            # The interpreter keeps its own reference to the flatbuffer.
             interpreter: Any = Interpreter(model_content=flatbuffer, num_threads=threads)
             self._runner: Any = interpreter.get_signature_runner(contract.SIGNATURE)
         except (ValueError, RuntimeError) as error:

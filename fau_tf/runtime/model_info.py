@@ -89,13 +89,14 @@ def _checked(path: Path, text: bytes) -> ModelInfo:
     for key in ("image_size", "heatmap_size"):
         if type(entries[key]) is not int or entries[key] < 1:
             raise _broken(path, f"positive whole numbers in `{key}`", repr(entries[key]))
+    centres = _centres(path, entries)
     return ModelInfo(
         name=str(entries["name"]),
         image_size=entries["image_size"],
         heatmap_size=entries["heatmap_size"],
         aus=tuple(entries["aus"]),
         rule=entries["rule"],
-        centres=_centres(path, entries),
+        centres=centres,
         sha256=str(entries["sha256"]),
     )
 

@@ -48,7 +48,7 @@ class Part:
 def parts(face: Floats, start: int) -> list[Part]:
     """Return all parts around a neutral face (468, 3); their vertices count from `start`."""
     makers = (
-        skull, lip_inside, mouth_back, lambda f, s: teeth(f, s, upper=True),
+        skull, mouth, lambda f, s: teeth(f, s, upper=True),
         lambda f, s: teeth(f, s, upper=False), tongue,
         lambda f, s: lid_margin(f, s, topology.RIGHT_EYE),
         lambda f, s: lid_margin(f, s, topology.LEFT_EYE),
@@ -84,30 +84,24 @@ def skull(face: Floats, start: int, rings: int = 8) -> Part:
     return Part(all_points, faces, atlas.head_uv(all_points), weights)
 
 
-def lip_inside(face: Floats, start: int) -> Part:
-    """Return the wet side of the lips: a tunnel from the lip margin backwards."""
+def mouth(face: Floats, start: int) -> Part:
+    """Return the inside of the mouth: a pocket that hangs on the lips' margin."""
     rim = np.array(topology.INNER_LIPS)
     upper = np.isin(rim, topology.UPPER_INNER_LIP)
     lower = np.isin(rim, topology.LOWER_INNER_LIP)
     away = (upper * 1.0 - lower * 1.0)[:, None] * [0, 1, 0]
-    rings = [face[rim], face[rim] + [0, 0, -0.30] + away * 0.05, face[rim] + [0, 0, -0.42] + away]
     n = len(rim)
-    depth = np.repeat([0.0, 0.45, 1.0], n)
-    return Part(
-        np.vstack(rings),
-        _tube(start + np.arange(3 * n).reshape(3, n)),
-        atlas.patch_uv("mouth", np.tile(np.linspace(0, 1, n), 3), depth * 0.45),
-        np.tile(np.eye(topology.FACE_VERTICES)[rim], (3, 1)),
-    )
-
-
-def mouth_back(_face: Floats, start: int) -> Part:
-    """Return the dark bowl that closes the mouth behind the teeth."""
-    s, t = _sheet(np.linspace(-1, 1, 7), np.linspace(-1, 1, 6))
-    y = MOUTH_LINE - 1.2 - 2.6 * t
-    points = np.stack([2.6 * s, y, 1.2 + 0.9 * (s**2 + t**2)], 1)
-    uv = atlas.patch_uv("mouth", (s + 1) / 2, 0.75 + 0.1 * t)
-    return Part(points, _grid(start, 6, 7), uv, jaw=np.clip((t + 1) / 2, 0, 1) * 0.7)
+    behind = ((0.0, 0.0), (0.30, 0.05), (0.42, 1.0), (2.0, 1.1))  # depth, how far up and down
+    rings = [face[rim] + np.array([0, 0, -depth]) + away * out for depth, out in behind]
+    throat = face[rim].mean(0) - [0, 0.3, 3.6]
+    points = np.vstack([*rings, throat])
+    ids = start + np.arange(4 * n).reshape(4, n)
+    t = np.append(np.repeat([0.0, 0.2, 0.45, 0.6], n), 0.62)
+    s = np.append(np.tile(np.linspace(0, 1, n), 4), 0.5)
+    follow = np.tile(np.eye(topology.FACE_VERTICES)[rim], (4, 1))
+    follow = np.vstack([follow, follow[:n].mean(0)])
+    faces = _tube(np.vstack([ids, np.full_like(ids[:1], start + 4 * n)]))
+    return Part(points, faces, atlas.patch_uv("mouth", s, t), follow)
 
 
 def teeth(_face: Floats, start: int, *, upper: bool) -> Part:
@@ -128,24 +122,25 @@ def tongue(_face: Floats, start: int) -> Part:
     s, t = _sheet(np.linspace(-1, 1, 7), np.linspace(0, 1, 4))
     y = MOUTH_LINE - 0.75 - 0.9 * t**2 - 0.35 * s**2
     points = np.stack([1.45 * s, y, 2.2 + 1.7 * t - 0.5 * s**2 * t], 1)
-    uv = atlas.patch_uv("mouth", (s + 1) / 2, 0.50 + 0.14 * t)
+    uv = atlas.patch_uv("mouth", (s + 1) / 2, 0.74 + 0.24 * t)
     return Part(points, _grid(start, 4, 7), uv, jaw=np.full(len(s), 0.85))
 
 
 def lid_margin(face: Floats, start: int, ring: tuple[int, ...]) -> Part:
-    """Return the edge of the lids, from the lash line back to the eyeball."""
+    """Return the edge of the lids and the pocket behind it in which the eyeball lies."""
     rim = np.array(ring)
     n = len(rim)
     centre = face[rim].mean(0)
     inner = face[rim] + [0, 0, -0.34] + (centre - face[rim]) * [0.0, 0.06, 0]
-    upper = np.isin(rim, topology.UPPER_LIDS)
-    s = np.tile(np.where(upper, 0.25, 0.75), 2)
-    return Part(
-        np.vstack([face[rim], inner]),
-        _tube(start + np.arange(2 * n).reshape(2, n))[:, ::-1],
-        atlas.patch_uv("lid", s, np.repeat([0.0, 1.0], n)),
-        np.tile(np.eye(topology.FACE_VERTICES)[rim], (2, 1)),
+    points = np.vstack([face[rim], inner, face[rim] - [0, 0, 1.2], centre - [0, 0, 2.0]])
+    ids = start + np.arange(3 * n).reshape(3, n)
+    faces = _tube(np.vstack([ids, np.full_like(ids[:1], start + 3 * n)]))[:, ::-1]
+    s = np.append(np.tile(np.where(np.isin(rim, topology.UPPER_LIDS), 0.25, 0.75), 3), 0.75)
+    t = np.append(np.repeat([0.0, 1.0, 1.0], n), 1.0)
+    follow = np.vstack(
+        [*[np.eye(topology.FACE_VERTICES)[rim]] * 3, np.zeros((1, topology.FACE_VERTICES))]
     )
+    return Part(points, faces, atlas.patch_uv("lid", s, t), follow)
 
 
 def ear(_face: Floats, start: int, side: int) -> Part:
@@ -230,8 +225,10 @@ def _tube(ids: Ints) -> Ints:
     """
     a, b = ids[:-1], ids[1:]
     c, d = np.roll(a, -1, 1), np.roll(b, -1, 1)
-    quads = [np.stack(q, -1).reshape(-1, 3) for q in ((a, b, c), (c, b, d))]
-    faces = np.vstack(quads)
+    half = ids.shape[1] // 2  # opposite diagonals left and right keep a head symmetric
+    right = [np.stack(q, -1)[:, :half].reshape(-1, 3) for q in ((a, b, c), (c, b, d))]
+    left = [np.stack(q, -1)[:, half:].reshape(-1, 3) for q in ((a, b, d), (a, d, c))]
+    faces = np.vstack(right + left)
     distinct = (
         (faces[:, 0] != faces[:, 1])
         & (faces[:, 1] != faces[:, 2])

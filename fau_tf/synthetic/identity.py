@@ -84,7 +84,7 @@ def _random_modes(points: Floats, anchors: Floats) -> list[Floats]:
     rng = np.random.default_rng(SEED)
     modes = []
     for index in range(RANDOM_SYMMETRIC + RANDOM_ASYMMETRIC):
-        sides, size = ((1, -1), 0.11) if index < RANDOM_SYMMETRIC else ((1,), 0.07)
+        sides, size = ((1, -1), 0.065) if index < RANDOM_SYMMETRIC else ((1,), 0.045)
         field = np.zeros_like(points)
         for centre in anchors[rng.integers(len(anchors), size=4)]:
             sigma, vector = np.full(3, rng.uniform(1.6, 3.2)), rng.normal(0, size, 3)

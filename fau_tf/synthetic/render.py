@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from fau_tf.synthetic import atlas, wrinkles
-from fau_tf.synthetic.appearance import CHANNELS, Appearance, appearance, au_heights, slopes
+from fau_tf.synthetic.appearance import CHANNELS, Appearance, appearance, slopes
+from fau_tf.synthetic.paints import au_heights
 from fau_tf.synthetic.project import Surface, project, surface
 from fau_tf.synthetic.raster import Hits, rasterise
 from fau_tf.synthetic.rig import Floats, Ints
@@ -86,7 +87,8 @@ def _bumped(normal: Floats, slope: Floats, column: Ints, turn: Floats) -> Floats
     axes = turn.T.astype(np.float32)
     across = cosine * axes[0] - sine * axes[2]
     tilted = normal - slope[:, :1] * across + slope[:, 1:] * axes[1]
-    return np.asarray(tilted / np.sqrt((tilted * tilted).sum(1, keepdims=True) + 1e-12))
+    x, y, z = tilted[:, 0], tilted[:, 1], tilted[:, 2]
+    return np.asarray(tilted / np.sqrt(x * x + y * y + z * z + np.float32(1e-12))[:, None])
 
 
 def _lit(light: Light, normal: Floats, colour: Floats, gloss: Floats, shade: Floats) -> Floats:
@@ -110,11 +112,12 @@ def _lit(light: Light, normal: Floats, colour: Floats, gloss: Floats, shade: Flo
 
 def _open_sky(hits: Hits, body: Surface, side: int) -> Floats:
     """Return (N,) the share of light left after nearby surfaces in front block some of it."""
-    z = (body.points[:, 2].astype(np.float32)[body.faces[hits.face]] * hits.weight).sum(1)
+    corner = body.points[:, 2].astype(np.float32)[body.faces[hits.face]] * hits.weight
+    z = corner[:, 0] + corner[:, 1] + corner[:, 2]
     depth = np.full(side * side, z.min(), np.float32)
     depth[hits.pixel] = z
     step = 4
-    coarse = depth.reshape(side // step, step, side // step, step).mean((1, 3))
+    coarse = _pooled(depth.reshape(side, side), step)
     around = ndimage.gaussian_filter(coarse, side / 50 / step * 1.5, mode="nearest")
     wide = np.repeat(np.repeat(around, step, 0), step, 1).reshape(-1)
     return np.asarray(1 - np.clip((wide[hits.pixel] - z) * 0.16, 0, 0.55))
@@ -151,11 +154,15 @@ def _muted(rng: np.random.Generator) -> Floats:
     return np.asarray(np.clip(grey * (1 + rng.beta(1, 4) * rng.uniform(-1, 1, 3)), 0, 1))
 
 
-def _pooled(image: Floats) -> Floats:
-    side, _, channels = image.shape
-    small = side // OVERSAMPLING
-    blocks = image.reshape(small, OVERSAMPLING, small, OVERSAMPLING, channels)
-    return np.asarray(blocks.mean((1, 3)))
+def _pooled(image: Floats, factor: int = OVERSAMPLING) -> Floats:
+    """Return the means of factor x factor blocks of (side, side, ...)."""
+    rows = image[0::factor].copy()
+    for i in range(1, factor):
+        rows += image[i::factor]
+    out = rows[:, 0::factor].copy()
+    for i in range(1, factor):
+        out += rows[:, i::factor]
+    return np.asarray(out / np.float32(factor * factor))
 
 
 def _exposed(scene: Scene, photo: Floats) -> Image:

@@ -26,6 +26,8 @@ def skin_colour(melanin: Floats, haemoglobin: Floats) -> Floats:
         skin. The strengths are fitted by eye to photographed skin from light to dark.
     """
     melanin, haemoglobin = np.asarray(melanin)[..., None], np.asarray(haemoglobin)[..., None]
+    kind = np.result_type(melanin, haemoglobin)
+    through_melanin, through_blood = MELANIN.astype(kind), HAEMOGLOBIN.astype(kind)
     haemoglobin = haemoglobin * np.exp(-0.8 * melanin)  # melanin lies above the blood
-    passed = np.exp(-(melanin * MELANIN + haemoglobin * HAEMOGLOBIN))
-    return np.asarray(SURFACE + (WHITE - SURFACE) * passed)
+    passed = np.exp(-(melanin * through_melanin + haemoglobin * through_blood))
+    return np.asarray(SURFACE.astype(kind) + (WHITE - SURFACE).astype(kind) * passed)

@@ -44,7 +44,8 @@ class ValidationAgreement(keras.callbacks.Callback):
         mean = {name: float(np.nanmean(figures[name])) for name in ("icc", "mae", "pcc")}
         if logs is not None:
             logs.update({f"val_{name}": value for name, value in mean.items()})
-        if mean["icc"] > self.best_icc or not self.best.exists():
+        # The first epoch always saves: an older run's file must not survive a NaN.
+        if mean["icc"] > self.best_icc or not np.isfinite(self.best_icc):
             self.best_icc = mean["icc"]
             partial = self.best.with_name(f"partial-{self.best.name}")
             self.net.save(partial)
@@ -78,13 +79,13 @@ class Progress(keras.callbacks.Callback):
         del logs
         self.began = time.monotonic()
         title = f"epoch {epoch + 1}/{self.epochs}"
-        self.bar = tqdm(total=self.steps, desc=title, unit="step", mininterval=5, leave=False)
+        # In a log file (no terminal) there is no bar, only the line at the epoch's end.
+        self.bar = tqdm(total=self.steps, desc=title, unit="step", leave=False, disable=None)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move the bar."""
-        del batch
         self.bar.update()
-        if logs and self.bar.n % 10 == 0:
+        if logs and (batch + 1) % 10 == 0:
             self.bar.set_postfix(loss=f"{logs['loss']:.4f}", mae=f"{logs['mae']:.3f}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

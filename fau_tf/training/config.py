@@ -141,7 +141,7 @@ def _parse_change(change: str) -> tuple[str, str, Any]:
 
 def _config(raw: Mapping[str, Mapping[str, Any]]) -> Config:
     sections = get_type_hints(Config)
-    made = {}
+    made: dict[str, Any] = {}
     for name, values in raw.items():
         if name not in sections:
             raise ConfigError(f"Unknown section `{name}`.{did_you_mean(name, list(sections))}")

