@@ -62,7 +62,7 @@ def train(config: Config, runs: Path, data: Path, *, fresh: bool = False) -> Non
     with run.stage("faces"):
         faces = fit.prepare(config, data, run)
         targets = pipeline.Targets(codec=spec.codec, aus=spec.au_numbers, rule=spec.rule)
-        parts = datasets.split(faces, config.run.seed)
+        parts = datasets.split(faces, config.data_seed)
         for name, part in parts.items():
             run.say(f"   {name}: {len(part.people)} people")
 

@@ -4,7 +4,7 @@
 
 At the paper's three sizes, k = 7, batch 16: forward, and forward + backward in training mode, both
 layers in turn in one process, medians; peak memory of a training step beyond weights and input,
-each in a fresh process; and how both grow with k and with D. `--quick` takes batch 4, fewer
+each in a fresh process; and how both grow with k and with D. `--quick` takes batch 2, fewer
 repeats and no growth, and stays under a minute.
 
 The floor is the arithmetic that the factored layer can't avoid (two products with W, the
@@ -29,10 +29,10 @@ GROWTH_D = (64, 256, 1024)
 def main(arguments: list[str] | None = None) -> int:
     """Run, print the tables, write the JSON; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scc", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="under a minute: batch 4, one repeat")
+    parser.add_argument("--quick", action="store_true", help="under a minute: batch 2, one repeat")
     parser.add_argument("--json", type=Path, help="write the rows here")
     options = parser.parse_args(arguments)
-    batch, repeats = (4, 1) if options.quick else (16, 5)
+    batch, repeats = (2, 1) if options.quick else (16, 5)
     rows = [row(channels, size, batch, K, repeats) for channels, size in SIZES]
     for entry, ratio in zip(rows, memory_ratios(batch), strict=True):
         entry.update(ratio)

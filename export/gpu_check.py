@@ -31,6 +31,10 @@ _REFUSED: Final = re.compile(
     r"not supported by GPU delegate:\n(.*?)\n\d* ?(?:No )?operations", re.S
 )
 _LAST_LINES: Final = 15
+_NO_DRIVER: Final = (
+    "The GPU check needs a Vulkan driver. Received: none. Install mesa-vulkan-drivers and "
+    "libvulkan1, version 25 or newer (Debian 12: from bookworm-backports)."
+)
 
 
 @dataclass(frozen=True)
@@ -95,10 +99,7 @@ def gpu_residency(
     """
     driver = driver or software_driver()
     if driver is None:
-        raise RuntimeError(
-            "The GPU check needs a Vulkan driver. Received: none. Install mesa-vulkan-drivers and "
-            "libvulkan1, version 25 or newer (Debian 12: from bookworm-backports)."
-        )
+        raise RuntimeError(_NO_DRIVER)
     expected = cpu_outputs(model, inputs)
     with tempfile.TemporaryDirectory() as folder:
         feed, results = Path(folder, "inputs.npz"), Path(folder, "outputs.npz")
@@ -169,6 +170,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--float16", action="store_true", help="let the GPU use float16")
     parser.add_argument("--driver", type=Path, help="Vulkan driver manifest")
     options = parser.parse_args(arguments)
+    if not options.model.is_file():
+        parser.error(f"MODEL must be a .tflite file. Received: {options.model}, which is none.")
+    if not (options.driver or software_driver()):
+        parser.error(_NO_DRIVER)
     interpreter = Interpreter(model_path=str(options.model))
     rng = np.random.default_rng(0)
     signature = next(iter(interpreter.get_signature_list()))

@@ -9,11 +9,12 @@ from PIL import Image, ImageDraw
 from fau_tf import facs
 from fau_tf.face.align import crop_matrix
 from fau_tf.synthetic import generate
+from fau_tf.synthetic.rig import FaceRig
 from fau_tf.synthetic.scene import Scene
 
 IMAGES = Path(__file__).parents[1] / "images"
 TILE, BORDER, CAPTION = 128, 2, 14
-PERSON, FACE = 8, 3
+PERSON, FACE = 22, 2
 FRONT = (9.0, 0.0, 0.0)
 
 
@@ -25,7 +26,7 @@ def main() -> None:
     _save(people(rig), "people.png")
 
 
-def contact_sheet(rig: generate.FaceRig) -> Image.Image:
+def contact_sheet(rig: FaceRig) -> Image.Image:
     """Return one person's face at intensity 0..5 of each AU: two blocks of seven rows."""
     levels, aus = range(6), list(facs.AUS)
     rows = (len(aus) + 1) // 2
@@ -48,7 +49,7 @@ def contact_sheet(rig: generate.FaceRig) -> Image.Image:
     return sheet
 
 
-def people(rig: generate.FaceRig, columns: int = 8, rows: int = 5) -> Image.Image:
+def people(rig: FaceRig, columns: int = 8, rows: int = 5) -> Image.Image:
     """Return crops of people with drawn expressions, as training sees them."""
     cell = TILE + BORDER
     sheet = Image.new("RGB", (columns * cell, rows * cell), "white")

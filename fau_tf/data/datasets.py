@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -79,16 +79,12 @@ def prepare_synthetic(
     card = asdict(settings) | {"format": FORMAT_VERSION, "generator": generator_version()}
     key = hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()[:10]
     place = folder / f"{DATASET}-{key}"
-    if not (place / _CARD).is_file():
-        shutil.rmtree(place, ignore_errors=True)  # an interrupted run left shards without a card
+    if place.is_dir():
+        say(f"   {place.name} is there already")
+    else:
         total = settings.people * settings.faces_per_person
         rows = _counted(synthetic_rows(settings, processes=processes), total, say)
-        write_shards(place, rows, shards=_SHARDS)
-        partial = place / f".partial-{_CARD}"
-        partial.write_text(json.dumps(card, indent=1) + "\n")
-        partial.replace(place / _CARD)
-    else:
-        say(f"   {place.name} is there already")
+        _write_whole(place, rows, json.dumps(card, indent=1) + "\n")
     people = tuple(f"person{i:05d}" for i in range(settings.people))
     return Faces(DATASET, tuple(shard_files(place)), people, settings.record_size)
 
@@ -99,6 +95,20 @@ def split(faces: Faces, seed: int) -> dict[str, Part]:
         name: Part(faces, tuple(people), pipeline.examples(faces.files, people))
         for name, people in split_people(faces.people, seed=seed).items()
     }
+
+
+def _write_whole(place: Path, rows: Iterable[dict[str, Any]], card: str) -> None:
+    """Write shards and card into a folder that appears whole or not at all."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=place.parent) as folder:
+        unfinished = Path(folder) / place.name
+        write_shards(unfinished, rows, shards=_SHARDS)
+        (unfinished / _CARD).write_text(card)
+        try:
+            unfinished.rename(place)
+        except OSError:
+            if not place.is_dir():  # else another process was first, with the same bytes
+                raise
 
 
 def _counted(

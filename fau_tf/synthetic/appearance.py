@@ -196,7 +196,7 @@ def _neck(
     mottle = 1 + 0.05 * noise["mid"][:height, :width, None]
     below = np.clip((-7.5 - y) / 2.5, 0, 1)[..., None]
     base = skin * mottle * (0.50 + 0.42 * below)
-    neckline = rng.uniform(-17.5, -13.2) + rng.uniform(0, 0.12) * x**2 * (np.abs(x) < 9)
+    neckline = rng.uniform(-17.0, -13.2) + rng.uniform(0, 0.12) * x**2 + 4 * (np.abs(x) > 8)
     cloth = np.array(person.cloth) * (1 + 0.05 * noise["fine"][:height, :width, None])
     worn = np.clip((neckline - y) / 0.6, 0, 1)[..., None]
     out[rows, columns, :3] = base * (1 - worn) + cloth * worn

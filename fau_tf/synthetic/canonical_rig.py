@@ -71,7 +71,8 @@ def _whole(parts: list[head.Part], field: Floats, jaw: bool) -> Floats:
     """Return a face field (468, 3) carried over to the parts around the face."""
     out = [field]
     for part in parts:
-        moved = part.follow @ field
+        # sparse sums have one order, so that the same bytes come out on any number of threads
+        moved = sparse.csr_matrix(part.follow) @ field
         if jaw:
             moved = moved + part.jaw[:, None] * action_units.jaw_motion(part.points)
         out.append(moved)

@@ -65,7 +65,7 @@ def sample_scene(
         intensity=chosen,
         asymmetry={au: float(np.clip(rng.normal(0, 0.09), -0.25, 0.25)) for au in facs.AUS},
         pose=turned if pose is None else pose,
-        gaze=(float(rng.normal(0, 9)), float(rng.normal(0, 5))),
+        gaze=(float(rng.normal(0, 7)), float(rng.normal(0, 4))),
         blink=float(min(0.35, abs(rng.normal(0, 0.09)))),
         light=_sample_light(rng),
         camera=_sample_camera(rng, person),

@@ -134,7 +134,9 @@ def lid_margin(face: Floats, start: int, ring: tuple[int, ...]) -> Part:
     inner = face[rim] + [0, 0, -0.34] + (centre - face[rim]) * [0.0, 0.06, 0]
     points = np.vstack([face[rim], inner, face[rim] - [0, 0, 1.2], centre - [0, 0, 2.0]])
     ids = start + np.arange(3 * n).reshape(3, n)
-    faces = _tube(np.vstack([ids, np.full_like(ids[:1], start + 3 * n)]))[:, ::-1]
+    faces = _tube(np.vstack([ids, np.full_like(ids[:1], start + 3 * n)]))
+    if face[ring[0], 0] < 0:  # the ring of the right eye runs the other way round
+        faces = faces[:, ::-1]
     s = np.append(np.tile(np.where(np.isin(rim, topology.UPPER_LIDS), 0.25, 0.75), 3), 0.75)
     t = np.append(np.repeat([0.0, 1.0, 1.0], n), 1.0)
     follow = np.vstack(

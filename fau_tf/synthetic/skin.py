@@ -8,7 +8,7 @@ WHITE = np.array([0.91, 0.68, 0.585])
 """Linear reflectance of skin without pigment: very light skin, not paper."""
 SURFACE = np.array([0.020, 0.015, 0.012])
 """What the surface reflects before light enters; the floor of the darkest skin."""
-MELANIN = np.array([2.57, 3.95, 5.05])
+MELANIN = np.array([2.60, 3.65, 4.60])
 """Absorption per unit of melanin: steeper towards blue, as melanin is (Jacques), and
 less so than wavelength ** -3.3, for blue light that does return has gone less deep."""
 HAEMOGLOBIN = np.array([0.22, 1.50, 1.15])

@@ -29,6 +29,7 @@ class DataSettings:
     """Which faces."""
 
     kind: str = "synthetic"
+    seed: int = 0  # of faces and split; 0 takes the run's
     people: int = 1000  # 80/10/10 by person
     faces_per_person: int = 5
     record_size: int = 160  # at least 1.25 x the preset's image size
@@ -76,9 +77,16 @@ class Config:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     augment: Augment = field(default_factory=Augment)
 
+    @property
+    def data_seed(self) -> int:
+        """Seed of the faces and of who is in which split."""
+        return self.data.seed or self.run.seed
+
     def __post_init__(self) -> None:
         if self.data.kind != "synthetic":
             raise ValueError(f"`data.kind` must be 'synthetic'. Received: {self.data.kind!r}")
+        if self.data.seed < 0 or self.run.seed < 0:
+            raise ValueError("`run.seed` and `data.seed` must not be negative.")
         if self.data.record_size < self.model.image_size * 1.25:
             raise ValueError(
                 "`data.record_size` must be at least 1.25 x `model.image_size`, the margin that "

@@ -44,7 +44,7 @@ def prepare(config: Config, folder: Path, run: RunFolder) -> Faces:
         people=data.people,
         faces_per_person=data.faces_per_person,
         record_size=data.record_size,
-        seed=config.run.seed,
+        seed=config.data_seed,
     )
     return prepare_synthetic(settings, folder, processes=data.processes, say=run.say)
 

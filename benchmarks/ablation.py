@@ -1,0 +1,192 @@
+"""What earns its place? Trains the same small budget, one factor at a time from a default.
+
+python benchmarks/ablation.py                 every row, three seeds; more than an hour on 2 cores
+python benchmarks/ablation.py --group loss    the rows of one group
+python benchmarks/ablation.py --quick         two rows, one seed, a few steps: under a minute
+python benchmarks/ablation.py --write         also writes the tables to docs/ablation.md
+
+Each training is a process of its own with one thread; finished ones are kept in runs/ablation and
+not repeated, so a stopped command goes on where it was. Test people, synthetic faces.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+BUDGET = {"training.epochs": "2", "training.threads": "1", "data.seed": "1"}
+QUICK = BUDGET | {"data.people": "40", "data.faces_per_person": "2", "training.epochs": "1"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant: what differs from the group's first row."""
+
+    name: str
+    what: str
+    settings: dict[str, str] = field(default_factory=dict)
+    network: str = "net"  # row of `ablation_run.NETWORKS`
+
+
+GROUPS = {
+    "scc": (
+        "mobile",
+        (
+            Row("default", "SCC after the 1st and 2nd doubling, k = 5, channels as nodes"),
+            Row("no-scc", "no SCC", {"model.scc": "[false, false, false]"}),
+            Row(
+                "no-scc-wide",
+                "no SCC, decoder widened to equal parameters",
+                {"model.scc": "[false, false, false]"},
+                "widened",
+            ),
+            Row("k1", "k = 1: a node alone", {"model.k": "1"}),
+            Row("k3", "k = 3", {"model.k": "3"}),
+            Row("k7", "k = 7", {"model.k": "7"}),
+            Row("k11", "k = 11", {"model.k": "11"}),
+            Row("pixels", "pixels as nodes (the reference code)", {"model.nodes": "pixels"}),
+            Row("one-stage", "SCC after the 1st only", {"model.scc": "[true, false, false]"}),
+            Row("three-stages", "SCC after all three", {"model.scc": "[true, true, true]"}),
+            Row(
+                "regression",
+                "direct regression head instead of heatmaps",
+                {"training.floor": "0.0", "training.foreground": "0.0"},
+                "regression",
+            ),
+        ),
+    ),
+    "loss": (
+        "small",
+        (
+            Row("default", "foreground weight and a term on the decoded intensity"),
+            Row(
+                "plain-mse",
+                "plain MSE",
+                {"training.floor": "1.0", "training.foreground": "0.0", "training.decoded": "0.0"},
+            ),
+            Row("no-decoded", "foreground weight only", {"training.decoded": "0.0"}),
+            Row(
+                "no-foreground",
+                "plain MSE and the term on the decoded intensity",
+                {"training.floor": "1.0", "training.foreground": "0.0"},
+            ),
+            Row("paper-scale", "the paper's target scale, Eq. 1", {"model.target_scale": "paper"}),
+            Row("balanced", "AUs balanced by energy ** -0.5", {"training.balance": "0.5"}),
+            Row("random-start", "no ImageNet weights", {"training.imagenet": "false"}),
+            Row(
+                "norms-free",
+                "backbone's batch norms learn too",
+                {"training.freeze_backbone_norms": "false"},
+            ),
+        ),
+    ),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run what is missing, print the tables."""
+    options = _options(argv)
+    groups = {options.group: GROUPS[options.group]} if options.group else GROUPS
+    seeds = [1] if options.quick else list(range(1, options.seeds + 1))
+    jobs = [
+        (group, preset, row, seed)
+        for seed in seeds
+        for group, (preset, rows) in groups.items()
+        for row in (rows[:2] if options.quick else rows)
+    ]
+    folder = ROOT / "runs" / ("ablation-quick" if options.quick else "ablation")
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for line in pool.map(lambda job: _run(folder, *job, quick=options.quick), jobs):
+            print(line, flush=True)
+    tables = {group: _table(folder, group, rows, seeds) for group, (_, rows) in groups.items()}
+    text = "\n\n".join(_markdown(group, GROUPS[group][0], tables[group]) for group in tables)
+    print(text)
+    if options.json:
+        options.json.write_text(json.dumps(tables, indent=1) + "\n")
+    if options.write:
+        (ROOT / "docs" / "ablation.md").write_text(_page(text))
+    return 0
+
+
+def _run(folder: Path, group: str, preset: str, row: Row, seed: int, *, quick: bool) -> str:
+    name = f"{group}-{row.name}-{seed}"
+    done = folder / name / "ablation.json"
+    if not done.is_file():
+        settings = (QUICK if quick else BUDGET) | {"model.preset": preset, "run.name": name}
+        settings |= {"run.seed": str(seed)} | row.settings
+        changes = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+        command = [sys.executable, str(ROOT / "benchmarks" / "ablation_run.py"), row.network]
+        result = subprocess.run(
+            [*command, str(folder), *changes], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        if result.returncode:
+            raise RuntimeError(f"{name} failed:\n{result.stderr[-2000:]}")
+    found = json.loads(done.read_text())
+    return f"{name}: ICC {found['icc']:.3f}, MAE {found['mae']:.3f}, {found['seconds']:.0f} s"
+
+
+def _table(folder: Path, group: str, rows: Sequence[Row], seeds: list[int]) -> list[dict[str, Any]]:
+    table = []
+    for row in rows:
+        files = [folder / f"{group}-{row.name}-{seed}" / "ablation.json" for seed in seeds]
+        found = [json.loads(file.read_text()) for file in files if file.is_file()]
+        if not found:
+            continue
+        entry: dict[str, Any] = {"row": row.name, "what": row.what, "seeds": len(found)}
+        for metric in ("icc", "mae", "pcc"):
+            values = [one[metric] or 0.0 for one in found]  # null: nothing varied, no agreement
+            entry[metric] = mean(values)
+            entry[f"{metric}_spread"] = stdev(values) if len(values) > 1 else 0.0
+        entry["parameters"] = found[0]["parameters"]
+        table.append(entry)
+    return table
+
+
+def _markdown(group: str, preset: str, table: list[dict[str, Any]]) -> str:
+    lines = [
+        f"### {group} (preset `{preset}`)",
+        "",
+        "| | ICC(3,1) | MAE | PCC | parameters |",
+        "|---|---|---|---|---|",
+    ]
+    for row in table:
+        figures = [f"{row[m]:.3f} ± {row[f'{m}_spread']:.3f}" for m in ("icc", "mae", "pcc")]
+        lines.append(f"| {row['what']} | {' | '.join(figures)} | {row['parameters'] / 1e6:.2f} M |")
+    return "\n".join(lines)
+
+
+def _page(tables: str) -> str:
+    return f"""# What earns its place
+
+Written by `python benchmarks/ablation.py --write`. Every row trains the same small budget (8,000
+images, far from convergence) and differs from the first row of its table in one thing. Figures are
+the mean over three seeds ± their standard deviation, over 14 AUs, on 500 synthetic faces of 100
+test people. They rank choices under a short budget on synthetic faces; they are not accuracy on
+real ones.
+
+{tables}
+"""
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--group", choices=sorted(GROUPS), help="only these rows")
+    parser.add_argument("--seeds", type=int, default=3, help="trainings a row (3)")
+    parser.add_argument("--jobs", type=int, default=2, help="trainings at a time (2)")
+    parser.add_argument("--quick", action="store_true", help="two rows, one seed, a few steps")
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--write", action="store_true", help="write docs/ablation.md")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
