@@ -8,13 +8,26 @@ MODEL ?= $(firstword $(wildcard $(RUN)/fau_*_float16.tflite))
 OUT ?= demo_out
 BIN := .venv/bin
 
-.PHONY: train test lint demo docs clean
+.PHONY: train test test-backends test-gpu lint demo docs clean
 
 train: .venv/.train
 	$(BIN)/python train_keras.py
 
 test: .venv/.dev
 	$(BIN)/python -m pytest -q -n 2
+
+# The SCC layer on JAX and PyTorch against TensorFlow, in an environment of their own.
+test-backends: .venv/.dev .venv-backends/.done
+	FAU_BACKENDS_PYTHON="$(CURDIR)/.venv-backends/bin/python" $(BIN)/python -m pytest -q tests/backends
+
+.venv-backends/.done:
+	$(PYTHON) -m venv .venv-backends
+	.venv-backends/bin/python -m pip install -q "keras>=3.15,<3.16" jax==0.10.2 torch==2.13.0
+	touch $@
+
+# Export forms on the LiteRT GPU accelerator; needs a Vulkan driver (see docs/scc.md).
+test-gpu: .venv/.dev
+	$(BIN)/python -m pytest -q --run-gpu -m gpu
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -26,9 +39,11 @@ demo: .venv/.train
 	@test -n "$(MODEL)" || { echo "error: no model in $(RUN). Run 'make train' first, or give MODEL=file.tflite" >&2; exit 2; }
 	$(BIN)/python -m fau_tf.runtime.demo "$(IMAGE)" --model "$(MODEL)" --out "$(OUT)"
 
+# The figures and pictures of README.md and docs/, from the run in $(RUN).
 docs: .venv/.train
 	$(BIN)/python docs/pictures/au_centres.py
 	$(BIN)/python docs/pictures/contact_sheet.py
+	$(BIN)/python docs/pictures/from_run.py "$(RUN)"
 
 # `pip install -e` reads pyproject.toml, so a change there installs again.
 .venv/.train: pyproject.toml constraints.txt

@@ -25,11 +25,12 @@ from fau_tf import agreement, facs
 from fau_tf.data import datasets, pipeline
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.face.native import MissingLibraryError
-from fau_tf.model import fau_net
+from fau_tf.model import fau_net, graph
 from fau_tf.runtime import demo
 from fau_tf.training import fit, report
 from fau_tf.training.config import Config, ConfigError, dump_toml, load_config
 from fau_tf.training.predict import predict_heatmaps, predict_intensity
+from fau_tf.training.report_graph import draw_neighbours
 from fau_tf.training.run_folder import RunFolder, versions, write_text
 
 DEFAULT_CONFIG = Path("configs/synthetic.toml")
@@ -109,6 +110,10 @@ def train(config: Config, runs: Path, data: Path, *, fresh: bool = False) -> Non
         report.draw_agreement(run / "agreement.png", held_out, title)
         report.draw_scatter(run / "scatter.png", coded, predicted, spec.labels, title)
         _gallery(run / "gallery.png", net, spec, test, predicted)
+        graphs = graph.channel_graphs(net, images)
+        if graphs:
+            people = parts["test"].subjects()[: len(images)]
+            draw_neighbours(run / "neighbours.png", graphs[0], images, coded[: len(images)], people)
 
     with run.stage("photo"):
         _photo(run, exported[-1]["name"])

@@ -21,8 +21,13 @@ from statistics import mean, stdev
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-BUDGET = {"training.epochs": "2", "training.threads": "1", "data.seed": "1"}
-QUICK = BUDGET | {"data.people": "40", "data.faces_per_person": "2", "training.epochs": "1"}
+BUDGET = {
+    "training.epochs": "2",
+    "training.threads": "1",
+    "data.seed": "1",
+    "data.faces_per_person": "4",
+}
+QUICK = BUDGET | {"data.people": "40", "training.epochs": "1"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,13 @@ GROUPS = {
             Row("pixels", "pixels as nodes (the reference code)", {"model.nodes": "pixels"}),
             Row("one-stage", "SCC after the 1st only", {"model.scc": "[true, false, false]"}),
             Row("three-stages", "SCC after all three", {"model.scc": "[true, true, true]"}),
+            Row(
+                "glorot",
+                "SCC starts from Glorot weights",
+                {"model.scc_initializer": "glorot_uniform"},
+            ),
+            Row("deconv", "4x4 transposed convolutions", {"model.upsample": "deconv"}),
+            Row("sigma2", "sigma 2 cells", {"model.sigma": "2.0"}),
             Row(
                 "regression",
                 "direct regression head instead of heatmaps",
@@ -165,9 +177,9 @@ def _markdown(group: str, preset: str, table: list[dict[str, Any]]) -> str:
 def _page(tables: str) -> str:
     return f"""# What earns its place
 
-Written by `python benchmarks/ablation.py --write`. Every row trains the same small budget (8,000
+Written by `python benchmarks/ablation.py --write`. Every row trains the same small budget (6,400
 images, far from convergence) and differs from the first row of its table in one thing. Figures are
-the mean over three seeds ± their standard deviation, over 14 AUs, on 500 synthetic faces of 100
+the mean over three seeds ± their standard deviation, over 14 AUs, on 400 synthetic faces of 100
 test people. They rank choices under a short budget on synthetic faces; they are not accuracy on
 real ones.
 

@@ -64,6 +64,10 @@ class Part:
         """Return (N, A) coded intensities, in the order of unseeded `batches`."""
         return pipeline.labels(self.rows, targets)
 
+    def subjects(self) -> list[str]:
+        """Return who is on each face, in the order of unseeded `batches`."""
+        return [row["subject"].numpy().decode() for row in self.rows]
+
 
 def prepare_synthetic(
     settings: SyntheticSet, folder: Path, *, processes: int, say: Callable[[str], None]

@@ -41,7 +41,7 @@ def draw_curves(path: Path, history: Sequence[dict[str, float]]) -> None:
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(frameon=False)
         _plain(axes)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_agreement(path: Path, summary: dict[str, Any], title: str) -> None:
@@ -64,7 +64,7 @@ def draw_agreement(path: Path, summary: dict[str, Any], title: str) -> None:
         axes.set_ylabel(f"{name}   (mean {mean:.2f})")
         axes.margins(y=0.15)
         _plain(axes)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_scatter(
@@ -88,7 +88,7 @@ def draw_scatter(
         _plain(axes)
     figure.supxlabel("coded intensity")
     figure.supylabel("predicted intensity")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_gallery(
@@ -124,7 +124,14 @@ def draw_gallery(
         grid[row, 0].set_ylabel(name)
     handles, names = grid[3, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
-    _save(figure, path)
+    save_figure(figure, path)
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a PNG, whole or not at all."""
+    partial = path.with_name(f".partial-{path.name}")
+    FigureCanvasAgg(figure).print_figure(partial, format="png", dpi=_DPI)
+    partial.replace(path)
 
 
 def _paired_bars(axes: Axes, coded: Floats, read: Floats, labels: Sequence[str]) -> None:
@@ -151,9 +158,3 @@ def _over(face: Floats, heatmaps: Floats) -> Floats:
 def _plain(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    partial = path.with_name(f".partial-{path.name}")
-    FigureCanvasAgg(figure).print_figure(partial, format="png", dpi=_DPI)
-    partial.replace(path)

@@ -11,6 +11,10 @@ import pytest
 from tests.helpers.layer_checks import assert_close
 
 PYTHON = "FAU_BACKENDS_PYTHON"
+pytestmark = pytest.mark.skipif(
+    not os.environ.get(PYTHON),
+    reason=f"{PYTHON} names no Python with JAX and PyTorch: run `make test-backends`",
+)
 
 
 def outputs(python: str, backend: str, folder: Path) -> dict[str, np.ndarray]:
@@ -36,10 +40,7 @@ def tensorflow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray
 def test_every_backend_gives_what_tensorflow_gives(
     backend: str, tensorflow: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
-    python = os.environ.get(PYTHON)
-    if not python:
-        pytest.skip(f"{PYTHON} names no Python with JAX and PyTorch: run `make test-backends`")
-    got = outputs(python, backend, tmp_path)
+    got = outputs(os.environ[PYTHON], backend, tmp_path)
     assert got.pop("backend") == backend
     assert set(got) == set(tensorflow) - {"backend"}
     for name, value in got.items():

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.contract.test_import_boundaries import BLOCKED
+
 ROOT = Path(__file__).parents[2]
 TINY = {
     "model.preset": "tiny",
@@ -21,14 +23,21 @@ TINY = {
     "training.batch_size": "8",
     "run.name": "tiny",
 }
-PICTURES = ["curves.png", "agreement.png", "scatter.png", "gallery.png", "astronaut_au.png"]
+PICTURES = [
+    "curves.png",
+    "agreement.png",
+    "scatter.png",
+    "gallery.png",
+    "neighbours.png",
+    "astronaut_au.png",
+]
 
 
-def train(folder, *more, settings=TINY):
-    changes = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+def train(folder, *more, run=(sys.executable, "train_keras.py")):
+    changes = [part for key, value in TINY.items() for part in ("--set", f"{key}={value}")]
     places = ["--runs", str(folder / "runs"), "--data", str(folder / "data")]
     return subprocess.run(
-        [sys.executable, "train_keras.py", *places, *changes, *more],
+        [*run, *places, *changes, *more],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -78,6 +87,17 @@ def test_the_second_time_reuses_faces_and_training(trained):
     assert (folder / "runs" / "tiny" / "history.csv").stat().st_mtime_ns == history
     table = [line for line in first.stdout.splitlines() if line.startswith("   AU")]
     assert table == [line for line in again.stdout.splitlines() if line.startswith("   AU")]
+
+
+def test_a_machine_that_cannot_read_photos_skips_only_the_photo(trained):
+    folder, _ = trained
+    code = BLOCKED.format(names={"cv2", "mediapipe"}) + (
+        "import sys, train_keras\nsys.exit(train_keras.main(sys.argv[1:]))"
+    )
+    done = train(folder, run=[sys.executable, "-c", code])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "skipped: Reading photos needs" in done.stdout
+    assert "all of it is in" in done.stdout
 
 
 def test_the_same_seed_gives_the_same_history_and_weights(trained, tmp_path):

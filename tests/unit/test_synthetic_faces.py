@@ -4,7 +4,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -190,19 +189,6 @@ def test_expressions_are_mostly_zero_yet_every_action_unit_acts():
     place = {au: i for i, au in enumerate(facs.AUS)}
     assert together[place[1], place[2]] > 0.2
     assert np.abs(together - np.eye(len(facs.AUS))).max() < 0.6
-
-
-def test_at_least_15_faces_a_second_at_128_px(rig):
-    view = np.array([[1.0, 0, -64], [0, 1.0, -70]])
-    best = 0.0
-    for attempt in range(3):  # the best of three: other work on the machine only slows down
-        start = time.process_time()
-        for person in (3 * attempt, 3 * attempt + 1):
-            for face in range(5):
-                scene = generate.sample_scene(rig, person_seed=1000 + person, face_seed=face)
-                generate.render(scene, size=128, view=view)
-        best = max(best, 10 / (time.process_time() - start))
-    assert best > 15
 
 
 def test_a_given_expression_fills_up_with_zeros(rig):

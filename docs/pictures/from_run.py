@@ -1,0 +1,75 @@
+"""Puts a run's figures into README.md and its pictures into docs/images.
+
+python docs/pictures/from_run.py runs/synthetic
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+BEGIN, END = "<!-- results -->", "<!-- end of results -->"
+WIDTH = 1400  # px
+PICTURES = {
+    "astronaut_au.png": "demo.png",
+    "gallery.png": "gallery.png",
+    "agreement.png": "agreement.png",
+    "scatter.png": "scatter.png",
+    "curves.png": "curves.png",
+    "neighbours.png": "neighbours.png",
+}
+
+
+def main(run: Path) -> int:
+    """Write both; return the exit code."""
+    if not (run / "metrics.json").is_file():
+        print(f"error: {run} must be a finished run. Run 'make train' first.", file=sys.stderr)
+        return 2
+    metrics = json.loads((run / "metrics.json").read_text())
+    readme = ROOT / "README.md"
+    text = readme.read_text()
+    head, rest = text.split(BEGIN)
+    tail = rest.split(END)[1]
+    readme.write_text(f"{head}{BEGIN}\n{_results(run, metrics)}\n{END}{tail}")
+    for source, target in PICTURES.items():
+        picture = Image.open(run / source).convert("RGB")
+        if picture.width > WIDTH:
+            size = (WIDTH, round(picture.height * WIDTH / picture.width))
+            picture = picture.resize(size, Image.Resampling.LANCZOS)
+        # A palette: a third of the bytes, and these are charts and small faces.
+        picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(
+            ROOT / "docs" / "images" / target, optimize=True
+        )
+    return 0
+
+
+def _results(run: Path, metrics: dict[str, Any]) -> str:
+    held_out, seconds = metrics["held_out"], metrics["seconds"]
+    versions = json.loads((run / "versions.json").read_text())
+    frames = int(max(row["frames"] for row in held_out["per_au"].values()))
+    labels = list(held_out["per_au"])
+    sizes = ", ".join(
+        f"`{name}.tflite` {size / 1e6:.2f} MB" for name, size in metrics["exported"].items()
+    )
+    lines = [
+        f"`make train`, seed {versions['seed']}: {metrics['parameters'] / 1e6:.2f} M parameters; "
+        f"{frames} synthetic faces of {metrics['data']['test_people']} test people "
+        f"(`{metrics['data']['name']}`); {sizes}; "
+        f"faces {seconds['faces']:.0f} s, training {seconds['training']:.0f} s on 2 cores.",
+        "",
+        "| | " + " | ".join(labels) + " | mean |",
+        "|" + "---|" * (len(labels) + 2),
+    ]
+    for metric in ("icc", "mae", "pcc"):
+        cells = [f"{held_out['per_au'][label][metric]:.2f}" for label in labels]
+        cells.append(f"**{held_out['mean'][metric]:.2f}**")
+        name = {"icc": "ICC(3,1)", "mae": "MAE", "pcc": "PCC"}[metric]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "runs/synthetic")))

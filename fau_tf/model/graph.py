@@ -1,0 +1,63 @@
+"""What the dynamic graph is for given faces: which feature maps are neighbours of which."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from fau_tf.model.edge_conv import SemanticCorrespondence
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelGraph:
+    """The graph that one SCC layer builds, for N faces.
+
+    Attributes:
+        layer: The layer's name.
+        features: (N, H, W, C) what it is built from.
+        index: (N, C, k) the neighbours of each feature map, nearest first.
+    """
+
+    layer: str
+    features: npt.NDArray[np.float32]
+    index: npt.NDArray[np.int32]
+
+
+def channel_graphs(net: keras.Model, images: npt.NDArray[Any]) -> list[ChannelGraph]:
+    """Return the graph of each SCC layer of `net`, first to last; none where it has no SCC.
+
+    Args:
+        net: The network.
+        images: (N, S, S, 3) RGB 0 to 255.
+    """
+    found = [layer for layer in net.layers if isinstance(layer, SemanticCorrespondence)]
+    if not found:
+        return []
+    before = keras.Model(net.input, [layer.input for layer in found])
+    outputs = before.predict_on_batch(images)
+    outputs = outputs if isinstance(outputs, list) else [outputs]
+    return [
+        ChannelGraph(layer.name, features, np.asarray(layer.neighbours(features)))
+        for layer, features in zip(found, outputs, strict=True)
+    ]
+
+
+def neighbour_overlap(
+    one: npt.NDArray[np.int32], other: npt.NDArray[np.int32]
+) -> npt.NDArray[np.float64]:
+    """Return (C,) the share of a feature map's neighbours that two graphs have in common, 0 to 1.
+
+    A map is always its own neighbour, so it doesn't count; with k = 1 there is nothing to compare
+    and the share is NaN.
+
+    Args:
+        one: (C, k) neighbours in one graph.
+        other: (C, k) neighbours in the other.
+    """
+    self_index = np.arange(len(one))[:, None]
+    shared = (one[:, :, None] == other[:, None, :]).any(axis=2) & (one != self_index)
+    with np.errstate(invalid="ignore"):
+        share: npt.NDArray[np.float64] = shared.sum(axis=1) / np.float64(one.shape[1] - 1)
+    return share
