@@ -32,7 +32,7 @@ QUICK = BUDGET | {"data.people": "40", "training.epochs": "1"}
 
 @dataclass(frozen=True)
 class Row:
-    """One variant: what differs from the group's first row."""
+    """One variant: what differs from its group's first row; the name is unique to a preset."""
 
     name: str
     what: str
@@ -60,13 +60,6 @@ GROUPS = {
             Row("one-stage", "SCC after the 1st only", {"model.scc": "[true, false, false]"}),
             Row("three-stages", "SCC after all three", {"model.scc": "[true, true, true]"}),
             Row(
-                "glorot",
-                "SCC starts from Glorot weights",
-                {"model.scc_initializer": "glorot_uniform"},
-            ),
-            Row("deconv", "4x4 transposed convolutions", {"model.upsample": "deconv"}),
-            Row("sigma2", "sigma 2 cells", {"model.sigma": "2.0"}),
-            Row(
                 "regression",
                 "direct regression head instead of heatmaps",
                 {"training.floor": "0.0", "training.foreground": "0.0"},
@@ -91,6 +84,25 @@ GROUPS = {
             ),
             Row("paper-scale", "the paper's target scale, Eq. 1", {"model.target_scale": "paper"}),
             Row("balanced", "AUs balanced by energy ** -0.5", {"training.balance": "0.5"}),
+        ),
+    ),
+    "decoder": (
+        "mobile",
+        (
+            Row("default", "the preset: resize, sigma 1.5 cells, SCC starts near the identity"),
+            Row(
+                "glorot",
+                "SCC starts from Glorot weights",
+                {"model.scc_initializer": "glorot_uniform"},
+            ),
+            Row("deconv", "4x4 transposed convolutions", {"model.upsample": "deconv"}),
+            Row("sigma2", "sigma 2 cells", {"model.sigma": "2.0"}),
+        ),
+    ),
+    "start": (
+        "small",
+        (
+            Row("default", "ImageNet weights, the backbone's batch norms kept"),
             Row("random-start", "no ImageNet weights", {"training.imagenet": "false"}),
             Row(
                 "norms-free",
@@ -108,16 +120,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     groups = {options.group: GROUPS[options.group]} if options.group else GROUPS
     seeds = [1] if options.quick else list(range(1, options.seeds + 1))
     jobs = [
-        (group, preset, row, seed)
+        (preset, row, seed)
+        for preset, rows in groups.values()
         for seed in seeds
-        for group, (preset, rows) in groups.items()
         for row in (rows[:2] if options.quick else rows)
     ]
     folder = ROOT / "runs" / ("ablation-quick" if options.quick else "ablation")
     with ThreadPoolExecutor(options.jobs) as pool:
         for line in pool.map(lambda job: _run(folder, *job, quick=options.quick), jobs):
             print(line, flush=True)
-    tables = {group: _table(folder, group, rows, seeds) for group, (_, rows) in groups.items()}
+    tables = {group: _table(folder, *GROUPS[group], seeds) for group in groups}
     text = "\n\n".join(_markdown(group, GROUPS[group][0], tables[group]) for group in tables)
     print(text)
     if options.json:
@@ -127,8 +139,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(folder: Path, group: str, preset: str, row: Row, seed: int, *, quick: bool) -> str:
-    name = f"{group}-{row.name}-{seed}"
+def _run(folder: Path, preset: str, row: Row, seed: int, *, quick: bool) -> str:
+    name = f"{preset}-{row.name}-{seed}"
     done = folder / name / "ablation.json"
     if not done.is_file():
         settings = (QUICK if quick else BUDGET) | {"model.preset": preset, "run.name": name}
@@ -144,10 +156,12 @@ def _run(folder: Path, group: str, preset: str, row: Row, seed: int, *, quick: b
     return f"{name}: ICC {found['icc']:.3f}, MAE {found['mae']:.3f}, {found['seconds']:.0f} s"
 
 
-def _table(folder: Path, group: str, rows: Sequence[Row], seeds: list[int]) -> list[dict[str, Any]]:
+def _table(
+    folder: Path, preset: str, rows: Sequence[Row], seeds: list[int]
+) -> list[dict[str, Any]]:
     table = []
     for row in rows:
-        files = [folder / f"{group}-{row.name}-{seed}" / "ablation.json" for seed in seeds]
+        files = [folder / f"{preset}-{row.name}-{seed}" / "ablation.json" for seed in seeds]
         found = [json.loads(file.read_text()) for file in files if file.is_file()]
         if not found:
             continue
@@ -165,12 +179,13 @@ def _markdown(group: str, preset: str, table: list[dict[str, Any]]) -> str:
     lines = [
         f"### {group} (preset `{preset}`)",
         "",
-        "| | ICC(3,1) | MAE | PCC | parameters |",
-        "|---|---|---|---|---|",
+        "| | ICC(3,1) | MAE | PCC | parameters | seeds |",
+        "|---|---|---|---|---|---|",
     ]
     for row in table:
         figures = [f"{row[m]:.3f} ± {row[f'{m}_spread']:.3f}" for m in ("icc", "mae", "pcc")]
-        lines.append(f"| {row['what']} | {' | '.join(figures)} | {row['parameters'] / 1e6:.2f} M |")
+        size = f"{row['parameters'] / 1e6:.2f} M"
+        lines.append(f"| {row['what']} | {' | '.join(figures)} | {size} | {row['seeds']} |")
     return "\n".join(lines)
 
 
@@ -179,7 +194,7 @@ def _page(tables: str) -> str:
 
 Written by `python benchmarks/ablation.py --write`. Every row trains the same small budget (6,400
 images, far from convergence) and differs from the first row of its table in one thing. Figures are
-the mean over three seeds ± their standard deviation, over 14 AUs, on 400 synthetic faces of 100
+the mean over the seeds ± their standard deviation, over 14 AUs, on 400 synthetic faces of 100
 test people. They rank choices under a short budget on synthetic faces; they are not accuracy on
 real ones.
 

@@ -40,7 +40,7 @@ class DataSettings:
 class TrainingSettings:
     """Loss and optimisation; docs/training.md gives the figures behind the defaults."""
 
-    epochs: int = 6
+    epochs: int = 8
     batch_size: int = 32
     learning_rate: float = 1e-3
     warmup_steps: int = 60
