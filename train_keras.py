@@ -68,7 +68,7 @@ def train(config: Config, runs: Path, data: Path, *, fresh: bool = False) -> Non
             run.say(f"   {name}: {len(part.people)} people")
 
     with run.stage("network"):
-        net = fau_net.build(spec, imagenet=config.training.imagenet)
+        net = fau_net.build(spec)
         run.say(
             f"   {spec.preset}: {net.count_params() / 1e6:.2f} M parameters, {spec.image_size} px, "
             f"{len(facs.centres(spec.au_numbers, spec.rule))} AU centres"

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("network", choices=sorted(NETWORKS))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--set", action="append", default=[])
+    parser.add_argument("--asked", default="", help="kept in the result, to tell stale ones")
     options = parser.parse_args()
     config = load_config(None, options.set)
     run = RunFolder(options.folder / config.run.name)
@@ -43,8 +45,8 @@ def main() -> None:
     faces = fit.prepare(config, Path("data"), run)
     targets = pipeline.Targets(codec=spec.codec, aus=spec.au_numbers, rule=spec.rule)
     parts = datasets.split(faces, config.data_seed)
+    net = NETWORKS[options.network](spec)
     start = time.monotonic()
-    net = NETWORKS[options.network](spec, config.training.imagenet)
     fit.fit(net, config, parts, targets, run)
     seconds = time.monotonic() - start
     net = keras.saving.load_model(run / fit.BEST)
@@ -54,37 +56,57 @@ def main() -> None:
     found = agreement.summary(parts["test"].labels(targets), predicted, spec.labels)
     (run / fit.BEST).unlink()  # sixty of them would fill a disk
     figures = found["mean"] | {"per_au": found["per_au"], "seconds": seconds}
-    run.write_json("ablation.json", figures | {"parameters": net.count_params()})
+    figures |= {"parameters": net.count_params(), "asked": options.asked}
+    run.write_json("ablation.json", figures)
 
 
-def _widened(spec: NetSpec, imagenet: bool) -> keras.Model:
+def widened(spec: NetSpec) -> keras.Model:
     """Return the network without SCC whose decoder is as much wider as the SCCs were large."""
-    wanted = fau_net.build(replace(PRESETS[spec.preset], k=spec.k), imagenet=False).count_params()
+    wanted = fau_net.build(replace(spec, scc=PRESETS[spec.preset].scc)).count_params()
 
-    def decoder(factor: float) -> NetSpec:
-        return replace(spec, decoder=tuple(round(width * factor) for width in spec.decoder))
+    def network(factor: float) -> keras.Model:
+        decoder = tuple(round(width * factor) for width in spec.decoder)
+        return fau_net.build(replace(spec, decoder=decoder))
 
-    def miss(factor: float) -> int:
-        return abs(fau_net.build(decoder(factor), imagenet=False).count_params() - wanted)
+    low, high = 1.0, 8.0
+    while high - low > 0.005:
+        middle = (low + high) / 2
+        low, high = (middle, high) if network(middle).count_params() < wanted else (low, middle)
+    net = network(high)
+    if abs(net.count_params() / wanted - 1) > 0.01:
+        raise ValueError(
+            f"The wider decoder must have {wanted} parameters. Received: {net.count_params()}"
+        )
+    return net
 
-    return fau_net.build(
-        decoder(min((1 + i / 50 for i in range(1, 200)), key=miss)), imagenet=imagenet
-    )
+
+def regression(spec: NetSpec) -> keras.Model:
+    """Return the network with a linear head on the pooled decoder: maps of one cell, (B, 1, 1, K).
+
+    The loss's floor and foreground weights must be 0; what is left is the decoded intensity's.
+    """
+    net = fau_net.build(spec)
+    return _pooled_head(net, net.layers[-1].input)
 
 
-def _regression(spec: NetSpec, imagenet: bool) -> keras.Model:
-    """Return the network with a pooled linear head: a heatmap of one cell for each AU centre."""
-    net = fau_net.build(spec, imagenet=imagenet)
-    head = net.layers[-1]
-    pooled = layers.GlobalAveragePooling2D(keepdims=True)(head.input)
-    cell = layers.Conv2D(head.filters, 1, name="regression")(pooled)  # (B, 1, 1, K)
+def backbone_regression(spec: NetSpec) -> keras.Model:
+    """Return the plain rival: a linear head on the pooled backbone, without decoder and SCC."""
+    net = fau_net.build(spec)
+    first = next(layer for layer in net.layers if layer.name.startswith("up0"))
+    return _pooled_head(net, first.input)
+
+
+def _pooled_head(net: keras.Model, features: Any) -> keras.Model:
+    pooled = layers.GlobalAveragePooling2D(keepdims=True)(features)
+    cell = layers.Conv2D(net.layers[-1].filters, 1, name="regression")(pooled)
     return keras.Model(net.input, cell)
 
 
-NETWORKS: dict[str, Callable[[NetSpec, bool], keras.Model]] = {
-    "net": lambda spec, imagenet: fau_net.build(spec, imagenet=imagenet),
-    "widened": _widened,
-    "regression": _regression,
+NETWORKS: dict[str, Callable[[NetSpec], keras.Model]] = {
+    "net": fau_net.build,
+    "widened": widened,
+    "regression": regression,
+    "backbone_regression": backbone_regression,
 }
 
 

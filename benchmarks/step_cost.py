@@ -73,7 +73,7 @@ def _share(spec: NetSpec, rounds: int) -> dict[str, Any]:
 
 
 def _trainer(spec: NetSpec) -> keras.Model:
-    net = fau_net.build(spec, imagenet=False)
+    net = fau_net.build(spec)
     fau_net.freeze_backbone_norms(net)
     settings = TrainingSettings()
     loss = HeatmapLoss(

@@ -7,42 +7,50 @@ from keras import layers
 
 from fau_tf import contract, facs
 from fau_tf.model.backbone import BACKBONES
+from fau_tf.model.edge_conv import NODES
 from fau_tf.model.presets import NetSpec
-from fau_tf.model.scc_decoder import UPSAMPLERS, scc_decoder
+from fau_tf.model.scc_decoder import SCC_INITIALIZERS, UPSAMPLERS, scc_decoder
 
 
-def build(spec: NetSpec, *, imagenet: bool = True) -> keras.Model:
+def build(spec: NetSpec) -> keras.Model:
     """Return the network (B, S, S, 3) RGB 0 to 255 -> (B, h, w, K) heatmaps in the target scale.
+
+    Its weights are random; `load_imagenet` gives the backbone a better start.
 
     Args:
         spec: A row of `presets.PRESETS`, or one made by `presets.net_spec`.
-        imagenet: Start the backbone from ImageNet weights where they can be had; a warning says
-            when they can't.
 
     Raises:
         ValueError: If the backbone, its stride and the decoder don't lead to `heatmap_size`.
     """
-    _check(spec)
-    backbone = BACKBONES[spec.backbone]
+    check(spec)
     size = spec.image_size
     image = keras.Input((size, size, 3), name=contract.INPUT)
-    x = scc_decoder(backbone.features(image), spec)
+    x = scc_decoder(BACKBONES[spec.backbone].features(image), spec)
     channels = len(facs.centres(spec.au_numbers, spec.rule))
     # The paper's head: 1x1, He initialisation, bias, no activation. Scaled down, because AUs
     # are mostly absent: the first maps should be nearly black.
     he = keras.initializers.VarianceScaling(0.02, mode="fan_in", distribution="truncated_normal")
     heatmaps = layers.Conv2D(channels, 1, kernel_initializer=he, name=contract.OUTPUT_HEATMAPS)(x)
-    model = keras.Model(image, heatmaps, name=f"fau_{spec.preset}")
-    if imagenet and backbone.load_imagenet is not None:
-        backbone.load_imagenet(model)
-    return model
+    return keras.Model(image, heatmaps, name=f"fau_{spec.preset}")
+
+
+def load_imagenet(model: keras.Model, spec: NetSpec) -> bool:
+    """Start the backbone from ImageNet weights where they can be had; return whether it did.
+
+    A warning says when they can't be had; the backbone then keeps its random start.
+    """
+    load = BACKBONES[spec.backbone].load_imagenet
+    return load is not None and load(model)
 
 
 def freeze_backbone_norms(model: keras.Model) -> int:
     """Keep the backbone's batch norms at their moving statistics; return how many there are.
 
-    Small batches and short runs estimate them worse than ImageNet did, and a third more images
-    a second go through. The decoder's own (`up*_bn`, inside `scc*`) go on learning.
+    Only for a backbone that was trained before: small batches and short runs estimate the
+    statistics worse than ImageNet did, and a third more images a second go through. Those of a
+    random start describe nothing, and no signal would come through. The decoder's own (`up*_bn`,
+    inside `scc*`) go on learning.
     """
     norms = [
         layer
@@ -54,11 +62,24 @@ def freeze_backbone_norms(model: keras.Model) -> int:
     return len(norms)
 
 
-def _check(spec: NetSpec) -> None:
-    for name, table in (("backbone", BACKBONES), ("upsample", UPSAMPLERS)):
-        value: Any = getattr(spec, name)
+def check(spec: NetSpec) -> None:
+    """Raise ValueError unless the network can be built."""
+    tables: dict[str, Any] = {
+        "backbone": BACKBONES,
+        "upsample": UPSAMPLERS,
+        "scc_initializer": SCC_INITIALIZERS,
+        "nodes": NODES,
+    }
+    for name, table in tables.items():
+        value = getattr(spec, name)
         if value not in table:
-            raise ValueError(f"`{name}` must be one of {sorted(table)}. Received: {name}={value!r}")
+            raise ValueError(f"`{name}` must be one of {sorted(table)}. Received: {value!r}")
+    maps = [width for width, scc in zip(spec.decoder, spec.scc, strict=True) if scc]
+    if maps and not 1 <= spec.k <= min(maps):
+        raise ValueError(
+            f"`k` must be 1 to {min(maps)}, the fewest feature maps before an SCC. "
+            f"Received: {spec.k}. Lower `k` or widen `decoder`."
+        )
     stride = BACKBONES[spec.backbone].stride
     reached = spec.image_size * 2 ** len(spec.decoder) / stride
     if reached != spec.heatmap_size:

@@ -34,7 +34,10 @@ def closeness(rows: Any, columns: Any) -> Any:
     columns = columns - centre
     rows = rows - ops.reshape(centre, (-1, 1, width))
     scaled = columns * (1.0 / width)
-    square = ops.sum(columns * scaled, axis=1, keepdims=True)  # (B, 1, C)
+    # Row by row, so that equal nodes get equal sums: across rows the order of a sum depends on
+    # where a node lies, and dead maps would no longer tie.
+    square = ops.sum(rows * (rows * (1.0 / width)), axis=-1)  # (B, C)
+    square = ops.reshape(square, (-1, 1, rows.shape[1]))
     return ops.matmul(rows, 2.0 * scaled) - square
 
 

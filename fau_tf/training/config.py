@@ -42,7 +42,7 @@ class TrainingSettings:
 
     epochs: int = 8
     batch_size: int = 32
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     warmup_steps: int = 60
     decay_share: float = 0.5  # last part of the run, in which the rate falls linearly to 0
     clip_norm: float = 5.0

@@ -63,8 +63,10 @@ def fit(
     """
     (run / TRAINED).unlink(missing_ok=True)  # until this training has finished
     settings = config.training
-    if settings.freeze_backbone_norms:
+    started = settings.imagenet and fau_net.load_imagenet(net, config.model)
+    if started and settings.freeze_backbone_norms:
         fau_net.freeze_backbone_norms(net)
+    run.say(f"   the backbone starts from {'ImageNet' if started else 'random'} weights")
     coded = parts["train"].labels(targets)
     steps = max(1, len(coded) // settings.batch_size)
     to_au = facs.centre_to_au(targets.aus, targets.rule)

