@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from export.package import ExportError, export_variants
+from export.package import export_variants
 from export.specs import EXPORT_SPECS
 from fau_tf import agreement, facs
 from fau_tf.data import datasets, pipeline
@@ -28,13 +29,14 @@ from fau_tf.face.native import MissingLibraryError
 from fau_tf.model import fau_net, graph
 from fau_tf.runtime import demo
 from fau_tf.training import fit, report
-from fau_tf.training.config import Config, ConfigError, dump_toml, load_config
+from fau_tf.training.config import Config, dump_toml, load_config
 from fau_tf.training.predict import predict_heatmaps, predict_intensity
 from fau_tf.training.report_graph import draw_neighbours
 from fau_tf.training.run_folder import RunFolder, versions, write_text
 
-DEFAULT_CONFIG = Path("configs/synthetic.toml")
-PHOTO = Path("docs/sample/astronaut.png")
+ROOT = Path(__file__).resolve().parent
+DEFAULT_CONFIG = ROOT / "configs" / "synthetic.toml"
+PHOTO = ROOT / "docs" / "sample" / "astronaut.png"
 GALLERY = 8  # faces
 
 
@@ -46,26 +48,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = _options(argv)
         config = load_config(options.config, options.set)
         train(config, options.runs, options.data, fresh=options.fresh)
-    except (ConfigError, ExportError, FileNotFoundError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (ValueError, OSError, ImportError, tf.errors.OpError, BrokenProcessPool) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return 0
 
 
 def train(config: Config, runs: Path, data: Path, *, fresh: bool = False) -> None:
-    """Config -> records -> tf.data -> model -> fit -> ICC table -> export -> pictures."""
+    """Config -> network -> records -> tf.data -> fit -> ICC table -> export -> pictures."""
     run = RunFolder(runs / config.run.name)
-    write_text(run / "config.toml", dump_toml(config))
-    run.write_json("versions.json", versions() | {"seed": config.run.seed})
     fit.make_deterministic(config)
     spec = config.model
-
-    with run.stage("faces"):
-        faces = fit.prepare(config, data, run)
-        targets = pipeline.Targets(codec=spec.codec, aus=spec.au_numbers, rule=spec.rule)
-        parts = datasets.split(faces, config.data_seed)
-        for name, part in parts.items():
-            run.say(f"   {name}: {len(part.people)} people")
 
     with run.stage("network"):
         net = fau_net.build(spec)
@@ -74,13 +67,26 @@ def train(config: Config, runs: Path, data: Path, *, fresh: bool = False) -> Non
             f"{len(facs.centres(spec.au_numbers, spec.rule))} AU centres"
         )
 
+    with run.stage("faces"):
+        faces = fit.prepare(config, data, run)
+        targets = pipeline.Targets(codec=spec.codec, aus=spec.au_numbers, rule=spec.rule)
+        parts = datasets.split(faces, config.data_seed)
+        for name, part in parts.items():
+            run.say(f"   {name}: {len(part.people)} people")
+
     with run.stage("training"):
-        history = None if fresh else fit.trained_history(config, faces, run)
-        if history:
-            run.say(f"   {run / fit.BEST} is there already; --fresh trains again")
-        else:
+        done = None if fresh else fit.trained(config, faces, run)
+        if done is None:
+            fit.clear(run)
+            write_text(run / "config.toml", dump_toml(config))
+            run.write_json("versions.json", versions() | {"seed": config.run.seed})
             history = fit.fit(net, config, parts, targets, run)
+        else:
+            history, run.earlier = done
+            run.say(f"   {run / fit.BEST} is there already; --fresh trains again")
         net = keras.saving.load_model(run / fit.BEST)
+    if done is None:
+        fit.mark_trained(config, faces, run)
 
     with run.stage("test people"):
         to_au = facs.centre_to_au(spec.au_numbers, spec.rule)
@@ -91,7 +97,9 @@ def train(config: Config, runs: Path, data: Path, *, fresh: bool = False) -> Non
         run.say(agreement.table(held_out))
 
     with run.stage("export"):
-        images = np.concatenate([image.numpy() for image, _ in test.take(1)])
+        # On validation people: the test people are for the judgement above and nothing else.
+        checks = parts["validation"].batches(targets, batch_size=64)
+        images = next(iter(checks))[0].numpy()
         facts = {"training_data": faces.name, "kind": "synthetic faces", "test_people": held_out}
         exported = export_variants(
             net,
@@ -110,24 +118,19 @@ def train(config: Config, runs: Path, data: Path, *, fresh: bool = False) -> Non
         report.draw_agreement(run / "agreement.png", held_out, title)
         report.draw_scatter(run / "scatter.png", coded, predicted, spec.labels, title)
         _gallery(run / "gallery.png", net, spec, test, predicted)
-        graphs = graph.channel_graphs(net, images)
-        if graphs:
-            people = parts["test"].subjects()[: len(images)]
-            draw_neighbours(run / "neighbours.png", graphs[0], images, coded[: len(images)], people)
+        _neighbours(run / "neighbours.png", net, parts["test"], targets)
+
+    metrics = {
+        "held_out": held_out,
+        "data": {"name": faces.name, "test_people": len(parts["test"].people)},
+        "parameters": net.count_params(),
+        "exported": {entry["name"]: entry["bytes"] for entry in exported},
+    }
+    run.write_json("metrics.json", metrics | {"seconds": run.seconds | run.earlier})
 
     with run.stage("photo"):
         _photo(run, exported[-1]["name"])
-
-    run.write_json(
-        "metrics.json",
-        {
-            "held_out": held_out,
-            "data": {"name": faces.name, "test_people": len(parts["test"].people)},
-            "parameters": net.count_params(),
-            "exported": {entry["name"]: entry["bytes"] for entry in exported},
-            "seconds": run.seconds,
-        },
-    )
+    run.write_json("metrics.json", metrics | {"seconds": run.seconds | run.earlier})
     run.say(f"all of it is in {run.path}")
 
 
@@ -145,6 +148,15 @@ def _gallery(path: Path, net: Any, spec: Any, test: tf.data.Dataset, predicted: 
         predicted[: len(batch_images)][busiest],
         spec.labels,
     )
+
+
+def _neighbours(path: Path, net: Any, test: datasets.Part, targets: pipeline.Targets) -> None:
+    images = next(iter(test.batches(targets, batch_size=64)))[0].numpy()
+    graphs, count = graph.channel_graphs(net, images), len(images)
+    if graphs:
+        draw_neighbours(
+            path, graphs[0], images, test.labels(targets)[:count], test.subjects()[:count]
+        )
 
 
 def _photo(run: RunFolder, model: str) -> None:

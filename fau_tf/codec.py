@@ -27,7 +27,8 @@ class HeatmapCodec:
     """Writes AU intensity as the height of a Gaussian and reads it back as the maximum.
 
     A centre snaps to the cell that holds it, so that `decode` is exact: the peak of an unsnapped
-    centre reads up to 6 % low at sigma 2. The snapping commutes with a left-right flip.
+    centre reads up to 6 % low at sigma 2. The snapping commutes with a left-right flip, except for
+    a centre exactly on the edge of two cells.
 
     Attributes:
         image_size: Rows and columns of the image, S.

@@ -39,6 +39,14 @@ class Augment:
     colour: float = 0.08
     noise: float = 6.0
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value < 0 or (name in ("flip", "scale", "contrast", "colour") and value > 1):
+                raise ValueError(
+                    f"`augment.{name}` must not be negative, and a share is at most 1. "
+                    f"Received: {value}"
+                )
+
 
 NO_AUGMENT: Final = Augment(
     flip=0, rotate=0, scale=0, shift=0, contrast=0, brightness=0, colour=0, noise=0
@@ -66,7 +74,9 @@ def crop_views(
     cos, sin = zoom * tf.cos(turn), zoom * tf.sin(turn)
     linear = tf.stack([tf.stack([cos * sign, -sin], -1), tf.stack([sin * sign, cos], -1)], -2)
     # The middle of the crop falls on the middle of the record, plus the shift.
-    middle = (record_size - 1) / 2 + tf.transpose(draw[3:5]) * (augment.shift * record_size)
+    middle = (record_size - 1) / 2 + tf.transpose(draw[3:5]) * (
+        augment.shift * record_size / margin
+    )
     offset = middle - tf.reduce_sum(linear, -1) * ((size - 1) / 2)
     return tf.concat([linear, offset[..., None]], -1), flipped
 

@@ -84,11 +84,12 @@ def prepare_synthetic(
     key = hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()[:10]
     place = folder / f"{DATASET}-{key}"
     if place.is_dir():
+        _require_whole(place)
         say(f"   {place.name} is there already")
     else:
         total = settings.people * settings.faces_per_person
         rows = _counted(synthetic_rows(settings, processes=processes), total, say)
-        _write_whole(place, rows, json.dumps(card, indent=1) + "\n")
+        _write_whole(place, rows, card)
     people = tuple(f"person{i:05d}" for i in range(settings.people))
     return Faces(DATASET, tuple(shard_files(place)), people, settings.record_size)
 
@@ -101,18 +102,43 @@ def split(faces: Faces, seed: int) -> dict[str, Part]:
     }
 
 
-def _write_whole(place: Path, rows: Iterable[dict[str, Any]], card: str) -> None:
+def _write_whole(place: Path, rows: Iterable[dict[str, Any]], card: dict[str, Any]) -> None:
     """Write shards and card into a folder that appears whole or not at all."""
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=place.parent) as folder:
         unfinished = Path(folder) / place.name
-        write_shards(unfinished, rows, shards=_SHARDS)
-        (unfinished / _CARD).write_text(card)
+        count = write_shards(unfinished, rows, shards=_SHARDS)
+        hashes = {file.name: _sha256(file) for file in shard_files(unfinished)}
+        content = json.dumps(card | {"records": count, "sha256": hashes}, indent=1) + "\n"
+        (unfinished / _CARD).write_text(content, encoding="utf-8")
         try:
             unfinished.rename(place)
         except OSError:
             if not place.is_dir():  # else another process was first, with the same bytes
                 raise
+
+
+def _require_whole(place: Path) -> None:
+    """Raise ValueError unless every shard is what the card says."""
+    try:
+        wanted = json.loads((place / _CARD).read_text(encoding="utf-8"))["sha256"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(
+            f"{place}: must hold a readable {_CARD}. Received: {error}. Delete the folder; it is "
+            "generated again."
+        ) from error
+    found = {file.name: _sha256(file) for file in shard_files(place)}
+    if found != wanted:
+        changed = sorted(name for name in wanted if found.get(name) != wanted[name])
+        raise ValueError(
+            f"{place}: shards must be as {_CARD} says. Received: other bytes in "
+            f"{', '.join(changed) or 'additional files'}. Delete the folder; it is generated again."
+        )
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _counted(

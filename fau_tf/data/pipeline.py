@@ -17,7 +17,7 @@ from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.data import augment as aug
 from fau_tf.data.record import MARGIN
-from fau_tf.data.shards import FEATURES
+from fau_tf.data.shards import parse
 from fau_tf.face.au_centres import au_centres
 
 
@@ -64,9 +64,9 @@ class Targets:
         coded = self.columns(intensity)
         at_centre = tf.gather(coded, facs.au_of_centre(self.aus, self.rule), axis=1)  # (B, K)
         known = tf.math.is_finite(at_centre)
+        inside = self.codec.inside(centres, xp=keras.ops)
         bump = self.codec.bumps(centres, xp=keras.ops)
         value = tf.where(known, at_centre, 0.0) * self.codec.unit
-        inside = self.codec.inside(centres, xp=keras.ops)
         return {
             "heatmap": bump * value[:, None, None, :],
             "bump": bump,
@@ -83,9 +83,7 @@ def examples(files: Sequence[Path], people: Sequence[str]) -> tf.data.Dataset:
     )
     names = [str(file) for file in files]
     # One reader: the order of the records, and so a run, is the same every time.
-    rows = tf.data.TFRecordDataset(names).map(
-        lambda serialised: tf.io.parse_single_example(serialised, FEATURES)
-    )
+    rows = tf.data.TFRecordDataset(names).map(parse)
     return rows.filter(lambda row: table.lookup(row["subject"]) == 1).cache()
 
 

@@ -1,6 +1,6 @@
 """FaceRecords <-> versioned TFRecord shards."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,42 +46,29 @@ def shard_files(folder: Path) -> list[Path]:
     """Return the shards in `folder`, in order.
 
     Raises:
-        FileNotFoundError: If there are none.
+        FileNotFoundError: If there are none, or not as many as their names say.
     """
     files = sorted(folder.glob("*.tfrecord"))
-    if not files:
+    wanted = int(files[0].stem.rpartition("-")[2]) if files else 1
+    if len(files) != wanted:
         raise FileNotFoundError(
-            f"{folder}: must hold *.tfrecord shards. Received: none. Generate or prepare the data "
-            "set first."
+            f"{folder}: must hold {wanted} or more *.tfrecord shards, as many as their names say. "
+            f"Received: {len(files)}. Delete the folder and generate or prepare it again."
         )
     return files
 
 
-def read_rows(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    """Yield each record's features as NumPy values; `image` stays JPEG bytes.
+def parse(serialised: Any) -> dict[str, Any]:
+    """Return a record's features as tensors, `image` still JPEG bytes; for `tf.data`.
 
     Raises:
-        ValueError: If a file is truncated, corrupt, or of another format version.
+        tf.errors.InvalidArgumentError: When run, on a record of another format version.
     """
-    for file in files:
-        try:
-            for serialised in tf.data.TFRecordDataset(str(file)):
-                row = tf.io.parse_single_example(serialised, FEATURES)
-                _same_version(int(row["version"]), file)
-                yield {name: value.numpy() for name, value in row.items()}
-        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-            raise ValueError(
-                f"{file}: must be a whole shard of FaceRecords. Received: {error.message}. "
-                "Delete the folder and generate it again."
-            ) from error
-
-
-def _same_version(found: int, file: Path) -> None:
-    if found != FORMAT_VERSION:
-        raise ValueError(
-            f"{file}: must have format version {FORMAT_VERSION}. Received: {found}. "
-            "Generate or prepare the data set again."
-        )
+    row = tf.io.parse_single_example(serialised, FEATURES)
+    wanted = tf.constant(FORMAT_VERSION, tf.int64)
+    rule = f"a record must have format version {FORMAT_VERSION}; generate or prepare it again"
+    with tf.control_dependencies([tf.debugging.assert_equal(row["version"], wanted, rule)]):
+        return {name: tf.identity(value) for name, value in row.items()}
 
 
 def _bytes(value: Any) -> tf.train.Feature:

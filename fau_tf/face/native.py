@@ -61,7 +61,9 @@ def naming_what_is_missing(who: str) -> Iterator[None]:
                 f"Reading photos needs the Python package {error.name}. "
                 f"Install the dependencies of fau_tf: pip install fau_tf"
             ) from error
-        raise
+        raise MissingLibraryError(
+            f"{who} can't be loaded. Received: {error}. Install the library that it names."
+        ) from error
 
 
 @contextmanager

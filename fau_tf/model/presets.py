@@ -46,6 +46,11 @@ class NetSpec:
     rule: str = "fau"
 
     def __post_init__(self) -> None:
+        if not self.decoder or min(self.decoder) < 1 or self.image_size < 1:
+            raise ValueError(
+                "`decoder` must name at least one positive width, and `image_size` be positive. "
+                f"Received: decoder={self.decoder}, image_size={self.image_size}"
+            )
         if len(self.scc) != len(self.decoder):
             raise ValueError(
                 "`scc` must say yes or no for each stage of `decoder`. "

@@ -64,7 +64,7 @@ def _run(options: argparse.Namespace) -> int:
     with _without_notices():
         estimator = AUEstimator(options.model, options.faces, options.threads)
     with estimator:
-        options.out.mkdir(parents=True, exist_ok=True)
+        _make_folder(options.out)
         print(f"Model {options.model}, ready in {time.perf_counter() - start:.2f} s")
         for path, name in zip(options.images, names, strict=True):
             try:
@@ -78,6 +78,16 @@ def _run(options: argparse.Namespace) -> int:
     if unreadable:
         print("Not read:", *unreadable, sep="\n  ", file=sys.stderr)
     return SOME_UNREADABLE if unreadable else DONE
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"--out: must be a folder, or a path where one can be made. Received: {out} "
+            f"({error.strerror}). Choose another folder."
+        ) from error
 
 
 def _do(path: Path, result: Path, estimator: AUEstimator) -> int:
@@ -117,10 +127,11 @@ def _result_names(images: Sequence[Path], out: Path) -> list[str]:
             count += 1
             name = f"{path.stem}_{count}_au"
         names.append(name)
-    inputs = {path.resolve() for path in images}
+    # Unlike Path.resolve, realpath takes a link that leads to itself.
+    inputs = {os.path.realpath(path) for path in images}
     for name in names:
         for result in (out / f"{name}.png", out / f"{name}.csv"):
-            if result.resolve() in inputs:
+            if os.path.realpath(result) in inputs:
                 raise ValueError(
                     f"--out: results must not replace a photo. Received: {out}, where {result} "
                     "is one of the photos. Choose another folder."

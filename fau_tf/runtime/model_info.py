@@ -78,7 +78,7 @@ def _checked(path: Path, text: bytes) -> ModelInfo:
     if not isinstance(entries, dict):
         raise _broken(path, "a JSON object", type(entries).__name__)
     version = entries.get("contract_version")
-    if version != contract.CONTRACT_VERSION:
+    if type(version) is not int or version != contract.CONTRACT_VERSION:
         raise ModelError(
             f"{path}: contract_version must be {contract.CONTRACT_VERSION}. Received: {version!r}. "
             "Export the model again with this version of fau_tf."
@@ -86,25 +86,40 @@ def _checked(path: Path, text: bytes) -> ModelInfo:
     lacking = [key for key in contract.REQUIRED_METADATA if key not in entries]
     if lacking:
         raise _broken(path, f"complete, with {', '.join(lacking)}", f"only {sorted(entries)}")
-    for key in ("image_size", "heatmap_size"):
-        if type(entries[key]) is not int or entries[key] < 1:
-            raise _broken(path, f"positive whole numbers in `{key}`", repr(entries[key]))
+    _check_types(path, entries)
     centres = _centres(path, entries)
     return ModelInfo(
-        name=str(entries["name"]),
+        name=entries["name"],
         image_size=entries["image_size"],
         heatmap_size=entries["heatmap_size"],
         aus=tuple(entries["aus"]),
         rule=entries["rule"],
         centres=centres,
-        sha256=str(entries["sha256"]),
+        sha256=entries["sha256"],
     )
+
+
+def _check_types(path: Path, entries: dict[str, Any]) -> None:
+    for key in ("name", "rule", "sha256"):
+        if type(entries[key]) is not str:
+            raise _broken(path, f"text in `{key}`", repr(entries[key]))
+    for key in ("image_size", "heatmap_size"):
+        if not _is_positive(entries[key]):
+            raise _broken(path, f"a positive whole number in `{key}`", repr(entries[key]))
+    aus = entries["aus"]
+    if type(aus) is not list or not all(map(_is_positive, aus)):
+        raise _broken(path, "a list of AU numbers in `aus`", repr(aus))
+
+
+def _is_positive(value: object) -> bool:
+    # True is an int and equals 1, but no number.
+    return type(value) is int and value > 0
 
 
 def _centres(path: Path, entries: dict[str, Any]) -> tuple[str, ...]:
     try:
         names = [centre.name for centre in facs.centres(entries["aus"], entries["rule"])]
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise _broken(path, "of AUs and a rule set that facs.py has", str(error)) from error
     if entries["centres"] != names:
         raise _broken(path, f"of the centres {names}", repr(entries["centres"]))

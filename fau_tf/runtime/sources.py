@@ -1,5 +1,6 @@
 """Files -> frames: RGB uint8 arrays with their place in time."""
 
+import stat
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,9 +61,7 @@ def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image:
     Raises:
         UnreadableImageError: If the file is missing, no image, truncated or too large.
     """
-    if not path.is_file():  # A pipe would block, a device could be endless.
-        received = "something else" if path.exists() else "no such file"
-        raise _unreadable(path, "a regular file", received, "Check the path")
+    size = _size(path)
     with warnings.catch_warnings():
         # Our own cap is lower than the one that Pillow warns about.
         warnings.simplefilter("ignore")
@@ -77,12 +76,25 @@ def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image:
             raise _too_large(path, max_pixels, "many times that") from error
         except UnidentifiedImageError as error:
             kinds = "an image (" + ", ".join(FORMATS) + ")"
-            received = f"{path.stat().st_size} bytes of something else"
+            received = f"{size} bytes of something else"
             raise _unreadable(path, kinds, received, "Convert it") from error
         # Pillow's decoders raise whatever a broken file leads them to.
         except Exception as error:
             received = str(error) or type(error).__name__
             raise _unreadable(path, "an intact image", received, "Save it again") from error
+
+
+def _size(path: Path) -> int:
+    """Return the bytes of a regular file: a pipe would block, a device could be endless."""
+    try:
+        found = path.stat()
+    # Also a name that is too long, a folder that may not be entered, a zero in the name.
+    except (OSError, ValueError) as error:
+        received = error.strerror if isinstance(error, OSError) else str(error)
+        raise _unreadable(path, "a regular file", f"{received}", "Check the path") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise _unreadable(path, "a regular file", "something else", "Check the path")
+    return found.st_size
 
 
 def _rgb(path: Path, picture: PillowImage.Image) -> Image:

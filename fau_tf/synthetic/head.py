@@ -221,7 +221,7 @@ def _slerp(rays: Floats, pole: Floats, t: float) -> Floats:
 
 
 def _tube(ids: Ints) -> Ints:
-    """Triangles between closed rings (rings, n), the last ring furthest away.
+    """Return triangles between closed rings (rings, n), the last ring furthest away.
 
     Clockwise rings show their inner side to the viewer from whom they recede.
     """
@@ -240,7 +240,7 @@ def _tube(ids: Ints) -> Ints:
 
 
 def _grid(start: int, rows: int, columns: int) -> Ints:
-    """Triangles of a sheet whose rows go down and columns to the right, facing the viewer."""
+    """Return the triangles of a sheet whose rows go down and columns to the right, facing the viewer."""
     ids = start + np.arange(rows * columns).reshape(rows, columns)
     a, b, c, d = ids[:-1, :-1], ids[1:, :-1], ids[:-1, 1:], ids[1:, 1:]
     return np.vstack([np.stack(q, -1).reshape(-1, 3) for q in ((a, b, c), (c, b, d))])

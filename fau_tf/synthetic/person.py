@@ -45,7 +45,7 @@ class Person:
         hair, iris, cloth, lip_tint: colours in linear light.
         style: row of HAIR_STYLES.
         hairline: height in cm where hair begins on the forehead.
-    fringe: whether the hair falls onto the forehead in strands.
+        fringe: whether the hair falls onto the forehead in strands.
         stubble, freckles, lipstick, liner, brow_density: 0 to 1.
         brow_thickness: 1 is average.
         texture: seed of pores, spots and strands.
@@ -109,7 +109,7 @@ def sample_person(seed: int, components: int) -> Person:
 
 
 def _shift(dark: bool, rows: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Weights that leave light hair and eyes rare with dark skin."""
+    """Return weights that leave light hair and eyes rare with dark skin."""
     return np.array([1.0, 0.6] + [0.03] * (rows - 2)) if dark else np.ones(rows)
 
 

@@ -91,7 +91,7 @@ class Scene:
 
     @property
     def factors(self) -> dict[str, float]:
-        """What varied apart from the AUs, for reports: name -> value."""
+        """Return what varied apart from the AUs, for reports: name -> value."""
         key = self.light.key
         return {
             "melanin": self.person.melanin,

@@ -40,10 +40,10 @@ class ValidationAgreement(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Judge, log, save."""
         del epoch
-        figures = agreement.per_au(self.coded, self.predict())
-        mean = {name: float(np.nanmean(figures[name])) for name in ("icc", "mae", "pcc")}
+        labels = [str(a) for a in range(self.coded.shape[1])]
+        mean = agreement.summary(self.coded, self.predict(), labels)["mean"]
         if logs is not None:
-            logs.update({f"val_{name}": value for name, value in mean.items()})
+            logs.update({f"val_{name}": mean[name] for name in ("icc", "mae", "pcc")})
         # The first epoch always saves: an older run's file must not survive a NaN.
         if mean["icc"] > self.best_icc or not np.isfinite(self.best_icc):
             self.best_icc = mean["icc"]

@@ -1,6 +1,9 @@
 """Settings of a run: sections of a TOML file, overridden by `--set section.key=value`."""
 
 import dataclasses
+import json
+import math
+import re
 import tomllib
 import types
 from collections.abc import Mapping, Sequence
@@ -20,8 +23,16 @@ class ConfigError(ValueError):
 class RunSettings:
     """Where the results go, and the seed of weights, order, augmentation and synthetic faces."""
 
-    name: str = "synthetic"  # the run's folder is runs/<name>
+    name: str = "synthetic"  # the run's folder is runs/<name>, its models are fau_<name>_*.tflite
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
+            raise ValueError(
+                "`run.name` names a folder and files: letters, digits, `.`, `_` and `-`, the first "
+                f"a letter or digit. Received: {self.name!r}"
+            )
+        _at_least("run", self, {"seed": 0})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +45,16 @@ class DataSettings:
     faces_per_person: int = 5
     record_size: int = 160  # at least 1.25 x the preset's image size
     processes: int = 2  # that render; the result doesn't depend on it
+
+    def __post_init__(self) -> None:
+        _at_least("data", self, {"seed": 0, "people": 10, "faces_per_person": 1, "processes": 1})
+        if self.kind != "synthetic":
+            raise ValueError(f"`data.kind` must be 'synthetic'. Received: {self.kind!r}")
+        if self.record_size < 16 or self.record_size % 2:
+            raise ValueError(
+                "`data.record_size` must be even and at least 16 px, as the renderer needs. "
+                f"Received: {self.record_size}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,16 +76,20 @@ class TrainingSettings:
     threads: int = 2
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "threads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}")
+        _at_least("training", self, {"epochs": 1, "batch_size": 1, "threads": 1, "warmup_steps": 0})
+        _at_least("training", self, {"floor": 0, "foreground": 0, "decoded": 0})
         for name in ("learning_rate", "clip_norm"):
             if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be positive. Received: {getattr(self, name)}")
+                raise ValueError(
+                    f"`training.{name}` must be positive. Received: {getattr(self, name)}"
+                )
         if not 0 <= self.decay_share <= 1:
-            raise ValueError(f"`decay_share` must be 0 to 1. Received: {self.decay_share}")
-        if min(self.floor, self.foreground, self.decoded) < 0:
-            raise ValueError("Loss weights must not be negative.")
+            raise ValueError(f"`training.decay_share` must be 0 to 1. Received: {self.decay_share}")
+        if self.floor + self.foreground + self.decoded == 0:
+            raise ValueError(
+                "One of `training.floor`, `foreground` and `decoded` must be positive, or nothing "
+                "is learnt. Received: all 0"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +108,6 @@ class Config:
         return self.data.seed or self.run.seed
 
     def __post_init__(self) -> None:
-        if self.data.kind != "synthetic":
-            raise ValueError(f"`data.kind` must be 'synthetic'. Received: {self.data.kind!r}")
-        if self.data.seed < 0 or self.run.seed < 0:
-            raise ValueError("`run.seed` and `data.seed` must not be negative.")
         if self.data.record_size < self.model.image_size * 1.25:
             raise ValueError(
                 "`data.record_size` must be at least 1.25 x `model.image_size`, the margin that "
@@ -124,9 +145,17 @@ def dump_toml(config: Config) -> str:
     return "\n".join(lines)
 
 
+def _at_least(section: str, settings: Any, least: Mapping[str, int]) -> None:
+    for name, limit in least.items():
+        if getattr(settings, name) < limit:
+            raise ValueError(
+                f"`{section}.{name}` must be at least {limit}. Received: {getattr(settings, name)}"
+            )
+
+
 def _read(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        raw = tomllib.loads(path.read_text())
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: must be a readable TOML file. Received: {error}") from error
     for name, section in raw.items():
@@ -180,7 +209,10 @@ def _typed(name: str, want: Any, value: Any) -> Any:
         return float(value)
     plain = want if isinstance(want, type) and not isinstance(want, types.GenericAlias) else tuple
     if type(value) is not plain:
-        raise ConfigError(f"`{name}` must be {want}. Received: {value!r}")
+        kind = plain.__name__ if plain is not tuple else "a list"
+        raise ConfigError(f"`{name}` must be {kind}. Received: {value!r}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"`{name}` must be finite. Received: {value!r}")
     return value
 
 
@@ -188,7 +220,7 @@ def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return json.dumps(value)  # TOML's basic strings escape as JSON's do
     if isinstance(value, tuple | list):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     return repr(value)

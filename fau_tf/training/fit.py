@@ -20,12 +20,12 @@ from fau_tf.training.config import Config, dump_toml
 from fau_tf.training.losses import HeatmapLoss, au_weights
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.regressor import HeatmapRegressor
-from fau_tf.training.run_folder import RunFolder, versions, write_text
+from fau_tf.training.run_folder import RunFolder, versions
 from fau_tf.training.schedule import WarmupPlateauDecay
 
 BEST: Final = "best.keras"
 HISTORY: Final = "history.csv"
-TRAINED: Final = "trained.sha256"
+TRAINED: Final = "trained.json"
 
 
 def make_deterministic(config: Config) -> None:
@@ -61,7 +61,6 @@ def fit(
         targets: What the heatmaps should be.
         run: Where it is written.
     """
-    (run / TRAINED).unlink(missing_ok=True)  # until this training has finished
     settings = config.training
     started = settings.imagenet and fau_net.load_imagenet(net, config.model)
     if started and settings.freeze_backbone_norms:
@@ -105,7 +104,6 @@ def fit(
             Progress(settings.epochs, steps, settings.batch_size, run.say),
         ],
     )
-    write_text(run / TRAINED, fingerprint(config, parts["train"].faces))
     return history.rows
 
 
@@ -122,12 +120,28 @@ def fingerprint(config: Config, faces: Faces) -> str:
     return digest.hexdigest()
 
 
-def trained_history(config: Config, faces: Faces, run: RunFolder) -> list[dict[str, float]] | None:
-    """Return the history of a finished training that this one would only repeat, else None."""
+def mark_trained(config: Config, faces: Faces, run: RunFolder) -> None:
+    """Note that best.keras is what these settings and faces give, and the seconds it took."""
+    run.write_json(TRAINED, {"made_by": fingerprint(config, faces), "seconds": run.seconds})
+
+
+def trained(
+    config: Config, faces: Faces, run: RunFolder
+) -> tuple[list[dict[str, float]], dict[str, float]] | None:
+    """Return history and seconds of a finished training that this one would repeat, else None."""
     marker, best, history = run / TRAINED, run / BEST, run / HISTORY
     if not all(path.is_file() for path in (marker, best, history)):
         return None
-    if marker.read_text() != fingerprint(config, faces):
+    noted = json.loads(marker.read_text(encoding="utf-8"))
+    if noted["made_by"] != fingerprint(config, faces):
         return None
     with history.open(newline="") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    return rows, noted["seconds"]
+
+
+def clear(run: RunFolder) -> None:
+    """Remove what an earlier training left, so that no file speaks of a network that is gone."""
+    for pattern in (TRAINED, "metrics.json", "fau_*.tflite", "fau_*.json"):
+        for path in run.path.glob(pattern):
+            path.unlink()

@@ -51,13 +51,16 @@ class HeatmapLoss:
         weight = targets["weight"] * centre_weight  # (B, K)
         loss = _weighted_mean(error, weight)
         if self.decoded:
-            loss = loss + self.decoded * self._decoded_error(targets["intensity"], heatmaps)
+            loss = loss + self.decoded * self._decoded_error(targets, heatmaps)
         return loss
 
-    def _decoded_error(self, coded: Any, heatmaps: Any) -> Any:
+    def _decoded_error(self, targets: dict[str, Any], heatmaps: Any) -> Any:
+        coded = targets["intensity"]
         # Not clipped: a peak below 0 or above 5 must still be pulled back.
         predicted = ops.matmul(self.codec.peaks(heatmaps, xp=ops), self.to_au)  # (B, A)
-        known = ops.logical_not(ops.isnan(coded))
+        # An AU counts where it is coded and all its centres are on the map: each of a column's
+        # weights in `to_au` then adds up to 1.
+        known = ops.matmul(targets["weight"], self.to_au) > 0.99  # (B, A)
         error = ops.square((predicted - ops.where(known, coded, 0.0)) / MAX_INTENSITY)
         return _weighted_mean(error, ops.cast(known, "float32") * self.au_weight)
 

@@ -21,9 +21,16 @@ class RunFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(
+                f"{path}: the run's folder must be one that can be made. "
+                f"Received: {error.strerror}. Give another --runs."
+            ) from error
         self.path = path
         self.seconds: dict[str, float] = {}
+        self.earlier: dict[str, float] = {}  # of stages whose results were reused
 
     def __truediv__(self, name: str) -> Path:
         """Return the path of a file in the folder."""
@@ -50,7 +57,7 @@ class RunFolder:
 def write_text(path: Path, text: str) -> None:
     """Write beside the place, then rename: a reader never sees half a file."""
     partial = path.with_name(f".partial-{path.name}")
-    partial.write_text(text)
+    partial.write_text(text, encoding="utf-8")
     partial.replace(path)
 
 

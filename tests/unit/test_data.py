@@ -7,10 +7,12 @@ import tensorflow as tf
 from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.data import augment as aug
-from fau_tf.data import pipeline
+from fau_tf.data import datasets, pipeline
+from fau_tf.data import shards as shards_module
 from fau_tf.data.folds import split_people
 from fau_tf.data.record import MARGIN, as_bytes
-from fau_tf.data.shards import read_rows, shard_files, write_shards
+from fau_tf.data.shards import shard_files, write_shards
+from fau_tf.data.synthetic import SyntheticSet
 from fau_tf.face.au_centres import au_centres
 from tests.helpers.records import SIZE, dotted, make_record
 
@@ -27,7 +29,9 @@ def shards(tmp_path):
 
 def test_records_come_back_as_they_were_written(shards):
     folder, records = shards
-    rows = {row["source"].decode(): row for row in read_rows(shard_files(folder))}
+    people = sorted({record.subject for record in records})
+    found = pipeline.examples(shard_files(folder), people).as_numpy_iterator()
+    rows = {row["source"].decode(): row for row in found}
     assert len(rows) == len(records)
     for record in records:
         row = rows[record.source]
@@ -53,12 +57,68 @@ def test_a_label_off_the_scale_is_refused(bad):
         make_record(0, 0, intensity=bad)
 
 
-def test_a_truncated_shard_is_named(shards):
+def test_a_record_of_another_format_version_is_refused(shards, monkeypatch):
+    folder, records = shards
+    monkeypatch.setattr(shards_module, "FORMAT_VERSION", 99)
+    rows = pipeline.examples(shard_files(folder), [records[0].subject])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="format version 99"):
+        list(rows)
+
+
+def test_a_missing_shard_is_refused(shards):
     folder, _ = shards
-    file = shard_files(folder)[1]
-    file.write_bytes(file.read_bytes()[:-50])
-    with pytest.raises(ValueError, match=f"{file.name}.*must be a whole shard"):
-        list(read_rows(shard_files(folder)))
+    shard_files(folder)[1].unlink()
+    with pytest.raises(FileNotFoundError, match=r"must hold 3 .*Received: 2"):
+        shard_files(folder)
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sets")
+    settings = SyntheticSet(people=10, faces_per_person=1, record_size=32, seed=1)
+
+    def prepare():
+        lines = []
+        return datasets.prepare_synthetic(settings, folder, processes=1, say=lines.append), lines
+
+    return folder, prepare
+
+
+def test_a_generated_set_is_used_again(generated):
+    folder, prepare = generated
+    once, _ = prepare()
+    before = {file.name: file.stat().st_mtime_ns for file in once.files}
+    again, lines = prepare()
+    assert any("is there already" in line for line in lines)
+    assert before == {file.name: file.stat().st_mtime_ns for file in again.files}
+    assert [path for path in folder.iterdir() if path.name.startswith(".partial")] == []
+
+
+@pytest.mark.parametrize("harm", ["truncate", "card"])
+def test_a_harmed_set_is_named_with_the_next_step(generated, harm):
+    _, prepare = generated
+    faces, _ = prepare()
+    file = faces.files[1] if harm == "truncate" else faces.files[0].parent / "card.json"
+    content = file.read_bytes()
+    file.write_bytes(content[:-50])
+    try:
+        with pytest.raises(ValueError, match=r"Delete the folder; it is generated again"):
+            prepare()
+    finally:
+        file.write_bytes(content)
+    prepare()
+
+
+def test_an_interrupted_generation_leaves_no_set(tmp_path, monkeypatch):
+    def rows(settings, processes):
+        yield as_bytes(make_record(0, 0))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(datasets, "synthetic_rows", rows)
+    settings = SyntheticSet(people=10, faces_per_person=1, record_size=32, seed=1)
+    with pytest.raises(KeyboardInterrupt):
+        datasets.prepare_synthetic(settings, tmp_path, processes=1, say=str)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failed_write_leaves_no_shard(tmp_path):

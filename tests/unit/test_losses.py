@@ -81,7 +81,7 @@ def test_uncoded_aus_neither_cost_nor_teach():
     gradient = tape.gradient(value, variable.value).numpy()
     assert np.isfinite(float(value))
     assert np.isfinite(gradient).all()
-    assert not gradient[..., owner == 1].any()
+    assert not gradient[..., owner == 1].any()  # neither by its maps nor by its intensity
     assert gradient[..., owner == 0].any()
 
 
