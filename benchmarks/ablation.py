@@ -144,10 +144,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         for preset, rows in groups.values()
         for seed in seeds
         for row in (rows[:2] if options.quick else rows)
+        if not options.rows or row.name in options.rows.split(",")
     ]
     folder = ROOT / "runs" / ("ablation-quick" if options.quick else "ablation")
     # The first one alone: it renders the faces for all.
-    print(_run(folder, *jobs[0], quick=options.quick), flush=True)
+    if jobs:
+        print(_run(folder, *jobs[0], quick=options.quick), flush=True)
     with ThreadPoolExecutor(options.jobs) as pool:
         for line in pool.map(lambda job: _run(folder, *job, quick=options.quick), jobs[1:]):
             print(line, flush=True)
@@ -232,6 +234,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--group", choices=sorted(GROUPS), help="only these rows")
+    parser.add_argument("--rows", help="train only these, comma-separated; the tables show all")
     parser.add_argument("--seeds", type=int, default=3, help="trainings a row (3)")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time (2)")
     parser.add_argument("--quick", action="store_true", help="two rows, one seed, a few steps")

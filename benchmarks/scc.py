@@ -20,6 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from fau_tf.training.run_folder import versions
+
 SIZES = ((256, 256), (128, 1024), (64, 4096))  # (C, D), the paper's
 K = 7
 GROWTH_K = (1, 3, 7, 15)
@@ -32,6 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="under a minute: batch 2, one repeat")
     parser.add_argument("--json", type=Path, help="write the rows here")
     options = parser.parse_args(arguments)
+    load = os.getloadavg()[0]
+    if load > 1:
+        print(f"warning: load average must be at most 1. Received: {load:.1f}. Times will be off.")
     batch, repeats = (2, 1) if options.quick else (16, 5)
     rows = [row(channels, size, batch, K, repeats) for channels, size in SIZES]
     for entry, ratio in zip(rows, memory_ratios(batch), strict=True):
@@ -46,7 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
             "quick": options.quick,
             "batch": batch,
             "cpus": os.cpu_count(),
-            "load": os.getloadavg()[0],
+            "load": load,
+            "threads": child({"what": "threads"}) | {"OMP": os.environ.get("OMP_NUM_THREADS")},
+            "versions": versions(),
             "rows": rows,
             "growth": growth,
         }

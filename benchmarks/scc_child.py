@@ -27,11 +27,19 @@ LAYERS = {"ours": SemanticCorrespondence, "naive": NaiveCorrespondence}
 def main(task: dict[str, Any]) -> None:
     """Print the result of one task as the last line."""
     what = task.pop("what")
-    print(json.dumps({"times": times, "memory": memory}[what](**task)))
+    print(json.dumps({"times": times, "memory": memory, "threads": threads}[what](**task)))
+
+
+def threads() -> dict[str, int]:
+    """Return how many threads TensorFlow may use; 0 is its default, one a core."""
+    return {
+        "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
+        "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
+    }
 
 
 def times(channels: int, size: int, batch: int, k: int, repeats: int) -> dict[str, float]:
-    """Return median seconds of both layers, measured in turn, and of one product x W.
+    """Return median seconds of both layers, in turn and in turned order, and of one product x W.
 
     Keys: `forward_ours`, `forward_naive`, `forward_backward_ours`, `forward_backward_naive`, and
     `product`, the fastest: (B*C, D) times (D, D), the largest arithmetic in the factored layer.
@@ -48,8 +56,9 @@ def times(channels: int, size: int, batch: int, k: int, repeats: int) -> dict[st
     taken: dict[str, list[float]] = {name: [] for name in runs}
     for run in runs.values():
         run()
-    for _ in range(repeats):
-        for name, run in runs.items():
+    for turn in range(repeats):
+        # every other round backwards: who runs first finds another state of caches and clocks
+        for name, run in list(runs.items())[:: -1 if turn % 2 else 1]:
             start = time.perf_counter()
             run()
             taken[name].append(time.perf_counter() - start)

@@ -106,14 +106,25 @@ def problems(
     return lines + [f"tensor `{name}` is not in the contract" for name in has if name not in wanted]
 
 
+def operator_name(model: Any, operator: Any) -> str:
+    """Return the name of a builtin operator, `CUSTOM` for any other.
+
+    Args:
+        model: Unpacked flatbuffer, a `ModelT`.
+        operator: One of its operators, an `OperatorT`.
+    """
+    code = model.operatorCodes[operator.opcodeIndex]
+    # Codes under 127 may stand in the old field only.
+    return _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+
+
 def _operators(model: Any) -> tuple[dict[str, int], tuple[str, ...]]:
     counts: Counter[str] = Counter()
     custom = set()
     for graph in model.subgraphs:
         for operator in graph.operators:
             code = model.operatorCodes[operator.opcodeIndex]
-            # Codes under 128 may stand in the old field only.
-            name = _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+            name = operator_name(model, operator)
             if name == "CUSTOM":
                 custom.add(_text(code.customCode))
             counts[f"{name} v{code.version}"] += 1
@@ -125,7 +136,7 @@ def _signature(model: Any) -> Any:
     if contract.SIGNATURE not in found:
         raise ValueError(
             f"A model must have the signature `{contract.SIGNATURE}`. "
-            f"Received: {sorted(found) or 'none'}. Convert it with `python -m export`."
+            f"Received: {sorted(found) or 'none'}. Export it with train_keras.py."
         )
     return found[contract.SIGNATURE]
 

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from ai_edge_litert import schema_py_generated as schema
 
+from export.audit import operator_name
+
 _DATA: Final = Path(__file__).with_name("classic_gpu_operators.json")
-_NAMES: Final = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
 _COMPARISONS: Final = ("GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "EQUAL", "NOT_EQUAL")
 _SINGLE: Final = "must have one consumer where it comes from a comparison"
 _FLOATS: Final = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16)
@@ -33,14 +34,13 @@ def refusals(flatbuffer: bytes) -> list[str]:
     )
     lines = []
     for operator in graph.operators:
-        code = model.operatorCodes[operator.opcodeIndex]
-        name = _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        name = operator_name(model, operator)
         if name not in versions:
             lines.append(f"{name}: must be on the delegate's list")
             continue
-        highest = versions[name]
-        if highest is not None and code.version > highest:
-            lines.append(f"{name}: version must be at most {highest}. Received: {code.version}")
+        highest, version = versions[name], model.operatorCodes[operator.opcodeIndex].version
+        if highest is not None and version > highest:
+            lines.append(f"{name}: version must be at most {highest}. Received: {version}")
         lines += [f"{name}: {text}" for text in _broken(name, operator, model, graph, consumers)]
     return lines
 

@@ -32,11 +32,9 @@ def convert(net: keras.Model, spec: NetSpec, variant: ExportSpec) -> bytes:
 
     def serve(image: Any) -> dict[str, Any]:
         raw = net(image, training=False)
-        # Clipping before the maximum is what `decode` does after it, and both outputs then agree.
-        heatmaps = ops.clip(raw / spec.codec.unit, 0.0, MAX_INTENSITY)
         return {
-            contract.OUTPUT_INTENSITY: ops.matmul(ops.max(heatmaps, axis=(1, 2)), to_au),
-            contract.OUTPUT_HEATMAPS: heatmaps,
+            contract.OUTPUT_INTENSITY: spec.codec.decode(raw, to_au, xp=ops),
+            contract.OUTPUT_HEATMAPS: ops.clip(raw / spec.codec.unit, 0.0, MAX_INTENSITY),
         }
 
     # ExportArchive makes constants of the weights. from_concrete_functions on a Keras 3 model
@@ -60,7 +58,10 @@ def convert(net: keras.Model, spec: NetSpec, variant: ExportSpec) -> bytes:
 
 
 def for_export(net: keras.Model, selection: str = EXPORT_SELECTION) -> keras.Model:
-    """Return a copy of `net`, same weights, whose SCC layers use another form of neighbour search.
+    """Return a float32 copy of `net`, same weights, with another form of neighbour search in SCC.
+
+    Float32 throughout, whatever policy the network was trained under: an exported graph has no
+    float16 arithmetic of its own, it is the device that chooses.
 
     Args:
         net: The network.
@@ -68,7 +69,7 @@ def for_export(net: keras.Model, selection: str = EXPORT_SELECTION) -> keras.Mod
     """
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
-        config = layer.get_config()
+        config = layer.get_config() | {"dtype": "float32"}
         if isinstance(layer, SemanticCorrespondence):
             config["selection"] = selection
         return layer.__class__.from_config(config)

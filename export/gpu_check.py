@@ -1,6 +1,6 @@
 """Does a .tflite file run whole on the GPU accelerator, and are its numbers right there?
 
-    python -m export.gpu_check MODEL [--float16] [--driver FILE]
+    python -m export.gpu_check MODEL [--float16] [--tolerance T] [--driver FILE]
 
 LiteRT's GPU accelerator runs on Linux over Vulkan, also on a software driver: Mesa's lavapipe, 25
 or newer (22 does not work). That proves that every operator stays on the GPU and that the results
@@ -9,6 +9,7 @@ equal the CPU's. It proves no phone, and its times mean nothing.
 
 import argparse
 import json
+import math
 import os
 import re
 import subprocess
@@ -31,6 +32,8 @@ _REFUSED: Final = re.compile(
     r"not supported by GPU delegate:\n(.*?)\n\d* ?(?:No )?operations", re.S
 )
 _LAST_LINES: Final = 15
+_FLOAT32_TOLERANCE: Final = 1e-4  # float32 sums in another order, through a whole network
+_FLOAT16_TOLERANCE: Final = 2e-2  # three digits, through a whole network
 _NO_DRIVER: Final = (
     "The GPU check needs a Vulkan driver. Received: none. Install mesa-vulkan-drivers and "
     "libvulkan1, version 25 or newer (Debian 12: from bookworm-backports)."
@@ -43,7 +46,7 @@ class GpuReport:
 
     Attributes:
         resident: Whether every operator ran on the GPU.
-        errors: Output name -> largest absolute difference to the CPU; empty without a result.
+        errors: Output name -> largest absolute difference to the CPU; NaN without a result.
         largest: Output name -> largest absolute value on the CPU, to judge `errors` by.
         refused: Operators that the accelerator left to the CPU, in its own words.
         failure: The end of the log when there was no result, else "".
@@ -63,7 +66,10 @@ class GpuReport:
         return (
             self.resident
             and bool(self.errors)
-            and all(e <= tolerance * self.largest[name] for name, e in self.errors.items())
+            and all(
+                math.isfinite(error) and error <= tolerance * self.largest[name]
+                for name, error in self.errors.items()
+            )
         )
 
 
@@ -112,7 +118,7 @@ def gpu_residency(
     refused = _REFUSED.search(log)
     return GpuReport(
         resident=bool(answer.get("resident")),
-        errors={name: _difference(got[name], expected[name]) for name in got},
+        errors={name: _difference(got.get(name), value) for name, value in expected.items()},
         largest={name: float(np.abs(value).max()) for name, value in expected.items()},
         refused=tuple(refused.group(1).splitlines()) if refused else (),
         failure="" if answer else "\n".join(log.splitlines()[-_LAST_LINES:]),
@@ -159,42 +165,73 @@ def _run(
 
 
 def _difference(got: Any, expected: Any) -> float:
-    """Return the largest absolute difference; NaN if either holds one."""
+    """Return the largest absolute difference; NaN if either holds one or they don't compare."""
+    if got is None or got.shape != expected.shape:
+        return math.nan
     return float(np.abs(got.astype(np.float64) - expected).max())
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Check one file with random inputs in 0..255; return 0 if it runs whole, 1 if not."""
+    """Check one file; return 0 if it runs whole with the CPU's numbers, 1 if not, 2 for usage."""
+    options = _options(arguments)
+    report = gpu_residency(
+        options.model,
+        _random_inputs(options.model),
+        float32=not options.float16,
+        driver=options.driver,
+    )
+    sys.stdout.write("\n".join(_lines(report, options.tolerance)) + "\n")
+    return 0 if report.passes(options.tolerance) else 1
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m export.gpu_check")
     parser.add_argument("model", type=Path)
     parser.add_argument("--float16", action="store_true", help="let the GPU use float16")
     parser.add_argument("--driver", type=Path, help="Vulkan driver manifest")
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        help="largest error over an output's largest value: 1e-4, with --float16 2e-2",
+    )
     options = parser.parse_args(arguments)
+    if options.tolerance is None:
+        options.tolerance = _FLOAT16_TOLERANCE if options.float16 else _FLOAT32_TOLERANCE
+    if not 0 <= options.tolerance < math.inf:
+        parser.error(
+            f"--tolerance must be a finite number from 0 on. Received: {options.tolerance}. "
+            f"Leave it out for {_FLOAT32_TOLERANCE:g}."
+        )
     if not options.model.is_file():
-        parser.error(f"MODEL must be a .tflite file. Received: {options.model}, which is none.")
+        parser.error(
+            f"MODEL must be a .tflite file. Received: {options.model}, which is none. "
+            "Make one with `make train`."
+        )
     if not (options.driver or software_driver()):
         parser.error(_NO_DRIVER)
-    interpreter = Interpreter(model_path=str(options.model))
+    return options
+
+
+def _random_inputs(model: Path) -> dict[str, Any]:
+    """Return input name -> float32 values in 0 to 255, the same each time."""
+    interpreter = Interpreter(model_path=str(model))
     rng = np.random.default_rng(0)
     signature = next(iter(interpreter.get_signature_list()))
     details = interpreter.get_signature_runner(signature).get_input_details()
-    inputs = {
+    return {
         name: rng.uniform(0, 255, detail["shape"]).astype(np.float32)
         for name, detail in details.items()
     }
-    report = gpu_residency(
-        options.model, inputs, float32=not options.float16, driver=options.driver
-    )
-    sys.stdout.write("\n".join(_lines(report)) + "\n")
-    return 0 if report.resident else 1
 
 
-def _lines(report: GpuReport) -> list[str]:
+def _lines(report: GpuReport, tolerance: float) -> list[str]:
     lines = [f"whole on the GPU: {'yes' if report.resident else 'no'}"]
     for name, error in report.errors.items():
         lines.append(f"{name}: off by {error:.2e}, largest value {report.largest[name]:.2e}")
     lines += [f"refused: {line}" for line in report.refused]
-    return [*lines, report.failure] if report.failure else lines
+    lines += [report.failure] if report.failure else []
+    verdict = "passes" if report.passes(tolerance) else "fails"
+    return [*lines, f"{verdict}: whole, and each output within {tolerance:g} of its largest value"]
 
 
 if __name__ == "__main__":

@@ -11,12 +11,18 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
+from export import classic_gpu
 from export.audit import Audit, audit, problems
 from export.convert import convert
 from export.specs import ExportSpec
 from fau_tf import contract, facs
 from fau_tf.face import align
+from fau_tf.facs import MAX_INTENSITY
 from fau_tf.model.presets import NetSpec
+
+
+Outputs = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+"""(N, A) intensities and (N, h, w, K) heatmaps, both in FACS grades."""
 
 
 class ExportError(ValueError):
@@ -36,6 +42,8 @@ def export_variants(
 ) -> list[dict[str, Any]]:
     """Write `fau_<name>_<variant>.tflite` and its JSON for each variant; return the JSONs.
 
+    All variants are converted and checked before the first is written.
+
     Args:
         net: The trained network.
         spec: What it was built from.
@@ -47,32 +55,32 @@ def export_variants(
         say: Prints a line.
 
     Raises:
-        ExportError: If a variant breaks the contract or is too far from Keras.
+        ExportError: If a variant breaks the contract, wouldn't run whole where it has to, or is too
+            far from Keras; nothing is written then.
     """
-    to_au = facs.centre_to_au(spec.au_numbers, spec.rule)
-    heatmaps = np.concatenate([np.asarray(net(image[None])) for image in images])
-    expected = spec.codec.decode(heatmaps, to_au)
-    written = []
+    expected = _keras_outputs(net, spec, images)
+    made = []
     for variant in variants:
         flatbuffer = convert(net, spec, variant)
         found = _audited(flatbuffer, spec, variant)
-        intensity, maps = run_tflite(flatbuffer, images)
-        error = _agreeing(expected, intensity, maps, variant)
-        path = folder / f"fau_{name}_{variant.name}.tflite"
-        sidecar = _sidecar(flatbuffer, found, spec, path.stem, variant) | facts
+        error = _agreeing(expected, run_tflite(flatbuffer, images), variant)
+        stem = f"fau_{name}_{variant.name}"
+        sidecar = _sidecar(flatbuffer, found, spec, stem, variant) | facts
         sidecar["max_intensity_error_to_keras"] = error
+        made.append((folder / f"{stem}.tflite", flatbuffer, sidecar))
+    # Only when all are right: no new variant beside an old one of another network.
+    for path, flatbuffer, sidecar in made:
         write_pair(path, flatbuffer, sidecar)
         say(
-            f"   {path.name}: {found.size / 1e6:.2f} MB, {sum(found.operators.values())} builtin "
-            f"operators, at most {error:.1e} of a grade from Keras on {len(images)} faces"
+            f"   {path.name}: {sidecar['bytes'] / 1e6:.2f} MB, "
+            f"{sum(sidecar['operators'].values())} builtin operators, at most "
+            f"{sidecar['max_intensity_error_to_keras']:.1e} of a grade from Keras "
+            f"on {len(images)} faces"
         )
-        written.append(sidecar)
-    return written
+    return [sidecar for _, _, sidecar in made]
 
 
-def run_tflite(
-    flatbuffer: bytes, images: npt.NDArray[np.float32]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def run_tflite(flatbuffer: bytes, images: npt.NDArray[np.float32]) -> Outputs:
     """Return (N, A) intensities and (N, h, w, K) heatmaps of (N, S, S, 3) images, on the CPU."""
     run = Interpreter(model_content=flatbuffer, num_threads=2).get_signature_runner(
         contract.SIGNATURE
@@ -95,6 +103,13 @@ def write_pair(path: Path, flatbuffer: bytes, sidecar: dict[str, Any]) -> None:
         partial.replace(place)
 
 
+def _keras_outputs(net: keras.Model, spec: NetSpec, images: npt.NDArray[np.float32]) -> Outputs:
+    to_au = facs.centre_to_au(spec.au_numbers, spec.rule)
+    raw = np.concatenate([np.asarray(net(image[None])) for image in images]).astype(np.float32)
+    heatmaps = np.clip(raw / spec.codec.unit, 0, MAX_INTENSITY)
+    return spec.codec.decode(raw, to_au), heatmaps
+
+
 def _audited(flatbuffer: bytes, spec: NetSpec, variant: ExportSpec) -> Audit:
     found = audit(flatbuffer)
     wrong = problems(
@@ -104,28 +119,39 @@ def _audited(flatbuffer: bytes, spec: NetSpec, variant: ExportSpec) -> Audit:
         aus=len(spec.au_numbers),
         centres=len(facs.centres(spec.au_numbers, spec.rule)),
     )
+    if "gpu" in variant.accelerators:
+        wrong += [f"classic GPU delegate: {line}" for line in classic_gpu.refusals(flatbuffer)]
     if wrong:
-        raise ExportError(f"Variant {variant.name} breaks the contract: {'; '.join(wrong)}")
+        raise ExportError(
+            f"Variant {variant.name} must keep the contract and run whole on "
+            f"{' and '.join(variant.accelerators)}. Received: {'; '.join(wrong)}. "
+            "Replace the layer that makes this operator or tensor."
+        )
     return found
 
 
-def _agreeing(
-    expected: npt.NDArray[Any],
-    intensity: npt.NDArray[Any],
-    maps: npt.NDArray[Any],
-    variant: ExportSpec,
-) -> float:
-    if not (np.isfinite(intensity).all() and np.isfinite(maps).all()):
-        raise ExportError(f"Variant {variant.name}: outputs must be finite. Received: NaN or inf")
-    if np.ptp(maps) == 0:
-        raise ExportError(f"Variant {variant.name}: heatmaps must vary. Received: a constant")
-    error = float(np.abs(intensity - expected).max())
-    if error > variant.max_intensity_error:
+def _agreeing(expected: Outputs, got: Outputs, variant: ExportSpec) -> float:
+    """Return the largest error of an intensity; raise ExportError where an output is wrong."""
+    if not all(np.isfinite(output).all() for output in got):
         raise ExportError(
-            f"Variant {variant.name}: intensities must be within {variant.max_intensity_error} "
-            f"of Keras. Received: {error:.3g}"
+            f"Variant {variant.name}: outputs must be finite. Received: NaN or inf. Run Keras on "
+            "the same faces: if it says so too, train with a lower training.learning_rate."
         )
-    return error
+    if np.ptp(got[1]) == 0:
+        raise ExportError(
+            f"Variant {variant.name}: heatmaps must vary. Received: a constant. Train longer."
+        )
+    errors = [
+        float(np.abs(mine - keras_).max()) for mine, keras_ in zip(got, expected, strict=True)
+    ]
+    for name, error in zip(("intensities", "heatmaps"), errors, strict=True):
+        if not error <= variant.max_intensity_error:  # NaN too
+            raise ExportError(
+                f"Variant {variant.name}: {name} must be within {variant.max_intensity_error} of "
+                f"Keras. Received: {error:.3g} off. Compare the layers of "
+                "`export.convert.for_export` with the network's, or leave this variant out."
+            )
+    return errors[0]
 
 
 def _sidecar(

@@ -14,6 +14,7 @@ from fau_tf.face.align import crop, crop_matrix, transform
 from fau_tf.face.au_centres import au_centres
 from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.runtime.output import replacing
 from fau_tf.runtime.sources import read_image
 
 DOCS = Path(__file__).parents[1]
@@ -37,7 +38,8 @@ def main() -> None:
     for i, panel in enumerate(panels):
         sheet.paste(panel, (i % 2 * width, i // 2 * height))
     path = DOCS / "images" / "au_centres.png"
-    sheet.save(path, optimize=True)
+    with replacing(path) as unfinished:
+        sheet.save(unfinished, optimize=True)
     print(f"{path.name}: {sheet.size}, {path.stat().st_size / 1000:.0f} kB")
 
 

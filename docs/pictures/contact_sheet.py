@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 
 from fau_tf import facs
 from fau_tf.face.align import crop_matrix
+from fau_tf.runtime.output import replacing
 from fau_tf.synthetic import generate
 from fau_tf.synthetic.rig import FaceRig
 from fau_tf.synthetic.scene import Scene
@@ -67,7 +68,8 @@ def _face(scene: Scene, margin: float) -> Image.Image:
 
 def _save(picture: Image.Image, name: str) -> None:
     path = IMAGES / name
-    picture.quantize(192, dither=Image.Dither.NONE).save(path, optimize=True)
+    with replacing(path) as unfinished:
+        picture.quantize(192, dither=Image.Dither.NONE).save(unfinished, optimize=True)
     print(f"{path.name}: {picture.width} x {picture.height} px, {path.stat().st_size / 1e3:.0f} kB")
 
 

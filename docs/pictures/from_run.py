@@ -10,6 +10,8 @@ from typing import Any
 
 from PIL import Image
 
+from fau_tf.runtime.output import replacing
+
 ROOT = Path(__file__).resolve().parents[2]
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 WIDTH = 1400  # px
@@ -28,27 +30,34 @@ def main(run: Path) -> int:
     if not (run / "metrics.json").is_file():
         print(f"error: {run} must be a finished run. Run 'make train' first.", file=sys.stderr)
         return 2
-    metrics = json.loads((run / "metrics.json").read_text())
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     readme = ROOT / "README.md"
-    text = readme.read_text()
+    text = readme.read_text(encoding="utf-8")
     head, rest = text.split(BEGIN)
     tail = rest.split(END)[1]
-    readme.write_text(f"{head}{BEGIN}\n{_results(run, metrics)}\n{END}{tail}")
+    text = f"{head}{BEGIN}\n{_results(run, metrics)}\n{END}{tail}"
+    with replacing(readme) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
     for source, target in PICTURES.items():
-        picture = Image.open(run / source).convert("RGB")
-        if picture.width > WIDTH:
-            size = (WIDTH, round(picture.height * WIDTH / picture.width))
-            picture = picture.resize(size, Image.Resampling.LANCZOS)
-        # A palette: a third of the bytes, and these are charts and small faces.
-        picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(
-            ROOT / "docs" / "images" / target, optimize=True
-        )
+        _reduce(run / source, ROOT / "docs" / "images" / target)
     return 0
+
+
+def _reduce(source: Path, target: Path) -> None:
+    with Image.open(source) as original:
+        picture = original.convert("RGB")
+    if picture.width > WIDTH:
+        size = (WIDTH, round(picture.height * WIDTH / picture.width))
+        picture = picture.resize(size, Image.Resampling.LANCZOS)
+    # A palette: a third of the bytes, and these are charts and small faces.
+    picture = picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
+    with replacing(target) as unfinished:
+        picture.save(unfinished, optimize=True)
 
 
 def _results(run: Path, metrics: dict[str, Any]) -> str:
     held_out, seconds = metrics["held_out"], metrics["seconds"]
-    versions = json.loads((run / "versions.json").read_text())
+    versions = json.loads((run / "versions.json").read_text(encoding="utf-8"))
     frames = int(max(row["frames"] for row in held_out["per_au"].values()))
     labels = list(held_out["per_au"])
     sizes = ", ".join(

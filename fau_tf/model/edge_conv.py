@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from fau_tf.model.edge_moments import edge_moments
-from fau_tf.model.initial_weights import Halves, NearIdentity
+from fau_tf.model.initial_weights import Halves
 from fau_tf.model.neighbours import (
     SELECTIONS,
     closeness,
@@ -14,8 +14,6 @@ from fau_tf.model.neighbours import (
     nearest,
     neighbour_maximum,
 )
-
-__all__ = ["NODES", "SELECTIONS", "NearIdentity", "SemanticCorrespondence"]
 
 NODES = ("channels", "pixels")
 
@@ -41,7 +39,7 @@ class SemanticCorrespondence(keras.layers.Layer):
         k: Neighbours per node, the node itself counted. Static.
         nodes: "channels", the paper's. "pixels" reshapes (B, H, W, C) straight to C nodes of D
             values, as the authors' released code does by accident; for comparison only.
-        selection: Row of `SELECTIONS`: how inference finds the neighbours. Training always
+        selection: Row of `neighbours.SELECTIONS`: how inference finds the neighbours. Training always
             gathers. The result is the same; the operators in an exported graph are not.
         initializer: Of W, called with the shape (2D, D).
         momentum: Of the moving batch-norm statistics.
@@ -69,10 +67,10 @@ class SemanticCorrespondence(keras.layers.Layer):
         epsilon: float = 1e-3,
         **kwargs: Any,
     ) -> None:
-        if k < 1:
+        if type(k) is not int or k < 1:
             raise ValueError(
-                f"SemanticCorrespondence: k must be at least 1, the node itself. Received: k={k}. "
-                "Use k=5 (the paper's figure) or k=7 (its code)."
+                "SemanticCorrespondence: k must be an int of at least 1, the node itself. "
+                f"Received: k={k!r}. Use k=5 (the paper's figure) or k=7 (its code)."
             )
         _check_row("nodes", nodes, NODES)
         _check_row("selection", selection, tuple(SELECTIONS))
@@ -193,7 +191,10 @@ class SemanticCorrespondence(keras.layers.Layer):
         return ops.transpose(ops.reshape(out, (-1, channels, height, width)), (0, 2, 3, 1))
 
     def _products(self, rows: Any) -> tuple[Any, Any]:
-        """Return (W1 - W2) x and W2 x, (B*C, D) each, in float32 or better."""
+        """Return (W1 - W2) x and W2 x, (B*C, D) each.
+
+        Computed in the policy's compute dtype, returned in float32 or better.
+        """
         rows = ops.reshape(rows, (-1, rows.shape[-1]))  # one large product, not B small ones
         far = ops.matmul(rows, self.neighbour_kernel)
         own = ops.matmul(rows, self.centre_kernel) - far

@@ -44,6 +44,29 @@ def channel_graphs(net: keras.Model, images: npt.NDArray[Any]) -> list[ChannelGr
     ]
 
 
+def pair_overlap(
+    graph: ChannelGraph, first: npt.NDArray[np.intp], second: npt.NDArray[np.intp]
+) -> npt.NDArray[np.float64]:
+    """Return (P,) the share of neighbours that pairs of faces have in common, 0 to 1.
+
+    The mean of `neighbour_overlap` over the feature maps that respond to both faces. Dead maps,
+    the same value everywhere, are left out: they tie, and share neighbours whatever the face.
+    NaN where no map is left, or with k = 1.
+
+    Args:
+        graph: Of N faces.
+        first: (P,) numbers of faces.
+        second: (P,) numbers of the faces to compare them with.
+    """
+    alive = np.ptp(graph.features, axis=(1, 2)) > 0  # (N, C)
+    shares = np.full(len(first), np.nan)
+    for pair, (a, b) in enumerate(zip(first, second, strict=True)):
+        both = alive[a] & alive[b]
+        if both.any():
+            shares[pair] = neighbour_overlap(graph.index[a], graph.index[b])[both].mean()
+    return shares
+
+
 def neighbour_overlap(
     one: npt.NDArray[np.int32], other: npt.NDArray[np.int32]
 ) -> npt.NDArray[np.float64]:

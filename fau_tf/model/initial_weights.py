@@ -8,10 +8,13 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="fau_tf")
 class NearIdentity(keras.initializers.Initializer):
-    """The paper's W (2D, D), started near `y_i = x_i`: the identity plus a scaled-down draw.
+    """The paper's W (2D, D) = [I ; 0] plus a scaled-down draw: an edge starts near its own node.
+
+    With scale 0, W [x_i ; x_j - x_i] is x_i on every edge, and the layer, before batch norm and
+    ReLU, the identity.
 
     Args:
-        scale: Factor on the Glorot draw that is added to the identity. Without the identity a
+        scale: Factor on the Glorot draw of shape (2D, D) that is added. Without the identity a
             layer first scrambles the feature maps over their D positions, and has to learn the
             image plane anew.
         seed: Of the draw.
@@ -33,11 +36,12 @@ class NearIdentity(keras.initializers.Initializer):
 
 
 class Halves:
-    """The two halves of one draw of W, so that an initializer sees the paper's shape.
+    """The two halves of W, so that an initializer sees the paper's shape.
 
     Args:
-        initializer: Called with the shape (2D, D) for each half; with a fixed seed the halves are
-            of one draw.
+        initializer: Called with the shape (2D, D), once for each half. Keras' own draw the same
+            at each call of one instance, so both halves are of one draw; `NearIdentity()` without
+            a seed draws anew, which gives independent weights the same distribution.
     """
 
     def __init__(self, initializer: Any) -> None:

@@ -125,8 +125,11 @@ def _rank(nodes: int, dtype: Any) -> Any:
 
 
 def _beyond(scores: Any) -> Any:
-    """Return (B, 1, 1): what, taken from any score, puts it below all others."""
-    return 2.0 * ops.max(ops.abs(scores), axis=(1, 2), keepdims=True) + 1.0
+    """Return (B, 1, 1): what, taken from any score, puts it below all others.
+
+    Twice the range of the scores: the range alone would, rounded, leave some as low as others.
+    """
+    return 4.0 * ops.max(ops.abs(scores), axis=(1, 2), keepdims=True) + 1.0
 
 
 def _one_hot(scores: Any, values: Any, k: int) -> Any:

@@ -6,7 +6,8 @@ from typing import Any, Final
 import keras
 from keras import layers
 
-from fau_tf.model.edge_conv import NearIdentity, SemanticCorrespondence
+from fau_tf.model.edge_conv import SemanticCorrespondence
+from fau_tf.model.initial_weights import NearIdentity
 from fau_tf.model.presets import NetSpec
 
 _MOMENTUM: Final = 0.95  # short runs; see efficientnet_lite

@@ -24,6 +24,7 @@ from fau_tf.runtime.model_info import ModelError
 from fau_tf.runtime.output import PRESENT_FROM, Reading, replacing, write_csv
 
 DONE, SOME_UNREADABLE, AT_FAULT = 0, 1, 2
+LONGEST_STEM = 240  # bytes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -122,10 +123,12 @@ def _result_names(images: Sequence[Path], out: Path) -> list[str]:
     """Return a name for each photo's results: its stem and `_au`, told apart by a number."""
     names: list[str] = []
     for path in images:
-        name, count = f"{path.stem}_au", 1
+        # A photo's name may be as long as file systems allow, 255 bytes.
+        stem = os.fsdecode(os.fsencode(path.stem)[:LONGEST_STEM])
+        name, count = f"{stem}_au", 1
         while name in names:
             count += 1
-            name = f"{path.stem}_{count}_au"
+            name = f"{stem}_{count}_au"
         names.append(name)
     # Unlike Path.resolve, realpath takes a link that leads to itself.
     inputs = {os.path.realpath(path) for path in images}

@@ -102,13 +102,13 @@ def _checked(path: Path, text: bytes) -> ModelInfo:
 def _check_types(path: Path, entries: dict[str, Any]) -> None:
     for key in ("name", "rule", "sha256"):
         if type(entries[key]) is not str:
-            raise _broken(path, f"text in `{key}`", repr(entries[key]))
+            raise _broken(path, f"JSON with text in `{key}`", repr(entries[key]))
     for key in ("image_size", "heatmap_size"):
         if not _is_positive(entries[key]):
-            raise _broken(path, f"a positive whole number in `{key}`", repr(entries[key]))
+            raise _broken(path, f"JSON with a positive whole number in `{key}`", repr(entries[key]))
     aus = entries["aus"]
     if type(aus) is not list or not all(map(_is_positive, aus)):
-        raise _broken(path, "a list of AU numbers in `aus`", repr(aus))
+        raise _broken(path, "JSON with a list of AU numbers in `aus`", repr(aus))
 
 
 def _is_positive(value: object) -> bool:

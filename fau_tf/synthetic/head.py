@@ -240,7 +240,7 @@ def _tube(ids: Ints) -> Ints:
 
 
 def _grid(start: int, rows: int, columns: int) -> Ints:
-    """Return the triangles of a sheet whose rows go down and columns to the right, facing the viewer."""
+    """Return triangles of a sheet whose rows go down, columns right; they face the viewer."""
     ids = start + np.arange(rows * columns).reshape(rows, columns)
     a, b, c, d = ids[:-1, :-1], ids[1:, :-1], ids[:-1, 1:], ids[1:, 1:]
     return np.vstack([np.stack(q, -1).reshape(-1, 3) for q in ((a, b, c), (c, b, d))])

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fau_tf.model.graph import ChannelGraph, neighbour_overlap
+from fau_tf.model.graph import ChannelGraph, pair_overlap
 from fau_tf.training.report import save_figure
 
 _ROWS: Final = 5  # feature maps shown
@@ -28,7 +28,7 @@ def draw_neighbours(
 
     Left: the strongest feature maps of the first face (orange frame) and the maps that the graph
     joins to each. Right: pairs of faces, how far apart their AU intensities are against the share
-    of neighbours that they have in common.
+    of neighbours that they have in common (`pair_overlap`), with Pearson's r of each group.
 
     Args:
         path: The picture.
@@ -83,14 +83,10 @@ def _expression(
     # All pairs of one person, and enough of the rest.
     keep = np.concatenate([chosen[same[chosen]], chosen[~same[chosen]][:_PAIRS]])
     first, second, same = first[keep], second[keep], same[keep]
-    share = np.array(
-        [
-            np.mean(neighbour_overlap(graph.index[a], graph.index[b]))
-            for a, b in zip(first, second, strict=True)
-        ]
-    )
+    share = pair_overlap(graph, first, second)
     apart = np.abs(np.nan_to_num(coded[first]) - np.nan_to_num(coded[second])).sum(axis=1)
     for mask, label, colour in ((~same, "two people", "#b8c0c8"), (same, "one person", "#2a6f97")):
+        label += _correlation(apart[mask], share[mask])
         axes.scatter(apart[mask], share[mask], s=9, alpha=0.5, color=colour, label=label)
     axes.set(
         xlabel="difference of expression: sum over AUs of |difference of intensity|",
@@ -99,3 +95,12 @@ def _expression(
     )
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _correlation(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> str:
+    """Return Pearson's r for a legend; nothing where it isn't defined."""
+    known = np.isfinite(one) & np.isfinite(other)
+    one, other = one[known], other[known]
+    if len(one) < 2 or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return ""
+    return f", r = {np.corrcoef(one, other)[0, 1]:.2f}"

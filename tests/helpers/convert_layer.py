@@ -10,6 +10,8 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from export.audit import operator_name
+
 
 def to_tflite(layer: keras.Layer, shape: tuple[int, int, int]) -> bytes:
     """Return the flatbuffer of `x` (1, H, W, C) -> `y`."""
@@ -37,11 +39,10 @@ def run(flatbuffer: bytes, x: np.ndarray) -> np.ndarray:
 
 def operators(flatbuffer: bytes) -> Counter[str]:
     """Return `NAME vN` -> how often."""
-    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
     model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
-    codes = [model.operatorCodes[op.opcodeIndex] for op in model.subgraphs[0].operators]
     return Counter(
-        f"{names[max(c.builtinCode, c.deprecatedBuiltinCode)]} v{c.version}" for c in codes
+        f"{operator_name(model, op)} v{model.operatorCodes[op.opcodeIndex].version}"
+        for op in model.subgraphs[0].operators
     )
 
 
@@ -55,11 +56,7 @@ def dense_weights(flatbuffer: bytes) -> list[np.ndarray]:
     """Return (inputs, outputs) of each FULLY_CONNECTED, the one with a bias first."""
     model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
     (only,) = model.subgraphs
-    dense = [
-        op
-        for op in only.operators
-        if model.operatorCodes[op.opcodeIndex].builtinCode == schema.BuiltinOperator.FULLY_CONNECTED
-    ]
+    dense = [op for op in only.operators if operator_name(model, op) == "FULLY_CONNECTED"]
     weights = []
     for operator in sorted(dense, key=lambda op: -sum(index >= 0 for index in op.inputs)):
         tensor = only.tensors[operator.inputs[1]]

@@ -123,6 +123,17 @@ def test_a_missing_system_library_is_named_with_its_debian_package(monkeypatch, 
             load()
 
 
+@pytest.mark.parametrize("kind", [ImportError, OSError])
+def test_a_system_library_that_nobody_listed_is_named_too(monkeypatch, kind):
+    def fail(_name):
+        raise kind("libSM.so.6: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(importlib, "import_module", fail)
+    said = r"OpenCV can't be loaded\. Received: libSM\.so\.6: cannot.*\. Install the library"
+    with pytest.raises(native.MissingLibraryError, match=said):
+        native.cv2()
+
+
 def test_a_missing_python_package_is_named(monkeypatch):
     def fail(_name):
         raise ModuleNotFoundError("No module named 'mediapipe'", name="mediapipe")

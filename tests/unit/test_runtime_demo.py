@@ -88,6 +88,23 @@ def test_unreadable_photos_among_others_are_listed_and_the_others_done(model, tm
     assert results(tmp_path / "out") == ["astronaut_au.csv", "astronaut_au.png"]
 
 
+def test_paths_that_lead_nowhere_are_listed_and_the_others_done(model, tmp_path, capsys):
+    loop = tmp_path / "loop.png"
+    loop.symlink_to(loop)
+    bad = [tmp_path / ("n" * 300 + ".png"), loop, PHOTO / "inside"]
+    assert run(model, tmp_path / "out", *bad, PHOTO) == 1
+    listed = capsys.readouterr().err.strip().splitlines()
+    assert [line.split(":")[0].strip() for line in listed[1:]] == [str(path) for path in bad]
+    assert results(tmp_path / "out") == ["astronaut_au.csv", "astronaut_au.png"]
+
+
+def test_a_name_as_long_as_can_be_gets_results(model, tmp_path):
+    for name in ("n" * 251 + ".png", "n" * 250 + "m.png"):
+        shutil.copy(PHOTO, tmp_path / name)
+    assert run(model, tmp_path / "out", *sorted(tmp_path.glob("*.png"))) == 0
+    assert len(results(tmp_path / "out")) == 4
+
+
 def test_photos_of_the_same_name_get_results_of_their_own(model, tmp_path):
     copy = tmp_path / PHOTO.name
     shutil.copy(PHOTO, copy)
@@ -120,10 +137,18 @@ def test_a_corrupt_model_ends_with_2(model, tmp_path, capsys):
     assert "SHA-256" in capsys.readouterr().err
 
 
-def test_an_output_that_is_a_file_ends_with_2(model, tmp_path, capsys):
+@pytest.mark.parametrize("inside", ["", "deeper", "n" * 300])
+def test_an_output_that_cannot_be_a_folder_ends_with_2_and_one_line(
+    model, tmp_path, capsys, inside
+):
     (tmp_path / "out").write_text("mine")
-    assert run(model, tmp_path / "out", PHOTO) == 2
-    assert capsys.readouterr().err.startswith("fau-demo: error: ")
+    out = tmp_path / "out" / inside
+    assert run(model, out, PHOTO) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert said.startswith("fau-demo: error: --out: must be a folder, or a path where one can be")
+    assert f"Received: {out} (" in said
+    assert "Choose another folder." in said
     assert (tmp_path / "out").read_text() == "mine"
 
 

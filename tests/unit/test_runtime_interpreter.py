@@ -92,7 +92,7 @@ def test_a_broken_json_file_is_refused(model, content):
         AUInterpreter(model)
 
 
-@pytest.mark.parametrize("version", [0, contract.CONTRACT_VERSION + 1, "1", None])
+@pytest.mark.parametrize("version", [0, contract.CONTRACT_VERSION + 1, "1", True, 1.0, None])
 def test_another_contract_version_is_refused(model, version):
     write_metadata(model, facs.ALL, "fau", {"contract_version": version})
     with pytest.raises(ModelError, match=rf"contract_version must be 1\. Received: {version!r}"):
@@ -119,6 +119,26 @@ def test_metadata_that_contradicts_the_tables_is_refused(model, changes):
     write_metadata(model, facs.ALL, "fau", changes)
     with pytest.raises(ModelError, match=r"tiny\.json: must be .*Received: .*Export"):
         AUInterpreter(model)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"name": 7}, "text in `name`. Received: 7."),
+        ({"rule": ["fau"]}, "text in `rule`. Received: ['fau']."),
+        ({"sha256": 7}, "text in `sha256`. Received: 7."),
+        ({"image_size": True}, "a positive whole number in `image_size`. Received: True."),
+        ({"aus": "abc"}, "a list of AU numbers in `aus`. Received: 'abc'."),
+        ({"aus": {"1": 2}}, "a list of AU numbers in `aus`. Received: {'1': 2}."),
+        ({"aus": [True, 2]}, "a list of AU numbers in `aus`. Received: [True, 2]."),
+        ({"aus": ["1"]}, "a list of AU numbers in `aus`. Received: ['1']."),
+    ],
+)
+def test_metadata_of_another_type_is_refused_with_what_came(model, changes, said):
+    write_metadata(model, facs.ALL, "fau", changes)
+    with pytest.raises(ModelError) as caught:
+        AUInterpreter(model)
+    assert f"tiny.json: must be JSON with {said}" in str(caught.value)
 
 
 @pytest.mark.parametrize("changes", [{"image_size": 128}, {"heatmap_size": 32}])

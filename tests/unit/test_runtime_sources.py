@@ -1,6 +1,7 @@
 import os
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -140,9 +141,28 @@ def test_what_is_not_a_picture_is_refused(tmp_path, content):
 
 def test_a_missing_file_a_folder_and_a_pipe_are_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    for name, received in (("none", "no such file"), (".", "else"), ("pipe", "else")):
+    for name, received in (("none", "No such file"), (".", "else"), ("pipe", "else")):
         with pytest.raises(UnreadableImageError, match=f"a regular file.*{received}"):
             read_image(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "received"),
+    [("n" * 300 + ".png", "File name too long"), ("x\0.png", "null byte"), ("x/y", "Not a direct")],
+)
+def test_a_name_that_no_file_can_have_is_refused(tmp_path, name, received):
+    (tmp_path / "x").write_text("a file, no folder")
+    with pytest.raises(UnreadableImageError, match=f"a regular file.*{received}.*Check the path"):
+        read_image(tmp_path / name)
+
+
+def test_a_picture_in_a_folder_that_may_not_be_entered_is_refused(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", refuse)  # the superuser may enter any folder
+    with pytest.raises(UnreadableImageError, match=r"a regular file\. Received: Permission denied"):
+        read_image(tmp_path / "x.png")
 
 
 def test_floats_and_32_bit_values_are_refused(tmp_path):
