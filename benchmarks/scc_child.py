@@ -39,7 +39,7 @@ def threads() -> dict[str, int]:
 
 
 def times(channels: int, size: int, batch: int, k: int, repeats: int) -> dict[str, float]:
-    """Return median seconds of both layers, in turn and in turned order, and of one product x W.
+    """Return median seconds of both layers, one after the other, and of one product x W.
 
     Keys: `forward_ours`, `forward_naive`, `forward_backward_ours`, `forward_backward_naive`, and
     `product`, the fastest: (B*C, D) times (D, D), the largest arithmetic in the factored layer.

@@ -26,7 +26,7 @@ def convert(net: keras.Model, spec: NetSpec, variant: ExportSpec) -> bytes:
         spec: What it was built from.
         variant: How to store the weights.
     """
-    net = for_export(net)
+    net = for_export(net, EXPORT_SELECTION)
     size = spec.image_size
     to_au = facs.centre_to_au(spec.au_numbers, spec.rule)
 

@@ -231,7 +231,8 @@ def _lines(report: GpuReport, tolerance: float) -> list[str]:
     lines += [f"refused: {line}" for line in report.refused]
     lines += [report.failure] if report.failure else []
     verdict = "passes" if report.passes(tolerance) else "fails"
-    return [*lines, f"{verdict}: whole, and each output within {tolerance:g} of its largest value"]
+    rule = f"whole, and each output off by at most {tolerance:g} of its largest value"
+    return [*lines, f"{verdict} (must be {rule})"]
 
 
 if __name__ == "__main__":

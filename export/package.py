@@ -20,7 +20,6 @@ from fau_tf.face import align
 from fau_tf.facs import MAX_INTENSITY
 from fau_tf.model.presets import NetSpec
 
-
 Outputs = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 """(N, A) intensities and (N, h, w, K) heatmaps, both in FACS grades."""
 
@@ -64,20 +63,13 @@ def export_variants(
         flatbuffer = convert(net, spec, variant)
         found = _audited(flatbuffer, spec, variant)
         error = _agreeing(expected, run_tflite(flatbuffer, images), variant)
-        stem = f"fau_{name}_{variant.name}"
-        sidecar = _sidecar(flatbuffer, found, spec, stem, variant) | facts
-        sidecar["max_intensity_error_to_keras"] = error
-        made.append((folder / f"{stem}.tflite", flatbuffer, sidecar))
+        sidecar = _sidecar(flatbuffer, found, spec, f"fau_{name}_{variant.name}", variant) | facts
+        made.append((flatbuffer, sidecar | {"max_intensity_error_to_keras": error}))
     # Only when all are right: no new variant beside an old one of another network.
-    for path, flatbuffer, sidecar in made:
-        write_pair(path, flatbuffer, sidecar)
-        say(
-            f"   {path.name}: {sidecar['bytes'] / 1e6:.2f} MB, "
-            f"{sum(sidecar['operators'].values())} builtin operators, at most "
-            f"{sidecar['max_intensity_error_to_keras']:.1e} of a grade from Keras "
-            f"on {len(images)} faces"
-        )
-    return [sidecar for _, _, sidecar in made]
+    for flatbuffer, sidecar in made:
+        write_pair(folder / f"{sidecar['name']}.tflite", flatbuffer, sidecar)
+        say(_summary(sidecar, len(images)))
+    return [sidecar for _, sidecar in made]
 
 
 def run_tflite(flatbuffer: bytes, images: npt.NDArray[np.float32]) -> Outputs:
@@ -141,9 +133,7 @@ def _agreeing(expected: Outputs, got: Outputs, variant: ExportSpec) -> float:
         raise ExportError(
             f"Variant {variant.name}: heatmaps must vary. Received: a constant. Train longer."
         )
-    errors = [
-        float(np.abs(mine - keras_).max()) for mine, keras_ in zip(got, expected, strict=True)
-    ]
+    errors = [float(np.abs(mine - want).max()) for mine, want in zip(got, expected, strict=True)]
     for name, error in zip(("intensities", "heatmaps"), errors, strict=True):
         if not error <= variant.max_intensity_error:  # NaN too
             raise ExportError(
@@ -152,6 +142,14 @@ def _agreeing(expected: Outputs, got: Outputs, variant: ExportSpec) -> float:
                 "`export.convert.for_export` with the network's, or leave this variant out."
             )
     return errors[0]
+
+
+def _summary(sidecar: dict[str, Any], faces: int) -> str:
+    return (
+        f"   {sidecar['name']}.tflite: {sidecar['bytes'] / 1e6:.2f} MB, "
+        f"{sum(sidecar['operators'].values())} builtin operators, at most "
+        f"{sidecar['max_intensity_error_to_keras']:.1e} of a grade from Keras on {faces} faces"
+    )
 
 
 def _sidecar(

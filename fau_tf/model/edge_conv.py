@@ -39,8 +39,8 @@ class SemanticCorrespondence(keras.layers.Layer):
         k: Neighbours per node, the node itself counted. Static.
         nodes: "channels", the paper's. "pixels" reshapes (B, H, W, C) straight to C nodes of D
             values, as the authors' released code does by accident; for comparison only.
-        selection: Row of `neighbours.SELECTIONS`: how inference finds the neighbours. Training always
-            gathers. The result is the same; the operators in an exported graph are not.
+        selection: Row of `neighbours.SELECTIONS`: how inference finds the neighbours. Training
+            always gathers. The result is the same; the operators in an exported graph are not.
         initializer: Of W, called with the shape (2D, D).
         momentum: Of the moving batch-norm statistics.
         epsilon: Added to the batch-norm variance.

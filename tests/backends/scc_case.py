@@ -14,8 +14,8 @@ from keras import ops
 
 from fau_tf.model.edge_conv import SemanticCorrespondence
 
-SHAPE = (6, 5, 12)
-DEAD = (3, 7, 8)
+SHAPE = (6, 5, 13)  # an odd number of maps: sums in blocks and a rest
+DEAD = (3, 7, 12)
 
 
 def case(dead: bool) -> dict[str, np.ndarray]:

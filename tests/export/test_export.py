@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from export import classic_gpu, package
 from export.audit import audit, problems
 from export.convert import convert, for_export
 from export.package import ExportError, export_variants, run_tflite
@@ -56,8 +57,10 @@ def test_files_keep_the_contract_and_agree_with_keras(variant, exported, net, im
     flatbuffer = (folder / f"fau_t_{variant}.tflite").read_bytes()
     found = audit(flatbuffer)
     assert problems(found, **SIZES) == []
+    assert classic_gpu.refusals(flatbuffer) == []
     intensity, maps = run_tflite(flatbuffer, images)
-    want = SPEC.codec.decode(np.asarray(net(images)), facs.centre_to_au(SPEC.au_numbers))
+    raw = np.asarray(net(images))
+    want = SPEC.codec.decode(raw, facs.centre_to_au(SPEC.au_numbers))
     assert np.isfinite(maps).all()
     assert want.std() > 0.1
     assert maps.max() <= 5
@@ -65,6 +68,7 @@ def test_files_keep_the_contract_and_agree_with_keras(variant, exported, net, im
     # Weights in 11 bits for float16; an order of sums for float32.
     tolerance = EXPORT_SPECS[variant].max_intensity_error
     np.testing.assert_allclose(intensity, want, atol=tolerance)
+    np.testing.assert_allclose(maps, np.clip(raw / SPEC.codec.unit, 0, 5), atol=tolerance)
     # The two outputs tell the same story; a third (AU09's mean) in 11 bits is 2.4e-4 off.
     np.testing.assert_allclose(
         maps.max((1, 2)) @ facs.centre_to_au(SPEC.au_numbers), intensity, rtol=3e-4, atol=1e-5
@@ -111,6 +115,28 @@ def test_the_export_form_has_the_same_weights_and_values(net, images):
         np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
     want = np.asarray(net(images[:1]))
     np.testing.assert_allclose(np.asarray(copy(images[:1])), want, atol=1e-4 * np.abs(want).max())
+
+
+@pytest.mark.parametrize("preset", ["small", "mobile"])
+def test_presets_convert_without_an_operator_that_a_gpu_refuses(preset):
+    spec = PRESETS[preset]
+    flatbuffer = convert(_network(spec), spec, EXPORT_SPECS["float16"])
+    size = {"image_size": spec.image_size, "heatmap_size": spec.heatmap_size}
+    assert problems(audit(flatbuffer), **SIZES | size) == []
+    assert classic_gpu.refusals(flatbuffer) == []
+
+
+def test_a_mixed_precision_network_exports_float32_arithmetic(net):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        mixed = fau_net.build(SPEC)
+    finally:
+        keras.config.set_dtype_policy(before)
+    mixed.set_weights(net.get_weights())
+    assert mixed.output.dtype == "float16"
+    variant = EXPORT_SPECS["float32"]
+    assert convert(mixed, SPEC, variant) == convert(net, SPEC, variant)
 
 
 # ---- planted faults: each must be refused
@@ -200,3 +226,63 @@ def test_a_network_that_answers_a_constant_is_not_written(images, tmp_path):
             broken, SPEC, images[:1], tmp_path, "c", [EXPORT_SPECS["float32"]], facts={}, say=str
         )
     assert list(tmp_path.iterdir()) == []
+
+
+def _wrong_file(monkeypatch, change):
+    """Let the files answer `change(intensity, maps)`."""
+    honest = package.run_tflite
+    monkeypatch.setattr(package, "run_tflite", lambda *given: change(*honest(*given)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda intensity, maps: (intensity * np.nan, maps), "outputs must be finite"),
+        (lambda intensity, maps: (intensity, maps * np.nan), "outputs must be finite"),
+        (lambda intensity, maps: (intensity[:, ::-1], maps), "intensities must be within"),
+        (lambda intensity, maps: (intensity, maps[..., ::-1]), "heatmaps must be within"),
+        (lambda intensity, maps: (intensity, maps.swapaxes(1, 2)), "heatmaps must be within"),
+    ],
+    ids=["nan", "nan maps", "au order", "centre order", "transposed"],
+)
+def test_a_file_that_disagrees_with_keras_is_not_written(
+    change, message, net, images, tmp_path, monkeypatch
+):
+    _wrong_file(monkeypatch, change)
+    variants = [EXPORT_SPECS["float32"]]
+    with pytest.raises(ExportError, match=message):
+        export_variants(net, SPEC, images[:2], tmp_path, "w", variants, facts={}, say=str)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_keras_answers_nan_no_file_agrees():
+    wrong = np.full((1, 2), np.nan), np.full((1, 4, 4, 3), np.nan)
+    got = np.ones((1, 2)), np.random.default_rng(0).uniform(size=(1, 4, 4, 3))
+    with pytest.raises(ExportError, match="Received: nan"):
+        package._agreeing(wrong, got, EXPORT_SPECS["float32"])
+
+
+def test_a_graph_that_the_classic_gpu_delegate_refuses_is_not_written(
+    net, images, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("export.convert.EXPORT_SELECTION", "gather_1d")
+    variants = [EXPORT_SPECS["float32"]]
+    with pytest.raises(ExportError, match="classic GPU delegate: TOPK_V2"):
+        export_variants(net, SPEC, images[:1], tmp_path, "g", variants, facts={}, say=str)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_wrong_variant_leaves_all_files_as_they_were(net, images, tmp_path, monkeypatch):
+    old = tmp_path / "fau_o_float32.tflite"
+    old.write_bytes(b"old")
+    answers = iter([None, np.nan])  # the first variant is right
+
+    def change(intensity, maps):
+        return intensity if next(answers) is None else intensity * np.nan, maps
+
+    _wrong_file(monkeypatch, change)
+    variants = list(EXPORT_SPECS.values())
+    with pytest.raises(ExportError, match="Variant float16: outputs must be finite"):
+        export_variants(net, SPEC, images[:1], tmp_path, "o", variants, facts={}, say=str)
+    assert [path.name for path in tmp_path.iterdir()] == [old.name]
+    assert old.read_bytes() == b"old"

@@ -6,9 +6,11 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from fau_tf.model.edge_conv import NearIdentity, SemanticCorrespondence
-from fau_tf.model.neighbours import nearest
+from fau_tf.model.edge_conv import SemanticCorrespondence
+from fau_tf.model.initial_weights import NearIdentity
+from fau_tf.model.neighbours import nearest, neighbour_maximum
 from tests.helpers.layer_checks import assert_close, check_layer
 
 
@@ -104,12 +106,24 @@ def test_equally_close_nodes_come_lowest_index_first() -> None:
     assert index.tolist() == [[[0, 1, 2, 3, 4], [5, 9, 31, 0, 1]]]
 
 
-def test_dead_feature_maps_choose_the_lowest_dead_ones() -> None:
-    x = np.abs(image(2, 8, 8, 24))
-    dead = [3, 7, 8, 15, 20]
+# sizes that a vectorised sum or product handles differently: odd, full blocks and a rest
+@pytest.mark.parametrize("maps", [13, 24, 28, 50, 67, 100])
+def test_dead_feature_maps_choose_the_lowest_dead_ones(maps: int) -> None:
+    x = np.abs(image(2, 8, 8, maps))
+    dead = [0, 3, 7, 8, maps - 1]
     x[..., dead] = 0
     index = np.asarray(SemanticCorrespondence(k=3).neighbours(x))
     assert index[:, dead].tolist() == [[dead[:3]] * 5] * 2
+
+
+def test_a_tie_sends_the_gradient_to_the_first_of_the_neighbours_only() -> None:
+    values = tf.zeros((4, 3))
+    index = tf.constant([[0, 1, 2], [1, 0, 2], [2, 0, 1], [3, 0, 1]])  # each node itself first
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        largest = neighbour_maximum(values, index)
+    gradient = tape.gradient(largest, values)
+    np.testing.assert_array_equal(gradient, np.ones((4, 3)))
 
 
 def test_a_node_is_its_own_nearest_neighbour_and_k_1_needs_no_graph() -> None:
@@ -155,7 +169,9 @@ def test_the_initializer_sees_the_papers_shape() -> None:
 @pytest.mark.parametrize(
     ("arguments", "shape", "words"),
     [
-        ({"k": 0}, None, r"k must be at least 1.*Received: k=0"),
+        ({"k": 0}, None, r"k must be an int of at least 1.*Received: k=0"),
+        ({"k": 5.0}, None, r"k must be an int.*Received: k=5\.0"),
+        ({"k": True}, None, r"k must be an int.*Received: k=True"),
         ({"k": 6}, (None, 4, 4, 5), r"k=6 neighbours.*Received: C=5"),
         ({"k": 6, "nodes": "pixels"}, (None, 4, 4, 5), r"k=6 neighbours.*Received: C=5"),
         ({}, (None, None, 4, 8), r"H, W and C static.*None"),

@@ -142,6 +142,28 @@ def test_mixed_precision_stays_near_float32(training: bool) -> None:
     assert keras.backend.standardize_dtype(half.moving_mean.dtype) == "float32"
 
 
+def test_mixed_precision_keeps_every_digit_of_the_moving_statistics() -> None:
+    layer = SemanticCorrespondence(k=3, momentum=1 - 1e-6, dtype="mixed_float16")
+    layer.build((None, HEIGHT, WIDTH, MAPS))
+    layer.moving_mean.assign(np.full(SIZE, 1000.3))
+    layer(np.zeros((1, HEIGHT, WIDTH, MAPS), "float16"), training=True)
+    # float16 would make it 1000.5
+    assert_close(layer.moving_mean, np.full(SIZE, 1000.3), 1e-4)
+
+
+def test_the_variance_of_constant_edges_is_never_negative() -> None:
+    rng = np.random.default_rng(0)
+    layer = SemanticCorrespondence(k=3, momentum=0.0)
+    layer.build((None, 8, 8, 7))
+    for kernel in (layer.centre_kernel, layer.neighbour_kernel):
+        kernel.assign(rng.normal(size=kernel.shape))
+    flat = np.broadcast_to(rng.normal(0, 1e4, (8, 8, 1)), (3, 8, 8, 7)).astype("float32")
+    out = np.asarray(layer(flat, training=True))  # all nodes are equal, and so are all edges
+    assert np.isfinite(out).all()
+    assert np.abs(layer.moving_mean).max() > 1e3
+    assert np.asarray(layer.moving_variance).min() >= 0
+
+
 def test_mixed_precision_survives_maps_whose_squared_distance_overflows_float16() -> None:
     layer = SemanticCorrespondence(k=3, dtype="mixed_float16")
     x = np.random.default_rng(0).normal(0, 50, (1, 16, 16, 8)).astype("float16")

@@ -9,7 +9,8 @@ import pytest
 from export import classic_gpu
 from export.convert import EXPORT_SELECTION
 from export.gpu_check import gpu_residency, software_driver
-from fau_tf.model.edge_conv import SELECTIONS, SemanticCorrespondence
+from fau_tf.model.edge_conv import SemanticCorrespondence
+from fau_tf.model.neighbours import SELECTIONS
 from tests.helpers import convert_layer
 from tests.helpers.layer_checks import assert_close
 

@@ -47,6 +47,67 @@ def test_a_report_passes_only_when_whole_and_close_and_finite() -> None:
     assert not report(resident=False).passes(1e-5)
     assert not report(errors={}).passes(1e-5)
     assert not report(errors={"y": float("nan")}).passes(1e-5)
+    infinite = {"y": float("inf")}
+    assert not report(errors=infinite, largest=infinite).passes(1e-5)
+
+
+def fake_child(
+    monkeypatch: pytest.MonkeyPatch, outputs: dict[str, np.ndarray], *, resident: bool = True
+) -> None:
+    """Answer as a GPU would that computes `outputs`."""
+
+    def run(command: list[str], *_args: object) -> tuple[dict[str, bool], str]:
+        np.savez(command[-2], **outputs)
+        return {"resident": resident}, ""
+
+    monkeypatch.setattr(gpu_check, "_run", run)
+
+
+@pytest.mark.parametrize("outputs", [{}, {"y": np.zeros(3, "float32")}], ids=["absent", "shape"])
+def test_an_output_that_the_gpu_does_not_give_is_nan(
+    outputs: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path, inputs = converted(Doubled(), tmp_path)
+    fake_child(monkeypatch, outputs)
+    found = gpu_residency(path, inputs, driver=tmp_path)
+    assert list(found.errors) == ["y"]
+    assert np.isnan(found.errors["y"])
+    assert not found.passes(1.0)
+
+
+@pytest.mark.parametrize(
+    ("relative", "resident", "options", "code"),
+    [
+        (0.0, True, (), 0),
+        (1e-3, True, (), 1),
+        (1e-3, True, ("--tolerance", "1e-2"), 0),
+        (1e-3, True, ("--float16",), 0),
+        (1e-1, True, ("--float16",), 1),
+        (0.0, False, (), 1),
+    ],
+)
+def test_the_command_judges_the_numbers(
+    relative: float,
+    resident: bool,
+    options: tuple[str, ...],
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path, _ = converted(Doubled(), tmp_path)
+    expected = gpu_check.cpu_outputs(path, gpu_check._random_inputs(path))["y"]
+    assert expected.max() > 100
+    fake_child(monkeypatch, {"y": expected * np.float32(1 - relative)}, resident=resident)
+    assert gpu_check.main([str(path), "--driver", str(tmp_path), *options]) == code
+    verdict = capsys.readouterr().out.splitlines()[-1]
+    assert verdict.startswith("fails" if code else "passes")
+
+
+@pytest.mark.parametrize("tolerance", ["-1", "nan", "inf"])
+def test_a_tolerance_that_cannot_judge_is_refused(tolerance: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        gpu_check.main([str(tmp_path / "any.tflite"), "--tolerance", tolerance])
 
 
 def test_a_machine_without_a_driver_is_told_what_to_install(

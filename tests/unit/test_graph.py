@@ -1,9 +1,11 @@
 import keras
 import numpy as np
+from matplotlib.figure import Figure
 
 from fau_tf.model import fau_net
-from fau_tf.model.graph import channel_graphs, neighbour_overlap
+from fau_tf.model.graph import ChannelGraph, channel_graphs, neighbour_overlap, pair_overlap
 from fau_tf.model.presets import PRESETS, net_spec
+from fau_tf.training.report_graph import _expression
 
 
 def test_graphs_are_the_nearest_feature_maps():
@@ -36,3 +38,46 @@ def test_overlap_counts_shared_neighbours_without_the_map_itself():
     other = np.array([[0, 2, 1], [1, 3, 2], [2, 3, 4], [3, 0, 1]])
     np.testing.assert_array_equal(neighbour_overlap(one, other), [1, 0.5, 0, 1])
     assert np.isnan(neighbour_overlap(one[:, :1], other[:, :1])).all()
+
+
+def _graph(dead_everywhere=False):
+    """Return 3 faces, 4 maps, k = 2; map 3 is dead on face 0, map 2 on face 2."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(3, 2, 2, 4)).astype(np.float32)
+    features[0, ..., 3] = 0
+    features[2, ..., 2] = 5  # the same value everywhere tells as little
+    if dead_everywhere:
+        features[1] = 0
+    index = np.array(
+        [
+            [[0, 1], [1, 0], [2, 0], [3, 0]],
+            [[0, 1], [1, 2], [2, 3], [3, 0]],
+            [[0, 1], [1, 0], [2, 0], [3, 1]],
+        ]
+    )
+    return ChannelGraph("scc", features, index)
+
+
+def test_dead_maps_do_not_count_as_shared_neighbours():
+    # faces 0 and 1: maps 0 to 2, of which one shares; 0 and 2: maps 0 and 1, both share
+    share = pair_overlap(_graph(), np.array([0, 0]), np.array([1, 2]))
+    np.testing.assert_allclose(share, [1 / 3, 1])
+
+
+def test_faces_without_a_map_that_responds_have_no_overlap():
+    assert np.isnan(pair_overlap(_graph(dead_everywhere=True), np.array([0]), np.array([1]))).all()
+
+
+def test_the_legend_says_how_overlap_follows_expression():
+    rng = np.random.default_rng(0)
+    index = np.stack([[rng.permutation(6)[:3] for _ in range(6)] for _ in range(5)])
+    graph = ChannelGraph("scc", rng.normal(size=(5, 2, 2, 6)).astype(np.float32), index)
+    coded = rng.uniform(0, 5, (5, 14))
+    axes = Figure().subplots()
+    _expression(axes, graph, coded, ["a", "a", "a", "a", "b"])
+    two, one = [text.get_text() for text in axes.get_legend().get_texts()]
+    first, second = np.triu_indices(4, 1)  # the pairs of person a
+    apart = np.abs(coded[first] - coded[second]).sum(axis=1)
+    r = np.corrcoef(apart, pair_overlap(graph, first, second))[0, 1]
+    assert one == f"one person, r = {r:.2f}"
+    assert two.startswith("two people, r = ")
