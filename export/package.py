@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -22,6 +22,8 @@ from fau_tf.model.presets import NetSpec
 
 Outputs = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 """(N, A) intensities and (N, h, w, K) heatmaps, both in FACS grades."""
+
+_SHARE_WITHIN: Final = 0.95
 
 
 class ExportError(ValueError):
@@ -133,15 +135,22 @@ def _agreeing(expected: Outputs, got: Outputs, variant: ExportSpec) -> float:
         raise ExportError(
             f"Variant {variant.name}: heatmaps must vary. Received: a constant. Train longer."
         )
-    errors = [float(np.abs(mine - want).max()) for mine, want in zip(got, expected, strict=True)]
+    # The worst of each face: (N,) for intensities, (N,) for heatmaps.
+    errors = [
+        np.abs(mine - want).reshape(len(want), -1).max(axis=1)
+        for mine, want in zip(got, expected, strict=True)
+    ]
     for name, error in zip(("intensities", "heatmaps"), errors, strict=True):
-        if not error <= variant.max_intensity_error:  # NaN too
+        # A near-tie among neighbours may flip on a face or two; a fault shows on all.
+        usual = float(np.quantile(error, _SHARE_WITHIN))
+        if not usual <= variant.max_intensity_error:  # NaN too
             raise ExportError(
-                f"Variant {variant.name}: {name} must be within {variant.max_intensity_error} of "
-                f"Keras. Received: {error:.3g} off. Compare the layers of "
-                "`export.convert.for_export` with the network's, or leave this variant out."
+                f"Variant {variant.name}: {name} of {_SHARE_WITHIN:.0%} of the faces must be "
+                f"within {variant.max_intensity_error} of Keras. Received: {usual:.3g} off. "
+                "Compare the layers of `export.convert.for_export` with the network's, or leave "
+                "this variant out."
             )
-    return errors[0]
+    return float(errors[0].max())
 
 
 def _summary(sidecar: dict[str, Any], faces: int) -> str:

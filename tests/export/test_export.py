@@ -239,9 +239,18 @@ def _wrong_file(monkeypatch, change):
     [
         (lambda intensity, maps: (intensity * np.nan, maps), "outputs must be finite"),
         (lambda intensity, maps: (intensity, maps * np.nan), "outputs must be finite"),
-        (lambda intensity, maps: (intensity[:, ::-1], maps), "intensities must be within"),
-        (lambda intensity, maps: (intensity, maps[..., ::-1]), "heatmaps must be within"),
-        (lambda intensity, maps: (intensity, maps.swapaxes(1, 2)), "heatmaps must be within"),
+        (
+            lambda intensity, maps: (intensity[:, ::-1], maps),
+            "intensities of 95% of the faces must be",
+        ),
+        (
+            lambda intensity, maps: (intensity, maps[..., ::-1]),
+            "heatmaps of 95% of the faces must be",
+        ),
+        (
+            lambda intensity, maps: (intensity, maps.swapaxes(1, 2)),
+            "heatmaps of 95% of the faces must be",
+        ),
     ],
     ids=["nan", "nan maps", "au order", "centre order", "transposed"],
 )
