@@ -209,10 +209,15 @@ def _markdown(group: str, preset: str, table: list[dict[str, Any]]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for row in table:
-        figures = [f"{row[m]:.3f} ± {row[f'{m}_spread']:.3f}" for m in ("icc", "mae", "pcc")]
+        figures = [_figure(row, metric) for metric in ("icc", "mae", "pcc")]
         size = f"{row['parameters'] / 1e6:.2f} M"
         lines.append(f"| {row['what']} | {' | '.join(figures)} | {size} | {row['seeds']} |")
     return "\n".join(lines)
+
+
+def _figure(row: dict[str, Any], metric: str) -> str:
+    spread = f" ± {row[f'{metric}_spread']:.3f}" if row["seeds"] > 1 else ""
+    return f"{row[metric]:.3f}{spread}"
 
 
 def _page(tables: str) -> str:
