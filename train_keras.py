@@ -30,7 +30,7 @@ from fau_tf.model import fau_net, graph
 from fau_tf.runtime import demo
 from fau_tf.training import fit, report
 from fau_tf.training.config import Config, dump_toml, load_config
-from fau_tf.training.predict import predict_heatmaps, predict_intensity
+from fau_tf.training.predict import predict_intensity
 from fau_tf.training.report_graph import draw_neighbours
 from fau_tf.training.run_folder import RunFolder, versions, write_text
 
@@ -117,8 +117,14 @@ def train(config: Config, runs: Path, data: Path, *, fresh: bool = False) -> Non
         report.draw_curves(run / "curves.png", history)
         report.draw_agreement(run / "agreement.png", held_out, title)
         report.draw_scatter(run / "scatter.png", coded, predicted, spec.labels, title)
-        _gallery(run / "gallery.png", net, spec, test, predicted)
-        _neighbours(run / "neighbours.png", net, parts["test"], targets)
+        images, target = next(iter(test))
+        images, count = images.numpy(), len(images)
+        target = {name: value.numpy() for name, value in target.items()}
+        _gallery(run / "gallery.png", net, spec, images, target, predicted[:count])
+        graphs = graph.channel_graphs(net, images)
+        if graphs:
+            people = parts["test"].subjects()[:count]
+            draw_neighbours(run / "neighbours.png", graphs[0], images, coded[:count], people)
 
     metrics = {
         "held_out": held_out,
@@ -134,29 +140,21 @@ def train(config: Config, runs: Path, data: Path, *, fresh: bool = False) -> Non
     run.say(f"all of it is in {run.path}")
 
 
-def _gallery(path: Path, net: Any, spec: Any, test: tf.data.Dataset, predicted: Any) -> None:
-    batch_images, maps = next(predict_heatmaps(net, test.take(1)))
-    target = {name: value.numpy() for name, value in next(iter(test))[1].items()}
-    # The faces with most going on, spread over the batch.
+def _gallery(
+    path: Path, net: Any, spec: Any, images: Any, target: dict[str, Any], predicted: Any
+) -> None:
+    maps = net.predict_on_batch(images)
+    # The faces with most going on.
     busiest = np.argsort(-np.nan_to_num(target["intensity"]).sum(axis=1))[:GALLERY]
     report.draw_gallery(
         path,
-        batch_images[busiest],
+        images[busiest],
         target["heatmap"][busiest] / spec.codec.unit,
         maps[busiest] / spec.codec.unit,
         target["intensity"][busiest],
-        predicted[: len(batch_images)][busiest],
+        predicted[busiest],
         spec.labels,
     )
-
-
-def _neighbours(path: Path, net: Any, test: datasets.Part, targets: pipeline.Targets) -> None:
-    images = next(iter(test.batches(targets, batch_size=64)))[0].numpy()
-    graphs, count = graph.channel_graphs(net, images), len(images)
-    if graphs:
-        draw_neighbours(
-            path, graphs[0], images, test.labels(targets)[:count], test.subjects()[:count]
-        )
 
 
 def _photo(run: RunFolder, model: str) -> None:

@@ -1,7 +1,4 @@
-"""Heatmaps and intensities of a data set, as NumPy arrays."""
-
-from collections.abc import Iterator
-from typing import Any
+"""Intensities of a data set, as a NumPy array."""
 
 import keras
 import numpy as np
@@ -11,12 +8,6 @@ import tensorflow as tf
 from fau_tf.codec import HeatmapCodec
 
 
-def predict_heatmaps(net: keras.Model, batches: tf.data.Dataset) -> Iterator[tuple[Any, Any]]:
-    """Yield (images, heatmaps) per batch as NumPy: (B, S, S, 3) and (B, h, w, K)."""
-    for image, _ in batches:
-        yield image.numpy(), net.predict_on_batch(image)
-
-
 def predict_intensity(
     net: keras.Model,
     codec: HeatmapCodec,
@@ -24,5 +15,5 @@ def predict_intensity(
     batches: tf.data.Dataset,
 ) -> npt.NDArray[np.float32]:
     """Return (N, A) decoded intensities, in the order of `batches`."""
-    found = [codec.decode(maps, to_au) for _, maps in predict_heatmaps(net, batches)]
+    found = [codec.decode(net.predict_on_batch(image), to_au) for image, _ in batches]
     return np.concatenate(found).astype(np.float32)
