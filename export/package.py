@@ -19,6 +19,7 @@ from fau_tf import contract, facs
 from fau_tf.face import align
 from fau_tf.facs import MAX_INTENSITY
 from fau_tf.model.presets import NetSpec
+from fau_tf.whole_file import replacing
 
 Outputs = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 """(N, A) intensities and (N, h, w, K) heatmaps, both in FACS grades."""
@@ -92,9 +93,8 @@ def write_pair(path: Path, flatbuffer: bytes, sidecar: dict[str, Any]) -> None:
         (path, flatbuffer),
         (path.with_suffix(".json"), (json.dumps(sidecar, indent=1) + "\n").encode()),
     ):
-        partial = place.with_name(f".partial-{place.name}")
-        partial.write_bytes(content)
-        partial.replace(place)
+        with replacing(place) as unfinished:
+            unfinished.write_bytes(content)
 
 
 def _keras_outputs(net: keras.Model, spec: NetSpec, images: npt.NDArray[np.float32]) -> Outputs:

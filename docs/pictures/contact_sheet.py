@@ -8,10 +8,10 @@ from PIL import Image, ImageDraw
 
 from fau_tf import facs
 from fau_tf.face.align import crop_matrix
-from fau_tf.runtime.output import replacing
 from fau_tf.synthetic import generate
 from fau_tf.synthetic.rig import FaceRig
 from fau_tf.synthetic.scene import Scene
+from fau_tf.whole_file import replacing
 
 IMAGES = Path(__file__).parents[1] / "images"
 TILE, BORDER, CAPTION = 128, 2, 14

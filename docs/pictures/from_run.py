@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from fau_tf.runtime.output import replacing
+from fau_tf.whole_file import replacing
 
 ROOT = Path(__file__).resolve().parents[2]
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"

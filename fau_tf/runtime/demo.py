@@ -21,7 +21,8 @@ from fau_tf.face.native import MissingLibraryError
 from fau_tf.runtime import draw, sources
 from fau_tf.runtime.estimator import AUEstimator, Estimate, FaceResult
 from fau_tf.runtime.model_info import ModelError
-from fau_tf.runtime.output import PRESENT_FROM, Reading, replacing, write_csv
+from fau_tf.runtime.output import PRESENT_FROM, Reading, write_csv
+from fau_tf.whole_file import replacing
 
 DONE, SOME_UNREADABLE, AT_FAULT = 0, 1, 2
 LONGEST_STEM = 240  # bytes

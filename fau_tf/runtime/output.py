@@ -1,12 +1,12 @@
-"""Readings -> CSV in OpenFace's columns; files appear whole or not at all."""
+"""Readings -> CSV in OpenFace's columns."""
 
 import csv
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from fau_tf.whole_file import replacing
 
 PRESENT_FROM: Final = 1.0
 """An AU is present from FACS intensity A on."""
@@ -73,14 +73,3 @@ def _row(reading: Reading, labels: Sequence[str], present_from: float) -> list[s
         *(present if success else ["NaN"] * len(labels)),
         reading.reason,
     ]
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give the path of a file to write, which takes the place of `path` once it is complete."""
-    unfinished = path.with_name(f".{os.getpid()}.unfinished{path.suffix}")
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

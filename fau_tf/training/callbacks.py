@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from fau_tf import agreement
 from fau_tf.training.run_folder import write_text
+from fau_tf.whole_file import replacing
 
 
 class ValidationAgreement(keras.callbacks.Callback):
@@ -47,9 +48,8 @@ class ValidationAgreement(keras.callbacks.Callback):
         # The first epoch always saves: an older run's file must not survive a NaN.
         if mean["icc"] > self.best_icc or not np.isfinite(self.best_icc):
             self.best_icc = mean["icc"]
-            partial = self.best.with_name(f"partial-{self.best.name}")
-            self.net.save(partial)
-            partial.replace(self.best)
+            with replacing(self.best) as unfinished:
+                self.net.save(unfinished)
 
 
 class Progress(keras.callbacks.Callback):

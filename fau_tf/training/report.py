@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from fau_tf.facs import MAX_INTENSITY
+from fau_tf.whole_file import replacing
 
 Floats = npt.NDArray[np.floating[Any]]
 _BLUE: Final = "#2a6f97"
@@ -129,9 +130,8 @@ def draw_gallery(
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a PNG, whole or not at all."""
-    partial = path.with_name(f".partial-{path.name}")
-    FigureCanvasAgg(figure).print_figure(partial, format="png", dpi=_DPI)
-    partial.replace(path)
+    with replacing(path) as unfinished:
+        FigureCanvasAgg(figure).print_figure(unfinished, format="png", dpi=_DPI)
 
 
 def _paired_bars(axes: Axes, coded: Floats, read: Floats, labels: Sequence[str]) -> None:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from fau_tf.whole_file import replacing
+
 _PACKAGES: Final = ("fau_tf", "tensorflow", "keras", "numpy", "ai-edge-litert", "mediapipe")
 
 
@@ -56,9 +58,8 @@ class RunFolder:
 
 def write_text(path: Path, text: str) -> None:
     """Write beside the place, then rename: a reader never sees half a file."""
-    partial = path.with_name(f".partial-{path.name}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def versions() -> dict[str, str]:

@@ -2,7 +2,8 @@ import csv
 
 import pytest
 
-from fau_tf.runtime.output import Reading, replacing, write_csv
+from fau_tf.runtime.output import Reading, write_csv
+from fau_tf.whole_file import replacing
 
 LABELS = ("AU06", "AU12")
 
