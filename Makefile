@@ -8,7 +8,7 @@ MODEL ?= $(firstword $(wildcard $(RUN)/fau_*_float16.tflite))
 OUT ?= demo_out
 BIN := .venv/bin
 
-.PHONY: train test test-backends test-gpu lint demo docs clean
+.PHONY: train test test-backends test-device lint demo export assets docs clean
 
 train: .venv/.train
 	$(BIN)/python train_keras.py
@@ -25,9 +25,11 @@ test-backends: .venv/.dev .venv-backends/.done
 	.venv-backends/bin/python -m pip install -q "keras>=3.15,<3.16" jax==0.10.2 torch==2.13.0
 	touch $@
 
-# Export forms on the LiteRT GPU accelerator; needs a Vulkan driver (see docs/scc.md).
-test-gpu: .venv/.dev
-	$(BIN)/python -m pytest -q --run-gpu -m gpu
+# GPU variants on LiteRT's GPU accelerator over a software Vulkan driver, which is installed where
+# it is missing (Debian, root).
+test-device: .venv/.dev
+	sh tests/device/install_driver.sh
+	$(BIN)/python -m pytest -q --run-gpu tests/device
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -39,11 +41,20 @@ demo: .venv/.train
 	@test -n "$(MODEL)" || { echo "error: no model in $(RUN). Run 'make train' first, or give MODEL=file.tflite" >&2; exit 2; }
 	$(BIN)/python -m fau_tf.runtime.demo "$(IMAGE)" --model "$(MODEL)" --out "$(OUT)"
 
+# Every variant of the run in $(RUN), judged on test people, into $(RUN)/export.
+export: .venv/.export
+	$(BIN)/python -m export --run "$(RUN)"
+
+# The default model of the package, from the run in $(RUN).
+assets: .venv/.export
+	$(BIN)/python -m export --run "$(RUN)" --name small --spec float16 --out android_demo_assets
+
 # The figures and pictures of README.md and docs/, from the run in $(RUN).
 docs: .venv/.train
 	$(BIN)/python docs/pictures/au_centres.py
 	$(BIN)/python docs/pictures/contact_sheet.py
 	$(BIN)/python docs/pictures/from_run.py "$(RUN)"
+	@test ! -f "$(RUN)/export/parity.json" || $(BIN)/python docs/pictures/from_export.py "$(RUN)/export"
 
 # `pip install -e` reads pyproject.toml, so a change there installs again.
 .venv/.train: pyproject.toml constraints.txt
@@ -54,7 +65,11 @@ docs: .venv/.train
 	touch $@
 
 .venv/.dev: .venv/.train
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[train,dev]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+.venv/.export: .venv/.train
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[export]"
 	touch $@
 
 clean:

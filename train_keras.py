@@ -23,7 +23,7 @@ import tensorflow as tf
 from export.package import export_variants
 from export.specs import EXPORT_SPECS
 from fau_tf import agreement, facs
-from fau_tf.data import datasets, pipeline
+from fau_tf.data import datasets
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.face.native import MissingLibraryError
 from fau_tf.model import fau_net, graph
@@ -69,7 +69,7 @@ def train(config: Config, runs: Path, data: Path, *, fresh: bool = False) -> Non
 
     with run.stage("faces"):
         faces = fit.prepare(config, data, run)
-        targets = pipeline.Targets(codec=spec.codec, aus=spec.au_numbers, rule=spec.rule)
+        targets = fit.targets(config)
         parts = datasets.split(faces, config.data_seed)
         for name, part in parts.items():
             run.say(f"   {name}: {len(part.people)} people")
@@ -100,15 +100,15 @@ def train(config: Config, runs: Path, data: Path, *, fresh: bool = False) -> Non
         # On validation people: the test people are for the judgement above and nothing else.
         checks = parts["validation"].batches(targets, batch_size=64)
         images = next(iter(checks))[0].numpy()
-        facts = {"training_data": faces.name, "kind": "synthetic faces", "test_people": held_out}
         exported = export_variants(
             net,
             spec,
             images,
             run.path,
             config.run.name,
-            list(EXPORT_SPECS.values()),
-            facts=facts,
+            [row for row in EXPORT_SPECS.values() if row.max_intensity_error is not None],
+            training_data=datasets.card(faces.name),
+            facts={"test_people": held_out},
             say=run.say,
         )
 

@@ -1,7 +1,8 @@
 """What is in a .tflite file, and whether it keeps the contract; needs no TensorFlow.
 
 Each rule exists because breaking it fails silently on a phone: a Flex or custom operator is not
-there, a variable operator answers NaN, a dynamic shape or a rank over 4 leaves the GPU.
+there, a variable operator answers NaN, a dynamic shape or a rank over 4 leaves the GPU, a second
+subgraph is control flow that no GPU takes.
 """
 
 from collections import Counter
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 from ai_edge_litert import schema_py_generated as schema
 
+from export.flatbuffer import unpack
 from fau_tf import contract
 
 _MAX_RANK: Final = 4
@@ -31,6 +33,7 @@ class Audit:
         inputs: Signature input name -> (shape, type).
         outputs: Signature output name -> (shape, type).
         size: Bytes.
+        subgraphs: How many.
     """
 
     operators: dict[str, int]
@@ -40,6 +43,7 @@ class Audit:
     inputs: dict[str, tuple[tuple[int, ...], str]]
     outputs: dict[str, tuple[tuple[int, ...], str]]
     size: int
+    subgraphs: int
 
 
 def audit(flatbuffer: bytes) -> Audit:
@@ -53,7 +57,7 @@ def audit(flatbuffer: bytes) -> Audit:
             "A .tflite file must have the identifier TFL3. "
             f"Received: {flatbuffer[4:8]!r}, {len(flatbuffer)} bytes. Export the model again."
         )
-    model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
+    model = unpack(flatbuffer)
     operators, custom = _operators(model)
     tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
     dynamic = [t for t in tensors if t.shapeSignature is not None and -1 in t.shapeSignature]
@@ -67,6 +71,7 @@ def audit(flatbuffer: bytes) -> Audit:
         inputs=_tensors(graph, signature.inputs),
         outputs=_tensors(graph, signature.outputs),
         size=len(flatbuffer),
+        subgraphs=len(model.subgraphs),
     )
 
 
@@ -91,14 +96,20 @@ def problems(
     ]
     if found.max_rank > _MAX_RANK:
         lines.append(f"tensors must have at most {_MAX_RANK} axes. Received: {found.max_rank}")
-    size = heatmap_size
-    wanted = {
-        contract.INPUT: ((1, image_size, image_size, 3), "FLOAT32"),
+    if found.subgraphs != 1:
+        lines.append(f"a model must have one subgraph. Received: {found.subgraphs}")
+    maps = (1, heatmap_size, heatmap_size, centres)
+    takes = {contract.INPUT: ((1, image_size, image_size, 3), "FLOAT32")}
+    gives = {
         contract.OUTPUT_INTENSITY: ((1, aus), "FLOAT32"),
-        contract.OUTPUT_HEATMAPS: ((1, size, size, centres), "FLOAT32"),
+        contract.OUTPUT_HEATMAPS: (maps, "FLOAT32"),
     }
-    has = found.inputs | found.outputs
-    lines += [
+    return lines + _unlike(takes, found.inputs) + _unlike(gives, found.outputs)
+
+
+def _unlike(wanted: dict[str, Any], has: dict[str, Any]) -> list[str]:
+    """Return where named tensors differ from those of the contract in shape, type or name."""
+    lines = [
         f"`{name}` must be {want}. Received: {has.get(name, 'nothing')}"
         for name, want in wanted.items()
         if has.get(name) != want

@@ -4,7 +4,6 @@ Read from the delegate's source, not run: it needs a phone. `classic_gpu_operato
 operators and versions; the rules below are those of its conditions that our graphs can break.
 """
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,8 @@ from typing import Any, Final
 from ai_edge_litert import schema_py_generated as schema
 
 from export.audit import operator_name
+from export.flatbuffer import unpack
+from export.operator_lists import unlisted
 
 _DATA: Final = Path(__file__).with_name("classic_gpu_operators.json")
 _COMPARISONS: Final = ("GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "EQUAL", "NOT_EQUAL")
@@ -26,21 +27,14 @@ def refusals(flatbuffer: bytes) -> list[str]:
     Args:
         flatbuffer: Contents of a .tflite file with one subgraph.
     """
-    model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
+    model = unpack(flatbuffer)
     (graph,) = model.subgraphs
-    versions: dict[str, int | None] = json.loads(_DATA.read_text(encoding="utf-8"))["max_version"]
     consumers = Counter(
         index for op in graph.operators for index in set(op.inputs.tolist()) if index >= 0
     )
-    lines = []
+    lines = unlisted(model, _DATA)
     for operator in graph.operators:
         name = operator_name(model, operator)
-        if name not in versions:
-            lines.append(f"{name}: must be on the delegate's list")
-            continue
-        highest, version = versions[name], model.operatorCodes[operator.opcodeIndex].version
-        if highest is not None and version > highest:
-            lines.append(f"{name}: version must be at most {highest}. Received: {version}")
         lines += [f"{name}: {text}" for text in _broken(name, operator, model, graph, consumers)]
     return lines
 

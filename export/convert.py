@@ -2,31 +2,36 @@
 
 import tempfile
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import keras
 import tensorflow as tf
 from keras import ops
 
-from export.specs import ExportSpec
+from export.specs import GPU_SELECTION
 from fau_tf import contract, facs
 from fau_tf.facs import MAX_INTENSITY
 from fau_tf.model.edge_conv import SemanticCorrespondence
 from fau_tf.model.presets import NetSpec
 
-EXPORT_SELECTION: Final = "one_hot"
-"""How the exported graph finds neighbours: row of `neighbours.SELECTIONS`; same weights."""
+EXPORT_SELECTION: Final = GPU_SELECTION
 
 
-def convert(net: keras.Model, spec: NetSpec, variant: ExportSpec) -> bytes:
+def convert(
+    net: keras.Model,
+    spec: NetSpec,
+    weights: Literal["float32", "float16"] = "float32",
+    selection: str = GPU_SELECTION,
+) -> bytes:
     """Return the flatbuffer that keeps `fau_tf.contract`.
 
     Args:
         net: (B, S, S, 3) -> (B, h, w, K) heatmaps in the target scale.
         spec: What it was built from.
-        variant: How to store the weights.
+        weights: How to store them.
+        selection: How the graph finds neighbours; row of `neighbours.SELECTIONS`.
     """
-    net = for_export(net, EXPORT_SELECTION)
+    net = for_export(net, selection)
     size = spec.image_size
     to_au = facs.centre_to_au(spec.au_numbers, spec.rule)
 
@@ -53,11 +58,11 @@ def convert(net: keras.Model, spec: NetSpec, variant: ExportSpec) -> bytes:
         )
         # Builtins only: a Flex operator passes on a desktop and fails on a phone.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        _SCHEMES[variant.scheme](converter)
+        _WEIGHTS[weights](converter)
         return bytes(converter.convert())
 
 
-def for_export(net: keras.Model, selection: str = EXPORT_SELECTION) -> keras.Model:
+def for_export(net: keras.Model, selection: str = GPU_SELECTION) -> keras.Model:
     """Return a float32 copy of `net`, same weights, with another form of neighbour search in SCC.
 
     Float32 throughout, whatever policy the network was trained under: an exported graph has no
@@ -84,7 +89,7 @@ def _float16(converter: Any) -> None:
     converter.target_spec.supported_types = [tf.float16]
 
 
-_SCHEMES: Final[dict[str, Callable[[Any], None]]] = {
+_WEIGHTS: Final[dict[str, Callable[[Any], None]]] = {
     "float32": lambda _converter: None,
     "float16": _float16,
 }

@@ -61,7 +61,13 @@ def runs_whole(model: str) -> bool:
 
 
 def run(model: str, values: dict[str, Any], *, enforce_float32: bool) -> dict[str, Any]:
-    """Return the outputs of the first signature, by name, computed on the GPU alone."""
+    """Return output name -> (N, ...) of the first signature, computed on the GPU alone.
+
+    Args:
+        model: Path of a .tflite file, batch 1.
+        values: Input name -> (N, ...), for N runs.
+        enforce_float32: Ask for float32 arithmetic; False allows float16.
+    """
     options = Options(
         hardware_accelerators=HardwareAccelerator.GPU,
         gpu_options=GpuOptions(enforce_f32=enforce_float32),
@@ -69,15 +75,16 @@ def run(model: str, values: dict[str, Any], *, enforce_float32: bool) -> dict[st
     compiled = CompiledModel.from_file(model, options=options)
     signature, names = next(iter(compiled.get_signature_list().items()))
     inputs, outputs = compiled.create_input_buffers(0), compiled.create_output_buffers(0)
-    for buffer, name in zip(inputs, names["inputs"], strict=True):
-        buffer.write(np.ascontiguousarray(values[name], dtype=np.float32))
-    compiled.run_by_index(0, inputs, outputs)
     details = compiled.get_output_tensor_details(signature)
-    results = {}
-    for buffer, name in zip(outputs, names["outputs"], strict=True):
-        shape = details[name]["shape"]
-        results[name] = buffer.read(int(np.prod(shape)), np.float32).reshape(shape)
-    return results
+    results: dict[str, list[Any]] = {name: [] for name in names["outputs"]}
+    for i in range(len(next(iter(values.values())))):
+        for buffer, name in zip(inputs, names["inputs"], strict=True):
+            buffer.write(np.ascontiguousarray(values[name][i : i + 1], dtype=np.float32))
+        compiled.run_by_index(0, inputs, outputs)
+        for buffer, name in zip(outputs, names["outputs"], strict=True):
+            shape = details[name]["shape"]
+            results[name].append(buffer.read(int(np.prod(shape)), np.float32).reshape(shape))
+    return {name: np.stack(runs) for name, runs in results.items()}
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,13 @@ from fau_tf.data.augment import NO_AUGMENT, Augment
 from fau_tf.data.folds import split_people
 from fau_tf.data.record import FORMAT_VERSION
 from fau_tf.data.shards import shard_files, write_shards
-from fau_tf.data.synthetic import DATASET, SyntheticSet, generator_version, synthetic_rows
+from fau_tf.data.synthetic import (
+    DATASET,
+    SyntheticSet,
+    generator_version,
+    person_name,
+    synthetic_rows,
+)
 
 _SHARDS = 4
 _CARD = "card.json"
@@ -70,7 +76,12 @@ class Part:
 
 
 def prepare_synthetic(
-    settings: SyntheticSet, folder: Path, *, processes: int, say: Callable[[str], None]
+    settings: SyntheticSet,
+    folder: Path,
+    *,
+    processes: int,
+    say: Callable[[str], None],
+    only: Sequence[str] = (),
 ) -> Faces:
     """Return the set of synthetic faces, generated now unless the same one is there already.
 
@@ -79,19 +90,29 @@ def prepare_synthetic(
         folder: Parent of the set's own folder, which is named after the settings.
         processes: That render; the result doesn't depend on it.
         say: Prints a line.
+        only: Names of the people wanted; by default everyone.
     """
+    everyone = [person_name(i) for i in range(settings.people)]
+    people = [i for i, name in enumerate(everyone) if not only or name in set(only)]
     card = asdict(settings) | {"format": FORMAT_VERSION, "generator": generator_version()}
+    if only:
+        card["only"] = list(only)
     key = hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()[:10]
     place = folder / f"{DATASET}-{key}"
     if place.is_dir():
         _require_whole(place)
         say(f"   {place.name} is there already")
     else:
-        total = settings.people * settings.faces_per_person
-        rows = _counted(synthetic_rows(settings, processes=processes), total, say)
+        total = len(people) * settings.faces_per_person
+        rows = _counted(synthetic_rows(settings, people, processes=processes), total, say)
         _write_whole(place, rows, card)
-    people = tuple(f"person{i:05d}" for i in range(settings.people))
-    return Faces(DATASET, tuple(shard_files(place)), people, settings.record_size)
+    names = tuple(everyone[i] for i in people)
+    return Faces(DATASET, tuple(shard_files(place)), names, settings.record_size)
+
+
+def card(name: str) -> dict[str, Any]:
+    """Return what an exported model says of the faces of the data set that it learnt from."""
+    return {"name": name, "kind": "synthetic faces", "generator": generator_version()}
 
 
 def split(faces: Faces, seed: int) -> dict[str, Part]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -50,8 +50,8 @@ def synthetic_record(settings: SyntheticSet, person: int, face: int) -> FaceReco
         image=render(scene, size=settings.record_size, view=view),
         landmarks=align.transform(view, points).astype(np.float32),
         intensity=scene.intensity,
-        subject=f"person{person:05d}",
-        source=f"seed{settings.seed}/person{person:05d}/face{face:03d}",
+        subject=person_name(person),
+        source=f"seed{settings.seed}/{person_name(person)}/face{face:03d}",
         dataset=DATASET,
         factors=scene.factors,
     )
@@ -72,9 +72,15 @@ def _person(settings: SyntheticSet, person: int) -> list[dict[str, Any]]:
     return [as_bytes(synthetic_record(settings, person, face)) for face in faces]
 
 
-def synthetic_rows(settings: SyntheticSet, *, processes: int) -> Iterator[dict[str, Any]]:
+def person_name(person: int) -> str:
+    """Return the `subject` of a person's records."""
+    return f"person{person:05d}"
+
+
+def synthetic_rows(
+    settings: SyntheticSet, people: Sequence[int], *, processes: int
+) -> Iterator[dict[str, Any]]:
     """Yield rows of `record.as_bytes`, person by person in order, whatever `processes` is."""
-    people = range(settings.people)
     work = partial(_person, settings)
     if processes == 1:
         for person in people:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 import keras
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 import fau_tf
@@ -49,6 +51,31 @@ def prepare(config: Config, folder: Path, run: RunFolder) -> Faces:
     return prepare_synthetic(settings, folder, processes=data.processes, say=run.say)
 
 
+def targets(config: Config) -> Targets:
+    """Return what the run's heatmaps should be."""
+    spec = config.model
+    return Targets(codec=spec.codec, aus=spec.au_numbers, rule=spec.rule)
+
+
+def heatmap_loss(config: Config, targets: Targets, coded: npt.NDArray[np.float32]) -> HeatmapLoss:
+    """Return the run's loss.
+
+    Args:
+        config: Of the run.
+        targets: What the heatmaps should be.
+        coded: (N, A) intensities of the training faces, which AUs are balanced by.
+    """
+    settings = config.training
+    return HeatmapLoss(
+        codec=targets.codec,
+        to_au=facs.centre_to_au(targets.aus, targets.rule),
+        au_weight=au_weights(coded, settings.balance),
+        floor=settings.floor,
+        foreground=settings.foreground,
+        decoded=settings.decoded,
+    )
+
+
 def fit(
     net: keras.Model, config: Config, parts: dict[str, Part], targets: Targets, run: RunFolder
 ) -> list[dict[str, float]]:
@@ -69,15 +96,7 @@ def fit(
     coded = parts["train"].labels(targets)
     steps = max(1, len(coded) // settings.batch_size)
     to_au = facs.centre_to_au(targets.aus, targets.rule)
-    loss = HeatmapLoss(
-        codec=targets.codec,
-        to_au=to_au,
-        au_weight=au_weights(coded, settings.balance),
-        floor=settings.floor,
-        foreground=settings.foreground,
-        decoded=settings.decoded,
-    )
-    model = HeatmapRegressor(net, loss)
+    model = HeatmapRegressor(net, heatmap_loss(config, targets, coded))
     rate = WarmupPlateauDecay(
         settings.learning_rate, settings.epochs * steps, settings.warmup_steps, settings.decay_share
     )

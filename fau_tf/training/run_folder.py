@@ -10,9 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from fau_tf.contract import CONTRACT_VERSION
 from fau_tf.whole_file import replacing
 
-_PACKAGES: Final = ("fau_tf", "tensorflow", "keras", "numpy", "ai-edge-litert", "mediapipe")
+_PACKAGES: Final = (
+    "fau_tf",
+    "tensorflow",
+    "keras",
+    "numpy",
+    "ai-edge-litert",
+    "ai-edge-quantizer",
+    "mediapipe",
+)
 
 
 class RunFolder:
@@ -62,9 +71,10 @@ def write_text(path: Path, text: str) -> None:
         unfinished.write_text(text, encoding="utf-8")
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that a result depends on."""
-    found = {"python": platform.python_version(), "machine": platform.machine()}
+def versions() -> dict[str, Any]:
+    """Return the versions of the contract, of Python and of the packages that results depend on."""
+    found: dict[str, Any] = {"contract_version": CONTRACT_VERSION}
+    found |= {"python": platform.python_version(), "machine": platform.machine()}
     for name in _PACKAGES:
         try:
             found[name] = importlib.metadata.version(name)

@@ -1,14 +1,11 @@
 """The forms of neighbour selection: each equals the layer, in Keras and as an exported graph."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 
 from export import classic_gpu
 from export.convert import EXPORT_SELECTION
-from export.gpu_check import gpu_residency, software_driver
 from fau_tf.model.edge_conv import SemanticCorrespondence
 from fau_tf.model.neighbours import SELECTIONS
 from tests.helpers import convert_layer
@@ -105,18 +102,3 @@ def test_a_batch_is_refused_by_forms_that_take_one_image(selection: str) -> None
     x = np.repeat(feature_maps(), 2, axis=0)
     with pytest.raises(ValueError, match=r'batch 1. Received: batch 2. Use selection="gather"'):
         layer(selection)(x)
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize("selection", EXPORTED)
-def test_each_exported_graph_runs_whole_on_the_gpu_accelerator(
-    selection: str, tmp_path: Path
-) -> None:
-    if software_driver() is None:
-        pytest.skip("needs a software Vulkan driver: mesa-vulkan-drivers 25 or newer")
-    path = tmp_path / "layer.tflite"
-    path.write_bytes(convert_layer.to_tflite(layer(selection), SHAPE))
-    report = gpu_residency(path, {"x": feature_maps()})
-    assert report.resident, report
-    # float32 sums in another order
-    assert report.passes(1e-5), report

@@ -1,0 +1,106 @@
+"""Puts an export's figures and picture, and the speed benchmark's rows, into docs/export.md.
+
+python docs/pictures/from_export.py runs/synthetic/export [--speed FILE]
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+# `export` is a folder of the checkout, never installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from export.report import FIGURES, PICTURE
+from export.report_tables import faces, markdown, variant_table
+from fau_tf.whole_file import replacing
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / "docs" / "export.md"
+IMAGES = ROOT / "docs" / "images"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write what is given; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("export", type=Path, help="folder that `python -m export` wrote")
+    parser.add_argument("--speed", type=Path, help="JSON of `python -m benchmarks.on_device`")
+    options = parser.parse_args(arguments)
+    for path in (options.export / FIGURES, options.export / PICTURE, options.speed):
+        if path and not path.is_file():
+            print(f"error: {path} must be a file. Received: none. Make it first.", file=sys.stderr)
+            return 2
+    text = DOCUMENT.read_text(encoding="utf-8")
+    figures = json.loads((options.export / FIGURES).read_text(encoding="utf-8"))
+    text = filled(text, "parity", parity_lines(figures))
+    if options.speed:
+        speed = json.loads(options.speed.read_text(encoding="utf-8"))
+        text = filled(text, "speed", speed_lines(speed))
+    with replacing(DOCUMENT) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+    with replacing(IMAGES / PICTURE) as unfinished:
+        unfinished.write_bytes((options.export / PICTURE).read_bytes())
+    return 0
+
+
+def filled(text: str, name: str, lines: Sequence[str]) -> str:
+    """Return the text with the lines between `<!-- name -->` and `<!-- end of name -->`."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise ValueError(
+            f"The document must have one {begin.strip()} and one {end}. "
+            f"Received: {text.count(begin)} and {text.count(end)}. Put the block back."
+        )
+    head, rest = text.split(begin)
+    return head + begin + "\n".join(lines) + "\n" + end + rest.split(end)[1]
+
+
+def parity_lines(figures: Mapping[str, Any]) -> list[str]:
+    """Return the lines of one export, from parity.json."""
+    facts = figures["facts"]
+    machine = facts["machine"]
+    lines = [
+        f"`{facts['name']}` on {faces(facts)}; times on {machine['cores']} cores of "
+        f"{machine['cpu']} ({machine['architecture']}):",
+        "",
+        *variant_table(figures),
+    ]
+    refused = [
+        f"- {name}: {reason}"
+        for name, row in figures["variants"].items()
+        for reason in row["refused"]
+    ]
+    if refused:
+        lines += ["", "Refused:", "", *refused]
+    return [*lines, "", f"![ICC per AU and variant, sizes, times](images/{PICTURE})"]
+
+
+def speed_lines(speed: Mapping[str, Any]) -> list[str]:
+    """Return the lines of one run of the benchmark, from its JSON."""
+    machine, rows = speed["machine"], speed["rows"]
+    cores = sorted({row["cores"] for row in rows})
+    titles = ["network", "variant", "MB", "MFLOP"]
+    for count in cores:
+        where = f"{count} core{'s' * (count > 1)}"
+        titles += [f"{where}: ms (p90)", "of MediaPipe's", "sum, ms", "GFLOP/s (of peak)"]
+    table: dict[tuple[str, str], list[str]] = {}
+    for row in sorted(rows, key=lambda row: row["cores"]):  # stable: presets stay in order
+        start = [row["preset"], row["variant"], f"{row['mb']:.2f}", f"{row['mflop']:.0f}"]
+        table.setdefault((row["preset"], row["variant"]), start).extend(
+            (
+                f"{row['median_ms']:.2f} ({row['p90_ms']:.2f})",
+                f"{row['ratio']:.2f}",
+                f"{row['sum_ms']:.1f}",
+                f"{row['gflop_per_s']:.0f} ({row['of_peak']:.0%})",
+            )
+        )
+    first = f"{machine['cpu']}, {machine['cores']} cores, load {machine['load']} at the start"
+    versions = speed["versions"]
+    first += f"; LiteRT {versions['ai-edge-litert']}, MediaPipe {versions['mediapipe']}."
+    return [first, "", *markdown(titles, list(table.values()))]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""A .tflite file with int8 weights -> the same weights in float32, for float arithmetic."""
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert import schema_py_generated as schema
+
+from export.flatbuffer import pack, unpack
+
+_FLOAT32: Final = schema.TensorType.FLOAT32
+_INT8: Final = schema.TensorType.INT8
+
+
+def with_float_weights(flatbuffer: bytes) -> bytes:
+    """Return the file with decoded weights where operators take float values and int8 weights.
+
+    A GPU decodes such weights and computes in float; a CPU rounds the values to int8 as well, so
+    the two can't be compared closely. The file itself where there is no such operator.
+    """
+    model = unpack(flatbuffer)
+    found = {
+        (number, index)
+        for number, graph in enumerate(model.subgraphs)
+        for operator in graph.operators
+        for index in _weights(operator, graph, model)
+    }
+    if not found:
+        return flatbuffer
+    for number, index in found:
+        tensor = model.subgraphs[number].tensors[index]
+        made = schema.BufferT()
+        made.data = np.frombuffer(_decoded(tensor, model).tobytes(), np.uint8)
+        model.buffers.append(made)
+        tensor.buffer, tensor.type = len(model.buffers) - 1, _FLOAT32
+        tensor.quantization = None
+    return pack(model)
+
+
+def _weights(operator: Any, graph: Any, model: Any) -> list[int]:
+    """Return the tensor numbers of an operator's int8 constants, if its first input is float."""
+    inputs = [index for index in operator.inputs.tolist() if index >= 0]
+    if not inputs or graph.tensors[inputs[0]].type != _FLOAT32:
+        return []
+    return [
+        index
+        for index in inputs[1:]
+        if graph.tensors[index].type == _INT8
+        and model.buffers[graph.tensors[index].buffer].data is not None
+    ]
+
+
+def _decoded(tensor: Any, model: Any) -> npt.NDArray[np.float32]:
+    """Return scale * (stored - zero point), with a scale for each channel or for all."""
+    stored = np.frombuffer(bytes(model.buffers[tensor.buffer].data), np.int8)
+    stored = stored.reshape(tensor.shape).astype(np.float32)
+    coding = tensor.quantization
+    shape = [1] * stored.ndim
+    shape[coding.quantizedDimension] = -1
+    scale = np.asarray(coding.scale, np.float32).reshape(shape)
+    return scale * (stored - np.asarray(coding.zeroPoint, np.float32).reshape(shape))

@@ -1,0 +1,106 @@
+"""Every gate that a file can be put through on its own; one line for each rule it breaks.
+
+- `audit`: builtin operators, no variables, static shapes, batch 1, at most 4 axes, the signature.
+- The list of each accelerator: what is not on it fails to load, or falls to the CPU.
+- `weights`: stored as the variant says, and as small; a quantiser may do nothing and not say so.
+- The answers: finite, and not the same for every face.
+
+Whether it runs whole on a GPU is for `gpu_check`, and float16's range for `float16_range`.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from export import classic_gpu, litert_gpu, weights
+from export.audit import audit, problems
+from export.flatbuffer import unpack
+from export.operator_lists import unlisted
+from export.specs import ExportSpec
+from fau_tf import facs
+from fau_tf.model.presets import NetSpec
+
+_CPU_LIST: Final = Path(__file__).with_name("cpu_operators.json")
+
+
+def refusals(
+    flatbuffer: bytes, spec: NetSpec, variant: ExportSpec, float32_size: int | None
+) -> list[str]:
+    """Return the rules that a file breaks, one line each; empty if none.
+
+    Args:
+        flatbuffer: Contents of the .tflite file.
+        spec: What its network was built from.
+        variant: Row of `EXPORT_SPECS`.
+        float32_size: Bytes of the float32 file of the same network; None for that file itself.
+
+    Raises:
+        ValueError: If it is no .tflite file, or has no signature of the contract's name.
+    """
+    found = audit(flatbuffer)
+    lines = problems(
+        found,
+        image_size=spec.image_size,
+        heatmap_size=spec.heatmap_size,
+        aus=len(spec.au_numbers),
+        centres=len(facs.centres(spec.au_numbers, spec.rule)),
+    )
+    if found.subgraphs != 1:
+        return lines  # the gates below read one graph
+    for accelerator in variant.accelerators:
+        for who, refuse in _LISTS[accelerator]:
+            lines += [f"{who}: {line}" for line in refuse(flatbuffer)]
+    lines += weights.problems(flatbuffer, variant.weights)
+    if float32_size is not None and len(flatbuffer) > variant.max_size * float32_size:
+        lines.append(
+            f"size must be at most {variant.max_size:.0%} of float32's {float32_size} bytes. "
+            f"Received: {len(flatbuffer)}, {len(flatbuffer) / float32_size:.1%}"
+        )
+    return lines
+
+
+def output_problems(
+    intensity: npt.NDArray[np.float32], heatmaps: npt.NDArray[np.float32], labels: Sequence[str]
+) -> list[str]:
+    """Return what is wrong with the answers on a set of faces, one line each; empty if nothing.
+
+    Args:
+        intensity: (N, A); with N > 1 each AU must vary between faces.
+        heatmaps: (N, h, w, K); each centre's must vary.
+        labels: The A labels.
+    """
+    lines = []
+    for name, values in (("intensity", intensity), ("heatmaps", heatmaps)):
+        broken = int(np.size(values) - np.isfinite(values).sum())
+        if broken or not np.size(values):
+            lines.append(
+                f"`{name}` must be finite. Received: {broken} of {np.size(values)} are not"
+            )
+    if lines:
+        return lines
+    flat = np.flatnonzero(np.ptp(heatmaps, axis=(0, 1, 2)) == 0).tolist()
+    if flat:
+        lines.append(f"each centre's heatmap must vary. Received: a constant for centres {flat}")
+    still = np.flatnonzero(np.ptp(intensity, axis=0) == 0).tolist()
+    if len(intensity) > 1 and still:
+        stuck = ", ".join(labels[au] for au in still)
+        lines.append(
+            f"each AU must vary over {len(intensity)} faces. Received: a constant for {stuck}"
+        )
+    return lines
+
+
+def _cpu(flatbuffer: bytes) -> list[str]:
+    return unlisted(unpack(flatbuffer), _CPU_LIST)
+
+
+_LISTS: Final[dict[str, tuple[tuple[str, Any], ...]]] = {
+    "cpu": (("LiteRT CPU kernels", _cpu),),
+    "gpu": (
+        ("LiteRT GPU accelerator", litert_gpu.refusals),
+        ("classic GPU delegate", classic_gpu.refusals),
+    ),
+}

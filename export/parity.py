@@ -1,0 +1,213 @@
+"""How much agreement a variant loses against the float model, and whether that is too much.
+
+Pure NumPy. N faces of test people, A action units; intensities in FACS grades, 0 to 5. Agreement
+is `fau_tf.agreement`'s: a face that is not coded for an AU is left out for that AU only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import isfinite, nan
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from export.specs import ExportSpec
+from fau_tf import agreement
+
+MIN_FACES: Final = 1000
+"""With fewer, ICC differences as small as the gates are chance."""
+MIN_FLOAT_ICC: Final = 0.50
+"""A float model that knows less has little to lose: its parity says nothing."""
+
+_NEXT: Final = "Quantise less of the graph, or leave this variant out."
+_UNCODED: Final = "Judge on faces in which it is coded and varies."
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuParity:
+    """The figures of one AU.
+
+    Attributes:
+        faces: Faces that are coded for it.
+        icc: ICC(3,1) against the labels.
+        mae: Mean absolute error against the labels, grades.
+        icc_to_float: ICC(3,1) against the float model, on all faces.
+        bias: Mean of variant minus float model, grades.
+        worst: Largest absolute difference to the float model, grades.
+        worst_face: Row of the face where that is.
+    """
+
+    faces: int
+    icc: float
+    mae: float
+    icc_to_float: float
+    bias: float
+    worst: float
+    worst_face: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity:
+    """How one variant reads N faces, beside the labels and the float model.
+
+    Attributes:
+        faces: Faces that are coded for at least one AU.
+        icc: Mean of the AUs' ICC(3,1) against the labels.
+        mae: Mean of their MAE against the labels, grades.
+        icc_to_float: Mean of their ICC(3,1) against the float model.
+        bias: Mean of variant minus float model over faces and AUs, grades.
+        worst: Largest absolute difference to the float model, grades.
+        worst_face: Row of the face where that is.
+        worst_au: Label of the AU where that is.
+        per_au: Label -> its figures.
+    """
+
+    faces: int
+    icc: float
+    mae: float
+    icc_to_float: float
+    bias: float
+    worst: float
+    worst_face: int
+    worst_au: str
+    per_au: dict[str, AuParity]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; what could not be computed (NaN) is None."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+
+def judge(
+    labels: npt.ArrayLike,
+    float_intensity: npt.ArrayLike,
+    intensity: npt.ArrayLike,
+    au_labels: Sequence[str],
+) -> Parity:
+    """Return how a variant compares with the labels and with the float model.
+
+    Args:
+        labels: (N, A) coded intensity; NaN where not coded.
+        float_intensity: (N, A) by the float model.
+        intensity: (N, A) by the variant, on the same faces.
+        au_labels: A names, e.g. `AU06`.
+
+    Raises:
+        ValueError: If shapes differ or a model's answer is not finite.
+    """
+    coded = np.asarray(labels, np.float64)
+    reference, own = np.asarray(float_intensity, np.float64), np.asarray(intensity, np.float64)
+    _require(coded, reference, own, au_labels)
+    against_labels, against_float = agreement.per_au(coded, own), agreement.per_au(reference, own)
+    difference = own - reference  # (N, A)
+    size = np.abs(difference)
+    faces = size.argmax(axis=0)  # (A,)
+    per_au = {
+        label: AuParity(
+            faces=int(against_labels["frames"][a]),
+            icc=float(against_labels["icc"][a]),
+            mae=float(against_labels["mae"][a]),
+            icc_to_float=float(against_float["icc"][a]),
+            bias=float(difference[:, a].mean()),
+            worst=float(size[faces[a], a]),
+            worst_face=int(faces[a]),
+        )
+        for a, label in enumerate(au_labels)
+    }
+    worst_au = max(per_au, key=lambda label: per_au[label].worst)
+    return Parity(
+        faces=int(np.isfinite(coded).any(axis=1).sum()),
+        icc=_mean(against_labels["icc"]),
+        mae=_mean(against_labels["mae"]),
+        icc_to_float=_mean(against_float["icc"]),
+        bias=float(difference.mean()),
+        worst=per_au[worst_au].worst,
+        worst_face=per_au[worst_au].worst_face,
+        worst_au=worst_au,
+        per_au=per_au,
+    )
+
+
+def icc_lost(parity: Parity, float_parity: Parity) -> dict[str, float]:
+    """Return label -> ICC(3,1) against the labels that the variant has less than the float model.
+
+    NaN where either has none.
+    """
+    return {label: float_parity.per_au[label].icc - row.icc for label, row in parity.per_au.items()}
+
+
+def unfit(float_parity: Parity) -> list[str]:
+    """Return why a comparison with this float model would prove nothing; empty where it would."""
+    lines = []
+    if float_parity.faces < MIN_FACES:
+        lines.append(
+            f"parity must be judged on at least {MIN_FACES} coded faces of test people. "
+            f"Received: {float_parity.faces}. Render or read more test people."
+        )
+    if not float_parity.icc >= MIN_FLOAT_ICC:  # NaN too
+        lines.append(
+            f"the float model's mean ICC must be at least {MIN_FLOAT_ICC:.2f}. "
+            f"Received: {float_parity.icc:.3f}. Train longer before exporting."
+        )
+    return lines
+
+
+def problems(parity: Parity, float_parity: Parity, variant: ExportSpec) -> list[str]:
+    """Return why a variant must not be written, one line each; empty where nothing is wrong.
+
+    Args:
+        parity: The variant's, from `judge`.
+        float_parity: The float model's, on the same faces.
+        variant: Holds the gates.
+    """
+    lines = unfit(float_parity)
+    lost = float_parity.icc - parity.icc
+    if not lost <= variant.max_icc_loss:  # NaN too
+        lines.append(
+            f"mean ICC lost against float must be at most {variant.max_icc_loss:g}. "
+            f"Received: {lost:.4f} ({float_parity.icc:.4f} to {parity.icc:.4f}). {_NEXT}"
+        )
+    for label, loss in icc_lost(parity, float_parity).items():
+        if not loss <= variant.max_au_icc_loss:
+            before, after = float_parity.per_au[label].icc, parity.per_au[label].icc
+            step = _NEXT if isfinite(loss) else _UNCODED
+            lines.append(
+                f"{label}: ICC lost against float must be at most {variant.max_au_icc_loss:g}. "
+                f"Received: {loss:.4f} ({before:.4f} to {after:.4f}). {step}"
+            )
+    return lines
+
+
+def _require(coded: Floats, reference: Floats, own: Floats, au_labels: Sequence[str]) -> None:
+    shapes = coded.shape, reference.shape, own.shape
+    if coded.ndim != 2 or len(set(shapes)) > 1 or not coded.size:
+        raise ValueError(
+            "Labels, float model and variant must be (N, A) arrays of one shape, not empty. "
+            f"Received: {shapes}. Run both models on the same faces."
+        )
+    if len(set(au_labels)) != coded.shape[1] or len(au_labels) != coded.shape[1]:
+        raise ValueError(
+            f"There must be {coded.shape[1]} different AU labels, one a column. "
+            f"Received: {list(au_labels)}. Take `NetSpec.labels`."
+        )
+    for name, values in (("float model", reference), ("variant", own)):
+        wrong = int((~np.isfinite(values)).sum())
+        if wrong:
+            raise ValueError(
+                f"Intensities of the {name} must be finite. Received: {wrong} that are not. "
+                "Check the conversion before its agreement."
+            )
+
+
+def _mean(values: npt.NDArray[np.floating[Any]]) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else nan
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -1,0 +1,127 @@
+"""The network in Keras 2 layers, from the rows of `describe`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import tensorflow as tf
+import tf_keras
+from keras import ops  # Keras 3, whose operations work on any TensorFlow tensor
+
+from fau_tf.model.neighbours import SELECTIONS, closeness
+
+Wrap = Callable[[Any, Mapping[str, Any]], Any]
+"""(layer, row of `describe`) -> the layer to use in its place."""
+
+
+class Correspondence(tf_keras.layers.Layer):
+    """`SemanticCorrespondence` at inference, batch norm folded, in the same operations.
+
+    Args:
+        k: Neighbours per feature map, itself among them.
+        selection: Row of `neighbours.SELECTIONS`.
+        **kwargs: Of the Keras 2 layer.
+    """
+
+    def __init__(self, k: int, selection: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.k, self.selection = k, selection
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights: `own` and `far` (D, D), `shift` (D,)."""
+        size = input_shape[1] * input_shape[2]
+        self.own = self.add_weight(name="own", shape=(size, size))
+        self.far = self.add_weight(name="far", shape=(size, size))
+        self.shift = self.add_weight(name="shift", shape=(size,))
+
+    def call(self, x: Any) -> Any:
+        """Return (B, H, W, C) from (B, H, W, C)."""
+        _, height, width, channels = x.shape
+        rows = tf.reshape(tf.transpose(x, (0, 3, 1, 2)), (-1, channels, height * width))
+        columns = tf.reshape(x, (-1, height * width, channels))
+        scores = closeness(rows, columns)
+        own, far = ops.matmul(rows, self.own), ops.matmul(rows, self.far)
+        largest = SELECTIONS[self.selection].maximum(scores, far, self.k)
+        out = tf.nn.relu(own + self.shift + largest)
+        return tf.transpose(tf.reshape(out, (-1, channels, height, width)), (0, 2, 3, 1))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `__init__` takes."""
+        return {**super().get_config(), "k": self.k, "selection": self.selection}
+
+
+_L: Final = tf_keras.layers
+LAYERS: Final[dict[str, Callable[..., Any]]] = {
+    "rescaling": _L.Rescaling,
+    "conv": _L.Conv2D,
+    "depthwise": _L.DepthwiseConv2D,
+    "relu": _L.ReLU,
+    "add": _L.Add,
+    "resize": _L.UpSampling2D,
+    "correspondence": Correspondence,
+}
+"""Kind of `describe` -> the layer, made from its settings."""
+
+
+def twin(
+    rows: Sequence[Mapping[str, Any]],
+    image_size: int,
+    *,
+    batch: int | None,
+    selection: str,
+    wrap: Wrap | None = None,
+) -> Any:
+    """Return the Keras 2 model of `rows`, its weights still random.
+
+    Args:
+        rows: From `describe`.
+        image_size: Rows and columns of the image, S.
+        batch: Static batch; None leaves it open.
+        selection: How SCC finds neighbours, row of `neighbours.SELECTIONS`.
+        wrap: Applied to each layer before it is called.
+    """
+    tensors: dict[str, Any] = {}
+    for row in rows:
+        name = row["name"]
+        if row["kind"] == "input":
+            image = tensors[name] = tf_keras.Input((image_size, image_size, 3), batch, name=name)
+            continue
+        settings = dict(row["settings"])
+        if row["kind"] == "correspondence":
+            settings["selection"] = selection
+        layer = LAYERS[row["kind"]](name=name, **settings)
+        inputs = [tensors[key] for key in row["inputs"]]
+        used = layer if wrap is None else wrap(layer, row)
+        tensors[name] = used(inputs if len(inputs) > 1 else inputs[0])
+    return tf_keras.Model(image, tensors[name])
+
+
+def set_weights(model: Any, weights: Mapping[str, Any]) -> None:
+    """Move `weights`, named `layer/weight`, into the layers of those names, every one of them."""
+    left = dict(weights)
+    for name, variable in variables(model).items():
+        variable.assign(left.pop(name))
+    if left:
+        raise ValueError(f"Every weight must have a place. Received besides: {sorted(left)}")
+
+
+def get_weights(model: Any) -> dict[str, Any]:
+    """Return the weights by `layer/weight`."""
+    return {name: variable.numpy() for name, variable in variables(model).items()}
+
+
+def variables(model: Any) -> dict[str, Any]:
+    """Return `layer/weight` -> variable, of a plain twin or a rounding one."""
+    found = {}
+    for layer in model.layers:
+        inner = getattr(layer, "layer", layer)  # toolkit wrappers hold it there
+        for variable in layer.weights:  # not the attributes, which wrappers replace by tensors
+            name = variable.name.split(":")[0].rpartition("/")[2]
+            if name in _WEIGHTS:
+                found[f"{inner.name}/{_WEIGHTS[name]}"] = variable
+    return found
+
+
+_WEIGHTS: Final = {name: name for name in ("kernel", "bias", "own", "far", "shift")} | {
+    "depthwise_kernel": "kernel"
+}
+"""Variable -> what `describe` calls it; a wrapper's own counter isn't among them."""

@@ -1,0 +1,174 @@
+"""Keras network -> plain rows and arrays, batch norm folded: all that a twin is built from.
+
+tensorflow-model-optimization wraps Keras 2 layers only, so the network is built once more in the
+other environment. Batch norm is folded here, once and for all: what is rounded there is then
+exactly what ships, a kernel an output channel at a time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import layers
+
+from fau_tf.model.edge_conv import SemanticCorrespondence
+
+Weights = dict[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a layer class is described.
+
+    Attributes:
+        name: What the twin knows it as; row of `child.twin.LAYERS`.
+        settings: Which entries of its Keras configuration count.
+        arrays: Returns its weights by name, for a layer that has some.
+    """
+
+    name: str
+    settings: tuple[str, ...]
+    arrays: Callable[[Any], Weights] | None = None
+
+
+class NotQuantisableError(ValueError):
+    """A network with a layer that quantisation-aware training doesn't know."""
+
+
+def describe(net: keras.Model) -> tuple[list[dict[str, Any]], Weights]:
+    """Return the layers in order, as JSON can hold them, and the weights as `layer/weight`.
+
+    Each row has `name`, `kind`, `inputs` (names of rows) and `settings`. Batch norms are gone:
+    folded into the convolution before them, and inside SCC into W.
+
+    Args:
+        net: Functional, with one input and one output, without shared layers.
+
+    Raises:
+        NotQuantisableError: For a layer that isn't in the table, or a batch norm that follows
+            anything but a convolution of its own.
+    """
+    rows: list[dict[str, Any]] = []
+    weights: Weights = {}
+    folded: dict[str, str] = {}  # batch norm -> the convolution that it went into
+    configs = net.get_config()["layers"]
+    inputs = {config["name"]: _inputs(config) for config in configs}
+    for config in configs:
+        layer = net.get_layer(config["name"])
+        before = [folded.get(name, name) for name in inputs[layer.name]]
+        if isinstance(layer, layers.BatchNormalization):
+            readers = sum(names.count(before[0]) for names in inputs.values())
+            if f"{before[0]}/kernel" not in weights or readers != 1:
+                raise _refusal(layer, f"after {before[0]}, which {readers} layers read")
+            _fold(layer, before[0], weights)
+            folded[layer.name] = before[0]
+            continue
+        kind = _KINDS.get(type(layer))
+        if kind is None:
+            raise _refusal(layer, "not in the table")
+        settings = layer.get_config()
+        _check(layer, settings)
+        rows.append(
+            {
+                "name": layer.name,
+                "kind": kind.name,
+                "inputs": before,
+                "settings": {name: settings[name] for name in kind.settings},
+            }
+        )
+        if kind.arrays is not None:
+            weights |= {f"{layer.name}/{key}": v for key, v in kind.arrays(layer).items()}
+    return rows, weights
+
+
+def _inputs(config: dict[str, Any]) -> list[str]:
+    """Return the names of the layers whose outputs a layer of a functional model reads."""
+    found: list[str] = []
+
+    def walk(value: Any) -> None:
+        if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
+            found.append(value["config"]["keras_history"][0])
+        elif isinstance(value, dict):
+            for item in value.values():
+                walk(item)
+        elif isinstance(value, list | tuple):
+            for item in value:
+                walk(item)
+
+    walk(config["inbound_nodes"])
+    return found
+
+
+def _check(layer: keras.layers.Layer, settings: dict[str, Any]) -> None:
+    """Raise NotQuantisableError where a setting that the twin doesn't have isn't the default."""
+    plain = {
+        "activation": "linear",
+        "data_format": "channels_last",
+        "dilation_rate": (1, 1),
+        "groups": 1,
+        "depth_multiplier": 1,
+        "negative_slope": 0.0,
+        "threshold": 0.0,
+        "nodes": "channels",
+    }
+    for name, default in plain.items():
+        if settings.get(name, default) != default:
+            raise _refusal(layer, f"{name}={settings[name]!r}")
+
+
+def _refusal(layer: keras.layers.Layer, why: str) -> NotQuantisableError:
+    known = ", ".join(sorted(kind.__name__ for kind in _KINDS))
+    return NotQuantisableError(
+        f"Quantisation-aware training takes plain {known}, and batch norm after a convolution. "
+        f"Received: {layer.name}, a {type(layer).__name__} ({why}). Use a preset with "
+        'upsample="resize", or leave qat_int8 out: static_int8 takes every network.'
+    )
+
+
+def _kernel(layer: keras.layers.Layer) -> Weights:
+    kernel = np.asarray(layer.kernel, np.float32)
+    # depthwise: (rows, columns, channels, 1)
+    channels = kernel.shape[2] if isinstance(layer, layers.DepthwiseConv2D) else kernel.shape[3]
+    bias = np.zeros(channels, np.float32)
+    return {"kernel": kernel, "bias": bias if layer.bias is None else np.asarray(layer.bias)}
+
+
+def _fold(norm: keras.layers.Layer, into: str, weights: Weights) -> None:
+    """Scale kernel and bias of the convolution `into` so that `norm` needn't follow."""
+    scale, shift = _norm(norm)
+    kernel, bias = weights[f"{into}/kernel"], weights[f"{into}/bias"]
+    per_channel = scale[:, None] if kernel.shape[3] == 1 != len(scale) else scale
+    weights[f"{into}/kernel"] = (kernel * per_channel).astype(np.float32)
+    weights[f"{into}/bias"] = (bias * scale + shift).astype(np.float32)
+
+
+def _norm(norm: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return batch norm at its moving statistics as scale and shift."""
+    parts = (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
+    gamma, beta, mean, variance = (np.asarray(part, np.float64) for part in parts)
+    scale = gamma / np.sqrt(variance + norm.epsilon)
+    return scale, beta - mean * scale
+
+
+def _correspondence(layer: Any) -> Weights:
+    """Return the two products of `SemanticCorrespondence`, with batch norm inside."""
+    scale, shift = _norm(layer)
+    first = np.asarray(layer.centre_kernel, np.float64)
+    second = np.asarray(layer.neighbour_kernel, np.float64)
+    arrays = {"own": (first - second) * scale, "far": second * scale, "shift": shift}
+    return {name: value.astype(np.float32) for name, value in arrays.items()}
+
+
+_KINDS: Final[dict[type, Kind]] = {
+    layers.InputLayer: Kind("input", ()),
+    layers.Rescaling: Kind("rescaling", ("scale", "offset")),
+    layers.Conv2D: Kind("conv", ("filters", "kernel_size", "strides", "padding"), _kernel),
+    layers.DepthwiseConv2D: Kind("depthwise", ("kernel_size", "strides", "padding"), _kernel),
+    layers.ReLU: Kind("relu", ("max_value",)),
+    layers.Add: Kind("add", ()),
+    layers.UpSampling2D: Kind("resize", ("size", "interpolation")),
+    SemanticCorrespondence: Kind("correspondence", ("k",), _correspondence),
+}

@@ -1,0 +1,28 @@
+"""The last step of quantisation-aware training: SCC's matrices from float32 into int8."""
+
+import warnings
+from typing import Final
+
+from ai_edge_quantizer import quantizer
+from ai_edge_quantizer.qtyping import TFLOperationName
+
+from export.flatbuffer import pack, unpack
+from export.quantise import WEIGHT_ONLY
+
+_SCC: Final = r".*scc\d.*"
+"""Layers of `scc_decoder`, whose two products are fully connected."""
+
+
+def packed(flatbuffer: bytes) -> bytes:
+    """Return the model with SCC's weights as int8, decoded to float32 before the arithmetic.
+
+    They lie on the grid already, so nothing changes but the size. TensorFlow's converter has no
+    such storage for a layer whose input has no range.
+    """
+    maker = quantizer.Quantizer(bytearray(flatbuffer))
+    maker.update_quantization_recipe(_SCC, TFLOperationName.FULLY_CONNECTED, WEIGHT_ONLY)
+    with warnings.catch_warnings():
+        # That the rest is quantised already is the point.
+        warnings.filterwarnings("ignore", message="Input model is already partially quantized")
+        made = maker.quantize(None, enable_progress_bar=False, enable_progress_report=False)
+    return pack(unpack(bytes(made.quantized_model)))

@@ -1,0 +1,154 @@
+"""A finished run of train_keras.py, and the faces that its exports are made and judged with."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from fau_tf import contract
+from fau_tf.data import datasets
+from fau_tf.data.folds import split_people
+from fau_tf.data.pipeline import examples
+from fau_tf.data.synthetic import SyntheticSet, person_name
+from fau_tf.training import fit
+from fau_tf.training.config import Config, load_config
+
+REPRESENTATIVE: Final = 256
+"""Faces of validation people from which ranges are taken."""
+JUDGED: Final = 1000
+"""Faces of test people by which a variant is judged, at least."""
+
+
+class RunError(ValueError):
+    """A run that can't be exported."""
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What is exported.
+
+    Attributes:
+        path: `runs/<name>`.
+        config: Its settings.
+        net: Its best network.
+    """
+
+    path: Path
+    config: Config
+    net: keras.Model
+
+
+@dataclass(frozen=True)
+class LabelledFaces:
+    """Aligned faces as the demo would crop them.
+
+    Attributes:
+        images: (N, S, S, 3) float32, RGB 0 to 255.
+        intensity: (N, A) coded, NaN where not coded.
+        name: Of the data set.
+        people: How many persons.
+    """
+
+    images: npt.NDArray[np.float32]
+    intensity: npt.NDArray[np.float32]
+    name: str
+    people: int
+
+
+def load_run(path: Path) -> TrainedRun:
+    """Return the run in a folder.
+
+    Raises:
+        RunError: If it has no settings or no network, or is of another contract version.
+    """
+    for name in ("config.toml", fit.BEST):
+        if not (path / name).is_file():
+            raise RunError(
+                f"{path}: a run must hold {name}. Received: a folder without it. Train one: "
+                "python train_keras.py"
+            )
+    versions = _versions(path / "versions.json")
+    # Runs from before the version was noted are of version 1.
+    version = versions.get("contract_version", 1)
+    if version != contract.CONTRACT_VERSION:
+        raise RunError(
+            f"{path}: the run's contract version must be {contract.CONTRACT_VERSION}. Received: "
+            f"{version!r}. Export it with the fau_tf that trained it, or train again."
+        )
+    config = load_config(path / "config.toml")
+    try:
+        net = keras.saving.load_model(path / fit.BEST)
+    except (ValueError, OSError, TypeError, KeyError) as error:
+        raise RunError(
+            f"{path / fit.BEST}: must be a network that train_keras.py saved. Received: "
+            f"{' '.join(str(error).split())[:200]}. Train again: python train_keras.py --fresh"
+        ) from error
+    return TrainedRun(path, config, net)
+
+
+def representative_faces(
+    run: TrainedRun, data: Path, *, say: Callable[[str], None]
+) -> LabelledFaces:
+    """Return `REPRESENTATIVE` faces of validation people, or a few more."""
+    part = run_part(run.config, "validation", REPRESENTATIVE, data, say=say)
+    return labelled(part, run.config)
+
+
+def judgement_faces(run: TrainedRun, data: Path, *, say: Callable[[str], None]) -> LabelledFaces:
+    """Return `JUDGED` faces of test people, who took no part in training or choosing, or more."""
+    return labelled(run_part(run.config, "test", JUDGED, data, say=say), run.config)
+
+
+def run_part(
+    config: Config, part: str, count: int, folder: Path, *, say: Callable[[str], None]
+) -> datasets.Part:
+    """Return at least `count` faces of people of one part, rendered unless they are there.
+
+    Args:
+        config: Of the run: who is in which part, and how faces are rendered.
+        part: "train", "validation" or "test".
+        count: As many faces of each person as it takes.
+        folder: Where face records go.
+        say: Prints a line.
+    """
+    everyone = [person_name(i) for i in range(config.data.people)]
+    people = split_people(everyone, seed=config.data_seed)[part]
+    each = max(config.data.faces_per_person, -(-count // len(people)))  # rounded up
+    settings = SyntheticSet(
+        people=config.data.people,
+        faces_per_person=each,
+        record_size=config.data.record_size,
+        seed=config.data_seed,
+    )
+    faces = datasets.prepare_synthetic(
+        settings,
+        folder,
+        processes=config.data.processes,
+        say=say,
+        only=people[: -(-count // each)],
+    )
+    return datasets.Part(faces, faces.people, examples(faces.files, faces.people))
+
+
+def labelled(part: datasets.Part, config: Config) -> LabelledFaces:
+    """Return the faces of a part, as the demo would crop them, with their labels."""
+    targets = fit.targets(config)
+    images = [batch.numpy() for batch, _ in part.batches(targets, batch_size=64)]
+    return LabelledFaces(
+        np.concatenate(images), part.labels(targets), part.faces.name, len(part.people)
+    )
+
+
+def _versions(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        return {}
+    except ValueError as error:
+        raise RunError(f"{path}: must be JSON. Received: {error}. Train again.") from error
+    return found if isinstance(found, dict) else {}

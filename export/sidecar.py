@@ -1,0 +1,116 @@
+"""What a model is (the card, also inside the file) and what vouches for one file (its JSON)."""
+
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+from export.audit import audit
+from export.specs import ExportSpec
+from fau_tf import contract, facs
+from fau_tf.face import align
+from fau_tf.facs import MAX_INTENSITY
+from fau_tf.model.presets import NetSpec
+from fau_tf.training.run_folder import versions
+
+UNKNOWN: Final = "unknown"
+_ROOT: Final = Path(__file__).resolve().parent.parent
+
+
+def card(
+    spec: NetSpec, variant: ExportSpec, name: str, training_data: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what a user of the model has to know, the same for the same network.
+
+    Nothing of this export's circumstances is in it: it goes into the .tflite file.
+
+    Args:
+        spec: The network.
+        variant: How the weights are stored.
+        name: The model's name, that of its file.
+        training_data: `name` and `kind` of the faces that it learnt from, and what else describes
+            them, e.g. the `generator`'s version.
+    """
+    return {
+        "contract_version": contract.CONTRACT_VERSION,
+        "name": name,
+        "variant": variant.name,
+        "weights": variant.weights,
+        "accelerators": list(variant.accelerators),
+        "preset": spec.preset,
+        "image_size": spec.image_size,
+        "heatmap_size": spec.heatmap_size,
+        "colour_order": "RGB",
+        "value_range": [0, 255],
+        "normalisation": "inside the graph",
+        "intensity_range": [0, MAX_INTENSITY],
+        "aus": list(spec.au_numbers),
+        "au_labels": spec.labels,
+        "au_names": [facs.AUS[au].name for au in spec.au_numbers],
+        "rule": spec.rule,
+        "centres": [centre.name for centre in facs.centres(spec.au_numbers, spec.rule)],
+        "crop": {"anchors_ibug68": list(align.ANCHORS), "template": align.TEMPLATE.tolist()},
+        "training_data": training_data,
+    }
+
+
+def sidecar(
+    flatbuffer: bytes, described: dict[str, Any], facts: dict[str, Any], *, root: Path = _ROOT
+) -> dict[str, Any]:
+    """Return the JSON beside a model: its card, which file it is, and where that comes from.
+
+    Args:
+        flatbuffer: Contents of the .tflite file as written, metadata included.
+        described: From `card`.
+        facts: What was measured of this file, e.g. its parity; may not contradict the card.
+        root: The checkout that made it.
+
+    Raises:
+        ValueError: If a fact has the name of another entry.
+    """
+    found = audit(flatbuffer)
+    entries = described | {
+        "sha256": hashlib.sha256(flatbuffer).hexdigest(),
+        "bytes": found.size,
+        "operators": found.operators,
+        "versions": versions(),
+        **checkout(root),
+    }
+    twice = sorted(set(entries) & set(facts))
+    if twice:
+        raise ValueError(
+            f"Facts must have names of their own. Received: {', '.join(twice)}. Rename them."
+        )
+    return entries | facts
+
+
+def checkout(root: Path = _ROOT) -> dict[str, Any]:
+    """Return `commit` and whether tracked files differ from it, `dirty`.
+
+    Both are unknown, the second as None, where `root` is not the top of a Git checkout.
+    """
+    top = _git(root, "rev-parse", "--show-toplevel")
+    # A copy of the code inside somebody else's checkout has no commit of its own.
+    if top is None or Path(top).resolve() != root.resolve():
+        return {"commit": UNKNOWN, "dirty": None}
+    changes = _git(root, "status", "--porcelain", "--untracked-files=no")
+    return {
+        "commit": _git(root, "rev-parse", "HEAD") or UNKNOWN,
+        "dirty": None if changes is None else bool(changes),
+    }
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    """Return what Git answers, without the last newline; None where it fails or isn't there."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    # The list never meets a shell. No locks: a status may not disturb a commit that is under way.
+    done = subprocess.run(
+        [git, "--no-optional-locks", "-C", str(root), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return None if done.returncode else done.stdout.rstrip("\n")

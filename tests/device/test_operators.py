@@ -1,0 +1,72 @@
+"""What the list of the GPU accelerator's operators rests on, and that the check can fail."""
+
+from pathlib import Path
+
+import pytest
+
+from export import gpu_run, litert_gpu
+from export.gpu_run import GpuReport, gpu_residency
+from export.operator_lists import max_versions
+from tests.helpers import one_operator
+from tests.helpers.one_operator import REFUSED, TAKEN, WRONG
+
+pytestmark = pytest.mark.gpu
+
+LISTED = max_versions(Path(litert_gpu.__file__).with_name("litert_gpu_operators.json"))
+CPU = max_versions(Path(litert_gpu.__file__).with_name("cpu_operators.json"))
+
+
+def on_gpu(flatbuffer: bytes, folder: Path) -> GpuReport:
+    path = folder / "graph.tflite"
+    path.write_bytes(flatbuffer)
+    return gpu_residency(path, one_operator.values())
+
+
+def listed_graph(name: str, version: int | None) -> bytes:
+    flatbuffer = one_operator.to_tflite(TAKEN[name], float16=name == "DEQUANTIZE")
+    assert name in one_operator.operators(flatbuffer)
+    return one_operator.with_version(flatbuffer, name, version)
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_a_listed_operator_runs_whole_up_to_its_listed_version(name, tmp_path):
+    report = on_gpu(listed_graph(name, LISTED[name]), tmp_path)
+    assert report.largest["y"] > 0.1
+    assert report.passes(1e-5), report  # one operator: a few float32 roundings
+
+
+@pytest.mark.parametrize("name", [name for name in LISTED if LISTED[name] < CPU[name]])
+def test_the_next_version_of_a_listed_operator_falls_to_the_cpu(name, tmp_path):
+    report = on_gpu(listed_graph(name, LISTED[name] + 1), tmp_path)
+    assert not report.resident
+    assert not report.passes(1e9)
+    assert any(name in line and "Max version" in line for line in report.refused), report
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_graph_that_it_does_not_take_is_reported(name, tmp_path):
+    flatbuffer = one_operator.to_tflite(REFUSED[name])
+    report = on_gpu(flatbuffer, tmp_path)
+    assert not report.resident
+    assert not report.passes(1e9)
+    assert report.refused or report.failure
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_graph_that_it_takes_and_computes_wrongly_is_reported(name, tmp_path):
+    flatbuffer = one_operator.to_tflite(WRONG[name])
+    report = on_gpu(flatbuffer, tmp_path)
+    assert report.resident, "no longer taken: find another graph for this control"
+    assert not report.passes(0.1), "no longer wrong: it can go on the list"
+
+
+def test_a_thousandth_more_is_reported(tmp_path, monkeypatch):
+    honest = gpu_run.cpu_outputs
+
+    def planted(*given):
+        return {name: value * 1.001 for name, value in honest(*given).items()}
+
+    monkeypatch.setattr(gpu_run, "cpu_outputs", planted)
+    report = on_gpu(one_operator.to_tflite(TAKEN["CONV_2D"]), tmp_path)
+    assert report.resident
+    assert not report.passes(1e-4)

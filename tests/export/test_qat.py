@@ -1,0 +1,263 @@
+"""Our side of quantisation-aware training; the other side's tests are in test_qat_child.py."""
+
+import json
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from export.audit import audit
+from export.convert import convert
+from export.package import run_tflite
+from export.qat import launch
+from export.qat.describe import NotQuantisableError, describe
+from export.qat.launch import QatEnvironmentError, QatError, QatSettings, qat_variant
+from export.qat.pack import packed
+from export.weights import constants
+from fau_tf.model import fau_net
+from fau_tf.model.neighbours import SELECTIONS, closeness
+from fau_tf.model.presets import PRESETS, net_spec
+from tests.helpers.qat_case import LOSS, SPEC, batches, network
+
+
+@pytest.fixture(scope="module")
+def net():
+    return network(SPEC)
+
+
+@pytest.fixture(scope="module")
+def faces():
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 256, (4, 64, 64, 3)).astype(np.float32)
+    return images, rng.uniform(0, 5, (4, len(SPEC.au_numbers))).astype(np.float32)
+
+
+# ---- the description
+
+
+def computed(rows, weights, images):
+    """Run the rows with plain functions: what a twin has to compute."""
+
+    def convolution(kind):
+        def run(name, settings, x):
+            how = {"strides": tuple(settings["strides"]), "padding": settings["padding"]}
+            return kind(x, weights[f"{name}/kernel"], **how) + weights[f"{name}/bias"]
+
+        return run
+
+    def correspondence(name, settings, x):
+        _, height, width, maps = x.shape
+        nodes = ops.reshape(ops.transpose(x, (0, 3, 1, 2)), (-1, maps, height * width))
+        own, far, shift = (weights[f"{name}/{key}"] for key in ("own", "far", "shift"))
+        scores = closeness(nodes, ops.transpose(nodes, (0, 2, 1)))
+        most = SELECTIONS["one_hot"].maximum(scores, ops.matmul(nodes, far), settings["k"])
+        out = ops.relu(ops.matmul(nodes, own) + shift + most)
+        return ops.transpose(ops.reshape(out, (-1, maps, height, width)), (0, 2, 3, 1))
+
+    kinds = {
+        "rescaling": lambda _, settings, x: x * settings["scale"] + settings["offset"],
+        "conv": convolution(ops.conv),
+        "depthwise": convolution(ops.depthwise_conv),
+        "relu": lambda _, settings, x: ops.clip(x, 0, settings["max_value"] or np.inf),
+        "add": lambda _, __, x, y: x + y,
+        "resize": lambda _, settings, x: layers.UpSampling2D(**settings)(x),
+        "correspondence": correspondence,
+    }
+    values = {}
+    for row in rows:
+        given = [values[name] for name in row["inputs"]]
+        values[row["name"]] = (
+            ops.convert_to_tensor(images)
+            if row["kind"] == "input"
+            else kinds[row["kind"]](row["name"], row["settings"], *given)
+        )
+    return np.asarray(values[rows[-1]["name"]])
+
+
+@pytest.mark.parametrize("preset", ["tiny", "small", "mobile"])
+def test_the_description_computes_what_the_network_does(preset):
+    spec = PRESETS[preset]
+    net = network(spec)
+    rows, weights = describe(net)
+    rows = json.loads(json.dumps(rows))  # as it travels
+    rng = np.random.default_rng(3)
+    images = rng.uniform(0, 255, (2, spec.image_size, spec.image_size, 3)).astype(np.float32)
+    want, got = np.asarray(net(images)), computed(rows, weights, images)
+    assert np.isfinite(want).all()
+    assert want.std() > 1e-3
+    # float32 sums in another order, the fold among them; a flipped near-tie would show as 1e-2
+    np.testing.assert_allclose(got, want, atol=1e-4 * np.abs(want).max())
+
+
+def test_batch_norm_is_gone_and_nothing_else(net):
+    rows, weights = describe(net)
+    kept = [layer for layer in net.layers if not isinstance(layer, layers.BatchNormalization)]
+    assert [row["name"] for row in rows] == [layer.name for layer in kept]
+    assert len(kept) < len(net.layers)
+    kernels = [name for name in weights if name.endswith("/kernel")]
+    assert len(kernels) == sum(
+        "conv" in name or name == "heatmaps" for name in (r["name"] for r in rows)
+    )
+    assert {name.partition("/")[0] for name in weights} <= {row["name"] for row in rows}
+
+
+def functional(*made):
+    image = x = keras.Input((8, 8, 3))
+    for layer in made:
+        x = layer(x)
+    return keras.Model(image, x)
+
+
+def two_readers():
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(3, 1)(image)
+    return keras.Model(image, layers.Add()([x, layers.BatchNormalization()(x)]))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: fau_net.build(net_spec("tiny", {"upsample": "deconv"})), "a Conv2DTranspose"),
+        (lambda: fau_net.build(net_spec("tiny", {"nodes": "pixels"})), "nodes='pixels'"),
+        (lambda: functional(layers.Conv2D(2, 1, activation="relu")), "activation='relu'"),
+        (lambda: functional(layers.Conv2D(2, 3, dilation_rate=2)), "dilation_rate"),
+        (lambda: functional(layers.ReLU(negative_slope=0.1)), "negative_slope"),
+        (lambda: functional(layers.BatchNormalization()), "batch norm after a convolution"),
+        (two_readers, "which 2 layers read"),
+    ],
+    ids=["deconv", "pixels", "activation", "dilation", "leaky", "norm first", "two readers"],
+)
+def test_a_network_that_the_twin_could_not_be_is_refused(make, message):
+    with pytest.raises(NotQuantisableError, match=message):
+        describe(make())
+
+
+# ---- the child process, played by a script
+
+
+def child(folder, monkeypatch, body):
+    """Have `launch` run a Python script in place of the other environment's Python."""
+    script = folder / "python"
+    lines = [
+        f"#!{sys.executable}",
+        "import json, pathlib, sys",
+        "folder = pathlib.Path(sys.argv[3])",
+    ]
+    script.write_text("\n".join([*lines, body]) + "\n")
+    script.chmod(0o755)
+    monkeypatch.setenv(launch.PYTHON_VARIABLE, str(script))
+
+
+def answer(difference, model):
+    return (
+        "print('half way', flush=True)\n"
+        f"(folder / 'result.json').write_text(json.dumps({{'twin_difference': {difference}}}))\n"
+        f"(folder / 'model.tflite').write_bytes(pathlib.Path({str(model)!r}).read_bytes())"
+    )
+
+
+@pytest.fixture(scope="module")
+def float32(net, tmp_path_factory):
+    path = tmp_path_factory.mktemp("float") / "model.tflite"
+    path.write_bytes(convert(net, SPEC, "float32"))
+    return path
+
+
+def tuned(net, faces, settings=None, say=str):
+    return qat_variant(net, SPEC, batches(), *faces, loss=LOSS, settings=settings, say=say)
+
+
+def test_without_the_environment_the_error_says_how_to_make_it(net, faces, tmp_path, monkeypatch):
+    monkeypatch.setenv(launch.PYTHON_VARIABLE, str(tmp_path / "none"))
+    with pytest.raises(QatEnvironmentError, match="Run `make qat-env`"):
+        tuned(net, faces)
+    monkeypatch.delenv(launch.PYTHON_VARIABLE)
+    monkeypatch.setattr(launch, "ROOT", tmp_path)
+    with pytest.raises(QatEnvironmentError, match=r"\.venv-qat"):
+        launch.environment_python()
+
+
+def test_what_the_child_makes_comes_back_packed(net, faces, float32, tmp_path, monkeypatch):
+    child(tmp_path, monkeypatch, answer(1e-6, float32))
+    said = []
+    result = tuned(net, faces, say=said.append)
+    assert result.facts == {"twin_difference": 1e-6}
+    assert result.flatbuffer == packed(float32.read_bytes())
+    assert any("half way" in line for line in said)
+
+
+def test_the_child_gets_all_that_it_needs_and_no_pickle(net, faces, float32, tmp_path, monkeypatch):
+    kept = tmp_path / "kept"
+    body = f"import shutil\nshutil.copytree(folder, {str(kept)!r})\n" + answer(0, float32)
+    child(tmp_path, monkeypatch, body)
+    tuned(net, faces, QatSettings(crops=5))
+    job = json.loads((kept / "job.json").read_text())
+    assert {"rows", "codec", "aus", "rule", "selection", "loss", "settings", "seed"} <= set(job)
+    arrays = {
+        path.stem: np.load(path, allow_pickle=False)
+        for path in kept.iterdir()
+        if path.suffix == ".npy"
+    }
+    assert {name: len(array) for name, array in arrays.items()} == {
+        **dict.fromkeys(("image", "heatmap", "bump", "weight", "intensity"), 6),  # whole batches
+        **dict.fromkeys(("validation_image", "validation_intensity", "validation_raw"), 4),
+    }
+    first_image, first = next(batches())
+    assert np.abs(arrays["image"][:2] - first_image).max() <= 0.5
+    np.testing.assert_allclose(arrays["heatmap"][:2], first["heatmap"], rtol=1e-3)  # float16
+    want = np.asarray(net(faces[0]))
+    np.testing.assert_allclose(arrays["validation_raw"], want, atol=1e-5 * np.abs(want).max())
+    with np.load(kept / "weights.npz", allow_pickle=False) as file:
+        assert set(file) == set(describe(net)[1])
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "message"),
+    [
+        ("raise ValueError('no such layer')", QatError, "exit code 1, ValueError: no such layer"),
+        ("import tf_kerass", QatEnvironmentError, "No module named 'tf_kerass'.*make qat-env"),
+        ("sys.exit(3)", QatError, "exit code 3, no message"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", QatError, "exit code -9"),
+        ("import time; time.sleep(60)", QatError, "must end within 2 s"),
+    ],
+    ids=["error", "no package", "silent", "killed", "too slow"],
+)
+def test_a_child_that_fails_is_reported(body, error, message, net, faces, tmp_path, monkeypatch):
+    child(tmp_path, monkeypatch, body)
+    with pytest.raises(error, match=message):
+        tuned(net, faces, QatSettings(timeout=2))
+
+
+@pytest.mark.parametrize("difference", ["2e-4", "float('nan')"])
+def test_a_twin_that_is_another_network_is_refused(
+    difference, net, faces, float32, tmp_path, monkeypatch
+):
+    child(tmp_path, monkeypatch, answer(difference, float32))
+    with pytest.raises(QatError, match=r"twin's heatmaps must be within 0\.0001"):
+        tuned(net, faces)
+
+
+def test_without_training_faces_there_is_nothing_to_tune(
+    net, faces, float32, tmp_path, monkeypatch
+):
+    child(tmp_path, monkeypatch, answer(0, float32))
+    with pytest.raises(QatError, match="needs training faces"):
+        qat_variant(net, SPEC, [], *faces, loss=LOSS, say=str)
+
+
+# ---- the last step
+
+
+def test_packing_stores_scc_as_int8_and_leaves_its_arithmetic(faces, float32):
+    before, after = float32.read_bytes(), packed(float32.read_bytes())
+    types = {row.name: row.type for row in constants(after) if "scc" in row.name}
+    assert sorted(types.values()).count("INT8") == 4  # two layers, two matrices each
+    assert audit(after).operators.keys() - audit(before).operators.keys() <= {
+        name for name in audit(after).operators if name.startswith(("DEQUANTIZE", "FULLY"))
+    }
+    want, got = (run_tflite(flatbuffer, faces[0])[0] for flatbuffer in (before, after))
+    assert want.std() > 0.01
+    # 8 bits of two matrices: a percent or two; another arithmetic, or other neighbours, show more
+    assert np.abs(got - want).mean() < 0.05 * want.std() + 0.02

@@ -1,0 +1,112 @@
+import hashlib
+import json
+import subprocess
+
+import pytest
+
+from export import sidecar as module
+from export.metadata import with_metadata
+from export.sidecar import card, checkout, sidecar
+from export.specs import EXPORT_SPECS
+from fau_tf import contract, facs
+from fau_tf.face import align
+from fau_tf.model.presets import PRESETS
+from fau_tf.runtime.model_info import read_model
+from tests.helpers.tiny_model import write_tiny_model
+
+SPEC, VARIANT = PRESETS["tiny"], EXPORT_SPECS["float16"]
+DATA = {"name": "synthetic-canonical", "kind": "synthetic", "generator": "0123456789ab"}
+
+
+@pytest.fixture
+def described():
+    return card(SPEC, VARIANT, "fau_t_float16", DATA)
+
+
+@pytest.fixture(scope="module")
+def flatbuffer(tmp_path_factory):
+    plain = write_tiny_model(tmp_path_factory.mktemp("model")).read_bytes()
+    return with_metadata(plain, card(SPEC, VARIANT, "fau_t_float16", DATA))
+
+
+def _git(folder, *arguments):
+    settings = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    return subprocess.run(
+        ["git", *settings, "-C", str(folder), *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path):
+    root = tmp_path / "code"
+    root.mkdir()
+    _git(root, "init", "-q")
+    (root / "file.py").write_text("a\n")
+    _git(root, "add", "file.py")
+    _git(root, "commit", "-q", "-m", "first")
+    return root
+
+
+def test_the_card_says_what_a_user_has_to_know(described):
+    assert set(contract.REQUIRED_METADATA) - {"sha256"} <= set(described)
+    assert described["contract_version"] == contract.CONTRACT_VERSION
+    assert described["aus"] == list(facs.ALL)
+    assert described["au_labels"][:2] == ["AU01", "AU02"]
+    assert len(described["centres"]) == 28
+    assert described["crop"]["anchors_ibug68"] == list(align.ANCHORS)
+    assert len(described["crop"]["template"]) == len(align.ANCHORS)
+    assert described["training_data"] == DATA
+    assert described["weights"] == "FLOAT16"
+    assert described["accelerators"] == ["cpu", "gpu"]
+
+
+def test_the_card_survives_json(described):
+    assert json.loads(json.dumps(described)) == described
+
+
+def test_the_json_is_the_card_and_what_vouches_for_the_file(
+    described, flatbuffer, repository, tmp_path
+):
+    entries = sidecar(flatbuffer, described, {"parity": {"mean_icc": 0.9}}, root=repository)
+    assert entries | described == entries
+    assert entries["sha256"] == hashlib.sha256(flatbuffer).hexdigest()
+    assert entries["bytes"] == len(flatbuffer)
+    assert sum(entries["operators"].values()) > 3
+    assert entries["commit"] == _git(repository, "rev-parse", "HEAD")
+    assert entries["dirty"] is False
+    assert entries["versions"]["tensorflow"].startswith("2.")
+    assert entries["parity"] == {"mean_icc": 0.9}
+    path = tmp_path / "m.tflite"
+    path.write_bytes(flatbuffer)
+    path.with_suffix(".json").write_text(json.dumps(entries))
+    _, info = read_model(path)
+    assert info.name == "fau_t_float16"
+
+
+def test_a_fact_may_not_overrule_the_card(described, flatbuffer):
+    with pytest.raises(ValueError, match=r"names of their own\. Received: aus, sha256"):
+        sidecar(flatbuffer, described, {"aus": [1], "sha256": "0", "parity": {}})
+
+
+def test_a_changed_file_makes_the_checkout_dirty_and_a_new_one_does_not(repository):
+    commit = _git(repository, "rev-parse", "HEAD")
+    assert len(commit) == 40
+    assert checkout(repository) == {"commit": commit, "dirty": False}
+    (repository / "photo.jpg").write_text("not ours")
+    assert checkout(repository) == {"commit": commit, "dirty": False}
+    (repository / "file.py").write_text("b\n")
+    assert checkout(repository) == {"commit": commit, "dirty": True}
+
+
+def test_outside_a_checkout_the_commit_is_unknown(repository, tmp_path, monkeypatch):
+    unknown = {"commit": "unknown", "dirty": None}
+    copied = repository / "vendored"
+    copied.mkdir()
+    assert checkout(copied) == unknown  # its commit is somebody else's
+    assert checkout(tmp_path / "nowhere") == unknown
+    assert checkout(repository) != unknown
+    monkeypatch.setattr(module.shutil, "which", lambda _: None)
+    assert checkout(repository) == unknown

@@ -1,0 +1,84 @@
+"""Faces as the estimator returns them, made up: for tests of whatever shows or writes them."""
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from fau_tf import facs
+from fau_tf.codec import HeatmapCodec
+from fau_tf.face.align import Image, crop_matrix, invert, transform
+from fau_tf.face.au_centres import au_centres
+from fau_tf.runtime.estimator import FaceResult
+from fau_tf.runtime.model_info import ModelInfo
+from fau_tf.runtime.output import Reading
+from fau_tf.runtime.reliability import Quality
+from fau_tf.synthetic import generate
+
+SIZE, HEATMAP, PHOTO = 64, 16, 160
+LABELS = tuple(au.label for au in facs.AUS.values())
+QUALITY = Quality(91.5, 0.04, 0.61, 0.83, yaw=-7.25, pitch=2.0, roll=0.5, confidence=0.9)
+AUS = (6, 12)
+FACE = Reading(
+    frame=3,
+    face_id=1,
+    timestamp=0.08,
+    source="a.mp4",
+    success=True,
+    confidence=0.9,
+    flags=("small face", "turned"),
+    intensity={"AU06": 0.42, "AU12": 3.14159},
+    calibrated={"AU06": -0.1, "AU12": 2.5},
+    box=(1, 2, 3.5, 4),
+    landmarks=np.arange(136.0).reshape(68, 2) / 7,
+    quality=QUALITY,
+)
+NOTHING = Reading(1, 0, 0.0, "a.mp4", False, 0.0, "no face, found")
+
+
+def info(aus: tuple[int, ...] = facs.ALL, name: str = "tiny") -> ModelInfo:
+    names = tuple(centre.name for centre in facs.centres(aus))
+    return ModelInfo(name, SIZE, HEATMAP, aus, "fau", names, "ab" * 32)
+
+
+@functools.cache
+def scene_of(person: int) -> Any:
+    return generate.sample_scene(generate.canonical_rig(), person_seed=person, face_seed=person)
+
+
+@functools.cache
+def _view(person: int) -> Any:
+    return crop_matrix(generate.landmarks(scene_of(person)), PHOTO, margin=1.3)
+
+
+@functools.cache
+def _landmarks(person: int) -> Any:
+    return transform(_view(person), generate.landmarks(scene_of(person)))
+
+
+@functools.cache
+def photo(person: int = 0) -> Image:
+    """Return a rendered face, (160, 160, 3), not to be written to."""
+    return np.array(generate.render(scene_of(person), size=PHOTO, view=_view(person)))
+
+
+def face(person: int = 0, level: float = 3.0, **changes: Any) -> FaceResult:
+    """Return what could have been read of `photo(person)`: all AUs at one level."""
+    landmarks = _landmarks(person)
+    matrix = crop_matrix(landmarks, SIZE)
+    centres = au_centres(transform(matrix, landmarks), facs.ALL)
+    codec = HeatmapCodec(SIZE, HEATMAP, 1.5)
+    levels = np.full(len(centres), level, np.float32)
+    (x0, y0), (x1, y1) = landmarks.min(axis=0).tolist(), landmarks.max(axis=0).tolist()
+    entries: dict[str, Any] = {
+        "box": (x0, y0, x1, y1),
+        "landmarks": landmarks,
+        "centres": transform(invert(matrix), centres),
+        "intensity": dict.fromkeys(LABELS, level),
+        "heatmaps": codec.encode(centres, levels).astype(np.float32),
+        "matrix": matrix,
+        "crop_size": SIZE,
+        "quality": QUALITY,
+        "reason": "",
+    }
+    return FaceResult(**(entries | changes))

@@ -1,0 +1,49 @@
+"""A tiny network, faces and a loss, for the tests of both sides of quantisation-aware training."""
+
+import numpy as np
+
+from fau_tf import facs
+from fau_tf.model import fau_net
+from fau_tf.model.presets import PRESETS
+from fau_tf.training.losses import HeatmapLoss
+
+SPEC = PRESETS["tiny"]
+LOSS = HeatmapLoss(
+    codec=SPEC.codec,
+    to_au=facs.centre_to_au(SPEC.au_numbers),
+    au_weight=np.ones(len(SPEC.au_numbers), np.float32),
+    floor=0.1,
+    foreground=1.0,
+    decoded=4.0,
+)
+
+
+def network(spec):
+    """Every weight and statistic drawn, so that none is a 0 or 1 that hides a mistake."""
+    net = fau_net.build(spec)
+    rng = np.random.default_rng(0)
+    for weight in net.weights:
+        if weight.name in ("gamma", "moving_variance"):
+            weight.assign(rng.uniform(0.5, 2, weight.shape))
+        elif weight.name in ("beta", "moving_mean", "bias"):
+            weight.assign(rng.normal(0, 0.3, weight.shape))
+        else:
+            spread = 1 / np.sqrt(np.prod(weight.shape[:-1]))
+            weight.assign(rng.normal(0, spread, weight.shape))
+    return net
+
+
+def batches(count=100, size=2):
+    rng = np.random.default_rng(2)
+    k = LOSS.to_au.shape[0]
+    for _ in range(count):
+        bump = rng.uniform(0, 1, (size, 16, 16, k)).astype(np.float32)
+        yield (
+            rng.uniform(0, 255, (size, 64, 64, 3)).astype(np.float32),
+            {
+                "heatmap": 2 * bump,
+                "bump": bump,
+                "weight": np.ones((size, k), np.float32),
+                "intensity": np.full((size, LOSS.to_au.shape[1]), 2, np.float32),
+            },
+        )

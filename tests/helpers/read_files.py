@@ -1,0 +1,67 @@
+"""Read files as the demo does and say how each went: run as a process that may die of it.
+
+python -m tests.helpers.read_files FILE ...
+
+For each file a line `> FILE` before, and after it a line of JSON: what came of it, the CPU seconds.
+"""
+
+import json
+import resource
+import sys
+import time
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from fau_tf.runtime.sources import Frame, Unread, UnreadableError, expand, opened
+
+MEMORY = 6 << 30  # bytes of addresses; a picture within the cap needs a tenth
+MOST_FRAMES = 40
+
+
+def main(names: list[str]) -> int:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    for name in names:
+        sys.stdout.write(f"> {name}\n")
+        sys.stdout.flush()
+        start = time.process_time()
+        by_name = outcome(name, b"")
+        piped = outcome("-", Path(name).read_bytes())
+        spent = time.process_time() - start
+        line = json.dumps({"file": by_name, "stdin": piped, "seconds": spent})
+        sys.stdout.write(f"{line}\n")
+    return 0
+
+
+def outcome(name: str, piped: bytes) -> str:
+    """Return `read`, `empty` or `refused`; an assertion fails where what came is not in order."""
+    try:
+        with opened(expand([name])[0], stdin=BytesIO(piped)) as source:
+            taken = list(islice(source.frames, MOST_FRAMES))
+    except UnreadableError as error:
+        return _checked_error(str(error))
+    for one in taken:
+        if isinstance(one, Unread):
+            return _checked_error(one.reason)
+        assert isinstance(one, Frame)
+        image = one.image
+        assert image.dtype == np.uint8
+        assert image.ndim == 3
+        assert image.shape[2] == 3
+        assert image.size
+        assert one.timestamp >= 0
+    return "read" if taken else "empty"
+
+
+def _checked_error(message: str) -> str:
+    """A refusal names the rule, what was received and the next step."""
+    assert "must " in message, message
+    assert "Received: " in message, message
+    assert message.endswith((".", "-")), message
+    return "refused"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
