@@ -4,9 +4,11 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fau_tf import contract, facs
+
+DEFAULT_MODEL: Final = "fau_small_float16.tflite"
 
 
 class ModelError(ValueError):
@@ -39,6 +41,24 @@ class ModelInfo:
     def labels(self) -> tuple[str, ...]:
         """The A labels, e.g. `AU06`."""
         return tuple(facs.AUS[au].label for au in self.aus)
+
+
+def default_model() -> Path:
+    """Return where the model of this package lies: in the installed package, or in the checkout.
+
+    Raises:
+        ModelError: If neither has it.
+    """
+    package = Path(__file__).parents[1]
+    places = (package / "assets", package.parent / "android_demo_assets")
+    for folder in places:
+        if (folder / DEFAULT_MODEL).exists():
+            return folder / DEFAULT_MODEL
+    raise ModelError(
+        f"{DEFAULT_MODEL}: the model of this package must be in {places[0]} or {places[1]}. "
+        "Received: neither has it. Reinstall fau_tf, or name a model: --model FILE, "
+        "AUEstimator(FILE)."
+    )
 
 
 def read_model(path: Path) -> tuple[bytes, ModelInfo]:

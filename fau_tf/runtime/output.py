@@ -1,15 +1,32 @@
-"""Readings -> CSV in OpenFace's columns."""
+"""Readings -> CSV in OpenFace's columns, or JSON lines."""
 
-import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Any, Final, Self
 
-from fau_tf.whole_file import replacing
+import numpy as np
+import numpy.typing as npt
+
+from fau_tf.runtime.cells import csv_line, decimal, harmless, harmless_path, number, readable
+from fau_tf.runtime.model_info import ModelInfo
+from fau_tf.runtime.provenance import provenance
+from fau_tf.runtime.reliability import Quality
+from fau_tf.runtime.row_file import RowFile
 
 PRESENT_FROM: Final = 1.0
 """An AU is present from FACS intensity A on."""
+
+MEASURES: Final = tuple(
+    field.name for field in fields(Quality) if field.name not in ("flags", "confidence")
+)
+"""What a face's quality says, a column each."""
+
+_BOX: Final = ("x0", "y0", "x1", "y1")
 
 
 @dataclass(frozen=True)
@@ -17,59 +34,182 @@ class Reading:
     """One row: a face of a frame, or a frame without one.
 
     Attributes:
-        frame: Counts from 1.
-        face_id: Counts from 0, left to right.
-        timestamp: Seconds.
-        intensity: AU label -> intensity in 0 to 5; None where no face was read.
-        reason: Why none was read; else empty.
+        frame: Counts from 1 within its source.
+        face_id: The same for the same face of successive frames.
+        timestamp: Seconds from the start of the source.
+        source: The file or camera, as it was named.
+        success: Whether the intensities were read; where not, none are written.
+        confidence: 0 to 1, how far to trust the row; 0 where there is no face.
+        reason: Why nothing was read; else empty.
+        flags: Warnings on values that stay, e.g. `small face`.
+        intensity: AU label -> intensity in 0 to 5, as the model gave it; None without a face.
+        calibrated: The same after neutral calibration; None without one.
+        box: x0, y0, x1, y1 of the face, px.
+        landmarks: (68, 2) iBUG landmarks, px.
+        quality: What the confidence was made of.
     """
 
     frame: int
     face_id: int
     timestamp: float
-    intensity: dict[str, float] | None
+    source: str
+    success: bool
+    confidence: float
     reason: str = ""
+    flags: tuple[str, ...] = ()
+    intensity: Mapping[str, float] | None = None
+    calibrated: Mapping[str, float] | None = None
+    box: tuple[float, float, float, float] | None = None
+    landmarks: npt.NDArray[np.floating[Any]] | None = None
+    quality: Quality | None = None
 
 
-def write_csv(
-    path: Path,
-    readings: Sequence[Reading],
-    labels: Sequence[str],
-    present_from: float = PRESENT_FROM,
-) -> None:
-    """Write readings in the columns of OpenFace's FeatureExtraction, and `reason`.
+class _Writer(ABC):
+    """Readings to a `RowFile`, each with the model that vouches for it; one row in memory."""
 
-    `AUxx_r` is the intensity, `AUxx_c` is 1 where it is `present_from` or more, so the two never
-    contradict. A frame without a face has NaN in both, success 0 and its reason. `confidence`
-    equals `success`: MediaPipe gives no figure for a face.
+    def __init__(
+        self,
+        path: Path,
+        info: ModelInfo,
+        *,
+        calibrated: bool = False,
+        present_from: float = PRESENT_FROM,
+        processing: str = "none",
+    ) -> None:
+        """Open a partial file beside `path`, see `RowFile` for what becomes of it.
 
-    Args:
-        path: Of the CSV file; replaced if it exists.
-        readings: The rows.
-        labels: The AUs' labels, in the order of the columns.
-        present_from: Intensity from which an AU counts as present.
+        Args:
+            path: Of the result, replaced at `close` if it exists.
+            info: The model's.
+            calibrated: Whether there are calibrated intensities to write.
+            present_from: Raw intensity from which an AU counts as present.
+            processing: Names what was done to the values, e.g. `neutral=median smooth=median5`.
+
+        Raises:
+            OSError: If the file can't be made; `path` is then as it was.
+        """
+        self._labels = info.labels
+        self._calibrated = calibrated
+        self._present_from = present_from
+        self._vouching = {"processing": processing, **provenance(info)}
+        self._file = RowFile(path)
+        try:
+            self._file.write(self._head())
+        except BaseException:
+            self._file.discard()
+            raise
+
+    def write(self, reading: Reading) -> None:
+        """Add a row.
+
+        Raises:
+            OSError: If it can't be written whole; the file then ends with the row before.
+        """
+        self._file.write(self._row(reading))
+
+    def close(self) -> None:
+        """Put the file in its place; a second call does nothing."""
+        self._file.close()
+
+    def _head(self) -> str:
+        return ""
+
+    @abstractmethod
+    def _row(self, reading: Reading) -> str: ...
+
+    def _levels(self, reading: Reading, values: Mapping[str, float] | None) -> list[float]:
+        """Return the figure to write for each AU; all NaN where nothing was read."""
+        if not reading.success or values is None:
+            return [math.nan] * len(self._labels)
+        return [round(values[label], 3) for label in self._labels]
+
+    def _present(self, levels: list[float]) -> list[bool | None]:
+        # Of the figures that are written, not of those that rounding changed.
+        return [None if math.isnan(level) else level >= self._present_from for level in levels]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class CsvWriter(_Writer):
+    """Writes readings in the columns of OpenFace's FeatureExtraction, and more after them.
+
+    `AUxx_r` is the raw intensity; `AUxx_c` is 1 where the figure in `AUxx_r` is `present_from` or
+    more, so the two never contradict; `AUxx_cal` is the calibrated intensity. What was not read is
+    NaN, with success 0 and its reason. Decimals are dots, times seconds, boxes px, angles degrees;
+    there are no comment lines. Bytes of a name that are no text are written with backslashes, and
+    a source that a spreadsheet would run as a formula begins with `./`.
     """
-    columns = ["frame", "face_id", "timestamp", "confidence", "success"]
-    columns += [f"{label}_r" for label in labels] + [f"{label}_c" for label in labels]
-    with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*columns, "reason"])
-        writer.writerows(_row(reading, labels, present_from) for reading in readings)
+
+    def _head(self) -> str:
+        endings = ("_r", "_c", "_cal") if self._calibrated else ("_r", "_c")
+        columns = [
+            *("frame", "face_id", "timestamp", "confidence", "success"),
+            *(f"{label}{ending}" for ending in endings for label in self._labels),
+            *("reason", "flags", "source", *_BOX, *MEASURES, *self._vouching),
+        ]
+        return csv_line(columns)
+
+    def _row(self, reading: Reading) -> str:
+        raw = self._levels(reading, reading.intensity)
+        calibrated = self._levels(reading, reading.calibrated) if self._calibrated else []
+        measures = (getattr(reading.quality, name, math.nan) for name in MEASURES)
+        row = [
+            str(reading.frame),
+            str(reading.face_id),
+            decimal(reading.timestamp),
+            decimal(reading.confidence),
+            str(int(reading.success)),
+            *map(decimal, raw),
+            *("NaN" if here is None else str(int(here)) for here in self._present(raw)),
+            *map(decimal, calibrated),
+            harmless(reading.reason),
+            harmless("; ".join(reading.flags)),
+            harmless_path(reading.source),
+            *map(decimal, reading.box or [math.nan] * len(_BOX)),
+            *map(decimal, measures),
+            *(harmless(str(entry)) for entry in self._vouching.values()),
+        ]
+        return csv_line(row)
 
 
-def _row(reading: Reading, labels: Sequence[str], present_from: float) -> list[str]:
-    success = reading.intensity is not None
-    values = reading.intensity or dict.fromkeys(labels, float("nan"))
-    # Presence follows the figure that is written, not one that rounding changed.
-    written = {label: f"{values[label]:.3f}" for label in labels}
-    present = [str(int(float(written[label]) >= present_from)) for label in labels]
-    return [
-        str(reading.frame),
-        str(reading.face_id),
-        f"{reading.timestamp:.3f}",
-        f"{float(success):.2f}",
-        str(int(success)),
-        *(written[label] if success else "NaN" for label in labels),
-        *(present if success else ["NaN"] * len(labels)),
-        reading.reason,
-    ]
+class JsonlWriter(_Writer):
+    """Writes an object a line: what CSV has, and the landmarks; null for what was not read."""
+
+    def _row(self, reading: Reading) -> str:
+        raw = self._levels(reading, reading.intensity)
+        entry: dict[str, Any] = {
+            "frame": reading.frame,
+            "face_id": reading.face_id,
+            "timestamp": number(reading.timestamp),
+            "source": readable(reading.source),
+            "success": reading.success,
+            "confidence": number(reading.confidence),
+            "reason": readable(reading.reason),
+            "flags": [readable(flag) for flag in reading.flags],
+            "intensity": self._by_label(raw),
+            "present": dict(zip(self._labels, self._present(raw), strict=True)),
+        }
+        if self._calibrated:
+            entry["calibrated"] = self._by_label(self._levels(reading, reading.calibrated))
+        points = None if reading.landmarks is None else reading.landmarks.tolist()
+        quality = reading.quality
+        entry |= {
+            "box": reading.box and [number(side) for side in reading.box],
+            "landmarks": points and [[number(x), number(y)] for x, y in points],
+            "quality": quality and {name: number(getattr(quality, name)) for name in MEASURES},
+            "present_from": self._present_from,
+            **self._vouching,
+        }
+        return json.dumps(entry, allow_nan=False) + "\n"
+
+    def _by_label(self, levels: list[float]) -> dict[str, float | None]:
+        return dict(zip(self._labels, map(number, levels), strict=True))

@@ -1,123 +1,132 @@
-"""Files -> frames: RGB uint8 arrays with their place in time."""
+"""Sources -> frames."""
 
-import stat
-import warnings
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
-import numpy as np
-from PIL import Image as PillowImage
-from PIL import ImageOps, UnidentifiedImageError
+from fau_tf.runtime.frame import Frame, Unread
+from fau_tf.runtime.images import (
+    FORMATS,
+    MAX_PIXELS,
+    UnreadableError,
+    UnreadableImageError,
+    decode_image,
+    read_image,
+)
+from fau_tf.runtime.stream import pictures
+from fau_tf.runtime.videos import UnreadableVideoError, VideoFile, camera_frames
 
-from fau_tf.face.align import Image
+__all__ = [
+    "FORMATS", "MAX_PIXELS", "Frame", "Kind", "Opened", "Source", "Unread", "UnreadableError",
+    "UnreadableImageError", "UnreadableVideoError", "camera", "opened", "read_image",
+]  # fmt: skip
 
-MAX_PIXELS: Final = 64_000_000
-"""Larger pictures are refused before they are decoded."""
-
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-"""Pillow's readers that run no other program and need no further file."""
+STDIN: Final = "-"
 
 
-class UnreadableImageError(ValueError):
-    """A file is not an image that can be read."""
+class Kind(Enum):
+    """What a source is."""
+
+    PHOTO = "photo"
+    PHOTOS = "photos"
+    VIDEO = "video"
+    CAMERA = "camera"
+    STDIN = "stdin"
+
+    @property
+    def moves(self) -> bool:
+        """Whether its pictures follow each other in time."""
+        return self in (Kind.VIDEO, Kind.CAMERA, Kind.STDIN)
 
 
 @dataclass(frozen=True)
-class Frame:
-    """One picture of a source.
+class Source:
+    """Something that frames can be read from.
 
     Attributes:
-        image: (H, W, 3) RGB uint8.
-        number: Counts from 1 within the source.
-        timestamp: Seconds from the start of the source.
+        kind: What it is.
+        name: As the user named it.
+        paths: Its files; none for a camera and for stdin.
+        index: Number of a camera.
     """
 
-    image: Image
-    number: int = 1
-    timestamp: float = 0.0
+    kind: Kind
+    name: str
+    paths: tuple[Path, ...] = ()
+    index: int = 0
 
 
-def frames(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Frame]:
-    """Yield the frames of a source: for an image file, its one picture.
+def camera(index: int) -> Source:
+    """Return a camera as a source."""
+    return Source(Kind.CAMERA, f"camera{index}", index=index)
 
-    Raises:
-        UnreadableImageError: If the file can't be read as an image.
+
+@dataclass(frozen=True)
+class Opened:
+    """A source that is being read.
+
+    Attributes:
+        frames: Its pictures; `Unread` for each photo or picture of stdin that is broken. Raises
+            `UnreadableError` where a video, a camera or stdin can't be read to its end.
+        count: How many to expect; 0 where nobody knows.
+        fps: Frames a second, of those that are yielded.
     """
-    yield Frame(read_image(path, max_pixels))
+
+    frames: Iterator[Frame | Unread]
+    count: int = 0
+    fps: float = 25.0
 
 
-def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image:
-    """Return the picture in an image file, (H, W, 3) RGB uint8, upright.
-
-    The EXIF orientation is applied, transparency is put on white, 16-bit greys keep their upper
-    byte, and of several pictures in a file the first is read.
+@contextmanager
+def opened(
+    source: Source,
+    every: int = 1,
+    fps: float = 25.0,
+    stdin: BinaryIO | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> Iterator[Opened]:
+    """Open a source.
 
     Args:
-        path: JPEG, PNG, WebP, BMP, GIF, TIFF or PPM.
-        max_pixels: Larger pictures are refused from their header, before they are decoded.
+        source: From `expand.expand` or `camera`.
+        every: Yields the first of so many frames of a video, a camera or stdin.
+        fps: Frames a second of stdin, which has no times of its own.
+        stdin: Read in place of the process' own.
+        max_pixels: Larger pictures are refused before they are decoded.
 
     Raises:
-        UnreadableImageError: If the file is missing, no image, truncated or too large.
+        UnreadableError: If it is a video that can't be read.
     """
-    size = _size(path)
-    with warnings.catch_warnings():
-        # Our own cap is lower than the one that Pillow warns about.
-        warnings.simplefilter("ignore")
-        try:
-            with PillowImage.open(path, formats=FORMATS) as picture:
-                if picture.width * picture.height > max_pixels:
-                    raise _too_large(path, max_pixels, f"{picture.width} x {picture.height} px")
-                return _rgb(path, ImageOps.exif_transpose(picture))
-        except UnreadableImageError:
-            raise
-        except PillowImage.DecompressionBombError as error:
-            raise _too_large(path, max_pixels, "many times that") from error
-        except UnidentifiedImageError as error:
-            kinds = "an image (" + ", ".join(FORMATS) + ")"
-            received = f"{size} bytes of something else"
-            raise _unreadable(path, kinds, received, "Convert it") from error
-        # Pillow's decoders raise whatever a broken file leads them to.
-        except Exception as error:
-            received = str(error) or type(error).__name__
-            raise _unreadable(path, "an intact image", received, "Save it again") from error
+    if source.kind is Kind.CAMERA:
+        yield Opened(camera_frames(source.index, every))
+    elif source.kind is Kind.VIDEO:
+        with VideoFile(source.paths[0], max_pixels) as video:
+            yield Opened(video.frames(every), -(-video.count // every), video.fps / every)
+    elif source.kind is Kind.STDIN:
+        stream = sys.stdin.buffer if stdin is None else stdin
+        numbered = enumerate(pictures(stream), 1)
+        wanted = ((number, bytes_) for number, bytes_ in numbered if (number - 1) % every == 0)
+        yield Opened((_picture(*one, fps, max_pixels) for one in wanted), 0, fps / every)
+    else:
+        photos = (_photo(path, i, max_pixels) for i, path in enumerate(source.paths, 1))
+        yield Opened(photos, len(source.paths))
 
 
-def _size(path: Path) -> int:
-    """Return the bytes of a regular file: a pipe would block, a device could be endless."""
+def _photo(path: Path, number: int, max_pixels: int) -> Frame | Unread:
     try:
-        found = path.stat()
-    # Also a name that is too long, a folder that may not be entered, a zero in the name.
-    except (OSError, ValueError) as error:
-        received = error.strerror if isinstance(error, OSError) else str(error)
-        raise _unreadable(path, "a regular file", f"{received}", "Check the path") from error
-    if not stat.S_ISREG(found.st_mode):
-        raise _unreadable(path, "a regular file", "something else", "Check the path")
-    return found.st_size
+        return Frame(read_image(path, max_pixels), number, 0.0, str(path))
+    except UnreadableImageError as error:
+        return Unread(str(error), number, 0.0, str(path))
 
 
-def _rgb(path: Path, picture: PillowImage.Image) -> Image:
-    if picture.mode.startswith("I"):
-        grey = np.asarray(picture)
-        if grey.min() < 0 or grey.max() > 0xFFFF:
-            span = f"{grey.min()} to {grey.max()}"
-            raise _unreadable(path, "an image of 8 or 16 bits", span, "Convert it to 8 bits")
-        return np.repeat((grey // 256).astype(np.uint8)[..., None], 3, axis=-1)
-    if picture.mode == "F":
-        raise _unreadable(path, "an image of whole numbers", "floats", "Convert it to 8 bits")
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = PillowImage.new("RGBA", picture.size, "white")
-        picture = PillowImage.alpha_composite(white, picture)
-    return np.array(picture.convert("RGB"))
-
-
-def _too_large(path: Path, max_pixels: int, received: str) -> UnreadableImageError:
-    return _unreadable(
-        path, f"an image of at most {max_pixels / 1e6:.0f} million pixels", received, "Shrink it"
-    )
-
-
-def _unreadable(path: Path, rule: str, received: str, step: str) -> UnreadableImageError:
-    return UnreadableImageError(f"{path}: must be {rule}. Received: {received}. {step}.")
+def _picture(number: int, content: bytes, fps: float, max_pixels: int) -> Frame | Unread:
+    seconds = (number - 1) / fps
+    name = f"stdin, picture {number}"
+    try:
+        return Frame(decode_image(content, name, max_pixels), number, seconds, STDIN)
+    except UnreadableImageError as error:
+        return Unread(str(error), number, seconds, STDIN)

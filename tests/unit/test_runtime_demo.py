@@ -13,7 +13,8 @@ from fau_tf import facs
 from fau_tf.runtime import demo
 from tests.helpers.tiny_model import write_tiny_model
 
-PHOTO = Path(__file__).parents[2] / "docs" / "sample" / "astronaut.png"
+ROOT = Path(__file__).parents[2]
+PHOTO = ROOT / "docs" / "sample" / "astronaut.png"
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +119,7 @@ def test_results_never_replace_a_photo(model, tmp_path, capsys):
         shutil.copy(PHOTO, tmp_path / name)
     before = (tmp_path / "x_au.png").read_bytes()
     assert run(model, tmp_path, tmp_path / "x.png", tmp_path / "x_au.png") == 2
-    assert "must not replace a photo" in capsys.readouterr().err
+    assert "must not replace a source" in capsys.readouterr().err
     assert (tmp_path / "x_au.png").read_bytes() == before
 
 
@@ -153,7 +154,16 @@ def test_an_output_that_cannot_be_a_folder_ends_with_2_and_one_line(
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["x.png"], ["x.png", "--model"], ["x.png", "--model", "m", "--faces", "two"]]
+    "arguments",
+    [
+        [],
+        ["--model", "m"],
+        ["x.png", "--model"],
+        ["x.png", "--model", "m", "--faces", "two"],
+        ["x.png", "--every", "0"],
+        ["x.png", "--fps", "nan"],
+        ["x.png", "--webcam", "front"],
+    ],
 )
 def test_a_wrong_command_ends_with_2_and_its_usage(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
@@ -171,11 +181,54 @@ def test_a_failed_write_leaves_nothing_half_written(model, tmp_path, capsys, mon
     def fail(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(demo, "write_csv", fail)
     monkeypatch.setattr(Image.Image, "save", fail)
     assert run(model, tmp_path / "out", PHOTO) == 2
-    assert "No space left" in capsys.readouterr().err
-    assert results(tmp_path / "out") == []
+    said = capsys.readouterr().err
+    assert "No space left" in said
+    assert said.count("\n") == 1
+    # The rows before the failure stay.
+    assert results(tmp_path / "out") == ["astronaut_au.csv"]
+    assert len(rows(tmp_path / "out" / "astronaut_au.csv")) == 1
+
+
+def test_a_file_that_grows_too_large_ends_with_2_and_whole_rows(model, tmp_path):
+    """The limit of a file's size stands for a full disk, which a test can't have."""
+    for name in "abcdefgh":
+        Image.new("RGB", (40, 30), "teal").save(tmp_path / f"{name}.png")
+    code = (
+        "import resource, sys\n"
+        "from fau_tf.runtime.demo import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1700, 1700))\n"
+        f"sys.exit(main([{str(tmp_path)!r}, '--model', {str(model)!r}, '--no-draw', "
+        f"'--out', {str(tmp_path / 'out')!r}]))"
+    )
+    done = command(code)
+    assert done.returncode == 2, done.stderr
+    assert "File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    kept = rows(tmp_path / "out" / f"{tmp_path.name}_au.csv")
+    assert 1 <= len(kept) < 8
+    assert all(row["reason"] == "no face found" for row in kept)
+
+
+def test_a_closed_pipe_costs_no_results(model, tmp_path):
+    arguments = [str(PHOTO), "--model", str(model), "--out", str(tmp_path / "out")]
+    code = f"import sys\nfrom fau_tf.runtime.demo import main\nsys.exit(main({arguments!r}))"
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=pipe, stderr=pipe, cwd=ROOT
+    ) as process:
+        process.stdout.close()
+        said = process.stderr.read().decode()
+        assert process.wait() == 0, said
+    assert said == ""
+    assert len(results(tmp_path / "out")) == 2
+
+
+def command(code):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=False, text=True, cwd=ROOT
+    )
 
 
 def test_a_name_that_is_no_text_is_still_done(model, tmp_path):
@@ -188,7 +241,7 @@ def test_a_name_that_is_no_text_is_still_done(model, tmp_path):
         capture_output=True,
         check=False,
         env=os.environ | {"PYTHONIOENCODING": "ascii"},
-        cwd=PHOTO.parents[2],
+        cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
     assert len(results(tmp_path / "out")) == 2

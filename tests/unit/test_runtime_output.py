@@ -1,70 +1,168 @@
 import csv
+import io
+import json
+import math
+import os
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fau_tf.runtime.output import Reading, write_csv
-from fau_tf.whole_file import replacing
+from fau_tf.runtime.cells import csv_line, decimal, harmless_path, number, readable
+from fau_tf.runtime.output import CsvWriter, JsonlWriter, Reading
+from tests.helpers.faces import AUS, FACE, NOTHING, info
 
-LABELS = ("AU06", "AU12")
+NAN = float("nan")
+
+
+def changed(**changes):
+    return Reading(**(vars(FACE) | changes))
 
 
 def rows(path):
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def test_the_columns_are_those_of_openface_and_the_reason(tmp_path):
-    write_csv(tmp_path / "x.csv", [], LABELS)
+def one_row(path, reading, **options):
+    with CsvWriter(path, info(AUS), **options) as writer:
+        writer.write(reading)
+    (row,) = rows(path)
+    return row
+
+
+def one_object(path, reading, **options):
+    with JsonlWriter(path, info(AUS), **options) as writer:
+        writer.write(reading)
+    (line,) = path.read_text("ascii").splitlines()
+    # Strict: NaN is no JSON.
+    return json.loads(line, parse_constant=lambda word: pytest.fail(word))
+
+
+def test_the_columns_begin_as_openface_has_them(tmp_path):
+    CsvWriter(tmp_path / "x.csv", info(AUS)).close()
     assert (tmp_path / "x.csv").read_text() == (
-        "frame,face_id,timestamp,confidence,success,AU06_r,AU12_r,AU06_c,AU12_c,reason\n"
+        "frame,face_id,timestamp,confidence,success,AU06_r,AU12_r,AU06_c,AU12_c,reason,flags,"
+        "source,x0,y0,x1,y1,eye_distance_px,alignment,sharpness,peakedness,yaw,pitch,roll,"
+        "processing,model,model_sha256,contract_version\n"
     )
 
 
-def test_a_face_is_a_row_of_intensities_and_presence(tmp_path):
-    write_csv(tmp_path / "x.csv", [Reading(3, 1, 0.08, {"AU06": 0.42, "AU12": 3.14159})], LABELS)
-    line = (tmp_path / "x.csv").read_text().splitlines()[1]
-    assert line == "3,1,0.080,1.00,1,0.420,3.142,0,1,"
+def test_a_face_is_a_row_of_dots_and_seconds_without_stray_spaces(tmp_path):
+    with CsvWriter(tmp_path / "x.csv", info(AUS), processing="smooth=median5") as writer:
+        writer.write(FACE)
+    assert (tmp_path / "x.csv").read_text().splitlines()[1] == (
+        "3,1,0.080,0.900,1,0.420,3.142,0,1,,small face; turned,a.mp4,1.000,2.000,3.500,4.000,"
+        f"91.500,0.040,0.610,0.830,-7.250,2.000,0.500,smooth=median5,tiny,{'ab' * 32},1"
+    )
+
+
+def test_raw_and_calibrated_values_are_columns_of_their_own(tmp_path):
+    row = one_row(tmp_path / "x.csv", FACE, calibrated=True)
+    assert (row["AU06_r"], row["AU06_cal"], row["AU12_cal"]) == ("0.420", "-0.100", "2.500")
+    # Presence follows the raw one, beside which it stands in OpenFace.
+    row = one_row(tmp_path / "x.csv", changed(calibrated={"AU06": 5.0, "AU12": 0.0}))
+    assert (row["AU06_c"], row["AU12_c"]) == ("0", "1")
 
 
 def test_a_frame_without_a_face_is_nan_with_its_reason(tmp_path):
-    write_csv(tmp_path / "x.csv", [Reading(1, 0, 0.0, None, "no face, found")], LABELS)
+    row = one_row(tmp_path / "x.csv", NOTHING, calibrated=True)
+    assert (row["success"], row["reason"], row["confidence"]) == ("0", "no face, found", "0.000")
+    figures = [f"{label}{end}" for label in ("AU06", "AU12") for end in ("_r", "_c", "_cal")]
+    assert {row[name] for name in [*figures, "x0", "yaw", "sharpness"]} == {"NaN"}
+
+
+def test_what_was_not_read_keeps_no_figures(tmp_path):
+    """OpenFace leaves the figures of failed frames in its rows, and users average them."""
+    failed = changed(success=False, reason="blurred")
+    row = one_row(tmp_path / "x.csv", failed, calibrated=True)
+    assert {row["AU12_r"], row["AU12_c"], row["AU12_cal"]} == {"NaN"}
+    assert row["x0"] == "1.000"
+    entry = one_object(tmp_path / "x.jsonl", failed, calibrated=True)
+    assert {*entry["intensity"].values(), *entry["present"].values()} == {None}
+    assert set(entry["calibrated"].values()) == {None}
+
+
+@pytest.mark.parametrize("intensity", [0.0, 0.9994, 0.9996, 1.0, 1.0004, 1.9995, 5.0])
+@pytest.mark.parametrize("present_from", [1.0, 2.0])
+def test_presence_never_contradicts_the_written_intensity(tmp_path, intensity, present_from):
+    reading = changed(intensity={"AU06": intensity, "AU12": intensity})
+    row = one_row(tmp_path / "x.csv", reading, present_from=present_from)
+    assert row["AU06_c"] == str(int(float(row["AU06_r"]) >= present_from))
+    entry = one_object(tmp_path / "x.jsonl", reading, present_from=present_from)
+    assert entry["present"]["AU06"] == (entry["intensity"]["AU06"] >= present_from)
+    assert entry["present_from"] == present_from
+
+
+def test_a_line_of_json_has_everything(tmp_path):
+    entry = one_object(tmp_path / "x.jsonl", FACE, calibrated=True)
+    assert entry["intensity"] == {"AU06": 0.42, "AU12": 3.142}
+    assert entry["calibrated"] == {"AU06": -0.1, "AU12": 2.5}
+    assert entry["present"] == {"AU06": False, "AU12": True}
+    assert entry["flags"] == ["small face", "turned"]
+    assert entry["box"] == [1, 2, 3.5, 4]
+    # Written to a thousandth of a pixel, so half of one off.
+    np.testing.assert_allclose(entry["landmarks"], FACE.landmarks, atol=5.1e-4)
+    assert entry["quality"]["yaw"] == -7.25
+    assert (entry["model"], entry["model_sha256"]) == ("tiny", "ab" * 32)
+    assert entry["contract_version"] == 1
+
+
+def test_a_line_of_json_without_a_face_has_nulls(tmp_path):
+    entry = one_object(tmp_path / "x.jsonl", NOTHING)
+    assert entry["success"] is False
+    assert entry["reason"] == "no face, found"
+    assert (entry["box"], entry["landmarks"], entry["quality"]) == (None, None, None)
+    assert "calibrated" not in entry
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ('say "hi", twice.png', 'say "hi", twice.png'),
+        ("two\nlines\r.png", "two\nlines\r.png"),
+        (os.fsdecode(b"caf\xe9.png"), "caf\\xe9.png"),
+        ("\ud800.png", "\\ud800.png"),
+        ("=1+1.png", "./=1+1.png"),
+        ("-rf.png", "./-rf.png"),
+        ("@sum.png", "./@sum.png"),
+        ("写真.png", "写真.png"),
+    ],
+)
+def test_any_name_can_be_written_and_read_back(tmp_path, name, written):
+    row = one_row(tmp_path / "x.csv", changed(source=name))
+    assert row["source"] == written
+    assert row["contract_version"] == "1"
+    entry = one_object(tmp_path / "x.jsonl", changed(source=name))
+    assert entry["source"] == written.removeprefix("./")
+
+
+def test_text_that_a_spreadsheet_would_run_is_text(tmp_path):
+    with CsvWriter(tmp_path / "x.csv", info(AUS, name="=HYPERLINK(1)")) as writer:
+        writer.write(changed(reason="+1"))
     (row,) = rows(tmp_path / "x.csv")
-    assert row["success"] == "0"
-    assert row["reason"] == "no face, found"
-    assert {row[f"{label}{end}"] for label in LABELS for end in ("_r", "_c")} == {"NaN"}
+    assert (row["model"], row["reason"]) == ("'=HYPERLINK(1)", "'+1")
 
 
-@pytest.mark.parametrize("intensity", [0.0, 0.9994, 0.9996, 1.0, 1.0004, 5.0])
-def test_presence_never_contradicts_the_written_intensity(tmp_path, intensity):
-    write_csv(tmp_path / "x.csv", [Reading(1, 0, 0.0, {"AU06": intensity})], ("AU06",))
-    (row,) = rows(tmp_path / "x.csv")
-    assert row["AU06_c"] == str(int(float(row["AU06_r"]) >= 1.0))
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2))
+def test_a_line_of_csv_is_read_back_as_it_was(row):
+    line = csv_line(row)
+    assert line.endswith("\n")
+    assert next(csv.reader(io.StringIO(line, newline=""), strict=True)) == row
 
 
-def test_presence_starts_where_it_is_set(tmp_path):
-    write_csv(tmp_path / "x.csv", [Reading(1, 0, 0.0, {"AU06": 1.5})], ("AU06",), present_from=2)
-    assert rows(tmp_path / "x.csv")[0]["AU06_c"] == "0"
+@given(st.text(st.characters()))
+def test_readable_text_can_be_encoded_and_plain_text_is_kept(text):
+    readable(text).encode("utf-8")
+    if text.isascii():
+        assert readable(text) == text
+    assert not harmless_path(text).startswith(("=", "+", "-", "@"))
 
 
-def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
-    path = tmp_path / "x.csv"
-    path.write_text("old")
-    with pytest.raises(ZeroDivisionError), replacing(path) as unfinished:
-        _write_half(unfinished)
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def _write_half(path):
-    path.write_text("half")
-    raise ZeroDivisionError
-
-
-def test_a_success_replaces_the_old_file(tmp_path):
-    path = tmp_path / "x.csv"
-    path.write_text("old")
-    with replacing(path) as unfinished:
-        unfinished.write_text("new")
-        assert path.read_text() == "old"
-    assert path.read_text() == "new"
-    assert list(tmp_path.iterdir()) == [path]
+def test_figures_have_three_decimals_and_no_minus_zero():
+    assert [decimal(value) for value in (0, -0.0001, 2.0005, 1e5, NAN, math.inf)] == [
+        *("0.000", "0.000", "2.001", "100000.000", "NaN", "NaN")
+    ]
+    assert [number(value) for value in (1, NAN, -math.inf)] == [1.0, None, None]
+    assert math.copysign(1, number(-1e-9)) == 1

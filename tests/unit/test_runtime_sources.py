@@ -1,179 +1,166 @@
+"""What a name stands for: files, folders, patterns, stdin, cameras."""
+
 import os
-import struct
-import zlib
-from pathlib import Path
+from io import BytesIO
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from fau_tf.runtime import sources
-from fau_tf.runtime.sources import UnreadableImageError, frames, read_image
+from fau_tf.runtime.expand import expand
+from fau_tf.runtime.sources import Frame, Kind, Source, Unread, opened
+from tests.helpers.made_video import PHOTO, frame, write_video
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("video")
+    return write_video(folder / "x.avi", [frame()] * 3).read_bytes()
 
 
 @pytest.fixture
-def rgb():
-    rows, columns = np.indices((20, 30))
-    return np.stack((rows * 10, columns * 8, rows + columns), axis=-1).astype(np.uint8)
+def tree(tmp_path, video):
+    """A folder of photos and a video, with what does not belong there."""
+    for name in ("b.png", "a.jpg", "deep/c.PNG", "deep/deeper/d.jpeg"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(PHOTO.read_bytes())
+    (tmp_path / "in/clip.mp4").write_bytes(video)
+    (tmp_path / "in/no_ending").write_bytes(PHOTO.read_bytes())
+    (tmp_path / "in/notes.txt").write_text("nothing")
+    os.mkfifo(tmp_path / "in" / "pipe")
+    (tmp_path / "in/deep/up").symlink_to(tmp_path / "in")
+    return tmp_path / "in"
 
 
-def saved(path, array, mode=None, **options):
-    picture = Image.fromarray(array)
-    (picture.convert(mode) if mode else picture).save(path, **options)
-    return path
+def relative(source, folder):
+    return [str(path.relative_to(folder)) for path in source.paths]
 
 
-@pytest.mark.parametrize("kind", ["png", "bmp", "ppm", "tiff", "webp"])
-def test_lossless_formats_give_the_pixels(tmp_path, rgb, kind):
-    options = {"lossless": True} if kind == "webp" else {}
-    np.testing.assert_array_equal(read_image(saved(tmp_path / f"x.{kind}", rgb, **options)), rgb)
+def test_a_folder_is_its_photos_sorted_and_each_of_its_videos(tree):
+    photos, clip = expand([str(tree)])
+    assert photos.kind is Kind.PHOTOS
+    found = relative(photos, tree)
+    assert found == ["a.jpg", "b.png", "deep/c.PNG", "deep/deeper/d.jpeg", "no_ending"]
+    assert (clip.kind, clip.paths) == (Kind.VIDEO, (tree / "clip.mp4",))
 
 
-def test_a_jpeg_is_read_whatever_its_name(tmp_path, rgb):
-    path = saved(tmp_path / "x.jpg", rgb, quality=95).rename(tmp_path / "x.data")
-    found = read_image(path)
-    assert found.dtype == np.uint8
-    assert np.abs(found.astype(int) - rgb).mean() < 4  # JPEG's loss
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_exif_orientation_is_applied(tmp_path, rgb, orientation):
-    undo = {
-        1: rgb,
-        2: rgb[:, ::-1],
-        3: rgb[::-1, ::-1],
-        4: rgb[::-1],
-        5: rgb.transpose(1, 0, 2),
-        6: rgb.transpose(1, 0, 2)[::-1],
-        7: rgb[::-1, ::-1].transpose(1, 0, 2),
-        8: rgb.transpose(1, 0, 2)[:, ::-1],
-    }[orientation]
-    # Each stored picture is what a camera held that way writes of `rgb`.
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    path = saved(tmp_path / "x.png", np.ascontiguousarray(undo), exif=exif.tobytes())
-    np.testing.assert_array_equal(read_image(path), rgb)
-
-
-def test_greys_palettes_and_bilevel_become_rgb(tmp_path, rgb):
-    grey = rgb[..., 0]
-    found = read_image(saved(tmp_path / "grey.png", grey))
-    np.testing.assert_array_equal(found, np.repeat(grey[..., None], 3, axis=-1))
-    for mode in ("P", "1", "LA", "CMYK"):
-        kind = "tiff" if mode == "CMYK" else "png"
-        found = read_image(saved(tmp_path / f"{mode}.{kind}", rgb, mode))
-        assert found.shape == rgb.shape
-        assert found.dtype == np.uint8
-        assert found.std() > 10
-
-
-def test_a_16_bit_grey_keeps_its_upper_byte(tmp_path):
-    deep = np.linspace(0, 65535, 600).reshape(20, 30).astype(np.uint16)
-    found = read_image(saved(tmp_path / "deep.png", deep))
-    np.testing.assert_array_equal(found[..., 1], deep // 256)
-
-
-def test_transparency_shows_white(tmp_path, rgb):
-    alpha = np.zeros((20, 30, 1), np.uint8)
-    alpha[:, 15:] = 255
-    found = read_image(saved(tmp_path / "x.png", np.concatenate((rgb, alpha), axis=-1)))
-    assert (found[:, :15] == 255).all()
-    np.testing.assert_array_equal(found[:, 15:], rgb[:, 15:])
-
-
-def test_of_an_animation_the_first_picture_is_read(tmp_path):
-    pictures = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
-    pictures[0].save(tmp_path / "x.gif", save_all=True, append_images=pictures[1:])
-    assert (read_image(tmp_path / "x.gif") == (255, 0, 0)).all()
-
-
-def test_an_image_file_is_a_source_of_one_frame(tmp_path, rgb):
-    (frame,) = frames(saved(tmp_path / "x.png", rgb))
-    assert (frame.number, frame.timestamp) == (1, 0.0)
-    np.testing.assert_array_equal(frame.image, rgb)
-
-
-def test_a_large_picture_is_refused_before_it_is_decoded(tmp_path):
-    path = tmp_path / "bomb.png"
-    # A header that promises 30,000 x 30,000 px, and nothing after it.
-    path.write_bytes(_png_header(30_000, 30_000))
-    with pytest.raises(UnreadableImageError, match="at most 64 million pixels"):
-        read_image(path)
-    path.write_bytes(_png_header(9_000, 9_000))
-    with pytest.raises(UnreadableImageError, match=r"bomb\.png: .*Received: 9000 x 9000 px\. Shri"):
-        read_image(path)
-
-
-def _png_header(width, height):
-    def chunk(kind, body):
-        check = zlib.crc32(kind + body)
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", check)
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b""))
-
-
-def test_the_pixel_cap_can_be_set(tmp_path, rgb):
-    path = saved(tmp_path / "x.png", rgb)
-    assert read_image(path, max_pixels=600).shape == rgb.shape
-    with pytest.raises(UnreadableImageError, match="30 x 20 px"):
-        read_image(path, max_pixels=599)
-
-
-@pytest.mark.parametrize("kind", ["png", "jpg", "webp", "tiff", "gif", "bmp"])
-@pytest.mark.parametrize("keep", [0.1, 0.5, 0.9])
-def test_a_truncated_picture_is_refused_with_its_path(tmp_path, kind, keep):
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    path = saved(tmp_path / f"cut.{kind}", noise)
-    content = path.read_bytes()
-    path.write_bytes(content[: int(len(content) * keep)])
-    with pytest.raises(UnreadableImageError, match=rf"cut\.{kind}: must be an .*Received"):
-        read_image(path)
-
-
-@pytest.mark.parametrize("content", [b"", b"hello", b"%!PS-Adobe-3.0 EPSF-3.0\n", bytes(1000)])
-def test_what_is_not_a_picture_is_refused(tmp_path, content):
-    path = tmp_path / "x.jpg"
-    path.write_bytes(content)
-    with pytest.raises(UnreadableImageError, match=r"x\.jpg: must be an image \(JPEG.*Convert it"):
-        read_image(path)
-
-
-def test_a_missing_file_a_folder_and_a_pipe_are_refused(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    for name, received in (("none", "No such file"), (".", "else"), ("pipe", "else")):
-        with pytest.raises(UnreadableImageError, match=f"a regular file.*{received}"):
-            read_image(tmp_path / name)
+def test_results_inside_a_folder_are_left_out(tree):
+    photos, _ = expand([str(tree)], skip=tree / "deep")
+    assert relative(photos, tree) == ["a.jpg", "b.png", "no_ending"]
 
 
 @pytest.mark.parametrize(
-    ("name", "received"),
-    [("n" * 300 + ".png", "File name too long"), ("x\0.png", "null byte"), ("x/y", "Not a direct")],
+    ("pattern", "found"),
+    [
+        ("*.png", ["b.png"]),
+        ("?.*", ["a.jpg", "b.png"]),
+        ("**/*.jp*g", ["a.jpg", "deep/deeper/d.jpeg"]),
+        ("deep/*", ["deep/c.PNG", "deep/deeper/d.jpeg"]),
+        ("[ab].*", ["a.jpg", "b.png"]),
+        ("*/deeper/**", ["deep/deeper/d.jpeg"]),
+    ],
 )
-def test_a_name_that_no_file_can_have_is_refused(tmp_path, name, received):
-    (tmp_path / "x").write_text("a file, no folder")
-    with pytest.raises(UnreadableImageError, match=f"a regular file.*{received}.*Check the path"):
-        read_image(tmp_path / name)
+def test_a_pattern_is_the_photos_that_fit(tree, pattern, found):
+    (photos,) = expand([str(tree / pattern)])
+    assert photos.kind is Kind.PHOTOS
+    assert relative(photos, tree) == found
 
 
-def test_a_picture_in_a_folder_that_may_not_be_entered_is_refused(tmp_path, monkeypatch):
-    def refuse(path):
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr(Path, "stat", refuse)  # the superuser may enter any folder
-    with pytest.raises(UnreadableImageError, match=r"a regular file\. Received: Permission denied"):
-        read_image(tmp_path / "x.png")
-
-
-def test_floats_and_32_bit_values_are_refused(tmp_path):
-    floats = saved(tmp_path / "f.tiff", np.ones((4, 4), np.float32))
-    deep = saved(tmp_path / "i.tiff", np.full((4, 4), 70_000, np.int32))
-    with pytest.raises(UnreadableImageError, match="whole numbers"):
-        read_image(floats)
-    with pytest.raises(UnreadableImageError, match="70000"):
-        read_image(deep)
+def test_patterns_end_where_links_lead_in_circles(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    # Followed, these two links make 2 ** 40 ways before the system stops.
+    (tmp_path / "a" / "x").symlink_to(tmp_path)
+    (tmp_path / "b" / "x").symlink_to(tmp_path)
+    (tmp_path / "a" / "p.png").write_bytes(PHOTO.read_bytes())
+    (photos,) = expand([str(tmp_path / "**" / "*.png")])
+    assert relative(photos, tmp_path) == ["a/p.png"]
 
 
-def test_every_reader_exists():
-    Image.init()
-    assert set(sources.FORMATS) <= set(Image.OPEN)
+def test_a_name_that_exists_is_no_pattern(tmp_path):
+    path = tmp_path / "a[1]*.png"
+    path.write_bytes(PHOTO.read_bytes())
+    (found,) = expand([str(path)])
+    assert (found.kind, found.paths) == (Kind.PHOTO, (path,))
+
+
+def test_files_are_what_their_first_bytes_say(tmp_path, video):
+    (tmp_path / "x.mp4").write_bytes(PHOTO.read_bytes())
+    (tmp_path / "x.png").write_bytes(video)
+    photo, film = expand([str(tmp_path / "x.mp4"), str(tmp_path / "x.png")])
+    assert photo.kind is Kind.PHOTO
+    assert film.kind is Kind.VIDEO
+
+
+def test_files_that_are_nothing_known_are_taken_by_their_ending(tmp_path):
+    for name in ("x.mp4", "x.png", "x.txt"):
+        (tmp_path / name).write_text("hello")
+    names = [str(tmp_path / name) for name in ("x.mp4", "x.png", "x.txt", "none.mkv", "none*")]
+    kinds = [source.kind for source in expand(names)]
+    assert kinds == [Kind.VIDEO, Kind.PHOTO, Kind.PHOTO, Kind.VIDEO, Kind.PHOTO]
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "x\0.png", "loop", "file/inside", "\udce9*"])
+def test_names_that_lead_nowhere_become_sources_that_fail(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").write_text("no folder")
+    (source,) = expand([name])
+    with opened(source) as stream:
+        (found,) = stream.frames
+    assert isinstance(found, Unread)
+    assert "must be a regular file" in found.reason
+
+
+def test_photos_are_frames_with_numbers_and_broken_ones_are_unread(tmp_path):
+    Image.new("RGB", (4, 3), "red").save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(PHOTO.read_bytes()[:5000])
+    Image.new("RGB", (5, 3), "red").save(tmp_path / "c.png")
+    with opened(*expand([str(tmp_path)])) as stream:
+        first, second, third = stream.frames
+        assert stream.count == 3
+    assert (first.number, first.timestamp, first.name) == (1, 0.0, str(tmp_path / "a.png"))
+    assert isinstance(second, Unread)
+    assert (second.number, second.name) == (2, str(tmp_path / "b.png"))
+    assert (third.number, third.image.shape) == (3, (3, 5, 3))
+
+
+def stream_of(*colours, kind="JPEG"):
+    content = BytesIO()
+    for colour in colours:
+        one = BytesIO()
+        Image.new("RGB", (20, 10), colour).save(one, kind)
+        content.write(one.getvalue())
+    return content
+
+
+def test_pictures_on_stdin_are_frames_with_times():
+    (source,) = expand(["-"])
+    assert source == Source(Kind.STDIN, "stdin")
+    content = stream_of("red", "lime", "blue").getvalue()
+    with opened(source, fps=10.0, stdin=BytesIO(content)) as stream:
+        found = list(stream.frames)
+    assert [(one.number, one.timestamp) for one in found] == [(1, 0.0), (2, 0.1), (3, 0.2)]
+    peaks = [int(one.image.mean(axis=(0, 1)).argmax()) for one in found]
+    assert peaks == [0, 1, 2]
+    with opened(source, every=2, fps=10.0, stdin=BytesIO(content)) as stream:
+        assert stream.fps == 5.0
+        assert [one.number for one in stream.frames] == [1, 3]
+
+
+def test_a_broken_picture_on_stdin_is_unread_and_the_next_is_read():
+    content = bytearray(stream_of("red", kind="PNG").getvalue())
+    content[45] ^= 0xFF  # in the compressed data
+    content += stream_of("blue").getvalue()
+    with opened(Source(Kind.STDIN, "stdin"), stdin=BytesIO(content)) as stream:
+        broken, whole = stream.frames
+    assert isinstance(broken, Unread)
+    assert broken.reason.startswith("stdin, picture 1: must be an intact image")
+    assert isinstance(whole, Frame)
+    np.testing.assert_allclose(whole.image.mean(axis=(0, 1)), (0, 0, 255), atol=3)  # JPEG's loss
+
+
+def test_a_camera_is_a_source():
+    assert sources.camera(2) == Source(Kind.CAMERA, "camera2", index=2)

@@ -1,0 +1,87 @@
+"""Text, dots and colours on a canvas, the same on every machine: fonts are Pillow's own."""
+
+import functools
+import unicodedata
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as PillowImage
+from PIL import ImageDraw, ImageFont
+
+from fau_tf.runtime.cells import readable
+
+INK, DIM, PAPER, CARD, TRACK = "#f2f2f2", "#a4aab3", "#15171b", "#212429", "#343941"
+AMBER, RED = "#ffb703", "#ff6b6b"
+FACES: Final = ("#4cc9f0", "#ffb703", "#b5e48c", "#f78fb3", "#c9a7ff", "#ff8c61")
+"""A face's colour, by its number."""
+
+
+def face_colour(number: int) -> str:
+    """Return the colour of a face."""
+    return FACES[number % len(FACES)]
+
+
+@dataclass(frozen=True)
+class Pen:
+    """Draws on a canvas."""
+
+    draw: ImageDraw.ImageDraw
+
+    @classmethod
+    def on(cls, canvas: PillowImage.Image) -> "Pen":
+        """Return a pen for a canvas."""
+        return cls(ImageDraw.Draw(canvas))
+
+    def text(
+        self, at: tuple[float, float], words: str, size: int, fill: str, anchor: str = "lm"
+    ) -> None:
+        """Write a line, vertically centred at the left unless the anchor says otherwise."""
+        self.draw.text(at, _plain(words), fill, _font(size), anchor)
+
+    def fitted(
+        self, at: tuple[float, float], words: str, size: int, fill: str, width: float
+    ) -> None:
+        """Write a line that is no wider than `width` px: in smaller type, then cut."""
+        line = _plain(words)
+        while size > 11 and self.draw.textlength(line, _font(size)) > width:
+            size -= 1
+        if self.draw.textlength(line, _font(size)) > width:
+            while line and self.draw.textlength(f"{line}...", _font(size)) > width:
+                line = line[:-1]
+            line = f"{line.rstrip()}..."
+        self.draw.text(at, line, fill, _font(size), "lm")
+
+    def dot(self, at: npt.NDArray[np.floating[Any]], radius: float) -> None:
+        """Mark a point: a white ring in a black one stands out on any skin."""
+        # At whole px, or the rings of small dots come out uneven.
+        at = np.rint(at)
+        for grown, colour in ((2.0, "black"), (1.0, "white"), (0.0, "black")):
+            reach = radius + grown
+            box = (at[0] - reach, at[1] - reach, at[0] + reach, at[1] + reach)
+            self.draw.ellipse([float(side) for side in box], fill=colour)
+
+    def tag(self, box: list[float], words: str, colour: str) -> None:
+        """Frame a box (x0, y0, x1, y1), with a label on it, or in it at the picture's edge."""
+        x0, y0, x1, y1 = box
+        # Black around the colour: seen on any background.
+        self.draw.rectangle((x0 - 2, y0 - 2, x1 + 2, y1 + 2), None, "black", 5)
+        self.draw.rectangle((x0, y0, x1, y1), None, colour, 2)
+        wide = max(24.0, self.draw.textlength(words, _font(16)) + 12)
+        left = max(x0 - 2, 0.0)
+        top = y0 - 24 if y0 >= 24 else max(y0, 0.0)
+        self.draw.rectangle((left, top, left + wide, top + 24), colour)
+        self.text((left + wide / 2, top + 12), words, 16, "black", "mm")
+
+
+def _plain(words: str) -> str:
+    """Return one line of what the font has: Latin letters lose their accents, others become ?."""
+    parts = unicodedata.normalize("NFKD", " ".join(readable(words).split()))
+    kept = "".join(part for part in parts if not unicodedata.combining(part))
+    return kept.encode("ascii", "replace").decode("ascii")
+
+
+@functools.cache
+def _font(size: int) -> Any:
+    return ImageFont.load_default(size)

@@ -1,0 +1,219 @@
+"""Intensities over time as a picture: a row for each AU, a line for each face."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as PillowImage
+
+from fau_tf import facs
+from fau_tf.face.align import Image
+from fau_tf.runtime.model_info import ModelInfo
+from fau_tf.runtime.output import PRESENT_FROM
+from fau_tf.runtime.pen import CARD, DIM, FACES, INK, PAPER, TRACK, Pen, face_colour
+from fau_tf.runtime.provenance import caption, save_picture
+from fau_tf.runtime.series import TimeSeries, Track
+
+WIDTH: Final = 1200
+MOST_LINES: Final = 6
+"""Faces drawn, those with the most readings; as many as there are colours."""
+
+_LEFT, _RIGHT, _HEAD, _ROW, _FOOT = 232, 24, 56, 60, 64
+_ROOM: Final = WIDTH - _LEFT - _RIGHT
+_SHARP: Final = 2  # curves are drawn this much larger, so that their edges come out smooth
+_GAP: Final = 3.0  # times the usual distance of two points that ends a line
+_TICKS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
+_WAYS: Final = ((0, 1.6, 1.0), (1, 0.8, 0.55))  # raw, calibrated: width in px, share of colour
+
+
+def time_series(
+    path: Path,
+    series: TimeSeries,
+    info: ModelInfo,
+    *,
+    title: str = "",
+    present_from: float = PRESENT_FROM,
+) -> None:
+    """Write the picture of a time series whole; see `provenance.save_picture`.
+
+    Args:
+        path: Ends in .png, .jpg or .webp.
+        series: What was read.
+        info: The model's.
+        title: Such as the name of the video.
+        present_from: Intensity of the dashed line, from which an AU counts as present.
+
+    Raises:
+        OSError: If the file can't be written.
+    """
+    picture = drawn(series, title=title, foot=caption(info), present_from=present_from)
+    save_picture(path, picture, info)
+
+
+def drawn(
+    series: TimeSeries, *, title: str = "", foot: str = "", present_from: float = PRESENT_FROM
+) -> Image:
+    """Return the picture of a time series, (h, `WIDTH`, 3) RGB uint8.
+
+    Thick lines are raw intensities with their range behind them, thin ones calibrated. Where no
+    face could be read the time line is grey and lines are broken.
+    """
+    height = _HEAD + len(series.labels) * _ROW + _FOOT
+    sheet = PillowImage.new("RGB", (WIDTH, height), PAPER)
+    span = max(series.end, series.step)
+    inks = _inks(series.longest(MOST_LINES))
+    for row, label in enumerate(series.labels):
+        top = _HEAD + row * _ROW
+        area = _area(series, row, inks, span, present_from)
+        sheet.paste(area, (_LEFT, top))
+        pen = Pen.on(sheet)
+        pen.text((16, top + _ROW / 2), label, 15, INK)
+        pen.text((66, top + _ROW / 2), facs.AUS[int(label[2:])].name, 13, DIM)
+        pen.text((_LEFT - 6, top + 9), f"{facs.MAX_INTENSITY:.0f}", 11, DIM, "rm")
+        pen.text((_LEFT - 6, top + _ROW - 9), "0", 11, DIM, "rm")
+    pen = Pen.on(sheet)
+    _head(pen, series, inks, title)
+    _time_axis(pen, span, height - _FOOT)
+    pen.text((WIDTH - _RIGHT, height - 14), _key(series, present_from), 13, DIM, "rm")
+    pen.fitted((16, height - 14), foot, 13, DIM, WIDTH / 2)
+    return np.array(sheet)
+
+
+def _inks(numbers: list[int]) -> dict[int, str]:
+    """Return a colour for each face, the one of its box where no other has it already."""
+    inks: dict[int, str] = {}
+    for number in numbers:
+        free = [colour for colour in FACES if colour not in inks.values()]
+        inks[number] = face_colour(number) if face_colour(number) in free else free[0]
+    return inks
+
+
+def _key(series: TimeSeries, present_from: float) -> str:
+    calibrated = any(track.count[1].any() for track in series.tracks.values())
+    lines = "thick: raw, thin: calibrated, " if calibrated else ""
+    return f"{lines}dashed: present from {present_from:g}, grey: no face was read"
+
+
+def _head(pen: Pen, series: TimeSeries, inks: dict[int, str], title: str) -> None:
+    x = float(WIDTH - _RIGHT)
+    hidden = series.dropped + len(series.tracks) - len(inks)
+    words = [(f"Face {number}", ink) for number, ink in inks.items()]
+    words += [(f"and {hidden} shorter", DIM)] if hidden else []
+    if not inks:
+        words = [("no face was read", INK)]
+    for text, ink in reversed(words):
+        pen.text((x, 30), text, 15, ink, "rm")
+        x -= pen.draw.textlength(text) * 1.5 + 28
+    pen.fitted((16, 30), title, 18, INK, max(x - 32, 60))
+
+
+def _time_axis(pen: Pen, span: float, y: int) -> None:
+    tick = next((step for step in _TICKS if span / step <= 10), span / 5)
+    for count in range(int(span / tick + 1e-9) + 1):
+        x = _LEFT + count * tick / span * _ROOM
+        pen.draw.line((x, y, x, y + 5), DIM)
+        pen.text((x, y + 15), _clock(count * tick, span), 12, DIM, "mm")
+
+
+def _clock(seconds: float, span: float) -> str:
+    if span < 120:
+        return f"{seconds:g} s"
+    whole = round(seconds)
+    minutes = f"{whole // 60 % 60:02d}:{whole % 60:02d}"
+    return f"{whole // 3600}:{minutes}" if span >= 3600 else minutes
+
+
+def _area(
+    series: TimeSeries, row: int, inks: dict[int, str], span: float, present_from: float
+) -> PillowImage.Image:
+    """Return the curves of one AU, `_ROOM` x `_ROW` px."""
+    size = (_ROOM * _SHARP, _ROW * _SHARP)
+    area = PillowImage.new("RGB", size, PAPER)
+    pen = Pen.on(area)
+    pen.draw.rectangle((0, 4 * _SHARP, size[0], size[1] - 4 * _SHARP), CARD)
+    x = series.times() / span * size[0]
+    _shade(pen, series, span, size)
+    for level in range(int(facs.MAX_INTENSITY) + 1):
+        grid = float(_height(np.array(float(level))))
+        pen.draw.line((0, grid, size[0], grid), TRACK)
+    at = float(_height(np.array(present_from)))
+    for left in range(0, size[0], 20):
+        pen.draw.line((left, at, left + 8, at), DIM, _SHARP)
+    for number, ink in inks.items():
+        track = series.tracks[number]
+        for run in _runs(x, track.count[0]):
+            area.paste(ink, (0, 0), _band(size, x[run], track, row, run))
+    pen = Pen.on(area)
+    for kind, width, share in _WAYS:
+        for number, ink in inks.items():
+            track = series.tracks[number]
+            y = _height(track.mean(kind)[row])
+            for run in _runs(x, track.count[kind]):
+                _line(pen, x[run], y[run], _mixed(ink, share), width * _SHARP)
+    return area.resize((_ROOM, _ROW), PillowImage.Resampling.BOX)
+
+
+def _shade(pen: Pen, series: TimeSeries, span: float, size: tuple[int, int]) -> None:
+    """Grey out the parts of the time line in which no face was read."""
+    read = sum((track.count[0] for track in series.tracks.values()), np.zeros(len(series.unread)))
+    missing = (series.unread > 0) & (read == 0)
+    wide = series.step / span * size[0]
+    # As wide as frames are apart, or the grey would come out striped.
+    seen = np.flatnonzero((series.unread > 0) | (read > 0))
+    wide *= float(np.median(np.diff(seen))) if len(seen) > 1 else 1.0
+    for part in np.flatnonzero(missing).tolist():
+        left = part * series.step / span * size[0]
+        pen.draw.rectangle((left, 4 * _SHARP, left + wide + 1, size[1] - 4 * _SHARP), TRACK)
+
+
+def _runs(
+    x: npt.NDArray[np.float64], count: npt.NDArray[np.float64]
+) -> Iterator[npt.NDArray[np.intp]]:
+    """Yield the places of the points of each unbroken line."""
+    filled = np.flatnonzero(count > 0)
+    if not len(filled):
+        return
+    apart = np.diff(x[filled])
+    usual = float(np.median(apart)) if len(apart) else 0.0
+    yield from np.split(filled, np.flatnonzero(apart > _GAP * usual) + 1)
+
+
+def _height(level: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    share = np.clip(level, 0.0, facs.MAX_INTENSITY) / facs.MAX_INTENSITY
+    y: npt.NDArray[np.float64] = (_ROW - 8 - share * (_ROW - 16)) * _SHARP
+    return y
+
+
+def _band(
+    size: tuple[int, int],
+    x: npt.NDArray[np.float64],
+    track: Track,
+    row: int,
+    run: npt.NDArray[np.intp],
+) -> PillowImage.Image:
+    """Return the mask of the range between the least and the greatest raw intensity."""
+    mask = PillowImage.new("L", size)
+    low, high = _height(track.low[row, run]), _height(track.high[row, run])
+    edge = [*zip(x, high, strict=True), *zip(x[::-1], low[::-1], strict=True)]
+    if len(run) > 1:
+        Pen.on(mask).draw.polygon([(float(a), float(b)) for a, b in edge], fill=90)
+    return mask
+
+
+def _line(
+    pen: Pen, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], colour: str, width: float
+) -> None:
+    points = [(float(a), float(b)) for a, b in zip(x, y, strict=True)]
+    if len(points) == 1:
+        (a, b), reach = points[0], width
+        pen.draw.ellipse((a - reach, b - reach, a + reach, b + reach), fill=colour)
+    else:
+        pen.draw.line(points, colour, max(round(width), 1), joint="curve")
+
+
+def _mixed(colour: str, share: float) -> str:
+    """Return a colour mixed with white."""
+    parts = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return "#" + "".join(f"{round(part * share + 255 * (1 - share)):02x}" for part in parts)

@@ -1,0 +1,212 @@
+"""The work of `fau-demo`: every source through the estimator into its results."""
+
+import argparse
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+from fau_tf.face.align import Image
+from fau_tf.runtime.calibration import calibrated, neutral_face
+from fau_tf.runtime.console import Console, one_line
+from fau_tf.runtime.estimator import AUEstimator, Estimate, FaceResult
+from fau_tf.runtime.frame import Frame, Unread
+from fau_tf.runtime.names import picture_names, result_names
+from fau_tf.runtime.options import DEFAULTS, MEDIAN, wanted
+from fau_tf.runtime.results import Plan, Results
+from fau_tf.runtime.smoothing import ExponentialSmoother
+from fau_tf.runtime.sources import Kind, Opened, Source, UnreadableError, opened, read_image
+from fau_tf.runtime.table import face_table, has_blocks
+
+Step = tuple[Frame | Unread, Estimate]
+"""A picture and what was read from it: nothing from one that is broken."""
+
+_NOTHING: Final = Estimate(())
+
+
+@dataclass
+class Tally:
+    """What came of one source.
+
+    Attributes:
+        pictures: How many were read.
+        with_face: Those with a face whose AUs were read.
+        crowded: Those with as many faces as were wanted.
+        last: What was read from the last one.
+        unread: What could not be read, and why.
+    """
+
+    pictures: int = 0
+    with_face: int = 0
+    crowded: int = 0
+    last: Estimate = field(default_factory=lambda: Estimate(()))
+    unread: list[str] = field(default_factory=list)
+
+    def count(self, estimate: Estimate, most: int) -> None:
+        """Count a picture; `most` is how many faces were wanted."""
+        self.pictures += 1
+        self.with_face += any(not face.reason for face in estimate.faces)
+        self.crowded += len(estimate.faces) == most
+        self.last = estimate
+
+
+class Run:
+    """One call of the command."""
+
+    def __init__(
+        self, options: argparse.Namespace, estimator: AUEstimator, console: Console
+    ) -> None:
+        """Read the neutral photo, if one is named.
+
+        Raises:
+            CalibrationError: If it doesn't show one face.
+            UnreadableError: If it can't be read.
+        """
+        self._options, self._estimator, self._console = options, estimator, console
+        self._neutral: dict[str, float] | None = None
+        if options.neutral not in (None, MEDIAN):
+            photo = read_image(Path(options.neutral))
+            self._neutral = neutral_face(estimator, photo, options.neutral)
+
+    def all(self, sources: list[Source]) -> list[str]:
+        """Read all sources; return what could not be read, and why.
+
+        Raises:
+            OSError: If a result can't be written.
+            ValueError: If a result would replace a source.
+        """
+        unread: list[str] = []
+        names = result_names(sources, self._options.out)
+        for source, name in zip(sources, names, strict=True):
+            tally, start = Tally(), time.perf_counter()
+            try:
+                self._source(source, name, tally)
+            except UnreadableError as error:
+                tally.unread.append(one_line(str(error)))
+            self._report(source, tally, time.perf_counter() - start, alone=len(sources) == 1)
+            unread += tally.unread
+        self._console.say("", f"Results: {self._options.out}")
+        return unread
+
+    def _source(self, source: Source, name: Path, tally: Tally) -> None:
+        if source.kind is Kind.PHOTOS and not source.paths:
+            raise UnreadableError(
+                f"{source.name}: must hold photos or videos. Received: none. Check the path."
+            )
+        options = self._options
+        with opened(source, options.every, options.fps) as stream:
+            steps = self._moving(stream) if source.kind.moves else self._still(stream)
+            first = next(steps, None)
+            # Nothing is written of a photo or a video that can't be opened.
+            if first and not (source.kind is Kind.PHOTO and isinstance(first[0], Unread)):
+                self._read(source, name, chain((first,), steps), tally, stream)
+            elif first:
+                raise UnreadableError(first[0].reason if isinstance(first[0], Unread) else "")
+
+    def _read(
+        self, source: Source, name: Path, steps: Iterator[Step], tally: Tally, stream: Opened
+    ) -> None:
+        pictures = picture_names(source, name) if source.kind is Kind.PHOTOS else [name]
+        smooth = ExponentialSmoother(self._options.smooth) if self._options.smooth else None
+        progress = self._console.progress(source.name, stream.count)
+        info, plan = self._estimator.interpreter.info, self._plan(source, stream)
+        try:
+            with Results(name, source.name, info, plan) as results:
+                for item, estimate in steps:
+                    progress.step()
+                    if isinstance(item, Unread):
+                        tally.unread.append(one_line(item.reason))
+                        results.add_unread(item)
+                        continue
+                    estimate = self._processed(estimate, smooth, item.timestamp)
+                    place = 0 if source.kind is not Kind.PHOTOS else item.number - 1
+                    results.add(item, estimate, pictures[place])
+                    tally.count(estimate, self._options.faces)
+        except KeyboardInterrupt:
+            # The usual way to end a camera, and the only one.
+            if source.kind is not Kind.CAMERA:
+                raise
+        finally:
+            progress.end()
+
+    def _plan(self, source: Source, stream: Opened) -> Plan:
+        options = self._options
+        done = {
+            "smooth": options.smooth and ExponentialSmoother(options.smooth).name,
+            "neutral": options.neutral and Path(options.neutral).name,
+        }
+        return Plan(
+            outputs=frozenset(name for name in DEFAULTS if wanted(options, name, source.kind)),
+            moves=source.kind.moves,
+            fps=stream.fps,
+            neutral=MEDIAN if options.neutral == MEDIAN else "file" if options.neutral else "",
+            processing=" ".join(f"{key}={value}" for key, value in done.items() if value) or "none",
+            present_from=options.present_from,
+            cards=min(options.faces, 2),
+        )
+
+    def _still(self, stream: Opened) -> Iterator[Step]:
+        for item in stream.frames:
+            if isinstance(item, Frame):
+                yield item, self._estimator.estimate(item.image)
+            else:
+                yield item, _NOTHING
+
+    def _moving(self, stream: Opened) -> Iterator[Step]:
+        waiting: deque[Frame | Unread] = deque()
+
+        def images() -> Iterator[Image]:
+            for item in stream.frames:
+                waiting.append(item)
+                if isinstance(item, Frame):
+                    yield item.image
+
+        try:
+            for estimate in self._estimator.video(images()):
+                while isinstance(waiting[0], Unread):
+                    yield waiting.popleft(), _NOTHING
+                yield waiting.popleft(), estimate
+        except UnreadableError:
+            yield from ((item, _NOTHING) for item in waiting)
+            raise
+        yield from ((item, _NOTHING) for item in waiting)
+
+    def _processed(
+        self, estimate: Estimate, smooth: ExponentialSmoother | None, timestamp: float
+    ) -> Estimate:
+        smoothed = smooth(estimate, timestamp) if smooth else {}
+        faces = []
+        for face in estimate.faces:
+            intensity = smoothed.get(face.face_id, face.intensity)
+            neutral = self._neutral and calibrated(intensity, self._neutral)
+            faces.append(replace(face, intensity=intensity, calibrated=neutral))
+        return replace(estimate, faces=tuple(faces))
+
+    def _report(self, source: Source, tally: Tally, seconds: float, *, alone: bool) -> None:
+        say, name = self._console.say, source.name
+        if not tally.pictures:
+            say(f"{name}: not read")
+        elif source.kind is Kind.PHOTO:
+            say(f"{name}: {_found(tally.last)} ({seconds * 1000:.0f} ms)")
+            say(*(self._table(face) for face in tally.last.faces if alone))
+        else:
+            what = "frames" if source.kind.moves else "photos"
+            rate = tally.pictures / max(seconds, 1e-9)
+            found = f"{tally.pictures} {what}, {tally.with_face} with a face that was read"
+            say(f"{name}: {found}, {rate:.1f} a second")
+        if tally.crowded:
+            most = self._options.faces
+            say(f"  At most {most} faces were wanted, the largest; --faces for more")
+
+    def _table(self, face: FaceResult) -> str:
+        blocks = has_blocks(sys.stdout)
+        return face_table(face.face_id, face, self._options.present_from, blocks=blocks)
+
+
+def _found(estimate: Estimate) -> str:
+    count = len(estimate.faces)
+    return estimate.reason or f"{count} face{'s' if count > 1 else ''}"

@@ -1,0 +1,209 @@
+"""The command on videos and on stdin."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fau_tf.runtime import demo, sources
+from fau_tf.runtime.videos import VideoFile
+from tests.helpers.made_video import FPS, crossing, face, frame, write_video
+from tests.helpers.tiny_model import write_tiny_model
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_tiny_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def cross(tmp_path_factory):
+    """A video of two faces that cross."""
+    return write_video(tmp_path_factory.mktemp("video") / "cross.avi", crossing(24))
+
+
+def run_demo(model, out, *arguments):
+    return demo.main([*map(str, arguments), "--model", str(model), "--out", str(out)])
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def results(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_video_gives_rows_with_times_and_ids_and_a_plot(model, cross, tmp_path, capfd):
+    assert run_demo(model, tmp_path, cross) == 0
+    said = capfd.readouterr()
+    assert "24 frames, 24 with a face that was read" in said.out
+    assert said.err == ""
+    assert results(tmp_path) == ["cross_au.csv", "cross_au_plot.png"]
+    found = rows(tmp_path / "cross_au.csv")
+    assert sorted({int(row["frame"]) for row in found}) == list(range(1, 25))
+    for row in found:
+        assert float(row["timestamp"]) == pytest.approx((int(row["frame"]) - 1) / FPS, abs=1e-3)
+    # The bright face keeps its id; the dark one is hidden, and comes back as another.
+    assert {row["face_id"] for row in found} == {"0", "1", "2"}
+    assert sum(row["face_id"] == "0" for row in found) == 24
+    bright = np.mean([float(row["AU26_r"]) for row in found if row["face_id"] == "0"])
+    dark = np.mean([float(row["AU26_r"]) for row in found if row["face_id"] == "2"])
+    assert bright > 1.5 * dark > 0
+
+
+def test_an_annotated_video_has_a_picture_of_every_frame(model, cross, tmp_path):
+    assert run_demo(model, tmp_path, cross, "--draw", "--no-plot", "--no-csv", "--every", "4") == 0
+    assert results(tmp_path) == ["cross_au.mp4"]
+    with VideoFile(tmp_path / "cross_au.mp4") as video:
+        assert (video.count, video.fps) == (6, pytest.approx(FPS / 4))
+        pictures = [one.image for one in video.frames()]
+    assert all(picture.std() > 10 for picture in pictures)
+
+
+def test_medians_give_calibrated_rows_and_smoothing_is_named(model, cross, tmp_path):
+    options = ["--neutral", "median", "--smooth", "0.2", "--jsonl"]
+    assert run_demo(model, tmp_path, cross, *options) == 0
+    found = rows(tmp_path / "cross_au.csv")
+    assert {row["processing"] for row in found} == {"smooth=exponential:0.2s neutral=median"}
+    raw = np.array([float(row["AU12_r"]) for row in found if row["face_id"] == "0"])
+    calibrated = np.array([float(row["AU12_cal"]) for row in found if row["face_id"] == "0"])
+    # Three decimals in the file.
+    np.testing.assert_allclose(calibrated, (raw - np.median(raw)).clip(0), atol=2e-3)
+    assert raw.std() > 0
+    lines = (tmp_path / "cross_au.jsonl").read_text().splitlines()
+    entries = [json.loads(line) for line in lines]
+    assert len(entries) == len(found)
+    assert [entry["calibrated"]["AU12"] for entry in entries if entry["face_id"] == 0] == list(
+        calibrated
+    )
+
+
+def test_a_truncated_video_is_read_and_listed(model, cross, tmp_path, capsys):
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(cross.read_bytes()[: cross.stat().st_size // 2])
+    assert run_demo(model, tmp_path / "out", cut) == 1
+    assert "cut.avi: must be an intact video. Received:" in capsys.readouterr().err
+    found = rows(tmp_path / "out" / "cut_au.csv")
+    assert 5 < len({row["frame"] for row in found}) < 24
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\0\0\0\x18ftypmp42" + bytes(50)])
+def test_what_is_no_video_is_listed_and_leaves_nothing(model, tmp_path, capsys, content):
+    (tmp_path / "x.mp4").write_bytes(content)
+    assert run_demo(model, tmp_path / "out", tmp_path / "x.mp4") == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert "x.mp4: must be " in said[1]
+    assert results(tmp_path / "out") == []
+
+
+def jpeg(picture):
+    content = BytesIO()
+    Image.fromarray(picture).save(content, "JPEG", quality=95)
+    return content.getvalue()
+
+
+def test_pictures_on_stdin_are_a_video(model, tmp_path, capsys, monkeypatch):
+    head = jpeg(frame((100, face())))
+    png = BytesIO()
+    Image.fromarray(frame()).save(png, "PNG")
+    broken = bytearray(png.getvalue())
+    broken[60] ^= 0xFF  # in the compressed data
+    content = head + bytes(broken) + jpeg(frame()) + head + head[:50]
+    monkeypatch.setattr(sources.sys, "stdin", type("In", (), {"buffer": BytesIO(content)}))
+    assert run_demo(model, tmp_path, "-", "--fps", "10") == 1
+    said = capsys.readouterr().err
+    assert "stdin, picture 2: must be an intact image" in said
+    assert "an end within picture 5" in said
+    found = rows(tmp_path / "stdin_au.csv")
+    assert [(row["timestamp"], row["face_id"], row["reason"]) for row in found] == [
+        ("0.000", "0", ""),
+        ("0.100", "0", "could not be read"),
+        ("0.200", "0", "no face found"),
+        ("0.300", "1", ""),
+    ]
+
+
+def test_a_camera_ends_with_ctrl_c_and_keeps_its_rows(model, tmp_path, monkeypatch, capsys):
+    def three(_index, _every):
+        for number in (1, 2, 3):
+            yield sources.Frame(frame((100, face())), number, number / 10, "camera 0")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sources, "camera_frames", three)
+    assert demo.main(["--webcam", "--model", str(model), "--out", str(tmp_path)]) == 0
+    # The last frame was being read.
+    assert "camera0: 2 frames" in capsys.readouterr().out
+    assert len(rows(tmp_path / "camera0_au.csv")) == 2
+
+
+def test_no_camera_is_listed(model, tmp_path, capsys):
+    arguments = ["--webcam", "63", "--model", str(model), "--out", str(tmp_path)]
+    assert demo.main(arguments) == 1
+    assert "camera 63: must give frames" in capsys.readouterr().err
+
+
+def test_ctrl_c_in_the_middle_leaves_whole_files(model, tmp_path):
+    """A real signal to a real process, which reads pictures until it is interrupted."""
+    command = [sys.executable, "-m", "fau_tf.runtime.demo", "-", "--model", str(model)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [*command, "--out", str(tmp_path), "--draw"], stdin=pipe, stderr=pipe, cwd=ROOT
+    ) as process:
+        picture = jpeg(frame((100, face())))
+        for _ in range(6):
+            process.stdin.write(picture)
+        process.stdin.flush()
+        wait_for_rows(tmp_path, 4)
+        os.kill(process.pid, signal.SIGINT)
+        said = process.stderr.read().decode()
+        assert process.wait() == 130, said
+    assert said.strip().splitlines()[-1].startswith("fau-demo: interrupted; what was read is in")
+    assert "Traceback" not in said
+    assert results(tmp_path) == ["stdin_au.csv", "stdin_au.mp4", "stdin_au_plot.png"]
+    found = rows(tmp_path / "stdin_au.csv")
+    assert len(found) >= 3
+    assert all(row["success"] == "1" and row["contract_version"] == "1" for row in found)
+    with VideoFile(tmp_path / "stdin_au.mp4") as video:
+        # The row of a frame is written before its picture.
+        assert len(list(video.frames())) >= 2
+
+
+def wait_for_rows(folder, lines):
+    deadline = time.monotonic() + 60  # a busy machine
+    while time.monotonic() < deadline:
+        texts = [path.read_bytes() for path in folder.glob(".partial-*.csv")]
+        if any(text.count(b"\n") >= lines for text in texts):
+            return
+        time.sleep(0.05)
+    raise AssertionError("no rows were written")
+
+
+def test_progress_tells_frames_rate_and_time_left(model, cross, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("fau_tf.runtime.console._LINES", 0.0)
+    assert run_demo(model, tmp_path, cross) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 24
+    assert said[11].startswith(f"{cross}: 12 of 24 frames, ")
+    assert said[11].endswith(" left")
+    assert run_demo(model, tmp_path, cross, "--quiet") == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_broken_source_is_no_reason_to_skip_the_next(model, cross, tmp_path):
+    (tmp_path / "x.mp4").write_text("hello")
+    assert run_demo(model, tmp_path / "out", tmp_path / "x.mp4", cross) == 1
+    assert results(tmp_path / "out") == ["cross_au.csv", "cross_au_plot.png"]

@@ -1,0 +1,184 @@
+import os
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fau_tf.runtime import images
+from fau_tf.runtime.images import UnreadableImageError, decode_image, read_image
+
+
+@pytest.fixture
+def rgb():
+    rows, columns = np.indices((20, 30))
+    return np.stack((rows * 10, columns * 8, rows + columns), axis=-1).astype(np.uint8)
+
+
+def saved(path, array, mode=None, **options):
+    picture = Image.fromarray(array)
+    (picture.convert(mode) if mode else picture).save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["png", "bmp", "ppm", "tiff", "webp"])
+def test_lossless_formats_give_the_pixels(tmp_path, rgb, kind):
+    options = {"lossless": True} if kind == "webp" else {}
+    np.testing.assert_array_equal(read_image(saved(tmp_path / f"x.{kind}", rgb, **options)), rgb)
+
+
+def test_a_jpeg_is_read_whatever_its_name(tmp_path, rgb):
+    path = saved(tmp_path / "x.jpg", rgb, quality=95).rename(tmp_path / "x.data")
+    found = read_image(path)
+    assert found.dtype == np.uint8
+    assert np.abs(found.astype(int) - rgb).mean() < 4  # JPEG's loss
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_exif_orientation_is_applied(tmp_path, rgb, orientation):
+    undo = {
+        1: rgb,
+        2: rgb[:, ::-1],
+        3: rgb[::-1, ::-1],
+        4: rgb[::-1],
+        5: rgb.transpose(1, 0, 2),
+        6: rgb.transpose(1, 0, 2)[::-1],
+        7: rgb[::-1, ::-1].transpose(1, 0, 2),
+        8: rgb.transpose(1, 0, 2)[:, ::-1],
+    }[orientation]
+    # Each stored picture is what a camera held that way writes of `rgb`.
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = saved(tmp_path / "x.png", np.ascontiguousarray(undo), exif=exif.tobytes())
+    np.testing.assert_array_equal(read_image(path), rgb)
+
+
+def test_greys_palettes_and_bilevel_become_rgb(tmp_path, rgb):
+    grey = rgb[..., 0]
+    found = read_image(saved(tmp_path / "grey.png", grey))
+    np.testing.assert_array_equal(found, np.repeat(grey[..., None], 3, axis=-1))
+    for mode in ("P", "1", "LA", "CMYK"):
+        kind = "tiff" if mode == "CMYK" else "png"
+        found = read_image(saved(tmp_path / f"{mode}.{kind}", rgb, mode))
+        assert found.shape == rgb.shape
+        assert found.dtype == np.uint8
+        assert found.std() > 10
+
+
+def test_a_16_bit_grey_keeps_its_upper_byte(tmp_path):
+    deep = np.linspace(0, 65535, 600).reshape(20, 30).astype(np.uint16)
+    found = read_image(saved(tmp_path / "deep.png", deep))
+    np.testing.assert_array_equal(found[..., 1], deep // 256)
+
+
+def test_transparency_shows_white(tmp_path, rgb):
+    alpha = np.zeros((20, 30, 1), np.uint8)
+    alpha[:, 15:] = 255
+    found = read_image(saved(tmp_path / "x.png", np.concatenate((rgb, alpha), axis=-1)))
+    assert (found[:, :15] == 255).all()
+    np.testing.assert_array_equal(found[:, 15:], rgb[:, 15:])
+
+
+def test_of_an_animation_the_first_picture_is_read(tmp_path):
+    pictures = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    pictures[0].save(tmp_path / "x.gif", save_all=True, append_images=pictures[1:])
+    assert (read_image(tmp_path / "x.gif") == (255, 0, 0)).all()
+
+
+def test_bytes_are_read_as_files_are(tmp_path, rgb):
+    path = saved(tmp_path / "x.png", rgb)
+    np.testing.assert_array_equal(decode_image(path.read_bytes(), "x"), rgb)
+    with pytest.raises(UnreadableImageError, match="stdin: must be an image"):
+        decode_image(b"hello", "stdin")
+
+
+def test_one_pixel_is_a_picture(tmp_path):
+    one = np.array([[(1, 2, 3)]], np.uint8)
+    np.testing.assert_array_equal(read_image(saved(tmp_path / "x.png", one)), one)
+
+
+def test_a_large_picture_is_refused_before_it_is_decoded(tmp_path):
+    path = tmp_path / "bomb.png"
+    # A header that promises 30,000 x 30,000 px, and nothing after it.
+    path.write_bytes(_png_header(30_000, 30_000))
+    with pytest.raises(UnreadableImageError, match="at most 64 million pixels"):
+        read_image(path)
+    path.write_bytes(_png_header(9_000, 9_000))
+    with pytest.raises(UnreadableImageError, match=r"bomb\.png: .*Received: 9000 x 9000 px\. Shri"):
+        read_image(path)
+
+
+def _png_header(width, height):
+    def chunk(kind, body):
+        check = zlib.crc32(kind + body)
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", check)
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b""))
+
+
+def test_the_pixel_cap_can_be_set(tmp_path, rgb):
+    path = saved(tmp_path / "x.png", rgb)
+    assert read_image(path, max_pixels=600).shape == rgb.shape
+    with pytest.raises(UnreadableImageError, match="30 x 20 px"):
+        read_image(path, max_pixels=599)
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "webp", "tiff", "gif", "bmp"])
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.9])
+def test_a_truncated_picture_is_refused_with_its_path(tmp_path, kind, keep):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    path = saved(tmp_path / f"cut.{kind}", noise)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * keep)])
+    with pytest.raises(UnreadableImageError, match=rf"cut\.{kind}: must be an .*Received"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"%!PS-Adobe-3.0 EPSF-3.0\n", bytes(1000)])
+def test_what_is_not_a_picture_is_refused(tmp_path, content):
+    path = tmp_path / "x.jpg"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableImageError, match=r"x\.jpg: must be an image \(JPEG.*Convert it"):
+        read_image(path)
+
+
+def test_a_missing_file_a_folder_and_a_pipe_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name, received in (("none", "No such file"), (".", "else"), ("pipe", "else")):
+        with pytest.raises(UnreadableImageError, match=f"a regular file.*{received}"):
+            read_image(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "received"),
+    [("n" * 300 + ".png", "File name too long"), ("x\0.png", "null byte"), ("x/y", "Not a direct")],
+)
+def test_a_name_that_no_file_can_have_is_refused(tmp_path, name, received):
+    (tmp_path / "x").write_text("a file, no folder")
+    with pytest.raises(UnreadableImageError, match=f"a regular file.*{received}.*Check the path"):
+        read_image(tmp_path / name)
+
+
+def test_a_picture_in_a_folder_that_may_not_be_entered_is_refused(tmp_path, monkeypatch):
+    def refuse(path, _flags):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(images.os, "open", refuse)  # the superuser may enter any folder
+    with pytest.raises(UnreadableImageError, match=r"a regular file\. Received: Permission denied"):
+        read_image(tmp_path / "x.png")
+
+
+def test_floats_and_32_bit_values_are_refused(tmp_path):
+    floats = saved(tmp_path / "f.tiff", np.ones((4, 4), np.float32))
+    deep = saved(tmp_path / "i.tiff", np.full((4, 4), 70_000, np.int32))
+    with pytest.raises(UnreadableImageError, match="whole numbers"):
+        read_image(floats)
+    with pytest.raises(UnreadableImageError, match="70000"):
+        read_image(deep)
+
+
+def test_every_reader_exists():
+    Image.init()
+    assert set(images.FORMATS) <= set(Image.OPEN)
