@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from export.specs import GPU_SELECTION
+from export.unfuse import unfused
 from fau_tf import contract, facs
 from fau_tf.facs import MAX_INTENSITY
 from fau_tf.model.edge_conv import SemanticCorrespondence
@@ -59,7 +60,7 @@ def convert(
         # Builtins only: a Flex operator passes on a desktop and fails on a phone.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         _WEIGHTS[weights](converter)
-        return bytes(converter.convert())
+        return unfused(bytes(converter.convert()))
 
 
 def for_export(net: keras.Model, selection: str = GPU_SELECTION) -> keras.Model:

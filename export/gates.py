@@ -51,7 +51,7 @@ def refusals(
     if found.subgraphs != 1:
         return lines  # the gates below read one graph
     for accelerator in variant.accelerators:
-        for who, refuse in _LISTS[accelerator]:
+        for who, refuse in LISTS[accelerator]:
             lines += [f"{who}: {line}" for line in refuse(flatbuffer)]
     lines += weights.problems(flatbuffer, variant.weights)
     if float32_size is not None and len(flatbuffer) > variant.max_size * float32_size:
@@ -97,7 +97,7 @@ def _cpu(flatbuffer: bytes) -> list[str]:
     return unlisted(unpack(flatbuffer), _CPU_LIST)
 
 
-_LISTS: Final[dict[str, tuple[tuple[str, Any], ...]]] = {
+LISTS: Final[dict[str, tuple[tuple[str, Any], ...]]] = {
     "cpu": (("LiteRT CPU kernels", _cpu),),
     "gpu": (
         ("LiteRT GPU accelerator", litert_gpu.refusals),

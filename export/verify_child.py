@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from export import classic_gpu
+from export import gates, weights
 from export.audit import Audit, audit, problems
 from export.metadata import read_metadata
 from export.specs import EXPORT_SPECS
@@ -57,7 +57,7 @@ def line(state: str, what: str, text: str) -> str:
 def checks(path: Path) -> Iterator[tuple[str, str]]:
     """Yield (state, line) of each check; the first that fails is the last."""
     subject = _Subject(path)
-    for what, check in _CHECKS.items():
+    for what, check in CHECKS.items():
         try:
             state, text = OK, check(subject)
         except _SkippedError as reason:
@@ -141,27 +141,47 @@ def _side(shape: tuple[int, ...], axis: int) -> int:
     return shape[axis] if len(shape) > 1 else 0
 
 
-def _accelerators(subject: _Subject) -> str:
+def _operators(subject: _Subject) -> str:
     variant = EXPORT_SPECS.get(subject.card.get("variant", ""))
     promised = subject.card.get("accelerators", variant.accelerators if variant else ())
-    refused = classic_gpu.refusals(subject.flatbuffer)
-    if refused and "gpu" in promised:
+    broken = {
+        who: refuse(subject.flatbuffer) for rows in gates.LISTS.values() for who, refuse in rows
+    }
+    wanted = [who for name in promised for who, _ in gates.LISTS[name]]
+    wrong = [f"{who}: {line}" for who in wanted for line in broken[who]]
+    if wrong:
         raise ValueError(
-            "The classic GPU delegate must take the graph whole. Received: "
-            f"{'; '.join(refused)}. Replace the layers that make these operators."
+            f"The file must run whole on {' and '.join(promised)}. Received: {'; '.join(wrong)}. "
+            "Replace the layers that make these operators."
         )
-    if refused:
-        return f"classic GPU delegate: leaves {len(refused)} to the CPU, which was not promised"
-    return "the classic GPU delegate's list has every operator"
+    taken = [who for who, lines in broken.items() if not lines]
+    return f"taken whole, by their lists: {', '.join(taken) or 'nobody'}"
 
 
-_CHECKS: Final[dict[str, Callable[[_Subject], str]]] = {
+def _weights(subject: _Subject) -> str:
+    wanted = subject.card.get("weights")
+    shares = weights.share_by_type(subject.flatbuffer)
+    stored = ", ".join(f"{share:.0%} {name}" for name, share in shares.items())
+    if wanted is None:
+        return f"{stored}; no metadata promises a type"
+    if max(constant.values for constant in weights.constants(subject.flatbuffer)) < weights.LARGE:
+        return f"{stored}; none large enough to be stored in a type of its own"
+    wrong = weights.problems(subject.flatbuffer, wanted)
+    if wrong:
+        raise ValueError(
+            f"The weights must be stored as {wanted}. Received: {'; '.join(wrong)}. Export again."
+        )
+    return stored
+
+
+CHECKS: Final[dict[str, Callable[[_Subject], str]]] = {
     "file": _file,
     "metadata": _metadata,
     "json": _beside,
     "contract": _contract,
     "faces": lambda subject: check_faces(subject.flatbuffer, subject.card),
-    "operators": _accelerators,
+    "operators": _operators,
+    "weights": _weights,
 }
 
 

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from export.convert import EXPORT_SELECTION
+from export.qat.arrays import as_bytes, raw_heatmaps, write_training
 from export.qat.describe import describe
 from export.qat.pack import packed
 from fau_tf.model.presets import NetSpec
@@ -30,9 +31,7 @@ PYTHON_VARIABLE: Final = "FAU_QAT_PYTHON"
 """Names the environment's Python where it isn't .venv-qat/bin/python."""
 
 _MAX_TWIN_DIFFERENCE: Final = 1e-4  # of the largest value: float32 sums in another order
-_SMALL: Final = {"heatmap": np.float16, "bump": np.float16}  # 3 digits are enough of a target
 _LAST_LINES: Final = 12
-_BATCH: Final = 32  # of Keras here; changes nothing but the time
 
 
 class QatEnvironmentError(RuntimeError):
@@ -136,11 +135,16 @@ def qat_variant(
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         np.savez(folder / "weights.npz", **dict[str, Any](weights))
-        np.save(folder / "validation_image.npy", _as_bytes(images))
+        np.save(folder / "validation_image.npy", as_bytes(images))
         np.save(folder / "validation_intensity.npy", intensity)
         # Of the very pixels that the child will see.
-        np.save(folder / "validation_raw.npy", _raw(net, _as_bytes(images)))
-        faces = _write_training(folder, training, settings.crops)
+        np.save(folder / "validation_raw.npy", raw_heatmaps(net, as_bytes(images)))
+        faces = write_training(folder, training, settings.crops)
+        if not faces:
+            raise QatError(
+                "Fine-tuning needs training faces. Received: none. Give batches of "
+                "`data.pipeline.batches`."
+            )
         job = _job(rows, spec, loss, settings, seed)
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         say(f"   fine-tuning on {faces} faces, {settings.epochs} times, in {python.parts[-3]}")
@@ -174,40 +178,6 @@ def _job(
         "seed": seed,
         "max_twin_difference": _MAX_TWIN_DIFFERENCE,
     }
-
-
-def _as_bytes(images: Any) -> npt.NDArray[np.uint8]:
-    """Return (N, S, S, 3) rounded to whole values, as a camera gives them."""
-    return np.clip(np.rint(np.asarray(images)), 0, 255).astype(np.uint8)
-
-
-def _raw(net: keras.Model, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    batches = (images[start : start + _BATCH] for start in range(0, len(images), _BATCH))
-    return np.concatenate([net.predict_on_batch(batch.astype(np.float32)) for batch in batches])
-
-
-def _write_training(
-    folder: Path, training: Iterable[tuple[Any, dict[str, Any]]], wanted: int
-) -> int:
-    """Write one array a file: `image` and each of the targets; return how many faces."""
-    columns: dict[str, list[npt.NDArray[Any]]] = {}
-    faces = 0
-    for images, targets in training:
-        columns.setdefault("image", []).append(_as_bytes(images))
-        for name, value in targets.items():
-            array = np.asarray(value)
-            columns.setdefault(name, []).append(array.astype(_SMALL.get(name, array.dtype)))
-        faces += len(images)
-        if faces >= wanted:
-            break
-    if not faces:
-        raise QatError(
-            "Fine-tuning needs training faces. Received: none. Give batches of "
-            "`data.pipeline.batches`."
-        )
-    for name, parts in columns.items():
-        np.save(folder / f"{name}.npy", np.concatenate(parts))
-    return faces
 
 
 def _run(python: Path, folder: Path, timeout: float, say: Callable[[str], None]) -> None:

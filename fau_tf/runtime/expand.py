@@ -8,11 +8,14 @@ import fnmatch
 import os
 import stat
 from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Final
 
-from fau_tf.runtime.sources import STDIN, Kind, Source
 from fau_tf.runtime.videos import is_video
+
+STDIN: Final = "-"
 
 _IMAGE_ENDINGS: Final = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
@@ -22,6 +25,43 @@ _VIDEO_ENDINGS: Final = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ogv", ".wmv", ".asf", ".flv", ".mpg"),
     *(".mpeg", ".ts", ".mts", ".3gp", ".y4m"),
 )
+
+
+class Kind(Enum):
+    """What a source is."""
+
+    PHOTO = "photo"
+    PHOTOS = "photos"
+    VIDEO = "video"
+    CAMERA = "camera"
+    STDIN = "stdin"
+
+    @property
+    def moves(self) -> bool:
+        """Whether its pictures follow each other in time."""
+        return self in (Kind.VIDEO, Kind.CAMERA, Kind.STDIN)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Something that frames can be read from.
+
+    Attributes:
+        kind: What it is.
+        name: As the user named it.
+        paths: Its files; none for a camera and for stdin.
+        index: Number of a camera.
+    """
+
+    kind: Kind
+    name: str
+    paths: tuple[Path, ...] = ()
+    index: int = 0
+
+
+def camera(index: int) -> Source:
+    """Return a camera as a source."""
+    return Source(Kind.CAMERA, f"camera{index}", index=index)
 
 
 def expand(names: Sequence[str], skip: Path | None = None) -> list[Source]:

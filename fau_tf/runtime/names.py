@@ -64,7 +64,13 @@ def _stem(source: Source) -> str:
 def _keep_inputs(sources: Iterable[Source], names: Iterable[Path]) -> None:
     # Unlike Path.resolve, realpath takes a link that leads to itself.
     inputs = {os.path.realpath(path) for source in sources for path in source.paths}
+    folders = {os.path.realpath(s.name) for s in sources if s.kind is Kind.PHOTOS}
     for name in names:
+        if os.path.realpath(name.parent) in folders:
+            raise ValueError(
+                f"--out: must not be a source, or its results would be read the next time. "
+                f"Received: {name.parent}. Choose another folder, also one inside it."
+            )
         for ending in (".png", ".csv", ".jsonl", ".mp4", "_plot.png"):
             result = with_ending(name, ending)
             if os.path.realpath(result) in inputs:

@@ -4,10 +4,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
+from fau_tf.runtime.expand import STDIN, Kind, Source, camera, expand
 from fau_tf.runtime.frame import Frame, Unread
 from fau_tf.runtime.images import (
     FORMATS,
@@ -22,47 +22,8 @@ from fau_tf.runtime.videos import UnreadableVideoError, VideoFile, camera_frames
 
 __all__ = [
     "FORMATS", "MAX_PIXELS", "Frame", "Kind", "Opened", "Source", "Unread", "UnreadableError",
-    "UnreadableImageError", "UnreadableVideoError", "camera", "opened", "read_image",
+    "UnreadableImageError", "UnreadableVideoError", "camera", "expand", "opened", "read_image",
 ]  # fmt: skip
-
-STDIN: Final = "-"
-
-
-class Kind(Enum):
-    """What a source is."""
-
-    PHOTO = "photo"
-    PHOTOS = "photos"
-    VIDEO = "video"
-    CAMERA = "camera"
-    STDIN = "stdin"
-
-    @property
-    def moves(self) -> bool:
-        """Whether its pictures follow each other in time."""
-        return self in (Kind.VIDEO, Kind.CAMERA, Kind.STDIN)
-
-
-@dataclass(frozen=True)
-class Source:
-    """Something that frames can be read from.
-
-    Attributes:
-        kind: What it is.
-        name: As the user named it.
-        paths: Its files; none for a camera and for stdin.
-        index: Number of a camera.
-    """
-
-    kind: Kind
-    name: str
-    paths: tuple[Path, ...] = ()
-    index: int = 0
-
-
-def camera(index: int) -> Source:
-    """Return a camera as a source."""
-    return Source(Kind.CAMERA, f"camera{index}", index=index)
 
 
 @dataclass(frozen=True)
@@ -92,7 +53,7 @@ def opened(
     """Open a source.
 
     Args:
-        source: From `expand.expand` or `camera`.
+        source: From `expand` or `camera`.
         every: Yields the first of so many frames of a video, a camera or stdin.
         fps: Frames a second of stdin, which has no times of its own.
         stdin: Read in place of the process' own.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export import classic_gpu, package
+from export import classic_gpu, gates, package
 from export.audit import audit, problems
 from export.convert import convert, for_export
 from export.package import ExportError, export_variants, run_tflite
@@ -121,6 +121,19 @@ def test_the_export_form_has_the_same_weights_and_values(net, images):
         np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
     want = np.asarray(net(images[:1]))
     np.testing.assert_allclose(np.asarray(copy(images[:1])), want, atol=1e-4 * np.abs(want).max())
+
+
+def test_transposed_convolutions_leave_their_activation_to_an_operator_that_a_gpu_takes(images):
+    spec = net_spec("tiny", {"upsample": "deconv"})  # as the paper preset upsamples
+    net = _network(spec)
+    flatbuffer = convert(net, spec)
+    operators = audit(flatbuffer).operators
+    assert operators["TRANSPOSE_CONV v3"] == 2
+    assert operators["RELU v1"] >= 2
+    assert gates.refusals(flatbuffer, spec, EXPORT_SPECS["float32"], None) == []
+    want = np.clip(np.asarray(net(images)) / spec.codec.unit, 0, 5)
+    assert want.std() > 0.1
+    np.testing.assert_allclose(run_tflite(flatbuffer, images)[1], want, atol=1e-4)
 
 
 @pytest.mark.parametrize("preset", ["small", "mobile"])

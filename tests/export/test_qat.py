@@ -6,20 +6,19 @@ import sys
 import keras
 import numpy as np
 import pytest
-from keras import layers, ops
+from keras import layers
 
 from export.audit import audit
 from export.convert import convert
 from export.package import run_tflite
-from export.qat import launch
+from export.qat import compress, launch
 from export.qat.describe import NotQuantisableError, describe
 from export.qat.launch import QatEnvironmentError, QatError, QatSettings, qat_variant
 from export.qat.pack import packed
 from export.weights import constants
 from fau_tf.model import fau_net
-from fau_tf.model.neighbours import SELECTIONS, closeness
 from fau_tf.model.presets import PRESETS, net_spec
-from tests.helpers.qat_case import LOSS, SPEC, batches, network
+from tests.helpers.qat_case import LOSS, SPEC, batches, computed, network
 
 
 @pytest.fixture(scope="module")
@@ -35,45 +34,6 @@ def faces():
 
 
 # ---- the description
-
-
-def computed(rows, weights, images):
-    """Run the rows with plain functions: what a twin has to compute."""
-
-    def convolution(kind):
-        def run(name, settings, x):
-            how = {"strides": tuple(settings["strides"]), "padding": settings["padding"]}
-            return kind(x, weights[f"{name}/kernel"], **how) + weights[f"{name}/bias"]
-
-        return run
-
-    def correspondence(name, settings, x):
-        _, height, width, maps = x.shape
-        nodes = ops.reshape(ops.transpose(x, (0, 3, 1, 2)), (-1, maps, height * width))
-        own, far, shift = (weights[f"{name}/{key}"] for key in ("own", "far", "shift"))
-        scores = closeness(nodes, ops.transpose(nodes, (0, 2, 1)))
-        most = SELECTIONS["one_hot"].maximum(scores, ops.matmul(nodes, far), settings["k"])
-        out = ops.relu(ops.matmul(nodes, own) + shift + most)
-        return ops.transpose(ops.reshape(out, (-1, maps, height, width)), (0, 2, 3, 1))
-
-    kinds = {
-        "rescaling": lambda _, settings, x: x * settings["scale"] + settings["offset"],
-        "conv": convolution(ops.conv),
-        "depthwise": convolution(ops.depthwise_conv),
-        "relu": lambda _, settings, x: ops.clip(x, 0, settings["max_value"] or np.inf),
-        "add": lambda _, __, x, y: x + y,
-        "resize": lambda _, settings, x: layers.UpSampling2D(**settings)(x),
-        "correspondence": correspondence,
-    }
-    values = {}
-    for row in rows:
-        given = [values[name] for name in row["inputs"]]
-        values[row["name"]] = (
-            ops.convert_to_tensor(images)
-            if row["kind"] == "input"
-            else kinds[row["kind"]](row["name"], row["settings"], *given)
-        )
-    return np.asarray(values[rows[-1]["name"]])
 
 
 @pytest.mark.parametrize("preset", ["tiny", "small", "mobile"])
@@ -261,3 +221,8 @@ def test_packing_stores_scc_as_int8_and_leaves_its_arithmetic(faces, float32):
     assert want.std() > 0.01
     # 8 bits of two matrices: a percent or two; another arithmetic, or other neighbours, show more
     assert np.abs(got - want).mean() < 0.05 * want.std() + 0.02
+
+
+def test_the_trial_of_lighter_forms_needs_a_run(tmp_path, capsys):
+    assert compress.main(["--run", str(tmp_path)]) == 2
+    assert "a run must hold config.toml" in capsys.readouterr().err

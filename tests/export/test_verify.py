@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 
 from export import verify as module
-from export import verify_faces
+from export import gates, verify_faces
+from export.convert import convert
 from export.flatbuffer import pack, unpack
 from export.metadata import with_metadata
 from export.sidecar import card, sidecar
 from export.specs import EXPORT_SPECS
 from export.verify import verify
-from export.verify_child import checks, line
+from export.verify_child import CHECKS, checks, line
 from export.verify_faces import check_faces
 from fau_tf import contract, facs
+from fau_tf.model import fau_net
 from fau_tf.model.presets import PRESETS
 from tests.helpers.tiny_model import write_tiny_model
 
@@ -70,9 +72,9 @@ def _refusal(path):
 def test_a_model_with_its_json_holds_in_every_check(model):
     said = []
     assert verify(model, said.append) == 0
-    assert [text.split()[0] for text in said[1:-1]] == ["ok"] * 6
+    assert [text.split()[0] for text in said[1:-1]] == ["ok"] * 7
     assert hashlib.sha256(model.read_bytes()).hexdigest() in said[1]
-    assert said[-1].strip() == "m.tflite holds in 6 checks"
+    assert said[-1].strip() == "m.tflite holds in 7 checks"
 
 
 def test_a_model_of_somebody_else_is_checked_by_its_graph_alone(tmp_path, plain):
@@ -85,16 +87,17 @@ def test_a_model_of_somebody_else_is_checked_by_its_graph_alone(tmp_path, plain)
         ("ok", "contract"),
         ("ok", "faces"),
         ("ok", "operators"),
+        ("ok", "weights"),
     ]
     said = []
     assert verify(path, said.append) == 0
-    assert said[-1].endswith("holds in 4 checks; 2 could not be made")
+    assert said[-1].endswith("holds in 5 checks; 2 could not be made")
     assert any("(all, rule fau)" in text for text in said)
 
 
 def test_a_json_of_before_the_card_is_enough(tmp_path):
     path = write_tiny_model(tmp_path)
-    assert [state for state, _ in _states(path)] == ["ok", "-", "ok", "ok", "ok", "ok"]
+    assert [state for state, _ in _states(path)] == ["ok", "-", "ok", "ok", "ok", "ok", "ok"]
 
 
 def test_tensorflow_is_not_needed(model):
@@ -105,7 +108,7 @@ def test_tensorflow_is_not_needed(model):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count(b"ok ") == 6
+    assert done.stdout.count(b"ok ") == 7
 
 
 @pytest.mark.parametrize("share", [0, 0.3, 0.95, 0.999])
@@ -194,15 +197,27 @@ def test_a_model_of_other_sizes_than_its_json_says_is_refused(tmp_path):
 
 
 def test_a_graph_that_a_promised_gpu_refuses_is_refused(model, monkeypatch):
-    monkeypatch.setattr("export.classic_gpu.refusals", lambda _: ["CUMSUM: must be on the list"])
-    assert "must take the graph whole. Received: CUMSUM" in _refusal(model)
+    picky = ("a phone's GPU", lambda _: ["CUMSUM: must be on the list"])
+    monkeypatch.setitem(gates.LISTS, "gpu", (picky,))
+    assert "must run whole on cpu and gpu. Received: a phone's GPU: CUMSUM" in _refusal(model)
     theirs = unpack(model.read_bytes())
     theirs.metadata = []
     model.with_suffix(".json").unlink()
     model.write_bytes(pack(theirs))  # without the card, that is without a promise
-    state, text = list(checks(model))[-1]
+    state, text = next(row for row in checks(model) if "taken whole" in row[1])
     assert state == "ok"
-    assert "leaves 1 to the CPU, which was not promised" in text
+    assert "LiteRT CPU kernels" in text
+    assert "a phone's GPU" not in text
+
+
+def test_weights_of_another_type_than_the_card_promises_are_refused(tmp_path):
+    spec = PRESETS["tiny"]
+    named = card(spec, EXPORT_SPECS["weight_int8"], "m", {"kind": "synthetic"})
+    path = tmp_path / "m.tflite"
+    path.write_bytes(with_metadata(convert(fau_net.build(spec), spec), named))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(CHECKS, "faces", lambda _: "untrained, not asked")
+        assert "weights must be stored as INT8" in _refusal(path)
 
 
 def _tflite(answer, centres=28):

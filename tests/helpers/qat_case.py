@@ -1,9 +1,11 @@
 """A tiny network, faces and a loss, for the tests of both sides of quantisation-aware training."""
 
 import numpy as np
+from keras import layers, ops
 
 from fau_tf import facs
 from fau_tf.model import fau_net
+from fau_tf.model.neighbours import SELECTIONS, closeness
 from fau_tf.model.presets import PRESETS
 from fau_tf.training.losses import HeatmapLoss
 
@@ -47,3 +49,42 @@ def batches(count=100, size=2):
                 "intensity": np.full((size, LOSS.to_au.shape[1]), 2, np.float32),
             },
         )
+
+
+def computed(rows, weights, images):
+    """Run the rows with plain functions: what a twin has to compute."""
+
+    def convolution(kind):
+        def run(name, settings, x):
+            how = {"strides": tuple(settings["strides"]), "padding": settings["padding"]}
+            return kind(x, weights[f"{name}/kernel"], **how) + weights[f"{name}/bias"]
+
+        return run
+
+    def correspondence(name, settings, x):
+        _, height, width, maps = x.shape
+        nodes = ops.reshape(ops.transpose(x, (0, 3, 1, 2)), (-1, maps, height * width))
+        own, far, shift = (weights[f"{name}/{key}"] for key in ("own", "far", "shift"))
+        scores = closeness(nodes, ops.transpose(nodes, (0, 2, 1)))
+        most = SELECTIONS["one_hot"].maximum(scores, ops.matmul(nodes, far), settings["k"])
+        out = ops.relu(ops.matmul(nodes, own) + shift + most)
+        return ops.transpose(ops.reshape(out, (-1, maps, height, width)), (0, 2, 3, 1))
+
+    kinds = {
+        "rescaling": lambda _, settings, x: x * settings["scale"] + settings["offset"],
+        "conv": convolution(ops.conv),
+        "depthwise": convolution(ops.depthwise_conv),
+        "relu": lambda _, settings, x: ops.clip(x, 0, settings["max_value"] or np.inf),
+        "add": lambda _, __, x, y: x + y,
+        "resize": lambda _, settings, x: layers.UpSampling2D(**settings)(x),
+        "correspondence": correspondence,
+    }
+    values = {}
+    for row in rows:
+        given = [values[name] for name in row["inputs"]]
+        values[row["name"]] = (
+            ops.convert_to_tensor(images)
+            if row["kind"] == "input"
+            else kinds[row["kind"]](row["name"], row["settings"], *given)
+        )
+    return np.asarray(values[rows[-1]["name"]])

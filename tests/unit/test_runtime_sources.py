@@ -8,8 +8,7 @@ import pytest
 from PIL import Image
 
 from fau_tf.runtime import sources
-from fau_tf.runtime.expand import expand
-from fau_tf.runtime.sources import Frame, Kind, Source, Unread, opened
+from fau_tf.runtime.sources import Frame, Kind, Source, Unread, expand, opened
 from tests.helpers.made_video import PHOTO, frame, write_video
 
 

@@ -23,7 +23,11 @@ def fine_tune(job: Job, learner: Learner) -> tuple[dict[str, Any], list[dict[str
     images = job.array("image")
     size, epochs = settings["batch_size"], settings["epochs"]
     steps = epochs * (len(images) // size)
-    rate = tf_keras.optimizers.schedules.PolynomialDecay(settings["learning_rate"], max(steps, 1))
+    rate = tf_keras.optimizers.schedules.PolynomialDecay(
+        settings["learning_rate"],
+        max(steps, 1),
+        end_learning_rate=0.0,  # else 1e-4, more than it starts from
+    )
     step = _step(job, learner, tf_keras.optimizers.Adam(rate, clipnorm=settings["clip_norm"]))
     best, history = learner.weights(), [{"step": 0, "icc": validation_icc(job, learner.model)}]
     say(f"before: ICC {history[0]['icc']:.4f} on validation people")
