@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import verify as module
 from export import gates, verify_faces
+from export import verify as module
 from export.convert import convert
 from export.flatbuffer import pack, unpack
 from export.metadata import with_metadata

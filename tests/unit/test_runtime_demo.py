@@ -198,9 +198,11 @@ def test_a_file_that_grows_too_large_ends_with_2_and_whole_rows(model, tmp_path)
     code = (
         "import resource, sys\n"
         "from fau_tf.runtime.demo import main\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1700, 1700))\n"
-        f"sys.exit(main([{str(tmp_path)!r}, '--model', {str(model)!r}, '--no-draw', "
-        f"'--out', {str(tmp_path / 'out')!r}]))"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1700, -1))\n"
+        f"code = main([{str(tmp_path)!r}, '--model', {str(model)!r}, '--no-draw', "
+        f"'--out', {str(tmp_path / 'out')!r}])\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))\n"  # coverage writes too
+        "sys.exit(code)"
     )
     done = command(code)
     assert done.returncode == 2, done.stderr

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -158,19 +157,31 @@ def test_no_camera_is_listed(model, tmp_path, capsys):
 
 def test_ctrl_c_in_the_middle_leaves_whole_files(model, tmp_path):
     """A real signal to a real process, which reads pictures until it is interrupted."""
-    command = [sys.executable, "-m", "fau_tf.runtime.demo", "-", "--model", str(model)]
+    arguments = ["-", "--model", str(model), "--out", str(tmp_path), "--draw"]
+    code = (
+        "import signal, sys\n"
+        "from fau_tf.runtime.demo import main\n"
+        # A process in the background of a shell ignores it, and so do its children.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"sys.exit(main({arguments!r}))"
+    )
     pipe = subprocess.PIPE
     with subprocess.Popen(
-        [*command, "--out", str(tmp_path), "--draw"], stdin=pipe, stderr=pipe, cwd=ROOT
+        [sys.executable, "-c", code], stdin=pipe, stderr=pipe, cwd=ROOT
     ) as process:
         picture = jpeg(frame((100, face())))
         for _ in range(6):
             process.stdin.write(picture)
         process.stdin.flush()
-        wait_for_rows(tmp_path, 4)
-        os.kill(process.pid, signal.SIGINT)
+        try:
+            wait_for_rows(tmp_path, 4)
+            process.send_signal(signal.SIGINT)
+            # Not `communicate`, which would close stdin and so end the work.
+            code = process.wait(timeout=60)
+        finally:
+            process.kill()
         said = process.stderr.read().decode()
-        assert process.wait() == 130, said
+        assert code == 130, said
     assert said.strip().splitlines()[-1].startswith("fau-demo: interrupted; what was read is in")
     assert "Traceback" not in said
     assert results(tmp_path) == ["stdin_au.csv", "stdin_au.mp4", "stdin_au_plot.png"]
