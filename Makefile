@@ -8,7 +8,7 @@ MODEL ?= $(firstword $(wildcard $(RUN)/fau_*_float16.tflite))
 OUT ?= demo_out
 BIN := .venv/bin
 
-.PHONY: train test test-backends test-device lint demo export assets docs clean
+.PHONY: train test test-backends test-device qat-env test-qat lint demo export assets docs clean
 
 train: .venv/.train
 	$(BIN)/python train_keras.py
@@ -30,6 +30,17 @@ test-backends: .venv/.dev .venv-backends/.done
 test-device: .venv/.dev
 	sh tests/device/install_driver.sh
 	$(BIN)/python -m pytest -q --run-gpu tests/device
+
+# Quantisation-aware training needs tensorflow-model-optimization, which can't share .venv.
+qat-env: .venv-qat/.done
+
+.venv-qat/.done: export/qat_constraints.txt
+	test -x .venv-qat/bin/python || $(PYTHON) -m venv .venv-qat
+	.venv-qat/bin/python -m pip install -q --disable-pip-version-check -r export/qat_constraints.txt
+	touch $@
+
+test-qat: .venv/.dev .venv-qat/.done
+	$(BIN)/python -m pytest -q --run-slow tests/export/test_qat.py tests/export/test_qat_child.py
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -73,4 +84,4 @@ docs: .venv/.train
 	touch $@
 
 clean:
-	rm -rf .venv runs data demo_out
+	rm -rf .venv .venv-qat .venv-backends runs data demo_out

@@ -3,6 +3,7 @@
 What is not coded (NaN) becomes weight 0 here, and nowhere else.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,12 +132,16 @@ def batches(
         image = tf.ensure_shape(image, (None, size, size, 3))
         return image, targets.encode(landmarks, intensity)
 
+    options = tf.data.Options()
+    # Threads of its own: training runs one operator at a time, to be the same every time.
+    options.threading.private_threadpool_size = os.cpu_count() or 1
     return (
         rows.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
         .batch(batch_size, drop_remainder=training)
         .enumerate()
         .map(finish, num_parallel_calls=tf.data.AUTOTUNE)
         .prefetch(tf.data.AUTOTUNE)
+        .with_options(options)
     )
 
 

@@ -12,8 +12,10 @@ PHOTO_DIVISIONS: Final = (1, 2, 3)
 VIDEO_DIVISIONS: Final = (1, 2)
 """Parts of a picture that are looked at, see `views.windows`."""
 
-SEARCH_EVERY: Final = 5
-"""While faces are followed, one of five frames looks for more in the whole, another in a part."""
+SEARCH_EVERY: Final = 10
+"""While faces are followed, one of ten frames looks for more in the whole, another in a part.
+
+With one of five it costs 2.3 ms of processor time a frame, with one of ten 0.9 (of 22)."""
 
 
 class Finder(Protocol):

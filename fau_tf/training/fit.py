@@ -32,9 +32,13 @@ TRAINED: Final = "trained.json"
 
 def make_deterministic(config: Config) -> None:
     """Seed everything, and have TensorFlow compute the same thing every time, on a CPU."""
-    threads = config.training.threads
-    if tf.config.threading.get_intra_op_parallelism_threads() != threads:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
+    threads = tf.config.threading
+    if threads.get_intra_op_parallelism_threads() != config.training.threads:
+        threads.set_intra_op_parallelism_threads(config.training.threads)
+    # One operator at a time: the sum of three gradients starts with whichever buffer is free by
+    # then, and float sums depend on their order. The input pipeline has threads of its own.
+    if threads.get_inter_op_parallelism_threads() != 1:
+        threads.set_inter_op_parallelism_threads(1)
     keras.utils.set_random_seed(config.run.seed)
     tf.config.experimental.enable_op_determinism()
 
