@@ -84,8 +84,8 @@ RECIPES: Final[dict[str, tuple[Rule, ...]]] = {
     "weight_int8": (Rule(_CONVOLUTIONS, WEIGHT_ONLY), _TRANSPOSED, _SCC_ON_GPU),
     "static_int8": (
         Rule(_CONVOLUTIONS, STATIC),
-        # A heatmap's peak is the intensity. Its range, an average over faces, would clip the
-        # strongest: .019 of mean ICC lost against .005 with the last layer's arithmetic in float.
+        # A heatmap's peak is the intensity: a stronger one than any in the representative set
+        # would be clipped.
         Rule(_CONVOLUTIONS, WEIGHT_ONLY, scope=rf".*/{contract.OUTPUT_HEATMAPS}.*"),
         # Residual sums and resizing between convolutions, so that int8 is not left and entered
         # again; nothing inside an SCC.
@@ -121,10 +121,28 @@ def quantise(float32: bytes, recipe: str, representative: npt.NDArray[np.float32
         warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
         ranges = None
         if maker.need_calibration:
-            feeds = list(_feeds(float32, representative))
-            ranges = maker.calibrate({contract.SIGNATURE: feeds})
+            ranges = _extremes(maker, _feeds(float32, representative))
         made = maker.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     return pack(unpack(bytes(made.quantized_model)))
+
+
+def _extremes(
+    maker: quantizer.Quantizer, feeds: Iterator[dict[str, npt.NDArray[np.float32]]]
+) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
+    """Return the smallest and largest value of each tensor over all faces.
+
+    Given all faces at once, the quantiser averages their ranges as they come, which clips strong
+    expressions: .009 of mean ICC lost on the network of `make train` instead of nothing.
+    """
+    ranges: dict[str, dict[str, npt.NDArray[np.float32]]] = {}
+    for feed in feeds:
+        for name, found in maker.calibrate({contract.SIGNATURE: [feed]}).items():
+            so_far = ranges.setdefault(name, found)
+            ranges[name] = {
+                "min": np.minimum(so_far["min"], found["min"]),
+                "max": np.maximum(so_far["max"], found["max"]),
+            }
+    return ranges
 
 
 def _feeds(

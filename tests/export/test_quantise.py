@@ -85,6 +85,14 @@ def test_packing_changes_no_answer_and_equal_files_stay_equal(quantised):
     np.testing.assert_array_equal(run_tflite(again, faces)[1], run_tflite(made, faces)[1])
 
 
+def test_static_ranges_are_extremes_whatever_the_order_of_the_faces(float32):
+    faces = _faces(6, 4)
+    faces[0] = faces[0] * 0.05  # an unlike one: an average would depend on when it comes
+    made = quantise(float32["one_hot"], "static_int8", faces)
+    assert quantise(float32["one_hot"], "static_int8", faces[::-1]) == made
+    assert quantise(float32["one_hot"], "static_int8", faces[1:]) != made
+
+
 @pytest.mark.parametrize(
     ("faces", "message"),
     [
