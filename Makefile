@@ -8,7 +8,7 @@ MODEL ?= $(firstword $(wildcard $(RUN)/fau_*_float16.tflite))
 OUT ?= demo_out
 BIN := .venv/bin
 
-.PHONY: train test test-backends test-device qat-env test-qat lint demo export assets docs clean
+.PHONY: train test test-backends test-device qat-env test-qat test-long lint demo export assets docs clean
 
 train: .venv/.train
 	$(BIN)/python train_keras.py
@@ -30,6 +30,10 @@ test-backends: .venv/.dev .venv-backends/.done
 test-device: .venv/.dev
 	sh tests/device/install_driver.sh
 	$(BIN)/python -m pytest -q --run-gpu tests/device
+
+# Minutes: the wheel in an empty folder, 2,000 mutated files, damaged models, long conversions.
+test-long: .venv/.dev
+	$(BIN)/python -m pytest -q -n 2 --run-slow -m slow
 
 # Quantisation-aware training needs tensorflow-model-optimization, which can't share .venv.
 qat-env: .venv-qat/.done
@@ -65,6 +69,7 @@ docs: .venv/.train
 	$(BIN)/python docs/pictures/au_centres.py
 	$(BIN)/python docs/pictures/contact_sheet.py
 	$(BIN)/python docs/pictures/from_run.py "$(RUN)"
+	$(BIN)/python docs/pictures/gallery.py "$(RUN)"
 	@test ! -f "$(RUN)/export/parity.json" || $(BIN)/python docs/pictures/from_export.py "$(RUN)/export"
 
 # `pip install -e` reads pyproject.toml, so a change there installs again.

@@ -40,7 +40,7 @@ def write_preset(preset: str, folder: Path, variants: Sequence[str] = ()) -> dic
     spec = PRESETS[preset]
     side = spec.image_size
     faces = np.random.default_rng(0).uniform(0, 255, (4, side, side, 3)).astype(np.float32)
-    source = Source(fau_net.build(spec), spec, faces, _no_fine_tuning)
+    source = Source(fau_net.build(spec), spec, faces)
     paths = {}
     for name in variants or [name for name in EXPORT_SPECS if name != TRAINED_ONLY]:
         paths[name] = folder / f"{preset}_{name}.tflite"
@@ -72,10 +72,3 @@ def _convolution(shape: tuple[int, ...], kernel: tuple[int, ...]) -> bytes:
         [module.serve.get_concrete_function()], module
     )
     return bytes(converter.convert())
-
-
-def _no_fine_tuning() -> bytes:
-    raise ValueError(
-        f"{TRAINED_ONLY} must be made by an export of a trained run. Received: random weights. "
-        "Give its file with --model."
-    )

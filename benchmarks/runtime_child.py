@@ -107,7 +107,7 @@ def _bare(mp: Any, names: dict[str, Any], mode: str) -> Any:
     return vision.FaceLandmarker.create_from_options(
         vision.FaceLandmarkerOptions(
             base_options=mp.tasks.BaseOptions(model_asset_path=names["bundle"]),
-            num_faces=1,
+            num_faces=names["num_faces"],
             running_mode=vision.RunningMode[mode],
         )
     )

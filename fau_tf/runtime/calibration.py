@@ -72,9 +72,9 @@ class MedianSpool:
 
     def add(self, reading: Reading) -> None:
         """Keep a reading."""
-        if reading.success and reading.intensity is not None:
+        if reading.success and reading.shown is not None:
             kept = self._levels.setdefault(reading.face_id, array("f"))
-            kept.extend(reading.intensity.values())
+            kept.extend(reading.shown.values())
         self._file.write(json.dumps(dataclasses.asdict(reading), default=_plain) + "\n")
 
     def neutral(self, face_id: int, labels: list[str]) -> dict[str, float]:
@@ -88,11 +88,11 @@ class MedianSpool:
         self._file.seek(0)
         for line in self._file:
             reading = _reading(json.loads(line))
-            if reading.success and reading.intensity is not None:
+            if reading.success and reading.shown is not None:
                 face = reading.face_id
                 if face not in neutral:
-                    neutral[face] = self.neutral(face, list(reading.intensity))
-                values = calibrated(reading.intensity, neutral[face])
+                    neutral[face] = self.neutral(face, list(reading.shown))
+                values = calibrated(reading.shown, neutral[face])
                 reading = dataclasses.replace(reading, calibrated=values)
             yield reading
 

@@ -43,8 +43,8 @@ def card(image: Image, face: FaceResult, number: int, present_from: float) -> Pi
     sheet.paste(_thumb(image, face), (GAP, _TOP))
     sheet.paste(_scale(), (GAP + _THUMB + 24, _TOP))
     note = f"not read: {face.reason}" if face.reason else ", ".join(face.quality.flags)
-    _status(pen, note, RED if face.reason else AMBER, calibrated=face.calibrated is not None)
-    for row, (label, intensity) in enumerate(face.intensity.items()):
+    _status(pen, note, RED if face.reason else AMBER, _headings(face))
+    for row, (label, intensity) in enumerate(face.shown.items()):
         calibrated = None if face.calibrated is None else face.calibrated[label]
         y = _BARS + row * _ROW + _ROW // 2
         _bar(pen, y, label, (intensity, calibrated), intensity >= present_from)
@@ -80,18 +80,25 @@ def _scale() -> PillowImage.Image:
     return sheet
 
 
-def _status(pen: Pen, note: str, ink: str, *, calibrated: bool) -> None:
+def _headings(face: FaceResult) -> list[str]:
+    """Return what stands over the figures, from the right; nothing over raw ones alone."""
+    shown = "raw" if face.smoothed is None else "smooth"
+    if face.calibrated is not None:
+        return ["cal.", shown]
+    return [] if face.smoothed is None else [shown]
+
+
+def _status(pen: Pen, note: str, ink: str, headings: list[str]) -> None:
     y = _TOP + _THUMB + _STATUS // 2
     right = CARD_WIDTH - GAP
-    if calibrated:
-        pen.text((right - 38, y), "raw", 13, DIM, "rm")
-        pen.text((right, y), "cal.", 13, DIM, "rm")
-        right -= 74
+    for heading in headings:
+        pen.text((right, y), heading, 13, DIM, "rm")
+        right -= 38
     pen.fitted((GAP, y), note, 14, ink, right - GAP)
 
 
 def _bar(pen: Pen, y: int, label: str, values: tuple[float, float | None], present: bool) -> None:
-    """Draw the bar of the raw intensity; the calibrated one is a white mark on it."""
+    """Draw the bar of the intensity shown; the calibrated one is a white mark on it."""
     raw, calibrated = values
     ink = INK if present else DIM
     pen.text((GAP, y), label, 14, ink)

@@ -3,7 +3,12 @@
 import os
 import sys
 import time
-from typing import TextIO
+from typing import Final, TextIO
+
+# A name may hold the sequences that move a terminal's cursor, or worse.
+_CONTROLS: Final = {
+    code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code != ord("\n")
+}
 
 _LIVE, _LINES = 0.2, 10.0  # seconds between two states of the progress, on a terminal and in a log
 
@@ -18,6 +23,7 @@ class Console:
             quiet: Say only what went wrong.
         """
         self._quiet = quiet
+        _open_streams()
         for stream in (sys.stdout, sys.stderr):
             # A file name may hold bytes that the terminal's encoding lacks.
             getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
@@ -25,11 +31,11 @@ class Console:
     def say(self, *lines: str) -> None:
         """Print lines to stdout, unless quiet."""
         if not self._quiet:
-            _write(sys.stdout, "".join(f"{line}\n" for line in lines))
+            _write(sys.stdout, "".join(f"{_harmless(line)}\n" for line in lines))
 
     def complain(self, *lines: str) -> None:
         """Print lines to stderr."""
-        _write(sys.stderr, "".join(f"{line}\n" for line in lines))
+        _write(sys.stderr, "".join(f"{_harmless(line)}\n" for line in lines))
 
     def progress(self, what: str, total: int) -> "Progress":
         """Return a progress of `total` frames; 0 where nobody knows how many."""
@@ -45,7 +51,7 @@ class Progress:
 
     def __init__(self, what: str, total: int, *, shown: bool) -> None:
         self.done = 0
-        self._what, self._total, self._shown = what, total, shown
+        self._what, self._total, self._shown = _harmless(one_line(what)), total, shown
         self._live = sys.stderr.isatty()
         self._start = self._said = time.monotonic()
         self._width = 0
@@ -88,9 +94,26 @@ class Progress:
             _write(sys.stderr, f"{line}\n")
 
 
+def _open_streams() -> None:
+    """Send streams that the caller has closed (`2>&-`) nowhere."""
+    # Otherwise the next file that is opened takes the stream's number, and with it what native
+    # libraries say.
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
+
+
 def one_line(text: str) -> str:
     """Return text with every stretch of white space as one space: names may hold newlines."""
     return " ".join(text.split())
+
+
+def _harmless(line: str) -> str:
+    return line.translate(_CONTROLS)
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         unread = _run(options, console)
     except (ModelError, CalibrationError, MissingLibraryError, OSError, ValueError) as error:
-        console.complain(f"fau-demo: error: {one_line(str(error))}")
+        console.complain(f"fau-demo: error: {one_line(_said(error, options.out))}")
         return AT_FAULT
     except KeyboardInterrupt:
         console.complain(f"fau-demo: interrupted; what was read is in {options.out}")
@@ -48,6 +48,18 @@ def _run(options: argparse.Namespace, console: Console) -> list[str]:
         run = Run(options, estimator, console)
         _make_folder(options.out)
         return run.all(sources)
+
+
+def _said(error: Exception, out: Path) -> str:
+    """Return what an error says; one of the system gets the file, the rule and the next step."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    if error.strerror != os.strerror(error.errno):
+        return str(error.strerror)
+    return (
+        f"{error.filename or out}: must be written whole. Received: {error.strerror}. What was "
+        "written before stays; make room, or choose another --out."
+    )
 
 
 def _check(options: argparse.Namespace, sources: Sequence[Source]) -> None:

@@ -39,7 +39,8 @@ class FaceResult:
         quality: How far to trust the intensities.
         reason: Why the face was not read, see `reliability`; empty where it was.
         face_id: In a photo, counts from 0, left to right; in a video, see `tracker`.
-        calibrated: Intensities after neutral calibration, see `calibration`; None without one.
+        smoothed: Intensities after smoothing, see `smoothing`; None without it.
+        calibrated: `shown` after neutral calibration, see `calibration`; None without one.
     """
 
     box: tuple[float, float, float, float]
@@ -52,7 +53,13 @@ class FaceResult:
     quality: Quality
     reason: str = ""
     face_id: int = 0
+    smoothed: dict[str, float] | None = None
     calibrated: dict[str, float] | None = None
+
+    @property
+    def shown(self) -> dict[str, float]:
+        """What pictures show: the smoothed intensities where there are some, or the raw ones."""
+        return self.intensity if self.smoothed is None else self.smoothed
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,15 @@ def expand(names: Sequence[str], skip: Path | None = None) -> list[Source]:
     Args:
         names: From the command line.
         skip: Left out where it lies in a folder: that of the results.
+
+    Raises:
+        ValueError: If a name is empty.
     """
+    if "" in names:
+        # A path without a name would be the present folder, with all that is in it.
+        raise ValueError(
+            "SOURCE: must be a name. Received: an empty one. Check the variable that it comes from."
+        )
     return [source for name in names for source in _sources(name, skip)]
 
 
@@ -102,7 +110,8 @@ def _is_folder(path: Path) -> bool:
 
 def _gathered(name: str, files: Sequence[Path]) -> list[Source]:
     kinds = [(path, _kind(path)) for path in files]
-    photos = tuple(path for path, kind in kinds if kind is Kind.PHOTO)
+    # A folder among the files is one that may not be entered: as a photo it is listed as unread.
+    photos = tuple(path for path, kind in kinds if kind is Kind.PHOTO or _is_folder(path))
     videos = [Source(Kind.VIDEO, str(path), (path,)) for path, kind in kinds if kind is Kind.VIDEO]
     return [Source(Kind.PHOTOS, name, photos), *videos] if photos or not videos else videos
 
@@ -140,15 +149,21 @@ def _head(path: Path) -> bytes:
 
 
 def _files(folder: Path, skip: Path | None) -> list[Path]:
-    """Return all files in a folder and its folders, sorted; links to folders are not followed."""
+    """Return all photos and videos in a folder and its folders, sorted.
+
+    Links to folders are not followed; a folder that may not be entered is returned itself.
+    """
     found: list[Path] = []
+    closed: list[Path] = []
     left_out = os.path.realpath(skip) if skip else None
-    for place, folders, files in os.walk(folder, followlinks=False):
+    for place, folders, files in os.walk(
+        folder, onerror=lambda error: closed.append(Path(error.filename)), followlinks=False
+    ):
         folders[:] = sorted(
             name for name in folders if os.path.realpath(Path(place) / name) != left_out
         )
         found += [Path(place) / name for name in files]
-    return sorted(path for path in found if _kind(path))
+    return sorted([*closed, *(path for path in found if _kind(path))])
 
 
 def _matching(pattern: Path, skip: Path | None) -> list[Path]:

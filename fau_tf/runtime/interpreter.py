@@ -18,7 +18,7 @@ class AUInterpreter:
         info: What the JSON file beside the model says.
     """
 
-    def __init__(self, path: Path, threads: int = 2) -> None:
+    def __init__(self, path: Path, threads: int = 1) -> None:
         """Load a model and the JSON file beside it.
 
         Args:

@@ -36,6 +36,10 @@ at fault, or a file can't be written; 130: interrupted, what was read is kept.
 
 MEDIAN: Final = "median"
 
+MOST_CAMERAS, MOST_FACES, MOST_THREADS = 99, 1000, 64
+"""OpenCV takes 100 and more for the number of a backend, and crashes on -1; LiteRT crashes with
+100,000 threads."""
+
 # Output -> the kinds that it is written of without being asked for.
 DEFAULTS: Final[dict[str, frozenset[Kind]]] = {
     "csv": frozenset(Kind),
@@ -63,7 +67,14 @@ def parser() -> argparse.ArgumentParser:
     )
     add = found.add_argument
     add("sources", metavar="SOURCE", nargs="*", help="photo, video, folder, pattern or -")
-    add("--webcam", metavar="INDEX", nargs="?", type=int, const=0, help="read a camera (0)")
+    add(
+        "--webcam",
+        metavar="INDEX",
+        nargs="?",
+        type=_within(0, MOST_CAMERAS, int),
+        const=0,
+        help="read a camera (0)",
+    )
     add("--model", type=Path, help="exported .tflite, its .json beside it (the package's)")
     add("--out", type=Path, default=Path("fau_out"), help="folder of the results (fau_out)")
     for name, said in _OUTPUTS.items():
@@ -77,10 +88,16 @@ def parser() -> argparse.ArgumentParser:
         "--smooth",
         metavar="SECONDS",
         type=_above_0,
-        help="exponential moving average with this time constant, of videos (none)",
+        help="also write an exponential moving average of videos, with this time constant (none)",
     )
-    add("--faces", type=int, default=10, help="at most this many a picture, the largest (10)")
-    add("--every", type=_at_least(1, int), default=1, help="read each N-th frame of a video (1)")
+    add(
+        "--faces",
+        type=_within(1, MOST_FACES, int),
+        default=10,
+        help="at most this many a picture, the largest (10)",
+    )
+    every = _within(1, math.inf, int)
+    add("--every", type=every, default=1, help="read each N-th frame of a video (1)")
     add("--fps", type=_above_0, default=25.0, help="frames a second of stdin (25)")
     add(
         "--present-from",
@@ -88,7 +105,8 @@ def parser() -> argparse.ArgumentParser:
         default=PRESENT_FROM,
         help=f"intensity from which an AU counts as present ({PRESENT_FROM:g})",
     )
-    add("--threads", type=int, default=1, help="CPU threads of the model (1)")
+    threads = _within(1, MOST_THREADS, int)
+    add("--threads", type=threads, default=1, help="CPU threads of the model (1)")
     add("--quiet", action="store_true", help="say only what went wrong")
     version = f"fau-demo {fau_tf.__version__}, model contract {contract.CONTRACT_VERSION}"
     add("--version", action="version", version=version)
@@ -112,11 +130,13 @@ def wanted(options: argparse.Namespace, name: str, kind: Kind) -> bool:
     return kind in DEFAULTS[name] if asked is None else asked
 
 
-def _at_least(least: int, kind: Callable[[str], Any]) -> Callable[[str], Any]:
+def _within(least: int, most: float, kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    rule = f"{least} or more" if most == math.inf else f"{least} to {most}"
+
     def number(text: str) -> Any:
         value = kind(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"must be {least} or more. Received: {text}")
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"must be {rule}. Received: {text}")
         return value
 
     number.__name__ = kind.__name__

@@ -43,7 +43,8 @@ class Reading:
         reason: Why nothing was read; else empty.
         flags: Warnings on values that stay, e.g. `small face`.
         intensity: AU label -> intensity in 0 to 5, as the model gave it; None without a face.
-        calibrated: The same after neutral calibration; None without one.
+        smoothed: The same after smoothing; None without it.
+        calibrated: `shown` after neutral calibration; None without one.
         box: x0, y0, x1, y1 of the face, px.
         landmarks: (68, 2) iBUG landmarks, px.
         quality: What the confidence was made of.
@@ -58,10 +59,16 @@ class Reading:
     reason: str = ""
     flags: tuple[str, ...] = ()
     intensity: Mapping[str, float] | None = None
+    smoothed: Mapping[str, float] | None = None
     calibrated: Mapping[str, float] | None = None
     box: tuple[float, float, float, float] | None = None
     landmarks: npt.NDArray[np.floating[Any]] | None = None
     quality: Quality | None = None
+
+    @property
+    def shown(self) -> Mapping[str, float] | None:
+        """The smoothed intensities where there are some, or the raw ones."""
+        return self.intensity if self.smoothed is None else self.smoothed
 
 
 class _Writer(ABC):
@@ -72,6 +79,7 @@ class _Writer(ABC):
         path: Path,
         info: ModelInfo,
         *,
+        smoothed: bool = False,
         calibrated: bool = False,
         present_from: float = PRESENT_FROM,
         processing: str = "none",
@@ -81,15 +89,18 @@ class _Writer(ABC):
         Args:
             path: Of the result, replaced at `close` if it exists.
             info: The model's.
-            calibrated: Whether there are calibrated intensities to write.
+            smoothed: Whether there are smoothed intensities to write.
+            calibrated: Whether there are calibrated ones.
             present_from: Raw intensity from which an AU counts as present.
-            processing: Names what was done to the values, e.g. `neutral=median smooth=median5`.
+            processing: Names what was done to the values, e.g. `smooth=exponential:0.3s`.
 
         Raises:
             OSError: If the file can't be made; `path` is then as it was.
         """
         self._labels = info.labels
-        self._calibrated = calibrated
+        # Ending of a column, name in JSON -> whether it is written.
+        asked = {("_smooth", "smoothed"): smoothed, ("_cal", "calibrated"): calibrated}
+        self._more = [names for names, written in asked.items() if written]
         self._present_from = present_from
         self._vouching = {"processing": processing, **provenance(info)}
         self._file = RowFile(path)
@@ -143,14 +154,15 @@ class CsvWriter(_Writer):
     """Writes readings in the columns of OpenFace's FeatureExtraction, and more after them.
 
     `AUxx_r` is the raw intensity; `AUxx_c` is 1 where the figure in `AUxx_r` is `present_from` or
-    more, so the two never contradict; `AUxx_cal` is the calibrated intensity. What was not read is
-    NaN, with success 0 and its reason. Decimals are dots, times seconds, boxes px, angles degrees;
-    there are no comment lines. Bytes of a name that are no text are written with backslashes, and
-    a source that a spreadsheet would run as a formula begins with `./`.
+    more, so the two never contradict; `AUxx_smooth` and `AUxx_cal` are the smoothed and the
+    calibrated intensity, where they were asked for. What was not read is NaN, with success 0 and
+    its reason. Decimals are dots, times seconds, boxes px, angles degrees; there are no comment
+    lines. Bytes of a name that are no text are written with backslashes, and a source that a
+    spreadsheet would run as a formula begins with `./`.
     """
 
     def _head(self) -> str:
-        endings = ("_r", "_c", "_cal") if self._calibrated else ("_r", "_c")
+        endings = ("_r", "_c", *(ending for ending, _ in self._more))
         columns = [
             *("frame", "face_id", "timestamp", "confidence", "success"),
             *(f"{label}{ending}" for ending in endings for label in self._labels),
@@ -160,7 +172,7 @@ class CsvWriter(_Writer):
 
     def _row(self, reading: Reading) -> str:
         raw = self._levels(reading, reading.intensity)
-        calibrated = self._levels(reading, reading.calibrated) if self._calibrated else []
+        more = (self._levels(reading, getattr(reading, name)) for _, name in self._more)
         measures = (getattr(reading.quality, name, math.nan) for name in MEASURES)
         row = [
             str(reading.frame),
@@ -170,7 +182,7 @@ class CsvWriter(_Writer):
             str(int(reading.success)),
             *map(decimal, raw),
             *("NaN" if here is None else str(int(here)) for here in self._present(raw)),
-            *map(decimal, calibrated),
+            *(decimal(level) for levels in more for level in levels),
             harmless(reading.reason),
             harmless("; ".join(reading.flags)),
             harmless_path(reading.source),
@@ -198,8 +210,8 @@ class JsonlWriter(_Writer):
             "intensity": self._by_label(raw),
             "present": dict(zip(self._labels, self._present(raw), strict=True)),
         }
-        if self._calibrated:
-            entry["calibrated"] = self._by_label(self._levels(reading, reading.calibrated))
+        for _, name in self._more:
+            entry[name] = self._by_label(self._levels(reading, getattr(reading, name)))
         points = None if reading.landmarks is None else reading.landmarks.tolist()
         quality = reading.quality
         entry |= {

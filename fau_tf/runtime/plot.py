@@ -25,7 +25,7 @@ _ROOM: Final = WIDTH - _LEFT - _RIGHT
 _SHARP: Final = 2  # curves are drawn this much larger, so that their edges come out smooth
 _GAP: Final = 3.0  # times the usual distance of two points that ends a line
 _TICKS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
-_WAYS: Final = ((0, 1.6, 1.0), (1, 0.8, 0.55))  # raw, calibrated: width in px, share of colour
+_WAYS: Final = ((0, 1.6, 1.0), (1, 0.8, 0.55))  # intensity, calibrated: width (px), share of colour
 
 
 def time_series(
@@ -57,8 +57,8 @@ def drawn(
 ) -> Image:
     """Return the picture of a time series, (h, `WIDTH`, 3) RGB uint8.
 
-    Thick lines are raw intensities with their range behind them, thin ones calibrated. Where no
-    face could be read the time line is grey and lines are broken.
+    Thick lines are intensities with their range behind them, smoothed where that was asked for,
+    thin ones calibrated. Where no face could be read the time line is grey and lines are broken.
     """
     height = _HEAD + len(series.labels) * _ROW + _FOOT
     sheet = PillowImage.new("RGB", (WIDTH, height), PAPER)
@@ -92,7 +92,9 @@ def _inks(numbers: list[int]) -> dict[int, str]:
 
 def _key(series: TimeSeries, present_from: float) -> str:
     calibrated = any(track.count[1].any() for track in series.tracks.values())
-    lines = "thick: raw, thin: calibrated, " if calibrated else ""
+    thick = "smoothed" if series.smoothed else "raw"
+    lines = f"thick: {thick}, " if calibrated or series.smoothed else ""
+    lines += "thin: calibrated, " if calibrated else ""
     return f"{lines}dashed: present from {present_from:g}, grey: no face was read"
 
 
@@ -193,7 +195,7 @@ def _band(
     row: int,
     run: npt.NDArray[np.intp],
 ) -> PillowImage.Image:
-    """Return the mask of the range between the least and the greatest raw intensity."""
+    """Return the mask of the range between the least and the greatest intensity."""
     mask = PillowImage.new("L", size)
     low, high = _height(track.low[row, run]), _height(track.high[row, run])
     edge = [*zip(x, high, strict=True), *zip(x[::-1], low[::-1], strict=True)]

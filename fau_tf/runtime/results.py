@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from fau_tf.face.align import Image
 from fau_tf.runtime import draw, plot
 from fau_tf.runtime.calibration import MedianSpool
 from fau_tf.runtime.estimator import Estimate, FaceResult
@@ -31,7 +32,8 @@ class Plan:
         outputs: Among `csv`, `jsonl`, `draw`, `plot`.
         moves: Whether the pictures are frames of one video.
         fps: Frames a second of an annotated video.
-        neutral: Whether there are calibrated intensities: `file`, `median` or empty.
+        smooth: Whether there are smoothed intensities.
+        neutral: Whether there are calibrated ones: `file`, `median` or empty.
         processing: Names what was done to the values.
         present_from: Intensity from which an AU counts as present.
         cards: Places for cards in an annotated video, at most.
@@ -40,6 +42,7 @@ class Plan:
     outputs: frozenset[str]
     moves: bool
     fps: float
+    smooth: bool
     neutral: str
     processing: str
     present_from: float
@@ -74,6 +77,7 @@ class Results:
                 writer = _WRITERS[ending](
                     with_ending(name, f".{ending}"),
                     info,
+                    smoothed=plan.smooth,
                     calibrated=bool(plan.neutral),
                     present_from=plan.present_from,
                     processing=plan.processing,
@@ -132,27 +136,23 @@ class Results:
         if self._series:
             self._series.add(reading)
 
-    def _draw_photo(self, frame: Frame, estimate: Estimate, picture: Path) -> None:
-        drawn = draw.overlay(
+    def _drawn(self, frame: Frame, estimate: Estimate, **places: int) -> Image:
+        return draw.overlay(
             frame.image,
             estimate.faces,
             estimate.reason,
             self._plan.present_from,
             caption=caption(self._info),
+            **places,
         )
+
+    def _draw_photo(self, frame: Frame, estimate: Estimate, picture: Path) -> None:
+        drawn = self._drawn(frame, estimate)
         picture.parent.mkdir(parents=True, exist_ok=True)
         save_picture(with_ending(picture, ".png"), drawn, self._info)
 
     def _draw_frame(self, frame: Frame, estimate: Estimate) -> None:
-        drawn = draw.overlay(
-            frame.image,
-            estimate.faces,
-            estimate.reason,
-            self._plan.present_from,
-            caption=caption(self._info),
-            cards=self._plan.cards,
-            aus=len(self._info.aus),
-        )
+        drawn = self._drawn(frame, estimate, cards=self._plan.cards, aus=len(self._info.aus))
         if self._video is None:
             path = with_ending(self._name, ".mp4")
             size = (drawn.shape[1], drawn.shape[0])
@@ -189,6 +189,7 @@ def _reading(frame: Frame, face: FaceResult) -> Reading:
         reason=face.reason,
         flags=face.quality.flags,
         intensity=face.intensity if read else None,
+        smoothed=face.smoothed if read else None,
         calibrated=face.calibrated if read else None,
         box=face.box,
         landmarks=face.landmarks,

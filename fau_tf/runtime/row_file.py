@@ -45,8 +45,10 @@ class RowFile:
             while left:
                 left = left[self._file.write(left) or 0 :]
         # Also Ctrl-C.
-        except BaseException:
+        except BaseException as error:
             self._take_back()
+            if isinstance(error, OSError):
+                error.filename = str(self.path)
             raise
         self._whole += size
 

@@ -68,6 +68,7 @@ class Run:
         """
         self._options, self._estimator, self._console = options, estimator, console
         self._neutral: dict[str, float] | None = None
+        self._wrote = False
         if options.neutral not in (None, MEDIAN):
             photo = read_image(Path(options.neutral))
             self._neutral = neutral_face(estimator, photo, options.neutral)
@@ -89,7 +90,8 @@ class Run:
                 tally.unread.append(one_line(str(error)))
             self._report(source, tally, time.perf_counter() - start, alone=len(sources) == 1)
             unread += tally.unread
-        self._console.say("", f"Results: {self._options.out}")
+        if self._wrote:
+            self._console.say("", f"Results: {self._options.out}")
         return unread
 
     def _source(self, source: Source, name: Path, tally: Tally) -> None:
@@ -106,10 +108,15 @@ class Run:
                 self._read(source, name, chain((first,), steps), tally, stream)
             elif first:
                 raise UnreadableError(first[0].reason if isinstance(first[0], Unread) else "")
+            else:
+                raise UnreadableError(
+                    f"{source.name}: must hold pictures. Received: none. Check what sends them."
+                )
 
     def _read(
         self, source: Source, name: Path, steps: Iterator[Step], tally: Tally, stream: Opened
     ) -> None:
+        self._wrote = True
         pictures = picture_names(source, name) if source.kind is Kind.PHOTOS else [name]
         smooth = ExponentialSmoother(self._options.smooth) if self._options.smooth else None
         progress = self._console.progress(source.name, stream.count)
@@ -143,6 +150,7 @@ class Run:
             outputs=frozenset(name for name in DEFAULTS if wanted(options, name, source.kind)),
             moves=source.kind.moves,
             fps=stream.fps,
+            smooth=bool(options.smooth),
             neutral=MEDIAN if options.neutral == MEDIAN else "file" if options.neutral else "",
             processing=" ".join(f"{key}={value}" for key, value in done.items() if value) or "none",
             present_from=options.present_from,
@@ -181,13 +189,13 @@ class Run:
         smoothed = smooth(estimate, timestamp) if smooth else {}
         faces = []
         for face in estimate.faces:
-            intensity = smoothed.get(face.face_id, face.intensity)
-            neutral = self._neutral and calibrated(intensity, self._neutral)
-            faces.append(replace(face, intensity=intensity, calibrated=neutral))
+            face = replace(face, smoothed=smoothed.get(face.face_id))
+            neutral = self._neutral and calibrated(face.shown, self._neutral)
+            faces.append(replace(face, calibrated=neutral))
         return replace(estimate, faces=tuple(faces))
 
     def _report(self, source: Source, tally: Tally, seconds: float, *, alone: bool) -> None:
-        say, name = self._console.say, source.name
+        say, name = self._console.say, one_line(source.name)
         if not tally.pictures:
             say(f"{name}: not read")
         elif source.kind is Kind.PHOTO:

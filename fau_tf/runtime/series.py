@@ -27,10 +27,10 @@ class Track:
 
     Attributes:
         rows: Readings with values so far.
-        total: (2, A, BINS) sums of the raw and the calibrated intensities.
+        total: (2, A, BINS) sums of the intensities, raw or smoothed, and of the calibrated ones.
         count: (2, BINS) how many those are.
-        low: (A, BINS) least raw intensity, infinity where there is none.
-        high: (A, BINS) greatest raw intensity, minus infinity where there is none.
+        low: (A, BINS) least intensity, infinity where there is none.
+        high: (A, BINS) greatest intensity, minus infinity where there is none.
     """
 
     total: Values
@@ -40,7 +40,7 @@ class Track:
     rows: int = 0
 
     def mean(self, kind: int) -> Values:
-        """Return (A, BINS) mean intensities: raw for 0, calibrated for 1."""
+        """Return (A, BINS) mean intensities: raw or smoothed for 0, calibrated for 1."""
         filled = np.where(self.count[kind] > 0, self.count[kind], np.nan)
         mean: Values = self.total[kind] / filled
         return mean
@@ -60,6 +60,7 @@ class TimeSeries:
         step: Seconds of a part.
         end: Time of the last reading, s.
         dropped: How many faces were too many.
+        smoothed: Whether the intensities are smoothed ones.
     """
 
     labels: Sequence[str]
@@ -68,6 +69,7 @@ class TimeSeries:
     step: float = _FINEST
     end: float = 0.0
     dropped: int = 0
+    smoothed: bool = False
 
     def add(self, reading: Reading) -> None:
         """Take a reading; one whose time is negative or not finite is left out."""
@@ -77,16 +79,17 @@ class TimeSeries:
         self._reach(time)
         self.end = max(self.end, time)
         place = min(int(time / self.step), BINS - 1)
-        raw = self._levels(reading.intensity) if reading.success else None
-        if raw is None:
+        levels = self._levels(reading.shown) if reading.success else None
+        if levels is None:
             self.unread[place] += 1
             return
         track = self._track(reading.face_id)
         track.rows += 1
-        track.total[0, :, place] += raw
+        self.smoothed |= reading.smoothed is not None
+        track.total[0, :, place] += levels
         track.count[0, place] += 1
-        track.low[:, place] = np.minimum(track.low[:, place], raw)
-        track.high[:, place] = np.maximum(track.high[:, place], raw)
+        track.low[:, place] = np.minimum(track.low[:, place], levels)
+        track.high[:, place] = np.maximum(track.high[:, place], levels)
         calibrated = self._levels(reading.calibrated)
         if calibrated is not None:
             track.total[1, :, place] += calibrated

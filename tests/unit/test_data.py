@@ -110,8 +110,7 @@ def test_a_harmed_set_is_named_with_the_next_step(generated, harm):
 
 
 def test_an_interrupted_generation_leaves_no_set(tmp_path, monkeypatch):
-    def rows(settings, processes):
-        del settings, processes
+    def rows(*_, **__):
         yield as_bytes(make_record(0, 0))
         raise KeyboardInterrupt
 

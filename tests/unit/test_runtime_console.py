@@ -53,6 +53,19 @@ def test_short_work_and_quiet_work_show_nothing(capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_names_cannot_steer_the_terminal(capsys, monkeypatch):
+    screen = Terminal()
+    Console().say("\x1b[2Jx.png: 1 face\n  Face 0", "tab\tbell\x07\x9b")
+    Console().complain("\x1b]0;title\x07.png")
+    said = capsys.readouterr()
+    assert said.out == "\\x1b[2Jx.png: 1 face\n  Face 0\ntab\\x09bell\\x07\\x9b\n"
+    assert said.err == "\\x1b]0;title\\x07.png\n"
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(console, "_LIVE", 0.0)
+    Console().progress("a\nb\x1b.mp4", 3).step()
+    assert screen.getvalue().startswith("\ra b\\x1b.mp4: 1 of 3 frames, ")
+
+
 def test_a_terminal_that_is_full_costs_no_results(monkeypatch):
     with open("/dev/full", "w") as full:  # noqa: PTH123  # a device
         monkeypatch.setattr(sys, "stdout", full)

@@ -1,5 +1,7 @@
 import csv
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,8 @@ from PIL import Image
 from fau_tf.runtime import demo
 from tests.helpers.tiny_model import write_tiny_model
 
-PHOTO = Path(__file__).parents[2] / "docs" / "sample" / "astronaut.png"
+ROOT = Path(__file__).parents[2]
+PHOTO = ROOT / "docs" / "sample" / "astronaut.png"
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +100,31 @@ def test_a_name_with_a_leading_dash_needs_two_dashes_before_it(model, tmp_path, 
     monkeypatch.chdir(tmp_path)
     assert demo.main(["--model", str(model), "--out", "out", "--", "-x.png"]) == 0
     assert results(tmp_path / "out") == ["-x_au.csv", "-x_au.png"]
+
+
+@pytest.mark.parametrize("names", [[""], [PHOTO, ""]])
+def test_an_empty_name_is_not_the_present_folder(model, tmp_path, capsys, monkeypatch, names):
+    shutil.copy(PHOTO, tmp_path / "mine.png")
+    monkeypatch.chdir(tmp_path)
+    assert run(model, "out", *names) == 2
+    assert "SOURCE: must be a name. Received: an empty one." in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("streams", [[1], [2], [0, 1, 2]])
+def test_streams_that_the_caller_has_closed_cost_no_results(model, tmp_path, streams):
+    """`>&-` of a shell; what is opened next must not take the number of a stream."""
+    arguments = [str(PHOTO), "--model", str(model), "--out", str(tmp_path / "out")]
+    shell = f"import os, sys\n[os.close(n) for n in {streams}]\nos.execv(sys.argv[1], sys.argv[1:])"
+    child = [sys.executable, "-m", "fau_tf.runtime.demo", *arguments]
+    done = subprocess.run(
+        [sys.executable, "-c", shell, *child], capture_output=True, check=False, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert results(tmp_path / "out") == ["astronaut_au.csv", "astronaut_au.png"]
+    (row,) = rows(tmp_path / "out" / "astronaut_au.csv")
+    assert row["success"] == "1"
 
 
 def test_a_folder_without_pictures_is_listed(model, tmp_path, capsys):

@@ -72,22 +72,33 @@ def test_an_annotated_video_has_a_picture_of_every_frame(model, cross, tmp_path)
     assert all(picture.std() > 10 for picture in pictures)
 
 
-def test_medians_give_calibrated_rows_and_smoothing_is_named(model, cross, tmp_path):
+def test_smoothed_and_calibrated_values_stand_beside_the_raw_ones(model, cross, tmp_path):
     options = ["--neutral", "median", "--smooth", "0.2", "--jsonl"]
+    assert run_demo(model, tmp_path / "plain", cross, "--no-plot") == 0
     assert run_demo(model, tmp_path, cross, *options) == 0
-    found = rows(tmp_path / "cross_au.csv")
+    plain, found = rows(tmp_path / "plain" / "cross_au.csv"), rows(tmp_path / "cross_au.csv")
     assert {row["processing"] for row in found} == {"smooth=exponential:0.2s neutral=median"}
-    raw = np.array([float(row["AU12_r"]) for row in found if row["face_id"] == "0"])
-    calibrated = np.array([float(row["AU12_cal"]) for row in found if row["face_id"] == "0"])
+    changed = {"processing", *(name for name in found[0] if name.endswith(("_smooth", "_cal")))}
+    assert found[0].keys() - plain[0].keys() == changed - {"processing"}
+    assert [{k: v for k, v in row.items() if k not in changed} for row in found] == [
+        {k: v for k, v in row.items() if k not in changed} for row in plain
+    ]
+    raw, smooth, calibrated, time = (
+        np.array([float(row[name]) for row in found if row["face_id"] == "0"])
+        for name in ("AU12_r", "AU12_smooth", "AU12_cal", "timestamp")
+    )
+    wanted = [raw[0]]
+    for value, step in zip(raw[1:], np.diff(time), strict=True):
+        wanted.append(value + (wanted[-1] - value) * np.exp(-step / 0.2))
     # Three decimals in the file.
-    np.testing.assert_allclose(calibrated, (raw - np.median(raw)).clip(0), atol=2e-3)
-    assert raw.std() > 0
+    np.testing.assert_allclose(smooth, wanted, atol=2e-3)
+    np.testing.assert_allclose(calibrated, (smooth - np.median(smooth)).clip(0), atol=2e-3)
+    assert 0 < np.abs(np.diff(smooth)).mean() < np.abs(np.diff(raw)).mean()
     lines = (tmp_path / "cross_au.jsonl").read_text().splitlines()
     entries = [json.loads(line) for line in lines]
     assert len(entries) == len(found)
-    assert [entry["calibrated"]["AU12"] for entry in entries if entry["face_id"] == 0] == list(
-        calibrated
-    )
+    for name, levels in (("intensity", raw), ("smoothed", smooth), ("calibrated", calibrated)):
+        assert [one[name]["AU12"] for one in entries if one["face_id"] == 0] == list(levels)
 
 
 def test_a_truncated_video_is_read_and_listed(model, cross, tmp_path, capsys):
@@ -113,6 +124,15 @@ def jpeg(picture):
     content = BytesIO()
     Image.fromarray(picture).save(content, "JPEG", quality=95)
     return content.getvalue()
+
+
+def test_an_empty_stdin_is_listed(model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sources.sys, "stdin", type("In", (), {"buffer": BytesIO()}))
+    assert run_demo(model, tmp_path, "-") == 1
+    said = capsys.readouterr()
+    assert "stdin: must hold pictures. Received: none." in said.err
+    assert "Results" not in said.out
+    assert results(tmp_path) == []
 
 
 def test_pictures_on_stdin_are_a_video(model, tmp_path, capsys, monkeypatch):

@@ -136,6 +136,14 @@ def test_flags_and_calibrated_values_are_on_the_card():
     assert both[row, 208 + round(88 * 0.3)].tolist() == [255, 255, 255]
 
 
+def test_smoothed_values_are_drawn_in_place_of_the_raw_ones_under_a_heading():
+    smooth = dict.fromkeys(LABELS, 2.0)
+    shown = np.array(card.card(photo(), face(level=4.0, smoothed=smooth), 0, 1.0))
+    plain = np.array(card.card(photo(), face(level=2.0), 0, 1.0))
+    np.testing.assert_array_equal(shown[286:], plain[286:])
+    assert lit(plain[258:286], shown[258:286]).any()
+
+
 def test_presence_is_written_in_brighter_ink():
     present = np.array(card.card(photo(), face(level=1.0), 0, 1.0))
     absent = np.array(card.card(photo(), face(level=1.0), 0, 1.1))

@@ -49,6 +49,22 @@ def test_the_columns_begin_as_openface_has_them(tmp_path):
     )
 
 
+def test_smoothed_and_calibrated_columns_stand_beside_the_raw_ones(tmp_path):
+    both = changed(smoothed={"AU06": 1.5, "AU12": 0.25})
+    row = one_row(tmp_path / "x.csv", both, smoothed=True, calibrated=True)
+    levels = {name: cell for name, cell in row.items() if name.startswith("AU")}
+    assert levels == {
+        "AU06_r": "0.420", "AU12_r": "3.142", "AU06_c": "0", "AU12_c": "1",
+        "AU06_smooth": "1.500", "AU12_smooth": "0.250", "AU06_cal": "-0.100", "AU12_cal": "2.500",
+    }  # fmt: skip
+    found = one_object(tmp_path / "x.jsonl", both, smoothed=True)
+    assert found["smoothed"] == {"AU06": 1.5, "AU12": 0.25}
+    assert found["present"] == {"AU06": False, "AU12": True}
+    assert "calibrated" not in found
+    nothing = one_row(tmp_path / "x.csv", NOTHING, smoothed=True)
+    assert (nothing["AU06_smooth"], nothing["AU06_r"]) == ("NaN", "NaN")
+
+
 def test_a_face_is_a_row_of_dots_and_seconds_without_stray_spaces(tmp_path):
     with CsvWriter(tmp_path / "x.csv", info(AUS), processing="smooth=median5") as writer:
         writer.write(FACE)

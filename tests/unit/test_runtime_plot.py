@@ -1,6 +1,7 @@
 import json
 import math
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -143,6 +144,17 @@ def test_calibrated_values_are_a_line_of_their_own():
     changed = np.abs(area(picture, 0) - area(plain, 0)).sum(axis=-1).mean(axis=1) > 20
     expected = plot._ROW - 8 - 2 / 5 * (plot._ROW - 16)
     assert abs(np.flatnonzero(changed).mean() - expected) <= 1.5
+
+
+def test_smoothed_values_take_the_place_of_the_raw_ones_and_the_key_says_so():
+    raw = [reading(n / 10, 4.0) for n in range(100)]
+    smooth = series(replace(one, smoothed=dict.fromkeys(LABELS, 2.0)) for one in raw)
+    assert plot._key(smooth, 1.0).startswith("thick: smoothed, dashed")
+    assert plot._key(series(raw), 1.0).startswith("dashed")
+    # What is drawn is the line of 2, but for the key below.
+    same = plot.drawn(series(replace(one, intensity=dict.fromkeys(LABELS, 2.0)) for one in raw))
+    np.testing.assert_array_equal(plot.drawn(smooth)[: -plot._FOOT], same[: -plot._FOOT])
+    assert (plot.drawn(series(raw)) != plot.drawn(smooth))[: -plot._FOOT].any()
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,23 @@ def test_a_folder_is_its_photos_sorted_and_each_of_its_videos(tree):
     assert (clip.kind, clip.paths) == (Kind.VIDEO, (tree / "clip.mp4",))
 
 
+def test_a_folder_that_may_not_be_entered_is_unread_and_not_skipped(tree, monkeypatch):
+    """Made to fail: root, who may run the tests, may enter every folder."""
+    scan = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    for name in (str(tree), str(tree / "dee*"), str(tree / "deep")):
+        photos = expand([name])[0]
+        with opened(photos) as stream:
+            unread = [one.name for one in stream.frames if isinstance(one, Unread)]
+        assert unread == [str(tree / "deep")]
+
+
 def test_results_inside_a_folder_are_left_out(tree):
     photos, _ = expand([str(tree)], skip=tree / "deep")
     assert relative(photos, tree) == ["a.jpg", "b.png", "no_ending"]

@@ -114,6 +114,15 @@ def test_a_video_that_cannot_be_read_back_is_an_error_and_the_old_one_stays(tmp_
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_ctrl_c_between_a_frame_and_its_count_is_no_error(tmp_path):
+    writer = VideoWriter(tmp_path / "x.mp4", (64, 48), 10)
+    for _ in range(3):
+        writer.write(colour(100))
+    writer.frames = 2
+    writer.close()
+    assert len(read(tmp_path / "x.mp4")[0]) == 3
+
+
 def test_a_missing_codec_is_a_clear_error(tmp_path, monkeypatch):
     monkeypatch.setattr(video_writer, "CODECS", {".mp4": "????"})
     with pytest.raises(VideoError, match="must have the codec"):
