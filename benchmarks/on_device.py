@@ -181,6 +181,11 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     missing = [str(path) for path in options.model if not path.is_file()]
     if missing:
         parser.error(f"--model must name .tflite files. Received: {missing}. Export them first.")
+    if options.json and not options.json.absolute().parent.is_dir():
+        parser.error(
+            f"--json must lie in a folder. Received: {options.json}, whose folder isn't there. "
+            "Make it first."
+        )
     return options
 
 

@@ -5,8 +5,8 @@ python -m export --run runs/synthetic --spec float16 --out android_demo_assets
 python -m export --list                                  the variants and their gates
 python -m export --verify model.tflite                   is it a model of the contract?
 
-Exit code 0: done; 2: the command or the run is at fault, or a variant breaks a gate. Such a
-variant is not written, those that keep theirs are.
+Exit code 0: done; 2: the command or the run is at fault, or a variant breaks a gate; 130: stopped
+by Ctrl-C. A variant that breaks a gate is not written, those that keep theirs are.
 """
 
 import argparse
@@ -18,17 +18,25 @@ from pathlib import Path
 from export.specs import EXPORT_SPECS, ExportSpec
 from export.verify import verify
 
-DONE, AT_FAULT = 0, 2
+DONE, AT_FAULT, STOPPED = 0, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit code."""
     options = _options(argv)
-    if options.list:
-        print("\n".join(_row(variant) for variant in EXPORT_SPECS.values()))
-        return DONE
-    if options.verify:
-        return verify(options.verify, _say)
+    try:
+        if options.list:
+            print("\n".join(_row(variant) for variant in EXPORT_SPECS.values()))
+            return DONE
+        if options.verify:
+            return verify(options.verify, _say)
+        return _export(options)
+    except KeyboardInterrupt:
+        print("error: stopped; what was written is whole. Run it again.", file=sys.stderr)
+        return STOPPED
+
+
+def _export(options: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
     from export.command import export_command
     from export.qat.launch import environment_python
@@ -36,18 +44,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if "qat_int8" in (options.spec or ()):
             environment_python()  # asked for by name, so not to be skipped
-        variants = [EXPORT_SPECS[name] for name in options.spec or EXPORT_SPECS]
+        variants = [EXPORT_SPECS[name] for name in dict.fromkeys(options.spec or EXPORT_SPECS)]
         out = options.out or options.run / "export"
         refused = export_command(
-            options.run, variants, out, options.data, name=options.name, say=_say
+            options.run,
+            variants,
+            out,
+            options.data,
+            name=options.name,
+            may_skip=not options.spec,
+            say=_say,
         )
     # Whatever is wrong with a run, its faces or the disk; a fault of ours shows its traceback.
     except (ValueError, OSError, RuntimeError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {' '.join(_words(error).split())}", file=sys.stderr)
         return AT_FAULT
     if refused:
         print(f"error: not written: {', '.join(refused)}; see {out}/report.md", file=sys.stderr)
     return AT_FAULT if refused else DONE
+
+
+def _words(error: Exception) -> str:
+    """Return what an error says; of one of the system's, also the rule and the next step."""
+    if isinstance(error, OSError) and error.strerror:
+        return (
+            f"{error.filename or 'The disk'} must be readable, and writable with room to spare. "
+            f"Received: {error.strerror}. Mend that, or name other folders by --out and --data."
+        )
+    return str(error)
 
 
 def _say(line: str) -> None:

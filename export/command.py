@@ -1,22 +1,17 @@
 """What `python -m export --run` does, once TensorFlow may load."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from export.judged import export_run
 from export.make import Source
-from export.qat.launch import QatSettings, qat_variant
-from export.run import (
-    LabelledFaces,
-    TrainedRun,
-    judgement_faces,
-    load_run,
-    representative_faces,
-    run_part,
-)
+from export.qat.launch import QatSettings
+from export.qat.tuned_run import tuned_run
+from export.run import judgement_faces, load_run, representative_faces
 from export.specs import ExportSpec
 from fau_tf.data import datasets
-from fau_tf.training import fit
+from fau_tf.training.config import RunSettings
 
 
 def export_command(
@@ -26,6 +21,7 @@ def export_command(
     data: Path,
     *,
     name: str | None = None,
+    may_skip: bool = True,
     say: Callable[[str], None],
 ) -> list[str]:
     """Export a run; return the names of the variants that were refused.
@@ -36,52 +32,46 @@ def export_command(
         out: Where the files go.
         data: Where face records go.
         name: In the files' names; by default the run's.
+        may_skip: As of `export_run`.
         say: Prints a line.
 
     Raises:
         RunError: If the run can't be exported.
         ExportError: If its float32 form can't be judged.
-        QatError: If fine-tuning fails.
+        ValueError: If `name` can't name a file.
+        OSError: If `out` can't be written to.
     """
+    if name is not None:
+        RunSettings(name=name)  # refuses what can't name a file
+    _require_writable(out)  # now, not after minutes of fine-tuning
     run = load_run(path)
     say("== faces")
     validation = representative_faces(run, data, say=say)
     test = judgement_faces(run, data, say=say)
     say(f"   judged on {len(test.images)} faces of {test.people} test people, {test.name}")
-    source = Source(
-        run.net,
-        run.config.model,
-        validation.images,
-        lambda: _fine_tuned(run, validation, data, say),
-    )
+
+    def fine_tuned(selection: str) -> bytes:
+        return tuned_run(run, validation, data, QatSettings(), selection=selection, say=say)
+
     return export_run(
-        source,
+        Source(run.net, run.config.model, validation.images, fine_tuned),
         name or run.config.run.name,
         test,
         variants,
         out,
         training_data=datasets.card(test.name),
+        may_skip=may_skip,
         say=say,
     )
 
 
-def _fine_tuned(
-    run: TrainedRun, validation: LabelledFaces, data: Path, say: Callable[[str], None]
-) -> bytes:
-    settings, config = QatSettings(), run.config
-    part = run_part(config, "train", settings.crops, data, say=say)
-    targets = fit.targets(config)
-    batches = part.batches(
-        targets, batch_size=settings.batch_size, seed=config.run.seed, augment=config.augment
+def _require_writable(out: Path) -> None:
+    """Raise OSError unless `out` is a folder to write to, or can be made."""
+    there = next(place for place in (out, *out.absolute().parents) if place.exists())
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return
+    received = "no folder" if not there.is_dir() else "one that may not be written to"
+    raise OSError(
+        f"--out must be a folder to write to. Received: {out}, where {there} is {received}. "
+        "Name another."
     )
-    return qat_variant(
-        run.net,
-        config.model,
-        batches,
-        validation.images,
-        validation.intensity,
-        loss=fit.heatmap_loss(config, targets, part.labels(targets)),
-        settings=settings,
-        seed=config.run.seed,
-        say=say,
-    ).flatbuffer

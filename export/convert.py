@@ -15,8 +15,6 @@ from fau_tf.facs import MAX_INTENSITY
 from fau_tf.model.edge_conv import SemanticCorrespondence
 from fau_tf.model.presets import NetSpec
 
-EXPORT_SELECTION: Final = GPU_SELECTION
-
 
 def convert(
     net: keras.Model,

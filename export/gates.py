@@ -8,7 +8,6 @@
 Whether it runs whole on a GPU is for `gpu_check`, and float16's range for `float16_range`.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,14 +62,13 @@ def refusals(
 
 
 def output_problems(
-    intensity: npt.NDArray[np.float32], heatmaps: npt.NDArray[np.float32], labels: Sequence[str]
+    intensity: npt.NDArray[np.float32], heatmaps: npt.NDArray[np.float32]
 ) -> list[str]:
     """Return what is wrong with the answers on a set of faces, one line each; empty if nothing.
 
     Args:
-        intensity: (N, A); with N > 1 each AU must vary between faces.
-        heatmaps: (N, h, w, K); each centre's must vary.
-        labels: The A labels.
+        intensity: (N, A); with N > 1 not the same for all faces.
+        heatmaps: (N, h, w, K); not a single value.
     """
     lines = []
     for name, values in (("intensity", intensity), ("heatmaps", heatmaps)):
@@ -81,15 +79,12 @@ def output_problems(
             )
     if lines:
         return lines
-    flat = np.flatnonzero(np.ptp(heatmaps, axis=(0, 1, 2)) == 0).tolist()
-    if flat:
-        lines.append(f"each centre's heatmap must vary. Received: a constant for centres {flat}")
-    still = np.flatnonzero(np.ptp(intensity, axis=0) == 0).tolist()
-    if len(intensity) > 1 and still:
-        stuck = ", ".join(labels[au] for au in still)
-        lines.append(
-            f"each AU must vary over {len(intensity)} faces. Received: a constant for {stuck}"
-        )
+    # As a whole: an AU that its training set hardly has may be 0 on every face. Where an AU was
+    # coded, `parity` refuses one that doesn't vary, for it has no ICC.
+    if np.ptp(heatmaps) == 0:
+        lines.append(f"heatmaps must vary. Received: {heatmaps.flat[0]:g} everywhere")
+    if len(intensity) > 1 and not np.ptp(intensity, axis=0).any():
+        lines.append(f"intensities must vary over {len(intensity)} faces. Received: the same ones")
     return lines
 
 

@@ -20,7 +20,8 @@ from export.package import (
     run_tflite,
     write_pair,
 )
-from export.qat.launch import QatEnvironmentError
+from export.qat.describe import NotQuantisableError
+from export.qat.launch import QatEnvironmentError, QatError
 from export.report import Entry, compressed_size, write_report
 from export.run import LabelledFaces
 from export.sidecar import card, sidecar
@@ -29,6 +30,10 @@ from export.specs import EXPORT_SPECS, ExportSpec
 _LOOKED_AT: Final = 64
 """Faces on which files are compared with Keras, one by one, and floats with float16's range."""
 _FLOAT32: Final = EXPORT_SPECS["float32"]
+_NEXT: Final = "Train longer, or quantise less of the graph."
+_NO_REFERENCE: Final = ("float32, which it is compared with, must keep its own gates",)
+_UNMADE: Final = (ExportError, NotQuantisableError, QatEnvironmentError, QatError)
+"""What one variant may fail with, while the others go on."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,21 @@ class Judged:
     refused: list[str]
 
 
+@dataclass(frozen=True)
+class Unmade:
+    """A variant of which there is nothing to judge.
+
+    Attributes:
+        variant: Its row.
+        reason: One line.
+        skipped: Whether that is no fault: its environment isn't there, and may be lacking.
+    """
+
+    variant: ExportSpec
+    reason: str
+    skipped: bool
+
+
 def export_run(
     source: Source,
     name: str,
@@ -60,12 +80,13 @@ def export_run(
     out: Path,
     *,
     training_data: dict[str, Any],
+    may_skip: bool = True,
     say: Callable[[str], None],
 ) -> list[str]:
     """Write the variants that keep their gates, and the report; return the names of the refused.
 
-    Every variant is made and judged before the first file is written. A file of a refused variant
-    that an earlier export left is removed: what is in the folder is what has passed.
+    Every variant is made and judged before the first file is written. A file that an earlier export
+    left of a variant that is not written now is removed: it may be of another network.
 
     Args:
         source: The network and what variants need besides.
@@ -74,30 +95,30 @@ def export_run(
         variants: Rows of `specs.EXPORT_SPECS`; float32 is judged in any case.
         out: Where they go.
         training_data: `name` and `kind` of the faces that the network learnt from.
+        may_skip: Whether a variant whose environment isn't there is left out, and not refused.
         say: Prints a line.
 
     Raises:
         ExportError: If float32 itself can't be judged.
+        RepresentativeSetError: If the faces for static ranges are none, or not the model's.
     """
-    judge = _Judge(source, name, faces, training_data, say)
-    reference = judge(_FLOAT32, None)
-    found = [reference]
-    for variant in variants:
-        if variant is not _FLOAT32:
-            try:
-                found.append(judge(variant, reference))
-            except QatEnvironmentError as error:
-                say(f"   skipped: {error}")
+    found, unmade = _judged(_Judge(source, name, faces, training_data, say), variants, may_skip)
     say("== latency")
     latency = cpu_latency({row.variant.name: row.flatbuffer for row in found}, faces.images[:1])
     out.mkdir(parents=True, exist_ok=True)
+    refused = [row.variant for row in found if row.refused]
+    for absent in [*refused, *(row.variant for row in unmade)]:
+        if absent in variants:
+            _remove(out / file_name(name, absent), say)
     for row in found:
-        if row.variant in variants:
+        if row.variant in variants and not row.refused:
             _write(row, out, latency[row.variant.name], faces, say)
-    entries = [_entry(row, latency[row.variant.name]) for row in found]
+    entries = [_entry(row, latency[row.variant.name], variants) for row in found]
+    entries += [Entry(variant=row.variant.name, latency={}, refused=[row.reason]) for row in unmade]
     facts = training_data | {"name": name, "people": faces.people, "faces_of": faces.name}
     write_report(out, facts, entries)
-    return [row.variant.name for row in found if row.refused]
+    refused += [row.variant for row in unmade if not row.skipped]
+    return [variant.name for variant in refused]
 
 
 @dataclass(frozen=True)
@@ -111,15 +132,18 @@ class _Judge:
     say: Callable[[str], None]
 
     def __call__(self, variant: ExportSpec, reference: Judged | None) -> Judged:
-        """Return one variant, judged against `reference`; None for the reference itself."""
+        """Return one variant, judged against `reference`; None for the reference itself.
+
+        Raises one of `_UNMADE` where there is nothing to judge.
+        """
         self.say(f"== {variant.name}")
         spec = self.source.spec
         described = card(spec, variant, file_name(self.name, variant), self.training_data)
         flatbuffer = with_metadata(make(self.source, variant), described)
         outputs = run_tflite(flatbuffer, self.faces.images)
-        silent = gates.output_problems(*outputs, spec.labels)
+        silent = gates.output_problems(*outputs)
         if silent:  # nothing to judge
-            raise ExportError(f"Variant {variant.name}: {'; '.join(silent)}. Train longer.")
+            raise ExportError(f"Variant {variant.name}: {'; '.join(silent)}. {_NEXT}")
         float_intensity = (reference.outputs if reference else outputs)[0]
         found = parity.judge(self.faces.intensity, float_intensity, outputs[0], spec.labels)
         float_parity = reference.parity if reference else found
@@ -129,6 +153,7 @@ class _Judge:
             *(self._overflows if "gpu" in variant.accelerators else ()),
             *self._far_from_keras(variant, outputs),
             *parity.problems(found, float_parity, variant),
+            *(_NO_REFERENCE if reference and reference.refused else ()),
         ]
         self.say(
             f"   {len(flatbuffer) / 1e6:.2f} MB, mean ICC {found.icc:.4f}, "
@@ -155,6 +180,24 @@ class _Judge:
         return far_from_keras(self._keras, got, variant)[1]
 
 
+def _judged(
+    judge: _Judge, variants: Sequence[ExportSpec], may_skip: bool
+) -> tuple[list[Judged], list[Unmade]]:
+    """Return float32 and the variants that could be judged, and those that couldn't."""
+    reference = judge(_FLOAT32, None)
+    found, unmade = [reference], []
+    for variant in variants:
+        if variant is _FLOAT32:
+            continue
+        try:
+            found.append(judge(variant, reference))
+        except _UNMADE as error:
+            skipped = may_skip and isinstance(error, QatEnvironmentError)
+            judge.say(f"   {'skipped' if skipped else 'REFUSED'}: {error}")
+            unmade.append(Unmade(variant, str(error), skipped))
+    return found, unmade
+
+
 def _write(
     row: Judged,
     out: Path,
@@ -163,10 +206,6 @@ def _write(
     say: Callable[[str], None],
 ) -> None:
     path = out / f"{row.described['name']}.tflite"
-    if row.refused:
-        for stale in (path, path.with_suffix(".json")):
-            stale.unlink(missing_ok=True)
-        return
     facts = {
         "parity": {"faces_of": faces.name, "people": faces.people} | row.parity.as_dict(),
         "cpu_latency_ms": {str(threads): figures for threads, figures in latency.items()},
@@ -175,7 +214,17 @@ def _write(
     say(f"   {path}")
 
 
-def _entry(row: Judged, latency: dict[int, dict[str, float]]) -> Entry:
+def _remove(stem: Path, say: Callable[[str], None]) -> None:
+    for ending in (".tflite", ".json"):
+        stale = stem.with_name(stem.name + ending)  # not with_suffix: a run's name may have dots
+        if stale.exists():
+            stale.unlink()
+            say(f"   removed, of an earlier export: {stale}")
+
+
+def _entry(
+    row: Judged, latency: dict[int, dict[str, float]], variants: Sequence[ExportSpec]
+) -> Entry:
     return Entry(
         variant=row.variant.name,
         size=len(row.flatbuffer),
@@ -183,4 +232,5 @@ def _entry(row: Judged, latency: dict[int, dict[str, float]]) -> Entry:
         parity=row.parity,
         latency=latency,
         refused=row.refused,
+        asked=row.variant in variants,
     )

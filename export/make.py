@@ -14,7 +14,7 @@ from export.specs import ExportSpec, Scheme
 from fau_tf.model.presets import NetSpec
 
 
-def _no_fine_tuning() -> bytes:
+def _no_fine_tuning(_selection: str) -> bytes:
     raise ValueError(
         "Quantisation-aware training needs a run's settings and faces. Received: a network alone. "
         "Export with `python -m export --run RUN`."
@@ -29,13 +29,14 @@ class Source:
         net: The trained network.
         spec: What it was built from.
         representative: (N, S, S, 3) float32 faces, RGB 0 to 255, where static ranges come from.
-        fine_tuned: Returns the flatbuffer that quantisation-aware training ends with.
+        fine_tuned: Returns the flatbuffer that quantisation-aware training ends with, by how it
+            finds neighbours.
     """
 
     net: keras.Model
     spec: NetSpec
     representative: npt.NDArray[np.float32]
-    fine_tuned: Callable[[], bytes] = _no_fine_tuning
+    fine_tuned: Callable[[str], bytes] = _no_fine_tuning
 
     @cached_property
     def _made(self) -> dict[str, bytes]:
@@ -67,5 +68,5 @@ SCHEMES: Final[dict[Scheme, Callable[[Source, ExportSpec], bytes]]] = {
     "dynamic_int8": _quantised,
     "weight_int8": _quantised,
     "static_int8": _quantised,
-    "qat_int8": lambda source, _variant: source.fine_tuned(),
+    "qat_int8": lambda source, variant: source.fine_tuned(variant.selection),
 }

@@ -73,7 +73,7 @@ def export_variants(
         # Not its size: a ratio to float32 says little of a network as small as a test's.
         _require(variant, gates.refusals(flatbuffer, spec, variant, None))
         got = run_tflite(flatbuffer, images)
-        _require(variant, gates.output_problems(*got, spec.labels))
+        _require(variant, gates.output_problems(*got))
         error, off = far_from_keras(expected, got, variant)
         _require(variant, off)
         entries = sidecar(flatbuffer, described, facts | {"max_intensity_error_to_keras": error})
@@ -103,13 +103,13 @@ def run_tflite(flatbuffer: bytes, images: npt.NDArray[np.float32]) -> Outputs:
 
 
 def write_pair(path: Path, flatbuffer: bytes, entries: dict[str, Any]) -> None:
-    """Write the model, then the JSON that vouches for it; each whole or not at all."""
-    for place, content in (
-        (path, flatbuffer),
-        (path.with_suffix(".json"), (json.dumps(entries, indent=1) + "\n").encode()),
-    ):
-        with replacing(place) as unfinished:
-            unfinished.write_bytes(content)
+    """Write the model and the JSON that vouches for it.
+
+    Neither takes its place before both are complete: a full disk leaves the old pair.
+    """
+    with replacing(path) as model, replacing(path.with_suffix(".json")) as beside:
+        model.write_bytes(flatbuffer)
+        beside.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
 
 
 def keras_outputs(net: keras.Model, spec: NetSpec, images: npt.NDArray[np.float32]) -> Outputs:

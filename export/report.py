@@ -31,7 +31,8 @@ class Entry:
         compressed_size: Bytes in a zip archive, from `compressed_size`; None likewise.
         parity: From `parity.judge`; None where it was refused before it was judged.
         latency: Threads -> `median_ms` and `p90_ms`, from `latency.cpu_latency`; may be empty.
-        refused: Why it was not written, one line each; empty where it was.
+        refused: Why it was not written, one line each; empty where it keeps its gates.
+        asked: Whether its file was asked for: float32 is judged in any case.
     """
 
     variant: str
@@ -40,6 +41,7 @@ class Entry:
     parity: Parity | None = None
     latency: Mapping[int, Mapping[str, float]]
     refused: Sequence[str] = ()
+    asked: bool = True
 
 
 def compressed_size(content: bytes) -> int:
@@ -59,7 +61,7 @@ def write_report(folder: Path, facts: Mapping[str, Any], entries: Sequence[Entry
     Args:
         folder: Where the exported files are.
         facts: What was judged on what: `name` of the run and `kind` of its faces, e.g.
-            `synthetic`; `people`, how many they are of, and anything else are optional.
+            `synthetic faces`; `people`, how many they are of, and anything else are optional.
         entries: The variants in order, float32 first, judged: the others are compared with it.
 
     Raises:
@@ -108,6 +110,7 @@ def _plain(entry: Entry, first: Entry) -> dict[str, Any]:
         "parity": entry.parity.as_dict() if entry.parity else None,
         "icc_lost": _without_nan(lost),
         "latency": {str(count): dict(row) for count, row in entry.latency.items()},
+        "written": entry.asked and not entry.refused,
         "refused": list(entry.refused),
         "gates": {
             "size_ratio": spec.max_size,

@@ -41,7 +41,7 @@ def report_text(figures: Figures, picture: str) -> str:
 def faces(facts: Mapping[str, Any]) -> str:
     """Return how many faces of which kind were judged, as words."""
     people = f"{facts['people']} " if "people" in facts else ""
-    return f"{facts['faces']} {facts['kind']} faces of {people}test people"
+    return f"{facts['faces']} {facts['kind']} of {people}test people"
 
 
 def variant_table(figures: Figures) -> list[str]:
@@ -54,7 +54,7 @@ def variant_table(figures: Figures) -> list[str]:
     rows = [
         [
             name,
-            "no" if row["refused"] else "yes",
+            "yes" if row["written"] else "no",
             *(_size_cells(row) if row["size"] else [_NONE] * 3),
             *(_parity_cells(row) if row["parity"] else [_NONE] * 6),
             *(_time_cell(row["latency"].get(count)) for count in counts),

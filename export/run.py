@@ -10,11 +10,12 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf import contract
+from fau_tf import contract, facs
 from fau_tf.data import datasets
 from fau_tf.data.folds import split_people
 from fau_tf.data.pipeline import examples
 from fau_tf.data.synthetic import SyntheticSet, person_name
+from fau_tf.model.presets import NetSpec
 from fau_tf.training import fit
 from fau_tf.training.config import Config, load_config
 
@@ -68,8 +69,9 @@ def load_run(path: Path) -> TrainedRun:
     """
     for name in ("config.toml", fit.BEST):
         if not (path / name).is_file():
+            received = "a folder without it" if path.is_dir() else "no such folder"
             raise RunError(
-                f"{path}: a run must hold {name}. Received: a folder without it. Train one: "
+                f"{path}: a run must hold {name}. Received: {received}. Train one: "
                 "python train_keras.py"
             )
     versions = _versions(path / "versions.json")
@@ -81,14 +83,28 @@ def load_run(path: Path) -> TrainedRun:
             f"{version!r}. Export it with the fau_tf that trained it, or train again."
         )
     config = load_config(path / "config.toml")
+    return TrainedRun(path, config, _network(path / fit.BEST, config.model))
+
+
+def _network(path: Path, spec: NetSpec) -> keras.Model:
     try:
-        net = keras.saving.load_model(path / fit.BEST)
-    except (ValueError, OSError, TypeError, KeyError) as error:
-        raise RunError(
-            f"{path / fit.BEST}: must be a network that train_keras.py saved. Received: "
-            f"{' '.join(str(error).split())[:200]}. Train again: python train_keras.py --fresh"
-        ) from error
-    return TrainedRun(path, config, net)
+        net = keras.saving.load_model(path)
+    # A damaged archive shows as whatever its reader trips over.
+    except Exception as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise _no_network(path, why) from error
+    shapes = net.input_shape[1:], net.output_shape[1:]
+    maps = spec.heatmap_size, spec.heatmap_size, len(facs.centres(spec.au_numbers, spec.rule))
+    if shapes != ((spec.image_size, spec.image_size, 3), maps):
+        raise _no_network(path, f"{shapes[0]} -> {shapes[1]}, which config.toml doesn't describe")
+    return net
+
+
+def _no_network(path: Path, received: str) -> RunError:
+    return RunError(
+        f"{path}: must be the network that train_keras.py saved. Received: {received}. Train "
+        "again: python train_keras.py --fresh"
+    )
 
 
 def representative_faces(
@@ -145,10 +161,12 @@ def labelled(part: datasets.Part, config: Config) -> LabelledFaces:
 
 
 def _versions(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
-        return {}
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise RunError(f"{path}: must be JSON. Received: {error}. Train again.") from error
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        raise RunError(f"{path}: must be a JSON object. Received: {found!r:.50}. Train again.")
+    return found

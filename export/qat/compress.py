@@ -20,10 +20,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
 from export.convert import convert
 from export.package import run_tflite
-from export.qat.launch import QatSettings, qat_variant
-from export.run import TrainedRun, judgement_faces, load_run, representative_faces, run_part
+from export.qat.launch import QatSettings
+from export.qat.tuned_run import tuned_run
+from export.run import judgement_faces, load_run, representative_faces
 from fau_tf import agreement
-from fau_tf.training import fit
 
 # A rate ten times qat_int8's: these start far from the network and have to come back.
 TRIALS: Final = {
@@ -70,28 +70,9 @@ def compare(path: Path, data: Path, names: Sequence[str], say: Callable[[str], N
         say(f"{name:<12} {len(flatbuffer):>8} bytes, gzip -9 {small:>8}, mean ICC {icc:.4f}")
 
     judge("float32", convert(run.net, run.config.model, "float32"))
-    for name in names:
-        judge(name, _made(run, data, TRIALS[name], say))
-
-
-def _made(run: TrainedRun, data: Path, settings: QatSettings, say: Callable[[str], None]) -> bytes:
-    config = run.config
     validation = representative_faces(run, data, say=say)
-    part = run_part(config, "train", settings.crops, data, say=say)
-    targets = fit.targets(config)
-    return qat_variant(
-        run.net,
-        config.model,
-        part.batches(
-            targets, batch_size=settings.batch_size, seed=config.run.seed, augment=config.augment
-        ),
-        validation.images,
-        validation.intensity,
-        loss=fit.heatmap_loss(config, targets, part.labels(targets)),
-        settings=settings,
-        seed=config.run.seed,
-        say=say,
-    ).flatbuffer
+    for name in names:
+        judge(name, tuned_run(run, validation, data, TRIALS[name], say=say))
 
 
 def _say(line: str) -> None:

@@ -19,10 +19,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from export.convert import EXPORT_SELECTION
 from export.qat.arrays import as_bytes, raw_heatmaps, write_training
 from export.qat.describe import describe
 from export.qat.pack import packed
+from export.specs import CPU_SELECTION
 from fau_tf.model.presets import NetSpec
 from fau_tf.training.losses import HeatmapLoss
 
@@ -106,6 +106,7 @@ def qat_variant(
     *,
     loss: HeatmapLoss,
     settings: QatSettings | None = None,
+    selection: str = CPU_SELECTION,
     seed: int = 0,
     say: Callable[[str], None],
 ) -> QatResult:
@@ -121,6 +122,7 @@ def qat_variant(
         intensity: (N, A) their labels, NaN where not coded.
         loss: The training's own.
         settings: How to fine-tune.
+        selection: How the file's graph finds neighbours; row of `neighbours.SELECTIONS`.
         seed: Of the order of the faces.
         say: Prints a line.
 
@@ -145,7 +147,7 @@ def qat_variant(
                 "Fine-tuning needs training faces. Received: none. Give batches of "
                 "`data.pipeline.batches`."
             )
-        job = _job(rows, spec, loss, settings, seed)
+        job = _job(rows, spec, loss, settings, seed) | {"selection": selection}
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         say(f"   fine-tuning on {faces} faces, {settings.epochs} times, in {python.parts[-3]}")
         _run(python, folder, settings.timeout, say)
@@ -167,7 +169,6 @@ def _job(
         "codec": asdict(spec.codec),
         "aus": list(spec.au_numbers),
         "rule": spec.rule,
-        "selection": EXPORT_SELECTION,
         "loss": {
             "au_weight": loss.au_weight.tolist(),
             "floor": loss.floor,
@@ -198,11 +199,15 @@ def _run(python: Path, folder: Path, timeout: float, say: Callable[[str], None])
     ):
         watch = threading.Timer(timeout, child.kill)
         watch.start()
-        for line in child.stdout or ():
-            say(f"   {line.rstrip()}")
-        code = child.wait()
-        in_time = watch.is_alive()
-        watch.cancel()
+        try:
+            for line in child.stdout or ():
+                say(f"   {line.rstrip()}")
+            code = child.wait()
+            in_time = watch.is_alive()
+        finally:  # also at Ctrl-C, when the clock would keep us and the child would go on
+            watch.cancel()
+            child.kill()
+            child.wait()
     if code:
         _fail(log.read_text(encoding="utf-8", errors="replace"), code, timeout, in_time)
 

@@ -1,5 +1,7 @@
 """The last step of quantisation-aware training: SCC's matrices from float32 into int8."""
 
+import contextlib
+import io
 import warnings
 from typing import Final
 
@@ -21,7 +23,8 @@ def packed(flatbuffer: bytes) -> bytes:
     """
     maker = quantizer.Quantizer(bytearray(flatbuffer))
     maker.update_quantization_recipe(_SCC, TFLOperationName.FULLY_CONNECTED, WEIGHT_ONLY)
-    with warnings.catch_warnings():
+    # Its progress bar comes although it is switched off.
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         # That the rest is quantised already is the point.
         warnings.filterwarnings("ignore", message="Input model is already partially quantized")
         made = maker.quantize(None, enable_progress_bar=False, enable_progress_report=False)

@@ -13,7 +13,7 @@ from export.gpu_run import GpuReport, gpu_residency
 from export.make import Source, make
 from export.specs import EXPORT_SPECS
 from fau_tf import contract
-from fau_tf.model.presets import PRESETS
+from fau_tf.model.presets import PRESETS, net_spec
 from tests.helpers.crops import crops
 from tests.helpers.responsive import responsive_network
 
@@ -21,6 +21,10 @@ pytestmark = pytest.mark.gpu
 
 ON_GPU = [name for name, variant in EXPORT_SPECS.items() if "gpu" in variant.accelerators]
 SHIPPED = sorted((Path(__file__).parents[2] / "android_demo_assets").glob("*.tflite"))
+OTHERS = {
+    "mobile": PRESETS["mobile"],
+    "deconv": net_spec("small", {"upsample": "deconv"}),  # as the paper preset upsamples
+}
 FLOAT32 = 1e-4
 """Of the largest value: float32 sums in another order. Measured: at most 4e-6."""
 FLOAT16 = 0.1
@@ -72,10 +76,11 @@ def test_each_gpu_variant_runs_whole_with_the_cpus_numbers(variant, float32, fil
 
 
 @pytest.mark.parametrize("float32", [True, False], ids=["float32", "float16"])
-def test_the_mobile_preset_runs_whole_with_the_cpus_numbers(float32, tmp_path_factory):
-    path = tmp_path_factory.getbasetemp() / "mobile.tflite"
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_networks_run_whole_with_the_cpus_numbers(name, float32, tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / f"{name}.tflite"
     if not path.exists():
-        spec = PRESETS["mobile"]
+        spec = OTHERS[name]
         faces = crops(spec.image_size)
         made = Source(responsive_network(spec, faces), spec, faces)
         path.write_bytes(make(made, EXPORT_SPECS["float32"]))

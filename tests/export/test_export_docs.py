@@ -35,7 +35,7 @@ def written(tmp_path_factory):
         )
     ]
     folder = tmp_path_factory.mktemp("export")
-    write_report(folder, {"name": "trial", "kind": "synthetic", "people": 200}, entries)
+    write_report(folder, {"name": "trial", "kind": "synthetic faces", "people": 200}, entries)
     return folder
 
 

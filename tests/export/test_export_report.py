@@ -10,7 +10,7 @@ from export.report import Entry, compressed_size, write_report
 from export.report_tables import au_table, variant_table
 
 AUS = ["AU01", "AU06", "AU12"]
-FACTS = {"name": "trial", "kind": "synthetic", "people": 200, "seeds": [1, 2]}
+FACTS = {"name": "trial", "kind": "synthetic faces", "people": 200, "seeds": [1, 2]}
 TIMES = {1: {"median_ms": 8.0, "p90_ms": 9.5}, 2: {"median_ms": 5.0, "p90_ms": 6.0}}
 
 
@@ -78,7 +78,7 @@ def test_json_holds_the_figures_of_every_variant(written, entries):
     found = json.loads((written / "parity.json").read_text())
     assert found == report.report_figures(FACTS, entries) | {"facts": found["facts"]}
     assert list(found["variants"]) == [entry.variant for entry in entries]
-    assert found["facts"]["kind"] == "synthetic"
+    assert found["facts"]["kind"] == "synthetic faces"
     assert found["facts"]["faces"] == 1000
     assert found["facts"]["machine"]["cores"] >= 1
     row = found["variants"]["static_int8"]

@@ -1,20 +1,24 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from export import judged, parity
+from export import judged, package, parity, report
 from export.judged import export_run
 from export.make import Source
 from export.package import ExportError, run_tflite
-from export.qat.launch import QatEnvironmentError
+from export.qat.describe import NotQuantisableError
+from export.qat.launch import QatEnvironmentError, QatError
+from export.quantise import RepresentativeSetError
 from export.run import LabelledFaces
 from export.specs import EXPORT_SPECS
 from fau_tf.model.presets import PRESETS
 from fau_tf.runtime.model_info import read_model
 from tests.export.test_export import FACES, _network
 from tests.export.test_quantise import _faces
+from tests.helpers.once import once
 
 SPEC = PRESETS["tiny"]
 # A network this small is half names and shapes, so its size says nothing.
@@ -22,7 +26,7 @@ ROWS = {name: replace(row, max_size=1.0) for name, row in EXPORT_SPECS.items()}
 FLOAT32 = EXPORT_SPECS["float32"]
 
 
-def _no_environment():
+def _no_environment(_selection):
     raise QatEnvironmentError("no environment here")
 
 
@@ -41,9 +45,17 @@ def faces(source):
     return LabelledFaces(images, (intensity + noise).astype(np.float32), "made up", 4)
 
 
+@pytest.fixture(scope="module", name="once")
+def _once():
+    return once()
+
+
 @pytest.fixture(autouse=True)
-def _few_faces(monkeypatch):
+def _few_faces(monkeypatch, once):
+    for name in ("make", "run_tflite", "keras_outputs", "float16_range"):
+        monkeypatch.setattr(judged, name, once(getattr(judged, name)))
     monkeypatch.setattr(parity, "MIN_FACES", 40)
+    monkeypatch.setattr(report, "draw_parity", lambda path, _: path.touch())
     monkeypatch.setattr(
         judged,
         "cpu_latency",
@@ -51,17 +63,35 @@ def _few_faces(monkeypatch):
     )
 
 
-def _export(source, faces, rows, out):
+def _export(source, faces, rows, out, **settings):
     said = []
-    refused = export_run(source, "t", faces, rows, out, training_data=FACES, say=said.append)
+    refused = export_run(
+        source, "t", faces, rows, out, training_data=FACES, say=said.append, **settings
+    )
     return refused, said
+
+
+def _written(out):
+    return {
+        name: row["written"]
+        for name, row in json.loads((out / "parity.json").read_text())["variants"].items()
+    }
+
+
+def _stale(out, variant):
+    """Leave files of another network behind, as an earlier export may have."""
+    for end in ("tflite", "json"):
+        (out / f"fau_t_{variant}.{end}").write_text("of another network")
 
 
 def test_what_keeps_its_gates_is_written_with_what_vouches_for_it(source, faces, tmp_path):
     rows = [FLOAT32, ROWS["float16"], ROWS["qat_int8"]]
+    _stale(tmp_path, "qat_int8")
     refused, said = _export(source, faces, rows, tmp_path)
     assert refused == []
     assert any("skipped: no environment" in line for line in said)
+    assert _written(tmp_path) == {"float32": True, "float16": True, "qat_int8": False}
+    assert "qat_int8: no environment" in (tmp_path / "report.md").read_text()
     names = {path.name for path in tmp_path.iterdir()}
     models = {
         f"fau_t_{name}.{end}" for name in ("float32", "float16") for end in ("tflite", "json")
@@ -78,8 +108,7 @@ def test_what_keeps_its_gates_is_written_with_what_vouches_for_it(source, faces,
 
 
 def test_a_refused_variant_is_not_written_and_leaves_no_stale_file(source, faces, tmp_path):
-    for end in ("tflite", "json"):
-        (tmp_path / f"fau_t_float16.{end}").write_text("of another network")
+    _stale(tmp_path, "float16")
     rows = [FLOAT32, replace(ROWS["float16"], max_icc_loss=-1.0)]
     refused, said = _export(source, faces, rows, tmp_path)
     assert refused == ["float16"]
@@ -87,6 +116,87 @@ def test_a_refused_variant_is_not_written_and_leaves_no_stale_file(source, faces
     names = {path.name for path in tmp_path.glob("fau_*")}
     assert names == {"fau_t_float32.tflite", "fau_t_float32.json"}
     assert "mean ICC lost" in (tmp_path / "report.md").read_text()
+
+
+def test_what_is_asked_for_by_name_is_not_skipped(source, faces, tmp_path):
+    refused, said = _export(source, faces, [ROWS["qat_int8"]], tmp_path, may_skip=False)
+    assert refused == ["qat_int8"]
+    assert any("REFUSED: no environment" in line for line in said)
+
+
+def test_float32_that_was_not_asked_for_is_judged_and_not_written(source, faces, tmp_path):
+    refused, _ = _export(source, faces, [ROWS["float16"]], tmp_path)
+    assert refused == []
+    assert {path.name for path in tmp_path.glob("*.tflite")} == {"fau_t_float16.tflite"}
+    assert _written(tmp_path) == {"float32": False, "float16": True}
+
+
+@pytest.mark.parametrize("error", [QatError, NotQuantisableError])
+def test_a_variant_that_can_not_be_made_leaves_the_others(error, source, faces, tmp_path):
+    def fails(_selection):
+        raise error("no such layer")
+
+    paper = replace(source, fine_tuned=fails)
+    refused, _ = _export(paper, faces, [FLOAT32, ROWS["qat_int8"]], tmp_path)
+    assert refused == ["qat_int8"]
+    assert _written(tmp_path) == {"float32": True, "qat_int8": False}
+    assert "qat_int8: no such layer" in (tmp_path / "report.md").read_text()
+
+
+def test_a_variant_that_answers_a_constant_leaves_the_others(source, faces, tmp_path, monkeypatch):
+    honest, calls = judged.run_tflite, []
+
+    def silent_the_second_time(*given):
+        calls.append(given)
+        return tuple(x * (len(calls) != 2) for x in honest(*given))
+
+    monkeypatch.setattr(judged, "run_tflite", silent_the_second_time)
+    refused, said = _export(source, faces, [FLOAT32, ROWS["float16"]], tmp_path)
+    assert refused == ["float16"]
+    assert any("REFUSED" in line and "must vary" in line for line in said)
+    assert _written(tmp_path) == {"float32": True, "float16": False}
+
+
+def test_without_a_float32_that_keeps_its_gates_nothing_is_written(
+    source, faces, tmp_path, monkeypatch
+):
+    honest = judged.far_from_keras
+    monkeypatch.setattr(
+        judged,
+        "far_from_keras",
+        lambda expected, got, variant: (
+            (1.0, ["far off"]) if variant is FLOAT32 else honest(expected, got, variant)
+        ),
+    )
+    refused, said = _export(source, faces, [FLOAT32, ROWS["float16"]], tmp_path)
+    assert refused == ["float32", "float16"]
+    assert any("REFUSED: far off" in line for line in said)
+    assert any("REFUSED: float32, which it is compared with" in line for line in said)
+    assert not list(tmp_path.glob("fau_*"))
+
+
+def test_an_empty_representative_set_writes_nothing(source, faces, tmp_path):
+    nobody = replace(source, representative=source.representative[:0])
+    with pytest.raises(RepresentativeSetError, match="at least one face"):
+        _export(nobody, faces, [FLOAT32, ROWS["static_int8"]], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_leaves_the_old_pair(tmp_path, monkeypatch):
+    path = tmp_path / "model.tflite"
+    package.write_pair(path, b"old", {"sha256": "old"})
+    honest = Path.write_text
+
+    def full(self, text, encoding):
+        honest(self, text[:1], encoding)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        package.write_pair(path, b"new", {"sha256": "new"})
+    assert path.read_bytes() == b"old"
+    assert json.loads((tmp_path / "model.json").read_text()) == {"sha256": "old"}
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_variant_whose_weights_are_not_what_it_says_is_refused(source, faces, tmp_path):

@@ -143,3 +143,10 @@ def test_a_model_that_is_not_there_is_a_usage_error(tmp_path, capsys):
         on_device.main(["--model", str(tmp_path / "none.tflite")])
     assert stopped.value.code == 2
     assert "--model must name .tflite files" in capsys.readouterr().err
+
+
+def test_a_place_for_the_json_that_is_not_there_is_a_usage_error(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        on_device.main(["--json", str(tmp_path / "none" / "speed.json")])
+    assert stopped.value.code == 2
+    assert "--json must lie in a folder" in capsys.readouterr().err

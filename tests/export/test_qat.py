@@ -1,7 +1,9 @@
 """Our side of quantisation-aware training; the other side's tests are in test_qat_child.py."""
 
 import json
+import os
 import sys
+import threading
 
 import keras
 import numpy as np
@@ -15,6 +17,7 @@ from export.qat import compress, launch
 from export.qat.describe import NotQuantisableError, describe
 from export.qat.launch import QatEnvironmentError, QatError, QatSettings, qat_variant
 from export.qat.pack import packed
+from export.specs import EXPORT_SPECS
 from export.weights import constants
 from fau_tf.model import fau_net
 from fau_tf.model.presets import PRESETS, net_spec
@@ -129,6 +132,22 @@ def tuned(net, faces, settings=None, say=str):
     return qat_variant(net, SPEC, batches(), *faces, loss=LOSS, settings=settings, say=say)
 
 
+def test_an_interrupt_ends_the_child_and_its_clock(net, faces, tmp_path, monkeypatch):
+    child(tmp_path, monkeypatch, "import os, time; print(os.getpid(), flush=True); time.sleep(60)")
+    said, threads = [], threading.active_count()
+
+    def interrupted(line):
+        said.append(line)
+        if line.strip().isdigit():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tuned(net, faces, say=interrupted)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(said[-1]), 0)
+    assert threading.active_count() == threads  # else Python would wait an hour before it ends
+
+
 def test_without_the_environment_the_error_says_how_to_make_it(net, faces, tmp_path, monkeypatch):
     monkeypatch.setenv(launch.PYTHON_VARIABLE, str(tmp_path / "none"))
     with pytest.raises(QatEnvironmentError, match="Run `make qat-env`"):
@@ -154,7 +173,8 @@ def test_the_child_gets_all_that_it_needs_and_no_pickle(net, faces, float32, tmp
     child(tmp_path, monkeypatch, body)
     tuned(net, faces, QatSettings(crops=5))
     job = json.loads((kept / "job.json").read_text())
-    assert {"rows", "codec", "aus", "rule", "selection", "loss", "settings", "seed"} <= set(job)
+    assert {"rows", "codec", "aus", "rule", "loss", "settings", "seed"} <= set(job)
+    assert job["selection"] == EXPORT_SPECS["qat_int8"].selection
     arrays = {
         path.stem: np.load(path, allow_pickle=False)
         for path in kept.iterdir()

@@ -5,10 +5,12 @@ import zlib
 import numpy as np
 import pytest
 
+from export import gates
 from export.audit import audit, operator_name, problems
 from export.flatbuffer import unpack
 from export.package import run_tflite
 from export.qat.launch import QatEnvironmentError, QatSettings, environment_python, qat_variant
+from export.specs import EXPORT_SPECS
 from export.weights import constants
 from fau_tf import facs
 from tests.helpers.qat_case import LOSS, SPEC, batches, network
@@ -58,6 +60,9 @@ def test_the_file_keeps_the_contract_with_convolutions_in_int8_and_scc_in_float(
     found = audit(rounded.flatbuffer)
     sizes = {"image_size": SPEC.image_size, "heatmap_size": SPEC.heatmap_size}
     assert problems(found, **sizes, aus=len(SPEC.au_numbers), centres=28) == []
+    # As its row says: the GPU's form multiplies by one-hot rows and has no such operator.
+    assert "GATHER" in {name.split()[0] for name in found.operators}
+    assert gates.refusals(rounded.flatbuffer, SPEC, EXPORT_SPECS["qat_int8"], None) == []
     kernels = [row for row in constants(rounded.flatbuffer) if "CONV" in row.operator]
     assert {row.type for row in kernels if not row.bias} == {"INT8"}
     scc = [row for row in constants(rounded.flatbuffer) if "scc" in row.name and row.values > 1000]

@@ -7,18 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import gates, verify_faces
+from export import gates, verify_faces, weights
 from export import verify as module
-from export.convert import convert
 from export.flatbuffer import pack, unpack
 from export.metadata import with_metadata
 from export.sidecar import card, sidecar
 from export.specs import EXPORT_SPECS
 from export.verify import verify
-from export.verify_child import CHECKS, checks, line
+from export.verify_child import checks, line
 from export.verify_faces import check_faces
 from fau_tf import contract, facs
-from fau_tf.model import fau_net
 from fau_tf.model.presets import PRESETS
 from tests.helpers.tiny_model import write_tiny_model
 
@@ -210,14 +208,11 @@ def test_a_graph_that_a_promised_gpu_refuses_is_refused(model, monkeypatch):
     assert "a phone's GPU" not in text
 
 
-def test_weights_of_another_type_than_the_card_promises_are_refused(tmp_path):
-    spec = PRESETS["tiny"]
-    named = card(spec, EXPORT_SPECS["weight_int8"], "m", {"kind": "synthetic"})
-    path = tmp_path / "m.tflite"
-    path.write_bytes(with_metadata(convert(fau_net.build(spec), spec), named))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(CHECKS, "faces", lambda _: "untrained, not asked")
-        assert "weights must be stored as INT8" in _refusal(path)
+def test_weights_of_another_type_than_the_card_promises_are_refused(model, plain, monkeypatch):
+    model.write_bytes(with_metadata(plain, CARD | {"weights": "INT8"}))
+    model.with_suffix(".json").unlink()
+    monkeypatch.setattr(weights, "LARGE", 100)  # this model's largest weight has 392 values
+    assert "weights must be stored as INT8" in _refusal(model)
 
 
 def _tflite(answer, centres=28):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from export import classic_gpu
-from export.convert import EXPORT_SELECTION
+from export.specs import GPU_SELECTION
 from fau_tf.model.edge_conv import SemanticCorrespondence
 from fau_tf.model.neighbours import SELECTIONS
 from tests.helpers import convert_layer
@@ -88,7 +88,7 @@ def test_batch_norm_is_folded_into_the_exported_weights(selection: str) -> None:
 
 
 def test_the_default_form_is_on_the_classic_gpu_delegates_list() -> None:
-    flatbuffer = convert_layer.to_tflite(layer(EXPORT_SELECTION), SHAPE)
+    flatbuffer = convert_layer.to_tflite(layer(GPU_SELECTION), SHAPE)
     assert classic_gpu.refusals(flatbuffer) == []
 
 

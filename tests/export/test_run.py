@@ -1,0 +1,89 @@
+"""What of a run folder is read, and what is refused."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from export.run import RunError, labelled, load_run, run_part
+from fau_tf.training.config import ConfigError
+from tests.helpers.tiny_run import settings, write_tiny_run
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return write_tiny_run(tmp_path_factory.mktemp("runs") / "run")
+
+
+@pytest.fixture
+def run(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "run")
+
+
+def test_a_run_is_its_settings_and_its_network(whole):
+    found = load_run(whole)
+    assert (found.path, found.config.run.name) == (whole, "tiny")
+    assert found.net.input_shape == (None, 64, 64, 3)
+
+
+def test_a_run_from_before_its_version_was_noted_is_of_version_1(run):
+    (run / "versions.json").write_text('{"keras": "3"}')
+    load_run(run)
+    (run / "versions.json").unlink()
+    load_run(run)
+
+
+def _a_file(run):
+    shutil.rmtree(run)
+    run.write_text("")
+
+
+def _cut(run):
+    whole = (run / "best.keras").read_bytes()
+    (run / "best.keras").write_bytes(whole[: len(whole) // 2])
+
+
+def _content(name, content):
+    return lambda run: (run / name).write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damage", "error", "message"),
+    [
+        (shutil.rmtree, RunError, "must hold config.toml. Received: no such folder"),
+        (_a_file, RunError, "must hold config.toml. Received: no such folder"),
+        (lambda run: (run / "best.keras").unlink(), RunError, "best.keras. Received: a folder"),
+        (_cut, RunError, "must be the network that train_keras.py saved"),
+        (_content("best.keras", b""), RunError, "must be the network that train_keras.py saved"),
+        (
+            _content("config.toml", settings('model.aus="disfa"').encode()),
+            RunError,
+            r"Received: \(64, 64, 3\) -> .*, which config.toml doesn't describe",
+        ),
+        (_content("config.toml", b"[[["), ConfigError, "must be a readable TOML file"),
+        (_content("config.toml", b"\xff\xfe"), ConfigError, "must be a readable TOML file"),
+        (_content("versions.json", b'{"contract_version": 9}'), RunError, "must be 1. Received: 9"),
+        (_content("versions.json", b"{"), RunError, "versions.json: must be JSON"),
+        (_content("versions.json", b"[1]"), RunError, "versions.json: must be a JSON object"),
+    ],
+)
+def test_a_run_that_is_none_is_refused(damage, error, message, run):
+    damage(run)
+    with pytest.raises(error, match=message):
+        load_run(run)
+
+
+def test_parts_are_of_different_people_and_have_as_many_faces_as_asked_for(whole, tmp_path):
+    config = load_run(whole).config
+    parts = [
+        run_part(config, part, 8, tmp_path, say=str) for part in ("train", "validation", "test")
+    ]
+    people = [set(part.people) for part in parts]
+    assert all(people)
+    assert len(set.union(*people)) == sum(map(len, people))
+    for part in parts:
+        faces = labelled(part, config)
+        assert len(faces.images) == len(faces.intensity) >= 8
+        assert faces.images.shape[1:] == (64, 64, 3)
+        assert faces.people == len(part.people)
+        assert np.ptp(faces.images, axis=0).max() > 50, "faces differ"
