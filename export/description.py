@@ -1,5 +1,6 @@
 """The `M001` flatbuffer of TensorFlow Lite metadata: what each tensor of the contract is."""
 
+import importlib.metadata
 import importlib.util
 from dataclasses import dataclass
 from functools import cache
@@ -171,12 +172,12 @@ def _packed(described: Any) -> bytes:
 
 @cache
 def _tables() -> Any:
-    """Return the metadata's schema from MediaPipe, that one file: importing all takes seconds."""
-    spec = importlib.util.find_spec("mediapipe")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("No module named 'mediapipe'. Install fau_tf's dependencies.")
-    file = "tasks/metadata/metadata_schema_py_generated.py"
-    path = Path(spec.submodule_search_locations[0]) / file
+    """Return the metadata's schema from MediaPipe, that one file.
+
+    Importing the package takes seconds, and libraries that a machine which only trains may lack.
+    """
+    file = "mediapipe/tasks/metadata/metadata_schema_py_generated.py"
+    path = Path(str(importlib.metadata.distribution("mediapipe").locate_file(file)))
     loader = importlib.util.spec_from_file_location("tflite_metadata_schema", path)
     if loader is None or loader.loader is None:
         raise ModuleNotFoundError(f"{path} must be MediaPipe's metadata schema.")

@@ -136,8 +136,8 @@ def test_transposed_convolutions_leave_their_activation_to_an_operator_that_a_gp
     np.testing.assert_allclose(run_tflite(flatbuffer, images)[1], want, atol=1e-4)
 
 
-# `make test-device` converts mobile in any case.
-@pytest.mark.parametrize("preset", ["small", pytest.param("mobile", marks=pytest.mark.slow)])
+@pytest.mark.slow  # `make test-device` runs both
+@pytest.mark.parametrize("preset", ["small", "mobile"])
 def test_presets_convert_without_an_operator_that_a_gpu_refuses(preset):
     spec = PRESETS[preset]
     flatbuffer = convert(_network(spec), spec, "float16")
