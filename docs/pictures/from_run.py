@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 WIDTH = 1400  # px
 PICTURES = {
-    "astronaut_au.png": "demo.png",
+    "astronaut_au.png": "demo.jpg",
     "gallery.png": "gallery.png",
     "agreement.png": "agreement.png",
     "scatter.png": "scatter.png",
@@ -49,10 +49,11 @@ def _reduce(source: Path, target: Path) -> None:
     if picture.width > WIDTH:
         size = (WIDTH, round(picture.height * WIDTH / picture.width))
         picture = picture.resize(size, Image.Resampling.LANCZOS)
-    # A palette: a third of the bytes, and these are charts and small faces.
-    picture = picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
+    if target.suffix == ".png":
+        # A palette: a third of the bytes, and these are charts and small faces.
+        picture = picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
     with replacing(target) as unfinished:
-        picture.save(unfinished, optimize=True)
+        picture.save(unfinished, optimize=True, quality=88)
 
 
 def _results(run: Path, metrics: dict[str, Any]) -> str:
