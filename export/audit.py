@@ -19,6 +19,9 @@ _VARIABLE_OPERATORS: Final = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
 _NAMES: Final = {
     code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)
 }
+TENSOR_TYPES: Final = {
+    code: name for name, code in vars(schema.TensorType).items() if isinstance(code, int)
+}
 
 
 @dataclass(frozen=True)
@@ -153,12 +156,11 @@ def _signature(model: Any) -> Any:
 
 
 def _tensors(graph: Any, entries: Any) -> dict[str, tuple[tuple[int, ...], str]]:
-    types = {code: name for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
     found = {}
     for entry in entries:
         tensor = graph.tensors[entry.tensorIndex]
         shape = tuple(int(side) for side in tensor.shape)
-        found[_text(entry.name)] = (shape, types[tensor.type])
+        found[_text(entry.name)] = (shape, TENSOR_TYPES[tensor.type])
     return found
 
 

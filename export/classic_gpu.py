@@ -11,7 +11,7 @@ from typing import Any, Final
 from ai_edge_litert import schema_py_generated as schema
 
 from export.audit import operator_name
-from export.flatbuffer import unpack
+from export.flatbuffer import is_constant, unpack
 from export.operator_lists import unlisted
 
 _DATA: Final = Path(__file__).with_name("classic_gpu_operators.json")
@@ -56,7 +56,7 @@ def _broken(name: str, operator: Any, model: Any, graph: Any, consumers: Counter
         lines += [
             "inputs computed in the graph must be float"
             for tensor in inputs
-            if not _constant(tensor, model) and tensor.type not in _FLOATS
+            if not is_constant(tensor, model) and tensor.type not in _FLOATS
         ]
     options = operator.builtinOptions
     if name == "BATCH_MATMUL" and (options.adjX or options.adjY):
@@ -80,7 +80,3 @@ def _crosses(first: list[int], second: list[int]) -> bool:
 
 def _shape(tensor: Any) -> list[int]:
     return [] if tensor.shape is None else [int(side) for side in tensor.shape]
-
-
-def _constant(tensor: Any, model: Any) -> bool:
-    return model.buffers[tensor.buffer].data is not None

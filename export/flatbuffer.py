@@ -32,6 +32,11 @@ def pack(model: Any) -> bytes:
     return bytes(builder.Output())
 
 
+def is_constant(tensor: Any, model: Any) -> bool:
+    """Return whether a tensor of an unpacked model is stored in the file, not computed."""
+    return model.buffers[tensor.buffer].data is not None
+
+
 class _SharingBuilder(flatbuffers.Builder):
     """Writes equal vectors once.
 

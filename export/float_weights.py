@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-from export.flatbuffer import pack, unpack
+from export.flatbuffer import is_constant, pack, unpack
 
 _FLOAT32: Final = schema.TensorType.FLOAT32
 _INT8: Final = schema.TensorType.INT8
@@ -45,8 +45,7 @@ def _weights(operator: Any, graph: Any, model: Any) -> list[int]:
     return [
         index
         for index in inputs[1:]
-        if graph.tensors[index].type == _INT8
-        and model.buffers[graph.tensors[index].buffer].data is not None
+        if graph.tensors[index].type == _INT8 and is_constant(graph.tensors[index], model)
     ]
 
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
-from export.audit import operator_name
-from export.flatbuffer import unpack
+from export.audit import TENSOR_TYPES, operator_name
+from export.flatbuffer import is_constant, unpack
 
 LARGE: Final = 1024
 """Values from which on a constant must have the variant's type.
@@ -21,9 +20,6 @@ Below it are clip limits, rank tables of the neighbour search, the mean over an 
 the smallest depthwise kernels: 1 % of a network together, and exact numbers are worth it there.
 """
 _BIAS: Final = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
-_TYPES: Final = {
-    code: name for name, code in vars(schema.TensorType).items() if isinstance(code, int)
-}
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ def constants(flatbuffer: bytes) -> list[Constant]:
             continue
         for place, index in enumerate(operator.inputs.tolist()):
             source = decoded.get(index, index)
-            if index < 0 or source in found or not _constant(graph.tensors[source], model):
+            if index < 0 or source in found or not is_constant(graph.tensors[source], model):
                 continue
             found[source] = _described(graph.tensors[source], name, place)
     return list(found.values())
@@ -93,15 +89,11 @@ def problems(flatbuffer: bytes, wanted: str) -> list[str]:
     ]
 
 
-def _constant(tensor: Any, model: Any) -> bool:
-    return model.buffers[tensor.buffer].data is not None
-
-
 def _described(tensor: Any, operator: str, place: int) -> Constant:
     return Constant(
         name=tensor.name.decode(),
         operator=operator,
-        type=_TYPES[tensor.type],
+        type=TENSOR_TYPES[tensor.type],
         values=int(np.prod(tensor.shape)) if tensor.shape is not None else 1,
         bias=_BIAS.get(operator) == place,
     )

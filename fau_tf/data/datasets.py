@@ -93,7 +93,8 @@ def prepare_synthetic(
         only: Names of the people wanted; by default everyone.
     """
     everyone = [person_name(i) for i in range(settings.people)]
-    people = [i for i, name in enumerate(everyone) if not only or name in set(only)]
+    wanted = set(only or everyone)
+    people = [i for i, name in enumerate(everyone) if name in wanted]
     card = asdict(settings) | {"format": FORMAT_VERSION, "generator": generator_version()}
     if only:
         card["only"] = list(only)

@@ -3,11 +3,11 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 
+from fau_tf.closing import Closing
 from fau_tf.face import native
 from fau_tf.face.align import Image, require_image
 from fau_tf.face.views import Mesh, Window, distinct, uncut, windows
@@ -22,7 +22,7 @@ NO_FACE: Final = "no face found"
 """The reason given where `find` returns nothing."""
 
 
-class MediaPipeLandmarks:
+class MediaPipeLandmarks(Closing):
     """Finds faces in photos; use it in a `with` block, or call `close`.
 
     Attributes:
@@ -104,17 +104,6 @@ class MediaPipeLandmarks:
     def close(self) -> None:
         """Free the landmarker."""
         self._landmarker.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def default_bundle() -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fau_tf import facs
+from fau_tf.closing import Closing
 from fau_tf.face.align import Image
 from fau_tf.runtime.estimator import AUEstimator, Quality
 from fau_tf.runtime.output import Reading
@@ -53,7 +54,7 @@ def neutral_face(estimator: AUEstimator, image: Image, name: str) -> dict[str, f
     return estimate.faces[0].intensity
 
 
-class MedianSpool:
+class MedianSpool(Closing):
     """Keeps readings on disk until the median of each face is known; use it in a `with` block.
 
     A person who is at rest most of the time has a median near the neutral face; one who holds an
@@ -99,12 +100,6 @@ class MedianSpool:
     def close(self) -> None:
         """Remove the file."""
         self._file.close()
-
-    def __enter__(self) -> "MedianSpool":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _plain(value: Any) -> Any:

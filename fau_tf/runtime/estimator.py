@@ -5,11 +5,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from fau_tf.closing import Closing
 from fau_tf.face.align import Image, Matrix, crop_matrix, invert, transform
 from fau_tf.face.au_centres import au_centres
 from fau_tf.face.fast_crop import fast_crop
@@ -75,7 +75,7 @@ class Estimate:
     reason: str = ""
 
 
-class AUEstimator:
+class AUEstimator(Closing):
     """Finds every face and reads its AUs; use it in a `with` block, or call `close`.
 
     `estimate` is for photos: the same picture always gives the same result. `track` and `video` are
@@ -193,9 +193,3 @@ class AUEstimator:
     def close(self) -> None:
         """Free the landmarker."""
         self._finder.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

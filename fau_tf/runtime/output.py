@@ -2,16 +2,16 @@
 
 import json
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from fau_tf.closing import Closing
 from fau_tf.runtime.cells import csv_line, decimal, harmless, harmless_path, number, readable
 from fau_tf.runtime.model_info import ModelInfo
 from fau_tf.runtime.provenance import provenance
@@ -71,7 +71,7 @@ class Reading:
         return self.intensity if self.smoothed is None else self.smoothed
 
 
-class _Writer(ABC):
+class _Writer(Closing):
     """Readings to a `RowFile`, each with the model that vouches for it; one row in memory."""
 
     def __init__(
@@ -137,17 +137,6 @@ class _Writer(ABC):
     def _present(self, levels: list[float]) -> list[bool | None]:
         # Of the figures that are written, not of those that rounding changed.
         return [None if math.isnan(level) else level >= self._present_from for level in levels]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class CsvWriter(_Writer):

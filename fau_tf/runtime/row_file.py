@@ -4,11 +4,11 @@ import itertools
 import os
 from io import FileIO
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from fau_tf.closing import Closing
 
 
-class RowFile:
+class RowFile(Closing):
     """A file that grows by whole rows; use it in a `with` block, or call `close`.
 
     Rows go unbuffered to a partial file beside `path`, `.partial-<process>-<n>` with its ending,
@@ -70,17 +70,6 @@ class RowFile:
         if self._partial:
             self._file.truncate(self._whole)
             self._file.seek(self._whole)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def unused(path: Path) -> Path:

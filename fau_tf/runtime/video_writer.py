@@ -4,11 +4,11 @@ import errno
 import os
 import shutil
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 
+from fau_tf.closing import Closing
 from fau_tf.face import native
 from fau_tf.face.align import Image, require_image
 from fau_tf.runtime.row_file import unused
@@ -31,7 +31,7 @@ class VideoError(OSError):
     """A video can't be written."""
 
 
-class VideoWriter:
+class VideoWriter(Closing):
     """Writes a video frame by frame; use it in a `with` block, or call `close`.
 
     Frames go to a partial file beside `path`, which takes its place at `close`, or when the `with`
@@ -146,17 +146,6 @@ class VideoWriter:
         sheet = np.zeros((height, width, 3), np.uint8)
         sheet[: frame.shape[0], : frame.shape[1]] = frame
         return sheet
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _name(path: Path) -> bytes:

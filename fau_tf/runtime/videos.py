@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from fau_tf.closing import Closing
 from fau_tf.face import native
 from fau_tf.face.align import Image
 from fau_tf.runtime.frame import Frame
@@ -51,7 +52,7 @@ def is_video(head: bytes) -> bool:
     return any(all(head[at : at + len(part)] == part for at, part in mark) for mark in marks)
 
 
-class VideoFile:
+class VideoFile(Closing):
     """A video file; use it in a `with` block, or call `close`.
 
     Attributes:
@@ -134,12 +135,6 @@ class VideoFile:
             self._capture.release()
             os.close(self._descriptor)
             self._descriptor = -1
-
-    def __enter__(self) -> "VideoFile":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def camera_frames(index: int, every: int = 1) -> Iterator[Frame]:

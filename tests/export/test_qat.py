@@ -21,7 +21,7 @@ from export.specs import EXPORT_SPECS
 from export.weights import constants
 from fau_tf.model import fau_net
 from fau_tf.model.presets import PRESETS, net_spec
-from tests.helpers.qat_case import LOSS, SPEC, batches, computed, network
+from tests.helpers.qat_case import LOSS, SPEC, batches, computed, labelled_faces, network
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,7 @@ def net():
 
 @pytest.fixture(scope="module")
 def faces():
-    rng = np.random.default_rng(1)
-    images = rng.integers(0, 256, (4, 64, 64, 3)).astype(np.float32)
-    return images, rng.uniform(0, 5, (4, len(SPEC.au_numbers))).astype(np.float32)
+    return labelled_faces(4)
 
 
 # ---- the description

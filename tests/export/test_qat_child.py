@@ -13,7 +13,7 @@ from export.qat.launch import QatEnvironmentError, QatSettings, environment_pyth
 from export.specs import EXPORT_SPECS
 from export.weights import constants
 from fau_tf import facs
-from tests.helpers.qat_case import LOSS, SPEC, batches, network
+from tests.helpers.qat_case import LOSS, SPEC, batches, labelled_faces, network
 
 
 def environment_is_there():
@@ -36,9 +36,7 @@ def net():
 
 @pytest.fixture(scope="module")
 def faces():
-    rng = np.random.default_rng(1)
-    images = rng.integers(0, 256, (8, 64, 64, 3)).astype(np.float32)
-    return images, rng.uniform(0, 5, (8, len(SPEC.au_numbers))).astype(np.float32)
+    return labelled_faces(8)
 
 
 def tuned(net, faces, **settings):

@@ -35,6 +35,13 @@ def network(spec):
     return net
 
 
+def labelled_faces(count):
+    """Return (count, 64, 64, 3) random pictures, 0 to 255, and their intensities."""
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 256, (count, 64, 64, 3)).astype(np.float32)
+    return images, rng.uniform(0, 5, (count, len(SPEC.au_numbers))).astype(np.float32)
+
+
 def batches(count=100, size=2):
     rng = np.random.default_rng(2)
     k = LOSS.to_au.shape[0]
