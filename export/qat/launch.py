@@ -207,6 +207,7 @@ def _run(python: Path, folder: Path, timeout: float, say: Callable[[str], None])
         finally:  # also at Ctrl-C, when the clock would keep us and the child would go on
             watch.cancel()
             child.kill()
+            watch.join()  # a cancelled clock ends at once
             child.wait()
     if code:
         _fail(log.read_text(encoding="utf-8", errors="replace"), code, timeout, in_time)
