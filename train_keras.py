@@ -26,13 +26,14 @@ from fau_tf import agreement, facs
 from fau_tf.data import datasets
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.face.native import MissingLibraryError
-from fau_tf.model import fau_net, graph
+from fau_tf.model import graph
 from fau_tf.runtime import demo
-from fau_tf.training import fit, report
-from fau_tf.training.config import Config, dump_toml, load_config
+from fau_tf.training import fit, report, session
+from fau_tf.training.config import Config, load_config
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.report_graph import draw_neighbours
-from fau_tf.training.run_folder import RunFolder, versions, write_text
+from fau_tf.training.run_folder import RunFolder
+from fau_tf.training.stopping import Stopped
 
 ROOT = Path(__file__).resolve().parent
 DEFAULT_CONFIG = ROOT / "configs" / "synthetic.toml"
@@ -47,21 +48,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = _options(argv)
         config = load_config(options.config, options.set)
-        train(config, options.runs, options.data, fresh=options.fresh)
+        with RunFolder(options.runs / config.run.name) as run:
+            train(config, run, options.data, fresh=options.fresh)
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        return stopped.exit_code
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from what is complete", file=sys.stderr)
+        return 130
     except (ValueError, OSError, ImportError, tf.errors.OpError, BrokenProcessPool) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return 0
 
 
-def train(config: Config, runs: Path, data: Path, *, fresh: bool = False) -> None:
+def train(config: Config, run: RunFolder, data: Path, *, fresh: bool = False) -> None:
     """Config -> network -> records -> tf.data -> fit -> ICC table -> export -> pictures."""
-    run = RunFolder(runs / config.run.name)
     fit.make_deterministic(config)
     spec = config.model
 
     with run.stage("network"):
-        net = fau_net.build(spec)
+        net = fit.network(config)
         run.say(
             f"   {spec.preset}: {net.count_params() / 1e6:.2f} M parameters, {spec.image_size} px, "
             f"{len(facs.centres(spec.au_numbers, spec.rule))} AU centres"
@@ -75,18 +82,19 @@ def train(config: Config, runs: Path, data: Path, *, fresh: bool = False) -> Non
             run.say(f"   {name}: {len(part.people)} people")
 
     with run.stage("training"):
-        done = None if fresh else fit.trained(config, faces, run)
+        done = None if fresh else session.finished(config, faces, run)
         if done is None:
-            fit.clear(run)
-            write_text(run / "config.toml", dump_toml(config))
-            run.write_json("versions.json", versions() | {"seed": config.run.seed})
-            history = fit.fit(net, config, parts, targets, run)
+            after = None if fresh else session.unfinished(config, faces, run)
+            if after is None:
+                session.begin(config, run)
+            progress = fit.fit(net, config, parts, targets, run, after=after)
+            history, resumed = progress.rows, progress.resumed
         else:
-            history, run.earlier = done
-            run.say(f"   {run / fit.BEST} is there already; --fresh trains again")
-        net = keras.saving.load_model(run / fit.BEST)
+            history, resumed, run.earlier = done.rows, done.resumed, done.seconds
+            run.say(f"   {run / session.BEST} is there already; --fresh trains again")
+        net = keras.saving.load_model(run / session.BEST)
     if done is None:
-        fit.mark_trained(config, faces, run)
+        session.finish(config, faces, run, progress)
 
     with run.stage("test people"):
         to_au = facs.centre_to_au(spec.au_numbers, spec.rule)
@@ -129,6 +137,7 @@ def train(config: Config, runs: Path, data: Path, *, fresh: bool = False) -> Non
     metrics = {
         "held_out": held_out,
         "data": {"name": faces.name, "test_people": len(parts["test"].people)},
+        "resumed_at_steps": resumed,
         "parameters": net.count_params(),
         "exported": {entry["name"]: entry["bytes"] for entry in exported},
     }
@@ -184,7 +193,9 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs/<name> goes")
     parser.add_argument("--data", type=Path, default=Path("data"), help="where face records go")
-    parser.add_argument("--fresh", action="store_true", help="train even if it has been done")
+    parser.add_argument(
+        "--fresh", action="store_true", help="train from the start, whatever is there"
+    )
     return parser.parse_args(argv)
 
 

@@ -23,7 +23,7 @@ from fau_tf import agreement, facs
 from fau_tf.data import datasets, pipeline
 from fau_tf.model import fau_net
 from fau_tf.model.presets import PRESETS, NetSpec
-from fau_tf.training import fit
+from fau_tf.training import fit, session
 from fau_tf.training.config import load_config
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.run_folder import RunFolder
@@ -49,12 +49,13 @@ def main() -> None:
     start = time.monotonic()
     fit.fit(net, config, parts, targets, run)
     seconds = time.monotonic() - start
-    net = keras.saving.load_model(run / fit.BEST)
+    (run / session.CHECKPOINT).unlink()
+    net = keras.saving.load_model(run / session.BEST)
     test = parts["test"].batches(targets, batch_size=64)
     to_au = facs.centre_to_au(spec.au_numbers, spec.rule)
     predicted = predict_intensity(net, spec.codec, to_au, test)
     found = agreement.summary(parts["test"].labels(targets), predicted, spec.labels)
-    (run / fit.BEST).unlink()  # sixty of them would fill a disk
+    (run / session.BEST).unlink()  # sixty of them would fill a disk
     figures = found["mean"] | {"per_au": found["per_au"], "seconds": seconds}
     figures |= {"parameters": net.count_params(), "asked": options.asked}
     run.write_json("ablation.json", figures)

@@ -16,7 +16,7 @@ from fau_tf.data.folds import split_people
 from fau_tf.data.pipeline import examples
 from fau_tf.data.synthetic import SyntheticSet, person_name
 from fau_tf.model.presets import NetSpec
-from fau_tf.training import fit
+from fau_tf.training import fit, session
 from fau_tf.training.config import Config, load_config
 
 REPRESENTATIVE: Final = 256
@@ -67,7 +67,7 @@ def load_run(path: Path) -> TrainedRun:
     Raises:
         RunError: If it has no settings or no network, or is of another contract version.
     """
-    for name in ("config.toml", fit.BEST):
+    for name in ("config.toml", session.BEST):
         if not (path / name).is_file():
             received = "a folder without it" if path.is_dir() else "no such folder"
             raise RunError(
@@ -83,7 +83,7 @@ def load_run(path: Path) -> TrainedRun:
             f"{version!r}. Export it with the fau_tf that trained it, or train again."
         )
     config = load_config(path / "config.toml")
-    return TrainedRun(path, config, _network(path / fit.BEST, config.model))
+    return TrainedRun(path, config, _network(path / session.BEST, config.model))
 
 
 def _network(path: Path, spec: NetSpec) -> keras.Model:

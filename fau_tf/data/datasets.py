@@ -55,6 +55,7 @@ class Part:
         batch_size: int,
         seed: int | None = None,
         augment: Augment = NO_AUGMENT,
+        start: int = 0,
     ) -> tf.data.Dataset:
         """Return `pipeline.batches` of this part."""
         return pipeline.batches(
@@ -64,7 +65,14 @@ class Part:
             batch_size=batch_size,
             seed=seed,
             augment=augment,
+            start=start,
         )
+
+    def sources(self, step: int, *, batch_size: int, seed: int) -> list[str]:
+        """Return where the faces of a step are from."""
+        rows = self.rows.shuffle(10_000, seed=seed, reshuffle_each_iteration=True).repeat()
+        rows = rows.skip(step * batch_size).take(batch_size)
+        return [row["source"].numpy().decode() for row in rows]
 
     def labels(self, targets: pipeline.Targets) -> npt.NDArray[np.float32]:
         """Return (N, A) coded intensities, in the order of unseeded `batches`."""

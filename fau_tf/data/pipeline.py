@@ -97,6 +97,7 @@ def batches(
     seed: int | None = None,
     augment: aug.Augment = aug.NO_AUGMENT,
     shuffle: int = 10_000,
+    start: int = 0,
 ) -> tf.data.Dataset:
     """Return batches of (image, targets); endless, shuffled and augmented where `seed` is given.
 
@@ -112,6 +113,7 @@ def batches(
     training = seed is not None
     if training:
         rows = rows.shuffle(shuffle, seed=seed, reshuffle_each_iteration=True).repeat()
+        rows = rows.skip(start * batch_size)
 
     def decode(row: dict[str, Any]) -> tuple[Any, Any, Any]:
         image = tf.io.decode_jpeg(row["image"], channels=3)
@@ -138,7 +140,7 @@ def batches(
     return (
         rows.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
         .batch(batch_size, drop_remainder=training)
-        .enumerate()
+        .enumerate(start)
         .map(finish, num_parallel_calls=tf.data.AUTOTUNE)
         .prefetch(tf.data.AUTOTUNE)
         .with_options(options)

@@ -2,6 +2,8 @@
 
 import hashlib
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -57,6 +59,18 @@ def synthetic_record(settings: SyntheticSet, person: int, face: int) -> FaceReco
     )
 
 
+def _end_with_the_parent() -> None:
+    """Have this process end when its parent is killed; it would wait for work for ever."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def generator_version() -> str:
     """Return a hash of the generator's source: other code, other faces, another set."""
     files = sorted(Path(synthetic.__file__).parent.rglob("*"))
@@ -88,6 +102,8 @@ def synthetic_rows(
         return
     # spawn: TensorFlow's threads in the parent don't survive a fork.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+    with ProcessPoolExecutor(
+        processes, mp_context=context, initializer=_end_with_the_parent
+    ) as pool:
         for rows in pool.map(work, people, chunksize=4):
             yield from rows

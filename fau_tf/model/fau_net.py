@@ -31,8 +31,19 @@ def build(spec: NetSpec) -> keras.Model:
     # The paper's head: 1x1, He initialisation, bias, no activation. Scaled down, because AUs
     # are mostly absent: the first maps should be nearly black.
     he = keras.initializers.VarianceScaling(0.02, mode="fan_in", distribution="truncated_normal")
-    heatmaps = layers.Conv2D(channels, 1, kernel_initializer=he, name=contract.OUTPUT_HEATMAPS)(x)
+    heatmaps = layers.Conv2D(
+        channels,
+        1,
+        kernel_initializer=he,
+        dtype=_at_least_float32(),  # an intensity of bfloat16 has steps of 1/64 of a grade
+        name=contract.OUTPUT_HEATMAPS,
+    )(x)
     return keras.Model(image, heatmaps, name=f"fau_{spec.preset}")
+
+
+def _at_least_float32() -> str:
+    policy = keras.config.dtype_policy().compute_dtype
+    return "float32" if policy in ("bfloat16", "float16") else policy
 
 
 def load_imagenet(model: keras.Model, spec: NetSpec) -> bool:

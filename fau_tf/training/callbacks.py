@@ -1,4 +1,4 @@
-"""What happens around the steps of `fit`: progress, agreement on validation people, history."""
+"""What happens around the steps of `fit`: agreement, history, checkpoints, what is shown."""
 
 import csv
 import io
@@ -10,21 +10,31 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 from tqdm import tqdm
 
 from fau_tf import agreement
+from fau_tf.training.checkpoint import (
+    Checkpoint,
+    Progress,
+    save,
+    training_variables,
+    written,
+)
+from fau_tf.training.nonfinite import hidden
 from fau_tf.training.run_folder import write_text
-from fau_tf.whole_file import replacing
+from fau_tf.training.stopping import Stopped, StopRequest
 
 
 class ValidationAgreement(keras.callbacks.Callback):
     """Adds ICC(3,1), MAE and PCC on validation people to the logs; keeps the best network.
 
     Args:
-        net: The network to save.
+        net: The network to save, once `predict` has run.
         predict: Returns (N, A) predicted intensities of the validation people.
         coded: (N, A) coded intensities.
         best: Where the network with the highest mean ICC goes, whole or not at all.
+        progress: Says what the highest was before, and is told.
     """
 
     def __init__(
@@ -33,10 +43,11 @@ class ValidationAgreement(keras.callbacks.Callback):
         predict: Callable[[], npt.NDArray[np.float32]],
         coded: npt.NDArray[np.float32],
         best: Path,
+        progress: Progress,
     ) -> None:
         super().__init__()
         self.net, self.predict, self.coded, self.best = net, predict, coded, best
-        self.best_icc = -np.inf
+        self.progress = progress
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Judge, log, save."""
@@ -45,45 +56,51 @@ class ValidationAgreement(keras.callbacks.Callback):
         mean = agreement.summary(self.coded, self.predict(), labels)["mean"]
         if logs is not None:
             logs.update({f"val_{name}": mean[name] for name in ("icc", "mae", "pcc")})
-        # The first epoch always saves: an older run's file must not survive a NaN.
-        if mean["icc"] > self.best_icc or not np.isfinite(self.best_icc):
-            self.best_icc = mean["icc"]
-            with replacing(self.best) as unfinished:
+        before = self.progress.best_icc
+        # The first epoch always saves, and what follows an ICC that is NaN.
+        if before is None or not np.isfinite(before) or mean["icc"] > before:
+            self.progress.best_icc = float(mean["icc"])
+            with written(self.best) as unfinished:
                 self.net.save(unfinished)
 
 
-class Progress(keras.callbacks.Callback):
+class Display(keras.callbacks.Callback):
     """Shows steps, images a second and time left, and one line of figures an epoch.
 
     Args:
         epochs: Of the run.
         steps: Per epoch.
         batch_size: Images a step.
+        done: Steps that earlier sessions did.
         say: Prints a line.
     """
 
     def __init__(
-        self, epochs: int, steps: int, batch_size: int, say: Callable[[str], None]
+        self, epochs: int, steps: int, batch_size: int, done: int, say: Callable[[str], None]
     ) -> None:
         super().__init__()
         self.epochs, self.steps, self.batch_size, self.say = epochs, steps, batch_size, say
-        self.started = self.began = 0.0
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Start the clock."""
-        del logs
+        self.first = self.step = done
         self.started = time.monotonic()
+        self.began, self.began_at = self.started, done
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Open the epoch's bar."""
         del logs
-        self.began = time.monotonic()
-        title = f"epoch {epoch + 1}/{self.epochs}"
+        self.began, self.began_at = time.monotonic(), self.step
         # In a log file (no terminal) there is no bar, only the line at the epoch's end.
-        self.bar = tqdm(total=self.steps, desc=title, unit="step", leave=False, disable=None)
+        self.bar = tqdm(
+            total=self.steps,
+            initial=self.step - epoch * self.steps,
+            desc=f"epoch {epoch + 1}/{self.epochs}",
+            unit="step",
+            leave=False,
+            disable=None,
+        )
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move the bar."""
+        self.step += 1
         self.bar.update()
         if logs and (batch + 1) % 10 == 0:
             self.bar.set_postfix(loss=f"{logs['loss']:.4f}", mae=f"{logs['mae']:.3f}")
@@ -91,11 +108,11 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Say the epoch's figures and the time left."""
         self.bar.close()
-        logs = logs or {}
         now = time.monotonic()
-        rate = self.steps * self.batch_size / (now - self.began)
-        left = (now - self.started) / (epoch + 1) * (self.epochs - epoch - 1)
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
+        rate = (self.step - self.began_at) * self.batch_size / (now - self.began)
+        left = (now - self.started) / (self.step - self.first)
+        left *= self.epochs * self.steps - self.step
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
         self.say(
             f"epoch {epoch + 1}/{self.epochs}  {figures}  {rate:.0f} images/s  {left:.0f} s left"
         )
@@ -106,12 +123,12 @@ class History(keras.callbacks.Callback):
 
     Args:
         path: The file.
+        rows: Of the epochs before; the new ones are added to it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, rows: list[dict[str, float]]) -> None:
         super().__init__()
-        self.path = path
-        self.rows: list[dict[str, float]] = []
+        self.path, self.rows = path, rows
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add a row."""
@@ -123,3 +140,106 @@ class History(keras.callbacks.Callback):
         writer.writeheader()
         writer.writerows(self.rows)
         write_text(self.path, text.getvalue())
+
+
+class Restore(keras.callbacks.Callback):
+    """Gives all variables the values of a checkpoint, once, where `Model.fit` has set its own.
+
+    Args:
+        after: The checkpoint.
+    """
+
+    def __init__(self, after: Checkpoint) -> None:
+        super().__init__()
+        self.after: Checkpoint | None = after
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Restore; the running metrics of a begun epoch were just set to zero."""
+        del epoch, logs
+        if self.after is not None:
+            self.after.restore(training_variables(self.model))
+            self.after = None
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Counts steps, writes checkpoints, and ends the training where that was asked for.
+
+    Must come after what an epoch's end changes: agreement and history.
+
+    Args:
+        path: The file.
+        progress: Counted on here.
+        steps: Per epoch.
+        every: Seconds between checkpoints; an epoch's end writes one anyway.
+        stop: Says whether to end.
+    """
+
+    def __init__(
+        self, path: Path, progress: Progress, steps: int, every: float, stop: StopRequest
+    ) -> None:
+        super().__init__()
+        self.path, self.progress, self.steps = path, progress, steps
+        self.every, self.stop = every, stop
+        self.saved = self.counted = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Count; save where it is time to."""
+        del batch, logs
+        self.progress.step += 1
+        # The last step of an epoch is saved with what the epoch's end adds.
+        if self.progress.step % self.steps and (
+            self.stop.signal or time.monotonic() - self.saved >= self.every
+        ):
+            self._save()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Save."""
+        del epoch, logs
+        self._save()
+
+    def _save(self) -> None:
+        now = time.monotonic()
+        self.progress.seconds += now - self.counted
+        self.counted = now
+        if not save(self.path, self.progress, training_variables(self.model)):
+            raise hidden(self.progress.step, self.path)
+        self.saved = time.monotonic()
+        if self.stop.signal:
+            raise Stopped(
+                f"stopped after step {self.progress.step}, saved in {self.path}; the same command "
+                "goes on from there",
+                self.stop.signal,
+            )
+
+
+class Summaries(keras.callbacks.Callback):
+    """Writes loss, error, agreement and learning rate for TensorBoard, by optimiser step.
+
+    Args:
+        folder: Of the event files.
+        progress: Says the step.
+        every: Steps between two points of a curve.
+    """
+
+    def __init__(self, folder: Path, progress: Progress, every: int = 10) -> None:
+        super().__init__()
+        self.progress, self.every = progress, every
+        self.writer = tf.summary.create_file_writer(str(folder))
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Add a point to the curves of the running epoch."""
+        del batch
+        if self.progress.step % self.every == 0:
+            rate = float(np.asarray(self.model.optimizer.learning_rate))
+            self._write("step", {**(logs or {}), "learning_rate": rate})
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Add a point to the curves of epochs."""
+        del epoch
+        self._write("epoch", logs or {})
+        self.writer.flush()
+
+    def _write(self, group: str, figures: dict[str, Any]) -> None:
+        with self.writer.as_default(step=self.progress.step):
+            for name, value in figures.items():
+                tf.summary.scalar(f"{group}/{name}", float(value))

@@ -9,10 +9,15 @@ import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from fau_tf.data.augment import Augment
 from fau_tf.model.presets import PRESETS, NetSpec, did_you_mean, net_spec
+
+STRATEGIES: Final = ("none", "mirrored", "multi_worker")
+PRECISIONS: Final = ("float32", "mixed_bfloat16", "mixed_float16")
+INDIFFERENT: Final = ("data.processes", "training.checkpoint_seconds")
+"""Settings that may change between two sessions of one training: the result is the same."""
 
 
 class ConfigError(ValueError):
@@ -74,10 +79,21 @@ class TrainingSettings:
     decoded: float = 4.0  # weight of the squared error of the decoded intensity
     balance: float = 0.0  # AUs weigh (mean squared intensity) ** -balance, on average 1
     threads: int = 2
+    strategy: str = "none"  # "mirrored": all devices; "multi_worker": the machines of TF_CONFIG
+    precision: str = "float32"  # of the arithmetic; weights are float32 in any case
+    jit: bool = False  # compile the step with XLA
+    checkpoint_seconds: float = 60.0  # between checkpoints; one is written after each epoch anyway
 
     def __post_init__(self) -> None:
         _at_least("training", self, {"epochs": 1, "batch_size": 1, "threads": 1, "warmup_steps": 0})
         _at_least("training", self, {"floor": 0, "foreground": 0, "decoded": 0})
+        _at_least("training", self, {"checkpoint_seconds": 0})
+        for name, rows in (("strategy", STRATEGIES), ("precision", PRECISIONS)):
+            if getattr(self, name) not in rows:
+                raise ValueError(
+                    f"`training.{name}` must be one of {', '.join(rows)}. "
+                    f"Received: {getattr(self, name)!r}"
+                )
         for name in ("learning_rate", "clip_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(

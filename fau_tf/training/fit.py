@@ -1,33 +1,37 @@
 """From a network and its faces to the best checkpoint."""
 
-import csv
-import hashlib
-import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-import fau_tf
 from fau_tf import facs
 from fau_tf.data.datasets import Faces, Part, prepare_synthetic
 from fau_tf.data.pipeline import Targets
 from fau_tf.data.synthetic import SyntheticSet
 from fau_tf.model import fau_net
-from fau_tf.training.callbacks import History, Progress, ValidationAgreement
+from fau_tf.training import session
+from fau_tf.training.callbacks import (
+    Checkpoints,
+    Display,
+    History,
+    Restore,
+    Summaries,
+    ValidationAgreement,
+)
+from fau_tf.training.checkpoint import Checkpoint, Progress
 from fau_tf.training.config import Config, dump_toml
 from fau_tf.training.losses import HeatmapLoss, au_weights
+from fau_tf.training.nonfinite import CheckedAdam, NonFiniteError, explain, is_non_finite
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.regressor import HeatmapRegressor
-from fau_tf.training.run_folder import RunFolder, versions
+from fau_tf.training.run_folder import RunFolder
 from fau_tf.training.schedule import WarmupPlateauDecay
-
-BEST: Final = "best.keras"
-HISTORY: Final = "history.csv"
-TRAINED: Final = "trained.json"
+from fau_tf.training.stopping import StopRequest
 
 
 def make_deterministic(config: Config) -> None:
@@ -41,6 +45,18 @@ def make_deterministic(config: Config) -> None:
         threads.set_inter_op_parallelism_threads(1)
     keras.utils.set_random_seed(config.run.seed)
     tf.config.experimental.enable_op_determinism()
+
+
+def network(config: Config) -> keras.Model:
+    """Return the run's network with random weights; it computes in `training.precision`.
+
+    Its weights are float32 in any case, and best.keras computes in float32.
+    """
+    keras.config.set_dtype_policy(config.training.precision)
+    try:
+        return fau_net.build(config.model)
+    finally:
+        keras.config.set_dtype_policy("float32")
 
 
 def prepare(config: Config, folder: Path, run: RunFolder) -> Faces:
@@ -81,17 +97,91 @@ def heatmap_loss(config: Config, targets: Targets, coded: npt.NDArray[np.float32
 
 
 def fit(
-    net: keras.Model, config: Config, parts: dict[str, Part], targets: Targets, run: RunFolder
-) -> list[dict[str, float]]:
-    """Train `net`; leave best.keras and history.csv in the run's folder; return the history.
+    net: keras.Model,
+    config: Config,
+    parts: dict[str, Part],
+    targets: Targets,
+    run: RunFolder,
+    *,
+    after: Checkpoint | None = None,
+) -> Progress:
+    """Train `net`; leave best.keras and history.csv in the run's folder.
 
     Args:
         net: (B, S, S, 3) -> (B, h, w, K) heatmaps.
         config: Of the run.
         parts: `train` and `validation`.
         targets: What the heatmaps should be.
-        run: Where it is written.
+        run: Where it is written; `session.CHECKPOINT` too.
+        after: Where an earlier session stopped. On a CPU the rest is what it would have been.
+
+    Returns:
+        Progress at the end, with the history.
+
+    Raises:
+        Stopped: After Ctrl-C or SIGTERM, with a checkpoint.
+        NonFiniteError: When a loss or gradient isn't finite; the weights are not yet spoilt.
     """
+    settings = config.training
+    model = _compiled(net, config, parts, targets, run)
+    steps = max(1, len(parts["train"].labels(targets)) // settings.batch_size)
+    if after is None:
+        faces = parts["train"].faces
+        progress = Progress(session.fingerprint(config, faces), dump_toml(config))
+    else:
+        progress = replace(after.progress, resumed=[*after.progress.resumed, after.progress.step])
+        run.say(f"   goes on after step {progress.step} of {settings.epochs * steps}")
+    with StopRequest(run.say) as stop:
+        callbacks = [
+            *([Restore(after)] if after else []),
+            _judge(net, config, parts["validation"], targets, run / session.BEST, progress),
+            History(run / session.HISTORY, progress.rows),
+            Summaries(run / session.EVENTS, progress),
+            Display(settings.epochs, steps, settings.batch_size, progress.step, run.say),
+            Checkpoints(
+                run / session.CHECKPOINT, progress, steps, settings.checkpoint_seconds, stop
+            ),
+        ]
+        try:
+            for start, epochs, count in legs(progress.step, settings.epochs, steps):
+                model.fit(
+                    _batches(config, parts["train"], targets, start),
+                    initial_epoch=start // steps,
+                    epochs=epochs,
+                    steps_per_epoch=count,
+                    verbose=0,
+                    shuffle=False,  # the data set does
+                    callbacks=callbacks,
+                )
+        except tf.errors.InvalidArgumentError as error:
+            if not is_non_finite(error):
+                raise
+            raise _explained(model, config, parts["train"], targets, run, progress) from error
+    return progress
+
+
+def legs(done: int, epochs: int, steps: int) -> Iterator[tuple[int, int, int]]:
+    """Yield (first step, last epoch + 1, steps an epoch) of the calls of `Model.fit` that are left.
+
+    Keras begins at the start of an epoch; what is left of a begun one is a call of its own.
+
+    Args:
+        done: Steps done.
+        epochs: Of the run.
+        steps: Per epoch.
+    """
+    epoch, within = divmod(done, steps)
+    if within:
+        yield done, epoch + 1, steps - within
+        epoch += 1
+    if epoch < epochs:
+        yield epoch * steps, epochs, steps
+
+
+def _compiled(
+    net: keras.Model, config: Config, parts: dict[str, Part], targets: Targets, run: RunFolder
+) -> keras.Model:
+    """Return what `Model.fit` trains, its optimiser built."""
     settings = config.training
     started = settings.imagenet and fau_net.load_imagenet(net, config.model)
     if started and settings.freeze_backbone_norms:
@@ -99,72 +189,60 @@ def fit(
     run.say(f"   the backbone starts from {'ImageNet' if started else 'random'} weights")
     coded = parts["train"].labels(targets)
     steps = max(1, len(coded) // settings.batch_size)
-    to_au = facs.centre_to_au(targets.aus, targets.rule)
     model = HeatmapRegressor(net, heatmap_loss(config, targets, coded))
     rate = WarmupPlateauDecay(
         settings.learning_rate, settings.epochs * steps, settings.warmup_steps, settings.decay_share
     )
-    model.compile(optimizer=keras.optimizers.Adam(rate, clipnorm=settings.clip_norm))
-    validation = parts["validation"].batches(targets, batch_size=64)
-    history = History(run / HISTORY)
-    judge = ValidationAgreement(
-        net,
-        lambda: predict_intensity(net, targets.codec, to_au, validation),
-        parts["validation"].labels(targets),
-        run / BEST,
+    optimizer = CheckedAdam(rate, clipnorm=settings.clip_norm)
+    if settings.precision == "mixed_float16":  # small gradients would be 0 in float16
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    model.compile(optimizer=optimizer, jit_compile=settings.jit)
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def _batches(config: Config, part: Part, targets: Targets, start: int) -> tf.data.Dataset:
+    return part.batches(
+        targets,
+        batch_size=config.training.batch_size,
+        seed=config.run.seed,
+        augment=config.augment,
+        start=start,
     )
-    model.fit(
-        parts["train"].batches(
-            targets, batch_size=settings.batch_size, seed=config.run.seed, augment=config.augment
-        ),
-        epochs=settings.epochs,
-        steps_per_epoch=steps,
-        verbose=0,
-        shuffle=False,  # the data set does
-        callbacks=[
-            judge,
-            history,
-            Progress(settings.epochs, steps, settings.batch_size, run.say),
-        ],
-    )
-    return history.rows
 
 
-def fingerprint(config: Config, faces: Faces) -> str:
-    """Return a hash of all that decides the trained weights: settings, faces, code, versions."""
-    source = Path(fau_tf.__file__).parent
-    code = [source / "facs.py", source / "codec.py"]
-    for package in ("face", "data", "model", "training"):
-        code += sorted((source / package).rglob("*.py"))
-    digest = hashlib.sha256(dump_toml(config).encode())
-    digest.update(json.dumps(versions()).encode() + faces.files[0].parent.name.encode())
-    for file in code:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+def _judge(
+    net: keras.Model,
+    config: Config,
+    part: Part,
+    targets: Targets,
+    best: Path,
+    progress: Progress,
+) -> ValidationAgreement:
+    """Return the callback that judges on validation people and keeps the best network."""
+    to_au = facs.centre_to_au(targets.aus, targets.rule)
+    validation = part.batches(targets, batch_size=64)
+    # What is judged is what is kept, and computes in float32.
+    plain = net if config.training.precision == "float32" else fau_net.build(config.model)
+
+    def predict() -> npt.NDArray[np.float32]:
+        if plain is not net:
+            plain.set_weights(net.get_weights())
+        return predict_intensity(plain, targets.codec, to_au, validation)
+
+    return ValidationAgreement(plain, predict, part.labels(targets), best, progress)
 
 
-def mark_trained(config: Config, faces: Faces, run: RunFolder) -> None:
-    """Note that best.keras is what these settings and faces give, and the seconds it took."""
-    run.write_json(TRAINED, {"made_by": fingerprint(config, faces), "seconds": run.seconds})
-
-
-def trained(
-    config: Config, faces: Faces, run: RunFolder
-) -> tuple[list[dict[str, float]], dict[str, float]] | None:
-    """Return history and seconds of a finished training that this one would repeat, else None."""
-    marker, best, history = run / TRAINED, run / BEST, run / HISTORY
-    if not all(path.is_file() for path in (marker, best, history)):
-        return None
-    noted = json.loads(marker.read_text(encoding="utf-8"))
-    if noted["made_by"] != fingerprint(config, faces):
-        return None
-    with history.open(newline="") as file:
-        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-    return rows, noted["seconds"]
-
-
-def clear(run: RunFolder) -> None:
-    """Remove what an earlier training left, so that no file speaks of a network that is gone."""
-    for pattern in (TRAINED, "metrics.json", "fau_*.tflite", "fau_*.json"):
-        for path in run.path.glob(pattern):
-            path.unlink()
+def _explained(
+    model: keras.Model,
+    config: Config,
+    part: Part,
+    targets: Targets,
+    run: RunFolder,
+    progress: Progress,
+) -> NonFiniteError:
+    step = progress.step
+    batch = next(iter(_batches(config, part, targets, step)))
+    sources = part.sources(step, batch_size=config.training.batch_size, seed=config.run.seed)
+    where = f"step {step + 1}, epoch {len(progress.rows) + 1}"
+    return explain(model, batch, sources, where, run / f"nonfinite_step{step + 1:06d}.npz")

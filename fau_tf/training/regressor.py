@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from fau_tf.training.losses import HeatmapLoss
+from fau_tf.training.nonfinite import checked_loss
 
 
 class HeatmapRegressor(keras.Model):
@@ -36,7 +37,7 @@ class HeatmapRegressor(keras.Model):
     ) -> Any:
         """Return the heatmap loss; `y` is the dictionary of targets."""
         del x, sample_weight, training
-        return self.heatmap_loss(y, y_pred)
+        return checked_loss(self.heatmap_loss(y, y_pred))
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None

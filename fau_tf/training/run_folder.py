@@ -1,5 +1,6 @@
 """What a run leaves behind: settings, versions, seed, times and figures in `runs/<name>/`."""
 
+import fcntl
 import importlib.metadata
 import json
 import math
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from fau_tf.closing import Closing
 from fau_tf.contract import CONTRACT_VERSION
 from fau_tf.whole_file import replacing
 
@@ -24,11 +26,14 @@ _PACKAGES: Final = (
 )
 
 
-class RunFolder:
-    """The folder of one run, and a clock for its stages.
+class RunFolder(Closing):
+    """The folder of one run, which no other process writes into, and a clock for its stages.
 
     Args:
         path: `runs/<name>`; made if it isn't there.
+
+    Raises:
+        OSError: If it can't be made, or another process holds it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,8 +45,24 @@ class RunFolder:
                 f"Received: {error.strerror}. Give another --runs."
             ) from error
         self.path = path
+        # The system lets go of it however the process ends, kill -9 included.
+        self._lock = (path / ".lock").open("a")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            raise OSError(
+                f"{path}: one process at a time writes a run's folder. Received: another one that "
+                "is at work there. Wait for it, or give another run.name."
+            ) from error
+        for left in path.glob(".partial-*"):  # of a process that was killed
+            left.unlink()
         self.seconds: dict[str, float] = {}
         self.earlier: dict[str, float] = {}  # of stages whose results were reused
+
+    def close(self) -> None:
+        """Let other processes write here."""
+        self._lock.close()
 
     def __truediv__(self, name: str) -> Path:
         """Return the path of a file in the folder."""

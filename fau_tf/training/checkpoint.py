@@ -1,0 +1,129 @@
+"""Everything that a training needs to go on where it was, in one file that is whole or absent."""
+
+import errno
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from fau_tf.whole_file import replacing
+
+_PROGRESS: Final = "progress"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that can't be read, or belongs to another training."""
+
+
+@dataclass
+class Progress:
+    """How far a training is, beside the values of its variables.
+
+    Attributes:
+        made_by: `fit.fingerprint` of what decides the weights.
+        settings: The resolved settings as TOML, to say what differs.
+        step: Optimiser steps done.
+        rows: The history, a row an epoch.
+        best_icc: Highest mean ICC on validation people; None before the first epoch's end.
+        seconds: Of training, over all sessions.
+        resumed: Steps at which a later session went on.
+    """
+
+    made_by: str
+    settings: str
+    step: int = 0
+    rows: list[dict[str, float]] = field(default_factory=list)
+    best_icc: float | None = None
+    seconds: float = 0.0
+    resumed: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Progress, and the values of all variables in the order of `training_variables`."""
+
+    progress: Progress
+    values: tuple[npt.NDArray[Any], ...]
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Return what `save` wrote.
+
+        Raises:
+            CheckpointError: If the file isn't such a one, or is damaged.
+        """
+        try:
+            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+                progress = Progress(**json.loads(file[_PROGRESS].tobytes()))
+                names = sorted(name for name in file.files if name != _PROGRESS)
+                return cls(progress, tuple(file[name] for name in names))
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+            raise CheckpointError(
+                f"{path}: must be a whole checkpoint. Received: {error}. "
+                "Give --fresh to train from the start."
+            ) from error
+
+    def restore(self, variables: Sequence[Any]) -> None:
+        """Give the variables their values.
+
+        Raises:
+            CheckpointError: If there are others than were saved.
+        """
+        found = [tuple(variable.shape) for variable in variables]
+        saved = [value.shape for value in self.values]
+        if found != saved:
+            raise CheckpointError(
+                f"A checkpoint must have the {len(found)} variables of this network. "
+                f"Received: {len(saved)}, or other shapes. Give --fresh to train from the start."
+            )
+        for variable, value in zip(variables, self.values, strict=True):
+            variable.assign(value)
+
+
+def save(path: Path, progress: Progress, variables: Sequence[Any]) -> bool:
+    """Write a checkpoint; return False, and write nothing, where a value is not finite.
+
+    Raises:
+        OSError: If it can't be written; the one that was there is as it was.
+    """
+    values = [np.asarray(variable) for variable in variables]
+    if not all(np.isfinite(value).all() for value in values):
+        return False
+    arrays = {f"variable_{i:05d}": value for i, value in enumerate(values)}
+    arrays[_PROGRESS] = np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8)
+    with written(path) as unfinished, unfinished.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    return True
+
+
+def training_variables(model: Any) -> list[Any]:
+    """Return all that changes while a compiled Keras model trains: weights, optimiser, metrics."""
+    return [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+
+
+@contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """Give a file to write in the place of `path`, as `replacing` does, and have it on the disk.
+
+    Raises:
+        OSError: If it can't be written, with the way out; `path` is as it was.
+    """
+    try:
+        with replacing(path) as unfinished:
+            yield unfinished
+            with unfinished.open("rb") as file:
+                os.fsync(file.fileno())  # else a rename can reach the disk before the bytes do
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        raise OSError(
+            f"{path}: must be written whole. Received: {error.strerror or error}. What was there "
+            f"is as it was. {'Make room' if full else 'See to it'}, then give the same command: "
+            "it goes on from the last checkpoint."
+        ) from error

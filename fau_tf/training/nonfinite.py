@@ -1,0 +1,124 @@
+"""A loss or gradient that is not finite: stop before a weight is spoilt, and say where it is."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from fau_tf.training.checkpoint import written
+
+_MARK: Final = "fau_tf: not finite"
+
+
+class NonFiniteError(ValueError):
+    """A loss or gradient that is NaN or infinite; the message says where."""
+
+
+class CheckedAdam(keras.optimizers.Adam):
+    """Adam that refuses gradients with a NaN or an infinity, before any weight has changed."""
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """Update the variables; see `keras.optimizers.Optimizer.apply`."""
+        given = [gradient for gradient in grads if gradient is not None]
+        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in given])
+        with tf.control_dependencies([tf.debugging.Assert(finite, [f"{_MARK}: gradient"])]):
+            grads = [None if gradient is None else tf.identity(gradient) for gradient in grads]
+        super().apply(grads, trainable_variables)
+
+
+def checked_loss(loss: Any) -> Any:
+    """Return `loss`; running the step fails where it is NaN or infinite."""
+    finite = tf.math.is_finite(loss)
+    with tf.control_dependencies([tf.debugging.Assert(finite, [f"{_MARK}: loss"])]):
+        return tf.identity(loss)
+
+
+def is_non_finite(error: tf.errors.OpError) -> bool:
+    """Return whether it was one of the checks here that failed."""
+    return _MARK in str(error)
+
+
+def explain(
+    model: keras.Model, batch: tuple[Any, dict[str, Any]], sources: Sequence[str], where: str,
+    file: Path,
+) -> NonFiniteError:  # fmt: skip
+    """Return the error to raise; keep the batch in `file` for a look.
+
+    Args:
+        model: A compiled `HeatmapRegressor`, its weights as before the step.
+        batch: Image and targets of the step.
+        sources: Where each face is from.
+        where: Step and epoch.
+        file: `.npz` to write: `image`, each target, `sources`.
+    """
+    image, targets = batch
+    arrays = {name: np.asarray(value) for name, value in targets.items()}
+    buffer = io.BytesIO()
+    np.savez(
+        buffer, allow_pickle=False, image=np.asarray(image), sources=np.array(sources), **arrays
+    )
+    with written(file) as unfinished:
+        unfinished.write_bytes(buffer.getvalue())
+    return NonFiniteError(
+        f"The loss and its gradient must be finite. Received: {_first(model, image, targets)}, at "
+        f"{where}. The batch's records: {', '.join(sources)}. The batch is in {file}; the weights "
+        "are as before this step. Look at it, lower `training.learning_rate` or use "
+        "training.precision=float32, and give --fresh or another run.name."
+    )
+
+
+def hidden(step: int, checkpoint: Path) -> NonFiniteError:
+    """Return the error for weights that are spoilt already: XLA compiles the checks away."""
+    return NonFiniteError(
+        f"All weights must be finite. Received: one that isn't after step {step}; it became so "
+        f"since the last checkpoint, which {checkpoint} keeps. Give --set training.jit=false "
+        "--fresh to hear of the step, the records and the layer."
+    )
+
+
+def _first(model: keras.Model, image: Any, targets: dict[str, Any]) -> str:
+    """Say what is not finite first, on the way there and back: input, weight, layer, gradient."""
+    given = {"image": image, **targets}
+    del given["intensity"]  # NaN: not coded
+    for name, value in given.items():
+        if not _finite(value):
+            return f"`{name}` of the batch, before any layer"
+    for weight in model.net.weights:
+        if not _finite(weight):
+            return f"the weight {weight.path}"
+    kept = [np.asarray(weight) for weight in model.net.non_trainable_weights]
+    try:
+        return _on_the_way(model, image) or _on_the_way_back(model, image, targets)
+    finally:  # batch norms have counted this batch again
+        for weight, value in zip(model.net.non_trainable_weights, kept, strict=True):
+            weight.assign(value)
+
+
+def _on_the_way(model: keras.Model, image: Any) -> str:
+    inner = [part for part in model.net.layers if not isinstance(part, keras.layers.InputLayer)]
+    probe = keras.Model(model.net.input, [layer.output for layer in inner])
+    for layer, output in zip(inner, probe(image, training=True), strict=True):
+        if not _finite(output):
+            return f"the output of layer {layer.name}"
+    return ""
+
+
+def _on_the_way_back(model: keras.Model, image: Any, targets: dict[str, Any]) -> str:
+    with tf.GradientTape() as tape:
+        loss = model.heatmap_loss(targets, model(image, training=True))
+    if not _finite(loss):
+        return "the loss, all layers' outputs being finite"
+    gradients = tape.gradient(loss, model.trainable_weights)
+    # A gradient runs from the loss to the image: the last layer that has a bad one had it first.
+    for weight, gradient in reversed(list(zip(model.trainable_weights, gradients, strict=True))):
+        if gradient is not None and not _finite(gradient):
+            return f"the gradient of {weight.path}"
+    return "something that is finite when computed again: a fault of the device, or of its memory"
+
+
+def _finite(value: Any) -> bool:
+    return bool(np.isfinite(np.asarray(value, np.float32)).all())

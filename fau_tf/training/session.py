@@ -1,0 +1,131 @@
+"""What a run's folder holds of a training: nothing, an unfinished one, or a finished one."""
+
+import csv
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import fau_tf
+from fau_tf.data.datasets import Faces
+from fau_tf.training.checkpoint import Checkpoint, CheckpointError, Progress
+from fau_tf.training.config import INDIFFERENT, Config, dump_toml
+from fau_tf.training.run_folder import RunFolder, versions, write_text
+
+BEST: Final = "best.keras"
+HISTORY: Final = "history.csv"
+CHECKPOINT: Final = "checkpoint.npz"
+EVENTS: Final = "tensorboard"
+_TRAINED: Final = "trained.json"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a finished training says of itself.
+
+    Attributes:
+        rows: The history, a row an epoch.
+        seconds: Stage -> seconds, the training's over all its sessions.
+        resumed: Steps at which a later session went on.
+    """
+
+    rows: list[dict[str, float]]
+    seconds: dict[str, float]
+    resumed: list[int]
+
+
+def finished(config: Config, faces: Faces, run: RunFolder) -> Finished | None:
+    """Return a finished training that this one would repeat, else None."""
+    marker, best, history = run / _TRAINED, run / BEST, run / HISTORY
+    if not all(path.is_file() for path in (marker, best, history)):
+        return None
+    noted = json.loads(marker.read_text(encoding="utf-8"))
+    if noted["made_by"] != fingerprint(config, faces):
+        return None
+    with history.open(newline="") as file:
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    return Finished(rows, noted["seconds"], noted["resumed"])
+
+
+def unfinished(config: Config, faces: Faces, run: RunFolder) -> Checkpoint | None:
+    """Return where an earlier session of this training stopped, else None.
+
+    Raises:
+        CheckpointError: If the folder holds an unfinished training of another kind, which going on
+            or starting again would lose.
+    """
+    if not (run / CHECKPOINT).is_file():
+        return None
+    checkpoint = Checkpoint.load(run / CHECKPOINT)
+    progress = checkpoint.progress
+    if progress.made_by != fingerprint(config, faces):
+        raise CheckpointError(
+            f"{run.path}: an unfinished training goes on with the settings, faces, code and "
+            f"versions that it began with. Received: {_differences(progress.settings, config)}. "
+            f"It is at step {progress.step}: give the same settings to go on, another run.name to "
+            "keep it, or --fresh to lose it."
+        )
+    return checkpoint
+
+
+def begin(config: Config, run: RunFolder) -> None:
+    """Clear the folder for a new training, and say with which settings and versions it is made."""
+    # So that no file speaks of a network that is gone.
+    for pattern in (
+        CHECKPOINT,
+        _TRAINED,
+        BEST,
+        HISTORY,
+        "metrics.json",
+        "fau_*.tflite",
+        "fau_*.json",
+    ):
+        for path in run.path.glob(pattern):
+            path.unlink()
+    for path in (run / EVENTS).glob("events.*"):
+        path.unlink()
+    write_text(run / "config.toml", dump_toml(config))
+    run.write_json("versions.json", versions() | {"seed": config.run.seed})
+
+
+def finish(config: Config, faces: Faces, run: RunFolder, progress: Progress) -> None:
+    """Note that best.keras is what these settings and faces give; the checkpoint is done with."""
+    run.seconds["training"] = round(progress.seconds, 1)
+    made_by = fingerprint(config, faces)
+    noted = {"made_by": made_by, "seconds": run.seconds, "resumed": progress.resumed}
+    run.write_json(_TRAINED, noted)
+    (run / CHECKPOINT).unlink(missing_ok=True)
+
+
+def fingerprint(config: Config, faces: Faces) -> str:
+    """Return a hash of all that decides the trained weights: settings, faces, code, versions."""
+    source = Path(fau_tf.__file__).parent
+    code = [source / "facs.py", source / "codec.py"]
+    for package in ("face", "data", "model", "training"):
+        code += sorted((source / package).rglob("*.py"))
+    settings = {
+        name: value for name, value in _flat(dump_toml(config)).items() if name not in INDIFFERENT
+    }
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    digest.update(json.dumps(versions()).encode() + faces.files[0].parent.name.encode())
+    for file in code:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _differences(settings: str, config: Config) -> str:
+    before, now = _flat(settings), _flat(dump_toml(config))
+    other = [
+        f"{name} = {now.get(name)!r} instead of {before.get(name)!r}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name) and name not in INDIFFERENT
+    ]
+    return ", ".join(other) or "other code, package versions or faces"
+
+
+def _flat(toml: str) -> Mapping[str, Any]:
+    sections = tomllib.loads(toml)
+    return {f"{name}.{key}": v for name, section in sections.items() for key, v in section.items()}

@@ -1,0 +1,66 @@
+"""Other arithmetic, the same learning."""
+
+import keras
+import numpy as np
+import pytest
+
+from fau_tf.training import fit, session
+from fau_tf.training.config import load_config
+from fau_tf.training.run_folder import RunFolder
+from tests.helpers.made_faces import made_parts
+
+SETTINGS = (
+    "model.preset=tiny",
+    "data.record_size=80",
+    "training.epochs=6",
+    "training.batch_size=8",
+    "training.warmup_steps=4",
+    "training.threads=1",
+)
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("precision")
+    parts = made_parts(folder / "faces")
+    kept = {}
+
+    def learn(*changes):
+        """Return the history and the network that is kept."""
+        if changes not in kept:
+            config = load_config(None, [*SETTINGS, *changes])
+            keras.utils.set_random_seed(1)
+            with RunFolder(folder / "-".join(changes or ("plain",))) as run:
+                net = fit.network(config)
+                progress = fit.fit(net, config, parts, fit.targets(config), run)
+            kept[changes] = progress.rows, keras.saving.load_model(run / session.BEST)
+        return kept[changes]
+
+    return learn
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["training.precision=mixed_bfloat16", "training.precision=mixed_float16", "training.jit=true"],
+)
+def test_it_learns_as_float32_does(learnt, change):
+    plain = np.array([row["loss"] for row in learnt()[0]])
+    other = np.array([row["loss"] for row in learnt(change)[0]])
+    assert np.isfinite(plain).all()
+    assert plain[-1] < 0.8 * plain[0], "nothing was learnt that could be compared"
+    # Rounding to 8 or 11 bits moves each step a little, and neighbours flip.
+    np.testing.assert_allclose(other, plain, rtol=0.05)
+    assert (other != plain).any(), "the setting must have changed the arithmetic"
+
+
+def test_what_is_kept_computes_in_float32(learnt):
+    _, net = learnt("training.precision=mixed_bfloat16")
+    assert {layer.compute_dtype for layer in net.layers} == {"float32"}
+    assert all(str(weight.dtype) == "float32" for weight in net.weights)
+
+
+def test_what_trains_computes_in_the_precision_and_answers_in_float32():
+    net = fit.network(load_config(None, [*SETTINGS, "training.precision=mixed_bfloat16"]))
+    assert net.get_layer("scc0").compute_dtype == "bfloat16"
+    assert net.output.dtype == "float32"
+    assert keras.config.dtype_policy().name == "float32"
