@@ -30,6 +30,7 @@ from fau_tf.model import graph
 from fau_tf.runtime import demo
 from fau_tf.training import fit, report, session
 from fau_tf.training.config import Config, load_config
+from fau_tf.training.distribution import Devices
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.report_graph import draw_neighbours
 from fau_tf.training.run_folder import RunFolder
@@ -48,8 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = _options(argv)
         config = load_config(options.config, options.set)
-        with RunFolder(options.runs / config.run.name) as run:
-            train(config, run, options.data, fresh=options.fresh)
+        fit.make_deterministic(config)
+        devices = Devices(config.training.strategy)
+        with RunFolder(options.runs / config.run.name, alone=devices.chief) as run:
+            train(config, run, options.data, devices, fresh=options.fresh)
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
         return stopped.exit_code
@@ -62,13 +65,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def train(config: Config, run: RunFolder, data: Path, *, fresh: bool = False) -> None:
+def train(
+    config: Config, run: RunFolder, data: Path, devices: Devices, *, fresh: bool = False
+) -> None:
     """Config -> network -> records -> tf.data -> fit -> ICC table -> export -> pictures."""
-    fit.make_deterministic(config)
     spec = config.model
 
     with run.stage("network"):
-        net = fit.network(config)
+        net = fit.network(config, devices)
         run.say(
             f"   {spec.preset}: {net.count_params() / 1e6:.2f} M parameters, {spec.image_size} px, "
             f"{len(facs.centres(spec.au_numbers, spec.rule))} AU centres"
@@ -85,13 +89,16 @@ def train(config: Config, run: RunFolder, data: Path, *, fresh: bool = False) ->
         done = None if fresh else session.finished(config, faces, run)
         if done is None:
             after = None if fresh else session.unfinished(config, faces, run)
-            if after is None:
+            if after is None and devices.chief:
                 session.begin(config, run)
-            progress = fit.fit(net, config, parts, targets, run, after=after)
+            progress = fit.fit(net, config, parts, targets, run, after=after, devices=devices)
             history, resumed = progress.rows, progress.resumed
         else:
             history, resumed, run.earlier = done.rows, done.resumed, done.seconds
             run.say(f"   {run / session.BEST} is there already; --fresh trains again")
+        if not devices.chief:
+            run.say("   the chief judges and exports")
+            return
         net = keras.saving.load_model(run / session.BEST)
     if done is None:
         session.finish(config, faces, run, progress)

@@ -113,17 +113,30 @@ def warp_landmarks(landmarks: Any, views: Any, flipped: Any) -> Any:
     return tf.where(flipped[:, None, None], tf.gather(moved, _MIRROR, axis=1), moved)
 
 
-def vary_light(images: Any, augment: Augment, seed: Any) -> Any:
+def vary_light(
+    images: Any, augment: Augment, seed: Any, *, first: int = 0, batch: Any = None
+) -> Any:
     """Return float32 images (B, S, S, 3) with other contrast, brightness, colour and noise.
 
     Clipped to 0 to 255.
+
+    Args:
+        images: (B, S, S, 3) float32.
+        augment: How far to vary.
+        seed: (2,) int of the stateless draw.
+        first: Number of the first image within the batch that is drawn for.
+        batch: Images of that batch; by default B.
     """
     seeds = tf.random.split(seed, 3)
-    batch = tf.shape(images)[0]
-    draw = tf.random.stateless_uniform((batch, 1, 1, 3), seeds[0], -1.0, 1.0)
-    gain = 1 + augment.colour * tf.random.stateless_uniform((batch, 1, 1, 3), seeds[1], -1.0, 1.0)
+    count = tf.shape(images)[0]
+    batch = count if batch is None else batch
+    own = slice(first, first + count)
+    draw = tf.random.stateless_uniform((batch, 1, 1, 3), seeds[0], -1.0, 1.0)[own]
+    tint = tf.random.stateless_uniform((batch, 1, 1, 3), seeds[1], -1.0, 1.0)[own]
+    gain = 1 + augment.colour * tint
     x = (images - 128) * (1 + augment.contrast * draw[..., :1]) * gain + 128
     x += augment.brightness * draw[..., 1:2]
     sigma = augment.noise * (draw[..., 2:] + 1) / 2
-    x += sigma * tf.random.stateless_normal(tf.shape(images), seeds[2])
+    shape = tf.concat([[batch], tf.shape(images)[1:]], 0)
+    x += sigma * tf.random.stateless_normal(shape, seeds[2])[own]
     return tf.clip_by_value(x, 0.0, 255.0)

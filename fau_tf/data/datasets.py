@@ -56,6 +56,7 @@ class Part:
         seed: int | None = None,
         augment: Augment = NO_AUGMENT,
         start: int = 0,
+        share: tuple[int, int] = (0, 1),
     ) -> tf.data.Dataset:
         """Return `pipeline.batches` of this part."""
         return pipeline.batches(
@@ -66,12 +67,12 @@ class Part:
             seed=seed,
             augment=augment,
             start=start,
+            share=share,
         )
 
     def sources(self, step: int, *, batch_size: int, seed: int) -> list[str]:
-        """Return where the faces of a step are from."""
-        rows = self.rows.shuffle(10_000, seed=seed, reshuffle_each_iteration=True).repeat()
-        rows = rows.skip(step * batch_size).take(batch_size)
+        """Return where the faces of the step-th seeded batch are from."""
+        rows = pipeline.endless(self.rows, seed).skip(step * batch_size).take(batch_size)
         return [row["source"].numpy().decode() for row in rows]
 
     def labels(self, targets: pipeline.Targets) -> npt.NDArray[np.float32]:

@@ -98,6 +98,7 @@ def batches(
     augment: aug.Augment = aug.NO_AUGMENT,
     shuffle: int = 10_000,
     start: int = 0,
+    share: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Return batches of (image, targets); endless, shuffled and augmented where `seed` is given.
 
@@ -109,11 +110,27 @@ def batches(
         seed: Of order and augmentation; None reads once, in order, as the demo would crop.
         augment: How far to vary; used with a seed only.
         shuffle: Records in the shuffling buffer.
+        start: Batches to leave out: the stream goes on as if they had been read.
+        share: (i, n): of each batch the i-th of n equal parts, for a worker of n. What is drawn
+            is drawn for the whole batch, so that the parts are together the batch that one worker
+            would have.
+
+    Raises:
+        ValueError: If the batch can't be shared equally.
     """
     training = seed is not None
+    worker, workers = share
+    if batch_size % workers:
+        raise ValueError(
+            f"A batch is shared equally. Received: batch_size={batch_size} for {workers} workers. "
+            "Change `training.batch_size`."
+        )
+    part = batch_size // workers
     if training:
-        rows = rows.shuffle(shuffle, seed=seed, reshuffle_each_iteration=True).repeat()
-        rows = rows.skip(start * batch_size)
+        rows = endless(rows, seed, shuffle).skip(start * batch_size)
+    if workers > 1:  # before the JPEGs are decoded
+        mine = rows.enumerate().filter(lambda i, _: i % batch_size // part == worker)
+        rows = mine.map(lambda _, row: row)
 
     def decode(row: dict[str, Any]) -> tuple[Any, Any, Any]:
         image = tf.io.decode_jpeg(row["image"], channels=3)
@@ -126,10 +143,13 @@ def batches(
         how = augment if training else aug.NO_AUGMENT
         seeds = tf.random.split(tf.stack([tf.constant(seed or 0, tf.int64), step]), 2)
         count = tf.shape(image)[0]
-        views, flipped = aug.crop_views(count, record_size, size, MARGIN, how, seeds[0])
+        drawn = count if workers == 1 else batch_size
+        first = worker * part
+        views, flipped = aug.crop_views(drawn, record_size, size, MARGIN, how, seeds[0])
+        views, flipped = views[first : first + count], flipped[first : first + count]
         image = aug.warp_images(image, views, size)
         if training:
-            image = aug.vary_light(image, how, seeds[1])
+            image = aug.vary_light(image, how, seeds[1], first=first, batch=drawn)
         landmarks = aug.warp_landmarks(landmarks, views, flipped)
         image = tf.ensure_shape(image, (None, size, size, 3))
         return image, targets.encode(landmarks, intensity)
@@ -139,12 +159,17 @@ def batches(
     options.threading.private_threadpool_size = os.cpu_count() or 1
     return (
         rows.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(batch_size, drop_remainder=training)
+        .batch(part, drop_remainder=training)
         .enumerate(start)
         .map(finish, num_parallel_calls=tf.data.AUTOTUNE)
         .prefetch(tf.data.AUTOTUNE)
         .with_options(options)
     )
+
+
+def endless(rows: tf.data.Dataset, seed: int | None, shuffle: int = 10_000) -> tf.data.Dataset:
+    """Return the records of a training in its order, pass after pass."""
+    return rows.shuffle(shuffle, seed=seed, reshuffle_each_iteration=True).repeat()
 
 
 def labels(rows: tf.data.Dataset, targets: Targets) -> npt.NDArray[np.float32]:

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from fau_tf.model.edge_moments import edge_moments
+from fau_tf.model.edge_moments import edge_moments, over_replicas
 from fau_tf.model.initial_weights import Halves
 from fau_tf.model.neighbours import (
     SELECTIONS,
@@ -44,6 +44,8 @@ class SemanticCorrespondence(keras.layers.Layer):
         initializer: Of W, called with the shape (2D, D).
         momentum: Of the moving batch-norm statistics.
         epsilon: Added to the batch-norm variance.
+        synchronized: As Keras's BatchNormalization has it: under tf.distribute the statistics are
+            those of the whole batch. Only on the TensorFlow backend.
         **kwargs: Of `keras.layers.Layer`.
 
     Input shape:
@@ -65,6 +67,7 @@ class SemanticCorrespondence(keras.layers.Layer):
         initializer: Any = "glorot_uniform",
         momentum: float = 0.99,
         epsilon: float = 1e-3,
+        synchronized: bool = False,
         **kwargs: Any,
     ) -> None:
         if type(k) is not int or k < 1:
@@ -81,6 +84,12 @@ class SemanticCorrespondence(keras.layers.Layer):
         self.initializer = keras.initializers.get(initializer)
         self.momentum = momentum
         self.epsilon = epsilon
+        if synchronized and keras.backend.backend() != "tensorflow":
+            raise ValueError(
+                "SemanticCorrespondence: synchronized=True needs the TensorFlow backend. "
+                f"Received: {keras.backend.backend()}."
+            )
+        self.synchronized = synchronized
 
     def build(self, input_shape: Any) -> None:
         """Make W and the batch-norm weights; refuse shapes that leave D or the graph open."""
@@ -132,6 +141,8 @@ class SemanticCorrespondence(keras.layers.Layer):
         own, far = self._products(rows)
         index = nearest(scores, self.k)
         mean, variance = ops.unstack(edge_moments(own, far, index))
+        if self.synchronized:
+            mean, variance = over_replicas(mean, variance)
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             old = ops.cast(moving, far.dtype)
             moving.assign(old * self.momentum + ops.stop_gradient(batch) * (1 - self.momentum))
@@ -171,6 +182,7 @@ class SemanticCorrespondence(keras.layers.Layer):
             "initializer": keras.initializers.serialize(self.initializer),
             "momentum": self.momentum,
             "epsilon": self.epsilon,
+            "synchronized": self.synchronized,
         }
 
     def _node_views(self, x: Any) -> tuple[Any, Any]:

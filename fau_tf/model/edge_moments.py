@@ -55,6 +55,24 @@ def edge_moments(own: Any, far: Any, index: Any) -> Any:
     return moments(own, far)
 
 
+def over_replicas(mean: Any, variance: Any) -> tuple[Any, Any]:
+    """Return mean and variance over the edges of all replicas of a tf.distribute strategy.
+
+    Every replica must have as many edges. Outside of a replica they are what they were.
+    """
+    import tensorflow as tf  # what only TensorFlow has; JAX and PyTorch don't come here
+
+    replica = tf.distribute.get_replica_context()
+    if replica is None or replica.num_replicas_in_sync == 1:
+        return mean, variance
+
+    def average(value: Any) -> Any:
+        return replica.all_reduce(tf.distribute.ReduceOp.SUM, value) / replica.num_replicas_in_sync
+
+    whole = average(mean)
+    return whole, average(variance + ops.square(mean - whole))
+
+
 def _adjacency(index: Any, dtype: Any) -> Any:
     """Return (B, C, C): 1 where j is a neighbour of i, else 0."""
     _, nodes, k = index.shape

@@ -7,7 +7,7 @@ from keras import layers
 
 from fau_tf import contract, facs
 from fau_tf.model.backbone import BACKBONES
-from fau_tf.model.edge_conv import NODES
+from fau_tf.model.edge_conv import NODES, SemanticCorrespondence
 from fau_tf.model.presets import NetSpec
 from fau_tf.model.scc_decoder import SCC_INITIALIZERS, UPSAMPLERS, scc_decoder
 
@@ -70,6 +70,21 @@ def freeze_backbone_norms(model: keras.Model) -> int:
     ]
     for layer in norms:
         layer.trainable = False
+    return len(norms)
+
+
+def synchronise_norms(model: keras.Model) -> int:
+    """Have norms that learn take their statistics over all replicas; return how many there are.
+
+    For training under tf.distribute: as many small batches then normalise as one large one would.
+    """
+    norms = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, layers.BatchNormalization | SemanticCorrespondence) and layer.trainable
+    ]
+    for layer in norms:
+        layer.synchronized = True
     return len(norms)
 
 

@@ -123,22 +123,24 @@ class History(keras.callbacks.Callback):
 
     Args:
         path: The file.
-        rows: Of the epochs before; the new ones are added to it.
+        progress: Has the rows of the epochs before; the new ones are added to them.
+        rate: Step -> learning rate.
     """
 
-    def __init__(self, path: Path, rows: list[dict[str, float]]) -> None:
+    def __init__(self, path: Path, progress: Progress, rate: Callable[[int], Any]) -> None:
         super().__init__()
-        self.path, self.rows = path, rows
+        self.path, self.progress, self.rate = path, progress, rate
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add a row."""
         figures = {name: float(value) for name, value in (logs or {}).items()}
-        rate = float(np.asarray(self.model.optimizer.learning_rate))
-        self.rows.append({"epoch": epoch + 1, **figures, "learning_rate": rate})
+        rate = float(self.rate(self.progress.step))
+        rows = self.progress.rows
+        rows.append({"epoch": epoch + 1, **figures, "learning_rate": rate})
         text = io.StringIO()
-        writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(self.rows)
+        writer.writerows(rows)
         write_text(self.path, text.getvalue())
 
 
@@ -167,15 +169,21 @@ class Checkpoints(keras.callbacks.Callback):
     Must come after what an epoch's end changes: agreement and history.
 
     Args:
-        path: The file.
+        path: The file; None where another worker writes.
         progress: Counted on here.
         steps: Per epoch.
-        every: Seconds between checkpoints; an epoch's end writes one anyway.
+        every: Seconds between checkpoints; an epoch's end writes one anyway. None: only there,
+            since many workers read their variables together.
         stop: Says whether to end.
     """
 
     def __init__(
-        self, path: Path, progress: Progress, steps: int, every: float, stop: StopRequest
+        self,
+        path: Path | None,
+        progress: Progress,
+        steps: int,
+        every: float | None,
+        stop: StopRequest,
     ) -> None:
         super().__init__()
         self.path, self.progress, self.steps = path, progress, steps
@@ -187,9 +195,9 @@ class Checkpoints(keras.callbacks.Callback):
         del batch, logs
         self.progress.step += 1
         # The last step of an epoch is saved with what the epoch's end adds.
-        if self.progress.step % self.steps and (
-            self.stop.signal or time.monotonic() - self.saved >= self.every
-        ):
+        if self.every is None or self.progress.step % self.steps == 0:
+            return
+        if self.stop.signal or time.monotonic() - self.saved >= self.every:
             self._save()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -202,12 +210,12 @@ class Checkpoints(keras.callbacks.Callback):
         self.progress.seconds += now - self.counted
         self.counted = now
         if not save(self.path, self.progress, training_variables(self.model)):
-            raise hidden(self.progress.step, self.path)
+            raise hidden(self.progress.step)
         self.saved = time.monotonic()
         if self.stop.signal:
             raise Stopped(
-                f"stopped after step {self.progress.step}, saved in {self.path}; the same command "
-                "goes on from there",
+                f"stopped after step {self.progress.step}, saved in "
+                f"{self.path or 'the folder of the chief'}; the same command goes on from there",
                 self.stop.signal,
             )
 
@@ -218,19 +226,22 @@ class Summaries(keras.callbacks.Callback):
     Args:
         folder: Of the event files.
         progress: Says the step.
+        rate: Step -> learning rate.
         every: Steps between two points of a curve.
     """
 
-    def __init__(self, folder: Path, progress: Progress, every: int = 10) -> None:
+    def __init__(
+        self, folder: Path, progress: Progress, rate: Callable[[int], Any], every: int = 10
+    ) -> None:
         super().__init__()
-        self.progress, self.every = progress, every
+        self.progress, self.rate, self.every = progress, rate, every
         self.writer = tf.summary.create_file_writer(str(folder))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Add a point to the curves of the running epoch."""
         del batch
         if self.progress.step % self.every == 0:
-            rate = float(np.asarray(self.model.optimizer.learning_rate))
+            rate = float(self.rate(self.progress.step))
             self._write("step", {**(logs or {}), "learning_rate": rate})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -242,4 +253,4 @@ class Summaries(keras.callbacks.Callback):
     def _write(self, group: str, figures: dict[str, Any]) -> None:
         with self.writer.as_default(step=self.progress.step):
             for name, value in figures.items():
-                tf.summary.scalar(f"{group}/{name}", float(value))
+                tf.summary.scalar(f"{group}/{name}", float(np.mean(value)))

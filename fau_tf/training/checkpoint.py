@@ -87,8 +87,13 @@ class Checkpoint:
             variable.assign(value)
 
 
-def save(path: Path, progress: Progress, variables: Sequence[Any]) -> bool:
+def save(path: Path | None, progress: Progress, variables: Sequence[Any]) -> bool:
     """Write a checkpoint; return False, and write nothing, where a value is not finite.
+
+    Args:
+        path: The file; None reads the variables only, which of many workers all must do at once.
+        progress: How far the training is.
+        variables: From `training_variables`.
 
     Raises:
         OSError: If it can't be written; the one that was there is as it was.
@@ -96,6 +101,8 @@ def save(path: Path, progress: Progress, variables: Sequence[Any]) -> bool:
     values = [np.asarray(variable) for variable in variables]
     if not all(np.isfinite(value).all() for value in values):
         return False
+    if path is None:
+        return True
     arrays = {f"variable_{i:05d}": value for i, value in enumerate(values)}
     arrays[_PROGRESS] = np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8)
     with written(path) as unfinished, unfinished.open("wb") as file:

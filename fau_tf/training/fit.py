@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -25,6 +26,7 @@ from fau_tf.training.callbacks import (
 )
 from fau_tf.training.checkpoint import Checkpoint, Progress
 from fau_tf.training.config import Config, dump_toml
+from fau_tf.training.distribution import ONE_DEVICE, Devices
 from fau_tf.training.losses import HeatmapLoss, au_weights
 from fau_tf.training.nonfinite import CheckedAdam, NonFiniteError, explain, is_non_finite
 from fau_tf.training.predict import predict_intensity
@@ -47,14 +49,15 @@ def make_deterministic(config: Config) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def network(config: Config) -> keras.Model:
+def network(config: Config, devices: Devices = ONE_DEVICE) -> keras.Model:
     """Return the run's network with random weights; it computes in `training.precision`.
 
     Its weights are float32 in any case, and best.keras computes in float32.
     """
     keras.config.set_dtype_policy(config.training.precision)
     try:
-        return fau_net.build(config.model)
+        with devices.scope():
+            return fau_net.build(config.model)
     finally:
         keras.config.set_dtype_policy("float32")
 
@@ -104,6 +107,7 @@ def fit(
     run: RunFolder,
     *,
     after: Checkpoint | None = None,
+    devices: Devices = ONE_DEVICE,
 ) -> Progress:
     """Train `net`; leave best.keras and history.csv in the run's folder.
 
@@ -114,6 +118,7 @@ def fit(
         targets: What the heatmaps should be.
         run: Where it is written; `session.CHECKPOINT` too.
         after: Where an earlier session stopped. On a CPU the rest is what it would have been.
+        devices: Where `net` was made; only the chief writes.
 
     Returns:
         Progress at the end, with the history.
@@ -123,8 +128,14 @@ def fit(
         NonFiniteError: When a loss or gradient isn't finite; the weights are not yet spoilt.
     """
     settings = config.training
-    model = _compiled(net, config, parts, targets, run)
-    steps = max(1, len(parts["train"].labels(targets)) // settings.batch_size)
+    devices.check(settings.batch_size)
+    coded = parts["train"].labels(targets)
+    steps = max(1, len(coded) // settings.batch_size)
+    rate = WarmupPlateauDecay(
+        settings.learning_rate, settings.epochs * steps, settings.warmup_steps, settings.decay_share
+    )
+    loss = heatmap_loss(config, targets, coded)
+    model = _compiled(net, config, loss, rate, run, devices)
     if after is None:
         faces = parts["train"].faces
         progress = Progress(session.fingerprint(config, faces), dump_toml(config))
@@ -132,20 +143,30 @@ def fit(
         progress = replace(after.progress, resumed=[*after.progress.resumed, after.progress.step])
         run.say(f"   goes on after step {progress.step} of {settings.epochs * steps}")
     with StopRequest(run.say) as stop:
-        callbacks = [
-            *([Restore(after)] if after else []),
-            _judge(net, config, parts["validation"], targets, run / session.BEST, progress),
-            History(run / session.HISTORY, progress.rows),
-            Summaries(run / session.EVENTS, progress),
-            Display(settings.epochs, steps, settings.batch_size, progress.step, run.say),
+        callbacks: list[keras.callbacks.Callback] = [Restore(after)] if after else []
+        if devices.chief:
+            callbacks += [
+                _judge(net, config, parts["validation"], targets, run / session.BEST, progress),
+                History(run / session.HISTORY, progress, rate),
+                Summaries(run / session.EVENTS, progress, rate),
+                Display(settings.epochs, steps, settings.batch_size, progress.step, run.say),
+            ]
+        callbacks.append(
             Checkpoints(
-                run / session.CHECKPOINT, progress, steps, settings.checkpoint_seconds, stop
-            ),
-        ]
+                run / session.CHECKPOINT if devices.chief else None,
+                progress,
+                steps,
+                settings.checkpoint_seconds if devices.workers == 1 else None,
+                stop,
+            )
+        )
         try:
             for start, epochs, count in legs(progress.step, settings.epochs, steps):
                 model.fit(
-                    _batches(config, parts["train"], targets, start),
+                    devices.share(
+                        partial(_batches, config, parts["train"], targets, start),
+                        settings.batch_size,
+                    ),
                     initial_epoch=start // steps,
                     epochs=epochs,
                     steps_per_epoch=count,
@@ -179,35 +200,41 @@ def legs(done: int, epochs: int, steps: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _compiled(
-    net: keras.Model, config: Config, parts: dict[str, Part], targets: Targets, run: RunFolder
+    net: keras.Model,
+    config: Config,
+    loss: HeatmapLoss,
+    rate: WarmupPlateauDecay,
+    run: RunFolder,
+    devices: Devices,
 ) -> keras.Model:
     """Return what `Model.fit` trains, its optimiser built."""
     settings = config.training
     started = settings.imagenet and fau_net.load_imagenet(net, config.model)
     if started and settings.freeze_backbone_norms:
         fau_net.freeze_backbone_norms(net)
+    if devices.replicas > 1:
+        fau_net.synchronise_norms(net)
     run.say(f"   the backbone starts from {'ImageNet' if started else 'random'} weights")
-    coded = parts["train"].labels(targets)
-    steps = max(1, len(coded) // settings.batch_size)
-    model = HeatmapRegressor(net, heatmap_loss(config, targets, coded))
-    rate = WarmupPlateauDecay(
-        settings.learning_rate, settings.epochs * steps, settings.warmup_steps, settings.decay_share
-    )
-    optimizer = CheckedAdam(rate, clipnorm=settings.clip_norm)
-    if settings.precision == "mixed_float16":  # small gradients would be 0 in float16
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    model.compile(optimizer=optimizer, jit_compile=settings.jit)
-    model.optimizer.build(model.trainable_variables)
+    with devices.scope():
+        model = HeatmapRegressor(net, loss, workers=devices.workers)
+        optimizer = CheckedAdam(rate, clipnorm=settings.clip_norm)
+        if settings.precision == "mixed_float16":  # small gradients would be 0 in float16
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        model.compile(optimizer=optimizer, jit_compile=settings.jit)
+        model.optimizer.build(model.trainable_variables)
     return model
 
 
-def _batches(config: Config, part: Part, targets: Targets, start: int) -> tf.data.Dataset:
+def _batches(
+    config: Config, part: Part, targets: Targets, start: int, share: tuple[int, int] = (0, 1)
+) -> tf.data.Dataset:
     return part.batches(
         targets,
         batch_size=config.training.batch_size,
         seed=config.run.seed,
         augment=config.augment,
         start=start,
+        share=share,
     )
 
 
@@ -222,8 +249,9 @@ def _judge(
     """Return the callback that judges on validation people and keeps the best network."""
     to_au = facs.centre_to_au(targets.aus, targets.rule)
     validation = part.batches(targets, batch_size=64)
-    # What is judged is what is kept, and computes in float32.
-    plain = net if config.training.precision == "float32" else fau_net.build(config.model)
+    # What is judged is what is kept: it computes in float32, on one device.
+    same = config.training.precision == "float32" and config.training.strategy == "none"
+    plain = net if same else fau_net.build(config.model)
 
     def predict() -> npt.NDArray[np.float32]:
         if plain is not net:

@@ -14,6 +14,7 @@ from keras import ops
 
 from fau_tf.codec import HeatmapCodec
 from fau_tf.facs import MAX_INTENSITY
+from fau_tf.training.distribution import total
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,7 +38,7 @@ class HeatmapLoss:
     decoded: float
 
     def __call__(self, targets: dict[str, Any], heatmaps: Any) -> Any:
-        """Return the scalar loss.
+        """Return the scalar loss; under tf.distribute a replica's part of it, a summand.
 
         Args:
             targets: From `data.pipeline.Targets.encode`.
@@ -80,4 +81,5 @@ def au_weights(coded: npt.NDArray[np.float32], balance: float) -> npt.NDArray[np
 
 
 def _weighted_mean(values: Any, weight: Any) -> Any:
-    return ops.sum(values * weight) / ops.maximum(ops.sum(weight), 1e-6)
+    # Over all replicas, so that their losses add up to that of the whole batch.
+    return ops.sum(values * weight) / ops.maximum(total(ops.sum(weight)), 1e-6)

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from fau_tf.training.checkpoint import written
+from fau_tf.training.distribution import total
 
 _MARK: Final = "fau_tf: not finite"
 
@@ -19,15 +20,22 @@ class NonFiniteError(ValueError):
 
 
 class CheckedAdam(keras.optimizers.Adam):
-    """Adam that refuses gradients with a NaN or an infinity, before any weight has changed."""
+    """Adam that refuses gradients with a NaN or an infinity, before any weight has changed.
+
+    Under tf.distribute it clips the sum of the replicas' gradients, as one device would. Keras's
+    own clips each replica's and then adds them up.
+    """
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Update the variables; see `keras.optimizers.Optimizer.apply`."""
-        given = [gradient for gradient in grads if gradient is not None]
-        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in given])
+        grads = [total(gradient) for gradient in grads]
+        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in grads])
         with tf.control_dependencies([tf.debugging.Assert(finite, [f"{_MARK}: gradient"])]):
-            grads = [None if gradient is None else tf.identity(gradient) for gradient in grads]
+            grads = [tf.identity(gradient) for gradient in grads]
         super().apply(grads, trainable_variables)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
+        return grads_and_vars  # `apply` has added them up
 
 
 def checked_loss(loss: Any) -> Any:
@@ -71,12 +79,12 @@ def explain(
     )
 
 
-def hidden(step: int, checkpoint: Path) -> NonFiniteError:
+def hidden(step: int) -> NonFiniteError:
     """Return the error for weights that are spoilt already: XLA compiles the checks away."""
     return NonFiniteError(
-        f"All weights must be finite. Received: one that isn't after step {step}; it became so "
-        f"since the last checkpoint, which {checkpoint} keeps. Give --set training.jit=false "
-        "--fresh to hear of the step, the records and the layer."
+        f"All weights must be finite. Received: one that isn't after step {step}; the checkpoint "
+        "from before is kept. Give --set training.jit=false --fresh to hear of the step, the "
+        "records and the layer."
     )
 
 

@@ -15,13 +15,29 @@ class HeatmapRegressor(keras.Model):
     Args:
         net: (B, S, S, 3) -> (B, h, w, K) heatmaps.
         loss: Compares them with the targets of `data.pipeline`.
+        workers: Processes that train together.
     """
 
-    def __init__(self, net: keras.Model, loss: HeatmapLoss) -> None:
+    def __init__(self, net: keras.Model, loss: HeatmapLoss, *, workers: int = 1) -> None:
         super().__init__(name="heatmap_regressor")
+        self.workers = workers
         self.net = net
         self.heatmap_loss = loss
         self.mae = keras.metrics.Mean(name="mae")  # of the decoded intensity, in FACS grades
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        # All is built. Under a strategy Keras reads a batch here and begins the data set again,
+        # which would shuffle it anew: other faces than on one device.
+        del iterator, data_batch
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Train on a replica's part of a batch; return the running metrics."""
+        metrics = super().train_step(data)
+        if self.workers == 1:
+            return metrics
+        # Keras 3.15 takes a mean over axis 0 of what the replicas of many workers return, which
+        # fails on scalars.
+        return {name: ops.reshape(value, (1,)) for name, value in metrics.items()}
 
     def call(self, image: Any, training: bool = False) -> Any:
         """Return the network's heatmaps."""

@@ -31,12 +31,13 @@ class RunFolder(Closing):
 
     Args:
         path: `runs/<name>`; made if it isn't there.
+        alone: Whether this process writes there; a worker that only takes part doesn't.
 
     Raises:
         OSError: If it can't be made, or another process holds it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, alone: bool = True) -> None:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -45,20 +46,24 @@ class RunFolder(Closing):
                 f"Received: {error.strerror}. Give another --runs."
             ) from error
         self.path = path
-        # The system lets go of it however the process ends, kill -9 included.
         self._lock = (path / ".lock").open("a")
+        if alone:
+            self._take()
+        self.seconds: dict[str, float] = {}
+        self.earlier: dict[str, float] = {}  # of stages whose results were reused
+
+    def _take(self) -> None:
         try:
+            # The system lets go of it however the process ends, kill -9 included.
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self._lock.close()
             raise OSError(
-                f"{path}: one process at a time writes a run's folder. Received: another one that "
-                "is at work there. Wait for it, or give another run.name."
+                f"{self.path}: one process at a time writes a run's folder. Received: another one "
+                "that is at work there. Wait for it, or give another run.name."
             ) from error
-        for left in path.glob(".partial-*"):  # of a process that was killed
+        for left in self.path.glob(".partial-*"):  # of a process that was killed
             left.unlink()
-        self.seconds: dict[str, float] = {}
-        self.earlier: dict[str, float] = {}  # of stages whose results were reused
 
     def close(self) -> None:
         """Let other processes write here."""

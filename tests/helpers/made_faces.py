@@ -6,10 +6,17 @@ from fau_tf.data.record import as_bytes
 from fau_tf.data.shards import shard_files, write_shards
 from tests.helpers.records import SIZE, make_record
 
+PEOPLE = 20
 
-def made_parts(folder, people=20, faces=2):
-    """Return `train`, `validation` and `test` of `people` people with `faces` records each."""
-    records = [make_record(person, face) for person in range(people) for face in range(faces)]
+
+def made_parts(folder, faces=2):
+    """Write `faces` records each of 20 people; return `train`, `validation` and `test`."""
+    records = (make_record(person, face) for person in range(PEOPLE) for face in range(faces))
     write_shards(folder, map(as_bytes, records), shards=2)
-    names = tuple(sorted({record.subject for record in records}))
+    return stored_parts(folder)
+
+
+def stored_parts(folder):
+    """Return the parts of what `made_parts` wrote."""
+    names = tuple(make_record(person, 0).subject for person in range(PEOPLE))
     return datasets.split(Faces("made", tuple(shard_files(folder)), names, SIZE), seed=1)

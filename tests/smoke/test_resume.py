@@ -58,7 +58,7 @@ def test_killed_three_times_it_ends_with_the_same_weights(whole, job):
 def test_killed_twenty_times_at_random_moments(job, tmp_path):
     chance = random.Random(7)
     kills = 0
-    job = MainJob(job.folder, training__epochs="8")
+    job = MainJob(job.folder, training__epochs="40")
     while kills < 20 and not job.trained():
         # From before the first step to the middle of a write: each session gets some 0 to 2 steps
         # further than its start-up, which takes most of its time.
@@ -73,7 +73,7 @@ def test_killed_twenty_times_at_random_moments(job, tmp_path):
         kills += code == -signal.SIGKILL
     assert kills == 20
     job.until(job.trained)
-    other = MainJob(tmp_path / "whole", training__epochs="8")
+    other = MainJob(tmp_path / "whole", training__epochs="40")
     other.folder.mkdir()
     other.until(other.trained)
     assert job.result() == other.result()
