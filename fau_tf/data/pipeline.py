@@ -76,8 +76,16 @@ class Targets:
         }
 
 
-def examples(files: Sequence[Path], people: Sequence[str]) -> tf.data.Dataset:
-    """Return the parsed records of `people`, JPEG still undecoded, kept in memory once read."""
+def examples(
+    files: Sequence[Path], people: Sequence[str], *, cache: bool = True
+) -> tf.data.Dataset:
+    """Return the parsed records of `people`, JPEG still undecoded.
+
+    Args:
+        files: The shards.
+        people: Whose records; the others are passed over.
+        cache: Keep them in memory once read; else each pass reads the shards.
+    """
     keys = tf.constant(list(people))
     table = tf.lookup.StaticHashTable(
         tf.lookup.KeyValueTensorInitializer(keys, tf.ones(len(people), tf.int32)), 0
@@ -85,7 +93,8 @@ def examples(files: Sequence[Path], people: Sequence[str]) -> tf.data.Dataset:
     names = [str(file) for file in files]
     # One reader: the order of the records, and so a run, is the same every time.
     rows = tf.data.TFRecordDataset(names).map(parse)
-    return rows.filter(lambda row: table.lookup(row["subject"]) == 1).cache()
+    rows = rows.filter(lambda row: table.lookup(row["subject"]) == 1)
+    return rows.cache() if cache else rows
 
 
 def batches(

@@ -3,6 +3,7 @@
 import hashlib
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -59,8 +60,9 @@ def synthetic_record(settings: SyntheticSet, person: int, face: int) -> FaceReco
     )
 
 
-def _end_with_the_parent() -> None:
-    """Have this process end when its parent is killed; it would wait for work for ever."""
+def _follow_the_parent() -> None:
+    """Leave Ctrl-C to the parent, and end when it is killed: else this waits for work for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         parent = multiprocessing.parent_process()
@@ -102,8 +104,6 @@ def synthetic_rows(
         return
     # spawn: TensorFlow's threads in the parent don't survive a fork.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        processes, mp_context=context, initializer=_end_with_the_parent
-    ) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_follow_the_parent) as pool:
         for rows in pool.map(work, people, chunksize=4):
             yield from rows

@@ -149,18 +149,23 @@ class Restore(keras.callbacks.Callback):
 
     Args:
         after: The checkpoint.
+        steps: Per epoch.
     """
 
-    def __init__(self, after: Checkpoint) -> None:
+    def __init__(self, after: Checkpoint, steps: int) -> None:
         super().__init__()
         self.after: Checkpoint | None = after
+        self.steps = steps
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Restore; the running metrics of a begun epoch were just set to zero."""
+        """Restore; of a begun epoch also the running metrics, which were just set to zero."""
         del epoch, logs
-        if self.after is not None:
-            self.after.restore(training_variables(self.model))
-            self.after = None
+        if self.after is None:
+            return
+        self.after.restore(training_variables(self.model))
+        if self.after.progress.step % self.steps == 0:
+            self.model.reset_metrics()
+        self.after = None
 
 
 class Checkpoints(keras.callbacks.Callback):

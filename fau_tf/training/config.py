@@ -94,6 +94,11 @@ class TrainingSettings:
                     f"`training.{name}` must be one of {', '.join(rows)}. "
                     f"Received: {getattr(self, name)!r}"
                 )
+        if self.precision == "mixed_float16" and self.strategy != "none":
+            raise ValueError(
+                "`training.precision` = 'mixed_float16' scales the loss on one device only. "
+                f"Received: strategy {self.strategy!r}. Use 'mixed_bfloat16'."
+            )
         for name in ("learning_rate", "clip_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(

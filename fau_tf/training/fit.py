@@ -129,13 +129,14 @@ def fit(
     """
     settings = config.training
     devices.check(settings.batch_size)
+    _start(net, config, run)
     coded = parts["train"].labels(targets)
     steps = max(1, len(coded) // settings.batch_size)
     rate = WarmupPlateauDecay(
         settings.learning_rate, settings.epochs * steps, settings.warmup_steps, settings.decay_share
     )
     loss = heatmap_loss(config, targets, coded)
-    model = _compiled(net, config, loss, rate, run, devices)
+    model = compiled(net, config, loss, rate, devices)
     if after is None:
         faces = parts["train"].faces
         progress = Progress(session.fingerprint(config, faces), dump_toml(config))
@@ -143,7 +144,7 @@ def fit(
         progress = replace(after.progress, resumed=[*after.progress.resumed, after.progress.step])
         run.say(f"   goes on after step {progress.step} of {settings.epochs * steps}")
     with StopRequest(run.say) as stop:
-        callbacks: list[keras.callbacks.Callback] = [Restore(after)] if after else []
+        callbacks: list[keras.callbacks.Callback] = [Restore(after, steps)] if after else []
         if devices.chief:
             callbacks += [
                 _judge(net, config, parts["validation"], targets, run / session.BEST, progress),
@@ -199,22 +200,17 @@ def legs(done: int, epochs: int, steps: int) -> Iterator[tuple[int, int, int]]:
         yield epoch * steps, epochs, steps
 
 
-def _compiled(
+def compiled(
     net: keras.Model,
     config: Config,
     loss: HeatmapLoss,
-    rate: WarmupPlateauDecay,
-    run: RunFolder,
-    devices: Devices,
+    rate: WarmupPlateauDecay | float,
+    devices: Devices = ONE_DEVICE,
 ) -> keras.Model:
     """Return what `Model.fit` trains, its optimiser built."""
     settings = config.training
-    started = settings.imagenet and fau_net.load_imagenet(net, config.model)
-    if started and settings.freeze_backbone_norms:
-        fau_net.freeze_backbone_norms(net)
     if devices.replicas > 1:
         fau_net.synchronise_norms(net)
-    run.say(f"   the backbone starts from {'ImageNet' if started else 'random'} weights")
     with devices.scope():
         model = HeatmapRegressor(net, loss, workers=devices.workers)
         optimizer = CheckedAdam(rate, clipnorm=settings.clip_norm)
@@ -223,6 +219,14 @@ def _compiled(
         model.compile(optimizer=optimizer, jit_compile=settings.jit)
         model.optimizer.build(model.trainable_variables)
     return model
+
+
+def _start(net: keras.Model, config: Config, run: RunFolder) -> None:
+    """Give the backbone its first weights, and say which."""
+    started = config.training.imagenet and fau_net.load_imagenet(net, config.model)
+    if started and config.training.freeze_backbone_norms:
+        fau_net.freeze_backbone_norms(net)
+    run.say(f"   the backbone starts from {'ImageNet' if started else 'random'} weights")
 
 
 def _batches(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fau_tf.training.checkpoint import Checkpoint
 from tests.helpers.main_job import MainJob, wait_for
@@ -42,16 +43,24 @@ def resumed(job):
 
 def test_killed_three_times_it_ends_with_the_same_weights(whole, job):
     first = job.until(job.writing_checkpoint)  # the very first: nothing to go on from
-    second = job.until(lambda: job.checkpoint_step() >= 6 and job.writing_checkpoint())
+    second = job.until(lambda: job.checkpoint_step() >= 5 and job.writing_checkpoint())
     at = job.checkpoint_step()
-    third = job.until(lambda: job.checkpoint_step() > at)
+    third = job.until(lambda: job.checkpoint_step() >= 8)  # an epoch's end
     assert [first, second, third] == [-signal.SIGKILL] * 3
-    assert 6 <= at < job.checkpoint_step() < STEPS
+    assert 5 <= at < 8 <= job.checkpoint_step() < STEPS
     assert job.until(job.trained) is not None
     assert job.result() == whole.result(), job.log()
     assert resumed(job)[-1] >= at
     assert not list(job.run.glob(".partial-*")), "left by a kill"
     assert not (job.run / "checkpoint.npz").exists()
+
+
+def test_curves_for_tensorboard(whole):
+    found = EventAccumulator(str(whole.run / "tensorboard")).Reload()
+    tags = set(found.Tags()["tensors"])
+    assert {"epoch/loss", "epoch/val_icc", "step/mae", "step/learning_rate"} <= tags
+    assert [event.step for event in found.Tensors("epoch/loss")] == [4, 8, 12]
+    assert [event.step for event in found.Tensors("step/loss")] == [0, 10]
 
 
 @pytest.mark.slow
@@ -109,7 +118,7 @@ def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(whole, job):
     assert job.result() == whole.result()
 
 
-def test_a_disk_that_is_full_leaves_the_last_checkpoint(job):
+def test_a_full_disk_or_other_settings_leave_the_last_checkpoint(job):
     job.until(lambda: job.checkpoint_step() >= 2)
     kept = (job.run / "checkpoint.npz").read_bytes()
     values = Checkpoint.load(job.run / "checkpoint.npz").values
@@ -128,15 +137,9 @@ def test_a_disk_that_is_full_leaves_the_last_checkpoint(job):
     assert "Make room, then give the same command" in last
     assert (job.run / "checkpoint.npz").read_bytes() == kept
     assert not list(job.run.glob(".partial-*"))
-
-
-def test_what_is_unfinished_is_neither_mixed_nor_lost(job):
-    job.until(lambda: job.checkpoint_step() >= 2)
-    kept = (job.run / "checkpoint.npz").read_bytes()
-    other = MainJob(job.folder, training__learning_rate="0.5")
-    process = other.start()
-    assert process.wait(120) == 2
-    last = other.log().strip().splitlines()[-1]
+    other = MainJob(job.folder, training__learning_rate="0.5").start()
+    assert other.wait(120) == 2
+    last = job.log().strip().splitlines()[-1]
     assert "training.learning_rate = 0.5 instead of 0.002" in last
     assert "--fresh" in last
     assert (job.run / "checkpoint.npz").read_bytes() == kept

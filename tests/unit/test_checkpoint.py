@@ -3,9 +3,11 @@ import numpy as np
 import pytest
 
 from fau_tf.training import checkpoint
+from fau_tf.training.callbacks import Restore
 from fau_tf.training.checkpoint import Checkpoint, CheckpointError, Progress
 from fau_tf.training.fit import legs
 from fau_tf.training.run_folder import RunFolder
+from tests.unit.test_nonfinite import step, trainer
 
 PROGRESS = Progress(
     "a hash", "[run]\nseed = 1\n", 7, [{"epoch": 1, "loss": 0.1 + 0.2}], 0.5, 9.5, [3]
@@ -75,3 +77,20 @@ def test_one_process_at_a_time_writes_a_folder(tmp_path):
         (run.path / ".partial-1.npz").touch()
     with RunFolder(tmp_path / "run"):
         assert not list((tmp_path / "run").glob(".partial-*")), "left by a process that was killed"
+
+
+@pytest.mark.parametrize(("steps", "kept"), [(7, False), (8, True)])
+def test_running_metrics_go_on_within_an_epoch_only(tmp_path, steps, kept):
+    model, data = trainer()
+    step(model, data)
+    found = [np.asarray(value) for value in model.metrics_variables]
+    assert min(np.abs(value).min() for value in found) > 0
+    checkpoint.save(tmp_path / "c.npz", PROGRESS, checkpoint.training_variables(model))  # step 7
+    restore = Restore(Checkpoint.load(tmp_path / "c.npz"), steps)
+    other, _ = trainer()
+    restore.set_model(other)
+    restore.on_epoch_begin(0)
+    for one, same in zip(found, other.metrics_variables, strict=True):
+        np.testing.assert_array_equal(np.asarray(same), one if kept else np.zeros_like(one))
+    for one, same in zip(model.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(same))

@@ -88,6 +88,7 @@ def test_two_workers(alone, tmp_path):
     assert (tmp_path / "out-run" / "checkpoint.npz").exists()
 
 
+@pytest.mark.slow
 def test_norms_of_each_device_alone_would_be_seen(alone, tmp_path):
     faces, one = alone
     code = (

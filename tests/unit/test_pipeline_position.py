@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from fau_tf.data.augment import Augment
+from fau_tf.data.augment import NO_AUGMENT, Augment
 from fau_tf.training import fit
 from fau_tf.training.config import load_config
 from tests.helpers.made_faces import made_parts
@@ -19,7 +19,8 @@ def part(tmp_path_factory):
 
 
 def batches(part, count, **options):
-    stream = part.batches(TARGETS, batch_size=8, seed=3, augment=Augment(), **options)
+    options = {"seed": 3, "augment": Augment()} | options
+    stream = part.batches(TARGETS, batch_size=8, **options)
     return [(image.numpy(), y["heatmap"].numpy()) for image, y in islice(stream, count)]
 
 
@@ -61,3 +62,12 @@ def test_the_sources_of_a_step_are_those_of_its_faces(part):
         assert len(sources) == 8
         for source, intensity in zip(sources, y["intensity"].numpy(), strict=True):
             np.testing.assert_array_equal(coded[source], intensity)
+
+
+def test_the_seed_decides_order_and_augmentation(part):
+    (one,), (other,) = batches(part, 1), batches(part, 1, seed=4)
+    assert (one[1] != other[1]).any()
+    assert part.sources(0, batch_size=8, seed=3) != part.sources(0, batch_size=8, seed=4)
+    (plain,) = batches(part, 1, augment=NO_AUGMENT)
+    assert (one[0] != plain[0]).any()
+    assert_same(one, batches(part, 1)[0])
