@@ -16,16 +16,10 @@ from fau_tf.data.pipeline import Targets
 from fau_tf.data.synthetic import SyntheticSet
 from fau_tf.model import fau_net
 from fau_tf.training import session
-from fau_tf.training.callbacks import (
-    Checkpoints,
-    Display,
-    History,
-    Restore,
-    Summaries,
-    ValidationAgreement,
-)
+from fau_tf.training.callbacks import Checkpoints, History, Restore, ValidationAgreement
 from fau_tf.training.checkpoint import Checkpoint, Progress
 from fau_tf.training.config import Config, dump_toml
+from fau_tf.training.display import Display, Summaries
 from fau_tf.training.distribution import ONE_DEVICE, Devices
 from fau_tf.training.losses import HeatmapLoss, au_weights
 from fau_tf.training.nonfinite import CheckedAdam, NonFiniteError, explain, is_non_finite
@@ -144,23 +138,17 @@ def fit(
         progress = replace(after.progress, resumed=[*after.progress.resumed, after.progress.step])
         run.say(f"   goes on after step {progress.step} of {settings.epochs * steps}")
     with StopRequest(run.say) as stop:
-        callbacks: list[keras.callbacks.Callback] = [Restore(after, steps)] if after else []
-        if devices.chief:
-            callbacks += [
-                _judge(net, config, parts["validation"], targets, run / session.BEST, progress),
-                History(run / session.HISTORY, progress, rate),
-                Summaries(run / session.EVENTS, progress, rate),
-                Display(settings.epochs, steps, settings.batch_size, progress.step, run.say),
-            ]
-        callbacks.append(
+        callbacks = [
+            *([Restore(after, steps)] if after else []),
+            *(_reports(net, config, parts, targets, run, progress, rate) if devices.chief else []),
             Checkpoints(
                 run / session.CHECKPOINT if devices.chief else None,
                 progress,
                 steps,
                 settings.checkpoint_seconds if devices.workers == 1 else None,
                 stop,
-            )
-        )
+            ),
+        ]
         try:
             for start, epochs, count in legs(progress.step, settings.epochs, steps):
                 model.fit(
@@ -240,6 +228,26 @@ def _batches(
         start=start,
         share=share,
     )
+
+
+def _reports(
+    net: keras.Model,
+    config: Config,
+    parts: dict[str, Part],
+    targets: Targets,
+    run: RunFolder,
+    progress: Progress,
+    rate: WarmupPlateauDecay,
+) -> list[keras.callbacks.Callback]:
+    """Return what judges, notes and shows, in the order in which an epoch's figures come about."""
+    settings = config.training
+    steps = rate.total_steps // settings.epochs
+    return [
+        _judge(net, config, parts["validation"], targets, run / session.BEST, progress),
+        History(run / session.HISTORY, progress, rate),
+        Summaries(run / session.EVENTS, progress, rate),
+        Display(settings.epochs, steps, settings.batch_size, progress.step, run.say),
+    ]
 
 
 def _judge(

@@ -45,6 +45,7 @@ def finished(config: Config, faces: Faces, run: RunFolder) -> Finished | None:
     noted = json.loads(marker.read_text(encoding="utf-8"))
     if noted["made_by"] != fingerprint(config, faces):
         return None
+    (run / CHECKPOINT).unlink(missing_ok=True)  # of a process that was killed in `finish`
     with history.open(newline="") as file:
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
     return Finished(rows, noted["seconds"], noted["resumed"])
@@ -74,19 +75,10 @@ def unfinished(config: Config, faces: Faces, run: RunFolder) -> Checkpoint | Non
 def begin(config: Config, run: RunFolder) -> None:
     """Clear the folder for a new training, and say with which settings and versions it is made."""
     # So that no file speaks of a network that is gone.
-    for pattern in (
-        CHECKPOINT,
-        _TRAINED,
-        BEST,
-        HISTORY,
-        "metrics.json",
-        "fau_*.tflite",
-        "fau_*.json",
-    ):
+    old = (CHECKPOINT, _TRAINED, BEST, HISTORY, "metrics.json", "fau_*.tflite", "fau_*.json")
+    for pattern in (*old, f"{EVENTS}/events.*"):
         for path in run.path.glob(pattern):
             path.unlink()
-    for path in (run / EVENTS).glob("events.*"):
-        path.unlink()
     write_text(run / "config.toml", dump_toml(config))
     run.write_json("versions.json", versions() | {"seed": config.run.seed})
 

@@ -11,18 +11,10 @@ import pytest
 from PIL import Image
 
 from tests.contract.test_import_boundaries import BLOCKED
+from tests.helpers import main_job
 
 ROOT = Path(__file__).parents[2]
-TINY = {
-    "model.preset": "tiny",
-    "data.people": "20",
-    "data.faces_per_person": "2",
-    "data.record_size": "80",
-    "data.processes": "1",
-    "training.epochs": "2",
-    "training.batch_size": "8",
-    "run.name": "tiny",
-}
+TINY = main_job.TINY | {"training.epochs": "2"}
 PICTURES = [
     "curves.png",
     "agreement.png",
