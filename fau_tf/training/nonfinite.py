@@ -51,9 +51,12 @@ def is_non_finite(error: tf.errors.OpError) -> bool:
 
 
 def explain(
-    model: keras.Model, batch: tuple[Any, dict[str, Any]], sources: Sequence[str], where: str,
+    model: keras.Model,
+    batch: tuple[Any, dict[str, Any]],
+    sources: Sequence[str],
+    where: str,
     file: Path,
-) -> NonFiniteError:  # fmt: skip
+) -> NonFiniteError:
     """Return the error to raise; keep the batch in `file` for a look.
 
     Args:

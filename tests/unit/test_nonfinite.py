@@ -5,8 +5,11 @@ import tensorflow as tf
 from keras import ops
 
 from fau_tf.codec import HeatmapCodec
-from fau_tf.training.nonfinite import CheckedAdam, explain, is_non_finite
+from fau_tf.training.callbacks import Checkpoints
+from fau_tf.training.checkpoint import Progress
+from fau_tf.training.nonfinite import CheckedAdam, NonFiniteError, explain, is_non_finite
 from fau_tf.training.regressor import HeatmapRegressor
+from fau_tf.training.stopping import StopRequest
 from tests.unit.test_losses import batch, loss
 
 CODEC = HeatmapCodec(64, 16, 1.0)
@@ -121,3 +124,14 @@ def test_it_stops_before_the_weights_are_spoilt_and_names_the_place(spoil, messa
         np.testing.assert_array_equal(kept["image"], data[0])
         np.testing.assert_array_equal(kept["heatmap"], data[1]["heatmap"])
         assert kept["sources"].tolist() == ["made/1/0", "made/2/0"]
+
+
+def test_under_xla_the_next_checkpoint_stops_and_is_not_written(tmp_path):
+    model, data = trainer(jit_compile=True)
+    spoilt_image(model, data)
+    rows = tf.data.Dataset.from_tensors(data).repeat()
+    with StopRequest(print) as stop:
+        keep = Checkpoints(tmp_path / "c.npz", Progress("", ""), 2, 0.0, stop)
+        with pytest.raises(NonFiniteError, match=r"after step 1.*training\.jit=false"):
+            model.fit(rows, steps_per_epoch=2, verbose=0, callbacks=[keep])
+    assert not (tmp_path / "c.npz").exists()
