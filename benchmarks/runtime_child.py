@@ -65,7 +65,7 @@ def bare_video(names: dict[str, Any]) -> dict[str, Any]:
 def fau_video(names: dict[str, Any]) -> dict[str, Any]:
     """Read the AUs of each frame."""
     from fau_tf import AUEstimator
-    from fau_tf.runtime.videos import VideoFile
+    from fau_tf.media.videos import VideoFile
 
     estimator = AUEstimator(names["model"], num_faces=names["num_faces"])
     with estimator, VideoFile(Path(names["video"])) as source:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from fau_tf.face.align import Image
+from fau_tf.media.frame import Frame, Unread
 from fau_tf.runtime import draw, plot
 from fau_tf.runtime.calibration import MedianSpool
 from fau_tf.runtime.estimator import Estimate, FaceResult
-from fau_tf.runtime.frame import Frame, Unread
 from fau_tf.runtime.model_info import ModelInfo
 from fau_tf.runtime.names import with_ending
 from fau_tf.runtime.output import CsvWriter, JsonlWriter, Reading

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from fau_tf.face.align import Image
+from fau_tf.media.frame import Frame, Unread
 from fau_tf.runtime.calibration import calibrated, neutral_face
 from fau_tf.runtime.console import Console, one_line
 from fau_tf.runtime.estimator import AUEstimator, Estimate, FaceResult
-from fau_tf.runtime.frame import Frame, Unread
 from fau_tf.runtime.names import picture_names, result_names
 from fau_tf.runtime.options import DEFAULTS, MEDIAN, wanted
 from fau_tf.runtime.results import Plan, Results

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from fau_tf.runtime.expand import STDIN, Kind, Source, camera, expand
-from fau_tf.runtime.frame import Frame, Unread
-from fau_tf.runtime.images import (
+from fau_tf.media.frame import Frame, Unread
+from fau_tf.media.images import (
     FORMATS,
     MAX_PIXELS,
     UnreadableError,
@@ -17,8 +16,9 @@ from fau_tf.runtime.images import (
     decode_image,
     read_image,
 )
+from fau_tf.media.videos import UnreadableVideoError, VideoFile, camera_frames
+from fau_tf.runtime.expand import STDIN, Kind, Source, camera, expand
 from fau_tf.runtime.stream import pictures
-from fau_tf.runtime.videos import UnreadableVideoError, VideoFile, camera_frames
 
 __all__ = [
     "FORMATS", "MAX_PIXELS", "Frame", "Kind", "Opened", "Source", "Unread", "UnreadableError",

@@ -10,9 +10,9 @@ import pytest
 
 import fau_tf
 from fau_tf import facs
+from fau_tf.media.images import read_image
 from fau_tf.runtime import model_info
 from fau_tf.runtime.estimator import AUEstimator, Estimate
-from fau_tf.runtime.images import read_image
 from fau_tf.runtime.model_info import ModelError, default_model
 from fau_tf.runtime.reliability import BLURRED, MIN_EYE_DISTANCE, SMALL_FACE, SOFT
 from fau_tf.synthetic import generate

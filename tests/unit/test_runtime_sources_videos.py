@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from fau_tf.face import native
-from fau_tf.runtime import videos
-from fau_tf.runtime.videos import UnreadableVideoError, VideoFile, camera_frames, is_video
+from fau_tf.media import videos
+from fau_tf.media.videos import UnreadableVideoError, VideoFile, camera_frames, is_video
 from tests.helpers.made_video import FPS, HEIGHT, PHOTO, WIDTH, frame, write_video
 
 COUNT = 20

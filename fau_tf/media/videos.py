@@ -12,8 +12,8 @@ from typing import Any, Final
 from fau_tf.closing import Closing
 from fau_tf.face import native
 from fau_tf.face.align import Image
-from fau_tf.runtime.frame import Frame
-from fau_tf.runtime.images import MAX_PIXELS, UnreadableError
+from fau_tf.media.frame import Frame
+from fau_tf.media.images import MAX_PIXELS, UnreadableError
 
 CONTAINERS: Final = {
     "mp4": tuple(((4, kind),) for kind in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")),

@@ -1,0 +1,1 @@
+"""Data sets as distributed -> clips of labelled frames, before a picture is read."""

@@ -1,0 +1,77 @@
+"""Settings of a data set: which faces, from where, and who judges whom."""
+
+from dataclasses import dataclass
+from typing import Final
+
+SYNTHETIC: Final = "synthetic"
+KINDS: Final = (
+    SYNTHETIC, "disfa", "disfa_plus", "bp4d", "fera2015", "fera2017", "json_list", "csv",
+)  # fmt: skip
+PROTOCOLS: Final = ("random", "odd_even", "three_folds", "own")
+LANDMARKS: Final = ("mediapipe", "own")
+CAMERAS: Final = ("left", "right")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """Which faces."""
+
+    kind: str = SYNTHETIC
+    root: str = ""  # of real data: the folder as distributed, or the JSON or CSV file
+    seed: int = 0  # of faces and split; 0 takes the run's
+    people: int = 1000  # synthetic
+    faces_per_person: int = 5  # synthetic
+    record_size: int = 160  # at least 1.25 x the preset's image size; 320 for real data
+    processes: int = 2  # that render or prepare, 0 for all cores; the result doesn't depend on it
+    landmarks: str = "mediapipe"  # "own": those that the data set ships
+    camera: str = "left"  # DISFA
+    poses: tuple[int, ...] = (6,)  # FERA 2017; 6 is frontal
+    every: int = 1  # takes the first of so many labelled frames of each clip
+    protocol: str = "random"  # "odd_even" is FERA 2015's, "three_folds" that of most papers
+    folds: tuple[tuple[str, ...], ...] = ()  # protocol "own": the test people of each fold
+    validation: float = (
+        0.15  # share of the other people who choose the checkpoint; not for "random"
+    )
+    accept_dropped: bool = False  # exit 0 though frames were dropped for undocumented reasons
+
+    def __post_init__(self) -> None:
+        least = {"seed": 0, "people": 10, "faces_per_person": 1, "processes": 0, "every": 1}
+        for name, limit in least.items():
+            if getattr(self, name) < limit:
+                raise ValueError(
+                    f"`data.{name}` must be at least {limit}. Received: {getattr(self, name)}"
+                )
+        rows = {"kind": KINDS, "protocol": PROTOCOLS, "landmarks": LANDMARKS, "camera": CAMERAS}
+        for name, allowed in rows.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"`data.{name}` must be one of {', '.join(allowed)}. "
+                    f"Received: {getattr(self, name)!r}"
+                )
+        if self.record_size < 16 or self.record_size % 2:
+            raise ValueError(
+                "`data.record_size` must be even and at least 16 px, as the renderer needs. "
+                f"Received: {self.record_size}"
+            )
+        if not 0 < self.validation < 1:
+            raise ValueError(
+                f"`data.validation` must be within 0 to 1. Received: {self.validation}"
+            )
+        self._check_kind()
+
+    def _check_kind(self) -> None:
+        if self.kind != SYNTHETIC and not self.root:
+            raise ValueError(
+                f"`data.root` must say where {self.kind} lies. Received: ''. "
+                "Give --set data.root=FOLDER."
+            )
+        if self.kind == SYNTHETIC and self.protocol not in ("random", "own"):
+            raise ValueError(
+                "Synthetic people are split by `data.protocol` random or own. "
+                f"Received: {self.protocol!r}"
+            )
+        if (self.protocol == "own") != bool(self.folds):
+            raise ValueError(
+                '`data.folds` lists the test people of each fold for `data.protocol` = "own", and '
+                f"is empty otherwise. Received: {self.protocol!r} with {len(self.folds)} folds"
+            )

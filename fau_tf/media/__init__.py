@@ -1,0 +1,1 @@
+"""Photo and video files -> pictures, whatever the files hold."""
