@@ -28,6 +28,9 @@ class Augment:
         brightness: Grey levels.
         colour: Part of each channel's gain.
         noise: Largest standard deviation of Gaussian noise, in grey levels.
+        blur: Largest sigma of a Gaussian blur, in px of the crop; drawn from 0 up.
+        jpeg: How far JPEG quality falls below 100, at most 95; at 0 there is no JPEG.
+        occlude: Probability that a rectangle of one colour covers a part of the face.
     """
 
     flip: float = 0.5
@@ -38,18 +41,37 @@ class Augment:
     brightness: float = 20.0
     colour: float = 0.08
     noise: float = 6.0
+    blur: float = 0.0
+    jpeg: float = 0.0
+    occlude: float = 0.0
 
     def __post_init__(self) -> None:
+        shares = ("flip", "scale", "contrast", "colour", "occlude")
         for name, value in vars(self).items():
-            if value < 0 or (name in ("flip", "scale", "contrast", "colour") and value > 1):
+            if value < 0 or (name in shares and value > 1):
                 raise ValueError(
                     f"`augment.{name}` must not be negative, and a share is at most 1. "
                     f"Received: {value}"
                 )
+        if self.jpeg > 95:
+            raise ValueError(
+                "`augment.jpeg` must be at most 95, as quality 5 is the lowest. "
+                f"Received: {self.jpeg}"
+            )
 
 
 NO_AUGMENT: Final = Augment(
-    flip=0, rotate=0, scale=0, shift=0, contrast=0, brightness=0, colour=0, noise=0
+    flip=0,
+    rotate=0,
+    scale=0,
+    shift=0,
+    contrast=0,
+    brightness=0,
+    colour=0,
+    noise=0,
+    blur=0,
+    jpeg=0,
+    occlude=0,
 )
 
 

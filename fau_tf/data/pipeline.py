@@ -19,6 +19,7 @@ from fau_tf.codec import HeatmapCodec
 from fau_tf.data import augment as aug
 from fau_tf.data.record import MARGIN
 from fau_tf.data.shards import parse
+from fau_tf.data.spoil import spoil
 from fau_tf.face.au_centres import au_centres
 
 
@@ -158,7 +159,7 @@ def batches(
         views, flipped = views[first : first + count], flipped[first : first + count]
         image = aug.warp_images(image, views, size)
         if training:
-            image = aug.vary_light(image, how, seeds[1], first=first, batch=drawn)
+            image = spoil(image, how, seeds[1], first=first, batch=drawn)
         landmarks = aug.warp_landmarks(landmarks, views, flipped)
         image = tf.ensure_shape(image, (None, size, size, 3))
         return image, targets.encode(landmarks, intensity)

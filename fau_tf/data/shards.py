@@ -7,6 +7,7 @@ from typing import Any, Final
 import tensorflow as tf
 
 from fau_tf import facs
+from fau_tf.closing import Closing
 from fau_tf.data.record import FORMAT_VERSION
 
 FEATURES: Final = {
@@ -22,6 +23,25 @@ FEATURES: Final = {
 }
 
 
+class RecordWriter(Closing):
+    """Writes rows of `record.as_bytes` into one file.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._writer = tf.io.TFRecordWriter(str(path))
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Add a row."""
+        self._writer.write(_example(row))
+
+    def close(self) -> None:
+        """Complete the file."""
+        self._writer.close()
+
+
 def write_shards(folder: Path, rows: Iterable[dict[str, Any]], *, shards: int) -> int:
     """Write rows of `record.as_bytes` in turn over `shards` files; return how many rows.
 
@@ -30,10 +50,10 @@ def write_shards(folder: Path, rows: Iterable[dict[str, Any]], *, shards: int) -
     folder.mkdir(parents=True, exist_ok=True)
     names = [folder / f"faces-{i:03d}-of-{shards:03d}.tfrecord" for i in range(shards)]
     unfinished = [name.with_suffix(".partial") for name in names]
-    writers = [tf.io.TFRecordWriter(str(name)) for name in unfinished]
+    writers = [RecordWriter(name) for name in unfinished]
     count = 0
     for row in rows:
-        writers[count % shards].write(_example(row))
+        writers[count % shards].write(row)
         count += 1
     for writer in writers:
         writer.close()

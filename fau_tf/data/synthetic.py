@@ -2,9 +2,6 @@
 
 import hashlib
 import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +13,7 @@ import numpy as np
 
 from fau_tf import synthetic
 from fau_tf.data.record import MARGIN, FaceRecord, as_bytes
+from fau_tf.data.workers import follow_the_parent
 from fau_tf.face import align
 from fau_tf.synthetic.canonical_rig import canonical_rig
 from fau_tf.synthetic.generate import landmarks, render, sample_scene
@@ -60,19 +58,6 @@ def synthetic_record(settings: SyntheticSet, person: int, face: int) -> FaceReco
     )
 
 
-def _follow_the_parent() -> None:
-    """Leave Ctrl-C to the parent, and end when it is killed: else this waits for work for ever."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def generator_version() -> str:
     """Return a hash of the generator's source: other code, other faces, another set."""
     files = sorted(Path(synthetic.__file__).parent.rglob("*"))
@@ -104,6 +89,6 @@ def synthetic_rows(
         return
     # spawn: TensorFlow's threads in the parent don't survive a fork.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_follow_the_parent) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=follow_the_parent) as pool:
         for rows in pool.map(work, people, chunksize=4):
             yield from rows

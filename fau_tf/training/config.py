@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from fau_tf.data.augment import Augment
+from fau_tf.data.settings import DataSettings
 from fau_tf.model.presets import PRESETS, NetSpec, did_you_mean, net_spec
 
 STRATEGIES: Final = ("none", "mirrored", "multi_worker")
 PRECISIONS: Final = ("float32", "mixed_bfloat16", "mixed_float16")
-INDIFFERENT: Final = ("data.processes", "training.checkpoint_seconds")
+INDIFFERENT: Final = (
+    "data.processes", "data.root", "data.accept_dropped", "training.checkpoint_seconds",
+)  # fmt: skip
 """Settings that may change between two sessions of one training: the result is the same."""
 
 
@@ -38,28 +41,6 @@ class RunSettings:
                 f"a letter or digit. Received: {self.name!r}"
             )
         _at_least("run", self, {"seed": 0})
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataSettings:
-    """Which faces."""
-
-    kind: str = "synthetic"
-    seed: int = 0  # of faces and split; 0 takes the run's
-    people: int = 1000  # 80/10/10 by person
-    faces_per_person: int = 5
-    record_size: int = 160  # at least 1.25 x the preset's image size
-    processes: int = 2  # that render; the result doesn't depend on it
-
-    def __post_init__(self) -> None:
-        _at_least("data", self, {"seed": 0, "people": 10, "faces_per_person": 1, "processes": 1})
-        if self.kind != "synthetic":
-            raise ValueError(f"`data.kind` must be 'synthetic'. Received: {self.kind!r}")
-        if self.record_size < 16 or self.record_size % 2:
-            raise ValueError(
-                "`data.record_size` must be even and at least 16 px, as the renderer needs. "
-                f"Received: {self.record_size}"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)

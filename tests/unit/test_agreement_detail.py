@@ -273,5 +273,5 @@ def test_shapes_and_labels_must_agree(coded, predicted, labels):
 
 @pytest.mark.parametrize("options", [{"draws": 0}, {"level": 0}, {"level": 1}, {"level": np.nan}])
 def test_draws_and_level_out_of_range_are_refused(options):
-    with pytest.raises(ValueError, match="1 or more draws and a level between 0 and 1. Received"):
+    with pytest.raises(ValueError, match=r"1 or more draws and a level between 0 and 1\. Received"):
         detail.intervals([[0]], [[0]], ["a"], ["AU06"], **options)

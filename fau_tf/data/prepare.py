@@ -1,0 +1,228 @@
+"""Real data -> records, once: in parallel, going on after a kill, with a report of what is missing.
+
+A clip is a shard and a report, each written whole; `card.json` is written when all are there.
+"""
+
+import csv
+import fcntl
+import hashlib
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from fau_tf.data.labelled import kinds
+from fau_tf.data.labelled.clips import LeftOut, Listing
+from fau_tf.data.prepare_clip import STAGES, ClipReport, Job, prepare_clip, report_file
+from fau_tf.data.record import FORMAT_VERSION
+from fau_tf.data.settings import DataSettings
+from fau_tf.data.workers import follow_the_parent
+from fau_tf.face.align import TEMPLATE
+from fau_tf.face.mediapipe_landmarks import BUNDLE_SHA256
+from fau_tf.whole_file import replacing
+
+PREPARED: Final = 1
+"""Raised when what a frame becomes changes, so that sets are prepared again."""
+CARD: Final = "card.json"
+DROPPED: Final = "dropped.csv"
+_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared set.
+
+    Attributes:
+        place: Its folder.
+        listing: What the labels say.
+        records: How many there are.
+        left_out: All that is not in it, from labels and pictures.
+        seconds: Of each of `STAGES`, over all processes.
+        people: Who has a record, sorted.
+    """
+
+    place: Path
+    listing: Listing
+    records: int
+    left_out: list[LeftOut]
+    seconds: dict[str, float]
+    people: tuple[str, ...]
+
+    @property
+    def undocumented(self) -> list[LeftOut]:
+        """What is missing for reasons that the data set's documentation doesn't give."""
+        return [one for one in self.left_out if not one.documented]
+
+
+def place_of(settings: DataSettings, listing: Listing, folder: Path) -> Path:
+    """Return the set's folder in `folder`: another one for other frames, labels or settings."""
+    digest = hashlib.sha256()
+    rules = (FORMAT_VERSION, PREPARED, BUNDLE_SHA256, settings.landmarks, settings.record_size)
+    digest.update(repr(rules).encode() + TEMPLATE.tobytes())
+    for clip in listing.clips:
+        media = [path.name for path in ((clip.video,) if clip.video else clip.pictures)]
+        digest.update(os.fsencode("\0".join([clip.name, clip.subject, *media])))
+        digest.update(clip.numbers.tobytes() + clip.intensity.tobytes())
+    return folder / f"{settings.kind}-{digest.hexdigest()[:10]}"
+
+
+def prepare(settings: DataSettings, folder: Path, *, say: Callable[[str], None]) -> Prepared:
+    """Return the prepared set, after preparing those of its clips that aren't there yet.
+
+    Args:
+        settings: Which set.
+        folder: Parent of the set's own folder.
+        say: Prints a line.
+
+    Raises:
+        ValueError: If the settings or the root don't fit.
+        OSError: If a folder is missing, or another process prepares the same set.
+    """
+    listing = kinds.listing(settings)
+    place = place_of(settings, listing, folder)
+    total = len(listing.clips)
+    shards = [place / f"faces-{i:05d}-of-{total:05d}.tfrecord" for i in range(total)]
+    jobs = [
+        Job(clip, shard, settings.kind, settings.record_size)
+        for clip, shard in zip(listing.clips, shards, strict=True)
+    ]
+    place.mkdir(parents=True, exist_ok=True)
+    with _alone(place):
+        left = [job for job in jobs if not report_file(job.shard).is_file()]
+        if left:
+            _run(left, len(jobs), settings.processes or os.cpu_count() or 1, say)
+        else:
+            say(f"   {place.name} is there already")
+        prepared = _collected(place, listing, jobs)
+        if left or not (place / CARD).is_file():
+            _write_dropped(place / DROPPED, prepared.left_out)
+            _write_card(place, settings, prepared, shards)
+    return prepared
+
+
+def summary(prepared: Prepared) -> list[str]:
+    """Return lines: records, and per subject what is missing and why."""
+    lines = [f"   {prepared.records} records of {len(prepared.people)} people"]
+    table: dict[tuple[str, str, bool], int] = {}
+    for one in prepared.left_out:
+        key = one.subject or one.where, one.reason, one.documented
+        table[key] = table.get(key, 0) + max(1, len(one.numbers))
+    for (subject, reason, documented), count in sorted(table.items()):
+        mark = "documented" if documented else "NOT documented"
+        lines.append(f"   {subject}: {count} left out ({mark}): {reason}")
+    lines += [f"   warning: {warning}" for warning in prepared.listing.warnings]
+    return lines
+
+
+def _run(jobs: Sequence[Job], total: int, processes: int, say: Callable[[str], None]) -> None:
+    frames = sum(len(job.clip.numbers) for job in jobs)
+    say(f"   {total - len(jobs)} of {total} clips are there; {frames} frames to prepare")
+    # spawn: TensorFlow's threads in the parent don't survive a fork.
+    context = multiprocessing.get_context("spawn")
+    done = context.Value("q", 0)
+    start = said = time.monotonic()
+    with ProcessPoolExecutor(
+        processes, mp_context=context, initializer=_begin, initargs=(done,)
+    ) as pool:
+        # The longest first, so that no process is left alone with it at the end.
+        order = sorted(jobs, key=lambda job: -len(job.clip.numbers))
+        waiting: set[Future[None]] = {pool.submit(_work, job) for job in order}
+        try:
+            while waiting:
+                finished, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    future.result()
+                now = time.monotonic()
+                if now - said > _SECONDS or not waiting:
+                    said = now
+                    rate = done.value / (now - start)
+                    rest = (frames - done.value) / rate if rate else float("nan")
+                    say(f"   {done.value}/{frames} frames, {rate:.1f} a second, {rest:.0f} s left")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+_DONE: Any = None  # the counter that this process shares with its parent
+
+
+def _begin(done: Any) -> None:
+    global _DONE
+    _DONE = done
+    follow_the_parent()
+
+
+def _work(job: Job) -> None:
+    prepare_clip(job, _DONE)
+
+
+def _collected(place: Path, listing: Listing, jobs: Sequence[Job]) -> Prepared:
+    left_out, seconds, people, records = (
+        list(listing.left_out),
+        dict.fromkeys(STAGES, 0.0),
+        set(),
+        0,
+    )
+    for job in jobs:
+        report = ClipReport.load(report_file(job.shard))
+        records += report.records
+        left_out += report.left_out
+        seconds = {name: seconds[name] + report.seconds[name] for name in STAGES}
+        people |= {job.clip.subject} if report.records else set()
+    return Prepared(place, listing, records, left_out, seconds, tuple(sorted(people)))
+
+
+def _write_dropped(path: Path, left_out: Sequence[LeftOut]) -> None:
+    with replacing(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(("subject", "where", "frames", "count", "documented", "reason"))
+        for one in left_out:
+            count = len(one.numbers) or ""
+            table.writerow(
+                (one.subject, one.where, one.frames, count, int(one.documented), one.reason)
+            )
+
+
+def _write_card(
+    place: Path, settings: DataSettings, prepared: Prepared, shards: Sequence[Path]
+) -> None:
+    card = {
+        "kind": settings.kind,
+        "landmarks": settings.landmarks,
+        "record_size": settings.record_size,
+        "format": FORMAT_VERSION,
+        "prepared": PREPARED,
+        "records": prepared.records,
+        "people": prepared.people,
+        "seconds": prepared.seconds,
+        "sha256": {shard.name: _sha256(shard) for shard in shards},
+    }
+    with replacing(place / CARD) as unfinished:
+        unfinished.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Hold the set's folder: a second process that prepares it is refused."""
+    with (place / ".lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OSError(
+                f"{place}: one process at a time prepares a set. Received: another one that is at "
+                "work there. Wait for it."
+            ) from error
+        for half in place.glob(".partial-*"):  # of a process that was killed
+            half.unlink()
+        yield
