@@ -5,7 +5,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,11 @@ import tensorflow as tf
 
 from fau_tf.data import pipeline
 from fau_tf.data.augment import NO_AUGMENT, Augment
-from fau_tf.data.folds import split_people
+from fau_tf.data.folds import Fold, folds
+from fau_tf.data.labelled.kinds import KINDS
+from fau_tf.data.prepare import prepare, summary
 from fau_tf.data.record import FORMAT_VERSION
+from fau_tf.data.settings import DataSettings
 from fau_tf.data.shards import shard_files, write_shards
 from fau_tf.data.synthetic import (
     DATASET,
@@ -28,16 +31,35 @@ from fau_tf.data.synthetic import (
 
 _SHARDS = 4
 _CARD = "card.json"
+_CACHED_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True)
 class Faces:
-    """A data set on disk: its name, its shards, its people and the size of its images."""
+    """A data set on disk.
+
+    Attributes:
+        name: Of the set.
+        files: Its shards.
+        people: Who has a record, sorted.
+        record_size: Rows and columns of an image.
+        clips: Whether a shard is a clip, whose frames resemble each other: many are then read in
+            turn, for a batch to hold many people.
+        dropped: Frames that are missing for reasons that nobody documented; 0 where accepted.
+    """
 
     name: str
     files: tuple[Path, ...]
     people: tuple[str, ...]
     record_size: int
+    clips: bool = False
+    dropped: int = 0
+
+    def part(self, people: Sequence[str]) -> "Part":
+        """Return the faces of some of its people."""
+        cached = sum(file.stat().st_size for file in self.files) <= _CACHED_BYTES
+        rows = pipeline.examples(self.files, people, cache=cached, in_turn=self.clips)
+        return Part(self, tuple(people), rows)
 
 
 @dataclass(frozen=True)
@@ -70,6 +92,21 @@ class Part:
             share=share,
         )
 
+    def thinned(self, targets: pipeline.Targets, share: float) -> "Part":
+        """Return the part with only a share of the frames on which none of the AUs is coded > 0.
+
+        Which ones depends on a frame's source alone, so they are the same every time.
+        """
+        if share >= 1:
+            return self
+        limit = round(share * 10_000)
+
+        def kept(row: dict[str, Any]) -> Any:
+            active = tf.reduce_any(targets.columns(row["intensity"][None]) > 0)
+            return active | (tf.strings.to_hash_bucket_fast(row["source"], 10_000) < limit)
+
+        return replace(self, rows=self.rows.filter(kept))
+
     def sources(self, step: int, *, batch_size: int, seed: int) -> list[str]:
         """Return where the faces of the step-th seeded batch are from."""
         rows = pipeline.endless(self.rows, seed).skip(step * batch_size).take(batch_size)
@@ -81,7 +118,8 @@ class Part:
 
     def subjects(self) -> list[str]:
         """Return who is on each face, in the order of unseeded `batches`."""
-        return [row["subject"].numpy().decode() for row in self.rows]
+        names = self.rows.map(lambda row: row["subject"]).batch(4096)
+        return [name.decode() for batch in names.as_numpy_iterator() for name in batch]
 
 
 def prepare_synthetic(
@@ -120,17 +158,44 @@ def prepare_synthetic(
     return Faces(DATASET, tuple(shard_files(place)), names, settings.record_size)
 
 
-def card(name: str) -> dict[str, Any]:
-    """Return what an exported model says of the faces of the data set that it learnt from."""
-    return {"name": name, "kind": "synthetic faces", "generator": generator_version()}
+def prepare_real(settings: DataSettings, folder: Path, *, say: Callable[[str], None]) -> Faces:
+    """Return the faces of a real data set, prepared now unless they are there already."""
+    done = prepare(settings, folder, say=say)
+    for line in summary(done):
+        say(line)
+    _require_whole(done.place)
+    dropped = sum(max(1, len(one.numbers)) for one in done.undocumented)
+    return Faces(
+        settings.kind,
+        tuple(shard_files(done.place)),
+        done.people,
+        settings.record_size,
+        clips=True,
+        dropped=0 if settings.accept_dropped else dropped,
+    )
+
+
+def card(name: str, seen: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what an exported model says of the faces of the data set that it learnt from.
+
+    Args:
+        name: Of the set.
+        seen: People whose faces the network learnt from or was chosen by; real ones are named.
+    """
+    if name == DATASET:
+        return {"name": name, "kind": "synthetic faces", "generator": generator_version()}
+    population = KINDS[name].population if name in KINDS else ""
+    return {"name": name, "kind": "real faces", "population": population, "people": list(seen)}
 
 
 def split(faces: Faces, seed: int) -> dict[str, Part]:
     """Return the parts `train`, `validation` and `test`, no person in two of them."""
-    return {
-        name: Part(faces, tuple(people), pipeline.examples(faces.files, people))
-        for name, people in split_people(faces.people, seed=seed).items()
-    }
+    return parts(faces, folds("random", faces.people, seed=seed)[0])
+
+
+def parts(faces: Faces, fold: Fold) -> dict[str, Part]:
+    """Return the parts of a fold."""
+    return {name: faces.part(people) for name, people in fold.people.items()}
 
 
 def _write_whole(place: Path, rows: Iterable[dict[str, Any]], card: dict[str, Any]) -> None:
@@ -163,7 +228,7 @@ def _require_whole(place: Path) -> None:
         changed = sorted(name for name in wanted if found.get(name) != wanted[name])
         raise ValueError(
             f"{place}: shards must be as {_CARD} says. Received: other bytes in "
-            f"{', '.join(changed) or 'additional files'}. Delete the folder; it is generated again."
+            f"{', '.join(changed) or 'additional files'}. Delete the folder; it is made again."
         )
 
 

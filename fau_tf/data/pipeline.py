@@ -22,6 +22,8 @@ from fau_tf.data.shards import parse
 from fau_tf.data.spoil import spoil
 from fau_tf.face.au_centres import au_centres
 
+_IN_TURN = 64  # shards at once; more than one person's clips
+
 
 @dataclass(frozen=True, kw_only=True)
 class Targets:
@@ -78,7 +80,7 @@ class Targets:
 
 
 def examples(
-    files: Sequence[Path], people: Sequence[str], *, cache: bool = True
+    files: Sequence[Path], people: Sequence[str], *, cache: bool = True, in_turn: bool = False
 ) -> tf.data.Dataset:
     """Return the parsed records of `people`, JPEG still undecoded.
 
@@ -86,6 +88,7 @@ def examples(
         files: The shards.
         people: Whose records; the others are passed over.
         cache: Keep them in memory once read; else each pass reads the shards.
+        in_turn: Read many shards in turn, a record each, and not one after the other.
     """
     keys = tf.constant(list(people))
     table = tf.lookup.StaticHashTable(
@@ -93,7 +96,13 @@ def examples(
     )
     names = [str(file) for file in files]
     # One reader: the order of the records, and so a run, is the same every time.
-    rows = tf.data.TFRecordDataset(names).map(parse)
+    if in_turn:
+        stored = tf.data.Dataset.from_tensor_slices(names).interleave(
+            tf.data.TFRecordDataset, cycle_length=_IN_TURN, deterministic=True
+        )
+    else:
+        stored = tf.data.TFRecordDataset(names)
+    rows = stored.map(parse)
     rows = rows.filter(lambda row: table.lookup(row["subject"]) == 1)
     return rows.cache() if cache else rows
 
@@ -184,6 +193,6 @@ def endless(rows: tf.data.Dataset, seed: int | None, shuffle: int = 10_000) -> t
 
 def labels(rows: tf.data.Dataset, targets: Targets) -> npt.NDArray[np.float32]:
     """Return (N, A) coded intensities in the order of `rows`; NaN where not coded."""
-    coded = [row["intensity"].numpy() for row in rows]
+    coded = list(rows.map(lambda row: row["intensity"]).batch(4096).as_numpy_iterator())
     columns = [facs.ALL.index(au) for au in targets.aus]
-    return np.stack(coded)[:, columns] if coded else np.zeros((0, len(columns)), np.float32)
+    return np.concatenate(coded)[:, columns] if coded else np.zeros((0, len(columns)), np.float32)

@@ -32,6 +32,7 @@ class DataSettings:
     validation: float = (
         0.15  # share of the other people who choose the checkpoint; not for "random"
     )
+    zero_share: float = 1.0  # of the training frames without any AU, so many are used
     accept_dropped: bool = False  # exit 0 though frames were dropped for undocumented reasons
 
     def __post_init__(self) -> None:
@@ -56,6 +57,10 @@ class DataSettings:
         if not 0 < self.validation < 1:
             raise ValueError(
                 f"`data.validation` must be within 0 to 1. Received: {self.validation}"
+            )
+        if not 0 < self.zero_share <= 1:
+            raise ValueError(
+                f"`data.zero_share` must be above 0, to 1. Received: {self.zero_share}"
             )
         self._check_kind()
 

@@ -59,6 +59,7 @@ class TrainingSettings:
     foreground: float = 1.0  # ... with 0 here: weight added at the centre, whatever the intensity
     decoded: float = 4.0  # weight of the squared error of the decoded intensity
     balance: float = 0.0  # AUs weigh (mean squared intensity) ** -balance, on average 1
+    level_balance: float = 0.0  # an AU's levels weigh (share of the frames) ** -level_balance
     threads: int = 2
     strategy: str = "none"  # "mirrored": all devices; "multi_worker": the machines of TF_CONFIG
     precision: str = "float32"  # of the arithmetic; weights are float32 in any case
@@ -68,7 +69,7 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         _at_least("training", self, {"epochs": 1, "batch_size": 1, "threads": 1, "warmup_steps": 0})
         _at_least("training", self, {"floor": 0, "foreground": 0, "decoded": 0})
-        _at_least("training", self, {"checkpoint_seconds": 0})
+        _at_least("training", self, {"checkpoint_seconds": 0, "level_balance": 0})
         for name, rows in (("strategy", STRATEGIES), ("precision", PRECISIONS)):
             if getattr(self, name) not in rows:
                 raise ValueError(

@@ -1,5 +1,6 @@
 """From a network and its faces to the best checkpoint."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -11,8 +12,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from fau_tf import facs
-from fau_tf.data.datasets import Faces, Part, prepare_synthetic
+from fau_tf.data.datasets import Faces, Part, prepare_real, prepare_synthetic
 from fau_tf.data.pipeline import Targets
+from fau_tf.data.settings import SYNTHETIC
 from fau_tf.data.synthetic import SyntheticSet
 from fau_tf.model import fau_net
 from fau_tf.training import session
@@ -21,7 +23,7 @@ from fau_tf.training.checkpoint import Checkpoint, Progress
 from fau_tf.training.config import Config, dump_toml
 from fau_tf.training.display import Display, Summaries
 from fau_tf.training.distribution import ONE_DEVICE, Devices
-from fau_tf.training.losses import HeatmapLoss, au_weights
+from fau_tf.training.losses import HeatmapLoss, au_weights, level_weights
 from fau_tf.training.nonfinite import CheckedAdam, NonFiniteError, explain, is_non_finite
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.regressor import HeatmapRegressor
@@ -57,15 +59,19 @@ def network(config: Config, devices: Devices = ONE_DEVICE) -> keras.Model:
 
 
 def prepare(config: Config, folder: Path, run: RunFolder) -> Faces:
-    """Return the run's faces, generated if they aren't there yet."""
+    """Return the run's faces, generated or prepared if they aren't there yet."""
     data = config.data
+    if data.kind != SYNTHETIC:
+        return prepare_real(data, folder, say=run.say)
     settings = SyntheticSet(
         people=data.people,
         faces_per_person=data.faces_per_person,
         record_size=data.record_size,
         seed=config.data_seed,
     )
-    return prepare_synthetic(settings, folder, processes=data.processes, say=run.say)
+    return prepare_synthetic(
+        settings, folder, processes=data.processes or os.cpu_count() or 1, say=run.say
+    )
 
 
 def targets(config: Config) -> Targets:
@@ -90,6 +96,7 @@ def heatmap_loss(config: Config, targets: Targets, coded: npt.NDArray[np.float32
         floor=settings.floor,
         foreground=settings.foreground,
         decoded=settings.decoded,
+        level_weight=level_weights(coded, settings.level_balance),
     )
 
 

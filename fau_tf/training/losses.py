@@ -6,7 +6,7 @@ intensity, and the squared error of the decoded intensity itself.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ from keras import ops
 from fau_tf.codec import HeatmapCodec
 from fau_tf.facs import MAX_INTENSITY
 from fau_tf.training.distribution import total
+
+LEVELS: Final = int(MAX_INTENSITY) + 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,6 +30,8 @@ class HeatmapLoss:
         floor: Weight of every cell.
         foreground: Weight added at an AU centre, falling off with the target's Gaussian.
         decoded: Weight of the squared error of the decoded intensity.
+        level_weight: (A, 6) weight of an AU coded at intensity 0, 1, ... 5, on average over the
+            training faces 1; None weighs all alike.
     """
 
     codec: HeatmapCodec
@@ -36,6 +40,7 @@ class HeatmapLoss:
     floor: float
     foreground: float
     decoded: float
+    level_weight: npt.NDArray[np.float32] | None = None
 
     def __call__(self, targets: dict[str, Any], heatmaps: Any) -> Any:
         """Return the scalar loss; under tf.distribute a replica's part of it, a summand.
@@ -50,6 +55,8 @@ class HeatmapLoss:
         error = ops.sum(error * (self.floor + self.foreground * targets["bump"]), axis=(1, 2))
         centre_weight = np.matmul(self.to_au > 0, self.au_weight).astype(np.float32)  # (K,)
         weight = targets["weight"] * centre_weight  # (B, K)
+        if self.level_weight is not None:
+            weight = weight * ops.matmul(self._levels(targets), (self.to_au > 0).T * 1.0)
         loss = _weighted_mean(error, weight)
         if self.decoded:
             loss = loss + self.decoded * self._decoded_error(targets, heatmaps)
@@ -63,7 +70,17 @@ class HeatmapLoss:
         # weights in `to_au` then adds up to 1.
         known = ops.matmul(targets["weight"], self.to_au) > 0.99  # (B, A)
         error = ops.square((predicted - ops.where(known, coded, 0.0)) / MAX_INTENSITY)
-        return _weighted_mean(error, ops.cast(known, "float32") * self.au_weight)
+        weight = ops.cast(known, "float32") * self.au_weight
+        if self.level_weight is not None:
+            weight = weight * self._levels(targets)
+        return _weighted_mean(error, weight)
+
+    def _levels(self, targets: dict[str, Any]) -> Any:
+        """Return (B, A), the weight of each coded intensity; that of 0 where not coded."""
+        coded = targets["intensity"]
+        level = ops.where(ops.isfinite(coded), ops.round(coded), 0.0)
+        one_hot = ops.one_hot(ops.cast(level, "int32"), LEVELS, dtype="float32")  # (B, A, 6)
+        return ops.sum(one_hot * self.level_weight, axis=-1)
 
 
 def au_weights(coded: npt.NDArray[np.float32], balance: float) -> npt.NDArray[np.float32]:
@@ -78,6 +95,25 @@ def au_weights(coded: npt.NDArray[np.float32], balance: float) -> npt.NDArray[np
     # An AU that never occurs must not get an infinite weight.
     weight = np.maximum(energy, 0.01) ** -balance
     return (weight / weight.mean()).astype(np.float32)
+
+
+def level_weights(coded: npt.NDArray[np.float32], balance: float) -> npt.NDArray[np.float32] | None:
+    """Return (A, 6) weights (share of the level) ** -balance, on average 1 over an AU's faces.
+
+    Args:
+        coded: (N, A) training labels; NaN where not coded.
+        balance: 0 gives None: all alike. 1 makes all levels of an AU count the same.
+    """
+    if balance == 0:
+        return None
+    levels = np.round(coded)[..., None] == np.arange(LEVELS)  # (N, A, 6)
+    count = levels.sum(axis=0)
+    total = np.maximum(count.sum(axis=1, keepdims=True), 1)
+    # A level that is hardly ever coded must not outweigh all others.
+    share = np.maximum(count / total, 1e-3)
+    weight = share**-balance
+    mean = (weight * count).sum(axis=1, keepdims=True) / total
+    return (weight / np.where(mean > 0, mean, 1.0)).astype(np.float32)
 
 
 def _weighted_mean(values: Any, weight: Any) -> Any:

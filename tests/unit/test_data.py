@@ -102,7 +102,7 @@ def test_a_harmed_set_is_named_with_the_next_step(generated, harm):
     content = file.read_bytes()
     file.write_bytes(content[:-50])
     try:
-        with pytest.raises(ValueError, match=r"Delete the folder; it is generated again"):
+        with pytest.raises(ValueError, match=r"Delete the folder; it is made again"):
             prepare()
     finally:
         file.write_bytes(content)
