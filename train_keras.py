@@ -2,6 +2,8 @@
 
 python train_keras.py
 python train_keras.py --config configs/synthetic.toml --set training.epochs=20 --set run.name=long
+python train_keras.py --config configs/disfa.toml --set data.root=DISFA
+python train_keras.py --config configs/disfa.toml --set data.root=DISFA --evaluate runs/bp4d
 """
 
 import argparse
@@ -22,15 +24,19 @@ import tensorflow as tf
 
 from export.package import export_variants
 from export.specs import EXPORT_SPECS
-from fau_tf import agreement, facs
+from fau_tf import facs
 from fau_tf.data import datasets
+from fau_tf.data.datasets import Faces
+from fau_tf.data.folds import Fold
+from fau_tf.data.labelled.kinds import KINDS
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.face.native import MissingLibraryError
 from fau_tf.model import graph
 from fau_tf.runtime import demo
-from fau_tf.training import fit, report, session
+from fau_tf.training import evaluate, fit, judgement, published, report, session
 from fau_tf.training.config import Config, load_config
 from fau_tf.training.distribution import Devices
+from fau_tf.training.judgement import Judgement
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.report_graph import draw_neighbours
 from fau_tf.training.run_folder import RunFolder
@@ -52,7 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         fit.make_deterministic(config)
         devices = Devices(config.training.strategy)
         with RunFolder(options.runs / config.run.name, alone=devices.chief) as run:
-            train(config, run, options.data, devices, fresh=options.fresh)
+            if options.evaluate:
+                dropped = score(config, run, options.data, options.evaluate)
+            else:
+                dropped = all_folds(config, run, options.data, devices, fresh=options.fresh)
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
         return stopped.exit_code
@@ -62,13 +71,84 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ImportError, tf.errors.OpError, BrokenProcessPool) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    return 0
+    if dropped:
+        print(
+            f"{dropped} frames were left out for reasons that the data set does not document; they "
+            "are listed above and in dropped.csv. Accept them: --set data.accept_dropped=true",
+            file=sys.stderr,
+        )
+    return 1 if dropped else 0
+
+
+def all_folds(
+    config: Config, run: RunFolder, data: Path, devices: Devices, *, fresh: bool = False
+) -> int:
+    """Train and judge every fold of the protocol, then all test people together.
+
+    Returns the frames that are missing for undocumented reasons.
+    """
+    with run.stage("faces"):
+        faces = fit.prepare(config, data, run)
+        folds = fit.folds(config, faces)
+    if len(folds) == 1:
+        train(config, run, faces, folds[0], devices, fresh=fresh)
+        return faces.dropped
+    for fold in folds:
+        run.say(f"== {fold.name} of {len(folds)}")
+        # A fold's weights must not depend on whether another one was trained before it just now.
+        fit.make_deterministic(config)
+        with RunFolder(run / fold.name, alone=devices.chief) as own:
+            train(config, own, faces, fold, devices, fresh=fresh)
+    if devices.chief:
+        parts = [Judgement.load(run / fold.name / judgement.PREDICTIONS) for fold in folds]
+        run.say(f"== all {len(folds)} folds together")
+        judge(run, judgement.pooled(parts), faces.name)
+        run.say(f"all of it is in {run.path}")
+    return faces.dropped
+
+
+def score(config: Config, run: RunFolder, data: Path, path: Path) -> int:
+    """Judge a run or a .tflite on the test people of a config; into `runs/<name>/evaluated_...`."""
+    with run.stage("faces"):
+        faces = fit.prepare(config, data, run)
+        folds = fit.folds(config, faces)
+        people = sorted({person for fold in folds for person in fold.people["test"]})
+    with run.stage(f"evaluation of {path}"):
+        found = evaluate.networks(path)
+        known = [au for au in KINDS[faces.name].aus] if faces.name in KINDS else []
+        aus = [au for au in found[0].aus if au in known or not known]
+        answers = evaluate.evaluate(found, faces, people, aus, run.say)
+        judge(run, answers, faces.name, f"evaluated_{path.stem}_")
+    return faces.dropped
+
+
+def judge(run: RunFolder, answers: Judgement, kind: str, prefix: str = "") -> None:
+    """Print and keep every figure: metrics.json, predictions.npz and pictures, each with a prefix.
+
+    Published figures stand beside ours where there are any.
+    """
+    figures = answers.figures()
+    held_out = figures["held_out"]
+    run.say(judgement.table(figures))
+    run.say(judgement.levels_table(figures))
+    for line in published.lines(kind, held_out["mean"]["icc"]):
+        run.say(line)
+    answers.save(run / f"{prefix}{judgement.PREDICTIONS}")
+    people = len(set(answers.subjects))
+    title = f"{len(answers.coded)} faces of {people} test people, {kind}"
+    labels = list(answers.labels)
+    report.draw_agreement(run / f"{prefix}agreement.png", held_out, title)
+    report.draw_scatter(
+        run / f"{prefix}scatter.png", answers.coded, answers.predicted, labels, title
+    )
+    facts = {"data": {"name": kind, "test_people": people}, "published": published.beside(kind)}
+    run.write_json(f"{prefix}metrics.json", figures | facts)
 
 
 def train(
-    config: Config, run: RunFolder, data: Path, devices: Devices, *, fresh: bool = False
+    config: Config, run: RunFolder, faces: Faces, fold: Fold, devices: Devices, *, fresh: bool
 ) -> None:
-    """Config -> network -> records -> tf.data -> fit -> ICC table -> export -> pictures."""
+    """Config -> network -> tf.data -> fit -> ICC table -> export -> pictures, of one fold."""
     spec = config.model
 
     with run.stage("network"):
@@ -78,12 +158,11 @@ def train(
             f"{len(facs.centres(spec.au_numbers, spec.rule))} AU centres"
         )
 
-    with run.stage("faces"):
-        faces = fit.prepare(config, data, run)
-        targets = fit.targets(config)
-        parts = datasets.split(faces, config.data_seed)
-        for name, part in parts.items():
-            run.say(f"   {name}: {len(part.people)} people")
+    targets = fit.targets(config)
+    parts = datasets.parts(faces, fold)
+    parts["train"] = parts["train"].thinned(targets, config.data.zero_share)
+    for name, part in parts.items():
+        run.say(f"   {name}: {len(part.people)} people")
 
     with run.stage("training"):
         done = None if fresh else session.finished(config, faces, run)
@@ -108,8 +187,12 @@ def train(
         test = parts["test"].batches(targets, batch_size=64)
         coded = parts["test"].labels(targets)
         predicted = predict_intensity(net, spec.codec, to_au, test)
-        held_out = agreement.summary(coded, predicted, spec.labels)
-        run.say(agreement.table(held_out))
+        answers = Judgement(coded, predicted, parts["test"].subjects(), spec.labels)
+        answers.save(run / judgement.PREDICTIONS)
+        run.write_json(evaluate.PEOPLE, evaluate.describe_people(faces, fold.people))
+        figures = answers.figures()
+        held_out = figures["held_out"]
+        run.say(judgement.table(figures))
 
     with run.stage("export"):
         # On validation people: the test people are for the judgement above and nothing else.
@@ -122,7 +205,7 @@ def train(
             run.path,
             config.run.name,
             [row for row in EXPORT_SPECS.values() if row.max_intensity_error is not None],
-            training_data=datasets.card(faces.name),
+            training_data=datasets.card(faces.name, fold.seen),
             facts={"test_people": held_out},
             say=run.say,
         )
@@ -141,8 +224,7 @@ def train(
             people = parts["test"].subjects()[:count]
             draw_neighbours(run / "neighbours.png", graphs[0], images, coded[:count], people)
 
-    metrics = {
-        "held_out": held_out,
+    metrics = figures | {
         "data": {"name": faces.name, "test_people": len(parts["test"].people)},
         "resumed_at_steps": resumed,
         "parameters": net.count_params(),
@@ -200,6 +282,9 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs/<name> goes")
     parser.add_argument("--data", type=Path, default=Path("data"), help="where face records go")
+    parser.add_argument(
+        "--evaluate", type=Path, metavar="RUN", help="judge a run or a .tflite on --config's data"
+    )
     parser.add_argument(
         "--fresh", action="store_true", help="train from the start, whatever is there"
     )

@@ -1,6 +1,7 @@
 """A finished run of train_keras.py, and the faces that its exports are made and judged with."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from fau_tf import contract, facs
 from fau_tf.data import datasets
 from fau_tf.data.folds import split_people
 from fau_tf.data.pipeline import examples
+from fau_tf.data.settings import SYNTHETIC
 from fau_tf.data.synthetic import SyntheticSet, person_name
 from fau_tf.model.presets import NetSpec
 from fau_tf.training import fit, session
@@ -83,6 +85,12 @@ def load_run(path: Path) -> TrainedRun:
             f"{version!r}. Export it with the fau_tf that trained it, or train again."
         )
     config = load_config(path / "config.toml")
+    if config.data.kind != SYNTHETIC:
+        raise RunError(
+            f"{path}: `python -m export` judges on faces that it renders itself. Received: a run "
+            f"on {config.data.kind}, whose float32 and float16 models train_keras.py has exported. "
+            "Judge those: python train_keras.py --config CONFIG --evaluate FILE.tflite"
+        )
     return TrainedRun(path, config, _network(path / session.BEST, config.model))
 
 
@@ -144,7 +152,7 @@ def run_part(
     faces = datasets.prepare_synthetic(
         settings,
         folder,
-        processes=config.data.processes,
+        processes=config.data.processes or os.cpu_count() or 1,
         say=say,
         only=people[: -(-count // each)],
     )

@@ -180,12 +180,14 @@ def card(name: str, seen: Sequence[str] = ()) -> dict[str, Any]:
 
     Args:
         name: Of the set.
-        seen: People whose faces the network learnt from or was chosen by; real ones are named.
+        seen: People whose faces the network learnt from or was chosen by. The codes of public data
+            sets are told; the names in one's own lists stay where they are.
     """
     if name == DATASET:
         return {"name": name, "kind": "synthetic faces", "generator": generator_version()}
     population = KINDS[name].population if name in KINDS else ""
-    return {"name": name, "kind": "real faces", "population": population, "people": list(seen)}
+    people = list(seen) if population else []
+    return {"name": name, "kind": "real faces", "population": population, "people": people}
 
 
 def split(faces: Faces, seed: int) -> dict[str, Part]:
@@ -221,7 +223,7 @@ def _require_whole(place: Path) -> None:
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(
             f"{place}: must hold a readable {_CARD}. Received: {error}. Delete the folder; it is "
-            "generated again."
+            "made again."
         ) from error
     found = {file.name: _sha256(file) for file in shard_files(place)}
     if found != wanted:

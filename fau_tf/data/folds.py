@@ -37,6 +37,11 @@ class Fold:
     name: str
     people: Mapping[str, tuple[str, ...]]
 
+    @property
+    def seen(self) -> list[str]:
+        """Whom a network learns from or is chosen by."""
+        return sorted([*self.people["train"], *self.people["validation"]])
+
     def __post_init__(self) -> None:
         everyone = [person for part in self.people.values() for person in part]
         twice = sorted({person for person in everyone if everyone.count(person) > 1})

@@ -98,7 +98,7 @@ def examples(
     # One reader: the order of the records, and so a run, is the same every time.
     if in_turn:
         stored = tf.data.Dataset.from_tensor_slices(names).interleave(
-            tf.data.TFRecordDataset, cycle_length=_IN_TURN, deterministic=True
+            tf.data.TFRecordDataset, cycle_length=_IN_TURN, num_parallel_calls=1, deterministic=True
         )
     else:
         stored = tf.data.TFRecordDataset(names)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fau_tf.data.labelled import kinds
-from fau_tf.data.labelled.clips import LeftOut, Listing
+from fau_tf.data.labelled.clips import LeftOut, Listing, printable
 from fau_tf.data.prepare_clip import STAGES, ClipReport, Job, prepare_clip, report_file
 from fau_tf.data.record import FORMAT_VERSION
 from fau_tf.data.settings import DataSettings
@@ -61,13 +61,16 @@ class Prepared:
 
 
 def place_of(settings: DataSettings, listing: Listing, folder: Path) -> Path:
-    """Return the set's folder in `folder`: another one for other frames, labels or settings."""
+    """Return the set's folder in `folder`: another one for other files, labels or settings."""
     digest = hashlib.sha256()
     rules = (FORMAT_VERSION, PREPARED, BUNDLE_SHA256, settings.landmarks, settings.record_size)
     digest.update(repr(rules).encode() + TEMPLATE.tobytes())
     for clip in listing.clips:
-        media = [path.name for path in ((clip.video,) if clip.video else clip.pictures)]
-        digest.update(os.fsencode("\0".join([clip.name, clip.subject, *media])))
+        media = [
+            f"{printable(path.name)} {_size(path)}"
+            for path in ((clip.video,) if clip.video else clip.pictures)
+        ]
+        digest.update("\0".join([clip.name, clip.subject, *media]).encode())
         digest.update(clip.numbers.tobytes() + clip.intensity.tobytes())
     return folder / f"{settings.kind}-{digest.hexdigest()[:10]}"
 
@@ -205,6 +208,13 @@ def _write_card(
     }
     with replacing(place / CARD) as unfinished:
         unfinished.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # it will be listed as unreadable
+        return -1
 
 
 def _sha256(file: Path) -> str:

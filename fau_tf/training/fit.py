@@ -13,6 +13,8 @@ import tensorflow as tf
 
 from fau_tf import facs
 from fau_tf.data.datasets import Faces, Part, prepare_real, prepare_synthetic
+from fau_tf.data.folds import Fold
+from fau_tf.data.folds import folds as make_folds
 from fau_tf.data.pipeline import Targets
 from fau_tf.data.settings import SYNTHETIC
 from fau_tf.data.synthetic import SyntheticSet
@@ -71,6 +73,18 @@ def prepare(config: Config, folder: Path, run: RunFolder) -> Faces:
     )
     return prepare_synthetic(
         settings, folder, processes=data.processes or os.cpu_count() or 1, say=run.say
+    )
+
+
+def folds(config: Config, faces: Faces) -> list[Fold]:
+    """Return the folds of the run's protocol."""
+    data = config.data
+    return make_folds(
+        data.protocol,
+        faces.people,
+        seed=config.data_seed,
+        validation=data.validation,
+        own=data.folds,
     )
 
 

@@ -56,7 +56,7 @@ class HeatmapLoss:
         centre_weight = np.matmul(self.to_au > 0, self.au_weight).astype(np.float32)  # (K,)
         weight = targets["weight"] * centre_weight  # (B, K)
         if self.level_weight is not None:
-            weight = weight * ops.matmul(self._levels(targets), (self.to_au > 0).T * 1.0)
+            weight = weight * ops.matmul(self._levels(targets), np.float32(self.to_au > 0).T)
         loss = _weighted_mean(error, weight)
         if self.decoded:
             loss = loss + self.decoded * self._decoded_error(targets, heatmaps)

@@ -21,11 +21,11 @@ INNER_MOUTH_CORNERS = (60, 64)
 FERA2017_AUS = (1, 4, 6, 10, 12, 14, 17)
 
 
-def picture(person):
-    """Return a rendered face of 160 px on grey, (240, 320, 3)."""
+def picture(person, frame=0):
+    """Return a rendered face of 160 px on grey, (240, 320, 3); the light falls frame by frame."""
     sheet = np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
     sheet[AT[1] : AT[1] + faces.PHOTO, AT[0] : AT[0] + faces.PHOTO] = faces.photo(person)
-    return sheet
+    return (sheet * 0.96 ** (frame % 12)).astype(np.uint8)
 
 
 def landmarks(person):
@@ -50,7 +50,7 @@ def disfa(root, subjects=("SN001", "SN002", "SN010"), frames=4, own=False, spell
     truth = {}
     for person, subject in enumerate(subjects):
         name = f"LeftVideo{subject}_{('comp', 'Comp')[spelling]}.avi"
-        write_video(videos / name, [picture(person)] * frames)
+        write_video(videos / name, [picture(person, n) for n in range(frames)])
         folder = root / "ActionUnit_Labels" / subject
         folder.mkdir(parents=True)
         for frame in range(1, frames + 1):
@@ -78,7 +78,7 @@ def disfa_plus(root, subjects=("SN001", "SN003"), frames=3, doubled=True):
         images.mkdir(parents=True)
         labels.mkdir(parents=True)
         for n in range(frames):
-            Image.fromarray(picture(person)).save(images / f"{n:03d}.jpg", quality=95)
+            Image.fromarray(picture(person, n)).save(images / f"{n:03d}.jpg", quality=95)
             truth[subject, f"{subject}/{trial}", n] = levels(person, n, facs.DISFA)
         for au in facs.DISFA:
             rows = [
@@ -105,7 +105,7 @@ def bp4d(root, subjects=("F001", "F002", "M001"), frames=3, fera=False, own=Fals
         folder.mkdir(parents=True)
         for n in (*numbers, first + frames):  # a picture more than is coded
             name = f"{n:04d}.jpg" if person == 0 else f"{n}.jpg"
-            Image.fromarray(picture(person)).save(folder / name, quality=95)
+            Image.fromarray(picture(person, n)).save(folder / name, quality=95)
         _bp4d_labels(root, f"{subject}_T1", coded, fera)
         if own:
             inner = [i for i in range(17, 68) if i not in INNER_MOUTH_CORNERS]
@@ -137,7 +137,7 @@ def fera2017(root, subjects=("F001", "F002"), frames=3, poses=(6,)):
     for person, subject in enumerate(subjects):
         stem = f"FERA17_TR_{subject}_T1"
         for pose in poses:
-            write_video(root / f"{stem}_{pose}.mp4", [picture(person)] * frames)
+            write_video(root / f"{stem}_{pose}.mp4", [picture(person, n) for n in range(frames)])
             for n in range(1, frames + 1):
                 name = f"{subject}/T1/pose{pose}"
                 truth[subject, name, n] = levels(person, n, FERA2017_AUS)
@@ -156,7 +156,7 @@ def json_list(root, subjects=("F001", "M017"), frames=2):
         folder = root / subject / "T8"
         folder.mkdir(parents=True)
         for n in range(1, frames + 1):
-            Image.fromarray(picture(person)).save(folder / f"{n}.jpg", quality=95)
+            Image.fromarray(picture(person, n)).save(folder / f"{n}.jpg", quality=95)
             coded = levels(person, n, facs.BP4D)
             values = [v for c in facs.centres(facs.BP4D) for v in (55.0, 105.5, coded[c.au])]
             items.append({"imgpath": f"{subject}/T8/{n}.jpg", "AUs": values})
@@ -177,10 +177,10 @@ def csv_list(root, subjects=("ann", "bob"), frames=2, film=False):
         )
         for person, subject in enumerate(subjects):
             if film:
-                write_video(root / f"{subject}.avi", [picture(person)] * frames)
+                write_video(root / f"{subject}.avi", [picture(person, n) for n in range(frames)])
             for n in range(1, frames + 1):
                 if not film:
-                    Image.fromarray(picture(person)).save(root / f"{subject}{n}.png")
+                    Image.fromarray(picture(person, n)).save(root / f"{subject}{n}.png")
                 coded = levels(person, n, aus) | {25: ""}
                 name = [f"{subject}.avi", n] if film else [f"{subject}{n}.png"]
                 table.writerow(

@@ -1,0 +1,99 @@
+"""Look at a real data set, and turn it into face records.
+
+python -m fau_tf.data check CONFIG
+python -m fau_tf.data prepare CONFIG
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
+
+from fau_tf.data.check import check
+from fau_tf.data.prepare import CARD, DROPPED, place_of, prepare, summary
+from fau_tf.data.settings import SYNTHETIC
+from fau_tf.training.config import Config, load_config
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code: 1 if something is missing that shouldn't be."""
+    options = _options(argv)
+    try:
+        config = load_config(options.config, options.set)
+        if config.data.kind == SYNTHETIC:
+            raise ValueError("`data.kind` must be a real data set. Received: synthetic")
+        faulty = _COMMANDS[options.command](config, options)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from what is complete", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, ImportError, BrokenProcessPool) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 1 if faulty and not (options.accept or config.data.accept_dropped) else 0
+
+
+def _prepare(config: Config, options: argparse.Namespace) -> bool:
+    done = prepare(config.data, options.data, say=_say)
+    for line in summary(done):
+        _say(line)
+    _say(f"records in {done.place}, what is missing in {done.place / DROPPED}")
+    return bool(done.undocumented)
+
+
+def _check(config: Config, options: argparse.Namespace) -> bool:
+    from fau_tf.data.check_page import write_page  # Matplotlib: seconds
+
+    found = check(config.data, config.data_seed)
+    for what, mine, published in found.comparison:
+        mark = "  " if mine == published else "! "
+        _say(f"{mark}{what}: {mine} (published: {published})")
+    for one in found.problems[:20]:
+        mark = "  " if one.documented else "! "
+        _say(f"{mark}{one.subject} {one.where}, frames {one.frames}: {one.reason}")
+    if len(found.problems) > 20:
+        _say(f"  ... and {len(found.problems) - 20} more, on the page")
+    for warning in found.listing.warnings:
+        _say(f"! {warning}")
+    place = place_of(config.data, found.listing, options.data)
+    prepared = prepare(config.data, options.data, say=_say) if (place / CARD).is_file() else None
+    if prepared is None:
+        _say("  not prepared yet: contact sheets come with the next check after that")
+    folder = options.out or place.with_name(f"{place.name}-check")
+    page = write_page(folder, place.name, found, prepared)
+    _say(f"look at {page}")
+    return bool(found.undocumented or found.listing.warnings)
+
+
+_COMMANDS = {"prepare": _prepare, "check": _check}
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m fau_tf.data",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=_COMMANDS)
+    parser.add_argument("config", type=Path, help="TOML file of settings, e.g. configs/disfa.toml")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting"
+    )
+    parser.add_argument("--data", type=Path, default=Path("data"), help="where face records go")
+    parser.add_argument("--out", type=Path, help="where the page of a check goes")
+    parser.add_argument(
+        "--accept-dropped", dest="accept", action="store_true",
+        help="exit with 0 though something is missing that the data set doesn't document",
+    )  # fmt: skip
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
