@@ -88,6 +88,7 @@ def check(settings: DataSettings, seed: int) -> Check:
     aus = tuple(counts)
     active = (np.nan_to_num(levels)[:, [facs.ALL.index(au) for au in aus]] >= 1).astype(np.int64)
     problems = [*listing.left_out, *_unreadable(listing.clips), *_doubled(listing)]
+    problems += _strangers(listing, kind)
     try:
         folds(
             settings.protocol,
@@ -105,23 +106,26 @@ def check(settings: DataSettings, seed: int) -> Check:
 def _compared(
     listing: Listing, kind: kinds.Kind, counts: dict[int, npt.NDArray[np.int64]], every: int
 ) -> list[tuple[str, str, str]]:
-    """Return (what, found, published) where the whole set should be there."""
+    """Return (what, found, published), of the whole set."""
     rows = []
     if kind.subjects:
-        lacking = sorted(set(kind.subjects) - set(listing.people))
-        more = sorted(set(listing.people) - set(kind.subjects))
-        found = str(len(listing.people))
-        found += f"; lacking {', '.join(lacking)}" if lacking else ""
-        found += f"; unknown {', '.join(more)}" if more else ""
-        rows.append(("subjects", found, str(len(kind.subjects))))
+        rows.append(("subjects", str(len(listing.people)), str(len(kind.subjects))))
     frames = sum(len(clip.numbers) for clip in listing.clips)
     if kind.frames and every == 1:
         rows.append(("frames", f"{frames:,}", f"{kind.frames:,}"))
         for au, published in kind.levels.items():
             mine = counts.get(au, np.zeros(LEVELS, int))
-            shown = (" ".join(f"{value:,}" for value in row) for row in (mine, published))
-            rows.append((f"{facs.AUS[au].label} at 0, 1, ... 5", *shown))
+            shown = [" ".join(f"{value:,}" for value in row) for row in (mine, published)]
+            rows.append((f"{facs.AUS[au].label} at 0, 1, ... 5", shown[0], shown[1]))
     return rows
+
+
+def _strangers(listing: Listing, kind: kinds.Kind) -> Iterator[LeftOut]:
+    told = {one.subject for one in listing.left_out}
+    for subject in sorted(set(kind.subjects) - set(listing.people) - told):
+        yield LeftOut(subject, "the whole set", "this subject is not there")
+    for subject in sorted(set(listing.people) - set(kind.subjects)) if kind.subjects else ():
+        yield LeftOut(subject, "the whole set", "the data set has no such subject")
 
 
 def _unreadable(clips: Sequence[Clip]) -> Iterator[LeftOut]:
@@ -141,10 +145,10 @@ def _video_faults(clip: Clip, path: Path) -> Iterator[LeftOut]:
     except UnreadableError as error:
         yield LeftOut(clip.subject, clip.name, str(error), tuple(clip.numbers.tolist()))
         return
-    late = clip.numbers[clip.numbers > count * (1 + _MISSING_FRAMES) + 1] if count else ()
-    if len(late):
+    late = [n for n in clip.numbers.tolist() if count and n > count * (1 + _MISSING_FRAMES) + 1]
+    if late:
         reason = f"{printable(path)}: the video promises {count} frames only"
-        yield LeftOut(clip.subject, clip.name, reason, tuple(late.tolist()))
+        yield LeftOut(clip.subject, clip.name, reason, tuple(late))
 
 
 def _picture_fault(path: Path) -> str:
