@@ -23,6 +23,7 @@ from fau_tf.data.prepare_clip import STAGES, ClipReport, Job, prepare_clip, repo
 from fau_tf.data.record import FORMAT_VERSION
 from fau_tf.data.settings import DataSettings
 from fau_tf.data.workers import follow_the_parent
+from fau_tf.face import native
 from fau_tf.face.align import TEMPLATE
 from fau_tf.face.mediapipe_landmarks import BUNDLE_SHA256
 from fau_tf.whole_file import replacing
@@ -159,6 +160,7 @@ def _begin(done: Any) -> None:
     global _DONE
     _DONE = done
     follow_the_parent()
+    native.cv2().setNumThreads(1)  # every core has a process already
 
 
 def _work(job: Job) -> None:

@@ -180,11 +180,11 @@ def test_blur_leaves_a_constant_image_constant_to_the_border(blur):
 
 
 def test_blur_brings_nothing_over_from_the_other_side():
-    images = np.full((8, 16, 16, 3), 10.0)
-    images[:4, :, 8:] = images[4:, 8:] = 240
-    change = np.abs(spoilt(images, blur=1) - images)  # reaches 3 px
+    images = np.full((8, 32, 32, 3), 10.0)
+    images[:4, :, 16:] = images[4:, 16:] = 240
+    change = np.abs(spoilt(images, blur=2) - images)  # reaches 6 px
     assert change.max() > 10
-    far = np.r_[:4, 12:16]
+    far = np.r_[:10, 22:32]
     # The weights sum to 1 within float32.
     assert change[:4][:, :, far].max() < 1e-2
     assert change[4:][:, far].max() < 1e-2
