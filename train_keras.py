@@ -193,6 +193,8 @@ def train(
         figures = answers.figures()
         held_out = figures["held_out"]
         run.say(judgement.table(figures))
+        for line in published.lines(faces.name, held_out["mean"]["icc"]):
+            run.say(line)
 
     with run.stage("export"):
         # On validation people: the test people are for the judgement above and nothing else.
@@ -225,6 +227,7 @@ def train(
             draw_neighbours(run / "neighbours.png", graphs[0], images, coded[:count], people)
 
     metrics = figures | {
+        "published": published.beside(faces.name),
         "data": {"name": faces.name, "test_people": len(parts["test"].people)},
         "resumed_at_steps": resumed,
         "parameters": net.count_params(),

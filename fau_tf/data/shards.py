@@ -118,4 +118,5 @@ def _example(row: dict[str, Any]) -> bytes:
     version = tf.train.Int64List(value=[FORMAT_VERSION])
     feature["version"] = tf.train.Feature(int64_list=version)
     example = tf.train.Example(features=tf.train.Features(feature=feature))
-    return bytes(example.SerializeToString())
+    # Else the order of the features is another one in each process.
+    return bytes(example.SerializeToString(deterministic=True))

@@ -99,18 +99,17 @@ def test_killed_at_any_moment_no_record_is_lost_or_doubled(tmp_path):
     trees.bp4d(tmp_path / "BP4D", subjects=("F001", "F002", "M003", "F004"), frames=40)
 
     def start(data):
-        command = [sys.executable, "-m", "fau_tf.data", "prepare"]
-        return subprocess.Popen(
-            [*command, *arguments("bp4d.toml", tmp_path / "BP4D", "data.processes=2"),
-             "--data", str(data)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        given = arguments("bp4d.toml", tmp_path / "BP4D", "data.processes=2")
+        command = [sys.executable, "-m", "fau_tf.data", "prepare", *given, "--data", str(data)]
+        with (tmp_path / "log").open("ab") as log:
+            return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
 
     def hashes(data):
         files = sorted(data.glob("*/*.tfrecord"))
         return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
     whole = start(tmp_path / "whole")
-    assert whole.wait(300) == 0, whole.stdout.read()
+    assert whole.wait(300) == 0, (tmp_path / "log").read_text()
     killed = 0
     for limit in range(1, 5):
         process = start(tmp_path / "data")
@@ -126,7 +125,7 @@ def test_killed_at_any_moment_no_record_is_lost_or_doubled(tmp_path):
         process.wait()
         time.sleep(1)  # its processes end
     last = start(tmp_path / "data")
-    assert last.wait(300) == 0, last.stdout.read()
+    assert last.wait(300) == 0, (tmp_path / "log").read_text()
     assert killed >= 2
     assert hashes(tmp_path / "data") == hashes(tmp_path / "whole")
     assert len(hashes(tmp_path / "data")) == 4

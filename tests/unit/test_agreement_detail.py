@@ -90,11 +90,15 @@ def test_draws_of_frames_that_give_no_figure():
         np.testing.assert_array_equal(np.isnan(found[name][:, 0]), [0, 0, 0, 1, 0, 0])
 
 
-def test_nothing_varies_however_many_equal_frames_there_are():
-    # Seven times 0.1 isn't 0.7: the mean of equal values need not be that value.
-    y, p = np.full((21, 1), 0.1), np.full((21, 1), 0.3)
-    found = check_draws(y, p, ["a"] * 7 + ["b"] * 14, [[1, 1], [2, 0]])
-    assert np.isnan(found["icc"]).all()
+def test_rounding_is_no_variation():
+    # 0.1 added up and divided again isn't always 0.1: the variance comes out above 0.
+    subjects = ["a"] * 13 + ["b"] * 15 + ["c"] * 6
+    y, p = np.full((34, 1), 0.1), np.full((34, 1), 0.3)
+    p[28:, 0] = [1, 2, 3, 4, 5, 5]
+    place = detail._subjects(subjects, 34)[1]
+    assert (detail._moments(y, p, place).sums[0] > 0).all()
+    found = check_draws(y, p, subjects, [[3, 0, 0], [1, 2, 0], [1, 1, 1]])
+    np.testing.assert_array_equal(np.isnan(found["icc"][:, 0]), [1, 1, 0])
     assert np.isnan(found["pcc"]).all()
 
 
