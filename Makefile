@@ -14,7 +14,7 @@ train: .venv/.train
 	$(BIN)/python train_keras.py
 
 test: .venv/.dev
-	$(BIN)/python -m pytest -q -n 2 --cov --cov-report=term
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --cov --cov-report=term
 
 # The SCC layer on JAX and PyTorch against TensorFlow, in an environment of their own.
 test-backends: .venv/.dev .venv-backends/.done

