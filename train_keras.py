@@ -115,7 +115,7 @@ def score(config: Config, run: RunFolder, data: Path, path: Path) -> int:
         people = sorted({person for fold in folds for person in fold.people["test"]})
     with run.stage(f"evaluation of {path}"):
         found = evaluate.networks(path)
-        known = [au for au in KINDS[faces.name].aus] if faces.name in KINDS else []
+        known = KINDS[faces.name].aus if faces.name in KINDS else ()
         aus = [au for au in found[0].aus if au in known or not known]
         answers = evaluate.evaluate(found, faces, people, aus, run.say)
         judge(run, answers, faces.name, f"evaluated_{path.stem}_")

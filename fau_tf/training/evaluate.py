@@ -84,8 +84,14 @@ def evaluate(
         say: Prints a line.
 
     Raises:
-        ValueError: If every network has seen everybody.
+        ValueError: If every network has seen everybody, or has none of the AUs.
     """
+    if not aus:
+        raise ValueError(
+            f"{found[0].name}: a network must have an AU that the data set codes. Received: "
+            f"{', '.join(facs.AUS[au].label for au in found[0].aus)}, none of which {faces.name} "
+            "codes. Evaluate on other data."
+        )
     population = population_of(faces.name)
     parts, left = [], list(people)
     for network in found:

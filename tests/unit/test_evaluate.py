@@ -55,6 +55,11 @@ def test_people_whom_every_network_has_seen_are_left_out_and_named(faces):
         evaluate([network("a", 1, PEOPLE)], faces, PEOPLE, AUS, lines.append)
 
 
+def test_a_network_without_any_of_the_aus_is_refused(faces):
+    with pytest.raises(ValueError, match=r"must have an AU that the data set codes.*AU06, AU12"):
+        evaluate([network("a", 1, [])], faces, PEOPLE, (), str)
+
+
 def test_the_same_name_in_another_population_is_another_person(faces):
     answers = evaluate([network("a", 1, PEOPLE, "BP4D")], faces, PEOPLE, AUS, str)
     assert len(answers.coded) == 12
