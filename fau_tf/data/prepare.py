@@ -143,10 +143,10 @@ def _run(jobs: Sequence[Job], total: int, processes: int, say: Callable[[str], N
                 for future in finished:
                     future.result()
                 now = time.monotonic()
-                if now - said > _SECONDS or not waiting:
+                if done.value and (now - said > _SECONDS or not waiting):
                     said = now
                     rate = done.value / (now - start)
-                    rest = (frames - done.value) / rate if rate else float("nan")
+                    rest = (frames - done.value) / rate
                     say(f"   {done.value}/{frames} frames, {rate:.1f} a second, {rest:.0f} s left")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
