@@ -28,6 +28,7 @@ from fau_tf.data.synthetic import (
     person_name,
     synthetic_rows,
 )
+from fau_tf.whole_file import file_sha256
 
 _SHARDS = 4
 _CARD = "card.json"
@@ -206,7 +207,7 @@ def _write_whole(place: Path, rows: Iterable[dict[str, Any]], card: dict[str, An
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=place.parent) as folder:
         unfinished = Path(folder) / place.name
         count = write_shards(unfinished, rows, shards=_SHARDS)
-        hashes = {file.name: _sha256(file) for file in shard_files(unfinished)}
+        hashes = {file.name: file_sha256(file) for file in shard_files(unfinished)}
         content = json.dumps(card | {"records": count, "sha256": hashes}, indent=1) + "\n"
         (unfinished / _CARD).write_text(content, encoding="utf-8")
         try:
@@ -225,18 +226,13 @@ def _require_whole(place: Path) -> None:
             f"{place}: must hold a readable {_CARD}. Received: {error}. Delete the folder; it is "
             "made again."
         ) from error
-    found = {file.name: _sha256(file) for file in shard_files(place)}
+    found = {file.name: file_sha256(file) for file in shard_files(place)}
     if found != wanted:
         changed = sorted(name for name in wanted if found.get(name) != wanted[name])
         raise ValueError(
             f"{place}: shards must be as {_CARD} says. Received: other bytes in "
             f"{', '.join(changed) or 'additional files'}. Delete the folder; it is made again."
         )
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _counted(

@@ -26,7 +26,7 @@ from fau_tf.data.workers import follow_the_parent
 from fau_tf.face import native
 from fau_tf.face.align import TEMPLATE
 from fau_tf.face.mediapipe_landmarks import BUNDLE_SHA256
-from fau_tf.whole_file import replacing
+from fau_tf.whole_file import file_sha256, replacing
 
 PREPARED: Final = 1
 """Raised when what a frame becomes changes, so that sets are prepared again."""
@@ -206,7 +206,7 @@ def _write_card(
         "records": prepared.records,
         "people": prepared.people,
         "seconds": prepared.seconds,
-        "sha256": {shard.name: _sha256(shard) for shard in shards},
+        "sha256": {shard.name: file_sha256(shard) for shard in shards},
     }
     with replacing(place / CARD) as unfinished:
         unfinished.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
@@ -217,11 +217,6 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:  # it will be listed as unreadable
         return -1
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 @contextmanager
