@@ -14,7 +14,6 @@ import numpy.typing as npt
 from fau_tf import contract, facs
 from fau_tf.data import datasets
 from fau_tf.data.folds import split_people
-from fau_tf.data.pipeline import examples
 from fau_tf.data.settings import SYNTHETIC
 from fau_tf.data.synthetic import SyntheticSet, person_name
 from fau_tf.model.presets import NetSpec
@@ -156,7 +155,7 @@ def run_part(
         say=say,
         only=people[: -(-count // each)],
     )
-    return datasets.Part(faces, faces.people, examples(faces.files, faces.people))
+    return faces.part(faces.people)
 
 
 def labelled(part: datasets.Part, config: Config) -> LabelledFaces:

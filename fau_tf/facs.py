@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 MAX_INTENSITY: Final = 5.0
 """FACS grades A to E, written 1 to 5; 0 means the AU is absent."""
+LEVELS: Final = int(MAX_INTENSITY) + 1
+"""Whole intensities: 0, 1, ... 5."""
 
 
 @dataclass(frozen=True)

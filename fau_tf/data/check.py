@@ -19,10 +19,10 @@ from fau_tf.data.folds import folds
 from fau_tf.data.labelled import kinds
 from fau_tf.data.labelled.clips import Clip, LeftOut, Listing, printable
 from fau_tf.data.settings import DataSettings
+from fau_tf.facs import LEVELS
 from fau_tf.media.images import FORMATS, UnreadableError
 from fau_tf.media.videos import VideoFile
 
-LEVELS: Final = 6
 _MISSING_FRAMES: Final = 0.02  # a container's count may be off by so much
 
 

@@ -15,11 +15,12 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from fau_tf import facs
-from fau_tf.data.check import LEVELS, Check
+from fau_tf.data.check import Check
 from fau_tf.data.labelled.clips import LeftOut
 from fau_tf.data.prepare import Prepared
 from fau_tf.data.shards import parse, shard_files
 from fau_tf.face.au_centres import au_centres
+from fau_tf.facs import LEVELS
 from fau_tf.whole_file import replacing
 
 _TILE: Final = 128  # px

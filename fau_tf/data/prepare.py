@@ -168,12 +168,8 @@ def _work(job: Job) -> None:
 
 
 def _collected(place: Path, listing: Listing, jobs: Sequence[Job]) -> Prepared:
-    left_out, seconds, people, records = (
-        list(listing.left_out),
-        dict.fromkeys(STAGES, 0.0),
-        set(),
-        0,
-    )
+    left_out, people, records = list(listing.left_out), set[str](), 0
+    seconds = dict.fromkeys(STAGES, 0.0)
     for job in jobs:
         report = ClipReport.load(report_file(job.shard))
         records += report.records

@@ -180,7 +180,7 @@ def _read(path: Path) -> Image | str:
     try:
         return read_image(path)
     except UnreadableError as error:
-        return printable(str(error))
+        return str(error)
 
 
 def _landmarks(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fau_tf import agreement, agreement_detail
+from fau_tf.facs import LEVELS
 from fau_tf.whole_file import replacing
 
 PREDICTIONS: Final = "predictions.npz"
@@ -93,7 +94,7 @@ def table(figures: dict[str, Any]) -> str:
 def levels_table(figures: dict[str, Any]) -> str:
     """Return lines of text: frames and mean prediction at each coded intensity, a row an AU."""
     rows = ["   mean prediction at each coded intensity (frames)"]
-    rows.append("   AU      " + "".join(f"{level:>16}" for level in range(6)))
+    rows.append("   AU      " + "".join(f"{level:>16}" for level in range(LEVELS)))
     for label, levels in figures["by_level"].items():
         cells = [f"{row['predicted']:.2f} ({row['frames']:.0f})".rjust(16) for row in levels]
         rows.append(f"   {label:<8}" + "".join(cells))

@@ -6,17 +6,15 @@ intensity, and the squared error of the decoded intensity itself.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from keras import ops
 
 from fau_tf.codec import HeatmapCodec
-from fau_tf.facs import MAX_INTENSITY
+from fau_tf.facs import LEVELS, MAX_INTENSITY
 from fau_tf.training.distribution import total
-
-LEVELS: Final = int(MAX_INTENSITY) + 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -349,6 +349,19 @@ def test_names_that_are_no_utf8_are_read_and_reported(tmp_path):
     assert printable(new).endswith("ann\\xff1.png")
 
 
+def test_a_broken_video_with_such_a_name_is_reported(tmp_path):
+    root = tmp_path / "in"
+    trees.csv_list(root, subjects=("ann",), film=True)
+    (root / b"ann\xff.avi".decode("utf-8", "surrogateescape")).write_bytes(b"no film")
+    table = (root / "faces.csv").read_bytes().replace(b"ann.avi", b"ann\xff.avi")
+    (root / "faces.csv").write_bytes(table)
+    done = prepared("csv", root / "faces.csv", tmp_path / "out")
+    assert done.records == 0
+    [one] = done.undocumented
+    assert "ann\\xff.avi: must be a video file" in one.reason
+    assert "ann\\xff.avi" in (done.place / "dropped.csv").read_text()
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [

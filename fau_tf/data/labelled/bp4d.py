@@ -13,8 +13,7 @@ import numpy as np
 
 from fau_tf import facs
 from fau_tf.data.labelled.clips import Clip, LeftOut, Listing, printable
-from fau_tf.data.labelled.disfa import with_pictures
-from fau_tf.data.labelled.files import children, find, labelled, require
+from fau_tf.data.labelled.files import children, find, labelled, require, with_pictures
 from fau_tf.data.labelled.points import PointFiles
 from fau_tf.data.settings import DataSettings
 
@@ -45,6 +44,10 @@ def bp4d(settings: DataSettings) -> Listing:
         for _, folder in children(levels, rf"AU0*{au}")
         for match, path in children(folder, rf"({_SUBJECT})_(T\d+)_AU0*{au}\.csv")
     }
+    occurrence = find(root, "au_occ", deep=2) or find(root, "aucoding", deep=1)
+    points = None
+    if settings.landmarks == "own":
+        points = require(root, r"2dfeatures", "2DFeatures", deep=2)
     for match, folder in children(faces, _SUBJECT):
         subject = match[0].upper()
         tasks = [(m[0].upper(), p) for m, p in children(folder, r"T\d+") if p.is_dir()]
@@ -59,9 +62,11 @@ def bp4d(settings: DataSettings) -> Listing:
             clip = labelled(listing, f"{subject}/{task}", subject, mine, header=1, unknown=True)
             if clip is not None:
                 clip = with_pictures(listing, clip, pictures)
-                clip = _compared(listing, clip, root, fera=settings.kind == "fera2015")
-                if settings.landmarks == "own":
-                    clip = _with_points(listing, clip, root, pictures)
+                if occurrence is not None:
+                    fera = settings.kind == "fera2015"
+                    clip = _compared(listing, clip, occurrence, fera=fera)
+                if points is not None:
+                    clip = _with_points(listing, clip, points, pictures)
                 listing.clips.append(clip)
     _without_pictures(listing, files, {clip.name for clip in listing.clips})
     return listing
@@ -93,14 +98,13 @@ def _without_pictures(
             listing.left_out.append(LeftOut(subject, name, "it has labels but no pictures"))
 
 
-def _compared(listing: Listing, clip: Clip, root: Path, *, fera: bool) -> Clip:
-    """Return the clip after a comparison with the occurrence coding, where there is one.
+def _compared(listing: Listing, clip: Clip, folder: Path, *, fera: bool) -> Clip:
+    """Return the clip after a comparison with the occurrence coding, where there is one of it.
 
     FERA's files end with a column that says which frames are occluded: those are left out.
     """
     name = clip.name.replace("/", "_")
-    folder = find(root, "au_occ", deep=2) or find(root, "aucoding", deep=1)
-    found = children(folder, rf"{name}\.csv") if folder else []
+    found = children(folder, rf"{name}\.csv")
     if not found:
         return clip
     path = found[0][1]
@@ -145,10 +149,9 @@ def _warn_if_swapped(
                 )
 
 
-def _with_points(listing: Listing, clip: Clip, root: Path, pictures: Path) -> Clip:
+def _with_points(listing: Listing, clip: Clip, folder: Path, pictures: Path) -> Clip:
     """Return the clip with the 49 points that BP4D ships, one row a picture of the folder."""
     name = clip.name.replace("/", "_")
-    folder = require(root, r"2dfeatures", "2DFeatures", deep=2)
     found = children(folder, rf"{name}\.mat")
     if not found:
         reason = f"{printable(folder)}: no landmarks of this sequence"

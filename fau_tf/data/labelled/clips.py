@@ -64,6 +64,11 @@ class LeftOut:
     numbers: tuple[int, ...] = ()
     documented: bool = False
 
+    def __post_init__(self) -> None:
+        # They name files, whose names may hold bytes that are no UTF-8; reports are UTF-8.
+        for name in ("subject", "where", "reason"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
+
     @property
     def frames(self) -> str:
         """The frames as ranges, e.g. `398-420, 3190`."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from fau_tf import facs
 from fau_tf.data.labelled.clips import Clip, LeftOut, Listing, printable
-from fau_tf.data.labelled.files import children, labelled, require
+from fau_tf.data.labelled.files import children, labelled, require, with_pictures
 from fau_tf.data.labelled.points import PointFiles
 from fau_tf.data.settings import DataSettings
 
@@ -102,23 +102,6 @@ def disfa_plus(settings: DataSettings) -> Listing:
         if clip is not None:
             listing.clips.append(with_pictures(listing, clip, pictures[name]))
     return listing
-
-
-def with_pictures(listing: Listing, clip: Clip, folder: Path) -> Clip:
-    """Return the clip with its pictures, found by number, however many zeros they are named with.
-
-    A labelled frame without a picture is left out; so is a second picture of one number.
-    """
-    found: dict[int, Path] = {}
-    for match, path in children(folder, r"(\d+)\.(?:jpe?g|png|bmp)"):
-        number = int(match[1])
-        if number in found:
-            reason = f"frame {number} is there already as {printable(found[number].name)}"
-            listing.left_out.append(LeftOut(clip.subject, printable(path), reason, (number,)))
-        found.setdefault(number, path)
-    lacking = [number for number in clip.numbers.tolist() if number not in found]
-    clip = listing.drop(clip, lacking, f"{printable(folder)}: no picture of this frame")
-    return replace(clip, pictures=tuple(found[number] for number in clip.numbers.tolist()))
 
 
 def _trials(place: Path) -> Iterator[tuple[str, Path]]:

@@ -2,17 +2,17 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from fau_tf.data.labelled.clips import Clip, LeftOut, Listing, columns, printable
+from fau_tf.facs import LEVELS
 
 UNKNOWN: Final = 9
 """What BP4D and FERA write where a coder could not tell."""
-_LEVELS: Final = range(6)
 
 
 class LabelFileError(ValueError):
@@ -102,7 +102,7 @@ def read_labels(path: Path, *, header: int = 0, unknown: bool = False) -> Labels
 
 def _take(labels: Labels, number: int, text: str, unknown: bool, where: str) -> None:
     value = int(text) if text.isdecimal() else -1
-    if value not in _LEVELS and not (unknown and value == UNKNOWN):
+    if value not in range(LEVELS) and not (unknown and value == UNKNOWN):
         kinds = "0 to 5, or 9 for unknown" if unknown else "0 to 5"
         labels.faults[number] = f"{where}: intensity must be {kinds}. Received: {text!r}"
     elif number in labels.values:
@@ -152,6 +152,23 @@ def labelled(
     clip = Clip(name, subject, np.array(numbers, np.int64), table)
     clip = listing.drop(clip, faults)
     return listing.drop(clip, unsure, documented=True)
+
+
+def with_pictures(listing: Listing, clip: Clip, folder: Path) -> Clip:
+    """Return the clip with its pictures, found by number, however many zeros they are named with.
+
+    A labelled frame without a picture is left out; so is a second picture of one number.
+    """
+    found: dict[int, Path] = {}
+    for match, path in children(folder, r"(\d+)\.(?:jpe?g|png|bmp)"):
+        number = int(match[1])
+        if number in found:
+            reason = f"frame {number} is there already as {printable(found[number].name)}"
+            listing.left_out.append(LeftOut(clip.subject, printable(path), reason, (number,)))
+        found.setdefault(number, path)
+    lacking = [number for number in clip.numbers.tolist() if number not in found]
+    clip = listing.drop(clip, lacking, f"{printable(folder)}: no picture of this frame")
+    return replace(clip, pictures=tuple(found[number] for number in clip.numbers.tolist()))
 
 
 def _in(folder: Path) -> list[Path]:

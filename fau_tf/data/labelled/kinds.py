@@ -24,7 +24,6 @@ class Kind:
         frames: Labelled frames of the whole set; 0 where not known.
         levels: AU -> frames at 0, 1, ... 5 in the whole set, where known.
         own_landmarks: Whether it ships landmarks that can be read.
-        source: Where these numbers are from.
     """
 
     read: Callable[[DataSettings], Listing]
@@ -34,7 +33,6 @@ class Kind:
     frames: int = 0
     levels: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     own_landmarks: bool = False
-    source: str = ""
 
 
 # Recalled from Mavadati et al. 2013, not looked up: each row adds up to the set's 130,814 frames.
@@ -53,7 +51,15 @@ _DISFA_LEVELS: Final = {
     26: (105838, 13443, 7473, 3529, 314, 217),
 }
 
-_BP4D_SOURCE: Final = "the lists of ME-GraphAU: 75,586 frames of odd, 71,261 of even subjects"
+# Frames as in the lists of ME-GraphAU: 75,586 of odd subjects, 71,261 of even ones.
+_BP4D: Final = Kind(
+    read=bp4d.bp4d,
+    aus=facs.BP4D,
+    population="BP4D",
+    subjects=bp4d.SUBJECTS,
+    frames=146_847,
+    own_landmarks=True,
+)
 
 KINDS: Final = {
     "disfa": Kind(
@@ -61,37 +67,19 @@ KINDS: Final = {
         aus=facs.DISFA,
         population="DISFA",
         subjects=disfa.SUBJECTS,
-        frames=130_814,
+        frames=130_814,  # 27 videos of 4,845, one frame of SN010 missing
         levels=_DISFA_LEVELS,
         own_landmarks=True,
-        source="27 videos of 4,845 frames, one frame of SN010 missing",
     ),
     "disfa_plus": Kind(
         read=disfa.disfa_plus,
         aus=facs.DISFA,
         population="DISFA",
         subjects=disfa.PLUS_SUBJECTS,
-        frames=57_150,
-        source="public loaders of DISFA+",
+        frames=57_150,  # as public loaders say
     ),
-    "bp4d": Kind(
-        read=bp4d.bp4d,
-        aus=facs.BP4D,
-        population="BP4D",
-        subjects=bp4d.SUBJECTS,
-        frames=146_847,
-        own_landmarks=True,
-        source=_BP4D_SOURCE,
-    ),
-    "fera2015": Kind(
-        read=bp4d.bp4d,
-        aus=facs.BP4D,
-        population="BP4D",
-        subjects=bp4d.SUBJECTS,
-        frames=146_847,
-        own_landmarks=True,
-        source=_BP4D_SOURCE,
-    ),
+    "bp4d": _BP4D,
+    "fera2015": _BP4D,
     "fera2017": Kind(read=fera2017.fera2017, aus=fera2017.AUS, population="BP4D"),
     "json_list": Kind(read=lists.json_list),
     "csv": Kind(read=lists.csv_list),
