@@ -1,18 +1,22 @@
 """The look of one person, painted into the atlas: skin, lips, brows, hair, eyes, teeth, cloth."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
+from fau_tf import facs
 from fau_tf.synthetic import atlas, wrinkles
-from fau_tf.synthetic.paints import Paints, paints
+from fau_tf.synthetic.paints import Paints, au_heights, paints
 from fau_tf.synthetic.person import HAIR_STYLES, Colour, Person
 from fau_tf.synthetic.rig import FaceRig, Floats
 from fau_tf.synthetic.skin import skin_colour
 
 CHANNELS = 6
 """Red, green, blue in linear light, gloss, slope along u, slope along v."""
+FURROW_DARKNESS = 3.2
+"""How much darker a furrow is, per cm of depth: less light reaches its ground."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +39,7 @@ class Appearance:
 @lru_cache(maxsize=4)
 def appearance(rig: FaceRig, person: Person) -> Appearance:
     """Return how a person looks; kept for the next faces of the same person."""
-    shared = paints(rig)
+    shared = paints()
     rng = np.random.default_rng(np.random.SeedSequence((person.texture, 2)))
     noise = {name: _moved(field, rng) for name, field in shared.noise.items()}
     hair = _hair_cover(person, noise)
@@ -56,6 +60,29 @@ def appearance(rig: FaceRig, person: Person) -> Appearance:
         out, height[wrinkles.ROWS, wrinkles.COLUMNS].copy(), _hair_lift(rig, person),
         HAIR_STYLES[person.style][3],
     )  # fmt: skip
+
+
+def creased(look: Appearance, intensity: Mapping[int, float], age: float) -> tuple[Floats, Floats]:
+    """Return the atlas with the furrows and bulges of an expression.
+
+    Args:
+        look: of the person.
+        intensity: AU number -> 0..5.
+        age: 0..1; old skin folds deeper.
+
+    Returns:
+        (SIZE, SIZE, CHANNELS), and the height in cm over wrinkles.ROWS x COLUMNS.
+    """
+    maps = au_heights()
+    raised = np.zeros_like(look.height)
+    for au, value in intensity.items():
+        if value and au in maps:
+            raised += np.float32(value / facs.MAX_INTENSITY * (0.65 + 0.6 * age)) * maps[au]
+    out = look.atlas.copy()
+    part = out[wrinkles.ROWS, wrinkles.COLUMNS]
+    part[..., :3] *= np.clip(1 + FURROW_DARKNESS * np.minimum(raised, 0), 0.35, 1)[..., None]
+    part[..., 4:] = slopes(look.height + raised)
+    return out, look.height + raised
 
 
 def slopes(height: Floats) -> Floats:

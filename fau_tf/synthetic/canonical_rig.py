@@ -42,6 +42,8 @@ def canonical_rig() -> FaceRig:
         eyes=(np.array(topology.RIGHT_EYE), np.array(topology.LEFT_EYE)),
         scalp=_scalp(smooth, len(face), parts),
         curtain=(smooth @ np.concatenate([np.zeros(len(face)), *_curtain(parts)])) > 0.5,
+        eye_radius=1.30,
+        eye_behind=1.02,
     )
 
 

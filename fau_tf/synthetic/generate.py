@@ -9,9 +9,10 @@ from fau_tf import facs
 from fau_tf.synthetic import project as camera_view
 from fau_tf.synthetic.canonical_rig import canonical_rig
 from fau_tf.synthetic.person import Person, sample_person
-from fau_tf.synthetic.render import Image, render_scene
+from fau_tf.synthetic.render_fast import rasterised
 from fau_tf.synthetic.rig import FaceRig, Floats
 from fau_tf.synthetic.scene import NOMINAL, Camera, Light, Scene, check
+from fau_tf.synthetic.sensor import Image
 
 __all__ = [
     "NOMINAL", "Scene", "canonical_rig", "landmarks", "render", "sample_intensities",
@@ -102,7 +103,7 @@ def render(scene: Scene, *, size: int, view: Floats | None = None) -> Image:
             f"view must be a finite, regular (2, 3) map. Received: {view.tolist()}. "
             "Use fau_tf.face.align.crop_matrix(landmarks, size)."
         )
-    return render_scene(scene, size, view)
+    return rasterised(scene, size, view)
 
 
 def sample_intensities(rng: np.random.Generator) -> dict[int, float]:

@@ -7,7 +7,8 @@ import numpy as np
 from scipy import ndimage
 
 from fau_tf.synthetic import atlas, canvas, topology, wrinkles
-from fau_tf.synthetic.rig import FaceRig, Floats
+from fau_tf.synthetic.canonical_rig import canonical_rig
+from fau_tf.synthetic.rig import Floats
 
 NOISE = {
     "low": (26.0, 26.0),
@@ -23,7 +24,7 @@ NOISE = {
 
 @dataclass(frozen=True, eq=False)
 class Paints:
-    """Maps of a rig that all people share; head maps are (HEAD_ROWS, SIZE) float32."""
+    """Maps that all people share; head maps are (HEAD_ROWS, SIZE) float32."""
 
     lips: Floats
     lip_line: Floats
@@ -39,10 +40,10 @@ class Paints:
     noise: dict[str, Floats]
 
 
-@lru_cache(maxsize=2)
-def paints(rig: FaceRig) -> Paints:
-    """Return the shared maps of a rig."""
-    where = canvas.FaceMap(rig)
+@lru_cache(maxsize=1)
+def paints() -> Paints:
+    """Return the shared maps, drawn on the canonical head; every rig lies in its atlas."""
+    where = canvas.FaceMap(canonical_rig())
     lips, lip_line = canvas.lips(where)
     rng = np.random.default_rng(7)
     noise = {name: _noise(rng, sigma) for name, sigma in NOISE.items()}
@@ -66,10 +67,10 @@ def paints(rig: FaceRig) -> Paints:
     )
 
 
-@lru_cache(maxsize=2)
-def au_heights(rig: FaceRig) -> dict[int, Floats]:
-    """Return AU -> height in cm at intensity 5 over wrinkles.ROWS x COLUMNS of a rig's head."""
-    return wrinkles.heights(canvas.FaceMap(rig))
+@lru_cache(maxsize=1)
+def au_heights() -> dict[int, Floats]:
+    """Return AU -> height in cm at intensity 5 over wrinkles.ROWS x COLUMNS of the head map."""
+    return wrinkles.heights(canvas.FaceMap(canonical_rig()))
 
 
 def _noise(rng: np.random.Generator, sigma: tuple[float, float]) -> Floats:

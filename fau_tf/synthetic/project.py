@@ -14,9 +14,6 @@ from fau_tf.synthetic.scene import NOMINAL, Scene
 PIVOT = np.array([0.0, -5.0, -4.5])
 """Where the head turns on the neck."""
 LOOK_AT = np.array([0.0, -0.5, 0.0])
-EYE_RADIUS = 1.30
-EYE_BEHIND = 1.02
-"""How far the eyeball's centre lies behind the middle of the lids' margins."""
 CAP_RINGS, CAP_SPOKES = 9, 18
 
 
@@ -57,7 +54,7 @@ def surface(scene: Scene, look: Appearance) -> Surface:
     if look.hair.any():
         at_rest = mesh.vertex_normals(head, rig.faces, _head_normals(rig))
         head = head + look.hair[:, None] * at_rest
-    eyes = [_eyeball(centre, scene.gaze) for centre in body.eyes]
+    eyes = [_eyeball(centre, rig.eye_radius, scene.gaze) for centre in body.eyes]
     local = np.vstack([head, *eyes])
     turn = rotation(*scene.pose)
     turned = _posed(local, turn, _weights(rig))
@@ -96,7 +93,7 @@ def rotation(yaw: float, pitch: float, roll: float) -> Floats:
 @lru_cache(maxsize=4)
 def _body(rig: FaceRig, person: Person) -> _Body:
     shape = identity_shape(rig, np.array(person.identity))
-    centres = [shape[ring].mean(0) - [0, 0, EYE_BEHIND] for ring in rig.eyes]
+    centres = [shape[ring].mean(0) - [0, 0, rig.eye_behind] for ring in rig.eyes]
     return _Body(shape, np.array(centres))
 
 
@@ -149,13 +146,13 @@ def _cap() -> tuple[Floats, Ints]:
     return points, np.vstack([fan, *quads]).astype(np.int32)
 
 
-def _eyeball(centre: Floats, gaze: tuple[float, float]) -> Floats:
+def _eyeball(centre: Floats, radius: float, gaze: tuple[float, float]) -> Floats:
     points, _ = _cap()
     turn = rotation(gaze[0], gaze[1], 0.0)
     x, y, z = points.T
     turned = np.stack([row[0] * x + row[1] * y + row[2] * z for row in turn], 1)
     bulge = 1 + 0.045 * np.exp(-((np.arccos(np.clip(z, -1, 1)) / 0.38) ** 2))  # the cornea
-    return np.asarray(centre + EYE_RADIUS * bulge[:, None] * turned)
+    return np.asarray(centre + radius * bulge[:, None] * turned)
 
 
 def _eye_shades(rig: FaceRig, head: Floats, eyes: list[Floats]) -> list[Floats]:

@@ -43,6 +43,8 @@ class FaceRig:
         eyes: vertices of the right and the left lid margin.
         scalp: (V,) 1 where the skull can carry hair, 0 on the face.
         curtain: (V,) bool, vertices of the long-hair sheet, drawn for some people only.
+        eye_radius: of the eyeballs, cm.
+        eye_behind: how far an eyeball's centre lies behind the middle of its lids' margins, cm.
     """
 
     name: str
@@ -57,6 +59,8 @@ class FaceRig:
     eyes: tuple[Ints, Ints]
     scalp: Floats
     curtain: NDArray[np.bool_]
+    eye_radius: float
+    eye_behind: float
 
 
 def identity_shape(rig: FaceRig, components: Floats) -> Floats:

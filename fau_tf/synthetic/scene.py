@@ -15,6 +15,19 @@ NOMINAL = 256
 Triple = tuple[float, float, float]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Variety:
+    """What may vary in drawn scenes, so that its worth can be measured by leaving it out.
+
+    Attributes:
+        wrinkles: AUs leave furrows and bulges in the skin.
+        occluders: some people wear glasses; hair or a hand may cover a part of the face.
+    """
+
+    wrinkles: bool = True
+    occluders: bool = True
+
+
 @dataclass(frozen=True)
 class Light:
     """A key light, a fill light and the sky.

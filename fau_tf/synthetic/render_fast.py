@@ -1,25 +1,21 @@
-"""Scene -> RGB picture: shade what the z-buffer sees, lay it over a background, expose."""
+"""The fast renderer, scene -> picture: shade what the z-buffer sees, lay it over a background."""
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-from fau_tf.synthetic import atlas, wrinkles
-from fau_tf.synthetic.appearance import CHANNELS, Appearance, appearance, slopes
-from fau_tf.synthetic.paints import au_heights
+from fau_tf.synthetic import atlas
+from fau_tf.synthetic.appearance import CHANNELS, Appearance, appearance, creased
+from fau_tf.synthetic.backdrop import behind
 from fau_tf.synthetic.project import Surface, project, surface
 from fau_tf.synthetic.raster import Hits, rasterise
 from fau_tf.synthetic.rig import Floats, Ints
-from fau_tf.synthetic.scene import NOMINAL, Light, Scene
-
-Image = NDArray[np.uint8]
+from fau_tf.synthetic.scene import Light, Scene
+from fau_tf.synthetic.sensor import Image, exposed
 
 OVERSAMPLING = 2
-FURROW_DARKNESS = 3.2
-"""How much darker a furrow is, per cm of depth: less light reaches its ground."""
 
 
-def render_scene(scene: Scene, size: int, view: Floats) -> Image:
+def rasterised(scene: Scene, size: int, view: Floats) -> Image:
     """Return the (size, size, 3) uint8 RGB picture of a scene.
 
     Args:
@@ -37,10 +33,10 @@ def render_scene(scene: Scene, size: int, view: Floats) -> Image:
     cover[hits.pixel] = 1
     colour[hits.pixel] = _shaded(scene, look, body, hits)
     colour[hits.pixel] *= _open_sky(hits, body, side)[:, None]
-    behind = _background(scene, size, view)
+    backdrop = behind(scene, size, view)
     alpha = _pooled(cover.reshape(side, side, 1))
-    photo = _pooled(colour.reshape(side, side, 3)) + (1 - alpha) * behind
-    return _exposed(scene, photo)
+    photo = _pooled(colour.reshape(side, side, 3)) + (1 - alpha) * backdrop
+    return exposed(scene, photo)
 
 
 def _affine(points: Floats, view: Floats) -> Floats:
@@ -61,23 +57,10 @@ def _shaded(scene: Scene, look: Appearance, body: Surface, hits: Hits) -> Floats
         seen += vertex[corner[:, i]] * hits.weight[:, i : i + 1]
     column = (seen[:, 3] + 0.5).astype(np.int64)
     row = (seen[:, 4] + 0.5).astype(np.int64)
-    texel = _wrinkled(scene, look).reshape(-1, CHANNELS)[row * atlas.SIZE + column]
+    skin, _ = creased(look, scene.intensity, scene.person.age)
+    texel = skin.reshape(-1, CHANNELS)[row * atlas.SIZE + column]
     normal = _bumped(seen[:, :3], texel[:, 4:], column, body.turn)
     return _lit(scene.light, normal, texel[:, :3], texel[:, 3], seen[:, 5])
-
-
-def _wrinkled(scene: Scene, look: Appearance) -> Floats:
-    """Return the atlas with the furrows and bulges of the expression."""
-    maps = au_heights(scene.rig)
-    raised = np.zeros_like(look.height)
-    for au, intensity in scene.intensity.items():
-        if intensity and au in maps:
-            raised += np.float32(intensity / 5.0 * (0.65 + 0.6 * scene.person.age)) * maps[au]
-    out = look.atlas.copy()
-    part = out[wrinkles.ROWS, wrinkles.COLUMNS]
-    part[..., :3] *= np.clip(1 + FURROW_DARKNESS * np.minimum(raised, 0), 0.35, 1)[..., None]
-    part[..., 4:] = slopes(look.height + raised)
-    return out
 
 
 def _bumped(normal: Floats, slope: Floats, column: Ints, turn: Floats) -> Floats:
@@ -123,37 +106,6 @@ def _open_sky(hits: Hits, body: Surface, side: int) -> Floats:
     return np.asarray(1 - np.clip((wide[hits.pixel] - z) * 0.16, 0, 0.55))
 
 
-def _background(scene: Scene, size: int, view: Floats) -> Floats:
-    """Return (size, size, 3) what lies behind, fixed to the nominal photo: blurred boxes."""
-    rng = np.random.default_rng(np.random.SeedSequence((scene.background, 3)))
-    cells = 48
-    down = np.linspace(0, 1, cells)[:, None, None]
-    wall = (1 - down) * _muted(rng) + down * _muted(rng)
-    coarse = np.broadcast_to(wall, (cells, cells, 3)).copy()
-    for _ in range(int(rng.integers(0, 12))):
-        left, top = rng.integers(-8, cells, 2)
-        width, height = rng.integers(3, 30, 2)
-        box = coarse[max(top, 0) : top + height, max(left, 0) : left + width]
-        box += rng.uniform(0.3, 1.0) * (_muted(rng) - box)
-    blur = float(rng.uniform(0.4, 3.0))
-    coarse = ndimage.gaussian_filter(coarse, (blur, blur, 0), mode="nearest")
-    inverse = np.linalg.inv(np.vstack([view, [0, 0, 1]]))
-    v, u = np.mgrid[:size, :size]
-    x = inverse[0, 0] * u + inverse[0, 1] * v + inverse[0, 2]
-    y = inverse[1, 0] * u + inverse[1, 1] * v + inverse[1, 2]
-    place = np.stack([y, x]) * (cells / NOMINAL)
-    layers = [
-        ndimage.map_coordinates(coarse[..., i], place, order=1, mode="nearest") for i in range(3)
-    ]
-    return np.stack(layers, -1).astype(np.float32)
-
-
-def _muted(rng: np.random.Generator) -> Floats:
-    """Return a colour in linear light, seldom saturated."""
-    grey = rng.beta(1.2, 1.8)
-    return np.asarray(np.clip(grey * (1 + rng.beta(1, 4) * rng.uniform(-1, 1, 3)), 0, 1))
-
-
 def _pooled(image: Floats, factor: int = OVERSAMPLING) -> Floats:
     """Return the means of factor x factor blocks of (side, side, ...)."""
     rows = image[0::factor].copy()
@@ -163,15 +115,3 @@ def _pooled(image: Floats, factor: int = OVERSAMPLING) -> Floats:
     for i in range(1, factor):
         out += rows[:, i::factor]
     return np.asarray(out / np.float32(factor * factor))
-
-
-def _exposed(scene: Scene, photo: Floats) -> Image:
-    """Return what the camera records: blur, exposure, sRGB, contrast, noise, 8 bits."""
-    camera = scene.camera
-    photo = ndimage.gaussian_filter(photo, (camera.blur, camera.blur, 0), mode="nearest")
-    linear = np.maximum(photo * camera.exposure, 0)
-    linear = linear / (1 + 0.5 * np.maximum(linear - 0.6, 0))  # soft shoulder
-    encoded = np.minimum(linear, 1) ** (camera.gamma / 2.2)
-    rng = np.random.default_rng(np.random.SeedSequence((camera.seed, 4)))
-    grain = rng.standard_normal(photo.shape, np.float32) * np.float32(camera.noise)
-    return np.asarray(np.clip(encoded + grain, 0, 1) * 255 + 0.5).astype(np.uint8)
