@@ -142,14 +142,8 @@ def run_part(
     everyone = [person_name(i) for i in range(config.data.people)]
     people = split_people(everyone, seed=config.data_seed)[part]
     each = max(config.data.faces_per_person, -(-count // len(people)))  # rounded up
-    settings = SyntheticSet(
-        people=config.data.people,
-        faces_per_person=each,
-        record_size=config.data.record_size,
-        seed=config.data_seed,
-    )
     faces = datasets.prepare_synthetic(
-        settings,
+        SyntheticSet.of(config.data, config.data_seed, each=each),
         folder,
         processes=config.data.processes or os.cpu_count() or 1,
         say=say,

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 from fau_tf import facs
 from fau_tf.face.align import crop_matrix
 from fau_tf.synthetic import generate
+from fau_tf.synthetic.occluders import Occluders
 from fau_tf.synthetic.rig import FaceRig
 from fau_tf.synthetic.scene import Scene
 from fau_tf.whole_file import replacing
@@ -44,8 +45,7 @@ def contact_sheet(rig: FaceRig) -> Image.Image:
             scene = generate.sample_scene(
                 rig, person_seed=PERSON, face_seed=FACE, intensity={au: float(level)}, pose=FRONT
             )
-            camera = replace(scene.camera, noise=0.0, blur=0.4)
-            face = _face(replace(scene, camera=camera, gaze=(0.0, 0.0), blink=0.0), 1.0)
+            face = _face(_plain(scene), 1.0)
             sheet.paste(face, (left + level * cell, top + CAPTION))
     return sheet
 
@@ -59,6 +59,14 @@ def people(rig: FaceRig, columns: int = 8, rows: int = 5) -> Image.Image:
         place = (seed % columns * cell, seed // columns * cell)
         sheet.paste(_face(scene, 1.25), place)
     return sheet
+
+
+def _plain(scene: Scene) -> Scene:
+    """Return the scene as a good camera sees it, with nothing in the way."""
+    camera = replace(
+        scene.camera, noise=0.0, blur=0.4, motion=(0.0, 0.0), coarse=1.0, sharpen=0.0, jpeg=0
+    )
+    return replace(scene, camera=camera, occluders=Occluders(), gaze=(0.0, 0.0), blink=0.0)
 
 
 def _face(scene: Scene, margin: float) -> Image.Image:

@@ -1,11 +1,7 @@
 """A data set by name: made or found once, then the same shards every time."""
 
-import hashlib
-import json
-import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +12,13 @@ import tensorflow as tf
 from fau_tf.data import pipeline
 from fau_tf.data.augment import NO_AUGMENT, Augment
 from fau_tf.data.folds import Fold, folds
+from fau_tf.data.generate import generate, require_whole
 from fau_tf.data.labelled.kinds import KINDS
 from fau_tf.data.prepare import prepare, summary
-from fau_tf.data.record import FORMAT_VERSION
 from fau_tf.data.settings import DataSettings
-from fau_tf.data.shards import shard_files, write_shards
-from fau_tf.data.synthetic import (
-    DATASET,
-    SyntheticSet,
-    generator_version,
-    person_name,
-    synthetic_rows,
-)
-from fau_tf.whole_file import file_sha256
+from fau_tf.data.shards import shard_files
+from fau_tf.data.synthetic import PREFIX, SyntheticSet, generator_version
 
-_SHARDS = 4
-_CARD = "card.json"
 _CACHED_BYTES = 2_000_000_000
 
 
@@ -140,23 +127,8 @@ def prepare_synthetic(
         say: Prints a line.
         only: Names of the people wanted; by default everyone.
     """
-    everyone = [person_name(i) for i in range(settings.people)]
-    wanted = set(only or everyone)
-    people = [i for i, name in enumerate(everyone) if name in wanted]
-    card = asdict(settings) | {"format": FORMAT_VERSION, "generator": generator_version()}
-    if only:
-        card["only"] = list(only)
-    key = hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()[:10]
-    place = folder / f"{DATASET}-{key}"
-    if place.is_dir():
-        _require_whole(place)
-        say(f"   {place.name} is there already")
-    else:
-        total = len(people) * settings.faces_per_person
-        rows = _counted(synthetic_rows(settings, people, processes=processes), total, say)
-        _write_whole(place, rows, card)
-    names = tuple(everyone[i] for i in people)
-    return Faces(DATASET, tuple(shard_files(place)), names, settings.record_size)
+    done = generate(settings, folder, processes=processes, say=say, only=only)
+    return Faces(settings.name, tuple(shard_files(done.place)), done.people, settings.record_size)
 
 
 def prepare_real(settings: DataSettings, folder: Path, *, say: Callable[[str], None]) -> Faces:
@@ -164,7 +136,7 @@ def prepare_real(settings: DataSettings, folder: Path, *, say: Callable[[str], N
     done = prepare(settings, folder, say=say)
     for line in summary(done):
         say(line)
-    _require_whole(done.place)
+    require_whole(done.place)
     dropped = sum(max(1, len(one.numbers)) for one in done.undocumented)
     return Faces(
         settings.kind,
@@ -184,7 +156,7 @@ def card(name: str, seen: Sequence[str] = ()) -> dict[str, Any]:
         seen: People whose faces the network learnt from or was chosen by. The codes of public data
             sets are told; the names in one's own lists stay where they are.
     """
-    if name == DATASET:
+    if name.startswith(PREFIX):
         return {"name": name, "kind": "synthetic faces", "generator": generator_version()}
     population = KINDS[name].population if name in KINDS else ""
     people = list(seen) if population else []
@@ -199,51 +171,3 @@ def split(faces: Faces, seed: int) -> dict[str, Part]:
 def parts(faces: Faces, fold: Fold) -> dict[str, Part]:
     """Return the parts of a fold."""
     return {name: faces.part(people) for name, people in fold.people.items()}
-
-
-def _write_whole(place: Path, rows: Iterable[dict[str, Any]], card: dict[str, Any]) -> None:
-    """Write shards and card into a folder that appears whole or not at all."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".partial-", dir=place.parent) as folder:
-        unfinished = Path(folder) / place.name
-        count = write_shards(unfinished, rows, shards=_SHARDS)
-        hashes = {file.name: file_sha256(file) for file in shard_files(unfinished)}
-        content = json.dumps(card | {"records": count, "sha256": hashes}, indent=1) + "\n"
-        (unfinished / _CARD).write_text(content, encoding="utf-8")
-        try:
-            unfinished.rename(place)
-        except OSError:
-            if not place.is_dir():  # else another process was first, with the same bytes
-                raise
-
-
-def _require_whole(place: Path) -> None:
-    """Raise ValueError unless every shard is what the card says."""
-    try:
-        wanted = json.loads((place / _CARD).read_text(encoding="utf-8"))["sha256"]
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(
-            f"{place}: must hold a readable {_CARD}. Received: {error}. Delete the folder; it is "
-            "made again."
-        ) from error
-    found = {file.name: file_sha256(file) for file in shard_files(place)}
-    if found != wanted:
-        changed = sorted(name for name in wanted if found.get(name) != wanted[name])
-        raise ValueError(
-            f"{place}: shards must be as {_CARD} says. Received: other bytes in "
-            f"{', '.join(changed) or 'additional files'}. Delete the folder; it is made again."
-        )
-
-
-def _counted(
-    rows: Iterable[dict[str, Any]], total: int, say: Callable[[str], None]
-) -> Iterator[dict[str, Any]]:
-    start = said = time.monotonic()
-    for count, row in enumerate(rows, start=1):
-        yield row
-        now = time.monotonic()
-        if now - said > 10 or count == total:
-            said = now
-            rate = count / (now - start)
-            left = (total - count) / rate
-            say(f"   {count}/{total} faces, {rate:.0f} a second, {left:.0f} s left")

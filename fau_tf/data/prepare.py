@@ -4,15 +4,13 @@ A clip is a shard and a report, each written whole; `card.json` is written when 
 """
 
 import csv
-import fcntl
 import hashlib
 import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +24,7 @@ from fau_tf.data.workers import follow_the_parent
 from fau_tf.face import native
 from fau_tf.face.align import TEMPLATE
 from fau_tf.face.mediapipe_landmarks import BUNDLE_SHA256
-from fau_tf.whole_file import file_sha256, replacing
+from fau_tf.whole_file import file_sha256, hold, replacing
 
 PREPARED: Final = 1
 """Raised when what a frame becomes changes, so that sets are prepared again."""
@@ -97,7 +95,7 @@ def prepare(settings: DataSettings, folder: Path, *, say: Callable[[str], None])
         for clip, shard in zip(listing.clips, shards, strict=True)
     ]
     place.mkdir(parents=True, exist_ok=True)
-    with _alone(place):
+    with hold(place, "one process at a time prepares a set"):
         left = [job for job in jobs if not report_file(job.shard).is_file()]
         if left:
             _run(left, len(jobs), settings.processes or os.cpu_count() or 1, say)
@@ -213,19 +211,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:  # it will be listed as unreadable
         return -1
-
-
-@contextmanager
-def _alone(place: Path) -> Iterator[None]:
-    """Hold the set's folder: a second process that prepares it is refused."""
-    with (place / ".lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OSError(
-                f"{place}: one process at a time prepares a set. Received: another one that is at "
-                "work there. Wait for it."
-            ) from error
-        for half in place.glob(".partial-*"):  # of a process that was killed
-            half.unlink()
-        yield

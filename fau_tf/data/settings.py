@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+from fau_tf.synthetic.renderers import RENDERERS
+from fau_tf.synthetic.rigs import RIGS
+
 SYNTHETIC: Final = "synthetic"
 KINDS: Final = (
     SYNTHETIC, "disfa", "disfa_plus", "bp4d", "fera2015", "fera2017", "json_list", "csv",
@@ -21,6 +24,12 @@ class DataSettings:
     seed: int = 0  # of faces and split; 0 takes the run's
     people: int = 1000  # synthetic
     faces_per_person: int = 5  # synthetic
+    rigs: tuple[str, ...] = ("canonical",)  # synthetic: face models, which people have in turn
+    ict: str = ""  # synthetic: the converted ICT-FaceKit, for the rig "ict"
+    renderers: tuple[str, ...] = ("fast",)  # synthetic: which a person's faces have in turn
+    wrinkles: bool = True  # synthetic: AUs leave furrows and bulges
+    occluders: bool = True  # synthetic: glasses, strands of hair, hands
+    jitter: bool = True  # synthetic: crops miss the exact place as a detector's do
     record_size: int = 160  # at least 1.25 x the preset's image size; 320 for real data
     processes: int = 2  # that render or prepare, 0 for all cores; the result doesn't depend on it
     landmarks: str = "mediapipe"  # "own": those that the data set ships
@@ -70,6 +79,14 @@ class DataSettings:
                 f"`data.root` must say where {self.kind} lies. Received: ''. "
                 "Give --set data.root=FOLDER."
             )
+        for name, given, table in (
+            ("rigs", self.rigs, RIGS), ("renderers", self.renderers, RENDERERS),
+        ):  # fmt: skip
+            if not given or set(given) - set(table):
+                raise ValueError(
+                    f"`data.{name}` must be one or more of {', '.join(table)}. "
+                    f"Received: {list(given)}"
+                )
         if self.kind == SYNTHETIC and self.protocol not in ("random", "own"):
             raise ValueError(
                 "Synthetic people are split by `data.protocol` random or own. "

@@ -1,6 +1,6 @@
 """FaceRecords <-> versioned TFRecord shards."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,26 +40,6 @@ class RecordWriter(Closing):
     def close(self) -> None:
         """Complete the file."""
         self._writer.close()
-
-
-def write_shards(folder: Path, rows: Iterable[dict[str, Any]], *, shards: int) -> int:
-    """Write rows of `record.as_bytes` in turn over `shards` files; return how many rows.
-
-    Each file appears whole or not at all: it is written beside its place and renamed at the end.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    names = [folder / f"faces-{i:03d}-of-{shards:03d}.tfrecord" for i in range(shards)]
-    unfinished = [name.with_suffix(".partial") for name in names]
-    writers = [RecordWriter(name) for name in unfinished]
-    count = 0
-    for row in rows:
-        writers[count % shards].write(row)
-        count += 1
-    for writer in writers:
-        writer.close()
-    for name, partial in zip(names, unfinished, strict=True):
-        partial.replace(name)
-    return count
 
 
 def shard_files(folder: Path) -> list[Path]:

@@ -1,10 +1,7 @@
-"""Synthetic faces as FaceRecords: rendered straight into the aligned view, by many processes."""
+"""Synthetic faces as FaceRecords: rendered straight into the aligned view."""
 
 import hashlib
-import multiprocessing
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -13,12 +10,15 @@ import numpy as np
 
 from fau_tf import synthetic
 from fau_tf.data.record import MARGIN, FaceRecord, as_bytes
-from fau_tf.data.workers import follow_the_parent
-from fau_tf.face import align
-from fau_tf.synthetic.canonical_rig import canonical_rig
+from fau_tf.data.settings import DataSettings
+from fau_tf.face import align, jitter
 from fau_tf.synthetic.generate import landmarks, render, sample_scene
+from fau_tf.synthetic.rigs import RIGS
+from fau_tf.synthetic.scene import Variety
+from fau_tf.whole_file import file_sha256
 
-DATASET: Final = "synthetic-canonical"
+PREFIX: Final = "synthetic-"
+"""Of the names of sets that were generated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,31 +30,76 @@ class SyntheticSet:
         faces_per_person: Images of each, with different expression, pose and light.
         record_size: Rows and columns of a record's image.
         seed: Of everything.
+        rigs: Names of face models, which people have in turn.
+        renderers: Names of renderers, which a person's faces have in turn.
+        ict: The converted ICT-FaceKit, where `rigs` names it.
+        variety: What else varies.
+        jitter: Whether crops miss the exact place as those of a landmark detector do.
     """
 
     people: int
     faces_per_person: int
     record_size: int
     seed: int
+    rigs: tuple[str, ...] = ("canonical",)
+    renderers: tuple[str, ...] = ("fast",)
+    ict: Path | None = None
+    variety: Variety = field(default_factory=Variety)
+    jitter: bool = True
+
+    @classmethod
+    def of(cls, settings: DataSettings, seed: int, *, each: int = 0) -> "SyntheticSet":
+        """Return the set of a run's settings, with `each` faces of a person if given."""
+        return cls(
+            people=settings.people,
+            faces_per_person=each or settings.faces_per_person,
+            record_size=settings.record_size,
+            seed=seed,
+            rigs=settings.rigs,
+            renderers=settings.renderers,
+            ict=Path(settings.ict) if "ict" in settings.rigs and settings.ict else None,
+            variety=Variety(wrinkles=settings.wrinkles, occluders=settings.occluders),
+            jitter=settings.jitter,
+        )
+
+    @property
+    def name(self) -> str:
+        """Return what the set is called, e.g. synthetic-canonical."""
+        return PREFIX + "-".join(dict.fromkeys(self.rigs))
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the bytes, as plain values; files by their content."""
+        values = asdict(self)
+        values["ict"] = file_sha256(self.ict) if self.ict else ""
+        return values | {"generator": generator_version()}
 
 
 def synthetic_record(settings: SyntheticSet, person: int, face: int) -> FaceRecord:
     """Return one face of one person."""
+    rig_name = settings.rigs[person % len(settings.rigs)]
+    turn = person // len(settings.rigs) + face
+    renderer = settings.renderers[turn % len(settings.renderers)]
+    person_seed = settings.seed * 1_000_003 + person
+    face_seed = settings.seed * 1_000_003 + person * 1_009 + face
     scene = sample_scene(
-        canonical_rig(),
-        person_seed=settings.seed * 1_000_003 + person,
-        face_seed=settings.seed * 1_000_003 + person * 1_009 + face,
+        RIGS[rig_name](settings.ict),
+        person_seed=person_seed,
+        face_seed=face_seed,
+        variety=settings.variety,
     )
     points = landmarks(scene)
     view = align.crop_matrix(points, settings.record_size, margin=MARGIN)
+    if settings.jitter:
+        rng = np.random.default_rng(np.random.SeedSequence((person_seed, face_seed, 6)))
+        view = jitter.jittered(view, settings.record_size, rng, margin=MARGIN, rig=rig_name)
     return FaceRecord(
-        image=render(scene, size=settings.record_size, view=view),
+        image=render(scene, size=settings.record_size, view=view, renderer=renderer),
         landmarks=align.transform(view, points).astype(np.float32),
         intensity=scene.intensity,
         subject=person_name(person),
-        source=f"seed{settings.seed}/{person_name(person)}/face{face:03d}",
-        dataset=DATASET,
-        factors=scene.factors,
+        source=f"seed{settings.seed}/{person_name(person)}/face{face:03d}/{renderer}",
+        dataset=PREFIX + rig_name,
+        factors=scene.factors | {"path_traced": float(renderer == "path")},
     )
 
 
@@ -62,33 +107,18 @@ def generator_version() -> str:
     """Return a hash of the generator's source: other code, other faces, another set."""
     files = sorted(Path(synthetic.__file__).parent.rglob("*"))
     digest = hashlib.sha256()
-    for file in files:
-        if file.suffix in (".py", ".obj"):
+    for file in (*files, Path(jitter.__file__)):
+        if file.suffix in (".py", ".obj") and file.name != "__main__.py":
             digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()[:12]
 
 
-def _person(settings: SyntheticSet, person: int) -> list[dict[str, Any]]:
-    faces = range(settings.faces_per_person)
-    return [as_bytes(synthetic_record(settings, person, face)) for face in faces]
+def person_rows(settings: SyntheticSet, person: int) -> list[dict[str, Any]]:
+    """Return rows of `record.as_bytes`, the faces of one person."""
+    record = partial(synthetic_record, settings, person)
+    return [as_bytes(record(face)) for face in range(settings.faces_per_person)]
 
 
 def person_name(person: int) -> str:
     """Return the `subject` of a person's records."""
     return f"person{person:05d}"
-
-
-def synthetic_rows(
-    settings: SyntheticSet, people: Sequence[int], *, processes: int
-) -> Iterator[dict[str, Any]]:
-    """Yield rows of `record.as_bytes`, person by person in order, whatever `processes` is."""
-    work = partial(_person, settings)
-    if processes == 1:
-        for person in people:
-            yield from work(person)
-        return
-    # spawn: TensorFlow's threads in the parent don't survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=follow_the_parent) as pool:
-        for rows in pool.map(work, people, chunksize=4):
-            yield from rows

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from fau_tf import facs
 from fau_tf.synthetic import atlas, wrinkles
+from fau_tf.synthetic.occluders import sample_glasses
 from fau_tf.synthetic.paints import Paints, au_heights, paints
 from fau_tf.synthetic.person import HAIR_STYLES, Colour, Person
 from fau_tf.synthetic.rig import FaceRig, Floats
@@ -26,12 +26,14 @@ class Appearance:
     Attributes:
         atlas: (SIZE, SIZE, CHANNELS) float32.
         height: wrinkles.ROWS x COLUMNS height in cm of the skin at rest.
+        creases_at: (down, right) texels by which this person's wrinkles lie elsewhere.
         hair: (V,) how far hair lifts the surface, in cm.
         long_hair: whether the curtain is drawn.
     """
 
     atlas: Floats
     height: Floats
+    creases_at: tuple[int, int]
     hair: Floats
     long_hair: bool
 
@@ -57,27 +59,30 @@ def appearance(rig: FaceRig, person: Person) -> Appearance:
     head[..., 4:] = slopes(height)
     _patches(out, person, noise, rng)
     return Appearance(
-        out, height[wrinkles.ROWS, wrinkles.COLUMNS].copy(), _hair_lift(rig, person),
+        out,
+        height[wrinkles.ROWS, wrinkles.COLUMNS].copy(),
+        (int(rng.integers(-3, 4)), int(rng.integers(-1, 2))),
+        _hair_lift(rig, person),
         HAIR_STYLES[person.style][3],
-    )  # fmt: skip
+    )
 
 
-def creased(look: Appearance, intensity: Mapping[int, float], age: float) -> tuple[Floats, Floats]:
+def creased(look: Appearance, creases: Mapping[int, float]) -> tuple[Floats, Floats]:
     """Return the atlas with the furrows and bulges of an expression.
 
     Args:
         look: of the person.
-        intensity: AU number -> 0..5.
-        age: 0..1; old skin folds deeper.
+        creases: AU number -> depth of its marks, in parts of `wrinkles.MARKS`.
 
     Returns:
         (SIZE, SIZE, CHANNELS), and the height in cm over wrinkles.ROWS x COLUMNS.
     """
     maps = au_heights()
     raised = np.zeros_like(look.height)
-    for au, value in intensity.items():
-        if value and au in maps:
-            raised += np.float32(value / facs.MAX_INTENSITY * (0.65 + 0.6 * age)) * maps[au]
+    for au, depth in creases.items():
+        if depth and au in maps:
+            raised += np.float32(depth) * maps[au]
+    raised = np.roll(raised, look.creases_at, (0, 1))
     out = look.atlas.copy()
     part = out[wrinkles.ROWS, wrinkles.COLUMNS]
     part[..., :3] *= np.clip(1 + FURROW_DARKNESS * np.minimum(raised, 0), 0.35, 1)[..., None]
@@ -170,6 +175,7 @@ def _patches(
     wet = np.array([0.22, 0.045, 0.045]) * shade
     out[rows, columns, :3], out[rows, columns, 3] = wet, 0.25
     rows, columns = atlas.patch("lid")
+    out[rows, columns, 3] = 1.2  # the wet line along the lid
     rim = np.linspace(0, 1, columns.stop - columns.start)[None, :, None] < 0.5
     out[rows, columns, :3] = np.where(rim, 0.06 * skin, 0.55 * skin + [0.06, 0.0, 0.0])
     rows, columns = atlas.patch("teeth")
@@ -181,6 +187,12 @@ def _patches(
     out[rows, columns, :3], out[rows, columns, 3] = skin * [1.0, 0.90, 0.90], 0.15
     ramp = np.linspace(0.55, 1.0, columns.stop - columns.start)[None, :, None]
     out[rows, columns, :3] *= ramp
+    rows, columns = atlas.patch("hand")
+    out[rows, columns, :3], out[rows, columns, 3] = skin * [0.97, 0.93, 0.92], 0.2
+    glasses = sample_glasses(person.seed)
+    if glasses:
+        rows, columns = atlas.patch("frame")
+        out[rows, columns, :3], out[rows, columns, 3] = _paint(glasses.colour), 1.0
     _neck(out, person, noise, skin, rng)
 
 

@@ -25,6 +25,8 @@ PATCHES = {
     "hair": (352, 352, 160, 160),
     "neck": (132, 428, 216, 84),
     "ear": (196, 402, 60, 24),
+    "frame": (262, 402, 40, 24),
+    "hand": (306, 402, 40, 24),
 }
 """Name -> first column, first row, width, height."""
 

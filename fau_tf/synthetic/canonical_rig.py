@@ -43,7 +43,8 @@ def canonical_rig() -> FaceRig:
         scalp=_scalp(smooth, len(face), parts),
         curtain=(smooth @ np.concatenate([np.zeros(len(face)), *_curtain(parts)])) > 0.5,
         eye_radius=1.30,
-        eye_behind=1.02,
+        eye_offset=np.array([[0.0, 0.0, -1.02], [0.0, 0.0, -1.02]]),
+        shade=np.ones(len(neutral)),
     )
 
 

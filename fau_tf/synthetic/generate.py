@@ -6,12 +6,14 @@ from functools import lru_cache
 import numpy as np
 
 from fau_tf import facs
+from fau_tf.synthetic import occluders
 from fau_tf.synthetic import project as camera_view
 from fau_tf.synthetic.canonical_rig import canonical_rig
-from fau_tf.synthetic.person import Person, sample_person
-from fau_tf.synthetic.render_fast import rasterised
+from fau_tf.synthetic.occluders import Occluders
+from fau_tf.synthetic.person import HAIR_STYLES, Person, sample_person
+from fau_tf.synthetic.renderers import RENDERERS
 from fau_tf.synthetic.rig import FaceRig, Floats
-from fau_tf.synthetic.scene import NOMINAL, Camera, Light, Scene, check
+from fau_tf.synthetic.scene import NOMINAL, Camera, Light, Scene, Variety, check
 from fau_tf.synthetic.sensor import Image
 
 __all__ = [
@@ -43,6 +45,7 @@ def sample_scene(
     face_seed: int,
     intensity: Mapping[int, float] | None = None,
     pose: tuple[float, float, float] | None = None,
+    variety: Variety | None = None,
 ) -> Scene:
     """Return the scene of a person and a face seed.
 
@@ -52,6 +55,7 @@ def sample_scene(
         face_seed: decides expression, pose, gaze, light, camera and background.
         intensity: AU number -> 0..5 in place of a drawn expression; AUs not named are 0.
         pose: yaw, pitch, roll in degrees in place of a drawn pose.
+        variety: what varies, by default everything; the rest is drawn the same without it.
 
     Raises:
         ValueError: if an intensity names an AU outside the table or lies outside 0..5.
@@ -59,6 +63,8 @@ def sample_scene(
     rng = np.random.default_rng(np.random.SeedSequence((person_seed, face_seed, 5)))
     person = _person(person_seed, len(rig.identity))
     drawn, turned = sample_intensities(rng), _sample_pose(rng)
+    variety = variety or Variety()
+    hidden = occluders.sample(person_seed, face_seed, hair=HAIR_STYLES[person.style][2] > 0)
     chosen = drawn if intensity is None else _complete(intensity)
     return Scene(
         rig=rig,
@@ -71,6 +77,8 @@ def sample_scene(
         light=_sample_light(rng),
         camera=_sample_camera(rng, person),
         background=int(rng.integers(2**31)),
+        wrinkles=1.0 if variety.wrinkles else 0.0,
+        occluders=hidden if variety.occluders else Occluders(),
     )
 
 
@@ -79,7 +87,7 @@ def landmarks(scene: Scene) -> Floats:
     return camera_view.project(camera_view.landmark_points(scene), scene)[:, :2]
 
 
-def render(scene: Scene, *, size: int, view: Floats | None = None) -> Image:
+def render(scene: Scene, *, size: int, view: Floats | None = None, renderer: str = "fast") -> Image:
     """Return the (size, size, 3) uint8 RGB picture of a scene.
 
     Args:
@@ -87,6 +95,7 @@ def render(scene: Scene, *, size: int, view: Floats | None = None) -> Image:
         size: side of the picture in px, even and at least 16.
         view: (2, 3) affine map from px of the nominal photo to px of the picture, folded into
             the projection; without it the whole nominal photo fills the picture.
+        renderer: one of RENDERERS.
 
     Raises:
         ValueError: if the size is odd or small, or the view is not a regular (2, 3) map.
@@ -103,7 +112,7 @@ def render(scene: Scene, *, size: int, view: Floats | None = None) -> Image:
             f"view must be a finite, regular (2, 3) map. Received: {view.tolist()}. "
             "Use fau_tf.face.align.crop_matrix(landmarks, size)."
         )
-    return rasterised(scene, size, view)
+    return RENDERERS[renderer](scene, size, view)
 
 
 def sample_intensities(rng: np.random.Generator) -> dict[int, float]:
@@ -166,6 +175,9 @@ def _sample_camera(rng: np.random.Generator, person: Person) -> Camera:
     # a camera exposes dark skin longer, though not by as much as the skin is darker
     exposure = float(np.exp(rng.normal(0.0, 0.20) + 0.42 * person.melanin))
     shift = rng.uniform(-0.04, 0.04, 2)
+    own = np.random.default_rng(rng.integers(2**31))
+    shake, way = max(0.0, own.normal(-0.8, 1.4)), own.uniform(0, np.pi)
+    white = np.exp(own.normal(0, (0.06, 0.02, 0.08)))
     return Camera(
         distance=float(rng.uniform(45, 120)),
         span=float(rng.uniform(30, 38)),
@@ -175,4 +187,9 @@ def _sample_camera(rng: np.random.Generator, person: Person) -> Camera:
         blur=float(rng.uniform(0.3, 0.9)),
         noise=float(rng.uniform(0.004, 0.022)),
         seed=int(rng.integers(2**31)),
+        white=(float(white[0]), float(white[1]), float(white[2])),
+        motion=(float(shake * np.cos(way)), float(shake * np.sin(way))),
+        coarse=float(own.uniform(1.2, 2.2)) if own.random() < 0.15 else 1.0,
+        sharpen=float(own.uniform(0.2, 0.9)) if own.random() < 0.3 else 0.0,
+        jpeg=int(own.integers(35, 96)) if own.random() < 0.5 else 0,
     )

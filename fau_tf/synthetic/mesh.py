@@ -64,6 +64,27 @@ def vertex_normals(points: Floats, faces: Ints, operator: sparse.csr_matrix) -> 
     return np.asarray(normal / np.maximum(length, 1e-12))
 
 
+def borders(faces: Ints) -> list[Ints]:
+    """Return the closed rings of vertices along edges that have one triangle only, in order."""
+    count: dict[Edge, int] = defaultdict(int)
+    for face in faces.tolist():
+        for i in range(3):
+            a, b = face[i], face[(i + 1) % 3]
+            count[min(a, b), max(a, b)] += 1
+    near: dict[int, list[int]] = defaultdict(list)
+    for (a, b), triangles in count.items():
+        if triangles == 1:
+            near[a].append(b)
+            near[b].append(a)
+    rings = []
+    while near:
+        ring = [next(iter(near))]
+        while following := [v for v in near.pop(ring[-1]) if v in near]:
+            ring.append(following[0])
+        rings.append(np.array(ring))
+    return rings
+
+
 def mirror_index(points: Floats) -> Ints:
     """Return, for each vertex, the vertex at its place after x -> -x."""
     order = np.lexsort(np.round(points, 5).T)

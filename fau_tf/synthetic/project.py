@@ -7,7 +7,9 @@ import numpy as np
 
 from fau_tf.synthetic import atlas, mesh
 from fau_tf.synthetic.appearance import Appearance
+from fau_tf.synthetic.occluders import build
 from fau_tf.synthetic.person import Person
+from fau_tf.synthetic.piece import Piece
 from fau_tf.synthetic.rig import FaceRig, Floats, Ints, expression_offset, identity_shape
 from fau_tf.synthetic.scene import NOMINAL, Scene
 
@@ -15,6 +17,8 @@ PIVOT = np.array([0.0, -5.0, -4.5])
 """Where the head turns on the neck."""
 LOOK_AT = np.array([0.0, -0.5, 0.0])
 CAP_RINGS, CAP_SPOKES = 9, 18
+PAINTED_RADIUS = 1.30
+"""Of the eyeball in the atlas, cm: larger ones have no larger iris."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +63,24 @@ def surface(scene: Scene, look: Appearance) -> Surface:
     turn = rotation(*scene.pose)
     turned = _posed(local, turn, _weights(rig))
     normals = mesh.vertex_normals(turned, faces, normal_sum)
-    shade = np.concatenate([np.ones(len(head)), *_eye_shades(rig, head, eyes)])
-    return Surface(turned, faces, normals, uv, shade, turn)
+    shade = np.concatenate([rig.shade, *_eye_shades(rig, head, eyes)])
+    whole = Surface(turned, faces, normals, uv, shade, turn)
+    pieces = build(scene.occluders, rig, body.shape, head, scene.person.hairline)
+    return _beside(whole, Piece.joined(pieces)) if pieces else whole
+
+
+def _beside(whole: Surface, piece: Piece) -> Surface:
+    """Return the surface with a piece that turns with the head."""
+    points = _posed(piece.points, whole.turn, np.ones(len(piece.points)))
+    operator = mesh.normal_operator(len(points), piece.faces)
+    return Surface(
+        np.vstack([whole.points, points]),
+        np.vstack([whole.faces, piece.faces + len(whole.points)]),
+        np.vstack([whole.normals, mesh.vertex_normals(points, piece.faces, operator)]),
+        np.vstack([whole.uv, piece.uv]),
+        np.concatenate([whole.shade, np.ones(len(points))]),
+        whole.turn,
+    )
 
 
 def landmark_points(scene: Scene) -> Floats:
@@ -93,8 +113,8 @@ def rotation(yaw: float, pitch: float, roll: float) -> Floats:
 @lru_cache(maxsize=4)
 def _body(rig: FaceRig, person: Person) -> _Body:
     shape = identity_shape(rig, np.array(person.identity))
-    centres = [shape[ring].mean(0) - [0, 0, rig.eye_behind] for ring in rig.eyes]
-    return _Body(shape, np.array(centres))
+    middles = np.array([shape[ring].mean(0) for ring in rig.eyes])
+    return _Body(shape, middles + rig.eye_offset)
 
 
 def _expressive(scene: Scene, body: _Body) -> Floats:
@@ -116,7 +136,8 @@ def _topology(rig: FaceRig, long_hair: bool) -> tuple[Ints, object, Floats]:
     cap_points, cap_faces = _cap()
     count, size = len(rig.neutral), len(cap_points)
     faces = np.vstack([drawn, cap_faces + count, cap_faces + count + size])
-    iris = atlas.patch_uv("eye", 0.5 + 0.5 * cap_points[:, 0], 0.5 - 0.5 * cap_points[:, 1])
+    part = rig.eye_radius / PAINTED_RADIUS * cap_points[:, :2]
+    iris = atlas.patch_uv("eye", 0.5 + 0.5 * part[:, 0], 0.5 - 0.5 * part[:, 1])
     uv = np.vstack([rig.uv, iris, iris])
     return faces, mesh.normal_operator(len(uv), faces), uv
 

@@ -44,7 +44,9 @@ class FaceRig:
         scalp: (V,) 1 where the skull can carry hair, 0 on the face.
         curtain: (V,) bool, vertices of the long-hair sheet, drawn for some people only.
         eye_radius: of the eyeballs, cm.
-        eye_behind: how far an eyeball's centre lies behind the middle of its lids' margins, cm.
+        eye_offset: (2, 3) centre of the right and the left eyeball, from the middle of the lids'
+            margins, cm.
+        shade: (V,) share of light that reaches a vertex.
     """
 
     name: str
@@ -60,7 +62,8 @@ class FaceRig:
     scalp: Floats
     curtain: NDArray[np.bool_]
     eye_radius: float
-    eye_behind: float
+    eye_offset: Floats
+    shade: Floats
 
 
 def identity_shape(rig: FaceRig, components: Floats) -> Floats:

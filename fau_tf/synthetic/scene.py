@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fau_tf import facs
+from fau_tf.synthetic.occluders import Occluders
 from fau_tf.synthetic.person import Person
 from fau_tf.synthetic.rig import FaceRig
 
@@ -60,8 +61,13 @@ class Camera:
         exposure: factor on linear light.
         gamma: contrast exponent after sRGB.
         blur: sigma in output px.
-        noise: standard deviation in 0..1 of the grey levels.
+        noise: standard deviation in 0..1 of the grey levels, at mid-grey.
         seed: of the noise.
+        white: gain of red, green and blue: a white balance that is off.
+        motion: (right, down) in output px of the shake while the shutter is open.
+        coarse: factor by which the picture was smaller before it was enlarged; 1 is not at all.
+        sharpen: 0 (not) to 1, how far the camera exaggerates edges.
+        jpeg: quality at which the picture was once compressed; 0 is not at all.
     """
 
     distance: float
@@ -72,6 +78,11 @@ class Camera:
     blur: float
     noise: float
     seed: int
+    white: Triple = (1.0, 1.0, 1.0)
+    motion: tuple[float, float] = (0.0, 0.0)
+    coarse: float = 1.0
+    sharpen: float = 0.0
+    jpeg: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,8 @@ class Scene:
         light: the lights.
         camera: the camera.
         background: seed of what lies behind.
+        wrinkles: how deep AUs fold the skin: 0 (not), 1 (as deep as the person's age makes it).
+        occluders: what hides parts of the face.
     """
 
     rig: FaceRig = field(repr=False)
@@ -101,6 +114,14 @@ class Scene:
     light: Light
     camera: Camera
     background: int
+    wrinkles: float = 1.0
+    occluders: Occluders = field(default_factory=Occluders)
+
+    @property
+    def creases(self) -> dict[int, float]:
+        """Return AU -> depth of its furrows and bulges, in parts of those of `wrinkles.MARKS`."""
+        aged = self.wrinkles * (0.65 + 0.6 * self.person.age) / facs.MAX_INTENSITY
+        return {au: aged * value * self.person.folds[au] for au, value in self.intensity.items()}
 
     @property
     def factors(self) -> dict[str, float]:
@@ -125,6 +146,11 @@ class Scene:
             "distance": self.camera.distance,
             "blur": self.camera.blur,
             "noise": self.camera.noise,
+            "motion": float(np.hypot(*self.camera.motion)),
+            "coarse": self.camera.coarse,
+            "jpeg": float(self.camera.jpeg),
+            "wrinkles": self.wrinkles,
+            **self.occluders.factors,
         }
 
 

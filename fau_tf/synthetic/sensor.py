@@ -1,11 +1,14 @@
-"""What a camera makes of the light: blur, exposure, tone, noise, 8 bits."""
+"""What a camera makes of the light: shake, blur, exposure, tone, noise, compression, 8 bits."""
+
+import io
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Pillow
 from scipy import ndimage
 
 from fau_tf.synthetic.rig import Floats
-from fau_tf.synthetic.scene import Scene
+from fau_tf.synthetic.scene import Camera, Scene
 
 Image = NDArray[np.uint8]
 
@@ -13,10 +16,58 @@ Image = NDArray[np.uint8]
 def exposed(scene: Scene, photo: Floats) -> Image:
     """Return what the camera records of a photo (S, S, 3) in linear light."""
     camera = scene.camera
+    photo = _shaken(photo, camera.motion)
     photo = ndimage.gaussian_filter(photo, (camera.blur, camera.blur, 0), mode="nearest")
-    linear = np.maximum(photo * camera.exposure, 0)
+    linear = np.maximum(photo * np.float32(camera.exposure) * np.array(camera.white, np.float32), 0)
     linear = linear / (1 + 0.5 * np.maximum(linear - 0.6, 0))  # soft shoulder
     encoded = np.minimum(linear, 1) ** (camera.gamma / 2.2)
+    encoded = _sharpened(_grained(encoded, camera), camera.sharpen)
+    picture = np.asarray(np.clip(encoded, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return _compressed(_enlarged(picture, camera.coarse), camera.jpeg)
+
+
+def _shaken(photo: Floats, motion: tuple[float, float]) -> Floats:
+    """Return the mean of the photo along a straight way of (right, down) px."""
+    steps = int(np.ceil(2 * np.hypot(*motion)))
+    if steps < 1:
+        return photo
+    out = np.zeros_like(photo)
+    for part in np.linspace(-0.5, 0.5, steps + 1):
+        shift = (part * motion[1], part * motion[0], 0)
+        out += ndimage.shift(photo, shift, order=1, mode="nearest", prefilter=False)
+    return out / np.float32(steps + 1)
+
+
+def _grained(encoded: Floats, camera: Camera) -> Floats:
+    """Return the picture with noise: of light, more of it in the dark, partly in colour."""
     rng = np.random.default_rng(np.random.SeedSequence((camera.seed, 4)))
-    grain = rng.standard_normal(photo.shape, np.float32) * np.float32(camera.noise)
-    return np.asarray(np.clip(encoded + grain, 0, 1) * 255 + 0.5).astype(np.uint8)
+    colour = rng.standard_normal(encoded.shape, np.float32)
+    grey = rng.standard_normal((*encoded.shape[:2], 1), np.float32)
+    # shot noise grows as the root of the light, and the tone curve compresses what is bright
+    level = np.float32(camera.noise) * (1.25 - 0.5 * encoded)
+    return np.asarray(encoded + level * (np.float32(0.75) * colour + np.float32(0.65) * grey))
+
+
+def _sharpened(encoded: Floats, amount: float) -> Floats:
+    if not amount:
+        return encoded
+    smooth = ndimage.gaussian_filter(encoded, (1.0, 1.0, 0), mode="nearest")
+    return np.asarray(encoded + np.float32(amount) * (encoded - smooth))
+
+
+def _enlarged(picture: Image, coarse: float) -> Image:
+    """Return the picture as if it had been `coarse` times smaller."""
+    side = len(picture)
+    small = max(8, round(side / coarse))
+    if small >= side:
+        return picture
+    down = Pillow.fromarray(picture).resize((small, small), Pillow.Resampling.BOX)
+    return np.array(down.resize((side, side), Pillow.Resampling.BILINEAR))
+
+
+def _compressed(picture: Image, quality: int) -> Image:
+    if not quality:
+        return picture
+    buffer = io.BytesIO()
+    Pillow.fromarray(picture).save(buffer, "JPEG", quality=quality)
+    return np.array(Pillow.open(buffer))

@@ -18,7 +18,7 @@ from fau_tf.model.presets import PRESETS, NetSpec, did_you_mean, net_spec
 STRATEGIES: Final = ("none", "mirrored", "multi_worker")
 PRECISIONS: Final = ("float32", "mixed_bfloat16", "mixed_float16")
 INDIFFERENT: Final = (
-    "data.processes", "data.root", "data.accept_dropped", "training.checkpoint_seconds",
+    "data.processes", "data.root", "data.ict", "data.accept_dropped", "training.checkpoint_seconds",
 )  # fmt: skip
 """Settings that may change between two sessions of one training: the result is the same."""
 

@@ -65,12 +65,7 @@ def prepare(config: Config, folder: Path, run: RunFolder) -> Faces:
     data = config.data
     if data.kind != SYNTHETIC:
         return prepare_real(data, folder, say=run.say)
-    settings = SyntheticSet(
-        people=data.people,
-        faces_per_person=data.faces_per_person,
-        record_size=data.record_size,
-        seed=config.data_seed,
-    )
+    settings = SyntheticSet.of(data, config.data_seed)
     return prepare_synthetic(
         settings, folder, processes=data.processes or os.cpu_count() or 1, say=run.say
     )

@@ -1,6 +1,5 @@
 """What a run leaves behind: settings, versions, seed, times and figures in `runs/<name>/`."""
 
-import fcntl
 import importlib.metadata
 import json
 import math
@@ -13,7 +12,7 @@ from typing import Any, Final
 
 from fau_tf.closing import Closing
 from fau_tf.contract import CONTRACT_VERSION
-from fau_tf.whole_file import replacing
+from fau_tf.whole_file import replacing, take
 
 _PACKAGES: Final = (
     "fau_tf",
@@ -46,28 +45,14 @@ class RunFolder(Closing):
                 f"Received: {error.strerror}. Give another --runs."
             ) from error
         self.path = path
-        self._lock = (path / ".lock").open("a")
-        if alone:
-            self._take()
+        self._lock = take(path, "one process at a time writes a run's folder") if alone else None
         self.seconds: dict[str, float] = {}
         self.earlier: dict[str, float] = {}  # of stages whose results were reused
 
-    def _take(self) -> None:
-        try:
-            # The system lets go of it however the process ends, kill -9 included.
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._lock.close()
-            raise OSError(
-                f"{self.path}: one process at a time writes a run's folder. Received: another one "
-                "that is at work there. Wait for it, or give another run.name."
-            ) from error
-        for left in self.path.glob(".partial-*"):  # of a process that was killed
-            left.unlink()
-
     def close(self) -> None:
         """Let other processes write here."""
-        self._lock.close()
+        if self._lock:
+            self._lock.close()
 
     def __truediv__(self, name: str) -> Path:
         """Return the path of a file in the folder."""

@@ -2,9 +2,9 @@
 
 from fau_tf.data import datasets
 from fau_tf.data.datasets import Faces
-from fau_tf.data.record import as_bytes
-from fau_tf.data.shards import shard_files, write_shards
+from fau_tf.data.shards import shard_files
 from tests.helpers.records import SIZE, make_record
+from tests.helpers.shards import write_shards
 
 PEOPLE = 20
 
@@ -12,7 +12,7 @@ PEOPLE = 20
 def made_parts(folder, faces=2):
     """Write `faces` records each of 20 people; return `train`, `validation` and `test`."""
     records = (make_record(person, face) for person in range(PEOPLE) for face in range(faces))
-    write_shards(folder, map(as_bytes, records), shards=2)
+    write_shards(folder, records, shards=2)
     return stored_parts(folder)
 
 

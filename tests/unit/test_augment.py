@@ -13,11 +13,12 @@ from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.data import augment as aug
 from fau_tf.data import pipeline
-from fau_tf.data.record import MARGIN, as_bytes
-from fau_tf.data.shards import shard_files, write_shards
+from fau_tf.data.record import MARGIN
+from fau_tf.data.shards import shard_files
 from fau_tf.data.spoil import spoil
 from fau_tf.face.au_centres import au_centres
 from tests.helpers.records import SIZE, dotted, make_record
+from tests.helpers.shards import write_shards
 
 CROP = 64
 TARGETS = pipeline.Targets(codec=HeatmapCodec(CROP, 16, 1.0), aus=facs.ALL, rule="fau")
@@ -92,7 +93,7 @@ def test_at_0_only_the_light_is_left():
 def rows(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faces")
     records = [make_record(person, 0) for person in range(12)]
-    write_shards(folder, map(as_bytes, records), shards=1)
+    write_shards(folder, records, shards=1)
     return pipeline.examples(shard_files(folder), [record.subject for record in records])
 
 

@@ -6,12 +6,12 @@ import pytest
 from fau_tf import agreement, facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.data.datasets import Faces
-from fau_tf.data.record import as_bytes
-from fau_tf.data.shards import shard_files, write_shards
+from fau_tf.data.shards import shard_files
 from fau_tf.training import published
 from fau_tf.training.evaluate import Network, evaluate, networks
 from fau_tf.training.judgement import Judgement, levels_table, pooled, table
 from tests.helpers.records import SIZE, make_record
+from tests.helpers.shards import write_shards
 
 PEOPLE = [f"person{i:05d}" for i in range(4)]
 AUS = (6, 12)
@@ -21,7 +21,7 @@ AUS = (6, 12)
 def faces(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faces")
     records = (make_record(person, face) for person in range(4) for face in range(3))
-    write_shards(folder, map(as_bytes, records), shards=2)
+    write_shards(folder, records, shards=2)
     return Faces("disfa", tuple(shard_files(folder)), tuple(PEOPLE), SIZE, clips=True)
 
 
@@ -151,7 +151,7 @@ def test_thinning_keeps_all_active_faces_and_a_share_of_the_others(tmp_path):
     zero = dict.fromkeys(facs.ALL, 0.0)
     active = zero | {6: 2.0}
     records = [make_record(0, i, intensity=active if i % 4 == 0 else zero) for i in range(80)]
-    write_shards(tmp_path, map(as_bytes, records), shards=1)
+    write_shards(tmp_path, records, shards=1)
     part = Faces("made", tuple(shard_files(tmp_path)), (PEOPLE[0],), SIZE).part([PEOPLE[0]])
     targets = Targets(codec=HeatmapCodec(64, 16, 1.0), aus=(6, 12), rule="fau")
     labels = part.thinned(targets, 0.5).labels(targets)

@@ -13,6 +13,7 @@ from scipy.spatial import Delaunay
 from fau_tf import facs
 from fau_tf.synthetic import generate, project
 from fau_tf.synthetic.appearance import appearance
+from fau_tf.synthetic.occluders import Occluders
 from fau_tf.synthetic.raster import rasterise
 from fau_tf.synthetic.skin import skin_colour
 
@@ -32,8 +33,11 @@ def rig():
 
 
 def _clean(scene, **changes):
-    """Return the scene without sensor noise and blur."""
-    return replace(scene, camera=replace(scene.camera, noise=0.0, blur=1e-3), **changes)
+    """Return the scene without sensor noise, blur and compression, and with nothing in the way."""
+    camera = replace(
+        scene.camera, noise=0.0, blur=1e-3, motion=(0.0, 0.0), coarse=1.0, sharpen=0.0, jpeg=0
+    )
+    return replace(scene, **{"camera": camera, "occluders": Occluders(), **changes})
 
 
 def test_the_same_seeds_give_the_same_bytes_in_another_process(rig):

@@ -1,0 +1,95 @@
+"""The data card of a generated set: what is in it, counted from its records."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from fau_tf import facs
+from fau_tf.data.shards import parse
+
+SPREAD: Final = (
+    "melanin", "age", "yaw", "pitch", "roll", "light_side", "light_height", "ambient", "blur",
+    "noise",
+)  # fmt: skip
+"""Factors whose quantiles the card gives."""
+SHARES: Final = ("glasses", "strands", "hand", "stubble", "path_traced")
+"""Factors of which the card says how many faces have them."""
+_QUANTILES: Final = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+
+
+def describe(files: Sequence[Path]) -> dict[str, Any]:
+    """Return counts of AUs, people, rigs and renderers, and the spread of the other factors.
+
+    Args:
+        files: Shards, read once from end to end.
+    """
+    subjects: Counter[str] = Counter()
+    datasets: Counter[str] = Counter()
+    intensity, factors = [], []
+    names: list[str] = []
+    for row in tf.data.TFRecordDataset([str(file) for file in files]).map(parse):
+        subjects[row["subject"].numpy().decode()] += 1
+        datasets[row["dataset"].numpy().decode()] += 1
+        intensity.append(row["intensity"].numpy())
+        names = [name.decode() for name in row["factor_names"].numpy()]
+        factors.append(row["factors"].numpy())
+    known = dict(zip(names, np.stack(factors).T, strict=True))
+    return {
+        "records": sum(subjects.values()),
+        "persons": len(subjects),
+        "faces_of": dict(sorted(datasets.items())),
+        "counts": level_counts(np.stack(intensity)),
+        "spread": {
+            name: [round(float(q), 3) for q in np.quantile(known[name], _QUANTILES)]
+            for name in SPREAD
+            if name in known
+        },
+        "shares": {
+            name: round(float((known[name] > 0).mean()), 4) for name in SHARES if name in known
+        },
+    }
+
+
+def level_counts(intensity: npt.NDArray[np.float32]) -> dict[str, list[int]]:
+    """Return, per AU, how many faces are at 0 and around each of 1 to 5.
+
+    Args:
+        intensity: (N, 14) in the order of `facs.ALL`; above 0 the nearest whole one counts, and
+            the least of them is 1.
+    """
+    level = np.where(intensity > 0, np.clip(np.rint(intensity), 1, facs.MAX_INTENSITY), 0)
+    return {
+        facs.AUS[au].label: [int((column == value).sum()) for value in range(facs.LEVELS)]
+        for au, column in zip(facs.ALL, level.T, strict=True)
+    }
+
+
+def page(name: str, card: dict[str, Any]) -> str:
+    """Return the card as Markdown."""
+    lines = [
+        f"# {name}", "",
+        f"{card['records']} rendered faces of {card['persons']} people nobody is; generator "
+        f"{card['generator']}, seed {card['seed']}, {card['record_size']} px. Synthetic: no face "
+        "here is a person's, and figures on them are no figures on real faces.", "",
+        "| setting | |", "|---|---|",
+        f"| rigs, people in turn | {', '.join(card['rigs'])} |",
+        f"| renderers, faces in turn | {', '.join(card['renderers'])} |",
+        *(f"| {key} | {value} |" for key, value in card["variety"].items()),
+        f"| crop jitter | {card['jitter']} |",
+        "", "Faces per AU and intensity (0 is absent):", "",
+        "| AU | " + " | ".join(map(str, range(facs.LEVELS))) + " |",
+        "|---" * (facs.LEVELS + 1) + "|",
+        *(f"| {au} | " + " | ".join(map(str, row)) + " |" for au, row in card["counts"].items()),
+        "", "Spread (minimum, 5 %, quartiles, 95 %, maximum):", "",
+        "| factor | min | 5 % | 25 % | 50 % | 75 % | 95 % | max |", "|---" * 8 + "|",
+        *(f"| {key} | " + " | ".join(f"{v:.2f}" for v in row) + " |"
+          for key, row in card["spread"].items()),
+        "", "| share of the faces with | |", "|---|---|",
+        *(f"| {key} | {100 * value:.1f} % |" for key, value in card["shares"].items()), "",
+    ]  # fmt: skip
+    return "\n".join(lines)

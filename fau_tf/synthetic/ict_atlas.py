@@ -1,0 +1,161 @@
+"""Where each vertex of the ICT head lies in the atlas that is painted on the canonical head."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import RBFInterpolator
+from scipy.spatial import cKDTree
+
+from fau_tf.synthetic import atlas, ict_bust, ict_file, mesh, topology
+from fau_tf.synthetic.canonical_rig import canonical_rig
+from fau_tf.synthetic.ict_file import IctFile
+from fau_tf.synthetic.rig import Floats, Ints
+
+_STILL = np.array([
+    [0, 9.5, 5.0], [4, 9.5, 4.0], [-4, 9.5, 4.0], [0, 13, -3], [7.5, 6, -2], [-7.5, 6, -2],
+    [7.5, 0, -4], [-7.5, 0, -4], [7.0, -6, -3], [-7.0, -6, -3], [0, 4, -13], [0, -12, -3],
+], float)  # fmt: skip
+"""Places around the face where the map is the identity, so that it stays tame there."""
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """What follows from where a vertex lies.
+
+    Attributes:
+        uv: (V, 2) texels.
+        scalp: (V,) 1 where the skull can carry hair.
+        shade: (V,) share of light that reaches it.
+    """
+
+    uv: Floats
+    scalp: Floats
+    shade: Floats
+
+
+def place(
+    file: IctFile,
+    shape: Floats,
+    faces: Ints,
+    used: Ints,
+    collar: NDArray[np.bool_],
+    landmarks: Ints,
+    lids: list[Ints],
+) -> Placed:
+    """Return the places of the rig's vertices.
+
+    Args:
+        file: the converted file.
+        shape: (V, 3) the rig's vertices in the canonical frame.
+        faces: (F, 3) its triangles.
+        used: (V,) their numbers in the file.
+        collar: (V,) bool, those on the lower neck.
+        landmarks: 68 of the V.
+        lids: those of the V on the right and the left lid margin.
+    """
+    skin = (used < ict_file.SKIN_END) & ~collar
+    on_canonical = shape.copy()
+    on_canonical[skin] = _to_canonical(shape, landmarks, lids)(shape[skin])
+    uv = atlas.head_uv(on_canonical)
+    ears = skin & _ear(shape)
+    uv[ears] = _ear_uv(shape[ears])
+    uv[collar] = ict_bust.neck_uv(shape[collar])
+    depth = _insides(file, shape, used, uv)
+    normals = mesh.vertex_normals(shape, faces, mesh.normal_operator(len(shape), faces))
+    # lips at rest lie on the teeth, and would leave those dark once they part
+    open_part = np.where(used < ict_file.MOUTH_END, openness(shape, normals), 1.0)
+    shade = open_part * (1 - 0.75 * depth)
+    return Placed(uv, _scalp(on_canonical, ears) * skin, shade)
+
+
+def openness(shape: Floats, normals: Floats) -> Floats:
+    """Return (V,) how far a vertex lies open to light: 1 on flat and raised skin, less in hollows.
+
+    Args:
+        shape: (V, 3) vertices.
+        normals: (V, 3) unit.
+    """
+    _, near = cKDTree(shape).query(shape, k=48)
+    toward = shape[near] - shape[:, None]
+    away = np.sqrt((toward**2).sum(-1))
+    rises = np.einsum("vnc,vc->vn", toward, normals) / np.maximum(away, 1e-6)
+    blocked = (np.clip(rises, 0, 1) * (away < 1.0)).mean(1)
+    return np.asarray(np.clip(1.06 - 1.9 * blocked, 0.25, 1.0))
+
+
+def _to_canonical(shape: Floats, landmarks: Ints, lids: list[Ints]) -> RBFInterpolator:
+    """Return the smooth map of points of this face to the same places of the canonical face."""
+    rig = canonical_rig()
+    here, there = [shape[landmarks[17:]], _STILL], [rig.neutral[rig.landmarks[17:]], _STILL]
+    here.append(shape[landmarks[[8]]])
+    there.append(rig.neutral[rig.landmarks[[8]]])
+    rings = (topology.RIGHT_EYE, topology.LEFT_EYE)
+    for ring, canonical in zip(lids, rings, strict=True):
+        target = rig.neutral[list(canonical)]
+        here.append(_like(shape[ring], target))
+        there.append(target)
+    source, target = np.vstack(here), np.vstack(there)
+    _, first = np.unique(source.round(4), axis=0, return_index=True)
+    return RBFInterpolator(source[first], target[first], kernel="thin_plate_spline", smoothing=1e-3)
+
+
+def _like(margin: Floats, wanted: Floats) -> Floats:
+    """Return the points of a lid margin (N, 3) that correspond to those of another (n, 3).
+
+    Both are split at the corners; along each lid, equal parts of the width correspond.
+    """
+    part = (wanted[:, 0] - wanted[:, 0].min()) / np.ptp(wanted[:, 0])
+    middle = np.interp(wanted[:, 0], *_chord(wanted))
+    x = margin[:, 0].min() + part * np.ptp(margin[:, 0])
+    out = np.empty_like(wanted)
+    height = margin[:, 1] - np.interp(margin[:, 0], *_chord(margin))
+    for upper in (True, False):
+        lid = margin[height >= 0 if upper else height <= 0]
+        lid = lid[np.argsort(lid[:, 0], kind="stable")]
+        rows = (wanted[:, 1] >= middle) == upper
+        for axis in range(3):
+            out[rows, axis] = np.interp(x[rows], lid[:, 0], lid[:, axis])
+    return out
+
+
+def _chord(points: Floats) -> tuple[Floats, Floats]:
+    """Return x and y of the two corners, the leftmost and the rightmost point."""
+    ends = points[[points[:, 0].argmin(), points[:, 0].argmax()]]
+    return ends[:, 0], ends[:, 1]
+
+
+def _ear(shape: Floats) -> NDArray[np.bool_]:
+    x, y, z = shape.T
+    return np.asarray((np.abs(x) > 6.9) & (y > -4.0) & (y < 4.6) & (z < -2.2) & (z > -9.0))
+
+
+def _ear_uv(points: Floats) -> Floats:
+    out = np.clip((np.abs(points[:, 0]) - 6.9) / 1.8, 0, 1)
+    return atlas.patch_uv("ear", out, (4.6 - points[:, 1]) / 8.6)
+
+
+def _scalp(on_canonical: Floats, ears: NDArray[np.bool_]) -> Floats:
+    x, y, _ = on_canonical.T
+    turn = np.abs(atlas.angle(on_canonical))
+    crown = np.clip((y - 7.4) / 1.2, 0, 1)
+    behind = np.clip((turn - 1.15) / 0.4, 0, 1) * np.clip((y + 2) / 2, 0, 1)
+    ear_gap = cKDTree(on_canonical[ears]).query(on_canonical)[0] if ears.any() else 9 + 0 * x
+    return np.asarray(np.maximum(crown, behind) * np.clip((ear_gap - 0.3) / 1.4, 0, 1))
+
+
+def _insides(file: IctFile, shape: Floats, used: Ints, uv: Floats) -> Floats:
+    """Place mouth, eye sockets, teeth and gums in their patches; return how deep each lies."""
+    x, y, z = shape.T
+    front = z[used < ict_file.SKIN_END].max()
+    depth = np.clip((front - 2.4 - z) / 4.5, 0, 1)
+    mouth = (used >= ict_file.SKIN_END) & (used < ict_file.MOUTH_END)
+    uv[mouth] = atlas.patch_uv("mouth", 0.5 + x[mouth] / 8, 0.05 + 0.57 * depth[mouth])
+    socket = (used >= ict_file.MOUTH_END) & (used < ict_file.SOCKETS_END)
+    uv[socket] = atlas.patch_uv("lid", 0.75 + 0 * x[socket], 0.9 + 0 * x[socket])
+    gums = np.isin(used, np.unique(file.faces_of("M_GumsTongue")))
+    uv[gums] = atlas.patch_uv("mouth", 0.5 + x[gums] / 8, np.full(gums.sum(), 0.22))
+    teeth = np.isin(used, np.unique(file.faces_of("M_Teeth")))
+    # the middle of one painted tooth: this mesh has its own gaps between teeth
+    uv[teeth] = atlas.patch_uv("teeth", 0.58 + 0 * x[teeth], np.where(y[teeth] > -3.9, 0.3, 0.7))
+    return np.asarray(depth * (gums | teeth | mouth))

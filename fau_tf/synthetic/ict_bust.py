@@ -1,0 +1,64 @@
+"""Below the ICT head: how its neck turns, and shoulders that continue its bust."""
+
+import numpy as np
+
+from fau_tf.synthetic import atlas, head, mesh
+from fau_tf.synthetic.rig import Floats, Ints
+
+_AXIS_Z = -5.5
+_STEPS = ((1.18, 1.25), (1.38, 2.9), (1.56, 6.0), (1.72, 20.0))
+"""Rings below the bust's rim: factor on its half width, how far down in cm."""
+
+
+def head_weight(points: Floats) -> Floats:
+    """Return (V,) 1 for what turns with the head, falling down and away from the neck to 0."""
+    out = np.hypot(points[:, 0], points[:, 2] - _AXIS_Z)
+    height = points[:, 1] - 0.5 * np.clip(out - 6.5, 0, None) * (points[:, 1] < -8)
+    return np.interp(height, [-16.5, -10.2], [0.0, 1.0])
+
+
+def neck_uv(points: Floats) -> Floats:
+    """Return (V, 2) texels of the neck, with its clothes."""
+    return atlas.patch_uv("neck", 0.5 + points[:, 0] / 41, (-3.0 - points[:, 1]) / 31)
+
+
+def shoulders(points: Floats, faces: Ints, start: int) -> head.Part:
+    """Return shoulders and chest that hang on the rim of the bust.
+
+    Args:
+        points: (V, 3) at rest.
+        faces: (F, 3) of the lower neck and bust.
+        start: number of the part's first vertex.
+
+    Raises:
+        ValueError: if the bust has no rim.
+    """
+    rings = mesh.borders(faces)
+    if not rings:
+        raise ValueError(
+            "The neck must have an open lower rim. Received: a closed one. Convert the download "
+            "again."
+        )
+    rim = min(rings, key=lambda ring: float(points[ring, 1].mean()))
+    rim = _counter_clockwise(points, rim)
+    edge = points[rim]
+    below = []
+    for wide, down in _STEPS:
+        side = np.abs(edge[:, 0]) / np.abs(edge[:, 0]).max()
+        drop = down * (0.4 + 0.6 * side if down < 6 else 1.0)
+        front = 0.12 * down * (edge[:, 2] > _AXIS_Z) * (1 - side)
+        below.append(np.stack([edge[:, 0] * wide, edge[:, 1] - drop, edge[:, 2] + front], 1))
+    new = np.vstack(below)
+    n = len(rim)
+    ids = np.vstack([rim, start + np.arange(len(below) * n).reshape(-1, n)])
+    a, b = ids[:-1], ids[1:]
+    c, d = np.roll(a, -1, 1), np.roll(b, -1, 1)
+    faces = np.vstack([np.stack(q, -1).reshape(-1, 3) for q in ((a, b, c), (c, b, d))])
+    return head.Part(new, faces, neck_uv(new), head_weight=head_weight(new))
+
+
+def _counter_clockwise(points: Floats, ring: Ints) -> Ints:
+    """Return the ring so that it runs from the front to the image's right, seen from above."""
+    x, z = points[ring, 0], points[ring, 2]
+    area = (x * np.roll(z, -1) - np.roll(x, -1) * z).sum()
+    return ring if area < 0 else ring[::-1]

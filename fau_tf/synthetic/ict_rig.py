@@ -1,0 +1,170 @@
+"""The second rig: USC ICT-FaceKit, from the user's own download, in the canonical rig's frame.
+
+Its skin lies in the same atlas as the canonical head's, by a smooth map that takes lids, lips,
+brows and the other landmarks to their counterparts, so that one set of paints and wrinkles serves
+both. Neck, shoulders and long hair are the canonical rig's.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fau_tf import facs
+from fau_tf.synthetic import head, ict_atlas, ict_bust, ict_file, ict_units, mesh
+from fau_tf.synthetic.canonical_rig import canonical_rig
+from fau_tf.synthetic.ict_file import IctFile
+from fau_tf.synthetic.ict_lips import Lips
+from fau_tf.synthetic.rig import FaceRig, Floats, Ints
+
+COLLAR = -10.6
+"""Height in cm below which the skin has the neck's patch of the atlas, with its clothes."""
+_SCLERAS = ("M_ScleraRight", "M_ScleraLeft")
+EYE_RADIUS = 1.40
+"""In cm; its own eyeballs, 1.45 at the lids, would come through the lids of a blink."""
+
+
+@lru_cache(maxsize=2)
+def ict_rig(path: Path) -> FaceRig:
+    """Return the rig of a converted ICT-FaceKit.
+
+    Raises:
+        ValueError: If the file is not what `fau_tf.synthetic.ict_convert` writes.
+    """
+    file = ict_file.load(path)
+    frame = _Frame.fitted(file)
+    points = frame.points(file.neutral)
+    faces, used, collar = _drawn(file, points)
+    number = np.full(len(points), -1)
+    number[used[::-1]] = np.arange(len(used))[::-1]  # the first copy of each
+    landmarks, lids = number[file.landmarks], [number[ring] for ring in _lid_rings(file)]
+    lips = Lips.found(points[used], faces[(used[faces] < ict_file.MOUTH_END).all(1)], landmarks)
+    shape = lips.shut(points[used])
+    parts = _added_parts(shape, faces[collar[faces].all(1)])
+    placed = ict_atlas.place(file, shape, faces, used, collar, landmarks, lids)
+    rest = np.vstack([part.points for part in parts])
+    return FaceRig(
+        name="ict",
+        neutral=np.vstack([shape, rest]),
+        faces=np.vstack([faces, *(part.faces for part in parts)]),
+        identity=_padded(lips.shut(frame.moves(file.identity[:, used])), rest),
+        action_units={au: _padded(_unit(file, frame, au, used, lips), rest) for au in facs.AUS},
+        blink=_padded(frame.moves(_sum(file, "eyeBlink_", 1.0)[used]), rest),
+        landmarks=landmarks,
+        uv=np.vstack([placed.uv, *(part.uv for part in parts)]),
+        head_weight=np.concatenate(
+            [ict_bust.head_weight(shape), *(part.head_weight for part in parts)]
+        ),
+        eyes=(lids[0], lids[1]),
+        scalp=np.concatenate([placed.scalp, np.zeros(len(rest))]),
+        curtain=np.repeat(
+            [False, *(p.curtain for p in parts)], [len(shape), *(len(p.points) for p in parts)]
+        ),
+        eye_radius=EYE_RADIUS,
+        eye_offset=_eye_offset(file, points, shape, lids),
+        shade=np.concatenate([placed.shade, np.ones(len(rest))]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """The similarity from ICT's axes to the canonical rig's."""
+
+    turn: Floats
+    shift: Floats
+
+    @classmethod
+    def fitted(cls, file: IctFile) -> "_Frame":
+        """Return the one that fits the inner landmarks best; jaws are annotated too freely."""
+        rig = canonical_rig()
+        target = rig.neutral[rig.landmarks][17:]
+        source = file.neutral[file.landmarks][17:]
+        from_middle, to_middle = source.mean(0), target.mean(0)
+        left, size, right = np.linalg.svd((target - to_middle).T @ (source - from_middle))
+        sign = np.diag([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
+        scale = (size * np.diag(sign)).sum() / ((source - from_middle) ** 2).sum()
+        turn = scale * left @ sign @ right
+        return cls(turn, to_middle - turn @ from_middle)
+
+    def points(self, points: Floats) -> Floats:
+        """Return points (V, 3) in the canonical frame."""
+        return np.asarray(points @ self.turn.T + self.shift)
+
+    def moves(self, offset: Floats) -> Floats:
+        """Return displacements (..., 3) in the canonical frame."""
+        return np.asarray(offset @ self.turn.T.astype(offset.dtype))
+
+
+def _drawn(file: IctFile, points: Floats) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+    """Return what is drawn: no eyeballs, lashes and tears; the neck apart from the head.
+
+    Returns:
+        (F, 3) triangles of the V vertices that they need, (V,) their numbers in the file, and
+        (V,) bool, those of the lower neck. Vertices between head and neck are there twice, since
+        the two lie in different patches of the atlas.
+    """
+    faces = file.faces_of("M_Face", "M_BackHead", "M_Teeth", "M_GumsTongue")
+    low = (faces < ict_file.SKIN_END).all(1) & (points[faces][..., 1].mean(1) < COLLAR)
+    head, head_corners = np.unique(faces[~low], return_inverse=True)
+    neck, neck_corners = np.unique(faces[low], return_inverse=True)
+    out = [head_corners.reshape(-1, 3), neck_corners.reshape(-1, 3) + len(head)]
+    collar = np.repeat([False, True], [len(head), len(neck)])
+    return np.vstack(out), np.concatenate([head, neck]), collar
+
+
+def _lid_rings(file: IctFile) -> list[Ints]:
+    """Return the vertices of the lids' margins, right and left: where the face's skin ends."""
+    face = file.faces_of("M_Face", "M_BackHead")
+    border = mesh.borders(face[(face < ict_file.SKIN_END).all(1)])
+    eyes = []
+    for landmarks in (file.landmarks[36:42], file.landmarks[42:48]):
+        centre = file.neutral[landmarks].mean(0)
+        gaps = [np.linalg.norm(file.neutral[ring].mean(0) - centre) for ring in border]
+        eyes.append(border[int(np.argmin(gaps))])
+    return eyes
+
+
+def _eye_offset(file: IctFile, points: Floats, shape: Floats, lids: list[Ints]) -> Floats:
+    """Return (2, 3), the centres of its eyeballs from the middle of the lids' margins."""
+    out = []
+    for material, ring in zip(_SCLERAS, lids, strict=True):
+        ball = points[np.unique(file.faces_of(material))]
+        system = np.hstack([2 * ball, np.ones((len(ball), 1))])  # |p|^2 = 2 p.c + r^2 - |c|^2
+        solved = np.linalg.lstsq(system, (ball**2).sum(1), rcond=None)[0]
+        out.append(solved[:3] - shape[ring].mean(0))
+    return np.array(out)
+
+
+def _sum(file: IctFile, name: str, weight: float) -> Floats:
+    return np.asarray(weight * sum(file.expression[side] for side in ict_units.sided(name)))
+
+
+def _unit(file: IctFile, frame: _Frame, au: int, used: Ints, lips: Lips) -> Floats:
+    """Return (len(used), 3), how an AU at intensity 5 moves the rig."""
+    field = np.zeros((len(used), 3), np.float32)
+    for name, weight, _ in ict_units.SHAPES[au]:
+        field += frame.moves(_sum(file, name, weight)[used])
+    return field + lips.parted().astype(np.float32) if au == 25 else field
+
+
+def _padded(field: Floats, rest: Floats) -> Floats:
+    """Return a field (..., V, 3) with zeros for the added parts."""
+    still = np.zeros((*field.shape[:-2], len(rest), 3), field.dtype)
+    return np.concatenate([field, still], -2)
+
+
+def _added_parts(shape: Floats, low: Ints) -> list[head.Part]:
+    """Return shoulders below the bust, whose triangles are `low`, and the canonical long hair."""
+    nothing = np.zeros((0, 3))
+    makers = (
+        lambda start: ict_bust.shoulders(shape, low, start),
+        lambda start: head.lock(nothing, start, -1), lambda start: head.lock(nothing, start, 1),
+        lambda start: head.hair_back(nothing, start),
+    )  # fmt: skip
+    start, parts = len(shape), []
+    for make in makers:
+        parts.append(make(start))
+        start += len(parts[-1].points)
+    return parts

@@ -1,0 +1,25 @@
+"""The renderers by name: (scene, side in px, view) -> picture."""
+
+from collections.abc import Callable
+from typing import Final
+
+from fau_tf.synthetic.rig import Floats
+from fau_tf.synthetic.scene import Scene
+from fau_tf.synthetic.sensor import Image
+
+
+def fast(scene: Scene, size: int, view: Floats) -> Image:
+    """Return the picture of the z-buffer."""
+    from fau_tf.synthetic.render_fast import rasterised
+
+    return rasterised(scene, size, view)
+
+
+def path(scene: Scene, size: int, view: Floats) -> Image:
+    """Return the picture of the path tracer, which needs the extra `render`."""
+    from fau_tf.synthetic.render_path import path_traced
+
+    return path_traced(scene, size, view)
+
+
+RENDERERS: Final[dict[str, Callable[[Scene, int, Floats], Image]]] = {"fast": fast, "path": path}

@@ -1,0 +1,17 @@
+"""Records of the tests' own in files."""
+
+from pathlib import Path
+
+from fau_tf.data.record import as_bytes
+from fau_tf.data.shards import RecordWriter
+
+
+def write_shards(folder, records, *, shards):
+    """Write FaceRecords in turn over `shards` files."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    names = [folder / f"faces-{i:03d}-of-{shards:03d}.tfrecord" for i in range(shards)]
+    writers = [RecordWriter(name) for name in names]
+    for count, record in enumerate(records):
+        writers[count % shards].write(as_bytes(record))
+    for writer in writers:
+        writer.close()
