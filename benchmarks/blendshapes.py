@@ -1,7 +1,7 @@
 """Do MediaPipe's blendshapes, which know nothing of us, move the right way when made faces act?
 
 python benchmarks/blendshapes.py [--quick] [--rigs canonical ict] [--ict FILE]
-                                 [--renderers fast path] [--people N] [--json FILE]
+                                 [--renderers fast path] [--people N] [--size PX] [--json FILE]
 
 Each person shows each AU alone at intensity 0, 1, 3 and 5, all else the same; the photo of the
 whole head goes to the Face Landmarker. An AU moves the right way if the mean of its blendshape
@@ -37,10 +37,11 @@ from fau_tf.synthetic import generate
 from fau_tf.synthetic.renderers import RENDERERS
 from fau_tf.synthetic.rig import FaceRig
 from fau_tf.synthetic.rigs import RIGS
+from fau_tf.synthetic.scene import Variety
 
 LEVELS: Final = (0, 1, 3, 5)
 SEED: Final = 880_000  # of the first person; no set begins there
-SIZE: Final = 288  # px of the photo
+SIZE: Final = 288  # px of the photo, of the whole head
 POSE: Final = (6.0, 4.0, 3.0)  # yaw, pitch, roll: the furthest, degrees
 WIDTH: Final = 52
 """Blendshapes that MediaPipe reads."""
@@ -99,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with Reader() as reader:
         for rig_name, renderer in product(options.rigs, options.renderers):
             rig = RIGS[rig_name](options.ict)
-            read = measured(reader, rig, renderer, people)
+            read = measured(reader, rig, renderer, options.size, people)
             rows = [reaction(au, reader.names, read[au]) for au in facs.AUS]
             print(f"\n{rig_name}, {renderer}, {people} people\n\n{table(rows)}", flush=True)
             found.append(
@@ -107,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     "rig": rig_name,
                     "renderer": renderer,
                     "people": people,
-                    "size": SIZE,
+                    "size": options.size,
                     "right": sum(row.right for row in rows),
                     "rows": [asdict(row) for row in rows],
                 }
@@ -153,22 +154,25 @@ class Reader(Closing):
 
 
 def measured(
-    reader: Reader, rig: FaceRig, renderer: str, people: int, aus: Sequence[int] = facs.ALL
+    reader: Reader, rig: FaceRig, renderer: str, size: int, people: int
 ) -> dict[int, np.ndarray]:
     """Return AU -> (people, levels, 52) scores."""
-    out = {au: np.full((people, len(LEVELS), WIDTH), np.nan) for au in aus}
+    out = {au: np.full((people, len(LEVELS), WIDTH), np.nan) for au in facs.AUS}
     for person in range(people):
-        rest = reader.scores(photo(rig, renderer, person, {}))
+        rest = reader.scores(photo(rig, renderer, size, person, {}))
         for au, read in out.items():
             read[person, 0] = rest
             for column, level in enumerate(LEVELS[1:], 1):
-                read[person, column] = reader.scores(photo(rig, renderer, person, {au: level}))
+                acting = photo(rig, renderer, size, person, {au: level})
+                read[person, column] = reader.scores(acting)
         print(f"{rig.name} {renderer}: person {person + 1} of {people}", file=sys.stderr)
     return out
 
 
-def photo(rig: FaceRig, renderer: str, person: int, intensity: dict[int, float]) -> np.ndarray:
-    """Return the (SIZE, SIZE, 3) photo of a whole head that looks almost straight ahead."""
+def photo(
+    rig: FaceRig, renderer: str, size: int, person: int, intensity: dict[int, float]
+) -> np.ndarray:
+    """Return the (size, size, 3) photo of a whole head that looks almost straight ahead."""
     rng = np.random.default_rng(SEED + person)
     yaw, pitch, roll = (float(v) for v in rng.uniform(-1, 1, 3) * POSE)
     scene = generate.sample_scene(
@@ -177,8 +181,9 @@ def photo(rig: FaceRig, renderer: str, person: int, intensity: dict[int, float])
         face_seed=SEED + person,
         intensity=intensity,
         pose=(yaw, pitch, roll),
+        variety=Variety(occluders=False),  # a hand over the mouth says nothing about an AU
     )
-    return generate.render(scene, size=SIZE, renderer=renderer)
+    return generate.render(scene, size=size, renderer=renderer)
 
 
 def reaction(au: int, names: Sequence[str], read: np.ndarray) -> Reaction:
@@ -272,6 +277,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="4 people instead of 30")
     parser.add_argument("--people", type=int, help="that many people")
+    parser.add_argument("--size", type=int, default=SIZE, help=f"px of the photo ({SIZE})")
     parser.add_argument("--rigs", nargs="+", choices=RIGS, default=["canonical"])
     parser.add_argument("--renderers", nargs="+", choices=RENDERERS, default=["fast"])
     parser.add_argument("--ict", type=Path, help="a converted ICT-FaceKit")

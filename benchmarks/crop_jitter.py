@@ -53,11 +53,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _options(argv)
     faces = 15 if options.quick else 150
     rows: list[dict[str, Any]] = []
-    with MediaPipeLandmarks(num_faces=1, divisions=(1,)) as finder:
+    with MediaPipeLandmarks(num_faces=3, divisions=(1,)) as finder:
         marked = list(marked_faces(options.photos)) if options.photos else []
         marked = marked[:6] if options.quick else marked
         if marked:
-            rows.append(row("annotated", [against_marks(finder, *face) for face in marked]))
+            marked.sort(key=lambda face: face[2])
+            apart = [against_marks(finder, *face) for face in marked]
+            rows.append(row("annotated", apart))
+            rows.append(row("annotated, larger half", apart[len(apart) // 2 :]))
         for name in ("canonical", "ict") if options.ict else ("canonical",):
             rig = RIGS[name](options.ict)
             rows.append(row(f"rendered, {name}", list(against_exact(finder, rig, faces))))
@@ -156,8 +159,11 @@ def retake(photo: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.
 
 
 def found_crop(finder: MediaPipeLandmarks, photo: np.ndarray) -> np.ndarray | None:
-    """Return the (2, 3) crop of the landmarks that MediaPipe finds, None without a face."""
-    meshes = finder.find(photo)
+    """Return the (2, 3) crop of the face in the middle of a photo, None without a face."""
+    middle = np.array(photo.shape[1::-1]) / 2
+    meshes = sorted(
+        finder.find(photo), key=lambda mesh: float(np.linalg.norm(mesh.mean(axis=0) - middle))
+    )
     return crop_matrix(ibug68(meshes[0]), SIZE) if meshes else None
 
 

@@ -34,15 +34,15 @@ PAGE = ROOT / "docs" / "synthetic.md"
 MARKS = ("<!-- variety -->", "<!-- end of variety -->")
 BUDGET = {
     "model.preset": "small",
-    "training.epochs": "5",
+    "training.epochs": "6",
     "training.warmup_steps": "30",
     "training.threads": "1",
-    "data.people": "300",
+    "data.people": "200",
     "data.faces_per_person": "4",
     "data.seed": "31",
 }
 QUICK = BUDGET | {"training.epochs": "1", "data.people": "30", "data.faces_per_person": "2"}
-JUDGES = {"data.people": "80", "data.faces_per_person": "3", "data.seed": "47"}
+JUDGES = {"data.people": "100", "data.faces_per_person": "2", "data.seed": "47"}
 QUICK_JUDGES = JUDGES | {"data.people": "10"}
 CANONICAL, ICT = '["canonical"]', '["ict"]'
 MIXED = '["fast", "path"]'

@@ -23,7 +23,7 @@ from fau_tf.synthetic import generate
 from fau_tf.synthetic.renderers import RENDERERS
 from fau_tf.synthetic.rig import FaceRig
 from fau_tf.synthetic.rigs import RIGS
-from fau_tf.synthetic.scene import Scene
+from fau_tf.synthetic.scene import Scene, Variety
 from fau_tf.whole_file import replacing
 
 IMAGES = Path(__file__).resolve().parents[1] / "images"
@@ -69,7 +69,12 @@ def sheet(blocks: Sequence[tuple[FaceRig, str]], person: int) -> Image.Image:
 def _face(rig: FaceRig, renderer: str, person: int, intensity: dict[int, float]) -> Image.Image:
     scene = _quiet(
         generate.sample_scene(
-            rig, person_seed=person, face_seed=FACE, intensity=intensity, pose=FRONT
+            rig,
+            person_seed=person,
+            face_seed=FACE,
+            intensity=intensity,
+            pose=FRONT,
+            variety=Variety(occluders=False),
         )
     )
     view = crop_matrix(generate.landmarks(scene), TILE)

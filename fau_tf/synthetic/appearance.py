@@ -15,7 +15,7 @@ from fau_tf.synthetic.skin import skin_colour
 
 CHANNELS = 6
 """Red, green, blue in linear light, gloss, slope along u, slope along v."""
-FURROW_DARKNESS = 3.2
+FURROW_DARKNESS = 5.0
 """How much darker a furrow is, per cm of depth: less light reaches its ground."""
 
 
@@ -85,7 +85,7 @@ def creased(look: Appearance, creases: Mapping[int, float]) -> tuple[Floats, Flo
     raised = np.roll(raised, look.creases_at, (0, 1))
     out = look.atlas.copy()
     part = out[wrinkles.ROWS, wrinkles.COLUMNS]
-    part[..., :3] *= np.clip(1 + FURROW_DARKNESS * np.minimum(raised, 0), 0.35, 1)[..., None]
+    part[..., :3] *= np.clip(1 + FURROW_DARKNESS * np.minimum(raised, 0), 0.25, 1)[..., None]
     part[..., 4:] = slopes(look.height + raised)
     return out, look.height + raised
 

@@ -14,7 +14,7 @@ def head_weight(points: Floats) -> Floats:
     """Return (V,) 1 for what turns with the head, falling down and away from the neck to 0."""
     out = np.hypot(points[:, 0], points[:, 2] - _AXIS_Z)
     height = points[:, 1] - 0.5 * np.clip(out - 6.5, 0, None) * (points[:, 1] < -8)
-    return np.interp(height, [-16.5, -10.2], [0.0, 1.0])
+    return np.asarray(np.interp(height, [-16.5, -10.2], [0.0, 1.0]))
 
 
 def neck_uv(points: Floats) -> Floats:

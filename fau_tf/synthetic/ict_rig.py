@@ -16,7 +16,7 @@ from fau_tf import facs
 from fau_tf.synthetic import head, ict_atlas, ict_bust, ict_file, ict_units, mesh
 from fau_tf.synthetic.canonical_rig import canonical_rig
 from fau_tf.synthetic.ict_file import IctFile
-from fau_tf.synthetic.ict_lips import Lips
+from fau_tf.synthetic.ict_openings import EYES, MOUTH, Opening
 from fau_tf.synthetic.rig import FaceRig, Floats, Ints
 
 COLLAR = -10.6
@@ -24,6 +24,13 @@ COLLAR = -10.6
 _SCLERAS = ("M_ScleraRight", "M_ScleraLeft")
 EYE_RADIUS = 1.40
 """In cm; its own eyeballs, 1.45 at the lids, would come through the lids of a blink."""
+
+
+BLINK = 1.1
+"""Weight of eyeBlink that shuts the eyes of nearly everybody."""
+EYES_ALIKE = 0.6
+"""Part by which people's lids differ less in how far they stand apart than the components say:
+where the white shows above the iris at rest, AU5 can't be told."""
 
 
 @lru_cache(maxsize=2)
@@ -40,8 +47,9 @@ def ict_rig(path: Path) -> FaceRig:
     number = np.full(len(points), -1)
     number[used[::-1]] = np.arange(len(used))[::-1]  # the first copy of each
     landmarks, lids = number[file.landmarks], [number[ring] for ring in _lid_rings(file)]
-    lips = Lips.found(points[used], faces[(used[faces] < ict_file.MOUTH_END).all(1)], landmarks)
-    shape = lips.shut(points[used])
+    inside = faces[(used[faces] < ict_file.SOCKETS_END).all(1)]
+    mouth = Opening.found(MOUTH, points[used], inside, landmarks)
+    shape = mouth.narrowed(points[used])
     parts = _added_parts(shape, faces[collar[faces].all(1)])
     placed = ict_atlas.place(file, shape, faces, used, collar, landmarks, lids)
     rest = np.vstack([part.points for part in parts])
@@ -49,9 +57,11 @@ def ict_rig(path: Path) -> FaceRig:
         name="ict",
         neutral=np.vstack([shape, rest]),
         faces=np.vstack([faces, *(part.faces for part in parts)]),
-        identity=_padded(lips.shut(frame.moves(file.identity[:, used])), rest),
-        action_units={au: _padded(_unit(file, frame, au, used, lips), rest) for au in facs.AUS},
-        blink=_padded(frame.moves(_sum(file, "eyeBlink_", 1.0)[used]), rest),
+        identity=_padded(_identity(file, frame, used, inside, landmarks, mouth), rest),
+        action_units={
+            au: _padded(_unit(file, frame, au, used, shape, mouth), rest) for au in facs.AUS
+        },
+        blink=_padded(frame.moves(_sum(file, "eyeBlink_", BLINK)[used]), rest),
         landmarks=landmarks,
         uv=np.vstack([placed.uv, *(part.uv for part in parts)]),
         head_weight=np.concatenate(
@@ -141,12 +151,29 @@ def _sum(file: IctFile, name: str, weight: float) -> Floats:
     return np.asarray(weight * sum(file.expression[side] for side in ict_units.sided(name)))
 
 
-def _unit(file: IctFile, frame: _Frame, au: int, used: Ints, lips: Lips) -> Floats:
+def _identity(
+    file: IctFile, frame: _Frame, used: Ints, skin: Ints, landmarks: Ints, mouth: Opening
+) -> Floats:
+    """Return (I, len(used), 3), people who all shut their mouths at rest."""
+    fields = mouth.narrowed(frame.moves(file.identity[:, used]))
+    points = frame.points(file.neutral)[used]
+    for ring in EYES:
+        fields = Opening.found(ring, points, skin, landmarks).narrowed(fields, EYES_ALIKE)
+    return fields
+
+
+def _unit(
+    file: IctFile, frame: _Frame, au: int, used: Ints, shape: Floats, mouth: Opening
+) -> Floats:
     """Return (len(used), 3), how an AU at intensity 5 moves the rig."""
     field = np.zeros((len(used), 3), np.float32)
     for name, weight, _ in ict_units.SHAPES[au]:
         field += frame.moves(_sum(file, name, weight)[used])
-    return field + lips.parted().astype(np.float32) if au == 25 else field
+    if au in ict_units.FADES:
+        full, faded, left = ict_units.FADES[au]
+        part = np.clip((shape[:, 1] - full) / (faded - full), 0, 1)
+        field *= (1 - (1 - left) * part * part * (3 - 2 * part))[:, None].astype(np.float32)
+    return field + mouth.parted().astype(np.float32) if au == 25 else field
 
 
 def _padded(field: Floats, rest: Floats) -> Floats:

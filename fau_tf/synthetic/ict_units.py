@@ -1,16 +1,17 @@
-"""How each AU moves the ICT face: weights of its expression shapes, and one field of our own (AU25).
+"""How each AU moves the ICT face: weights of its expression shapes, and a field of our own.
 
 The shapes carry the names of Apple's ARKit blend shapes, whose documentation says in words what
 each one moves; the rows join them to the appearance changes that FACS gives for an AU.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 # AU -> (shape without its side, weight at intensity 5, why)
 SHAPES: Final[dict[int, tuple[tuple[str, float, str], ...]]] = {
-    1: (("browInnerUp_", 1.25, "upward movement of the inner brow: frontalis, medial part"),),
-    2: (("browOuterUp_", 1.0, "upward movement of the outer brow: frontalis, lateral part"),),
-    4: (("browDown_", 1.3, "brows down and together: corrugator, depressor supercilii"),),
+    1: (("browInnerUp_", 1.5, "upward movement of the inner brow: frontalis, medial part"),),
+    2: (("browOuterUp_", 1.2, "upward movement of the outer brow: frontalis, lateral part"),),
+    4: (("browDown_", 1.4, "brows down and together: corrugator, depressor supercilii"),),
     5: (("eyeWide_", 1.45, "widening of the eyes: levator palpebrae"),),
     6: (
         ("cheekRaiser_", 0.9, "the cheek's rise around the eye: orbicularis oculi, outer part"),
@@ -19,8 +20,12 @@ SHAPES: Final[dict[int, tuple[tuple[str, float, str], ...]]] = {
     9: (("noseSneer_", 1.1, "raising of the nose's side: levator labii superioris alaeque nasi"),),
     10: (("mouthUpperUp_", 0.95, "upward movement of the upper lip: levator labii superioris"),),
     12: (("mouthSmile_", 0.95, "upward movement of the lip corner: zygomaticus major"),),
-    14: (("mouthDimple_", 1.15, "backward movement of the lip corner: buccinator"),),
-    15: (("mouthFrown_", 1.45, "downward movement of the lip corner: depressor anguli oris"),),
+    14: (
+        ("mouthDimple_", 1.25, "backward movement of the lip corner: buccinator"),
+        ("mouthFrown_", 0.25, "keeps the corner from rising, which is AU12's"),
+        ("mouthRollLower", 0.3, "lips tightened and drawn inwards with the corners"),
+    ),
+    15: (("mouthFrown_", 1.75, "downward movement of the lip corner: depressor anguli oris"),),
     17: (
         ("mouthShrugLower", 1.1, "outward and upward movement of the lower lip: mentalis"),
         ("mouthShrugUpper", 0.3, "the upper lip that is pushed up with it"),
@@ -31,14 +36,33 @@ SHAPES: Final[dict[int, tuple[tuple[str, float, str], ...]]] = {
 }
 SIDES: Final = ("L", "R")
 
-PARTED: Final = {"upper": (0.18, 0.06), "lower": (-0.64, -0.02)}
-"""AU25, lips parted by themselves: (up, front) in cm at the middle of each lip at intensity 5.
+FADES: Final = {9: (-2.2, -3.4, 0.4), 10: (-1.8, -0.4, 0.4)}
+"""AU -> heights in cm from where and until where its shapes fade, and what is left of them beyond.
 
-The set has no shape for it: mouthUpperUp is AU10's, mouthLowerDown moves the chin boss too, and
-jawOpen is AU26's. FACS: the lips part while the jaw's teeth may stay together.
+noseSneer raises the upper lip as much as mouthUpperUp does, and that the sides of the nose (cosine
+0.89). FACS tells the two apart by where the pull is strongest: beside the nose's root and wings
+(AU9), or at the middle of the upper lip (AU10).
 """
-PARTED_REACH: Final = {"upper": 0.55, "lower": 0.75}
-"""How far from its margin a lip follows, cm over the skin (one sigma)."""
+
+
+@dataclass(frozen=True)
+class Parted:
+    """How a lip parts from the other at intensity 5.
+
+    Attributes:
+        up, front: in cm at its middle.
+        reach: how far from its margin the skin follows, cm (one sigma).
+    """
+
+    up: float
+    front: float
+    reach: float
+
+
+PARTED_UP: Final = Parted(0.18, 0.06, 0.55)
+PARTED_DOWN: Final = Parted(-0.64, -0.02, 0.75)
+"""AU25, lips that part by themselves. The set has no shape for it: mouthUpperUp is AU10's,
+mouthLowerDown moves the chin boss too, and jawOpen is AU26's."""
 
 
 def names() -> list[str]:

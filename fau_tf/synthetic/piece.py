@@ -72,7 +72,7 @@ def tube(line: Floats, radius: Floats, sides: int = 8) -> tuple[Floats, Ints]:
     rows = np.vstack([np.full(sides, first), ids, np.full(sides, last)])
     a, b = rows[:-1], rows[1:]
     c, d = np.roll(a, -1, 1), np.roll(b, -1, 1)
-    faces = np.vstack([np.stack(q, -1).reshape(-1, 3) for q in ((a, c, b), (c, d, b))])
+    faces = np.vstack([np.stack(q, -1).reshape(-1, 3) for q in ((a, b, c), (c, b, d))])
     real = (
         (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 0] != faces[:, 2])
     )

@@ -120,7 +120,7 @@ class Scene:
     @property
     def creases(self) -> dict[int, float]:
         """Return AU -> depth of its furrows and bulges, in parts of those of `wrinkles.MARKS`."""
-        aged = self.wrinkles * (0.65 + 0.6 * self.person.age) / facs.MAX_INTENSITY
+        aged = self.wrinkles * (1.0 + 0.7 * self.person.age) / facs.MAX_INTENSITY
         return {au: aged * value * self.person.folds[au] for au, value in self.intensity.items()}
 
     @property

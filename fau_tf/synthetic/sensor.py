@@ -28,14 +28,20 @@ def exposed(scene: Scene, photo: Floats) -> Image:
 
 def _shaken(photo: Floats, motion: tuple[float, float]) -> Floats:
     """Return the mean of the photo along a straight way of (right, down) px."""
-    steps = int(np.ceil(2 * np.hypot(*motion)))
-    if steps < 1:
+    length = float(np.hypot(*motion))
+    if length < 0.5:
         return photo
-    out = np.zeros_like(photo)
-    for part in np.linspace(-0.5, 0.5, steps + 1):
-        shift = (part * motion[1], part * motion[0], 0)
-        out += ndimage.shift(photo, shift, order=1, mode="nearest", prefilter=False)
-    return out / np.float32(steps + 1)
+    reach = int(np.ceil(length / 2)) + 1
+    kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    for part in np.linspace(-0.5, 0.5, 4 * reach + 1):
+        x, y = reach + part * motion[0], reach + part * motion[1]
+        column, row = int(x), int(y)
+        across, down = x - column, y - row
+        kernel[row : row + 2, column : column + 2] += np.outer(
+            [1 - down, down], [1 - across, across]
+        )
+    kernel /= kernel.sum()
+    return np.asarray(ndimage.convolve(photo, kernel[..., None], mode="nearest"))
 
 
 def _grained(encoded: Floats, camera: Camera) -> Floats:

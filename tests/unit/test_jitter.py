@@ -56,3 +56,49 @@ def test_a_rigs_faces_are_as_much_larger_as_a_detector_finds_them(rig):
 
 def test_the_same_seed_draws_the_same():
     np.testing.assert_array_equal(drawn(3), drawn(3))
+
+
+def test_a_difference_undoes_a_move():
+    steps = (0.03, -0.02), 4.0, -0.1
+    (x, y), degrees, log_scale = steps
+    found = jitter.difference(VIEW, jitter.moved(VIEW, SIZE, *steps), SIZE)
+    np.testing.assert_allclose(found, (x, y, degrees, log_scale), atol=1e-12)
+
+
+def test_the_crop_turns_and_grows_about_its_middle_and_then_shifts():
+    middle = np.full(2, (SIZE - 1) / 2)
+    exact = np.array([[1.0, 0, 0], [0, 1.0, 0]])
+    view = jitter.moved(exact, SIZE, (0.1, 0.2), 90.0, np.log(2.0))
+    np.testing.assert_allclose(
+        align.transform(view, middle), middle + np.array((16, 32)), atol=1e-9
+    )
+    # what lay to the right of the middle lies below it, twice as far: clockwise as seen
+    right = align.transform(view, middle + np.array((10, 0))) - align.transform(view, middle)
+    np.testing.assert_allclose(right, (0, 20), atol=1e-9)
+
+
+def test_the_photo_is_mapped_first_and_moved_after():
+    point = np.array([31.0, -7.0])
+    step = jitter.moved(np.eye(2, 3), SIZE, (0.03, 0.01), 7.0, 0.1)
+    moved = jitter.moved(VIEW, SIZE, (0.03, 0.01), 7.0, 0.1)
+    expected = align.transform(step, align.transform(VIEW, point))
+    np.testing.assert_allclose(align.transform(moved, point), expected, atol=1e-9)
+
+
+def test_the_four_draws_do_not_depend_on_each_other():
+    found = np.array([change(view) for view in drawn(4000)])
+    together = np.corrcoef(found.T) - np.eye(4)
+    assert np.abs(together).max() < 4 / np.sqrt(4000)  # 4 sigma
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"margin": 0.0}, {"strength": -1.0}, {"rig": "puppet"}, {"strength": float("nan")}]
+)
+def test_what_is_out_of_range_is_refused(wrong):
+    with pytest.raises(ValueError, match="Received: "):
+        drawn(1, **wrong)
+
+
+def test_a_view_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"Received: \(3, 3\)"):
+        jitter.jittered(np.eye(3), SIZE, np.random.default_rng(0))

@@ -1,0 +1,133 @@
+"""A download of ICT-FaceKit -> one file: on a small head of our own in the same layout."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from fau_tf.synthetic.ict_convert import convert
+from fau_tf.synthetic.ict_rig import ict_rig
+from tests.helpers import ict_miniature
+
+
+@pytest.fixture(scope="module")
+def download(tmp_path_factory):
+    return ict_miniature.write_download(tmp_path_factory.mktemp("ict"))
+
+
+@pytest.fixture(scope="module")
+def converted(download, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out") / "ict.npz"
+    convert(download, out)
+    return out
+
+
+@pytest.fixture
+def copy(download, tmp_path):
+    shutil.copytree(download, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def test_the_file_holds_what_the_download_holds(converted):
+    expected = ict_miniature.content()
+    with np.load(converted, allow_pickle=False) as file:
+        assert set(file.files) == set(expected)
+        for name in ("neutral", "faces", "material", "material_names", "landmark68"):
+            np.testing.assert_array_equal(file[name], expected[name])
+            assert file[name].dtype == expected[name].dtype
+        assert file["identity"].dtype == file["expression"].dtype == np.float16
+        # nine digits of coordinates below 40 cm, then steps of float16 below 4 cm
+        np.testing.assert_allclose(file["identity"], expected["identity"], atol=2e-3)
+        where = {name: i for i, name in enumerate(expected["expression_names"].tolist())}
+        order = [where[name] for name in file["expression_names"].tolist()]
+        assert sorted(order) == list(range(len(where)))
+        np.testing.assert_allclose(file["expression"], expected["expression"][order], atol=2e-3)
+
+
+def test_the_rig_can_be_made_from_it(converted):
+    assert ict_rig(converted).name == "ict"
+
+
+def test_cheek_squint_takes_the_place_of_a_missing_cheek_raiser(copy, converted, tmp_path):
+    for side in "LR":
+        (copy / "FaceXModel" / f"cheekRaiser_{side}.obj").unlink()
+    convert(copy, tmp_path / "other.npz")
+    with np.load(tmp_path / "other.npz") as other, np.load(converted) as file:
+        names = other["expression_names"].tolist()
+        raiser, squint = (names.index(f"cheek{kind}_L") for kind in ("Raiser", "Squint"))
+        assert np.abs(other["expression"][squint]).max() > 0.1
+        np.testing.assert_array_equal(other["expression"][raiser], other["expression"][squint])
+        assert names == file["expression_names"].tolist()
+
+
+def test_the_same_download_gives_the_same_bytes(download, converted, tmp_path):
+    convert(download / "FaceXModel", tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == converted.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "name", ["generic_neutral_mesh.obj", "vertex_indices.json", "jawOpen.obj", "cheekSquint_R.obj"]
+)
+def test_a_missing_file_is_named(copy, tmp_path, name):
+    (copy / "FaceXModel" / name).unlink()
+    with pytest.raises(FileNotFoundError, match=f"{name} must be there"):
+        convert(copy, tmp_path / "out.npz")
+    assert not list(tmp_path.glob("*.npz"))
+
+
+def test_a_download_without_identities_is_refused(copy, tmp_path):
+    for path in (copy / "FaceXModel").glob("identity*"):
+        path.unlink()
+    with pytest.raises(FileNotFoundError, match="identity000"):
+        convert(copy, tmp_path / "out.npz")
+
+
+def _cut(text):
+    return text[: text.rindex("v ") - 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "received"),
+    [
+        ("jawOpen.obj", _cut, "14263 vertices; the mean face has 14264"),
+        ("jawOpen.obj", lambda text: text + "v 1 nan 2\n", "three finite numbers"),
+        ("jawOpen.obj", lambda text: text + "v 1 2\n", "three numbers"),
+        ("jawOpen.obj", lambda text: text + "v 1 2 x\n", "three numbers"),
+        ("jawOpen.obj", lambda _: "", "no vertices"),
+        ("generic_neutral_mesh.obj", lambda text: text + "f 1 2 99999\n", "not all among"),
+        ("generic_neutral_mesh.obj", lambda text: text + "f a b c\n", "the line `f a b c`"),
+        ("generic_neutral_mesh.obj", lambda text: text.replace("M_Teeth", "M_T"), "no material"),
+        ("vertex_indices.json", lambda text: text[:-2], "no JSON"),
+        ("vertex_indices.json", lambda _: "[]", "no list of names `expressions`"),
+        ("vertex_indices.json", lambda text: text.replace("idx_", "x_"), "no 68 vertices"),
+        ("vertex_indices.json", lambda text: _without_a_landmark(text), "no 68 vertices"),
+    ],
+)
+def test_a_malformed_file_is_named(copy, tmp_path, name, change, received):
+    path = copy / "FaceXModel" / name
+    path.write_text(change(path.read_text()))
+    with pytest.raises(ValueError, match=received) as error:
+        convert(copy, tmp_path / "out.npz")
+    assert str(path) in str(error.value)
+    assert not list(tmp_path.glob("*.npz"))
+
+
+def _without_a_landmark(text):
+    content = json.loads(text)
+    content["idx_to_landmark_verts"].pop()
+    return json.dumps(content)
+
+
+def test_another_ending_is_refused(download, tmp_path):
+    with pytest.raises(ValueError, match=r"must end in \.npz"):
+        convert(download, tmp_path / "ict")
+
+
+def test_a_failed_conversion_leaves_the_old_file(copy, tmp_path):
+    out = tmp_path / "out.npz"
+    out.write_bytes(b"old")
+    (copy / "FaceXModel" / "identity001.obj").write_text("v 0 0 0\n")
+    with pytest.raises(ValueError, match="1 vertices"):
+        convert(copy, out)
+    assert out.read_bytes() == b"old"

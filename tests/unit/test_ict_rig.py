@@ -1,0 +1,257 @@
+"""The ICT rig: on a small head of our own, and on the real file where FAU_ICT names it."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial import Delaunay
+
+from fau_tf import facs
+from fau_tf.synthetic import atlas, generate, ict_openings, ict_units, project
+from fau_tf.synthetic.appearance import appearance
+from fau_tf.synthetic.canonical_rig import canonical_rig
+from fau_tf.synthetic.ict_rig import ict_rig
+from fau_tf.synthetic.raster import rasterise
+from fau_tf.synthetic.rig import expression_offset, identity_shape
+from tests.helpers import ict_miniature
+
+JAW = list(range(4, 13))
+INNER_LIPS = [(61, 67), (62, 66), (63, 65)]
+ROUNDING = 1e-5
+"""cm, of float32 fields a few cm wide, summed over some components."""
+
+
+@pytest.fixture(scope="module", params=["miniature", pytest.param("real", marks=pytest.mark.data)])
+def rig(request, tmp_path_factory):
+    if request.param == "miniature":
+        return ict_rig(ict_miniature.write_file(tmp_path_factory.mktemp("ict") / "ict.npz"))
+    file = os.environ.get("FAU_ICT")
+    if not file:
+        pytest.skip("FAU_ICT must name a file of `python -m fau_tf.synthetic convert-ict`")
+    return ict_rig(Path(file))
+
+
+def test_every_array_belongs_to_the_same_vertices(rig):
+    count = len(rig.neutral)
+    assert set(rig.action_units) == set(facs.AUS)
+    for field in (*rig.action_units.values(), rig.neutral, rig.blink, *rig.identity):
+        assert field.shape == (count, 3)
+        assert np.isfinite(field).all()
+        assert np.abs(field).max() > 0.03
+    assert len(rig.uv) == len(rig.head_weight) == len(rig.scalp) == len(rig.curtain) == count
+    assert len(rig.shade) == count
+    assert set(np.unique(rig.faces)) == set(range(count))  # none is unused
+    for share in (rig.head_weight, rig.scalp, rig.shade):
+        assert share.min() >= 0
+        assert share.max() == pytest.approx(1)
+
+
+def test_it_stands_where_the_canonical_rig_stands(rig):
+    canonical = canonical_rig()
+    inner = slice(17, 68)
+    gap = rig.neutral[rig.landmarks[inner]] - canonical.neutral[canonical.landmarks[inner]]
+    assert np.sqrt((gap**2).sum(1)).mean() < 0.6  # two heads of different people
+    np.testing.assert_allclose(gap.mean(0), 0, atol=0.06)  # shutting the lips moves a few of them
+
+
+def test_its_skin_has_the_texels_of_the_same_places_of_the_canonical_head(rig):
+    canonical = canonical_rig()
+    inner = slice(17, 68)
+    gap = rig.uv[rig.landmarks[inner]] - canonical.uv[canonical.landmarks[inner]]
+    # the map is smooth, and the lids' corners are found apart from the landmarks there
+    assert np.abs(gap).max() < 4
+    assert np.abs(gap).mean() < 1
+
+
+def test_all_texels_lie_in_the_atlas(rig):
+    assert rig.uv.min() >= 0
+    assert rig.uv.max() <= atlas.SIZE - 1
+
+
+@pytest.mark.parametrize("au", facs.AUS)
+def test_displacement_grows_with_intensity(rig, au):
+    size = [
+        np.linalg.norm(expression_offset(rig, {au: float(level)})[rig.landmarks])
+        for level in range(6)
+    ]
+    assert size[0] == 0
+    assert size[-1] > 0.5
+    assert (np.diff(size) > 0).all()
+
+
+@pytest.mark.parametrize("au", facs.AUS)
+def test_it_is_as_strong_as_the_canonical_rig(rig, au):
+    canonical = canonical_rig()
+    own, other = (
+        np.linalg.norm(r.action_units[au][r.landmarks[17:]], axis=1).max() for r in (rig, canonical)
+    )
+    assert 0.5 < own / other < 2.0
+
+
+def test_the_neutral_mouth_is_closed(rig):
+    shape = rig.neutral[rig.landmarks]
+    for upper, lower in INNER_LIPS:
+        np.testing.assert_allclose(shape[upper], shape[lower], atol=ROUNDING)
+    assert np.ptp(shape[[61, 62, 63], 0]) > 0.5
+
+
+def test_the_mouth_of_every_person_is_closed_at_rest(rig):
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        shape = identity_shape(rig, rng.normal(0, 1, len(rig.identity)))[rig.landmarks]
+        for upper, lower in INNER_LIPS:
+            np.testing.assert_allclose(shape[upper], shape[lower], atol=ROUNDING)
+
+
+@pytest.mark.parametrize("au", [10, 25, 26])
+def test_lips_part(rig, au):
+    moved = rig.neutral + expression_offset(rig, {au: 5.0})
+    gap = moved[rig.landmarks][[61, 62, 63], 1] - moved[rig.landmarks][[67, 66, 65], 1]
+    assert (gap > 0.25).all()
+
+
+def test_parting_the_lips_does_not_move_the_jaw(rig):
+    parted = rig.action_units[25][rig.landmarks][JAW]
+    dropped = rig.action_units[26][rig.landmarks][JAW]
+    assert np.linalg.norm(dropped, axis=1)[2:7].min() > 1.0
+    assert np.abs(parted).max() < 0.02  # the far end of a soft field
+
+
+def test_parting_the_lips_leaves_nose_and_cheeks_alone(rig):
+    moved = np.linalg.norm(rig.action_units[25], axis=1)
+    above = rig.neutral[:, 1] > rig.neutral[rig.landmarks[33], 1]
+    assert moved[above].max() < 0.02
+    assert moved.max() > 0.5
+
+
+def test_action_units_are_symmetric(rig):
+    for au, field in rig.action_units.items():
+        points = field[rig.landmarks]
+        assert np.abs(points[17:]).max() > 0.2, au
+        mirrored = points[list(facs.MIRROR_68)] * [-1, 1, 1]
+        # left and right shapes of ICT-FaceKit differ by up to 0.007 cm at corners of eyes and lips
+        np.testing.assert_allclose(mirrored, points, atol=1e-2, err_msg=str(au))
+
+
+@pytest.mark.parametrize(
+    ("au", "landmarks", "direction"),
+    [
+        (1, (20, 21, 22, 23), (0, 1, 0)),
+        (2, (17, 18, 25, 26), (0, 1, 0)),
+        (4, (20, 21, 22, 23), (0, -1, 0)),
+        (5, (37, 38, 43, 44), (0, 1, 0)),
+        (6, (40, 41, 46, 47), (0, 1, 0)),
+        (9, (31, 35, 50, 52), (0, 1, 0)),
+        (10, (50, 51, 52), (0, 1, 0)),
+        (12, (54,), (1, 1, -0.5)),
+        (14, (54,), (1, 0, -1)),
+        (15, (48, 54), (0, -1, 0)),
+        (17, (57, 58, 56), (0, 1, 0.5)),
+        (20, (54,), (1, 0, 0)),
+        (25, (66,), (0, -1, 0)),
+        (26, (7, 8, 9, 57), (0, -1, 0)),
+    ],
+)
+def test_each_action_unit_moves_its_part_of_the_face_its_way(rig, au, landmarks, direction):
+    moved = rig.action_units[au][rig.landmarks][list(landmarks)]
+    along = moved @ (np.array(direction) / np.linalg.norm(direction))
+    assert (along > 0.15).all()
+    assert (along > 0.5 * np.linalg.norm(moved, axis=1)).all()
+
+
+def test_no_two_action_units_move_the_face_alike(rig):
+    fields = np.stack([rig.action_units[au].ravel() for au in facs.AUS])
+    fields /= np.linalg.norm(fields, axis=1, keepdims=True)
+    assert (fields @ fields.T - np.eye(len(fields))).max() < 0.75
+
+
+def test_eyeballs_fill_the_lids_and_stay_behind_them(rig):
+    for ring, offset, side in zip(rig.eyes, rig.eye_offset, (-1, 1), strict=True):
+        margin = rig.neutral[ring]
+        assert (side * margin[:, 0] > 0).all()
+        centre = margin.mean(0) + offset
+        for blink in (0.0, 0.5, 1.0):
+            away = np.linalg.norm(margin + blink * rig.blink[ring] - centre, axis=1)
+            assert away.min() > rig.eye_radius - 0.15  # further in, the ball would hide the lid
+            assert away.max() < rig.eye_radius + 0.75  # at the corners, where it lies deep
+    lids = np.array([(37, 41), (38, 40), (43, 47), (44, 46)]).T
+    at_rest, shut = (
+        (rig.neutral + blink * rig.blink)[rig.landmarks[lids], 1] for blink in (0.0, 1.0)
+    )
+    assert (at_rest[0] - at_rest[1]).min() > 0.4
+    assert (np.abs(shut[0] - shut[1]) < 0.2 * (at_rest[0] - at_rest[1])).all()
+
+
+def test_no_expression_or_pose_opens_a_hole_in_the_face(rig):
+    size = 160
+    for seed in range(6):
+        strong = {au: 5.0 for i, au in enumerate(facs.AUS) if (seed + i) % 3 != 0}
+        pose = (20.0 * (-1) ** seed, 12.0 * (-1) ** (seed // 2), 0.0)
+        scene = generate.sample_scene(
+            rig, person_seed=seed, face_seed=seed, intensity=strong, pose=pose
+        )
+        body = project.surface(scene, appearance(rig, scene.person))
+        scale = size / generate.NOMINAL
+        points = project.project(body.points, scene) * [scale, scale, 1]
+        seen = np.zeros(size * size, bool)
+        seen[rasterise(points, body.faces, size).pixel] = True
+        hull = Delaunay(generate.landmarks(scene)[17:] * scale)
+        place = np.stack([np.arange(size * size) % size, np.arange(size * size) // size], 1)
+        inside = hull.find_simplex(place) >= 0
+        assert inside.sum() > 1000
+        assert seen[inside].all(), seed
+
+
+def test_the_same_file_gives_the_same_picture(rig):
+    scene = generate.sample_scene(rig, person_seed=3, face_seed=3)
+    first, again = (generate.render(scene, size=64) for _ in range(2))
+    assert np.array_equal(first, again)
+    assert first.std() > 20
+
+
+def test_every_shape_of_the_table_says_why():
+    assert set(ict_units.SHAPES) == set(facs.AUS)
+    for rows in ict_units.SHAPES.values():
+        for name, weight, why in rows:
+            assert weight > 0
+            assert len(why.split()) > 3, name
+
+
+def test_landmarks_that_no_skin_joins_are_refused():
+    points = np.random.default_rng(0).normal(size=(68, 3))
+    with pytest.raises(ValueError, match="one piece of skin"):
+        ict_openings.Opening.found(ict_openings.MOUTH, points, np.array([[0, 1, 2]]), np.arange(68))
+
+
+@pytest.mark.parametrize(
+    ("change", "received"),
+    [
+        ({"identity": None}, "no identity"),
+        ({"landmark68": np.arange(67)}, r"landmark68 \(67,\)"),
+        ({"faces": np.zeros((4, 3), np.float32)}, r"faces \(4, 3\) float32"),
+        ({"neutral": np.full((20000, 3), np.nan)}, r"neutral .*finite"),
+        ({"landmark68": np.full(68, 60000)}, "landmark68 beyond the 14264 vertices"),
+        ({"material_names": np.array(["M_Face"])}, "no M_BackHead"),
+        (
+            {"expression_names": np.array(["jawOpen"] * 32)},
+            "browInnerUp_L.* among its expression_names",
+        ),
+        ({"expression": np.zeros((30, 14264, 3), np.float16)}, "32 names of expressions"),
+        ({"identity": np.array([{}], object)}, "ValueError: .*pickle"),
+    ],
+)
+def test_a_file_that_lacks_something_is_refused(tmp_path, change, received):
+    path = ict_miniature.write_file(tmp_path / "ict.npz", **change)
+    with pytest.raises(ValueError, match=received) as error:
+        ict_rig(path)
+    assert str(path) in str(error.value)
+    assert "convert-ict" in str(error.value)
+
+
+def test_what_is_no_file_of_arrays_is_refused(tmp_path):
+    text = tmp_path / "ict.npz"
+    text.write_text("not a file of arrays")
+    for path in (text, tmp_path / "missing.npz", tmp_path):
+        with pytest.raises(ValueError, match="convert-ict"):
+            ict_rig(path)
