@@ -13,10 +13,10 @@ crop beside another one; shifts and scale in per cent, shifts of the plain crop:
 | itself, other exposures of photos | 1056 | 0.01 ± 0.19 | -0.01 ± 0.20 | 0.0° ± 0.3° | 0.0 ± 0.7 |
 
 `jittered` reproduces the first row, the only one of real faces beside a second opinion: faces of
-15 to 59 px between the outer eye corners, marked in whole px, so it is rather too wide, which costs
-less than too narrow. The tails beyond it (scale 15 %, rotation 6°) are cut off. The last row is
-only the share that a second look changes. The means of x, y and rotation are small beside their
-spread and left out; the scale's is not: the detector puts the inner eye corners nearer the nose
+15 to 59 px between the outer eye corners, marked in whole px, so it is rather too wide. The tails
+beyond it (scale 15 %, rotation 6°) are cut off. The last row is only what a second look changes.
+The means of y and rotation are small beside their spread; that of x turns round in the mirrored
+half of all crops. The scale's is neither: the detector puts the inner eye corners nearer the nose
 and the bridge lower than the mesh has them, so each rig's crops are enlarged by its row.
 """
 

@@ -5,18 +5,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
-from scipy.spatial import cKDTree
+from scipy.spatial import Delaunay, cKDTree
 
-from fau_tf.synthetic import atlas, ict_bust, ict_file, mesh, topology
+from fau_tf.synthetic import atlas, ict_bust, mesh, topology
 from fau_tf.synthetic.canonical_rig import canonical_rig
 from fau_tf.synthetic.ict_file import IctFile
 from fau_tf.synthetic.rig import Floats, Ints
 
+HEAD, EAR, NECK, MOUTH, SOCKET, HARD = range(6)
+"""Pieces of the head in different patches of the atlas: no triangle may join two of them."""
 _STILL = np.array([
     [0, 9.5, 5.0], [4, 9.5, 4.0], [-4, 9.5, 4.0], [0, 13, -3], [7.5, 6, -2], [-7.5, 6, -2],
-    [7.5, 0, -4], [-7.5, 0, -4], [7.0, -6, -3], [-7.0, -6, -3], [0, 4, -13], [0, -12, -3],
+    [7.0, -6, -3], [-7.0, -6, -3], [0, 4, -13], [0, -12, -3], [5.6, 0, 3.0], [-5.6, 0, 3.0],
+    [6.3, 2.5, 1.5], [-6.3, 2.5, 1.5], [6.6, -1, 0.8], [-6.6, -1, 0.8], [6.0, -4.5, 1.0],
+    [-6.0, -4.5, 1.0], [6.6, 4.5, 1.0], [-6.6, 4.5, 1.0],
 ], float)  # fmt: skip
 """Places around the face where the map is the identity, so that it stays tame there."""
+_EAR = np.array([[7.05, 0.35, -2.4], [7.1, 3.25, -3.5], [7.1, -2.05, -3.9]])
+"""Front, top and bottom of the canonical head's left ear: hair grows in front of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +45,7 @@ def place(
     shape: Floats,
     faces: Ints,
     used: Ints,
-    collar: NDArray[np.bool_],
+    piece: Ints,
     landmarks: Ints,
     lids: list[Ints],
 ) -> Placed:
@@ -50,23 +56,23 @@ def place(
         shape: (V, 3) the rig's vertices in the canonical frame.
         faces: (F, 3) its triangles.
         used: (V,) their numbers in the file.
-        collar: (V,) bool, those on the lower neck.
+        piece: (V,) HEAD, EAR, NECK and so on.
         landmarks: 68 of the V.
         lids: those of the V on the right and the left lid margin.
     """
-    skin = (used < ict_file.SKIN_END) & ~collar
+    head, ear, neck = (piece == kind for kind in (HEAD, EAR, NECK))
+    to_canonical = _to_canonical(shape, landmarks, lids, shape[ear])
     on_canonical = shape.copy()
-    on_canonical[skin] = _to_canonical(shape, landmarks, lids)(shape[skin])
+    on_canonical[head] = to_canonical(shape[head])
     uv = atlas.head_uv(on_canonical)
-    ears = skin & _ear(shape)
-    uv[ears] = _ear_uv(shape[ears])
-    uv[collar] = ict_bust.neck_uv(shape[collar])
-    depth = _insides(file, shape, used, uv)
+    uv[ear] = _ear_uv(shape[ear])
+    uv[neck] = ict_bust.neck_uv(shape[neck])
+    depth = _insides(file, shape, used, piece, uv)
     normals = mesh.vertex_normals(shape, faces, mesh.normal_operator(len(shape), faces))
     # lips at rest lie on the teeth, and would leave those dark once they part
-    open_part = np.where(used < ict_file.MOUTH_END, openness(shape, normals), 1.0)
+    open_part = np.where(piece <= MOUTH, openness(shape, normals), 1.0)
     shade = open_part * (1 - 0.75 * depth)
-    return Placed(uv, _scalp(on_canonical, ears) * skin, shade)
+    return Placed(uv, _scalp(on_canonical, shape, ear) * head, shade)
 
 
 def openness(shape: Floats, normals: Floats) -> Floats:
@@ -84,7 +90,7 @@ def openness(shape: Floats, normals: Floats) -> Floats:
     return np.asarray(np.clip(1.06 - 1.9 * blocked, 0.25, 1.0))
 
 
-def _to_canonical(shape: Floats, landmarks: Ints, lids: list[Ints]) -> RBFInterpolator:
+def _to_canonical(shape: Floats, landmarks: Ints, lids: list[Ints], ear: Floats) -> RBFInterpolator:
     """Return the smooth map of points of this face to the same places of the canonical face."""
     rig = canonical_rig()
     here, there = [shape[landmarks[17:]], _STILL], [rig.neutral[rig.landmarks[17:]], _STILL]
@@ -95,6 +101,12 @@ def _to_canonical(shape: Floats, landmarks: Ints, lids: list[Ints]) -> RBFInterp
         target = rig.neutral[list(canonical)]
         here.append(_like(shape[ring], target))
         there.append(target)
+    for side in (-1, 1):
+        points = ear[side * ear[:, 0] > 0]
+        if len(points):
+            ends = points[:, 2].argmax(), points[:, 1].argmax(), points[:, 1].argmin()
+            here.append(points[list(ends)])
+            there.append(_EAR * [side, 1, 1])
     source, target = np.vstack(here), np.vstack(there)
     _, first = np.unique(source.round(4), axis=0, return_index=True)
     return RBFInterpolator(source[first], target[first], kernel="thin_plate_spline", smoothing=1e-3)
@@ -125,33 +137,49 @@ def _chord(points: Floats) -> tuple[Floats, Floats]:
     return ends[:, 0], ends[:, 1]
 
 
-def _ear(shape: Floats) -> NDArray[np.bool_]:
-    x, y, z = shape.T
-    return np.asarray((np.abs(x) > 6.9) & (y > -4.0) & (y < 4.6) & (z < -2.2) & (z > -9.0))
+def ears(points: Floats) -> NDArray[np.bool_]:
+    """Return (V,) which points of a head's skin belong to its ears.
+
+    Each side of the skull is fitted by a quadratic surface around the ear; an ear is what lies
+    inside the outline of all that stands out from it.
+    """
+    x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
+    quadratic = np.stack([np.ones(len(x)), y, z, y**2, z**2, y * z], 1)
+    out = np.zeros(len(points), bool)
+    for side in (points[:, 0] < 0, points[:, 0] > 0):
+        wide = side & (x > 5) & (y > -6.5) & (y < 8) & (z > -11) & (z < 1)
+        near = side & (x > 5.5) & (y > -5) & (y < 5.5) & (z > -9.5) & (z < -1.2)
+        around = wide & ~near
+        fitted = np.linalg.lstsq(quadratic[around], x[around], rcond=None)[0]
+        proud = near & (x - quadratic @ fitted > 0.3)
+        if np.count_nonzero(proud) > 3:
+            outline = Delaunay(points[proud, 1:])
+            out |= near & (outline.find_simplex(points[:, 1:]) >= 0)
+    return out
 
 
 def _ear_uv(points: Floats) -> Floats:
     out = np.clip((np.abs(points[:, 0]) - 6.9) / 1.8, 0, 1)
-    return atlas.patch_uv("ear", out, (4.6 - points[:, 1]) / 8.6)
+    # the patch is dark in the bowl, which `openness` sees to
+    return atlas.patch_uv("ear", 0.75 + 0.25 * out, (4.6 - points[:, 1]) / 8.6)
 
 
-def _scalp(on_canonical: Floats, ears: NDArray[np.bool_]) -> Floats:
-    x, y, _ = on_canonical.T
+def _scalp(on_canonical: Floats, shape: Floats, ear: NDArray[np.bool_]) -> Floats:
+    y = on_canonical[:, 1]
     turn = np.abs(atlas.angle(on_canonical))
     crown = np.clip((y - 7.4) / 1.2, 0, 1)
     behind = np.clip((turn - 1.15) / 0.4, 0, 1) * np.clip((y + 2) / 2, 0, 1)
-    ear_gap = cKDTree(on_canonical[ears]).query(on_canonical)[0] if ears.any() else 9 + 0 * x
+    ear_gap = cKDTree(shape[ear]).query(shape)[0] if ear.any() else 9 + 0 * y
     return np.asarray(np.maximum(crown, behind) * np.clip((ear_gap - 0.3) / 1.4, 0, 1))
 
 
-def _insides(file: IctFile, shape: Floats, used: Ints, uv: Floats) -> Floats:
+def _insides(file: IctFile, shape: Floats, used: Ints, piece: Ints, uv: Floats) -> Floats:
     """Place mouth, eye sockets, teeth and gums in their patches; return how deep each lies."""
     x, y, z = shape.T
-    front = z[used < ict_file.SKIN_END].max()
+    front = z[piece == HEAD].max()
     depth = np.clip((front - 2.4 - z) / 4.5, 0, 1)
-    mouth = (used >= ict_file.SKIN_END) & (used < ict_file.MOUTH_END)
+    mouth, socket = piece == MOUTH, piece == SOCKET
     uv[mouth] = atlas.patch_uv("mouth", 0.5 + x[mouth] / 8, 0.05 + 0.57 * depth[mouth])
-    socket = (used >= ict_file.MOUTH_END) & (used < ict_file.SOCKETS_END)
     uv[socket] = atlas.patch_uv("lid", 0.75 + 0 * x[socket], 0.9 + 0 * x[socket])
     gums = np.isin(used, np.unique(file.faces_of("M_GumsTongue")))
     uv[gums] = atlas.patch_uv("mouth", 0.5 + x[gums] / 8, np.full(gums.sum(), 0.22))

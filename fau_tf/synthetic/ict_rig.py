@@ -10,7 +10,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fau_tf import facs
 from fau_tf.synthetic import head, ict_atlas, ict_bust, ict_file, ict_units, mesh
@@ -24,8 +23,6 @@ COLLAR = -10.6
 _SCLERAS = ("M_ScleraRight", "M_ScleraLeft")
 EYE_RADIUS = 1.40
 """In cm; its own eyeballs, 1.45 at the lids, would come through the lids of a blink."""
-
-
 BLINK = 1.1
 """Weight of eyeBlink that shuts the eyes of nearly everybody."""
 EYES_ALIKE = 0.6
@@ -43,23 +40,22 @@ def ict_rig(path: Path) -> FaceRig:
     file = ict_file.load(path)
     frame = _Frame.fitted(file)
     points = frame.points(file.neutral)
-    faces, used, collar = _drawn(file, points)
+    faces, used, piece = _drawn(file, points)
     number = np.full(len(points), -1)
     number[used[::-1]] = np.arange(len(used))[::-1]  # the first copy of each
     landmarks, lids = number[file.landmarks], [number[ring] for ring in _lid_rings(file)]
-    inside = faces[(used[faces] < ict_file.SOCKETS_END).all(1)]
-    mouth = Opening.found(MOUTH, points[used], inside, landmarks)
-    shape = mouth.narrowed(points[used])
-    parts = _added_parts(shape, faces[collar[faces].all(1)])
-    placed = ict_atlas.place(file, shape, faces, used, collar, landmarks, lids)
+    mouth, *eyes = _openings(file, points)
+    shape = mouth.narrowed(points)[used]
+    parts = _added_parts(shape, faces[(piece[faces] == ict_atlas.NECK).all(1)])
+    placed = ict_atlas.place(file, shape, faces, used, piece, landmarks, lids)
     rest = np.vstack([part.points for part in parts])
     return FaceRig(
         name="ict",
         neutral=np.vstack([shape, rest]),
         faces=np.vstack([faces, *(part.faces for part in parts)]),
-        identity=_padded(_identity(file, frame, used, inside, landmarks, mouth), rest),
+        identity=_padded(_identity(file, frame, mouth, eyes)[:, used], rest),
         action_units={
-            au: _padded(_unit(file, frame, au, used, shape, mouth), rest) for au in facs.AUS
+            au: _padded(_unit(file, frame, au, points, mouth)[used], rest) for au in facs.AUS
         },
         blink=_padded(frame.moves(_sum(file, "eyeBlink_", BLINK)[used]), rest),
         landmarks=landmarks,
@@ -107,21 +103,37 @@ class _Frame:
         return np.asarray(offset @ self.turn.T.astype(offset.dtype))
 
 
-def _drawn(file: IctFile, points: Floats) -> tuple[Ints, Ints, NDArray[np.bool_]]:
-    """Return what is drawn: no eyeballs, lashes and tears; the neck apart from the head.
+def _drawn(file: IctFile, points: Floats) -> tuple[Ints, Ints, Ints]:
+    """Return what is drawn: no eyeballs, lashes, tears and backs of teeth, which are never seen.
 
     Returns:
         (F, 3) triangles of the V vertices that they need, (V,) their numbers in the file, and
-        (V,) bool, those of the lower neck. Vertices between head and neck are there twice, since
-        the two lie in different patches of the atlas.
+        (V,) their piece of skin: vertices on the border of two pieces are there twice.
     """
-    faces = file.faces_of("M_Face", "M_BackHead", "M_Teeth", "M_GumsTongue")
-    low = (faces < ict_file.SKIN_END).all(1) & (points[faces][..., 1].mean(1) < COLLAR)
-    head, head_corners = np.unique(faces[~low], return_inverse=True)
-    neck, neck_corners = np.unique(faces[low], return_inverse=True)
-    out = [head_corners.reshape(-1, 3), neck_corners.reshape(-1, 3) + len(head)]
-    collar = np.repeat([False, True], [len(head), len(neck)])
-    return np.vstack(out), np.concatenate([head, neck]), collar
+    hard = file.faces_of("M_Teeth", "M_GumsTongue")
+    normal = np.cross(
+        points[hard[:, 1]] - points[hard[:, 0]], points[hard[:, 2]] - points[hard[:, 0]]
+    )
+    seen = normal[:, 2] > -0.35 * np.linalg.norm(normal, axis=1)
+    faces = np.vstack([file.faces_of("M_Face", "M_BackHead"), hard[seen]])
+    skin = (faces < ict_file.SKIN_END).all(1)
+    ears = np.zeros(len(points), bool)
+    ears[: ict_file.SKIN_END] = ict_atlas.ears(points[: ict_file.SKIN_END])
+    kind = np.full(len(faces), ict_atlas.HEAD)
+    kind[skin & ears[faces].all(1)] = ict_atlas.EAR
+    kind[skin & (points[faces][..., 1].mean(1) < COLLAR)] = ict_atlas.NECK
+    last = faces.max(1)
+    kind[(last >= ict_file.SKIN_END) & (last < ict_file.MOUTH_END)] = ict_atlas.MOUTH
+    kind[(last >= ict_file.MOUTH_END) & (last < ict_file.SOCKETS_END)] = ict_atlas.SOCKET
+    kind[last >= ict_file.SOCKETS_END] = ict_atlas.HARD
+    corners, used, piece, start = [], [], [], 0
+    for which in range(ict_atlas.HARD + 1):
+        own, local = np.unique(faces[kind == which], return_inverse=True)
+        corners.append(local.reshape(-1, 3) + start)
+        used.append(own)
+        piece.append(np.full(len(own), which))
+        start += len(own)
+    return np.vstack(corners), np.concatenate(used), np.concatenate(piece)
 
 
 def _lid_rings(file: IctFile) -> list[Ints]:
@@ -151,27 +163,28 @@ def _sum(file: IctFile, name: str, weight: float) -> Floats:
     return np.asarray(weight * sum(file.expression[side] for side in ict_units.sided(name)))
 
 
-def _identity(
-    file: IctFile, frame: _Frame, used: Ints, skin: Ints, landmarks: Ints, mouth: Opening
-) -> Floats:
-    """Return (I, len(used), 3), people who all shut their mouths at rest."""
-    fields = mouth.narrowed(frame.moves(file.identity[:, used]))
-    points = frame.points(file.neutral)[used]
-    for ring in EYES:
-        fields = Opening.found(ring, points, skin, landmarks).narrowed(fields, EYES_ALIKE)
+def _openings(file: IctFile, points: Floats) -> list[Opening]:
+    """Return mouth, right and left eye, over the file's vertices."""
+    skin = file.faces_of("M_Face", "M_BackHead")
+    return [Opening.found(ring, points, skin, file.landmarks) for ring in (MOUTH, *EYES)]
+
+
+def _identity(file: IctFile, frame: _Frame, mouth: Opening, eyes: list[Opening]) -> Floats:
+    """Return (I, V, 3), people who all shut their mouths at rest."""
+    fields = mouth.narrowed(frame.moves(file.identity))
+    for eye in eyes:
+        fields = eye.narrowed(fields, EYES_ALIKE)
     return fields
 
 
-def _unit(
-    file: IctFile, frame: _Frame, au: int, used: Ints, shape: Floats, mouth: Opening
-) -> Floats:
-    """Return (len(used), 3), how an AU at intensity 5 moves the rig."""
-    field = np.zeros((len(used), 3), np.float32)
+def _unit(file: IctFile, frame: _Frame, au: int, points: Floats, mouth: Opening) -> Floats:
+    """Return (V, 3), how an AU at intensity 5 moves the file's vertices."""
+    field = np.zeros(points.shape, np.float32)
     for name, weight, _ in ict_units.SHAPES[au]:
-        field += frame.moves(_sum(file, name, weight)[used])
+        field += frame.moves(_sum(file, name, weight))
     if au in ict_units.FADES:
         full, faded, left = ict_units.FADES[au]
-        part = np.clip((shape[:, 1] - full) / (faded - full), 0, 1)
+        part = np.clip((points[:, 1] - full) / (faded - full), 0, 1)
         field *= (1 - (1 - left) * part * part * (3 - 2 * part))[:, None].astype(np.float32)
     return field + mouth.parted().astype(np.float32) if au == 25 else field
 
@@ -184,14 +197,17 @@ def _padded(field: Floats, rest: Floats) -> Floats:
 
 def _added_parts(shape: Floats, low: Ints) -> list[head.Part]:
     """Return shoulders below the bust, whose triangles are `low`, and the canonical long hair."""
-    nothing = np.zeros((0, 3))
-    makers = (
-        lambda start: ict_bust.shoulders(shape, low, start),
-        lambda start: head.lock(nothing, start, -1), lambda start: head.lock(nothing, start, 1),
-        lambda start: head.hair_back(nothing, start),
-    )  # fmt: skip
-    start, parts = len(shape), []
-    for make in makers:
-        parts.append(make(start))
+    nothing, start = np.zeros((0, 3)), len(shape)
+    parts = [ict_bust.shoulders(shape, low, start)]
+    for make in (_right_lock, _left_lock, head.hair_back):
         start += len(parts[-1].points)
+        parts.append(make(nothing, start))
     return parts
+
+
+def _right_lock(face: Floats, start: int) -> head.Part:
+    return head.lock(face, start, -1)
+
+
+def _left_lock(face: Floats, start: int) -> head.Part:
+    return head.lock(face, start, 1)

@@ -58,7 +58,7 @@ def reflected(panorama: Floats, normals: Floats) -> Floats:
 
     Reference:
         Ramamoorthi and Hanrahan, An efficient representation for irradiance environment maps,
-        SIGGRAPH 2001: nine harmonics do, equations 9 to 11.
+        SIGGRAPH 2001: nine harmonics do.
     """
     weight = (panorama * solid_angles()[..., None]).reshape(-1, 3)
     seen = _harmonics(directions()).reshape(-1, 9)

@@ -50,9 +50,10 @@ def test_left_and_right_count_alike():
         ((0.1, 0.1, 0.0, 0.4), 0.09, 1.0, False),  # falls from 0 to 3
         ((0.1, 0.0, 0.1, 0.4), 0.09, 1.0, True),  # 1 is a trace, not judged
         ((0.4, 0.3, 0.2, 0.1), 0.01, 0.0, False),
+        ((1e-6, 1e-6, 2e-6, 3e-6), 1e-7, 1.0, False),  # a shape that the reader never raises
     ],
 )
-def test_the_verdict_needs_all_three(means, error, risen, right):
+def test_the_verdict_needs_every_rule(means, error, risen, right):
     assert blendshapes.right_way(means, error, risen) is right
 
 

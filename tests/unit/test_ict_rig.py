@@ -69,6 +69,17 @@ def test_all_texels_lie_in_the_atlas(rig):
     assert rig.uv.max() <= atlas.SIZE - 1
 
 
+def test_no_triangle_lies_in_two_patches_of_the_atlas(rig):
+    patches = np.zeros((atlas.SIZE, atlas.SIZE), int)
+    patches[: atlas.HEAD_ROWS] = 1
+    for number, name in enumerate(atlas.PATCHES, start=2):
+        patches[atlas.patch(name)] = number
+    column, row = rig.uv.round().astype(int).T
+    corners = patches[row, column][rig.faces]
+    assert (corners > 0).all()
+    assert (corners == corners[:, :1]).all()
+
+
 @pytest.mark.parametrize("au", facs.AUS)
 def test_displacement_grows_with_intensity(rig, au):
     size = [

@@ -12,7 +12,7 @@ import pytest
 from scipy import ndimage
 
 from fau_tf.face.align import crop_matrix
-from fau_tf.synthetic import generate, path_light, render_path
+from fau_tf.synthetic import generate, path_finish, path_light, render_path
 from fau_tf.synthetic.appearance import appearance
 from fau_tf.synthetic.occluders import Occluders
 from fau_tf.synthetic.project import project, surface
@@ -68,13 +68,13 @@ def _turned(scene, size, degrees):
     return view
 
 
-def _traced(monkeypatch, scene, size, view):
-    """Return what the tracer saw, before it was finished."""
+def _seen(monkeypatch, scene, size, view):
+    """Return what the tracer saw before it was finished, and what the finish was told."""
     seen, finished = [], render_path.finished
 
-    def spy(traced, *rest):
-        seen.append(traced)
-        return finished(traced, *rest)
+    def spy(*told):
+        seen.append(told)
+        return finished(*told)
 
     with monkeypatch.context() as patch:
         patch.setattr(render_path, "finished", spy)
@@ -90,7 +90,7 @@ def _traced(monkeypatch, scene, size, view):
 def test_landmarks_lie_on_the_texels_that_belong_to_them(rig, monkeypatch, pose, degrees):
     scene = _scene(rig, pose=pose)
     view = _turned(scene, SIZE, degrees)
-    uv = _traced(monkeypatch, scene, SIZE, view).uv
+    uv = _seen(monkeypatch, scene, SIZE, view)[0].uv
     nose = np.arange(27, 31)  # smooth skin, in front of which no hair grows
     place = generate.landmarks(scene)[nose] @ view[:, :2].T + view[:, 2]
     found = np.stack(
@@ -107,7 +107,7 @@ def test_landmarks_lie_on_the_texels_that_belong_to_them(rig, monkeypatch, pose,
 def test_the_silhouette_is_that_of_the_mesh(rig, monkeypatch):
     scene = _scene(rig, pose=(14, -6, 9), person=_bald(rig))
     view = _turned(scene, SIZE, 25)
-    alpha = _traced(monkeypatch, scene, SIZE, view).alpha
+    alpha = _seen(monkeypatch, scene, SIZE, view)[0].alpha
     body = surface(scene, appearance(scene.rig, scene.person))
     x, y, depth = project(body.points, scene).T
     flat = np.stack([x, y], 1) @ view[:, :2].T + view[:, 2]
@@ -142,7 +142,7 @@ def test_both_renderers_are_equally_bright(rig):
             picture = generate.render(scene, size=64, view=_crop(scene, 64), renderer=renderer)
             out.append(picture[20:44, 20:44].mean())
     assert min(fast) > 20
-    # over 24 people the ratio was .88 to 1.10: soft shadows and shine differ, exposure doesn't
+    # over 24 people the ratio was .905 to 1.061: soft shadows and shine differ, exposure doesn't
     assert np.abs(np.array(path) / fast - 1).max() < 0.25
 
 
@@ -192,6 +192,26 @@ def test_furrows_show_as_much_as_in_the_fast_picture(rig):
     assert change["path"] > 0.65 * change["fast"]
 
 
+@TRACED
+def test_the_tracer_tilts_skin_the_way_the_finish_assumes(rig, monkeypatch):
+    scene = _scene(rig, person=3, intensity={1: 5.0, 4: 5.0, 9: 5.0, 12: 5.0})
+    traced, skin, panorama, turn = _seen(monkeypatch, scene, 128, _crop(scene, 128))
+    flat = skin * [1, 1, 1, 1, 0, 0]
+    monkeypatch.setattr(render_path, "creased", lambda *_: (flat.astype(np.float32), None))
+    smooth = _seen(monkeypatch, scene, 128, _crop(scene, 128))[0]  # the same paths but for slopes
+    face = (traced.alpha > 0.99) & path_finish._is_skin(traced.uv)
+    face &= (traced.colour.min(-1) > 0.01) & (smooth.colour.min(-1) > 0.01)
+    got = np.log(traced.colour[face][:, 1] / smooth.colour[face][:, 1])
+    slope = path_finish._texels(skin, traced.uv)[..., 4:]
+    for axis in ([1, 0], [0, 1]):
+        tilted = path_finish._tilted(traced.normal, slope * axis, traced.uv, turn)
+        lit, bare = (path_light.reflected(panorama, n)[face][:, 1] for n in (tilted, traced.normal))
+        expected = np.log(lit / bare)
+        assert expected.std() > 0.01
+        # few samples and shine leave noise: .25 and .39, and -.15 and -.30 with the wrong sign
+        assert np.corrcoef(expected, got)[0, 1] > 0.05
+
+
 def test_a_panorama_lights_a_surface_as_its_plain_sum_does(rig):
     wall = np.array([0.2, 0.3, 0.4])
     around = path_light.panorama(_scene(rig), wall)
@@ -203,8 +223,8 @@ def test_a_panorama_lights_a_surface_as_its_plain_sum_does(rig):
         exact.append((around * cosine[..., None]).sum((0, 1)) / np.pi)
     got = path_light.reflected(around, normal)
     assert np.isfinite(got).all()
-    # nine harmonics are within 9 % of the brightest for any light (the paper's section 2)
-    np.testing.assert_allclose(got, exact, atol=0.09 * np.max(exact))
+    # what nine harmonics leave out: at most 4 % of the brightest over the lights of 24 scenes
+    np.testing.assert_allclose(got, exact, atol=0.06 * np.max(exact))
 
 
 # The same bytes
