@@ -34,7 +34,7 @@ PAGE = ROOT / "docs" / "synthetic.md"
 MARKS = ("<!-- variety -->", "<!-- end of variety -->")
 BUDGET = {
     "model.preset": "small",
-    "training.epochs": "6",
+    "training.epochs": "4",
     "training.warmup_steps": "30",
     "training.threads": "1",
     "data.people": "200",

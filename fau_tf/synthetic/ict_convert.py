@@ -47,11 +47,12 @@ def convert(folder: Path, out: Path) -> None:
         raise ValueError(f"The converted file must end in .npz. Received: {out}. Rename it.")
     model = folder / FOLDER if (folder / FOLDER).is_dir() else folder
     indices = _indices(model / INDICES)
+    expressions = [*indices["expressions"]]
+    expressions += [name for name in ict_units.names() if name not in expressions]
+    files = [_expression_file(model, name) for name in expressions]
+    identities = _identity_files(model)
     neutral, faces, material, names = _neutral(model / NEUTRAL)
     landmarks = _landmarks(model / INDICES, indices, len(neutral))
-    listed = indices["expressions"]
-    expressions = listed + [name for name in ict_units.names() if name not in listed]
-    files = [_expression_file(model, name) for name in expressions]
     content: dict[str, Any] = {
         "neutral": neutral.astype(np.float32),
         "faces": faces,
@@ -59,7 +60,7 @@ def convert(folder: Path, out: Path) -> None:
         "material_names": np.array(names),
         "expression": _offsets(files, neutral),
         "expression_names": np.array(expressions),
-        "identity": _offsets(_identity_files(model), neutral),
+        "identity": _offsets(identities, neutral),
         "landmark68": landmarks,
     }
     with replacing(out) as unfinished:
@@ -137,7 +138,9 @@ def _vertices(path: Path, text: str) -> Floats:
 def _expression_file(model: Path, name: str) -> Path:
     path = model / f"{name}.obj"
     if not path.exists() and name in IN_PLACE:
-        return model / f"{IN_PLACE[name]}.obj"
+        path = model / f"{IN_PLACE[name]}.obj"
+    if not path.exists():  # before time goes into the others
+        raise _missing(path)
     return path
 
 
@@ -166,12 +169,16 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"{path} must be there. Received: no such file. Name the folder of ICT-FaceKit's "
-            f"download that holds {FOLDER}."
-        ) from error
+        raise _missing(path) from error
     except UnicodeDecodeError as error:
         raise _malformed(path, f"bytes that are no text: {error}") from error
+
+
+def _missing(path: Path) -> FileNotFoundError:
+    return FileNotFoundError(
+        f"{path} must be there. Received: no such file. Name the folder of ICT-FaceKit's download "
+        f"that holds {FOLDER}."
+    )
 
 
 def _malformed(path: Path, received: str) -> ValueError:

@@ -11,7 +11,7 @@ from typing import Final
 SHAPES: Final[dict[int, tuple[tuple[str, float, str], ...]]] = {
     1: (("browInnerUp_", 1.5, "upward movement of the inner brow: frontalis, medial part"),),
     2: (("browOuterUp_", 1.2, "upward movement of the outer brow: frontalis, lateral part"),),
-    4: (("browDown_", 1.4, "brows down and together: corrugator, depressor supercilii"),),
+    4: (("browDown_", 1.7, "brows down and together: corrugator, depressor supercilii"),),
     5: (("eyeWide_", 1.45, "widening of the eyes: levator palpebrae"),),
     6: (
         ("cheekRaiser_", 0.9, "the cheek's rise around the eye: orbicularis oculi, outer part"),

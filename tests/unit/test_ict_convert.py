@@ -1,6 +1,7 @@
 """A download of ICT-FaceKit -> one file: on a small head of our own in the same layout."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -25,7 +26,8 @@ def converted(download, tmp_path_factory):
 
 @pytest.fixture
 def copy(download, tmp_path):
-    shutil.copytree(download, tmp_path / "copy")
+    # a file that a test changes must be removed first: the copy shares its bytes
+    shutil.copytree(download, tmp_path / "copy", copy_function=os.link)
     return tmp_path / "copy"
 
 
@@ -106,7 +108,9 @@ def _cut(text):
 )
 def test_a_malformed_file_is_named(copy, tmp_path, name, change, received):
     path = copy / "FaceXModel" / name
-    path.write_text(change(path.read_text()))
+    text = path.read_text()
+    path.unlink()
+    path.write_text(change(text))
     with pytest.raises(ValueError, match=received) as error:
         convert(copy, tmp_path / "out.npz")
     assert str(path) in str(error.value)
@@ -127,7 +131,9 @@ def test_another_ending_is_refused(download, tmp_path):
 def test_a_failed_conversion_leaves_the_old_file(copy, tmp_path):
     out = tmp_path / "out.npz"
     out.write_bytes(b"old")
-    (copy / "FaceXModel" / "identity001.obj").write_text("v 0 0 0\n")
+    path = copy / "FaceXModel" / "identity001.obj"
+    path.unlink()
+    path.write_text("v 0 0 0\n")
     with pytest.raises(ValueError, match="1 vertices"):
         convert(copy, out)
     assert out.read_bytes() == b"old"
