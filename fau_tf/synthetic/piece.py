@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fau_tf.synthetic import atlas
 from fau_tf.synthetic.rig import Floats, Ints
 
 
@@ -77,3 +78,8 @@ def tube(line: Floats, radius: Floats, sides: int = 8) -> tuple[Floats, Ints]:
         (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 0] != faces[:, 2])
     )
     return np.vstack([points, ends]), faces[real]
+
+
+def flat(patch: str, count: int) -> Floats:
+    """Return (count, 2) texels, all in the middle of a patch: one colour."""
+    return atlas.patch_uv(patch, np.full(count, 0.5), np.full(count, 0.5))

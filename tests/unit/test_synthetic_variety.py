@@ -11,7 +11,9 @@ from fau_tf.face.align import crop_matrix
 from fau_tf.synthetic import generate, occluders, project
 from fau_tf.synthetic.appearance import appearance
 from fau_tf.synthetic.backdrop import KINDS, backdrop
-from fau_tf.synthetic.occluders import FRAMES, Glasses, Hand, Occluders
+from fau_tf.synthetic.glasses import FRAMES, Glasses
+from fau_tf.synthetic.occluders import Occluders
+from fau_tf.synthetic.on_skin import Hand
 from fau_tf.synthetic.piece import Piece, strip, tube
 from fau_tf.synthetic.raster import rasterise
 from fau_tf.synthetic.scene import Variety
