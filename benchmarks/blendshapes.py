@@ -1,7 +1,7 @@
 """Do MediaPipe's blendshapes, which know nothing of us, move the right way when made faces act?
 
 python benchmarks/blendshapes.py [--quick] [--rigs canonical ict] [--ict FILE]
-                                 [--renderers fast path] [--people N] [--size PX] [--json FILE]
+                                 [--renderers fast path] [--levels 0 5] [--people N] [--json FILE]
 
 Each person shows each AU alone at intensity 0, 1, 3 and 5, all else the same; the photo of the
 whole head goes to the Face Landmarker. An AU moves the right way if the mean of its blendshape
@@ -15,7 +15,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any, Final
 
@@ -102,9 +102,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     with Reader() as reader:
         for rig_name, renderer in product(options.rigs, options.renderers):
             rig = RIGS[rig_name](options.ict)
-            read = measured(reader, rig, renderer, options.size, people)
-            rows = [reaction(au, reader.names, read[au]) for au in facs.AUS]
-            print(f"\n{rig_name}, {renderer}, {people} people\n\n{table(rows)}", flush=True)
+            levels = options.levels
+            read = measured(reader, rig, renderer, options.size, people, levels)
+            rows = [reaction(au, reader.names, read[au], levels) for au in facs.AUS]
+            print(f"\n{rig_name}, {renderer}, {people} people\n\n{table(rows, levels)}", flush=True)
             found.append(
                 {
                     "rig": rig_name,
@@ -156,15 +157,15 @@ class Reader(Closing):
 
 
 def measured(
-    reader: Reader, rig: FaceRig, renderer: str, size: int, people: int
+    reader: Reader, rig: FaceRig, renderer: str, size: int, people: int, levels: Sequence[int]
 ) -> dict[int, np.ndarray]:
     """Return AU -> (people, levels, 52) scores."""
-    out = {au: np.full((people, len(LEVELS), WIDTH), np.nan) for au in facs.AUS}
+    out = {au: np.full((people, len(levels), WIDTH), np.nan) for au in facs.AUS}
     for person in range(people):
         rest = reader.scores(photo(rig, renderer, size, person, {}))
         for au, read in out.items():
             read[person, 0] = rest
-            for column, level in enumerate(LEVELS[1:], 1):
+            for column, level in enumerate(levels[1:], 1):
                 acting = photo(rig, renderer, size, person, {au: level})
                 read[person, column] = reader.scores(acting)
         print(f"{rig.name} {renderer}: person {person + 1} of {people}", file=sys.stderr)
@@ -188,18 +189,21 @@ def photo(
     return generate.render(scene, size=size, renderer=renderer)
 
 
-def reaction(au: int, names: Sequence[str], read: np.ndarray) -> Reaction:
+def reaction(
+    au: int, names: Sequence[str], read: np.ndarray, levels: Sequence[int] = LEVELS
+) -> Reaction:
     """Return how an AU's blendshapes react.
 
     Args:
         au: Number.
         names: Of the blendshapes.
         read: (people, levels, blendshapes) scores, NaN where no face was found.
+        levels: Intensities that were shown, from 0 to 5.
     """
     seen = read[np.isfinite(read).all(axis=(1, 2))]
     missed = int(np.isnan(read[:, :, 0]).sum())
     if len(seen) < 2 or set(columns(au)) - set(names):
-        nothing = (float("nan"),) * len(LEVELS)
+        nothing = (float("nan"),) * len(levels)
         return Reaction(au, nothing, nothing[0], nothing[0], 0.0, 0.0, False, ("", 0.0), missed)
     score = sign(au, names, seen)  # (people, levels)
     rise = score[:, -1] - score[:, 0]
@@ -215,17 +219,22 @@ def reaction(au: int, names: Sequence[str], read: np.ndarray) -> Reaction:
         error=error,
         risen=risen,
         spearman=spearman(score),
-        right=right_way(mean, error, risen),
+        right=right_way(mean, error, risen, levels),
         most=(names[most], float(change[most])),
         missed=missed,
     )
 
 
-def right_way(mean: Sequence[float] | np.ndarray, error: float, risen: float) -> bool:
-    """Return the verdict on the means at LEVELS, the rise's standard error and who rises."""
-    none, middle, full = (mean[LEVELS.index(level)] for level in (0, 3, 5))
-    clear = full - none > 2 * error and full >= ALIVE
-    return bool(clear and risen >= 2 / 3 and none <= middle <= full)
+def right_way(
+    mean: Sequence[float] | np.ndarray,
+    error: float,
+    risen: float,
+    levels: Sequence[int] = LEVELS,
+) -> bool:
+    """Return the verdict on the means at some levels, the rise's standard error and who rises."""
+    means = [mean[column] for column, level in enumerate(levels) if level != 1]  # 1 is a trace
+    clear = means[-1] - means[0] > 2 * error and means[-1] >= ALIVE
+    return bool(clear and risen >= 2 / 3 and all(a <= b for a, b in pairwise(means)))
 
 
 def sign(au: int, names: Sequence[str], read: np.ndarray) -> np.ndarray:
@@ -249,16 +258,17 @@ def spearman(score: np.ndarray) -> float:
         score[:, :, None] == score[:, None]
     ).sum(-1)
     rank = rank - rank.mean(axis=1, keepdims=True)
-    order = np.arange(len(LEVELS)) - (len(LEVELS) - 1) / 2
+    count = score.shape[1]
+    order = np.arange(count) - (count - 1) / 2
     size = np.sqrt((rank**2).sum(axis=1) * (order**2).sum())
     return float(np.mean(rank @ order / np.maximum(size, 1e-12)))  # nothing moves: 0
 
 
-def table(rows: Sequence[Reaction]) -> str:
+def table(rows: Sequence[Reaction], levels: Sequence[int] = LEVELS) -> str:
     """Return a Markdown table and the count."""
-    levels = " | ".join(str(level) for level in LEVELS)
-    lines = [f"| AU | {levels} | rise / error | risen | rank | most moved | missed | right way |"]
-    lines.append("|---" * (7 + len(LEVELS)) + "|")
+    shown = " | ".join(str(level) for level in levels)
+    lines = [f"| AU | {shown} | rise / error | risen | rank | most moved | missed | right way |"]
+    lines.append("|---" * (7 + len(levels)) + "|")
     for row in rows:
         means = " | ".join(f"{value:.3f}" for value in row.mean)
         ratio = row.rise / row.error if row.error else float("nan")
@@ -281,11 +291,18 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="4 people instead of 30")
     parser.add_argument("--people", type=int, help="that many people")
     parser.add_argument("--size", type=int, default=SIZE, help=f"px of the photo ({SIZE})")
+    parser.add_argument(
+        "--levels", nargs="+", type=int, default=LEVELS, help="intensities, from 0 to 5 (0 1 3 5)"
+    )
     parser.add_argument("--rigs", nargs="+", choices=RIGS, default=["canonical"])
     parser.add_argument("--renderers", nargs="+", choices=RENDERERS, default=["fast"])
     parser.add_argument("--ict", type=Path, help="a converted ICT-FaceKit")
     parser.add_argument("--json", type=Path, help="write the figures here")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    levels = list(options.levels)
+    if levels != sorted({0, 5, *levels}) or levels[-1] != 5:
+        parser.error(f"--levels must rise from 0 to 5. Received: {options.levels}")
+    return options
 
 
 if __name__ == "__main__":

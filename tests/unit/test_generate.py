@@ -80,6 +80,7 @@ def test_a_crashed_process_is_replaced_and_nothing_lost_or_doubled(tmp_path, mon
     assert contents(made.place) == whole
 
 
+@pytest.mark.slow
 def test_crashes_without_end_are_an_error_and_what_is_complete_stays(tmp_path, monkeypatch):
     monkeypatch.setenv(made_people.CRASH_ALWAYS, "1")
     monkeypatch.setattr(generate, "_CRASHES", 1)
