@@ -14,7 +14,7 @@ from tests.contract.test_import_boundaries import BLOCKED
 from tests.helpers import main_job
 
 ROOT = Path(__file__).parents[2]
-TINY = main_job.TINY | {"training.epochs": "2"}
+TINY = main_job.TINY | {"training.epochs": "2", "training.warmup_steps": "1"}
 PICTURES = [
     "curves.png",
     "agreement.png",

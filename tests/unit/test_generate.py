@@ -150,7 +150,9 @@ def test_levels_are_the_nearest_whole_intensity_and_0_is_absence_alone():
 
 def test_people_take_rigs_in_turn_and_faces_renderers(monkeypatch):
     used = []
-    monkeypatch.setattr(synthetic, "RIGS", {name: lambda _: canonical_rig() for name in "ab"})
+    rigs = ("canonical", "ict")
+    table = {name: lambda _: canonical_rig() for name in rigs}
+    monkeypatch.setattr(synthetic, "RIGS", table)
 
     def renderer(name):
         def draw(_scene, size, _view):
@@ -162,16 +164,17 @@ def test_people_take_rigs_in_turn_and_faces_renderers(monkeypatch):
     table = {name: renderer(name) for name in ("fast", "path")}
     monkeypatch.setattr(drawing, "RENDERERS", table)
     both = SyntheticSet(
-        people=10, faces_per_person=2, record_size=32, seed=1, rigs=("a", "b"),
+        people=10, faces_per_person=2, record_size=32, seed=1, rigs=rigs,
         renderers=("fast", "path"),
     )  # fmt: skip
     records = [synthetic_record(both, person, face) for person in range(4) for face in range(2)]
-    assert [record.dataset[-1] for record in records] == list("aabbaabb")
+    turns = [record.dataset.removeprefix("synthetic-") for record in records]
+    assert turns == [*("canonical",) * 2, *("ict",) * 2] * 2
     assert used == ["fast", "path", "fast", "path", "path", "fast", "path", "fast"]
     assert [record.factors["path_traced"] for record in records] == [
         float(name == "path") for name in used
     ]
-    assert both.name == "synthetic-a-b"
+    assert both.name == "synthetic-canonical-ict"
 
 
 def test_the_command_writes_a_set_and_shows_its_card(tmp_path, capsys):
