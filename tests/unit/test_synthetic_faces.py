@@ -8,13 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.spatial import Delaunay
 
 from fau_tf import facs
-from fau_tf.synthetic import generate, project
-from fau_tf.synthetic.appearance import appearance
+from fau_tf.synthetic import generate
 from fau_tf.synthetic.occluders import Occluders
-from fau_tf.synthetic.raster import rasterise
 from fau_tf.synthetic.skin import skin_colour
 
 FRONT = (0.0, 0.0, 0.0)
@@ -114,26 +111,6 @@ def test_the_eyes_render_where_the_landmarks_say_under_any_view(rig):
             row, column = np.indices(around.shape)
             found = [(dark * k).sum() / dark.sum() - 8 for k in (column, row)]
             assert np.hypot(*found) < 4  # the iris is 9 px wide, half covered by the lid
-
-
-def test_no_expression_or_pose_opens_a_hole_in_the_face(rig):
-    size = 160
-    for seed in range(12):
-        strong = {au: 5.0 for i, au in enumerate(facs.AUS) if (seed + i) % 3 != 0}
-        pose = (20.0 * (-1) ** seed, 12.0 * (-1) ** (seed // 2), 0.0)
-        scene = generate.sample_scene(
-            rig, person_seed=seed, face_seed=seed, intensity=strong, pose=pose
-        )
-        body = project.surface(scene, appearance(rig, scene.person))
-        scale = size / generate.NOMINAL
-        points = project.project(body.points, scene) * [scale, scale, 1]
-        seen = np.zeros(size * size, bool)
-        seen[rasterise(points, body.faces, size).pixel] = True
-        hull = Delaunay(generate.landmarks(scene)[17:] * scale)
-        place = np.stack([np.arange(size * size) % size, np.arange(size * size) // size], 1)
-        inside = hull.find_simplex(place) >= 0
-        assert inside.sum() > 1000
-        assert seen[inside].all(), seed
 
 
 def test_melanin_darkens_skin_steadily():
