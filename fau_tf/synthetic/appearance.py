@@ -6,8 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from fau_tf.synthetic import atlas, wrinkles
-from fau_tf.synthetic.occluders import sample_glasses
+from fau_tf.synthetic import atlas, patches, wrinkles
 from fau_tf.synthetic.paints import Paints, au_heights, paints
 from fau_tf.synthetic.person import HAIR_STYLES, Colour, Person
 from fau_tf.synthetic.rig import FaceRig, Floats
@@ -27,6 +26,7 @@ class Appearance:
         atlas: (SIZE, SIZE, CHANNELS) float32.
         height: wrinkles.ROWS x COLUMNS height in cm of the skin at rest.
         creases_at: (down, right) texels by which this person's wrinkles lie elsewhere.
+        variant: AU -> which of `wrinkles.VARIANTS` courses its furrows take.
         hair: (V,) how far hair lifts the surface, in cm.
         long_hair: whether the curtain is drawn.
     """
@@ -34,6 +34,7 @@ class Appearance:
     atlas: Floats
     height: Floats
     creases_at: tuple[int, int]
+    variant: Mapping[int, int]
     hair: Floats
     long_hair: bool
 
@@ -57,11 +58,12 @@ def appearance(rig: FaceRig, person: Person) -> Appearance:
     height = height + shared.creases + person.age * shared.age - 0.05 * shared.lip_line
     height = height + hair * 0.035 * noise["strand"]
     head[..., 4:] = slopes(height)
-    _patches(out, person, noise, rng)
+    patches.paint(out, person, noise, rng)
     return Appearance(
         out,
         height[wrinkles.ROWS, wrinkles.COLUMNS].copy(),
         (int(rng.integers(-3, 4)), int(rng.integers(-1, 2))),
+        _variants(person),
         _hair_lift(rig, person),
         HAIR_STYLES[person.style][3],
     )
@@ -77,17 +79,21 @@ def creased(look: Appearance, creases: Mapping[int, float]) -> tuple[Floats, Flo
     Returns:
         (SIZE, SIZE, CHANNELS), and the height in cm over wrinkles.ROWS x COLUMNS.
     """
-    maps = au_heights()
     raised = np.zeros_like(look.height)
     for au, depth in creases.items():
-        if depth and au in maps:
-            raised += np.float32(depth) * maps[au]
+        if depth:
+            raised += np.float32(depth) * au_heights(look.variant[au])[au]
     raised = np.roll(raised, look.creases_at, (0, 1))
     out = look.atlas.copy()
     part = out[wrinkles.ROWS, wrinkles.COLUMNS]
     part[..., :3] *= np.clip(1 + FURROW_DARKNESS * np.minimum(raised, 0), 0.25, 1)[..., None]
     part[..., 4:] = slopes(look.height + raised)
     return out, look.height + raised
+
+
+def _variants(person: Person) -> dict[int, int]:
+    rng = np.random.default_rng(np.random.SeedSequence((person.texture, 17)))
+    return {au: int(rng.integers(wrinkles.VARIANTS)) for au in wrinkles.MARKS}
 
 
 def slopes(height: Floats) -> Floats:
@@ -158,88 +164,6 @@ def _hair_lift(rig: FaceRig, person: Person) -> Floats:
     cover = np.maximum(above, behind * 0.9) * np.clip(rig.scalp * 1.5 - 0.25, 0, 1)
     wave = 1 + 0.18 * np.sin(1.7 * x + person.hairline * 5) * np.cos(1.3 * y)
     return np.asarray(thickness * cover * wave * (~rig.curtain))
-
-
-def _patches(
-    out: Floats, person: Person, noise: dict[str, Floats], rng: np.random.Generator
-) -> None:
-    skin = skin_colour(np.array(person.melanin), np.array(person.haemoglobin))
-    rows, columns = atlas.patch("eye")
-    out[rows, columns, :3], out[rows, columns, 3] = _eye(person, noise), 2.0
-    rows, columns = atlas.patch("mouth")
-    depth = np.linspace(0, 1, rows.stop - rows.start)[:, None, None]
-    # lip margin, lip, vestibule, throat, and from 0.7 on the tongue
-    shade = np.interp(
-        depth, [0, 0.2, 0.45, 0.6, 0.7, 0.72, 1], [1.1, 0.8, 0.25, 0.06, 0.06, 0.7, 1.4]
-    )
-    wet = np.array([0.22, 0.045, 0.045]) * shade
-    out[rows, columns, :3], out[rows, columns, 3] = wet, 0.25
-    rows, columns = atlas.patch("lid")
-    out[rows, columns, 3] = 1.2  # the wet line along the lid
-    rim = np.linspace(0, 1, columns.stop - columns.start)[None, :, None] < 0.5
-    out[rows, columns, :3] = np.where(rim, 0.06 * skin, 0.55 * skin + [0.06, 0.0, 0.0])
-    rows, columns = atlas.patch("teeth")
-    out[rows, columns, :3], out[rows, columns, 3] = _teeth(rng, rows, columns), 1.0
-    rows, columns = atlas.patch("hair")
-    strand = np.clip(1 + 0.25 * noise["strand"][:160, :160, None], 0.2, 2.0)
-    out[rows, columns, :3], out[rows, columns, 3] = _paint(person.hair) * strand, 0.4
-    rows, columns = atlas.patch("ear")
-    out[rows, columns, :3], out[rows, columns, 3] = skin * [1.0, 0.90, 0.90], 0.15
-    ramp = np.linspace(0.55, 1.0, columns.stop - columns.start)[None, :, None]
-    out[rows, columns, :3] *= ramp
-    rows, columns = atlas.patch("hand")
-    out[rows, columns, :3], out[rows, columns, 3] = skin * [0.97, 0.93, 0.92], 0.2
-    glasses = sample_glasses(person.seed)
-    if glasses:
-        rows, columns = atlas.patch("frame")
-        out[rows, columns, :3], out[rows, columns, 3] = _paint(glasses.colour), 1.0
-    _neck(out, person, noise, skin, rng)
-
-
-def _eye(person: Person, noise: dict[str, Floats]) -> Floats:
-    _, _, width, height = atlas.PATCHES["eye"]
-    y, x = np.mgrid[:height, :width]
-    x, y = (x - (width - 1) / 2) / (width / 2), (y - (height - 1) / 2) / (height / 2)
-    radius, turn = np.hypot(x, y), np.arctan2(y, x)
-    sclera = np.array([0.54, 0.49, 0.46]) * (1 - 0.35 * np.clip(radius - 0.6, 0, 1))[..., None]
-    sclera[..., 1:] *= (1 - 0.03 * np.clip(noise["fine"][:height, :width], 0, 2))[..., None]
-    fibre = 1 + 0.25 * np.sin(turn * 23 + 2 * np.sin(turn * 5)) + 0.5 * (radius < 0.27)
-    iris = np.array(person.iris) * fibre[..., None]
-    ring = np.clip((radius - 0.36) / 0.08, 0, 1)[..., None]
-    iris = iris * (1 - 0.7 * ring)
-    edge = np.clip((radius - 0.43) / 0.04, 0, 1)[..., None]
-    colour = iris * (1 - edge) + sclera * edge
-    pupil = np.clip((0.185 - radius) / 0.03, 0, 1)[..., None]
-    return np.asarray(colour * (1 - pupil) + 0.004 * pupil)
-
-
-def _teeth(rng: np.random.Generator, rows: slice, columns: slice) -> Floats:
-    height, width = rows.stop - rows.start, columns.stop - columns.start
-    place = np.linspace(-1, 1, width)
-    bend = np.arcsin(place * 0.98) * 3.2
-    gap = np.abs((bend + 0.5) % 1 - 0.5) / 0.5
-    seam = np.clip(gap / 0.16, 0.35, 1)[None, :, None]
-    back = (1 - 0.6 * place**2)[None, :, None]
-    gum = np.abs(np.linspace(-1, 1, height))[:, None, None] > 0.86
-    white = np.array([0.66, 0.60, 0.49]) * rng.uniform(0.8, 1.1)
-    return np.asarray(np.where(gum, np.array([0.34, 0.09, 0.08]), white * seam) * back)
-
-
-def _neck(
-    out: Floats, person: Person, noise: dict[str, Floats], skin: Floats, rng: np.random.Generator
-) -> None:
-    rows, columns = atlas.patch("neck")
-    height, width = rows.stop - rows.start, columns.stop - columns.start
-    v, u = np.mgrid[:height, :width]
-    y, x = -3.0 - v / (height - 3) * 31, (u / (width - 3) - 0.5) * 41
-    mottle = 1 + 0.05 * noise["mid"][:height, :width, None]
-    below = np.clip((-7.5 - y) / 2.5, 0, 1)[..., None]
-    base = skin * mottle * (0.50 + 0.42 * below)
-    neckline = rng.uniform(-17.0, -13.2) + rng.uniform(0, 0.12) * x**2 + 4 * (np.abs(x) > 8)
-    cloth = np.array(person.cloth) * (1 + 0.05 * noise["fine"][:height, :width, None])
-    worn = np.clip((neckline - y) / 0.6, 0, 1)[..., None]
-    out[rows, columns, :3] = base * (1 - worn) + cloth * worn
-    out[rows, columns, 3] = 0.12 * (1 - worn[..., 0])
 
 
 def _moved(field: Floats, rng: np.random.Generator) -> Floats:

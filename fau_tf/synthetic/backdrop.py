@@ -33,7 +33,7 @@ def backdrop(seed: int) -> Floats:
     share = np.array([row[1] for row in KINDS])
     kind = KINDS[int(rng.choice(len(KINDS), p=share / share.sum()))][2]
     place = kind(rng) * rng.uniform(0.5, 1.2)
-    blur = float(rng.uniform(0.3, 3.0))
+    blur = float(rng.uniform(0.6, 3.0))  # below, cells would show
     return np.asarray(ndimage.gaussian_filter(place, (blur, blur, 0), mode="nearest"))
 
 
@@ -105,8 +105,9 @@ def _crowd(rng: np.random.Generator) -> Floats:
 def _texture(rng: np.random.Generator) -> Floats:
     """Return noise whose strength falls with frequency as in photos of anything."""
     layers = np.stack([_cloud(rng, rng.uniform(0.9, 1.8)) for _ in range(3)], -1)
-    mixed = 0.7 * layers[..., :1] + 0.3 * layers
-    return np.asarray(_muted(rng) * np.exp(0.5 * mixed))
+    # most of nature differs in brightness, little in hue
+    mixed = 0.45 * layers[..., :1] + rng.uniform(0.02, 0.12) * layers
+    return np.asarray(0.8 * _muted(rng) * np.exp(mixed))
 
 
 KINDS: Final[tuple[tuple[str, float, Callable[[np.random.Generator], Floats]], ...]] = (
@@ -148,7 +149,8 @@ def _shelf(out: Floats, rng: np.random.Generator) -> None:
         column = left
         while column < min(left + width, CELLS):
             step = int(rng.integers(1, 4))
-            out[top : top + 7, column : column + step] = _muted(rng)
+            tall = int(rng.integers(4, 8))
+            out[top + 7 - tall : top + 7, column : column + step] = 0.6 * _muted(rng)
             column += step
 
 

@@ -9,11 +9,12 @@ from fau_tf import facs
 from fau_tf.synthetic import occluders
 from fau_tf.synthetic import project as camera_view
 from fau_tf.synthetic.canonical_rig import canonical_rig
+from fau_tf.synthetic.lighting import sample_light
 from fau_tf.synthetic.occluders import Occluders
 from fau_tf.synthetic.person import HAIR_STYLES, Person, sample_person
 from fau_tf.synthetic.renderers import RENDERERS
 from fau_tf.synthetic.rig import FaceRig, Floats
-from fau_tf.synthetic.scene import NOMINAL, Camera, Light, Scene, Variety, check
+from fau_tf.synthetic.scene import NOMINAL, Camera, Scene, Variety, check
 from fau_tf.synthetic.sensor import Image
 
 __all__ = [
@@ -64,6 +65,7 @@ def sample_scene(
     person = _person(person_seed, len(rig.identity))
     drawn, turned = sample_intensities(rng), _sample_pose(rng)
     variety = variety or Variety()
+    lamps = np.random.default_rng(np.random.SeedSequence((person_seed, face_seed, 15)))
     hidden = occluders.sample(person_seed, face_seed, hair=HAIR_STYLES[person.style][2] > 0)
     chosen = drawn if intensity is None else _complete(intensity)
     return Scene(
@@ -74,7 +76,7 @@ def sample_scene(
         pose=turned if pose is None else pose,
         gaze=(float(rng.normal(0, 7)), float(rng.normal(0, 4))),
         blink=float(min(0.35, abs(rng.normal(0, 0.09)))),
-        light=_sample_light(rng),
+        light=sample_light(rng, lamps),
         camera=_sample_camera(rng, person),
         background=int(rng.integers(2**31)),
         wrinkles=1.0 if variety.wrinkles else 0.0,
@@ -154,21 +156,6 @@ def _complete(intensity: Mapping[int, float]) -> dict[int, float]:
 def _sample_pose(rng: np.random.Generator) -> tuple[float, float, float]:
     yaw, pitch, roll = rng.uniform((-20, -12, -10), (20, 12, 10))
     return float(yaw), float(pitch), float(roll)
-
-
-def _sample_light(rng: np.random.Generator) -> Light:
-    side, height = np.radians(rng.uniform((-65, -10), (65, 60)))
-    key = (np.sin(side) * np.cos(height), np.sin(height), np.cos(side) * np.cos(height))
-    ambient = float(rng.uniform(0.25, 0.65))
-    warmth, sky = rng.normal(0, 0.06, 2)
-    return Light(
-        key=(float(key[0]), float(key[1]), float(key[2])),
-        strength=float(rng.uniform(0.55, 1.0)),
-        ambient=ambient,
-        colour=(1 + float(warmth), 1.0, 1 - float(warmth)),
-        sky=(1 - float(sky), 1.0, 1 + float(sky)),
-        shine=float(rng.uniform(0.05, 0.45)),
-    )
 
 
 def _sample_camera(rng: np.random.Generator, person: Person) -> Camera:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fau_tf.synthetic import glasses, on_skin
+from fau_tf.synthetic import glasses, hand, on_skin
 from fau_tf.synthetic.glasses import BLACK, COLOURS, FRAMES, Glasses
-from fau_tf.synthetic.on_skin import Hand
+from fau_tf.synthetic.hand import Hand
 from fau_tf.synthetic.piece import Piece
 from fau_tf.synthetic.rig import FaceRig, Floats
 
@@ -51,14 +51,14 @@ def sample(person_seed: int, face_seed: int, *, hair: bool) -> Occluders:
         side * rng.uniform(4.2, 6.0), rng.uniform(-4.5, -1.5)
     )  # fmt: skip
     toward = 90 + side * rng.uniform(10, 55)
-    hand = Hand(
+    held_hand = Hand(
         (float(place[0]), float(place[1])), float(toward), int(rng.integers(2, 5)),
         float(rng.uniform(5.0, 7.5)),
     )  # fmt: skip
     return Occluders(
         glasses=sample_glasses(person_seed),
         strands=seed if strands and hair else None,
-        hand=hand if held else None,
+        hand=held_hand if held else None,
     )
 
 
@@ -78,7 +78,7 @@ def build(
     if occluders.glasses:
         pieces.append(glasses.build(occluders.glasses, rig, rest))
     if occluders.strands is not None:
-        pieces.append(on_skin.strands(occluders.strands, rig, head, hairline))
+        pieces.append(on_skin.strands(occluders.strands, on_skin.Skin(rig, head), hairline))
     if occluders.hand:
-        pieces.append(on_skin.fingers(occluders.hand, rig, head))
+        pieces.append(hand.build(occluders.hand, on_skin.Skin(rig, head)))
     return pieces

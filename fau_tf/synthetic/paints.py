@@ -67,10 +67,10 @@ def paints() -> Paints:
     )
 
 
-@lru_cache(maxsize=1)
-def au_heights() -> dict[int, Floats]:
+@lru_cache(maxsize=wrinkles.VARIANTS)
+def au_heights(variant: int) -> dict[int, Floats]:
     """Return AU -> height in cm at intensity 5 over wrinkles.ROWS x COLUMNS of the head map."""
-    return wrinkles.heights(canvas.FaceMap(canonical_rig()))
+    return wrinkles.heights(canvas.FaceMap(canonical_rig()), variant)
 
 
 def _noise(rng: np.random.Generator, sigma: tuple[float, float]) -> Floats:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fau_tf.synthetic.rig import Floats
-from fau_tf.synthetic.scene import Scene
+from fau_tf.synthetic.scene import Scene, Triple
 
 HEIGHT, WIDTH = 32, 64
 SOFTNESS = (0.12, 0.42)
@@ -40,13 +40,18 @@ def panorama(scene: Scene, wall: Floats) -> Floats:
     sky = light.ambient * (0.80 + 0.37 * ahead[..., 1:2] + 0.22 * ahead[..., 2:])
     walls = np.kron(rng.uniform(0.6, 1.4, (4, 8, 1)), np.ones((HEIGHT // 4, WIDTH // 8, 1)))
     spread = float(rng.uniform(*SOFTNESS))
-    lobe = np.exp(((ahead * np.array(light.key)).sum(-1) - 1) / spread**2)
-    lobe *= np.pi / (lobe * solid_angles()).sum()  # irradiance pi: radiance 1 from a white surface
     around = sky * walls * np.array(light.sky)
     behind = np.clip(-1.5 * ahead[..., 2:] - 0.3, 0, 1)
     around = around + behind * (wall - around)
-    key = light.strength * lobe[..., None] * np.array(light.colour)
-    return np.asarray(around + key, np.float32)
+    key = light.strength * _lobe(light.key, spread)[..., None] * np.array(light.colour)
+    fill = _lobe(light.fill, spread)[..., None] * np.array(light.fill_light)
+    return np.asarray(around + key + fill, np.float32)
+
+
+def _lobe(toward: Triple, spread: float) -> Floats:
+    """Return (HEIGHT, WIDTH), a soft light that a white surface facing it reflects as 1."""
+    lobe = np.exp(((directions() * np.array(toward)).sum(-1) - 1) / spread**2)
+    return np.asarray(lobe * (np.pi / (lobe * solid_angles()).sum()))
 
 
 def reflected(panorama: Floats, normals: Floats) -> Floats:

@@ -185,6 +185,6 @@ def _eye_shades(rig: FaceRig, head: Floats, eyes: list[Floats]) -> list[Floats]:
         order = np.argsort(top[:, 0], kind="stable")
         lid = np.interp(ball[:, 0], top[order, 0], top[order, 1])
         side = np.abs(ball[:, 0] - margin[:, 0].mean()) / (np.ptp(margin[:, 0]) / 2)
-        below = np.clip((lid - ball[:, 1]) / 0.38, 0, 1)
-        out.append((0.42 + 0.58 * below) * (1 - 0.35 * np.clip(side, 0, 1) ** 3))
+        below = np.clip((lid - ball[:, 1]) / 0.42, 0, 1)
+        out.append((0.30 + 0.70 * below) * (1 - 0.45 * np.clip(side, 0, 1) ** 2))
     return out

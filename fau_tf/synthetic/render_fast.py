@@ -13,6 +13,10 @@ from fau_tf.synthetic.scene import Light, Scene
 from fau_tf.synthetic.sensor import Image, exposed
 
 OVERSAMPLING = 2
+EYE = 1.5
+"""Gloss from which a surface is an eye's."""
+GLINT, GLINT_TILT = 1.3, 16.0
+"""Brightness of the light in the eyes, and degrees of its normal from the camera at most."""
 
 
 def rasterised(scene: Scene, size: int, view: Floats) -> Image:
@@ -75,22 +79,44 @@ def _bumped(normal: Floats, slope: Floats, column: Ints, turn: Floats) -> Floats
 
 
 def _lit(light: Light, normal: Floats, colour: Floats, gloss: Floats, shade: Floats) -> Floats:
-    """Return (N, 3) reflected light: sky, a key light that wraps around, and shine."""
+    """Return (N, 3) reflected light: sky, lights that wrap around, and shine."""
     key = np.array(light.key, np.float32)
     half = key + np.array([0, 0, 1], np.float32)
     half /= np.sqrt((half * half).sum())
-    toward = normal[:, 0] * key[0] + normal[:, 1] * key[1] + normal[:, 2] * key[2]
     sky = np.float32(light.ambient) * (0.80 + 0.25 * normal[:, 1] + 0.15 * normal[:, 2])
-    wrap = np.array([0.34, 0.20, 0.16], np.float32)  # red light travels furthest in skin
-    diffuse = np.clip((toward[:, None] + wrap) / (1 + wrap), 0, 1)
-    diffuse *= np.float32(light.strength) * np.array(light.colour, np.float32)
+    toward = _cosine(normal, key)
+    diffuse = _wrapped(toward) * (np.float32(light.strength) * np.array(light.colour, np.float32))
+    if any(light.fill_light):
+        second = _wrapped(_cosine(normal, np.array(light.fill, np.float32)))
+        diffuse += second * np.array(light.fill_light, np.float32)
     total = colour * (diffuse + sky[:, None] * np.array(light.sky, np.float32))
-    mirror = normal[:, 0] * half[0] + normal[:, 1] * half[1] + normal[:, 2] * half[2]
-    mirror = np.maximum(mirror, 0)
-    sharp = mirror**8
-    sharp = np.where(gloss > 1.5, sharp**16, sharp**2)
-    shine = np.float32(light.shine * light.strength) * gloss * sharp * (toward > 0)
-    return np.asarray((total + shine[:, None]) * shade[:, None])
+    shine = np.float32(light.shine * light.strength) * gloss * (toward > 0)
+    shine *= np.maximum(_cosine(normal, half), 0) ** 16 * shade
+    eye = np.flatnonzero(gloss >= EYE)
+    bright = np.float32(GLINT * light.strength * (light.key[2] > 0))
+    shine[eye] = bright * np.maximum(_cosine(normal[eye], _glint(half)), 0) ** 240
+    return np.asarray(total * shade[:, None] + shine[:, None])
+
+
+def _cosine(normal: Floats, way: Floats) -> Floats:
+    return np.asarray(normal[:, 0] * way[0] + normal[:, 1] * way[1] + normal[:, 2] * way[2])
+
+
+def _wrapped(toward: Floats) -> Floats:
+    """Return (N, 3) the share of a light that skin returns: red light travels furthest in it."""
+    wrap = np.array([0.34, 0.20, 0.16], np.float32)
+    return np.asarray(np.clip((toward[:, None] + wrap) / (1 + wrap), 0, 1))
+
+
+def _glint(half: Floats) -> Floats:
+    """Return the normal where an eye mirrors the light: on the cornea, however high the light.
+
+    A cornea ends GLINT_TILT from its middle; beyond, an eye mirrors another window or the sky.
+    """
+    aside = np.hypot(half[0], half[1])
+    tilt = np.float32(min(np.arctan2(aside, half[2]), np.radians(GLINT_TILT)))
+    way = half[:2] / np.maximum(aside, np.float32(1e-6)) * np.sin(tilt)
+    return np.array([way[0], way[1], np.cos(tilt)], np.float32)
 
 
 def _open_sky(hits: Hits, body: Surface, side: int) -> Floats:

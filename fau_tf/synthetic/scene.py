@@ -31,7 +31,7 @@ class Variety:
 
 @dataclass(frozen=True)
 class Light:
-    """A key light, a fill light and the sky.
+    """A key light, sometimes a second light, and the sky.
 
     Attributes:
         key: unit vector towards the key light: x to the image's right, y up, z to the camera.
@@ -40,6 +40,8 @@ class Light:
         colour: of the key light, linear RGB around 1.
         sky: colour of the ambient light.
         shine: 0..1, how oily the skin is.
+        fill: unit vector towards a second light, which may stand behind the head.
+        fill_light: its linear RGB times its strength; 0 is none.
     """
 
     key: Triple
@@ -48,6 +50,8 @@ class Light:
     colour: Triple
     sky: Triple
     shine: float
+    fill: Triple = (0.0, 0.0, 1.0)
+    fill_light: Triple = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,7 @@ class Scene:
             "light_height": float(np.degrees(np.arcsin(key[1]))),
             "light_strength": self.light.strength,
             "ambient": self.light.ambient,
+            "fill": max(self.light.fill_light),
             "exposure": self.camera.exposure,
             "distance": self.camera.distance,
             "blur": self.camera.blur,
@@ -149,6 +154,8 @@ class Scene:
             "motion": float(np.hypot(*self.camera.motion)),
             "coarse": self.camera.coarse,
             "jpeg": float(self.camera.jpeg),
+            "sharpen": self.camera.sharpen,
+            "warmth": float(np.log(self.camera.white[0] / self.camera.white[2])),
             "wrinkles": self.wrinkles,
             **self.occluders.factors,
         }

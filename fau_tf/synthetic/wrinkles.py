@@ -4,7 +4,7 @@ The rows are our own, after the appearance changes that FACS names. Points are (
 the neutral face, given for the right side and reflected.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from fau_tf.synthetic.rig import Floats
 
 ROWS, COLUMNS = slice(56, 346), slice(64, 449)
 """The part of the head map where AUs leave marks; outside it the heights are 0."""
+
+VARIANTS = 4
+"""Courses that an AU's furrows take in different people."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ MARKS: dict[int, Marks] = {
         (((3.4, -1.2), 0.8, 0.7, 0.16), ((1.1, -2.9), 0.6, 0.35, 0.08)),
     ),
     12: Marks(
-        ((NASOLABIAL, 0.20, 0.14), (((2.75, -4.0), (3.0, -4.6)), 0.16, 0.08)),
+        ((NASOLABIAL, 0.20, 0.18), (((2.75, -4.0), (3.0, -4.6)), 0.16, 0.08)),
         (((4.1, -1.9), 1.0, 0.9, 0.22), ((4.3, -4.2), 0.7, 0.9, 0.08)),
     ),
     14: Marks(
@@ -109,9 +112,17 @@ MARKS: dict[int, Marks] = {
 }
 
 
-def heights(where: FaceMap) -> dict[int, Floats]:
-    """Return AU -> height in cm at intensity 5, over ROWS x COLUMNS of the head map."""
-    return {au: _height(where, marks)[ROWS, COLUMNS].copy() for au, marks in MARKS.items()}
+def heights(where: FaceMap, variant: int = 0) -> dict[int, Floats]:
+    """Return AU -> height in cm at intensity 5, over ROWS x COLUMNS of the head map.
+
+    Args:
+        where: the face to draw on.
+        variant: below VARIANTS, which course the furrows take; 0 is that of MARKS.
+    """
+    return {
+        au: _height(where, _varied(marks, au, variant))[ROWS, COLUMNS].copy()
+        for au, marks in MARKS.items()
+    }
 
 
 def age_lines(where: FaceMap) -> Floats:
@@ -136,6 +147,23 @@ def young_lines(where: FaceMap) -> Floats:
     out += 0.03 * canvas.both(canvas.line(where.texels(rims), 0.13))
     out -= 0.03 * canvas.line(where.texels(((0.0, -2.4), (0.0, -3.2))), 0.13)
     return np.asarray(out, np.float32)
+
+
+def _varied(marks: Marks, au: int, variant: int) -> Marks:
+    """Return the marks as other people have them: furrows moved, wider, perhaps one less."""
+    if not variant:
+        return marks
+    rng = np.random.default_rng(np.random.SeedSequence((au, variant, 18)))
+    furrows = []
+    for points, width, depth in marks.furrows:
+        across, up = rng.normal(0, (0.10, 0.12))
+        midline = min(x for x, _ in points) <= 0  # to the side, its reflection would double it
+        moved = tuple((x + (0.0 if midline else across), y + up) for x, y in points)
+        furrows.append((moved, width * rng.uniform(0.85, 1.2), depth * rng.uniform(1.0, 1.3)))
+    spare, which = rng.random() < 0.5, int(rng.integers(1, max(2, len(furrows))))
+    if spare and len(furrows) > 2:
+        del furrows[which]
+    return replace(marks, furrows=tuple(furrows))
 
 
 def _height(where: FaceMap, marks: Marks) -> Floats:

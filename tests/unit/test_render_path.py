@@ -280,3 +280,18 @@ def test_only_path_tracing_imports_mitsuba():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_a_second_light_shines_from_where_the_scene_says():
+    scene = generate.sample_scene(generate.canonical_rig(), person_seed=1, face_seed=1)
+    without = replace(scene, light=replace(scene.light, fill_light=(0.0, 0.0, 0.0)))
+    second = replace(scene.light, fill=(-1.0, 0.0, 0.0), fill_light=(0.5, 0.25, 0.0))
+    wall = np.zeros(3, np.float32)
+    more = path_light.panorama(replace(scene, light=second), wall) - path_light.panorama(
+        without, wall
+    )
+    sides = np.array([[-1.0, 0, 0], [1.0, 0, 0]])
+    left, right = path_light.reflected(more, sides)
+    # a soft light isn't a point: a surface that faces it gets a little less than all of it
+    np.testing.assert_allclose(left, [0.5, 0.25, 0.0], rtol=0.15, atol=0.01)
+    assert np.abs(right).max() < 0.1 * left.max()

@@ -8,12 +8,13 @@ from scipy.spatial import Delaunay
 
 from fau_tf import facs
 from fau_tf.face.align import crop_matrix
-from fau_tf.synthetic import generate, occluders, project
+from fau_tf.synthetic import generate, lighting, occluders, project, render_fast, wrinkles
 from fau_tf.synthetic.appearance import appearance
 from fau_tf.synthetic.backdrop import KINDS, backdrop
 from fau_tf.synthetic.glasses import FRAMES, Glasses
+from fau_tf.synthetic.hand import Hand
 from fau_tf.synthetic.occluders import Occluders
-from fau_tf.synthetic.on_skin import Hand
+from fau_tf.synthetic.paints import au_heights
 from fau_tf.synthetic.piece import Piece, strip, tube
 from fau_tf.synthetic.raster import rasterise
 from fau_tf.synthetic.scene import Variety
@@ -128,6 +129,41 @@ def test_hands_are_there_in_skin_colour_and_in_front(plain):
     assert here[0] > here[2]  # skin
 
 
+def test_hands_are_not_sunk_into_the_face(plain):
+    look = appearance(plain.rig, plain.person)
+    bare = len(project.surface(plain, look).faces)
+    scale = SIZE / generate.NOMINAL
+    drawn = (occluders.sample(seed, seed, hair=True).hand for seed in range(120))
+    hands = [hand for hand in drawn if hand is not None]
+    assert len(hands) >= 5
+    for hand in hands:
+        scene = replace(plain, occluders=Occluders(hand=hand))
+        whole = project.surface(scene, look)
+        points = project.project(whole.points, scene) * [scale, scale, 1]
+        alone = rasterise(points, whole.faces[bare:], SIZE).pixel
+        hits = rasterise(points, whole.faces, SIZE)
+        seen = (hits.face >= bare).sum()
+        assert seen > 0.93 * len(alone)  # what the skin may hide is the tip of a bent finger
+
+
+def test_strands_lie_on_the_skin_of_each_person(rig):
+    seen = 0
+    for person_seed in range(10):
+        scene = generate.sample_scene(rig, person_seed=person_seed, face_seed=1, pose=FRONT)
+        scene = replace(scene, occluders=Occluders(strands=person_seed))
+        look = appearance(rig, scene.person)
+        bare = len(project.surface(replace(scene, occluders=Occluders()), look).faces)
+        whole = project.surface(scene, look)
+        scale = 512 / generate.NOMINAL  # strands are thinner than a pixel of a small picture
+        points = project.project(whole.points, scene) * [scale, scale, 1]
+        alone = rasterise(points, whole.faces[bare:], 512).pixel
+        hits = rasterise(points, whole.faces, 512)
+        share = (hits.face >= bare).sum() / len(alone)
+        assert share > 0.6, person_seed  # the root may lie in the hair
+        seen += share
+    assert seen / 10 > 0.9
+
+
 @pytest.mark.parametrize("au", [1, 2, 4, 6, 9, 12, 17])
 def test_wrinkles_can_be_seen_at_128_px(plain, au):
     """The same face with the AU at 5, with and without the folds it leaves."""
@@ -146,6 +182,76 @@ def test_folds_differ_between_people(rig):
     ]
     assert 0.2 < np.log(depth).std() < 0.4
     assert abs(np.log(depth).mean()) < 0.1
+
+
+def test_furrows_take_several_courses_and_bulges_stay(rig):
+    people = [generate.sample_scene(rig, person_seed=p, face_seed=1).person for p in range(8)]
+    looks = [appearance(rig, person).variant for person in people]
+    assert all(set(look) == set(wrinkles.MARKS) for look in looks)
+    assert len({tuple(look.values()) for look in looks}) > 6
+    first, other = au_heights(0), au_heights(1)
+    for au, marks in wrinkles.MARKS.items():
+        assert np.isfinite(other[au]).all()
+        assert np.abs(first[au] - other[au]).any() == bool(marks.furrows), au
+        # another course, not another depth of face: both fold in about as much skin
+        if marks.furrows:
+            assert 0.4 < np.abs(other[au]).sum() / np.abs(first[au]).sum() < 2.0, au
+            assert wrinkles._varied(marks, au, 1).bulges == marks.bulges
+
+
+def test_lights_are_of_every_kind_and_the_rest_of_a_face_does_not_depend_on_it():
+    assert sum(row.share for row in lighting.KINDS) == pytest.approx(1)
+    rng = [np.random.default_rng(3) for _ in range(40)]
+    lights = [
+        lighting.sample_light(one, np.random.default_rng(seed)) for seed, one in enumerate(rng)
+    ]
+    assert len({one.random() for one in rng}) == 1  # what is drawn next
+    assert len({light.shine for light in lights}) == 1
+    for light in lights:
+        assert np.hypot(*light.key[:2]) ** 2 + light.key[2] ** 2 == pytest.approx(1)
+        assert np.sum(np.square(light.fill)) == pytest.approx(1)
+        assert min(light.fill_light) >= 0
+    assert any(light.fill[2] < 0 < max(light.fill_light) for light in lights)  # from behind
+    assert any(light.key[1] > 0.7 for light in lights)
+    assert any(abs(light.key[0]) > 0.8 for light in lights)
+
+
+def test_a_second_light_adds_its_own_light_and_nothing_else(plain):
+    """Light adds up: what the second light adds doesn't depend on the first."""
+    side = np.tile(np.array([0.8, 0, 0.6], np.float32), (5, 1))
+    grey = (np.full((5, 3), 0.4, np.float32), np.zeros(5, np.float32), np.ones(5, np.float32))
+    lit = [
+        render_fast._lit(
+            replace(plain.light, strength=strength, fill=(0.8, 0.0, 0.6), fill_light=(fill, 0, 0)),
+            side, *grey,
+        )
+        for strength, fill in ((0.7, 0.0), (0.7, 0.5), (0.2, 0.0), (0.2, 0.5))
+    ]  # fmt: skip
+    np.testing.assert_allclose(lit[1][:, 0] - lit[0][:, 0], 0.4 * 0.5, rtol=1e-5)
+    np.testing.assert_allclose(lit[3] - lit[2], lit[1] - lit[0], atol=1e-6)  # float32
+    np.testing.assert_array_equal(lit[1][:, 1:], lit[0][:, 1:])
+
+
+@pytest.mark.parametrize("side", [-40.0, 0.0, 40.0])
+def test_the_key_light_is_mirrored_in_the_eyes_on_its_side(plain, side):
+    open_eyes = dict.fromkeys(facs.AUS, 0.0) | {5: 3.0}
+    turn = np.radians(side)
+    light = replace(plain.light, key=(float(np.sin(turn)), 0.0, float(np.cos(turn))), strength=1.0)
+    person = replace(plain.person, iris=(0.03, 0.015, 0.008))
+    scene = replace(
+        plain, person=person, light=light, intensity=open_eyes, gaze=(0.0, 0.0), blink=0.0
+    )
+    image = crop(scene).sum(-1)
+    points = generate.landmarks(scene)
+    view = crop_matrix(points, SIZE)
+    for ring in (slice(36, 42), slice(42, 48)):
+        x, y = points[ring].mean(0) @ view[:, :2].T + view[:, 2]
+        x, y = round(x), round(y)
+        iris = image[y - 2 : y + 3, x - 2 : x + 3]
+        # the light is a bright spot on an iris and pupil that are nearly black
+        assert iris.max() > iris.min() + 150
+        column = np.unravel_index(np.argmax(iris), iris.shape)[1] - 2
+        assert column * np.sign(side) >= 0
 
 
 @pytest.mark.parametrize("kind", [row[0] for row in KINDS])
