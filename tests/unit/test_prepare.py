@@ -15,6 +15,7 @@ from fau_tf.data.labelled.clips import printable
 from fau_tf.data.prepare_clip import Job, prepare_clip, report_file
 from fau_tf.data.settings import DataSettings
 from fau_tf.data.shards import parse
+from fau_tf.whole_file import hold
 from tests.helpers import dataset_trees as trees
 
 SIZE = 80
@@ -444,7 +445,7 @@ def test_other_labels_are_another_set(tmp_path):
 def test_one_process_at_a_time_prepares_a_set(tmp_path):
     trees.bp4d(tmp_path / "in", subjects=("F001",))
     done = prepared("bp4d", tmp_path / "in", tmp_path / "out")
-    with prepare_module._alone(done.place), pytest.raises(OSError, match="one process at a time"):
+    with hold(done.place, "mine"), pytest.raises(OSError, match="one process at a time"):
         prepared("bp4d", tmp_path / "in", tmp_path / "out")
 
 
