@@ -5,14 +5,18 @@ apart. Vertex numbers that the small head leaves free are at 0 and belong to no 
 """
 
 import json
+import os
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from fau_tf import facs
 from fau_tf.synthetic import action_units, head, identity, mesh, topology
 from fau_tf.synthetic.canonical_rig import _face, canonical_rig
 from fau_tf.synthetic.ict_file import MATERIALS, MOUTH_END, SKIN_END, SOCKETS_END
+from fau_tf.synthetic.ict_rig import ict_rig
 from fau_tf.synthetic.ict_units import SHAPES, sided
 
 EYE_RADIUS, EYE_BEHIND = 1.40, 1.16
@@ -177,3 +181,13 @@ def _balls(face, start):
     others = [name for name in MATERIALS if name.startswith(("M_Eye", "M_Iris", "M_Lac"))]
     faces.append(np.tile(faces[0][:1], (len(others), 1)))
     return np.vstack(points), np.vstack(faces), material + others
+
+
+def rig_of(which, folder):
+    """Return the ICT rig of the "miniature", or of the "real" file that FAU_ICT names, or skip."""
+    if which == "miniature":
+        return ict_rig(write_file(folder / "ict.npz"))
+    file = os.environ.get("FAU_ICT")
+    if not file:
+        pytest.skip("FAU_ICT must name a file of `python -m fau_tf.synthetic convert-ict`")
+    return ict_rig(Path(file))

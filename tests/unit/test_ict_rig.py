@@ -1,8 +1,5 @@
 """The ICT rig: on a small head of our own, and on the real file where FAU_ICT names it."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -20,12 +17,7 @@ ROUNDING = 1e-5
 
 @pytest.fixture(scope="module", params=["miniature", pytest.param("real", marks=pytest.mark.data)])
 def rig(request, tmp_path_factory):
-    if request.param == "miniature":
-        return ict_rig(ict_miniature.write_file(tmp_path_factory.mktemp("ict") / "ict.npz"))
-    file = os.environ.get("FAU_ICT")
-    if not file:
-        pytest.skip("FAU_ICT must name a file of `python -m fau_tf.synthetic convert-ict`")
-    return ict_rig(Path(file))
+    return ict_miniature.rig_of(request.param, tmp_path_factory.mktemp("ict"))
 
 
 def test_every_array_belongs_to_the_same_vertices(rig):

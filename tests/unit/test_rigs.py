@@ -2,9 +2,6 @@
 one where FAU_ICT names its file.
 """
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.spatial import Delaunay
@@ -13,7 +10,6 @@ from fau_tf import facs
 from fau_tf.synthetic import generate, project
 from fau_tf.synthetic.appearance import appearance
 from fau_tf.synthetic.canonical_rig import canonical_rig
-from fau_tf.synthetic.ict_rig import ict_rig
 from fau_tf.synthetic.raster import rasterise
 from fau_tf.synthetic.rig import expression_offset, identity_shape
 from tests.helpers import ict_miniature
@@ -31,12 +27,7 @@ ROUNDING = 1e-5
 def rig(request, tmp_path_factory):
     if request.param == "canonical":
         return canonical_rig()
-    if request.param == "miniature":
-        return ict_rig(ict_miniature.write_file(tmp_path_factory.mktemp("ict") / "ict.npz"))
-    file = os.environ.get("FAU_ICT")
-    if not file:
-        pytest.skip("FAU_ICT must name a file of `python -m fau_tf.synthetic convert-ict`")
-    return ict_rig(Path(file))
+    return ict_miniature.rig_of(request.param, tmp_path_factory.mktemp("ict"))
 
 
 @pytest.mark.parametrize("au", facs.AUS)
