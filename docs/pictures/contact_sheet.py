@@ -63,9 +63,7 @@ def people(rig: FaceRig, columns: int = 8, rows: int = 5) -> Image.Image:
 
 def _plain(scene: Scene) -> Scene:
     """Return the scene as a good camera sees it, with nothing in the way."""
-    camera = replace(
-        scene.camera, noise=0.0, blur=0.4, motion=(0.0, 0.0), coarse=1.0, sharpen=0.0, jpeg=0
-    )
+    camera = scene.camera.without_faults(blur=0.4)
     return replace(scene, camera=camera, occluders=Occluders(), gaze=(0.0, 0.0), blink=0.0)
 
 

@@ -118,15 +118,7 @@ def prepare_synthetic(
     say: Callable[[str], None],
     only: Sequence[str] = (),
 ) -> Faces:
-    """Return the set of synthetic faces, generated now unless the same one is there already.
-
-    Args:
-        settings: What to generate.
-        folder: Parent of the set's own folder, which is named after the settings.
-        processes: That render; the result doesn't depend on it.
-        say: Prints a line.
-        only: Names of the people wanted; by default everyone.
-    """
+    """Return the set of synthetic faces that `generate` makes of the same arguments, or finds."""
     done = generate(settings, folder, processes=processes, say=say, only=only)
     return Faces(settings.name, tuple(shard_files(done.place)), done.people, settings.record_size)
 

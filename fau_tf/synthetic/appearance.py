@@ -69,15 +69,12 @@ def appearance(rig: FaceRig, person: Person) -> Appearance:
     )
 
 
-def creased(look: Appearance, creases: Mapping[int, float]) -> tuple[Floats, Floats]:
-    """Return the atlas with the furrows and bulges of an expression.
+def creased(look: Appearance, creases: Mapping[int, float]) -> Floats:
+    """Return the atlas (SIZE, SIZE, CHANNELS) with the furrows and bulges of an expression.
 
     Args:
         look: of the person.
         creases: AU number -> depth of its marks, in parts of `wrinkles.MARKS`.
-
-    Returns:
-        (SIZE, SIZE, CHANNELS), and the height in cm over wrinkles.ROWS x COLUMNS.
     """
     raised = np.zeros_like(look.height)
     for au, depth in creases.items():
@@ -88,7 +85,7 @@ def creased(look: Appearance, creases: Mapping[int, float]) -> tuple[Floats, Flo
     part = out[wrinkles.ROWS, wrinkles.COLUMNS]
     part[..., :3] *= np.clip(1 + FURROW_DARKNESS * np.minimum(raised, 0), 0.25, 1)[..., None]
     part[..., 4:] = slopes(look.height + raised)
-    return out, look.height + raised
+    return out
 
 
 def _variants(person: Person) -> dict[int, int]:

@@ -2,7 +2,7 @@
 
 Its skin lies in the same atlas as the canonical head's, by a smooth map that takes lids, lips,
 brows and the other landmarks to their counterparts, so that one set of paints and wrinkles serves
-both. Neck, shoulders and long hair are the canonical rig's.
+both. Long hair is the canonical rig's; shoulders continue its own bust.
 """
 
 from dataclasses import dataclass

@@ -22,18 +22,8 @@ SHORTEST_BEARD = 0.35
 def grown(scene: Scene, body: Surface) -> Surface:
     """Return the surface with its hair; the same person has the same strands in each face."""
     rng = np.random.default_rng(np.random.SeedSequence((scene.person.texture, 21)))
-    parts = [body]
-    for kind in (_brows, _hair, _beard, _lashes):
-        parts += kind(scene, body, rng)
-    starts = np.cumsum([0, *(len(part.points) for part in parts)])
-    return Surface(
-        np.vstack([part.points for part in parts]),
-        np.vstack([part.faces + start for part, start in zip(parts, starts, strict=False)]),
-        np.vstack([part.normals for part in parts]),
-        np.vstack([part.uv for part in parts]),
-        np.concatenate([part.shade for part in parts]),
-        body.turn,
-    )
+    strands = [part for kind in (_brows, _hair, _beard, _lashes) for part in kind(scene, body, rng)]
+    return body.with_parts(strands)
 
 
 def _brows(scene: Scene, body: Surface, rng: np.random.Generator) -> list[Surface]:

@@ -1,5 +1,6 @@
 """Scene -> triangles on the picture: expression, pose, eyeballs, camera."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -41,6 +42,19 @@ class Surface:
     shade: Floats
     turn: Floats
 
+    def with_parts(self, parts: Sequence["Surface"]) -> "Surface":
+        """Return the surface with others of the same head after it."""
+        both = [self, *parts]
+        starts = np.cumsum([0, *(len(part.points) for part in both)])
+        return Surface(
+            np.vstack([part.points for part in both]),
+            np.vstack([part.faces + start for part, start in zip(both, starts, strict=False)]),
+            np.vstack([part.normals for part in both]),
+            np.vstack([part.uv for part in both]),
+            np.concatenate([part.shade for part in both]),
+            self.turn,
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class _Body:
@@ -66,21 +80,15 @@ def surface(scene: Scene, look: Appearance) -> Surface:
     shade = np.concatenate([rig.shade, *_eye_shades(rig, head, eyes)])
     whole = Surface(turned, faces, normals, uv, shade, turn)
     pieces = build(scene.occluders, rig, body.shape, head, scene.person.hairline)
-    return _beside(whole, Piece.joined(pieces)) if pieces else whole
+    return whole.with_parts([_turned(piece, turn) for piece in pieces]) if pieces else whole
 
 
-def _beside(whole: Surface, piece: Piece) -> Surface:
-    """Return the surface with a piece that turns with the head."""
-    points = _posed(piece.points, whole.turn, np.ones(len(piece.points)))
+def _turned(piece: Piece, turn: Floats) -> Surface:
+    """Return a piece that turns with the head."""
+    points = _posed(piece.points, turn, np.ones(len(piece.points)))
     operator = mesh.normal_operator(len(points), piece.faces)
-    return Surface(
-        np.vstack([whole.points, points]),
-        np.vstack([whole.faces, piece.faces + len(whole.points)]),
-        np.vstack([whole.normals, mesh.vertex_normals(points, piece.faces, operator)]),
-        np.vstack([whole.uv, piece.uv]),
-        np.concatenate([whole.shade, np.ones(len(points))]),
-        whole.turn,
-    )
+    normals = mesh.vertex_normals(points, piece.faces, operator)
+    return Surface(points, piece.faces, normals, piece.uv, np.ones(len(points)), turn)
 
 
 def landmark_points(scene: Scene) -> Floats:

@@ -61,7 +61,7 @@ def _shaded(scene: Scene, look: Appearance, body: Surface, hits: Hits) -> Floats
         seen += vertex[corner[:, i]] * hits.weight[:, i : i + 1]
     column = (seen[:, 3] + 0.5).astype(np.int64)
     row = (seen[:, 4] + 0.5).astype(np.int64)
-    skin, _ = creased(look, scene.creases)
+    skin = creased(look, scene.creases)
     texel = skin.reshape(-1, CHANNELS)[row * atlas.SIZE + column]
     normal = _bumped(seen[:, :3], texel[:, 4:], column, body.turn)
     return _lit(scene.light, normal, texel[:, :3], texel[:, 3], seen[:, 5])

@@ -41,7 +41,7 @@ def path_traced(scene: Scene, size: int, view: Floats) -> Image:
     mi = mitsuba()
     look = appearance(scene.rig, scene.person)
     body = path_hair.grown(scene, surface(scene, look))
-    skin, _ = creased(look, scene.creases)
+    skin = creased(look, scene.creases)
     backdrop = behind(scene, size, view)
     lights = path_light.panorama(scene, backdrop.mean((0, 1)))
     made = mi.load_dict(

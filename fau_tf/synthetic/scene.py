@@ -1,7 +1,7 @@
 """Everything that is needed to render one face, and nothing that is not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -87,6 +87,12 @@ class Camera:
     coarse: float = 1.0
     sharpen: float = 0.0
     jpeg: int = 0
+
+    def without_faults(self, blur: float) -> "Camera":
+        """Return the camera with a steady hand, no noise and no compression, and that blur."""
+        return replace(
+            self, noise=0.0, blur=blur, motion=(0.0, 0.0), coarse=1.0, sharpen=0.0, jpeg=0
+        )
 
 
 @dataclass(frozen=True)

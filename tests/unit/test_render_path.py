@@ -41,9 +41,7 @@ def rig():
 
 def _clean(scene, **changes):
     """Return the scene without what the sensor adds, and with nothing in front of the face."""
-    camera = replace(
-        scene.camera, noise=0.0, blur=1e-3, motion=(0.0, 0.0), coarse=1.0, sharpen=0.0, jpeg=0
-    )
+    camera = scene.camera.without_faults(blur=1e-3)
     return replace(scene, **{"camera": camera, "occluders": Occluders(), **changes})
 
 
@@ -197,7 +195,7 @@ def test_the_tracer_tilts_skin_the_way_the_finish_assumes(rig, monkeypatch):
     scene = _scene(rig, person=3, intensity={1: 5.0, 4: 5.0, 9: 5.0, 12: 5.0})
     traced, skin, panorama, turn = _seen(monkeypatch, scene, 128, _crop(scene, 128))
     flat = skin * [1, 1, 1, 1, 0, 0]
-    monkeypatch.setattr(render_path, "creased", lambda *_: (flat.astype(np.float32), None))
+    monkeypatch.setattr(render_path, "creased", lambda *_: flat.astype(np.float32))
     smooth = _seen(monkeypatch, scene, 128, _crop(scene, 128))[0]  # the same paths but for slopes
     face = (traced.alpha > 0.99) & path_finish._is_skin(traced.uv)
     face &= (traced.colour.min(-1) > 0.01) & (smooth.colour.min(-1) > 0.01)

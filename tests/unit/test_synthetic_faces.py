@@ -31,9 +31,7 @@ def rig():
 
 def _clean(scene, **changes):
     """Return the scene without sensor noise, blur and compression, and with nothing in the way."""
-    camera = replace(
-        scene.camera, noise=0.0, blur=1e-3, motion=(0.0, 0.0), coarse=1.0, sharpen=0.0, jpeg=0
-    )
+    camera = scene.camera.without_faults(blur=1e-3)
     return replace(scene, **{"camera": camera, "occluders": Occluders(), **changes})
 
 

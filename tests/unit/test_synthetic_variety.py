@@ -33,10 +33,7 @@ def rig():
 def plain(rig):
     """A scene with nothing in the way and a camera without faults."""
     scene = generate.sample_scene(rig, person_seed=7, face_seed=7, intensity={}, pose=FRONT)
-    camera = replace(
-        scene.camera, noise=0.0, blur=1e-3, motion=(0.0, 0.0), coarse=1.0, sharpen=0.0, jpeg=0,
-        white=(1.0, 1.0, 1.0),
-    )  # fmt: skip
+    camera = replace(scene.camera.without_faults(blur=1e-3), white=(1.0, 1.0, 1.0))
     return replace(scene, camera=camera, occluders=Occluders())
 
 
