@@ -33,11 +33,11 @@ from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.face.native import MissingLibraryError
 from fau_tf.model import graph
 from fau_tf.runtime import demo
-from fau_tf.training import evaluate, fit, judgement, published, report, session
+from fau_tf.training import evaluate, fit, judgement, published, reading, report, session
 from fau_tf.training.config import Config, load_config
 from fau_tf.training.distribution import Devices
 from fau_tf.training.judgement import Judgement
-from fau_tf.training.predict import predict_intensity
+from fau_tf.training.predict import predict_intensity, predict_peaks
 from fau_tf.training.report_graph import draw_neighbours
 from fau_tf.training.run_folder import RunFolder
 from fau_tf.training.stopping import Stopped
@@ -178,9 +178,11 @@ def train(
         if not devices.chief:
             run.say("   the chief judges and exports")
             return
-        net = keras.saving.load_model(run / session.BEST)
     if done is None:
         session.finish(config, faces, run, progress)
+
+    with run.stage("validation people"):
+        net = learn_reading(config, run, parts["validation"], targets)
 
     with run.stage("test people"):
         to_au = facs.centre_to_au(spec.au_numbers, spec.rule)
@@ -189,6 +191,8 @@ def train(
         predicted = predict_intensity(net, spec.codec, to_au, test)
         answers = Judgement(coded, predicted, parts["test"].subjects(), spec.labels)
         answers.save(run / judgement.PREDICTIONS)
+        sure = reading.coverage(run.path, coded, predicted, spec.labels)
+        run.say(f"   {reading.coverage_line(sure)}")
         run.write_json(evaluate.PEOPLE, evaluate.describe_people(faces, fold.people))
         figures = answers.figures()
         held_out = figures["held_out"]
@@ -208,7 +212,7 @@ def train(
             config.run.name,
             [row for row in EXPORT_SPECS.values() if row.max_intensity_error is not None],
             training_data=datasets.card(faces.name, fold.seen),
-            facts={"test_people": held_out},
+            facts={"test_people": held_out, **reading.facts(run.path)},
             say=run.say,
         )
 
@@ -229,6 +233,7 @@ def train(
     metrics = figures | {
         "published": published.beside(faces.name),
         "data": {"name": faces.name, "test_people": len(parts["test"].people)},
+        "coverage": sure,
         "resumed_at_steps": resumed,
         "parameters": net.count_params(),
         "exported": {entry["name"]: entry["bytes"] for entry in exported},
@@ -239,6 +244,16 @@ def train(
         _photo(run, exported[-1]["name"])
     run.write_json("metrics.json", metrics | {"seconds": run.seconds | run.earlier})
     run.say(f"all of it is in {run.path}")
+
+
+def learn_reading(config: Config, run: RunFolder, validation: Any, targets: Any) -> keras.Model:
+    """Return the best network, its answers stretched and given intervals by validation people."""
+    spec = config.model
+    plain = keras.saving.load_model(run / session.BEST)
+    peaks = predict_peaks(plain, spec.codec, validation.batches(targets, batch_size=64))
+    coded = validation.labels(targets)
+    reading.learn(coded, peaks, spec, stretch=config.training.stretch).save(run)
+    return reading.best_network(run.path, spec)
 
 
 def _gallery(

@@ -60,6 +60,7 @@ def export_command(
         variants,
         out,
         training_data=datasets.card(test.name),
+        facts=run.facts,
         may_skip=may_skip,
         say=say,
     )

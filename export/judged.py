@@ -80,6 +80,7 @@ def export_run(
     out: Path,
     *,
     training_data: dict[str, Any],
+    facts: dict[str, Any] | None = None,
     may_skip: bool = True,
     say: Callable[[str], None],
 ) -> list[str]:
@@ -95,6 +96,7 @@ def export_run(
         variants: Rows of `specs.EXPORT_SPECS`; float32 is judged in any case.
         out: Where they go.
         training_data: `name` and `kind` of the faces that the network learnt from.
+        facts: Added to each JSON.
         may_skip: Whether a variant whose environment isn't there is left out, and not refused.
         say: Prints a line.
 
@@ -112,11 +114,11 @@ def export_run(
             _remove(out / file_name(name, absent), say)
     for row in found:
         if row.variant in variants and not row.refused:
-            _write(row, out, latency[row.variant.name], faces, say)
+            _write(row, out, latency[row.variant.name], faces, facts or {}, say)
     entries = [_entry(row, latency[row.variant.name], variants) for row in found]
     entries += [Entry(variant=row.variant.name, latency={}, refused=[row.reason]) for row in unmade]
-    facts = training_data | {"name": name, "people": faces.people, "faces_of": faces.name}
-    write_report(out, facts, entries)
+    described = training_data | {"name": name, "people": faces.people, "faces_of": faces.name}
+    write_report(out, described, entries)
     refused += [row.variant for row in unmade if not row.skipped]
     return [variant.name for variant in refused]
 
@@ -203,10 +205,11 @@ def _write(
     out: Path,
     latency: dict[int, dict[str, float]],
     faces: LabelledFaces,
+    facts: dict[str, Any],
     say: Callable[[str], None],
 ) -> None:
     path = out / f"{row.described['name']}.tflite"
-    facts = {
+    facts = facts | {
         "parity": {"faces_of": faces.name, "people": faces.people} | row.parity.as_dict(),
         "cpu_latency_ms": {str(threads): figures for threads, figures in latency.items()},
     }

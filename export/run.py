@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,11 +14,13 @@ import numpy.typing as npt
 from fau_tf import contract, facs
 from fau_tf.data import datasets
 from fau_tf.data.folds import split_people
+from fau_tf.data.generate import is_there
 from fau_tf.data.settings import SYNTHETIC
 from fau_tf.data.synthetic import SyntheticSet, person_name
 from fau_tf.model.presets import NetSpec
 from fau_tf.training import fit, session
 from fau_tf.training.config import Config, load_config
+from fau_tf.training.reading import best_network, facts
 
 REPRESENTATIVE: Final = 256
 """Faces of validation people from which ranges are taken."""
@@ -38,11 +40,13 @@ class TrainedRun:
         path: `runs/<name>`.
         config: Its settings.
         net: Its best network.
+        facts: What else each model's JSON says: `intervals` and `weak`, where the run has them.
     """
 
     path: Path
     config: Config
     net: keras.Model
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,12 +94,12 @@ def load_run(path: Path) -> TrainedRun:
             f"on {config.data.kind}, whose float32 and float16 models train_keras.py has exported. "
             "Judge those: python train_keras.py --config CONFIG --evaluate FILE.tflite"
         )
-    return TrainedRun(path, config, _network(path / session.BEST, config.model))
+    return TrainedRun(path, config, _network(path, config.model), facts(path))
 
 
 def _network(path: Path, spec: NetSpec) -> keras.Model:
     try:
-        net = keras.saving.load_model(path)
+        net = best_network(path, spec)
     # A damaged archive shows as whatever its reader trips over.
     except Exception as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
@@ -132,6 +136,8 @@ def run_part(
 ) -> datasets.Part:
     """Return at least `count` faces of people of one part, rendered unless they are there.
 
+    The run's own set is taken where it is on disk and has enough.
+
     Args:
         config: Of the run: who is in which part, and how faces are rendered.
         part: "train", "validation" or "test".
@@ -141,6 +147,10 @@ def run_part(
     """
     everyone = [person_name(i) for i in range(config.data.people)]
     people = split_people(everyone, seed=config.data_seed)[part]
+    own = SyntheticSet.of(config.data, config.data_seed)
+    if own.faces_per_person * len(people) >= count and is_there(own, folder):
+        everything = datasets.prepare_synthetic(own, folder, processes=1, say=say)
+        return everything.part(people[: -(-count // own.faces_per_person)])
     each = max(config.data.faces_per_person, -(-count // len(people)))  # rounded up
     faces = datasets.prepare_synthetic(
         SyntheticSet.of(config.data, config.data_seed, each=each),

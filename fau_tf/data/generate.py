@@ -66,9 +66,7 @@ def generate(
     wanted = set(only or everyone)
     people = [i for i, name in enumerate(everyone) if name in wanted]
     names = tuple(everyone[i] for i in people)
-    identity = settings.identity() | {"format": FORMAT_VERSION, "only": list(only)}
-    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:10]
-    place = folder / f"{settings.name}-{key}"
+    identity, place = _place(settings, folder, only)
     place.mkdir(parents=True, exist_ok=True)
     with hold(place, "one process at a time generates a set"):
         if (place / CARD).is_file():
@@ -80,6 +78,20 @@ def generate(
             _Shards(place, settings, people).complete(processes, say)
             _write_card(place, identity)
     return Generated(place, names)
+
+
+def is_there(settings: SyntheticSet, folder: Path) -> bool:
+    """Return whether `generate` would find the whole set."""
+    return (_place(settings, folder)[1] / CARD).is_file()
+
+
+def _place(
+    settings: SyntheticSet, folder: Path, only: Sequence[str] = ()
+) -> tuple[dict[str, Any], Path]:
+    """Return what decides the bytes of a set, and its folder, named after that."""
+    identity = settings.identity() | {"format": FORMAT_VERSION, "only": list(only)}
+    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:10]
+    return identity, folder / f"{settings.name}-{key}"
 
 
 def require_whole(place: Path) -> None:

@@ -17,7 +17,7 @@ from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import NO_FACE, MediaPipeLandmarks
 from fau_tf.face.views import Mesh
 from fau_tf.runtime.interpreter import AUInterpreter
-from fau_tf.runtime.model_info import default_model
+from fau_tf.runtime.model_info import ModelInfo, default_model
 from fau_tf.runtime.reliability import Quality, judge, look
 from fau_tf.runtime.search import FaceFollower, box, find_in_photo
 
@@ -41,6 +41,8 @@ class FaceResult:
         face_id: In a photo, counts from 0, left to right; in a video, see `tracker`.
         smoothed: Intensities after smoothing, see `smoothing`; None without it.
         calibrated: `shown` after neutral calibration, see `calibration`; None without one.
+        interval: AU label -> low and high end around `intensity`, see `fau_tf.intervals`; None
+            where the model has none or the face was not read.
     """
 
     box: tuple[float, float, float, float]
@@ -55,6 +57,7 @@ class FaceResult:
     face_id: int = 0
     smoothed: dict[str, float] | None = None
     calibrated: dict[str, float] | None = None
+    interval: dict[str, tuple[float, float]] | None = None
 
     @property
     def shown(self) -> dict[str, float]:
@@ -188,8 +191,19 @@ class AUEstimator(Closing):
             quality=judge(seen, None if seen.reason else heatmaps),
             reason=seen.reason,
             face_id=face_id,
+            interval=None if seen.reason else _interval(info, intensity),
         )
 
     def close(self) -> None:
         """Free the landmarker."""
         self._finder.close()
+
+
+def _interval(
+    info: ModelInfo, intensity: npt.NDArray[np.float32]
+) -> dict[str, tuple[float, float]] | None:
+    if info.intervals is None:
+        return None
+    low, high = info.intervals.around(intensity)
+    ends = zip(low.tolist(), high.tolist(), strict=True)
+    return dict(zip(info.labels, ends, strict=True))

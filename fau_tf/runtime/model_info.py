@@ -2,11 +2,13 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from fau_tf import contract, facs
+from fau_tf.intervals import Intervals
 
 DEFAULT_MODEL: Final = "fau_small_float16.tflite"
 
@@ -27,6 +29,8 @@ class ModelInfo:
         rule: The AU centre rule set, a key of `facs.RULES`.
         centres: Names of the K AU centres, in the order of the heatmap channels.
         sha256: Of the .tflite file.
+        intervals: Around the intensities; None where the model has none.
+        weak: AU label -> why the model's answers for it should not be relied on.
     """
 
     name: str
@@ -36,6 +40,8 @@ class ModelInfo:
     rule: str
     centres: tuple[str, ...]
     sha256: str
+    intervals: Intervals | None = None
+    weak: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -116,6 +122,8 @@ def _checked(path: Path, text: bytes) -> ModelInfo:
         rule=entries["rule"],
         centres=centres,
         sha256=entries["sha256"],
+        intervals=_intervals(path, entries),
+        weak=_weak(path, entries),
     )
 
 
@@ -129,6 +137,25 @@ def _check_types(path: Path, entries: dict[str, Any]) -> None:
     aus = entries["aus"]
     if type(aus) is not list or not all(map(_is_positive, aus)):
         raise _broken(path, "JSON with a list of AU numbers in `aus`", repr(aus))
+
+
+def _intervals(path: Path, entries: dict[str, Any]) -> Intervals | None:
+    if "intervals" not in entries:
+        return None
+    try:
+        return Intervals.of_json(
+            entries["intervals"], [facs.AUS[au].label for au in entries["aus"]]
+        )
+    except ValueError as error:
+        raise _broken(path, "JSON with an interval for each AU", str(error)) from error
+
+
+def _weak(path: Path, entries: dict[str, Any]) -> dict[str, str]:
+    weak = entries.get("weak", {})
+    labels = {facs.AUS[au].label for au in entries["aus"]}
+    if not isinstance(weak, dict) or not set(weak) <= labels:
+        raise _broken(path, "JSON with reasons by AU label in `weak`", repr(weak))
+    return {label: str(reason) for label, reason in weak.items()}
 
 
 def _is_positive(value: object) -> bool:

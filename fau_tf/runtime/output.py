@@ -45,6 +45,7 @@ class Reading:
         intensity: AU label -> intensity in 0 to 5, as the model gave it; None without a face.
         smoothed: The same after smoothing; None without it.
         calibrated: `shown` after neutral calibration; None without one.
+        interval: AU label -> low and high end around `intensity`; None where the model has none.
         box: x0, y0, x1, y1 of the face, px.
         landmarks: (68, 2) iBUG landmarks, px.
         quality: What the confidence was made of.
@@ -61,6 +62,7 @@ class Reading:
     intensity: Mapping[str, float] | None = None
     smoothed: Mapping[str, float] | None = None
     calibrated: Mapping[str, float] | None = None
+    interval: Mapping[str, tuple[float, float]] | None = None
     box: tuple[float, float, float, float] | None = None
     landmarks: npt.NDArray[np.floating[Any]] | None = None
     quality: Quality | None = None
@@ -103,6 +105,8 @@ class _Writer(Closing):
         self._more = [names for names, written in asked.items() if written]
         self._present_from = present_from
         self._vouching = {"processing": processing, **provenance(info)}
+        self._sure = info.intervals is not None
+        self._weak = sorted(info.weak)
         self._file = RowFile(path)
         try:
             self._file.write(self._head())
@@ -134,6 +138,16 @@ class _Writer(Closing):
             return [math.nan] * len(self._labels)
         return [round(values[label], 3) for label in self._labels]
 
+    def _ends(self, reading: Reading) -> list[list[float]]:
+        """Return the low and the high end of each AU; none where the model has no intervals."""
+        if not self._sure:
+            return []
+        ends = reading.interval or {}
+        return [
+            self._levels(reading, {label: ends[label][side] for label in ends} or None)
+            for side in (0, 1)
+        ]
+
     def _present(self, levels: list[float]) -> list[bool | None]:
         # Of the figures that are written, not of those that rounding changed.
         return [None if math.isnan(level) else level >= self._present_from for level in levels]
@@ -143,19 +157,22 @@ class CsvWriter(_Writer):
     """Writes readings in the columns of OpenFace's FeatureExtraction, and more after them.
 
     `AUxx_r` is the raw intensity; `AUxx_c` is 1 where the figure in `AUxx_r` is `present_from` or
-    more, so the two never contradict; `AUxx_smooth` and `AUxx_cal` are the smoothed and the
-    calibrated intensity, where they were asked for. What was not read is NaN, with success 0 and
-    its reason. Decimals are dots, times seconds, boxes px, angles degrees; there are no comment
-    lines. Bytes of a name that are no text are written with backslashes, and a source that a
-    spreadsheet would run as a formula begins with `./`.
+    more, so the two never contradict; `AUxx_low` and `AUxx_high` are the ends of the interval
+    around `AUxx_r`, where the model has intervals; `AUxx_smooth` and `AUxx_cal` are the smoothed
+    and the calibrated intensity, where they were asked for. What was not read is NaN, with success
+    0 and its reason. Decimals are dots, times seconds, boxes px, angles degrees; there are no
+    comment lines. Bytes of a name that are no text are written with backslashes, and a source that
+    a spreadsheet would run as a formula begins with `./`.
     """
 
     def _head(self) -> str:
-        endings = ("_r", "_c", *(ending for ending, _ in self._more))
+        ends = ("_low", "_high") if self._sure else ()
+        endings = ("_r", "_c", *ends, *(ending for ending, _ in self._more))
         columns = [
             *("frame", "face_id", "timestamp", "confidence", "success"),
             *(f"{label}{ending}" for ending in endings for label in self._labels),
             *("reason", "flags", "source", *_BOX, *MEASURES, *self._vouching),
+            *(("weak_aus",) if self._weak else ()),
         ]
         return csv_line(columns)
 
@@ -171,6 +188,7 @@ class CsvWriter(_Writer):
             str(int(reading.success)),
             *map(decimal, raw),
             *("NaN" if here is None else str(int(here)) for here in self._present(raw)),
+            *(decimal(level) for levels in self._ends(reading) for level in levels),
             *(decimal(level) for levels in more for level in levels),
             harmless(reading.reason),
             harmless("; ".join(reading.flags)),
@@ -178,6 +196,7 @@ class CsvWriter(_Writer):
             *map(decimal, reading.box or [math.nan] * len(_BOX)),
             *map(decimal, measures),
             *(harmless(str(entry)) for entry in self._vouching.values()),
+            *((" ".join(self._weak),) if self._weak else ()),
         ]
         return csv_line(row)
 
@@ -199,6 +218,11 @@ class JsonlWriter(_Writer):
             "intensity": self._by_label(raw),
             "present": dict(zip(self._labels, self._present(raw), strict=True)),
         }
+        if self._sure:
+            ends = [
+                [number(end) for end in pair] for pair in zip(*self._ends(reading), strict=True)
+            ]
+            entry["interval"] = dict(zip(self._labels, ends, strict=True))
         for _, name in self._more:
             entry[name] = self._by_label(self._levels(reading, getattr(reading, name)))
         points = None if reading.landmarks is None else reading.landmarks.tolist()
@@ -209,6 +233,7 @@ class JsonlWriter(_Writer):
             "quality": quality and {name: number(getattr(quality, name)) for name in MEASURES},
             "present_from": self._present_from,
             **self._vouching,
+            **({"weak_aus": self._weak} if self._weak else {}),
         }
         return json.dumps(entry, allow_nan=False) + "\n"
 

@@ -191,6 +191,7 @@ def _reading(frame: Frame, face: FaceResult) -> Reading:
         intensity=face.intensity if read else None,
         smoothed=face.smoothed if read else None,
         calibrated=face.calibrated if read else None,
+        interval=face.interval if read else None,
         box=face.box,
         landmarks=face.landmarks,
         quality=face.quality,

@@ -212,7 +212,8 @@ class Run:
 
     def _table(self, face: FaceResult) -> str:
         blocks = has_blocks(sys.stdout)
-        return face_table(face.face_id, face, self._options.present_from, blocks=blocks)
+        weak = self._estimator.interpreter.info.weak
+        return face_table(face.face_id, face, self._options.present_from, blocks=blocks, weak=weak)
 
 
 def _found(estimate: Estimate) -> str:

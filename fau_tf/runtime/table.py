@@ -1,6 +1,7 @@
 """A face as a table for the terminal."""
 
 import math
+from collections.abc import Collection
 from typing import Final, TextIO
 
 from fau_tf import facs
@@ -15,18 +16,25 @@ _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 
 def face_table(
-    i: int, face: FaceResult, present_from: float = PRESENT_FROM, *, blocks: bool = False
+    i: int,
+    face: FaceResult,
+    present_from: float = PRESENT_FROM,
+    *,
+    blocks: bool = False,
+    weak: Collection[str] = (),
 ) -> str:
-    """Return a heading and a line for each AU: label, name, intensity, bar, presence.
+    """Return a heading and a line for each AU: label, name, intensity, interval, bar, presence.
 
-    Where the face was calibrated, its calibrated intensity stands after the raw one; bar and
-    presence are those of the raw one. Of a face that was not read there is the heading only.
+    Where the face was calibrated, its calibrated intensity stands after the raw one, instead of an
+    interval; bar and presence are those of the raw one. Of a face that was not read there is the
+    heading only.
 
     Args:
         i: The face's number, as the picture and the files have it.
         face: What the estimator read.
         present_from: Intensity from which an AU counts as present.
         blocks: Draw bars of block characters, an eighth of one exact; `has_blocks` says where.
+        weak: Labels of AUs that the model reads poorly, which a last line says.
     """
     lines = _heading(i, face)
     if face.reason:
@@ -38,8 +46,12 @@ def face_table(
         line = f"    {label}  {name:<22}{_figure(intensity, 5)}"
         if face.calibrated is not None:
             line += _figure(face.calibrated[label], 7)
+        elif face.interval is not None:
+            line += "  {:.1f}-{:.1f}".format(*face.interval[label])
         mark = "present" if intensity >= present_from else ""
         lines.append(f"{line}  {_bar(intensity, blocks=blocks)}  {mark}".rstrip())
+    if weak:
+        lines.append(f"    read poorly by this model: {', '.join(sorted(weak))}")
     return "\n".join(lines)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
@@ -19,6 +18,7 @@ from fau_tf.data.pipeline import Targets
 from fau_tf.training.config import load_config
 from fau_tf.training.judgement import Judgement, pooled
 from fau_tf.training.predict import predict_intensity
+from fau_tf.training.reading import best_network
 from fau_tf.training.session import BEST
 
 PEOPLE: Final = "people.json"
@@ -139,7 +139,7 @@ def _judged(network: Network, faces: Faces, people: Sequence[str], aus: Sequence
 def _trained(folder: Path) -> Network:
     config = load_config(folder / "config.toml")
     spec = config.model
-    net = keras.saving.load_model(folder / BEST)
+    net = best_network(folder, spec)
     to_au = facs.centre_to_au(spec.au_numbers, spec.rule)
     people: dict[str, Any] = {}
     if (folder / PEOPLE).is_file():

@@ -17,3 +17,11 @@ def predict_intensity(
     """Return (N, A) decoded intensities, in the order of `batches`."""
     found = [codec.decode(net.predict_on_batch(image), to_au) for image, _ in batches]
     return np.concatenate(found).astype(np.float32)
+
+
+def predict_peaks(
+    net: keras.Model, codec: HeatmapCodec, batches: tf.data.Dataset
+) -> npt.NDArray[np.float32]:
+    """Return (N, K) maxima of the heatmaps in grades, not clipped, in the order of `batches`."""
+    found = [codec.peaks(net.predict_on_batch(image)) for image, _ in batches]
+    return np.concatenate(found).astype(np.float32)

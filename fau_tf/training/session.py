@@ -75,8 +75,8 @@ def unfinished(config: Config, faces: Faces, run: RunFolder) -> Checkpoint | Non
 def begin(config: Config, run: RunFolder) -> None:
     """Clear the folder for a new training, and say with which settings and versions it is made."""
     # So that no file speaks of a network that is gone.
-    old = (CHECKPOINT, _TRAINED, BEST, HISTORY, "metrics.json", "fau_*.tflite", "fau_*.json")
-    for pattern in (*old, f"{EVENTS}/events.*"):
+    old = (CHECKPOINT, _TRAINED, BEST, HISTORY, "reading.json", "metrics.json", "fau_*.tflite")
+    for pattern in (*old, "fau_*.json", f"{EVENTS}/events.*"):
         for path in run.path.glob(pattern):
             path.unlink()
     write_text(run / "config.toml", dump_toml(config))

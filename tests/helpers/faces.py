@@ -36,9 +36,9 @@ FACE = Reading(
 NOTHING = Reading(1, 0, 0.0, "a.mp4", False, 0.0, "no face, found")
 
 
-def info(aus: tuple[int, ...] = facs.ALL, name: str = "tiny") -> ModelInfo:
+def info(aus: tuple[int, ...] = facs.ALL, name: str = "tiny", **changes: Any) -> ModelInfo:
     names = tuple(centre.name for centre in facs.centres(aus))
-    return ModelInfo(name, SIZE, HEATMAP, aus, "fau", names, "ab" * 32)
+    return ModelInfo(name, SIZE, HEATMAP, aus, "fau", names, "ab" * 32, **changes)
 
 
 @functools.cache

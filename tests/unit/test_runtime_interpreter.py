@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fau_tf import contract, facs
+from fau_tf.intervals import fit_intervals
 from fau_tf.runtime.interpreter import AUInterpreter
 from fau_tf.runtime.model_info import ModelError
 from tests.helpers.tiny_model import HEATMAP, SIZE, write_metadata, write_tiny_model
@@ -41,6 +42,27 @@ def test_the_info_names_the_aus_in_order(model):
     info = AUInterpreter(model).info
     assert info.labels[:3] == ("AU01", "AU02", "AU04")
     assert info.centres == tuple(centre.name for centre in facs.centres(facs.ALL))
+
+
+def test_the_info_has_intervals_and_weak_aus_where_the_json_has(model):
+    assert (AUInterpreter(model).info.intervals, AUInterpreter(model).info.weak) == (None, {})
+    labels = [facs.AUS[au].label for au in facs.ALL]
+    sure = fit_intervals(np.zeros((99, 14)), np.full((99, 14), 0.25)).as_json(labels)
+    changes = {"intervals": sure, "weak": {"AU10": "reads poorly"}}
+    write_metadata(model, facs.ALL, "fau", changes)
+    info = AUInterpreter(model).info
+    assert info.weak == {"AU10": "reads poorly"}
+    low, _ = info.intervals.around(np.full(14, 0.25))
+    np.testing.assert_array_equal(low, 0)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"intervals": {"level": 0.9}}, {"weak": {"AU99": "x"}}, {"weak": ["AU10"]}]
+)
+def test_bad_intervals_and_weak_aus_are_refused(model, changes):
+    write_metadata(model, facs.ALL, "fau", changes)
+    with pytest.raises(ModelError, match="Export the model again"):
+        AUInterpreter(model)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fau_tf.intervals import fit_intervals
 from fau_tf.runtime.cells import csv_line, decimal, harmless_path, number, readable
 from fau_tf.runtime.output import CsvWriter, JsonlWriter, Reading
 from tests.helpers.faces import AUS, FACE, NOTHING, info
@@ -47,6 +48,30 @@ def test_the_columns_begin_as_openface_has_them(tmp_path):
         "source,x0,y0,x1,y1,eye_distance_px,alignment,sharpness,peakedness,yaw,pitch,roll,"
         "processing,model,model_sha256,contract_version\n"
     )
+
+
+def test_intervals_stand_after_presence_and_weak_aus_at_the_end(tmp_path):
+    sure = fit_intervals(np.zeros((99, 2)), np.linspace(0, 1, 198).reshape(99, 2))
+    model = info(AUS, intervals=sure, weak={"AU12": "reads poorly"})
+    read = changed(interval={"AU06": (0.25, 1.5), "AU12": (2.0, 4.0)})
+    with CsvWriter(tmp_path / "x.csv", model) as csv_file:
+        csv_file.write(read)
+        csv_file.write(NOTHING)
+    with JsonlWriter(tmp_path / "x.jsonl", model) as lines:
+        lines.write(read)
+        lines.write(NOTHING)
+    row, nothing = rows(tmp_path / "x.csv")
+    columns = [name for name in row if name.startswith("AU")]
+    assert columns == [
+        f"{label}{end}" for end in ("_r", "_c", "_low", "_high") for label in ("AU06", "AU12")
+    ]
+    assert (row["AU06_low"], row["AU06_high"], row["AU12_low"]) == ("0.250", "1.500", "2.000")
+    assert (nothing["AU06_low"], nothing["AU12_high"]) == ("NaN", "NaN")
+    assert row["weak_aus"] == "AU12"
+    found, empty = map(json.loads, (tmp_path / "x.jsonl").read_text().splitlines())
+    assert found["interval"] == {"AU06": [0.25, 1.5], "AU12": [2.0, 4.0]}
+    assert empty["interval"] == {"AU06": [None, None], "AU12": [None, None]}
+    assert found["weak_aus"] == ["AU12"]
 
 
 def test_smoothed_and_calibrated_columns_stand_beside_the_raw_ones(tmp_path):

@@ -46,6 +46,17 @@ def test_raw_and_calibrated_values_stand_side_by_side():
     assert max(map(len, table.splitlines())) <= 80
 
 
+def test_intervals_stand_after_the_raw_values_and_weak_aus_below():
+    sure = dict.fromkeys(LABELS, (0.04, 1.25)) | {"AU25": (3.0, 5.0)}
+    table = face_table(0, face(intensity=LEVELS, interval=sure), weak={"AU12", "AU06"})
+    assert "Lips Part              5.00  3.0-5.0  ####" in line(table, "AU25")
+    assert "0.0-1.2" in line(table, "AU02")
+    assert table.splitlines()[-1] == "    read poorly by this model: AU06, AU12"
+    assert max(map(len, table.splitlines())) <= 80
+    # Both would not fit: the calibrated value is what was asked for.
+    assert "3.0-5.0" not in face_table(0, face(intensity=LEVELS, interval=sure, calibrated=LEVELS))
+
+
 def test_a_face_that_was_not_read_says_why_and_has_no_figures():
     failed = face(level=float("nan"), reason="turned\nmore than 45 degrees")
     table = face_table(0, failed)

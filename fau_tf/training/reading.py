@@ -1,0 +1,215 @@
+"""What validation people teach about a trained network: how to stretch its answers, how far off.
+
+A squared error is least when answers shrink towards the mean: small ones where nothing acts, too
+low ones where much does. Each AU gets a threshold and a gain, the same for all its heatmaps, which
+go into the network's last layer; then intervals around the answers, `fau_tf.intervals`.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from fau_tf import agreement, contract, facs
+from fau_tf.facs import MAX_INTENSITY
+from fau_tf.intervals import Intervals, covered, fit_intervals
+from fau_tf.model.presets import NetSpec
+from fau_tf.model.rescale import rescale
+from fau_tf.training.run_folder import RunFolder
+from fau_tf.training.session import BEST
+
+READING: Final = "reading.json"
+GAINS: Final = np.arange(0.70, 2.001, 0.02)
+THRESHOLDS: Final = np.arange(0.0, 0.801, 0.02)
+"""In grades. Never below 0: a heatmap without its AU stays black."""
+_FRAMES: Final = 100  # fewer coded faces leave an AU as it is
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """How a network's answers become intensities.
+
+    Attributes:
+        labels: A names, e.g. `AU06`.
+        gain: (A,).
+        threshold: (A,) in grades.
+        intervals: Around the stretched answers.
+        figures: ICC(3,1) and MAE of each AU on the validation people, before and after.
+    """
+
+    labels: list[str]
+    gain: Floats
+    threshold: Floats
+    intervals: Intervals
+    figures: dict[str, Any]
+
+    def save(self, run: RunFolder) -> None:
+        """Write `READING` into the run's folder."""
+        curves = {
+            label: {"gain": float(self.gain[a]), "threshold": float(self.threshold[a])}
+            for a, label in enumerate(self.labels)
+        }
+        content = {"contract_version": contract.CONTRACT_VERSION, "stretch": curves}
+        content |= {"intervals": self.intervals.as_json(self.labels), "validation": self.figures}
+        run.write_json(READING, content)
+
+
+def learn(coded: npt.ArrayLike, peaks: npt.ArrayLike, spec: NetSpec, *, stretch: bool) -> Reading:
+    """Return what validation people teach.
+
+    Args:
+        coded: (N, A) intensities of their faces, NaN where not coded.
+        peaks: (N, K) maxima of the heatmaps in grades, from `predict.predict_peaks`.
+        spec: The network.
+        stretch: Whether answers are stretched; else gains are 1 and thresholds 0.
+    """
+    y, top = np.asarray(coded, np.float64), np.asarray(peaks, np.float64)
+    to_au = facs.centre_to_au(spec.au_numbers, spec.rule).astype(np.float64)
+    plain = np.ones(len(spec.labels)), np.zeros(len(spec.labels))
+    gain, threshold = _stretch(y, top, to_au) if stretch else plain
+    before, after = (_answers(top, to_au, *curve) for curve in (plain, (gain, threshold)))
+    figures = {
+        label: {
+            f"{name}_{when}": float(values[name][a])
+            for when, values in (
+                ("before", agreement.per_au(y, before)),
+                ("after", agreement.per_au(y, after)),
+            )
+            for name in ("icc", "mae")
+        }
+        for a, label in enumerate(spec.labels)
+    }
+    return Reading(spec.labels, gain, threshold, fit_intervals(y, after), figures)
+
+
+def best_network(folder: Path, spec: NetSpec) -> keras.Model:
+    """Return a run's network, its answers stretched as the run's `READING` says, if it has one.
+
+    Raises:
+        ValueError: If that file is not what `Reading.save` writes.
+    """
+    net = keras.saving.load_model(folder / BEST)
+    entry = read(folder)
+    if entry:
+        try:
+            rows = [entry["stretch"][label] for label in spec.labels]
+            curve = np.array([[row["gain"], row["threshold"]] for row in rows], np.float64)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{folder / READING}: must give each AU a gain and a threshold. Received: "
+                f"{error!r}. Run train_keras.py with the run's settings again."
+            ) from error
+        owner = facs.au_of_centre(spec.au_numbers, spec.rule)
+        rescale(net, curve[owner, 0], curve[owner, 1] * spec.codec.unit)
+    return net
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Return the content of a run's `READING`, empty where there is none.
+
+    Raises:
+        ValueError: If it isn't a JSON object of this contract.
+    """
+    path = folder / READING
+    if not path.is_file():
+        return {}
+    try:
+        entry = json.loads(path.read_text(encoding="utf-8"))
+        version = entry["contract_version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path}: must be a JSON object with a contract_version. Received: {error!r}. Run "
+            "train_keras.py with the run's settings again."
+        ) from error
+    if version != contract.CONTRACT_VERSION:
+        raise ValueError(
+            f"{path}: must be of contract {contract.CONTRACT_VERSION}. Received: {version!r}. "
+            "Train again with this fau_tf."
+        )
+    return dict(entry)
+
+
+def facts(folder: Path) -> dict[str, Any]:
+    """Return what the JSON beside an exported model says of a run's reading."""
+    entry = read(folder)
+    return {"intervals": entry["intervals"]} if entry else {}
+
+
+def coverage(
+    folder: Path, coded: npt.ArrayLike, predicted: npt.ArrayLike, labels: list[str]
+) -> dict[str, Any]:
+    """Return the share of the truths inside the run's intervals, and their mean width, per AU.
+
+    Args:
+        folder: Of the run.
+        coded: (N, A) of people who took no part in the intervals.
+        predicted: (N, A).
+        labels: A names.
+
+    Raises:
+        ValueError: If the folder's `READING` has no intervals for these AUs.
+    """
+    intervals = Intervals.of_json(read(folder).get("intervals", {}), labels)
+    share, width = covered(intervals, coded, predicted)
+    rows = {
+        label: {"covered": float(share[a]), "width": float(width[a])}
+        for a, label in enumerate(labels)
+    }
+    mean = {"covered": float(np.nanmean(share)), "width": float(np.nanmean(width))}
+    return {"level": intervals.level, "mean": mean, "per_au": rows}
+
+
+def coverage_line(found: dict[str, Any]) -> str:
+    """Return one line of text on what `coverage` found."""
+    least = min(found["per_au"].items(), key=lambda row: row[1]["covered"])
+    return (
+        f"intervals for {found['level']:.0%} of the truths hold {found['mean']['covered']:.1%} of "
+        f"these people's, least {least[0]} {least[1]['covered']:.1%}; they are "
+        f"{found['mean']['width']:.2f} grades wide on average"
+    )
+
+
+def _stretch(coded: Floats, peaks: Floats, to_au: Floats) -> tuple[Floats, Floats]:
+    """Return (A,) gains and (A,) thresholds that agree best with the coders."""
+    curves = [_best_curve(coded[:, a], peaks[:, to_au[:, a] > 0]) for a in range(coded.shape[1])]
+    return np.array([gain for gain, _ in curves]), np.array([low for _, low in curves])
+
+
+def _best_curve(coded: Floats, peaks: Floats) -> tuple[float, float]:
+    known = np.isfinite(coded)
+    y, top = coded[known], peaks[known]
+    if len(y) < _FRAMES or np.ptp(y) == 0:
+        return 1.0, 0.0
+    tried = [
+        (_concordance(y, _stretched(top, gain, low).mean(axis=1)), gain, low)
+        for low in THRESHOLDS
+        for gain in GAINS
+    ]
+    _, gain, low = max(tried, key=lambda one: one[0])
+    return float(gain), float(low)
+
+
+def _answers(peaks: Floats, to_au: Floats, gain: Floats, threshold: Floats) -> Floats:
+    owner = to_au.argmax(axis=1)  # (K,)
+    answers: Floats = _stretched(peaks, gain[owner], threshold[owner]) @ to_au
+    return answers
+
+
+def _stretched(peaks: Floats, gain: Any, threshold: Any) -> Floats:
+    return np.clip(gain * (peaks - threshold), 0.0, MAX_INTENSITY)
+
+
+def _concordance(coded: Floats, predicted: Floats) -> float:
+    """Return Lin's concordance (Biometrics 45(1), 1989): offsets and scale both cost, unlike ICC's.
+
+    An intensity is a grade, so a reader wants the right one and not only the right order.
+    """
+    error = coded.mean() - predicted.mean()
+    covariance = ((coded - coded.mean()) * (predicted - predicted.mean())).mean()
+    total = coded.var() + predicted.var() + error**2
+    return float(2 * covariance / total)
