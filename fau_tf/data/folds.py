@@ -1,7 +1,7 @@
 """Who is in which split: always by person, never by frame."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,6 +41,11 @@ class Fold:
     def seen(self) -> list[str]:
         """Whom a network learns from or is chosen by."""
         return sorted([*self.people["train"], *self.people["validation"]])
+
+    def taught_by(self, may_teach: Callable[[str], bool]) -> "Fold":
+        """Return the fold with only some of its people to learn from and be chosen by."""
+        kept = {name: tuple(filter(may_teach, part)) for name, part in self.people.items()}
+        return Fold(self.name, kept | {"test": self.people["test"]})
 
     def __post_init__(self) -> None:
         everyone = [person for part in self.people.values() for person in part]

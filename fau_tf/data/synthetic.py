@@ -1,6 +1,7 @@
 """Synthetic faces as FaceRecords: rendered straight into the aligned view."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from fau_tf.whole_file import file_sha256
 
 PREFIX: Final = "synthetic-"
 """Of the names of sets that were generated."""
+_PERSON: Final = "person"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +121,11 @@ def person_rows(settings: SyntheticSet, person: int) -> list[dict[str, Any]]:
     return [as_bytes(record(face)) for face in range(settings.faces_per_person)]
 
 
+def rig_of(person: str, rigs: Sequence[str]) -> str:
+    """Return whose face model a person has, by `person_name`, in a set of these rigs."""
+    return rigs[int(person.removeprefix(_PERSON)) % len(rigs)]
+
+
 def person_name(person: int) -> str:
     """Return the `subject` of a person's records."""
-    return f"person{person:05d}"
+    return f"{_PERSON}{person:05d}"

@@ -17,7 +17,7 @@ from fau_tf.data.folds import Fold
 from fau_tf.data.folds import folds as make_folds
 from fau_tf.data.pipeline import Targets
 from fau_tf.data.settings import SYNTHETIC
-from fau_tf.data.synthetic import SyntheticSet
+from fau_tf.data.synthetic import SyntheticSet, rig_of
 from fau_tf.model import fau_net
 from fau_tf.training import session
 from fau_tf.training.callbacks import Checkpoints, History, Restore, ValidationAgreement
@@ -72,15 +72,18 @@ def prepare(config: Config, folder: Path, run: RunFolder) -> Faces:
 
 
 def folds(config: Config, faces: Faces) -> list[Fold]:
-    """Return the folds of the run's protocol."""
+    """Return the folds of the run's protocol; people of `data.learn_rigs` alone teach and choose."""
     data = config.data
-    return make_folds(
+    made = make_folds(
         data.protocol,
         faces.people,
         seed=config.data_seed,
         validation=data.validation,
         own=data.folds,
     )
+    if data.kind != SYNTHETIC or not data.learn_rigs:
+        return made
+    return [fold.taught_by(lambda one: rig_of(one, data.rigs) in data.learn_rigs) for fold in made]
 
 
 def targets(config: Config) -> Targets:

@@ -5,6 +5,7 @@ import pytest
 
 from fau_tf.data.folds import THREE_FOLDS, Fold, folds
 from fau_tf.data.labelled import bp4d, disfa
+from fau_tf.data.synthetic import person_name, rig_of
 
 EVERYONE = {"bp4d": bp4d.SUBJECTS, "disfa": disfa.SUBJECTS}
 
@@ -71,6 +72,18 @@ def test_who_validates_depends_on_the_seed_and_not_on_the_order():
 def test_a_split_that_cannot_be_is_refused(protocol, people, own, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         folds(protocol, people, seed=1, own=own)
+
+
+def test_some_rigs_people_can_teach_while_all_are_tested():
+    names = [person_name(i) for i in range(60)]
+    (fold,) = folds("random", names, seed=1)
+    rigs = ("canonical", "ict")
+    other = fold.taught_by(lambda one: rig_of(one, rigs) == "ict")
+    assert other.people["test"] == fold.people["test"]
+    assert {int(name[-1]) % 2 for name in other.seen} == {1}
+    assert set(other.seen) == {name for name in fold.seen if int(name[-1]) % 2}
+    with pytest.raises(ValueError, match="nobody in train"):
+        fold.taught_by(lambda _: False)
 
 
 def test_nobody_is_in_two_parts():
