@@ -72,7 +72,7 @@ def prepare(config: Config, folder: Path, run: RunFolder) -> Faces:
 
 
 def folds(config: Config, faces: Faces) -> list[Fold]:
-    """Return the folds of the run's protocol; people of `data.learn_rigs` alone teach and choose."""
+    """Return the folds of the protocol; people of `data.learn_rigs` alone teach and choose."""
     data = config.data
     made = make_folds(
         data.protocol,
