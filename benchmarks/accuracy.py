@@ -1,0 +1,211 @@
+"""How good is a trained model? One judge for it, for its halves on the other rig and for the peer.
+
+python benchmarks/accuracy.py --run runs/release --photos FOLDER --write
+    --crossed runs/on_canonical runs/on_ict      runs that learnt from one rig alone
+python benchmarks/accuracy.py --run runs/synthetic --quick
+
+Test people only. Figures on made faces are synthetic; real faces have no labels here. Writes
+RUN/accuracy.json, which `python -m export` takes the weak AUs from, and docs/accuracy.md.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+
+from benchmarks import accuracy_faces, accuracy_page, accuracy_peer
+from benchmarks.accuracy_faces import Array, Known, Run
+from fau_tf import facs
+from fau_tf.training.reading import coverage
+from fau_tf.whole_file import replacing
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+PAGE: Final = ROOT / "docs" / "accuracy.md"
+LABELS: Final = [facs.AUS[au].label for au in facs.ALL]
+WEAK_CROSSED: Final = 0.40
+"""Mean ICC on the other rig below which an AU is marked; Cicchetti's `poor` (Psychological
+Assessment 6(4), 1994)."""
+WEAK_PAINTED: Final = 0.5
+"""Median rise on real faces, of an AU that was painted on, below which it is marked."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Judge; print the page."""
+    options = _options(argv)
+    run = Run.of(options.run)
+    found: dict[str, Any] = {"run": run.path.name, "learn_rigs": _rigs(run)}
+    found |= judged(run, options.data, peer=not options.no_peer, quick=options.quick)
+    if options.crossed:
+        found["crossed"] = crossed([Run.of(path) for path in options.crossed], options.data)
+    if options.model or options.photos:
+        found["photos"] = on_photos(
+            options.model or _float16(run.path), options.photos, options.out
+        )
+    found["weak"] = weak(found)
+    text = accuracy_page.page(found)
+    print(text)
+    for path in filter(None, (run.path / "accuracy.json", options.json)):
+        with replacing(path) as unfinished:
+            unfinished.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    if options.write:
+        with replacing(PAGE) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
+    return 0
+
+
+def judged(run: Run, data: Path, *, peer: bool, quick: bool) -> dict[str, Any]:
+    """Return the run's figures on its own test people, and the peer's on the same ones."""
+    faces = run.faces(data)
+    people = {name: list(names) for name, names in run.people.items() if name in _PARTS}
+    if quick:
+        people = {name: names[:20] for name, names in people.items()}
+    test = faces.part(people["test"])
+    known, answers = accuracy_faces.known(test, run), run.answers(test)
+    groups = accuracy_faces.rig_groups(known)
+    found = {
+        "people": len(people["test"]),
+        "faces": len(known.coded),
+        "set": faces.name,
+        "learnt": len(people["train"]),
+        "groups": accuracy_faces.by_group(known, answers, groups),
+        "factors": accuracy_faces.factor_rows(known, answers),
+        "persons": accuracy_faces.person_spread(known, answers),
+        "coverage": coverage(run.path, known.coded, answers, LABELS),
+        "coverage_by": {
+            name: coverage(run.path, known.coded[mask], answers[mask], LABELS)["mean"]
+            for name, mask in groups.items()
+            if mask.any()
+        },
+    }
+    if peer:
+        found["peer"] = _peer(run, faces, people, known)
+    return found
+
+
+def crossed(runs: Sequence[Run], data: Path) -> list[dict[str, Any]]:
+    """Return what runs on one rig read on each rig, beside the peer's that learnt from the same."""
+    rows = []
+    for run in runs:
+        faces = run.faces(data)
+        people = {name: list(names) for name, names in run.people.items() if name in _PARTS}
+        test = faces.part(people["test"])
+        known, answers = accuracy_faces.known(test, run), run.answers(test)
+        masks = {str(rig): known.rig == rig for rig in dict.fromkeys(known.rig)}
+        rows.append(
+            {
+                "learnt_from": list(run.config.data.learn_rigs),
+                "groups": accuracy_faces.by_group(known, answers, masks),
+                "peer": _peer(run, faces, people, known, masks),
+            }
+        )
+    return rows
+
+
+def on_photos(model: Path, folder: Path | None, out: Path | None) -> dict[str, Any]:
+    """Return the figures of `accuracy_photos`; with `out`, also a sheet of the faces there."""
+    from benchmarks import accuracy_photos
+    from fau_tf.runtime.interpreter import AUInterpreter
+
+    reader = AUInterpreter(model)
+    faces = accuracy_photos.photos(folder)
+    crops = accuracy_photos.crops(faces, reader.info.image_size)
+    read = np.stack([reader(crop)[0] for crop in crops])
+    if out:
+        accuracy_photos.draw_all(out, model, faces)
+    return {
+        "model": model.name,
+        "agreement": accuracy_photos.agreement(faces, read),
+        "perturbed": accuracy_photos.perturbed(reader, faces, read),
+        "painted": accuracy_photos.painted(reader, faces),
+    }
+
+
+def weak(found: dict[str, Any]) -> dict[str, str]:
+    """Return AU label -> why its readings should not be relied on."""
+    reasons: dict[str, list[str]] = {}
+    other = [
+        group["per_au"]
+        for row in found.get("crossed", [])
+        for rig, group in row["groups"].items()
+        if rig not in row["learnt_from"]
+    ]
+    for label in LABELS if other else []:
+        icc = float(np.mean([group[label]["icc"] for group in other]))
+        if not icc >= WEAK_CROSSED:
+            reasons.setdefault(label, []).append(f"ICC {icc:.2f} on faces of another face model")
+    for label in LABELS:
+        rises = [
+            row["aus"][label]
+            for row in found.get("photos", {}).get("painted", [])
+            if label in row["aus"]
+        ]
+        if rises and not max(rises) >= WEAK_PAINTED:
+            reasons.setdefault(label, []).append(
+                f"rises by {max(rises):.2f} on real photos where it is painted on"
+            )
+    return {label: "; ".join(why) for label, why in reasons.items()}
+
+
+def _peer(
+    run: Run,
+    faces: Any,
+    people: dict[str, list[str]],
+    known: Known,
+    groups: dict[str, Array] | None = None,
+) -> dict[str, Any]:
+    parts = {name: faces.part(names) for name, names in people.items()}
+    kept = run.path.parent / "peer"
+    shapes = {name: accuracy_peer.blendshapes(part, kept) for name, part in parts.items()}
+    coded = {name: accuracy_faces.known(parts[name], run).coded for name in ("train", "validation")}
+    ridge = accuracy_peer.fitted(
+        (shapes["train"], coded["train"]), (shapes["validation"], coded["validation"]), LABELS
+    )
+    answers = ridge(shapes["test"])
+    masks = groups or accuracy_faces.rig_groups(known)
+    missed = int(np.isnan(answers[:, 0]).sum())
+    return {"groups": accuracy_faces.by_group(known, answers, masks), "missed": missed}
+
+
+def _rigs(run: Run) -> list[str]:
+    return list(run.config.data.learn_rigs or dict.fromkeys(run.config.data.rigs))
+
+
+_PARTS: Final = ("train", "validation", "test")
+
+
+def _float16(run: Path) -> Path:
+    found = sorted(run.glob("fau_*_float16.tflite"))
+    if not found:
+        raise FileNotFoundError(
+            f"{run}: must hold fau_*_float16.tflite. Received: none. Train it, or give --model."
+        )
+    return found[0]
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--run", type=Path, required=True, help="the run to judge")
+    parser.add_argument("--crossed", type=Path, nargs="+", help="runs on one rig alone")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="where face records are")
+    parser.add_argument("--photos", type=Path, help="folder of dlib's annotated example faces")
+    parser.add_argument("--model", type=Path, help="for photos; by default the run's float16")
+    parser.add_argument("--no-peer", action="store_true", help="leave the peer out")
+    parser.add_argument("--quick", action="store_true", help="20 people of each part")
+    parser.add_argument("--out", type=Path, help="draw the photos into this folder")
+    parser.add_argument("--json", type=Path, help="write the figures here too")
+    parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
