@@ -18,10 +18,10 @@ from fau_tf.data.generate import is_there
 from fau_tf.data.settings import SYNTHETIC
 from fau_tf.data.synthetic import SyntheticSet, person_name
 from fau_tf.model.presets import NetSpec
-from fau_tf.training import fit, session
+from fau_tf.training import fit, reading, session
 from fau_tf.training.config import Config, load_config
-from fau_tf.training.reading import best_network, facts
 
+ACCURACY: Final = "accuracy.json"
 REPRESENTATIVE: Final = 256
 """Faces of validation people from which ranges are taken."""
 JUDGED: Final = 1000
@@ -79,7 +79,7 @@ def load_run(path: Path) -> TrainedRun:
                 f"{path}: a run must hold {name}. Received: {received}. Train one: "
                 "python train_keras.py"
             )
-    versions = _versions(path / "versions.json")
+    versions = _json_object(path / "versions.json")
     # Runs from before the version was noted are of version 1.
     version = versions.get("contract_version", 1)
     if version != contract.CONTRACT_VERSION:
@@ -94,12 +94,18 @@ def load_run(path: Path) -> TrainedRun:
             f"on {config.data.kind}, whose float32 and float16 models train_keras.py has exported. "
             "Judge those: python train_keras.py --config CONFIG --evaluate FILE.tflite"
         )
-    return TrainedRun(path, config, _network(path, config.model), facts(path))
+    return TrainedRun(path, config, _network(path, config.model), _facts(path))
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """Return `TrainedRun.facts`; the weak AUs are those that benchmarks/accuracy.py found."""
+    weak = _json_object(path / ACCURACY).get("weak")
+    return reading.facts(path) | ({"weak": weak} if weak else {})
 
 
 def _network(path: Path, spec: NetSpec) -> keras.Model:
     try:
-        net = best_network(path, spec)
+        net = reading.best_network(path, spec)
     # A damaged archive shows as whatever its reader trips over.
     except Exception as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
@@ -171,13 +177,13 @@ def labelled(part: datasets.Part, config: Config) -> LabelledFaces:
     )
 
 
-def _versions(path: Path) -> dict[str, Any]:
+def _json_object(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunError(f"{path}: must be JSON. Received: {error}. Train again.") from error
+        raise RunError(f"{path}: must be JSON. Received: {error}. Make it again.") from error
     if not isinstance(found, dict):
-        raise RunError(f"{path}: must be a JSON object. Received: {found!r:.50}. Train again.")
+        raise RunError(f"{path}: must be a JSON object. Received: {found!r:.50}. Make it again.")
     return found

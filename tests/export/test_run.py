@@ -1,11 +1,15 @@
 """What of a run folder is read, and what is refused."""
 
+import json
 import shutil
 
 import numpy as np
 import pytest
 
 from export.run import RunError, labelled, load_run, run_part
+from fau_tf.data.datasets import prepare_synthetic
+from fau_tf.data.synthetic import SyntheticSet
+from fau_tf.intervals import fit_intervals
 from fau_tf.training.config import ConfigError
 from tests.helpers.tiny_run import settings, write_tiny_run
 
@@ -31,6 +35,36 @@ def test_a_run_from_before_its_version_was_noted_is_of_version_1(run):
     load_run(run)
     (run / "versions.json").unlink()
     load_run(run)
+
+
+def test_a_runs_intervals_and_weak_aus_go_into_each_json(run):
+    assert load_run(run).facts == {}
+    labels = load_run(run).config.model.labels
+    sure = fit_intervals(np.zeros((99, 14)), np.zeros((99, 14))).as_json(labels)
+    stretch = {label: {"gain": 2.0, "threshold": 0.0} for label in labels}
+    entry = {"contract_version": 1, "stretch": stretch, "intervals": sure}
+    (run / "reading.json").write_text(json.dumps(entry))
+    (run / "accuracy.json").write_text('{"weak": {"AU10": "reads poorly"}, "run": "x"}')
+    found = load_run(run)
+    assert found.facts == {"intervals": sure, "weak": {"AU10": "reads poorly"}}
+    head = found.net.get_layer("heatmaps").get_weights()[0]
+    (run / "reading.json").unlink()
+    np.testing.assert_allclose(head, 2 * load_run(run).net.get_layer("heatmaps").get_weights()[0])
+
+
+def test_the_runs_own_faces_are_used_where_they_are_there(run, tmp_path):
+    config = load_run(run).config
+    data = tmp_path / "data"
+    said = []
+    part = run_part(config, "test", 1, data, say=said.append)
+    assert len(part.people) == 1
+    (other,) = data.iterdir()  # rendered for one person
+    prepare_synthetic(SyntheticSet.of(config.data, config.data_seed), data, processes=1, say=print)
+    own = run_part(config, "test", 1, data, say=said.append)
+    assert len(list(data.iterdir())) == 2
+    assert own.faces.files[0].parent != other
+    assert own.people == part.people
+    np.testing.assert_array_equal(labelled(own, config).images, labelled(part, config).images)
 
 
 def _a_file(run):
@@ -63,6 +97,7 @@ def _content(name, content):
         (_content("config.toml", b"[[["), ConfigError, "must be a readable TOML file"),
         (_content("config.toml", b"\xff\xfe"), ConfigError, "must be a readable TOML file"),
         (_content("versions.json", b'{"contract_version": 9}'), RunError, "must be 1. Received: 9"),
+        (_content("accuracy.json", b"["), RunError, "accuracy.json: must be JSON"),
         (_content("versions.json", b"{"), RunError, "versions.json: must be JSON"),
         (_content("versions.json", b"[1]"), RunError, "versions.json: must be a JSON object"),
     ],
