@@ -25,10 +25,11 @@ test-backends: .venv/.dev .venv-backends/.done
 	.venv-backends/bin/python -m pip install -q "keras>=3.15,<3.16" jax==0.10.2 torch==2.13.0
 	touch $@
 
-# GPU variants on LiteRT's GPU accelerator over a software Vulkan driver, which is installed where
-# it is missing (Debian, root).
+# GPU variants on LiteRT's GPU accelerator over a software Vulkan driver; the Kotlin of
+# android_demo_assets/ on the JVM. What is missing is installed (Debian, root).
 test-device: .venv/.dev
 	sh tests/device/install_driver.sh
+	sh tests/device/install_kotlin.sh
 	$(BIN)/python -m pytest -q --run-gpu tests/device
 
 # Minutes: the wheel in an empty folder, 2,000 mutated files, damaged models, long conversions.
