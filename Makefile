@@ -26,10 +26,12 @@ test-backends: .venv/.dev .venv-backends/.done
 	touch $@
 
 # GPU variants on LiteRT's GPU accelerator over a software Vulkan driver; the Kotlin of
-# android_demo_assets/ on the JVM. What is missing is installed (Debian, root).
+# android_demo_assets/ on the JVM; its models on emulated ARM. What is missing is installed (Debian,
+# root), into the system or build/device/.
 test-device: .venv/.dev
 	sh tests/device/install_driver.sh
 	sh tests/device/install_kotlin.sh
+	sh tests/device/install_arm.sh $(BIN)/python
 	$(BIN)/python -m pytest -q --run-gpu tests/device
 
 # Minutes: the wheel in an empty folder, 2,000 mutated files, damaged models, long conversions.
@@ -90,4 +92,4 @@ docs: .venv/.train
 	touch $@
 
 clean:
-	rm -rf .venv .venv-qat .venv-backends runs data demo_out
+	rm -rf .venv .venv-qat .venv-backends build runs data demo_out

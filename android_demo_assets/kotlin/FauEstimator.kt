@@ -134,7 +134,12 @@ class FauEstimator private constructor(
         listOf(INTENSITY, HEATMAPS).associateWith { model.createOutputBuffer(it, SIGNATURE) }
     private var closed = false
 
-    /** Returns what is read from [crop]: S x S x 3, RGB, 0 to 255, from [FauPreprocess.crop]. */
+    /**
+     * Returns what is read from [crop]: S x S x 3, RGB, 0 to 255, from [FauPreprocess.crop].
+     *
+     * @throws FauException where the crop breaks that rule, or the answer isn't finite.
+     * @throws LiteRtException where the device fails.
+     */
     fun estimate(crop: FloatArray): FauResult {
         val wanted = info.imageSize * info.imageSize * 3
         if (closed) throw FauException("An estimator must be open.", "a closed one", "Make another one.")

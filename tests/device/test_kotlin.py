@@ -18,10 +18,13 @@ from tests.helpers.golden_files import ASSETS, GOLDEN, tolerance, worst
 pytestmark = pytest.mark.gpu
 
 CONTENT = golden_files.index()
+MODES = {"cpu": ["cpu"], "gpu": ["FP32", "FP16"]}
+"""Accelerator -> arithmetic, as Main.kt wants it."""
 RUNS = [
-    (variant, accelerator)
+    (variant, accelerator, mode)
     for variant, row in CONTENT["variants"].items()
     for accelerator in row["accelerators"]
+    for mode in MODES[accelerator]
 ]
 DTYPES = {"landmarks": "<f8", "matrix": "<f8"}
 FLOAT32_LANDMARKS = 1e-3
@@ -88,9 +91,9 @@ def answers(folder: Path):
     return answer
 
 
-@pytest.mark.parametrize(("variant", "accelerator"), RUNS)
-def test_every_cut_point_is_the_golden_one(variant, accelerator, tmp_path, driver):
-    said = jvm_kotlin.run("golden", GOLDEN, model(variant), tmp_path, accelerator, driver=driver)
+@pytest.mark.parametrize(("variant", "accelerator", "mode"), RUNS)
+def test_every_cut_point_is_the_golden_one(variant, accelerator, mode, tmp_path, driver):
+    said = jvm_kotlin.run("golden", GOLDEN, model(variant), tmp_path, mode, driver=driver)
     assert said == {"accelerator": accelerator.upper(), "fallback": ""}
     found = worst(CONTENT, variant, answers(tmp_path))
     allowed = {point: tolerance(CONTENT, variant, accelerator, point) for point in found}
@@ -100,7 +103,7 @@ def test_every_cut_point_is_the_golden_one(variant, accelerator, tmp_path, drive
 
 @pytest.mark.parametrize("variant", CONTENT["variants"])
 def test_bitmap_assets_and_face_landmarker_lead_to_the_same_numbers(variant, tmp_path):
-    jvm_kotlin.run("glue", GOLDEN, model(variant), tmp_path, "cpu")
+    jvm_kotlin.run("glue", GOLDEN, model(variant), tmp_path)
     found = worst(CONTENT, variant, answers(tmp_path))
     assert found["landmarks"] <= FLOAT32_LANDMARKS, found
     assert found["crop"] <= 1, found
@@ -116,9 +119,9 @@ def test_a_crop_half_a_pixel_off_is_caught(tmp_path):
         assert found["crop"] > 3 * tolerance(CONTENT, variant, "cpu", "crop"), (case["name"], found)
 
 
-@pytest.mark.parametrize("variant", [name for name, chip in RUNS if chip == "gpu"])
+@pytest.mark.parametrize("variant", [variant for variant, _, mode in RUNS if mode == "FP32"])
 def test_without_a_gpu_it_computes_on_the_cpu_and_says_why(variant, tmp_path):
-    said = jvm_kotlin.run("golden", GOLDEN, model(variant), tmp_path, "gpu", driver=None)
+    said = jvm_kotlin.run("golden", GOLDEN, model(variant), tmp_path, "FP32", driver=None)
     assert said["accelerator"] == "CPU"
     assert re.search(r"GPU can't take .*LiteRtCreateCompiledModel", said["fallback"]), said
     found = worst(CONTENT, variant, answers(tmp_path))

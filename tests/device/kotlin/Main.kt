@@ -1,15 +1,16 @@
 /*
  * Runs android_demo_assets/kotlin on the JVM for tests/device/test_kotlin.py.
  *
- *     golden GOLDEN MODEL OUT cpu|gpu [SHIFT]   arrays of each case into OUT, as golden/ has them
- *     glue   GOLDEN MODEL OUT cpu|gpu           the same through Bitmap, assets and FauReader
- *     guards MODEL OUT                          one line for each bad input: name, tab, answer
+ *     golden GOLDEN MODEL OUT cpu|FP16|FP32 [SHIFT]   arrays of each case into OUT, as golden/ has them
+ *     glue   GOLDEN MODEL OUT                         the same through Bitmap, assets and FauReader
+ *     guards MODEL OUT                                one line for each bad input: name, tab, answer
  */
 package dev.fau
 
 import android.content.Context
 import android.content.res.AssetManager
 import android.graphics.Bitmap
+import com.google.ai.edge.litert.CompiledModel.GpuOptions.Precision
 import com.google.mediapipe.tasks.components.containers.NormalizedLandmark
 import com.google.mediapipe.tasks.vision.facelandmarker.FaceLandmarker
 import java.io.File
@@ -78,7 +79,8 @@ private fun announce(estimator: FauEstimator) {
 
 private fun golden(arguments: List<String>) {
     val shift = arguments.getOrNull(4)?.toDouble() ?: 0.0
-    FauEstimator.fromFile(File(arguments[1]), useGpu = arguments[3] == "gpu").use { estimator ->
+    val precision = Precision.entries.find { it.name == arguments[3] } ?: Precision.DEFAULT
+    FauEstimator.fromFile(File(arguments[1]), useGpu = arguments[3] != "cpu", precision).use { estimator ->
         announce(estimator)
         val size = estimator.info.imageSize
         for (case in cases(File(arguments[0]))) {
@@ -94,8 +96,7 @@ private fun golden(arguments: List<String>) {
 private fun glue(arguments: List<String>) {
     val model = File(arguments[1])
     val context = Context(AssetManager(model.parent))
-    fauEstimator(context, model.name, useGpu = arguments[3] == "gpu").use { estimator ->
-        announce(estimator)
+    fauEstimator(context, model.name, useGpu = false).use { estimator ->
         FauReader(context, estimator).use { reader ->
             for (case in cases(File(arguments[0]))) {
                 val picture = case.picture()
