@@ -22,8 +22,8 @@ def lacking() -> str:
     if shutil.which("qemu-aarch64") and (BUILD / ".done").exists():
         return ""
     return (
-        "ARM can't be emulated here. Missing: qemu-aarch64 or the arm64 packages in build/device/arm. "
-        "Run sh tests/device/install_arm.sh PYTHON."
+        "ARM can't be emulated here. Missing: qemu-aarch64, or the arm64 packages in "
+        "build/device/arm. Run sh tests/device/install_arm.sh PYTHON."
     )
 
 
