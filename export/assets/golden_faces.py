@@ -21,7 +21,8 @@ class GoldenFace:
         what: What it is there to show, for a reader.
         width: Of the picture, px.
         height: Of the picture, px.
-        scale: Picture px per crop px.
+        scale: Picture px per crop px; no short fraction where the face is upright, or sums would
+            come to an exact half, of which the last digit decides where it is rounded to.
         centre: Where the middle of the crop lies, in fractions of the picture.
         roll: Degrees by which the picture turns the face, clockwise.
         seed: Who, and in which light.
@@ -45,8 +46,8 @@ GOLDEN_FACES: Final = (
         what="upright, whole in the picture, no halving",
         width=210,
         height=250,
-        scale=1.45,
-        centre=(0.52, 0.50),
+        scale=1.4537,
+        centre=(0.5213, 0.5017),
         roll=0.0,
         seed=11,
         intensity={6: 4.0, 12: 4.5, 25: 3.0},
