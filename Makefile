@@ -8,7 +8,7 @@ MODEL ?= $(firstword $(wildcard $(RUN)/fau_*_float16.tflite))
 OUT ?= demo_out
 BIN := .venv/bin
 
-.PHONY: train test test-backends test-device qat-env test-qat test-long lint demo export assets docs clean
+.PHONY: train test test-backends test-device qat-env test-qat test-long lint demo export assets describe docs clean
 
 train: .venv/.train
 	$(BIN)/python train_keras.py
@@ -63,9 +63,13 @@ demo: .venv/.train
 export: .venv/.export
 	$(BIN)/python -m export --run "$(RUN)"
 
-# The default model of the package, from the run in $(RUN).
+# What an app needs, and the default model of the package: from the run in $(RUN).
 assets: .venv/.export
-	$(BIN)/python -m export --run "$(RUN)" --name small --spec float16 --out android_demo_assets
+	$(BIN)/python -m export.assets make android_demo_assets --run "$(RUN)" --name small
+
+# The same, of the models that are there: metadata, card, golden vectors, manifest.
+describe: .venv/.export
+	$(BIN)/python -m export.assets describe android_demo_assets
 
 # The figures and pictures of README.md and docs/, from the run in $(RUN).
 docs: .venv/.train
