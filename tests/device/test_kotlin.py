@@ -19,7 +19,7 @@ pytestmark = pytest.mark.gpu
 
 CONTENT = golden_files.index()
 MODES = {"cpu": ["cpu"], "gpu": ["FP32", "FP16"]}
-"""Accelerator -> arithmetic, as Main.kt wants it."""
+"""Accelerator -> arithmetic, as Main.kt wants it. In float32 the GPU's numbers are the CPU's."""
 RUNS = [
     (variant, accelerator, mode)
     for variant, row in CONTENT["variants"].items()
@@ -96,7 +96,8 @@ def test_every_cut_point_is_the_golden_one(variant, accelerator, mode, tmp_path,
     said = jvm_kotlin.run("golden", GOLDEN, model(variant), tmp_path, mode, driver=driver)
     assert said == {"accelerator": accelerator.upper(), "fallback": ""}
     found = worst(CONTENT, variant, answers(tmp_path))
-    allowed = {point: tolerance(CONTENT, variant, accelerator, point) for point in found}
+    chip = "gpu" if mode == "FP16" else "cpu"
+    allowed = {point: tolerance(CONTENT, variant, chip, point) for point in found}
     assert list(found) == ["matrix", "crop", "heatmaps", "intensity"]
     assert all(found[point] <= allowed[point] for point in found), (found, allowed)  # NaN fails too
 
