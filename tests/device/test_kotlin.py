@@ -4,15 +4,20 @@ The compiler and LiteRT's library are the real ones; Android, MediaPipe and Lite
 are stand-ins (tests/device/kotlin says what they approximate). No phone, no APK, no latency.
 """
 
+import hashlib
+import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from export import litert_gpu
+from export.operator_lists import max_versions
 from fau_tf import facs
 from fau_tf.face import mediapipe_landmarks
-from tests.helpers import golden_files, jvm_kotlin
+from fau_tf.runtime.model_info import DEFAULT_MODEL
+from tests.helpers import golden_files, jvm_kotlin, one_operator
 from tests.helpers.golden_files import ASSETS, GOLDEN, tolerance, worst
 
 pytestmark = pytest.mark.gpu
@@ -100,6 +105,8 @@ def test_every_cut_point_is_the_golden_one(variant, accelerator, mode, tmp_path,
     allowed = {point: tolerance(CONTENT, variant, chip, point) for point in found}
     assert list(found) == ["matrix", "crop", "heatmaps", "intensity"]
     assert all(found[point] <= allowed[point] for point in found), (found, allowed)  # NaN fails too
+    # On float32's numbers to the last digits it would not have been float16 that ran.
+    assert mode != "FP16" or found["intensity"] > 1e-4, found
 
 
 @pytest.mark.parametrize("variant", CONTENT["variants"])
@@ -129,9 +136,24 @@ def test_without_a_gpu_it_computes_on_the_cpu_and_says_why(variant, tmp_path):
     assert found["intensity"] <= tolerance(CONTENT, variant, "cpu", "intensity"), found
 
 
+def test_a_model_that_the_gpu_refuses_runs_on_the_cpu_and_says_so(tmp_path, driver):
+    """With the CPU allowed from the start, LiteRT would split the graph and tell nobody."""
+    small = ASSETS / DEFAULT_MODEL
+    taken = max_versions(Path(litert_gpu.__file__).with_name("litert_gpu_operators.json"))
+    path = tmp_path / "newer.tflite"
+    newer = one_operator.with_version(small.read_bytes(), "CONV_2D", taken["CONV_2D"] + 1)
+    path.write_bytes(newer)
+    beside = json.loads(small.with_suffix(".json").read_text())
+    beside["sha256"] = hashlib.sha256(newer).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps(beside))
+    said = jvm_kotlin.run("golden", GOLDEN, path, tmp_path, "FP32", driver=driver)
+    assert said["accelerator"] == "CPU"
+    assert "GPU can't take" in said["fallback"], said
+
+
 @pytest.fixture(scope="module")
 def said(tmp_path_factory):
-    small = ASSETS / "fau_small_float16.tflite"
+    small = ASSETS / DEFAULT_MODEL
     return jvm_kotlin.run("guards", small, tmp_path_factory.mktemp("guards"))
 
 

@@ -6,21 +6,21 @@ from typing import Any
 
 import numpy as np
 
+from export.assets.golden import FOLDER, INDEX, read_array
+
 ASSETS = Path(__file__).parents[2] / "android_demo_assets"
-GOLDEN = ASSETS / "golden"
+GOLDEN = ASSETS / FOLDER
 
 
 def index() -> dict[str, Any]:
-    """Return the index; without cases and variants where no vectors were made yet."""
-    path = GOLDEN / "index.json"
-    return json.loads(path.read_text()) if path.exists() else {"cases": [], "variants": {}}
+    """Return the index."""
+    return json.loads((GOLDEN / INDEX).read_text())
 
 
 def array(case: dict[str, Any], name: str):
     """Return an array of a case, e.g. `crop` or `intensity.float16`."""
     row = case["arrays"][name]
-    dtype = np.dtype(row["dtype"]).newbyteorder("<")
-    return np.fromfile(GOLDEN / row["file"], dtype).reshape(row["shape"])
+    return read_array(GOLDEN / row["file"], row["dtype"], row["shape"])
 
 
 def tolerance(content: dict[str, Any], variant: str, accelerator: str, point: str) -> float:
