@@ -73,9 +73,9 @@ internal class Region(val rgb: FloatArray, val width: Int, val height: Int) {
             for (y in y0 until y1) {
                 for (x in x0 until x1) {
                     val pixel = image.argb[y * image.width + x]
-                    for (shift in intArrayOf(16, 8, 0)) {
-                        region.rgb[out++] = (pixel ushr shift and 255).toFloat()
-                    }
+                    region.rgb[out++] = (pixel ushr 16 and 255).toFloat()
+                    region.rgb[out++] = (pixel ushr 8 and 255).toFloat()
+                    region.rgb[out++] = (pixel and 255).toFloat()
                 }
             }
             return region

@@ -140,7 +140,8 @@ object FauPreprocess {
         var out = 0
         for (row in 0 until size) {
             for (column in 0 until size) {
-                val (x, y) = back.at(column.toDouble(), row.toDouble())
+                val x = back.a * column + back.b * row + back.c
+                val y = back.d * column + back.e * row + back.f
                 part.sample(x, y, crop, out)
                 out += 3
             }

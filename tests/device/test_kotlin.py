@@ -166,8 +166,12 @@ def test_bad_input_is_an_exception_that_says_what_to_do(name, said):
 
 
 def test_every_bad_input_is_judged(said):
-    others = {"mesh points", "no face", "model for the CPU only"}
+    others = {"mesh points", "no face", "model for the CPU only", "JSON"}
     assert set(said) == set(GUARDS) | others
+
+
+def test_json_is_read_as_it_is_written(said):
+    assert said["JSON"] == '{a=[1.0, -2500.0, é/", true, null, {}], b=[]}'
 
 
 def test_a_picture_without_a_face_has_no_faces(said):

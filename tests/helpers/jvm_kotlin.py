@@ -41,6 +41,8 @@ def compiled() -> Path:
         with tempfile.TemporaryDirectory(dir=BUILD) as folder:
             made = Path(folder, "made.jar")
             _compile([*SHIPPED, *TEST_CODE, *_stand_ins(Path(folder))], made)
+            for old in BUILD.glob("kotlin-*.jar"):
+                old.unlink()
             made.replace(jar)
     return jar
 

@@ -32,6 +32,7 @@ def run(processor: str, inputs: Path, out: Path, models: list[Path]) -> str:
     root = _system(processor)
     command = ["qemu-aarch64", "-L", str(root), "-cpu", processor]
     command += [str(root / "usr/bin/python3.11"), str(CHILD), str(inputs), str(out)]
+    # Nothing else: settings for the x86 of here, as OPENBLAS_CORETYPE, would mislead NumPy.
     keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     python = {"PYTHONHOME": str(root / "usr"), "PYTHONPATH": str(BUILD / "site")}
     done = subprocess.run(

@@ -11,6 +11,8 @@ import java.io.File
 fun guards(model: File, scratch: File) {
     val json = File(model.path.removeSuffix(".tflite") + ".json").readText()
     println("mesh points\t${FauPreprocess.IBUG_FROM_MEDIAPIPE.joinToString(" ")}")
+    val sample = """ {"a": [1, -2.5e3, "\u00e9\/\"", true, null, {}], "b": []} """
+    println("JSON\t${FauJson.read(sample, "text")}")
     pictures()
     landmarks()
     files(model, json, scratch)
