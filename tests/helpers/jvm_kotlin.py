@@ -55,7 +55,8 @@ def run(*arguments: str | Path, driver: Path | None = None) -> dict[str, str]:
         driver: Manifest of a Vulkan driver; without one there is no GPU.
     """
     libraries = [compiled(), COMPILER / "lib" / "kotlin-stdlib.jar", JNA]
-    command = ["java", f"-Dlitert.library={LITERT / 'libLiteRt.so'}"]
+    command = ["java", "-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8"]
+    command += [f"-Dlitert.library={LITERT / 'libLiteRt.so'}"]
     command += ["-cp", os.pathsep.join(map(str, libraries)), "dev.fau.MainKt", *map(str, arguments)]
     with tempfile.TemporaryDirectory() as folder:
         icd = str(driver or Path(folder, "no_driver.json"))
@@ -83,7 +84,13 @@ def _stand_ins(folder: Path) -> list[Path]:
 
 def _finished(command: list[str], environment: dict[str, str], timeout: float) -> str:
     done = subprocess.run(
-        command, capture_output=True, text=True, env=environment, timeout=timeout, check=False
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        env=environment,
+        timeout=timeout,
+        check=False,
     )
     assert done.returncode == 0, (
         f"exit code {done.returncode}\n{done.stderr}\n{done.stdout[-4000:]}"
