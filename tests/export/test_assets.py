@@ -128,6 +128,15 @@ def test_what_is_generated_and_edited_by_hand_is_stale(name, folder, capsys):
     assert line.startswith(f"stale: {name}.")
 
 
+def test_golden_vectors_that_are_listed_but_wrong_are_said(folder, capsys):
+    path = folder / "golden" / "small.matrix.bin"
+    path.write_bytes(path.read_bytes()[::-1])
+    relist(folder)
+    code, (line,) = check(folder, capsys)
+    assert code == 2
+    assert line.startswith("small, matrix: golden values must be within 1e-06 crop px")
+
+
 def test_what_is_by_hand_may_change_and_is_listed_anew(folder, capsys):
     before = contents(folder)
     (folder / "kotlin" / "Reader.kt").write_text("class Reader2\n")
