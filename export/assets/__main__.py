@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(options.command(options))
     except KeyboardInterrupt:
-        print("error: stopped; the folder is as it was. Run it again.", file=sys.stderr)
+        print("error: stopped. Run it again.", file=sys.stderr)
         return STOPPED
     # Whatever is wrong with a run, its faces, the folder or the disk; a fault of ours shows.
     except (ValueError, OSError, RuntimeError) as error:

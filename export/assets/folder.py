@@ -43,6 +43,7 @@ def make_assets(folder: Path, export: Callable[[Path], list[str]], *, say: Say) 
         AssetError: If what is exported or lies in the folder can't be made assets of.
     """
     with _stage(folder) as stage:
+        _by_hand(folder)  # now, not after minutes of judging
         refused = export(stage)
         if not refused:
             _describe(folder, stage, say)
@@ -112,13 +113,19 @@ def _stage(folder: Path) -> Iterator[Path]:
 def _describe(folder: Path, stage: Path, say: Say) -> None:
     """Complete `stage`, where the models are, with all that describes them."""
     models = read_models(stage)
-    by_hand = {path: where for path, where in files(folder).items() if not is_generated(path)}
-    manifest_text(by_hand)  # refuses strays before the golden vectors take their time
+    by_hand = _by_hand(folder)
     for name, text in _texts(models, stage, folder).items():
         (stage / name).write_text(text, encoding="utf-8")
     write_golden(models, stage / FOLDER, say=say)
     text = manifest_text(by_hand | files(stage))
     (stage / MANIFEST).write_text(text, encoding="utf-8")
+
+
+def _by_hand(folder: Path) -> dict[str, Path]:
+    """Return the files that no command writes; raise AssetError where they aren't as they must."""
+    found = {path: where for path, where in files(folder).items() if not is_generated(path)}
+    manifest_text(found)
+    return found
 
 
 def _texts(models: Sequence[AssetModel], exported: Path, folder: Path) -> dict[str, str]:

@@ -128,6 +128,15 @@ def test_what_is_generated_and_edited_by_hand_is_stale(name, folder, capsys):
     assert line.startswith(f"stale: {name}.")
 
 
+def test_golden_vectors_that_are_listed_but_wrong_are_said(folder, capsys):
+    path = folder / "golden" / "small.matrix.bin"
+    path.write_bytes(path.read_bytes()[::-1])
+    relist(folder)
+    code, (line,) = check(folder, capsys)
+    assert code == 2
+    assert line.startswith("small, matrix: golden values must be within 1e-06 crop px")
+
+
 def test_what_is_by_hand_may_change_and_is_listed_anew(folder, capsys):
     before = contents(folder)
     (folder / "kotlin" / "Reader.kt").write_text("class Reader2\n")
@@ -296,6 +305,63 @@ def test_sizes_have_limits(folder, capsys, monkeypatch):
         "fau_t_float16.tflite",
         "fau_t_static_int8.tflite",
     ]
+
+
+def a_command(refused):
+    """Return a stand-in for `export.command.export_command`, and what it was asked for."""
+    asked = []
+
+    def command(run, variants, out, data, *, name, may_skip, say):
+        asked.append((str(run), [row.name for row in variants], str(data), name, may_skip))
+        write_export(out, [row.name for row in variants], name=name)
+        say("exported")
+        return refused
+
+    return command, asked
+
+
+@pytest.mark.usefixtures("no_golden")
+def test_a_run_becomes_the_folder_with_a_variant_for_each_accelerator(folder, monkeypatch):
+    command, asked = a_command([])
+    monkeypatch.setattr("export.command.export_command", command)
+    assert main(["make", str(folder), "--run", "r", "--name", "small", "--data", "d"]) == 0
+    assert asked == [("r", ["float16", "static_int8"], "d", "small", False)]
+    told = json.loads((folder / "fau_metadata.json").read_text())["variants"]
+    assert {row["file"] for row in told.values()} == {
+        "fau_small_float16.tflite",
+        "fau_small_static_int8.tflite",
+    }
+    assert {place for row in told.values() for place in row["accelerators"]} == {"cpu", "gpu"}
+    assert "gpu" in told["float16"]["accelerators"]
+
+
+def test_a_refused_variant_is_exit_code_2_and_named(folder, monkeypatch, capsys):
+    command, _ = a_command(["static_int8"])
+    monkeypatch.setattr("export.command.export_command", command)
+    before = contents(folder)
+    assert main(["make", str(folder), "--run", "r", "--name", "n", "--spec", "float16"]) == 2
+    assert "gates refuse static_int8" in capsys.readouterr().err
+    assert contents(folder) == before
+
+
+def test_a_folder_that_can_not_be_made_is_refused_before_the_export(folder, monkeypatch, capsys):
+    command, asked = a_command([])
+    monkeypatch.setattr("export.command.export_command", command)
+    (folder / "README.md").unlink()
+    assert main(["make", str(folder), "--run", "r", "--name", "n"]) == 2
+    assert "Assets must have README.md" in capsys.readouterr().err
+    assert asked == []
+
+
+def test_ctrl_c_is_exit_code_130(folder, monkeypatch, capsys):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("export.command.export_command", stopped)
+    before = contents(folder)
+    assert main(["make", str(folder), "--run", "r"]) == 130
+    assert capsys.readouterr().err == "error: stopped. Run it again.\n"
+    assert contents(folder) == before
 
 
 def test_a_run_that_is_none_is_one_line(folder, tmp_path, capsys):

@@ -11,7 +11,9 @@ from export.assets.folder import describe
 from export.assets.golden import FOLDER, INDEX, read_array
 from export.assets.golden_check import golden_problems
 from export.assets.golden_faces import GOLDEN_FACES, picture
-from export.assets.models import read_models
+from export.assets.golden_steady import require_steady
+from export.assets.models import AssetError, read_models
+from export.assets.tolerances import Tolerance
 from fau_tf.face.align import MAX_SPAN, crop, crop_matrix, invert, transform
 from tests.helpers.asset_folder import write_by_hand, write_export
 from tests.helpers.tiny_model import SIZE
@@ -170,6 +172,17 @@ def test_a_difference_within_the_tolerance_is_none(folder):
     spoil(folder, "small", "intensity.float16", lambda a: np.add(a, 5e-4, out=a))
     spoil(folder, "upright", "crop", lambda a: np.add(a, a < 255, out=a, casting="unsafe"))
     assert problems(folder) == []
+
+
+def test_a_face_on_which_the_answer_hangs_on_rounding_is_refused(folder):
+    model = read_models(folder)[0].path
+    image = read_array(*stored(folder, "small", "input"))
+    allowed = {"heatmaps": Tolerance(1e-3, "grades", "")}
+    require_steady(model, allowed, {"small": image})
+    # At 1e-9 rounding alone is too much, as a tie would be at 1e-3.
+    strict = {"heatmaps": Tolerance(1e-9, "grades", "")}
+    with pytest.raises(AssetError, match=r"face small: noise of 0\.0001 .* another seed"):
+        require_steady(model, strict, {"small": image})
 
 
 def change_index(folder, change):
