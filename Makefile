@@ -8,7 +8,7 @@ MODEL ?= $(firstword $(wildcard $(RUN)/fau_*_float16.tflite))
 OUT ?= demo_out
 BIN := .venv/bin
 
-.PHONY: train test test-backends test-device qat-env test-qat test-long lint demo export assets docs clean
+.PHONY: train test test-backends test-device qat-env test-qat test-long lint demo export assets describe docs clean
 
 train: .venv/.train
 	$(BIN)/python train_keras.py
@@ -25,10 +25,13 @@ test-backends: .venv/.dev .venv-backends/.done
 	.venv-backends/bin/python -m pip install -q "keras>=3.15,<3.16" jax==0.10.2 torch==2.13.0
 	touch $@
 
-# GPU variants on LiteRT's GPU accelerator over a software Vulkan driver, which is installed where
-# it is missing (Debian, root).
+# GPU variants on LiteRT's GPU accelerator over a software Vulkan driver; the Kotlin of
+# android_demo_assets/ on the JVM; its models on emulated ARM. What is missing is installed (Debian,
+# root), into the system or build/device/.
 test-device: .venv/.dev
 	sh tests/device/install_driver.sh
+	sh tests/device/install_kotlin.sh
+	sh tests/device/install_arm.sh $(BIN)/python
 	$(BIN)/python -m pytest -q --run-gpu tests/device
 
 # Minutes: the wheel in an empty folder, 2,000 mutated files, damaged models, long conversions.
@@ -60,9 +63,13 @@ demo: .venv/.train
 export: .venv/.export
 	$(BIN)/python -m export --run "$(RUN)"
 
-# The default model of the package, from the run in $(RUN).
+# What an app needs, and the default model of the package: from the run in $(RUN).
 assets: .venv/.export
-	$(BIN)/python -m export --run "$(RUN)" --name small --spec float16 --out android_demo_assets
+	$(BIN)/python -m export.assets make android_demo_assets --run "$(RUN)" --name small
+
+# The same, of the models that are there: metadata, card, golden vectors, manifest.
+describe: .venv/.export
+	$(BIN)/python -m export.assets describe android_demo_assets
 
 # The figures and pictures of README.md and docs/, from the run in $(RUN).
 docs: .venv/.train
@@ -89,4 +96,4 @@ docs: .venv/.train
 	touch $@
 
 clean:
-	rm -rf .venv .venv-qat .venv-backends runs data demo_out
+	rm -rf .venv .venv-qat .venv-backends build runs data demo_out

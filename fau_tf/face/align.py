@@ -39,6 +39,9 @@ chin is at .87, and at .96 with the jaw fully open. Eyes further apart, at (.35,
 """
 TEMPLATE.setflags(write=False)
 
+MAX_SPAN: Final = 2
+"""Image px that a crop pixel may span before the image is halved."""
+
 
 def crop_matrix(landmarks: Points, size: int, margin: float = 1.0) -> Matrix:
     """Return the (2, 3) similarity from image px to crop px.
@@ -148,7 +151,7 @@ def shrunk(
     """Return the part of the image that the crop shows, at most 2 px a crop px, and its matrix."""
     scale = 1.0 / np.sqrt(abs(np.linalg.det(matrix[:, :2])))  # image px per crop px
     halvings = 0
-    while scale / 2**halvings > 2:
+    while scale / 2**halvings > MAX_SPAN:
         halvings += 1
     block = 2**halvings
     corner = np.array(((0, 0), (0, size - 1), (size - 1, 0), (size - 1, size - 1)))

@@ -1,0 +1,180 @@
+package dev.fau
+
+import com.google.ai.edge.litert.Accelerator
+import com.google.ai.edge.litert.CompiledModel
+import com.google.ai.edge.litert.LiteRtException
+import com.google.ai.edge.litert.TensorBuffer
+import java.io.File
+import java.io.IOException
+
+/**
+ * What was read from one crop.
+ *
+ * @property intensity AU label, e.g. `AU06` -> intensity from 0 to 5, as in FACS.
+ * @property heatmaps h x w x K, row by row, channels last, 0 to 5, over the crop.
+ */
+class FauResult(val info: FauModelInfo, val intensity: Map<String, Float>, val heatmaps: FloatArray) {
+    /** Returns the h x w heatmap of an AU centre, row by row. */
+    fun heatmap(centre: String): FloatArray {
+        val channel = info.centres.indexOf(centre)
+        if (channel < 0) throw FauException("An AU centre must be one of ${info.centres}.", centre, "Mind its side.")
+        return FloatArray(info.heatmapSize * info.heatmapSize) { heatmaps[it * info.centres.size + channel] }
+    }
+}
+
+/**
+ * Reads AU intensities from aligned crops, with LiteRT; not for two threads at once. Close it.
+ *
+ * It asks for the GPU alone first: with `Options(GPU, CPU)` LiteRT leaves what the GPU can't do to
+ * the CPU and tells nobody. Where that fails it takes the CPU and says why in [fallback].
+ *
+ * @property info what the JSON file beside the model says.
+ * @property accelerator what the model runs on.
+ * @property fallback why it is not the GPU; null where it is, or where it wasn't asked for.
+ */
+class FauEstimator private constructor(
+    val info: FauModelInfo,
+    private val model: CompiledModel,
+    val accelerator: Accelerator,
+    val fallback: String?,
+) : AutoCloseable {
+    private val input: TensorBuffer = model.createInputBuffer(INPUT, SIGNATURE)
+    private val outputs: Map<String, TensorBuffer> =
+        listOf(INTENSITY, HEATMAPS).associateWith { model.createOutputBuffer(it, SIGNATURE) }
+    private var closed = false
+
+    /**
+     * Returns what is read from [crop]: S x S x 3, RGB, 0 to 255, from [FauPreprocess.crop].
+     *
+     * @throws FauException where the crop breaks that rule, or the answer isn't finite.
+     * @throws LiteRtException where the device fails.
+     */
+    fun estimate(crop: FloatArray): FauResult {
+        val wanted = info.imageSize * info.imageSize * 3
+        if (closed) throw FauException("An estimator must be open.", "a closed one", "Make another one.")
+        if (crop.size != wanted || crop.any { !(it in 0f..255f) }) { // NaN too
+            throw FauException(
+                "${info.name}: a crop must be $wanted numbers from 0 to 255.",
+                "${crop.size} numbers from ${crop.minOrNull()} to ${crop.maxOrNull()}",
+                "Cut it with FauPreprocess.crop and info.imageSize.",
+            )
+        }
+        input.writeFloat(crop)
+        model.run(mapOf(INPUT to input), outputs, SIGNATURE)
+        val intensity = read(INTENSITY, info.auLabels.size)
+        val heatmaps = read(HEATMAPS, info.heatmapSize * info.heatmapSize * info.centres.size)
+        return FauResult(info, info.auLabels.zip(intensity.asIterable()).toMap(), heatmaps)
+    }
+
+    private fun read(name: String, size: Int): FloatArray {
+        val values = outputs.getValue(name).readFloat()
+        if (values.size != size) {
+            throw FauException(
+                "${info.name}: $name must be the $size numbers that the JSON file says.",
+                values.size,
+                "Copy the .tflite and the .json again, both from one export.",
+            )
+        }
+        val bad = values.count { !it.isFinite() }
+        if (bad > 0) {
+            throw FauException(
+                "${info.name}: $name must be finite.",
+                "$bad of $size numbers are not",
+                "Run it on the CPU (useGpu = false) and compare with golden/ on this phone.",
+            )
+        }
+        return values
+    }
+
+    override fun close() {
+        if (closed) return
+        closed = true
+        input.close()
+        outputs.values.forEach { it.close() }
+        model.close()
+    }
+
+    companion object {
+        private const val SIGNATURE = "serving_default"
+        private const val INPUT = "image"
+        private const val INTENSITY = "intensity"
+        private const val HEATMAPS = "heatmaps"
+
+        /** Returns an estimator of a .tflite file with its JSON file beside it. */
+        fun fromFile(
+            tflite: File,
+            useGpu: Boolean = true,
+            precision: CompiledModel.GpuOptions.Precision = CompiledModel.GpuOptions.Precision.FP32,
+        ): FauEstimator {
+            val json = File(tflite.path.removeSuffix(".tflite") + ".json")
+            val info = FauModelInfo.read(String(bytes(json)), json.name)
+            info.checkFile(bytes(tflite))
+            return create(info, useGpu, precision) { CompiledModel.create(tflite.path, it) }
+        }
+
+        private fun bytes(file: File): ByteArray = try {
+            file.readBytes()
+        } catch (error: IOException) {
+            throw FauException("$file: must be readable.", error.message, "Copy .tflite and .json, both.", error)
+        }
+
+        /**
+         * Returns an estimator.
+         *
+         * @param useGpu false takes the CPU without asking the GPU.
+         * @param precision of the GPU's arithmetic: FP32 gives the CPU's numbers; FP16 may be faster
+         *   and moves an intensity by up to 0.1 on 95 % of faces.
+         * @param compile loads the model that [info] describes, with the options given.
+         */
+        fun create(
+            info: FauModelInfo,
+            useGpu: Boolean,
+            precision: CompiledModel.GpuOptions.Precision,
+            compile: (CompiledModel.Options) -> CompiledModel,
+        ): FauEstimator {
+            var fallback: String? = null
+            if (useGpu && "gpu" !in info.accelerators) {
+                fallback = "${info.name} is made for ${info.accelerators}, not for the GPU."
+            } else if (useGpu) {
+                val options = CompiledModel.Options(Accelerator.GPU)
+                options.gpuOptions = CompiledModel.GpuOptions(precision = precision)
+                try {
+                    return tried(info, Accelerator.GPU, null) { compile(options) }
+                } catch (error: LiteRtException) {
+                    fallback = "This device's GPU can't take ${info.name}: ${error.message}"
+                } catch (error: FauException) {
+                    fallback = "This device's GPU computes ${info.name} wrongly: ${error.message}"
+                }
+            }
+            try {
+                return tried(info, Accelerator.CPU, fallback) { compile(CompiledModel.Options(Accelerator.CPU)) }
+            } catch (error: LiteRtException) {
+                throw FauException(
+                    "${info.name}: LiteRT must be able to load the model on the CPU.",
+                    error.message,
+                    "Keep .tflite uncompressed (noCompress), and take litert 2.3 or newer.",
+                    error,
+                )
+            }
+        }
+
+        /** Memory is laid out in the first run: better here than in the first frame. */
+        private fun tried(
+            info: FauModelInfo,
+            accelerator: Accelerator,
+            fallback: String?,
+            compile: () -> CompiledModel,
+        ): FauEstimator {
+            val model = compile()
+            var estimator: FauEstimator? = null
+            try {
+                estimator = FauEstimator(info, model, accelerator, fallback)
+                estimator.estimate(FloatArray(info.imageSize * info.imageSize * 3))
+                return estimator
+            } catch (error: Exception) {
+                estimator?.close() ?: model.close()
+                throw error
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+"""What an app gets: models, their contract, golden vectors, and a manifest that vouches for all."""

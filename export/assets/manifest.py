@@ -1,0 +1,133 @@
+"""Every file of an asset folder with its size and SHA-256, and whether that still holds."""
+
+import fnmatch
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from export.assets.contract_json import LABELS, METADATA
+from export.assets.models import AssetError
+from fau_tf import contract
+from fau_tf.face.mediapipe_landmarks import BUNDLE_NAME
+from fau_tf.whole_file import file_sha256
+
+MANIFEST: Final = "manifest.json"
+FORMAT: Final = 1
+HAND_WRITTEN: Final = ("README.md", "kotlin/*", BUNDLE_NAME)
+"""What no command writes: lies there in one copy and is only listed."""
+GENERATED: Final = (
+    "fau_*.tflite", "fau_*.json", "report.md", "parity.json", "parity.png", LABELS,
+    "MODEL_CARD.md", "NOTICE", "LICENSE", "golden/*", MANIFEST,
+)  # fmt: skip
+"""What commands write, and remove where they don't write it again."""
+
+MAX_FOLDER: Final = 20_000_000
+"""Bytes of all files."""
+MAX_APP: Final = 10_000_000
+"""Bytes of what an app ships: one variant, its metadata and the landmarker."""
+
+_NEXT: Final = "Restore it from Git, or describe the folder again: make describe"
+
+
+def is_generated(path: str) -> bool:
+    """Return whether commands write a file; `path` is relative to the folder, by slashes."""
+    return _matches(path, GENERATED)
+
+
+def files(folder: Path) -> dict[str, Path]:
+    """Return every file in a folder, by its path in it, sorted."""
+    found = (path for path in folder.rglob("*") if not path.is_dir())
+    return dict(sorted((path.relative_to(folder).as_posix(), path) for path in found))
+
+
+def manifest_text(listed: Mapping[str, Path]) -> str:
+    """Return manifest.json.
+
+    Args:
+        listed: Path in the folder -> where the file lies now.
+
+    Raises:
+        AssetError: If a file is neither one that commands write nor one of `HAND_WRITTEN`, or one
+            of the latter is missing.
+    """
+    stray = [path for path in listed if not _matches(path, (*GENERATED, *HAND_WRITTEN))]
+    if stray:
+        raise AssetError(
+            f"Assets must be generated, or among {', '.join(HAND_WRITTEN)}. Received: "
+            f"{', '.join(stray)}. Move it out of the folder."
+        )
+    lacking = [name for name in HAND_WRITTEN if "*" not in name and name not in listed]
+    if lacking:
+        raise AssetError(
+            f"Assets must have {', '.join(lacking)}, which no command writes. Received: none. "
+            "Restore it from Git."
+        )
+    rows = [
+        {"path": path, "generated": is_generated(path), **_row(where)}
+        for path, where in sorted(listed.items())
+        if path != MANIFEST
+    ]
+    whole = {"format": FORMAT, "contract_version": contract.CONTRACT_VERSION, "files": rows}
+    return json.dumps(whole, indent=1) + "\n"
+
+
+def manifest_problems(folder: Path) -> list[str]:
+    """Return which files are missing, altered or unknown, one line each; empty if none."""
+    try:
+        manifest: Any = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        listed = {row["path"]: row for row in manifest["files"]}
+        version = manifest["format"], manifest["contract_version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        why = f"{type(error).__name__}: {error}"
+        return [f"{MANIFEST}: must be readable and list the files. Received: {why}. {_NEXT}"]
+    if version != (FORMAT, contract.CONTRACT_VERSION):
+        return [
+            f"{MANIFEST}: format and contract version must be {FORMAT} and "
+            f"{contract.CONTRACT_VERSION}. Received: {version[0]!r} and {version[1]!r}. {_NEXT}"
+        ]
+    there = {path: where for path, where in files(folder).items() if path != MANIFEST}
+    return [*_file_problems(listed, there), *_size_problems(folder, there)]
+
+
+def _file_problems(listed: Mapping[str, Any], there: Mapping[str, Path]) -> Iterator[str]:
+    for path in sorted({*listed, *there}):
+        if path not in there:
+            yield f"missing: {path}. It is in {MANIFEST}. {_NEXT}"
+        elif path not in listed:
+            yield f"unknown: {path}. It isn't in {MANIFEST}. Remove it, or: make describe"
+        else:
+            wanted = {key: listed[path].get(key) for key in ("bytes", "sha256")}
+            if (found := _row(there[path])) != wanted:
+                yield f"altered: {path}. {MANIFEST} has {wanted}. Received: {found}. {_NEXT}"
+
+
+def _size_problems(folder: Path, there: Mapping[str, Path]) -> Iterator[str]:
+    whole = _bytes((*there.values(), folder / MANIFEST))
+    if whole > MAX_FOLDER:
+        yield (
+            f"The folder must be at most {MAX_FOLDER} bytes. Received: {whole}. Leave a variant "
+            "out, or take a smaller preset."
+        )
+    shared = [there[name] for name in (BUNDLE_NAME, METADATA, LABELS) if name in there]
+    for path, where in there.items():
+        beside = there.get(path.removesuffix(".tflite") + ".json")
+        if path.endswith(".tflite"):
+            app = _bytes((where, *shared, *([beside] if beside else [])))
+            if app > MAX_APP:
+                yield (
+                    f"{path}: with its metadata and {BUNDLE_NAME} it must be at most {MAX_APP} "
+                    f"bytes. Received: {app}. Take a smaller preset or another variant."
+                )
+
+
+def _row(path: Path) -> dict[str, Any]:
+    return {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
+
+
+def _bytes(paths: Iterable[Path]) -> int:
+    return sum(path.stat().st_size for path in paths)
+
+
+def _matches(path: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)

@@ -1,0 +1,132 @@
+package dev.fau
+
+import android.content.Context
+import android.content.res.AssetManager
+import android.graphics.Bitmap
+import com.google.mediapipe.tasks.components.containers.NormalizedLandmark
+import com.google.mediapipe.tasks.vision.facelandmarker.FaceLandmarker
+import java.io.File
+
+/** Prints what each bad input is answered with; [scratch] is an empty folder. */
+fun guards(model: File, scratch: File) {
+    val json = File(model.path.removeSuffix(".tflite") + ".json").readText()
+    println("mesh points\t${FauPreprocess.IBUG_FROM_MEDIAPIPE.joinToString(" ")}")
+    val sample = """ {"a": [1, -2.5e3, "\u00e9\/\"", true, null, {}], "b": []} """
+    println("JSON\t${FauJson.read(sample, "text")}")
+    pictures()
+    landmarks()
+    files(model, json, scratch)
+    estimator(model)
+    glue(model, scratch)
+}
+
+private fun answer(name: String, attempt: () -> Any?) {
+    val said = try {
+        "no exception, but ${attempt()}"
+    } catch (error: FauException) {
+        "FauException: ${error.message}"
+    } catch (error: Throwable) {
+        "${error.javaClass.name}: ${error.message}"
+    }
+    println("$name\t${said.replace('\n', ' ')}")
+}
+
+private val GREY = FauImage(IntArray(64 * 48) { 0x808080 }, 64, 48)
+private val FACE = DoubleArray(136) { i ->
+    val anchor = FauPreprocess.ANCHORS.indexOf(i / 2)
+    if (anchor < 0) 30.0 else 60 * FauPreprocess.TEMPLATE[2 * anchor + i % 2]
+}
+
+private fun pictures() {
+    answer("picture of too few pixels") { FauImage(IntArray(63 * 48), 64, 48) }
+    answer("empty picture") { FauImage(IntArray(0), 0, 48) }
+    answer("picture larger than memory") { FauImage(IntArray(0), 65536, 65536) }
+}
+
+private fun landmarks() {
+    answer("67 landmarks") { FauPreprocess.cropMatrix(DoubleArray(134), 128) }
+    answer("468 mesh points") { FauPreprocess.ibug68(DoubleArray(2 * 468)) }
+    for (value in listOf(Double.NaN, Double.POSITIVE_INFINITY)) {
+        answer("landmark of $value") { FauPreprocess.cropMatrix(FACE.clone().also { it[7] = value }, 128) }
+    }
+    answer("landmarks in one point") { FauPreprocess.cropMatrix(DoubleArray(136) { 20.0 }, 128) }
+    answer("crop of 0 px") { FauPreprocess.cropMatrix(FACE, 0) }
+    answer("matrix without inverse") { FauPreprocess.crop(GREY, Affine(0.0, 0.0, 0.0, 0.0, 0.0, 0.0), 128) }
+    answer("matrix of NaN") { FauPreprocess.crop(GREY, Affine(Double.NaN, 0.0, 0.0, 0.0, 1.0, 0.0), 128) }
+    answer("face as large as a town") {
+        val matrix = FauPreprocess.cropMatrix(DoubleArray(136) { FACE[it] * 1e9 }, 128)
+        FauPreprocess.crop(GREY, matrix, 128)
+    }
+}
+
+private fun files(model: File, json: String, scratch: File) {
+    answer("missing model") { FauEstimator.fromFile(File(scratch, "no_such.tflite")) }
+    val broken = mapOf(
+        "other contract version" to json.replaceFirst(Regex("\"contract_version\": *1,"), "\"contract_version\": 2,"),
+        "no contract version" to json.replaceFirst("\"contract_version\"", "\"version\""),
+        "other crop" to json.replaceFirst("0.3044", "0.3144"),
+        "JSON cut short" to json.dropLast(9),
+        "JSON of a list" to "[1, 2]",
+        "no JSON" to "",
+        "size as text" to json.replaceFirst(Regex("\"image_size\": *128"), "\"image_size\": \"128\""),
+        "an AU twice" to json.replaceFirst("\"AU02\"", "\"AU01\""),
+    )
+    for ((name, text) in broken) answer(name) { check(text != json); FauModelInfo.read(text, "model.json") }
+    answer("another model's JSON") {
+        File(scratch, "other.tflite").writeBytes(model.readBytes() + 0)
+        File(scratch, "other.json").writeText(json)
+        FauEstimator.fromFile(File(scratch, "other.tflite"))
+    }
+    answer("JSON with fewer AUs than the model") {
+        File(scratch, "fewer.tflite").writeBytes(model.readBytes())
+        File(scratch, "fewer.json").writeText(json.replaceFirst(Regex("\"AU02\", *\n? *"), ""))
+        FauEstimator.fromFile(File(scratch, "fewer.tflite"), useGpu = false).use { "${it.info.auLabels}" }
+    }
+    answer("model for the CPU only") {
+        File(scratch, "cpu.tflite").writeBytes(model.readBytes())
+        File(scratch, "cpu.json").writeText(json.replaceFirst(Regex(",\\s*\"gpu\""), ""))
+        FauEstimator.fromFile(File(scratch, "cpu.tflite")).use { "${it.accelerator}: ${it.fallback}" }
+    }
+    answer("not a model") {
+        val bytes = ByteArray(64) { 7 }
+        File(scratch, "noise.tflite").writeBytes(bytes)
+        val digest = java.security.MessageDigest.getInstance("SHA-256").digest(bytes)
+        val sum = digest.joinToString("") { "%02x".format(it) }
+        File(scratch, "noise.json").writeText(json.replaceFirst(Regex("\"sha256\": *\"\\w+\""), "\"sha256\": \"$sum\""))
+        FauEstimator.fromFile(File(scratch, "noise.tflite"), useGpu = false)
+    }
+}
+
+private fun estimator(model: File) {
+    val estimator = FauEstimator.fromFile(model, useGpu = false)
+    val size = estimator.info.imageSize
+    answer("crop of another size") { estimator.estimate(FloatArray(3 * (size - 1) * (size - 1))) }
+    answer("crop from 0 to 256") { estimator.estimate(FloatArray(3 * size * size) { 256f }) }
+    answer("crop of NaN") { estimator.estimate(FloatArray(3 * size * size) { Float.NaN }) }
+    answer("unknown AU centre") { estimator.estimate(FloatArray(3 * size * size)).heatmap("AU99_left") }
+    estimator.close()
+    estimator.close() // twice is fine
+    answer("closed estimator") { estimator.estimate(FloatArray(3 * size * size)) }
+}
+
+private fun glue(model: File, scratch: File) {
+    val assets = Context(AssetManager(model.parent))
+    for (config in listOf(Bitmap.Config.RGB_565, Bitmap.Config.HARDWARE, null)) {
+        answer("bitmap of config $config") { Bitmap(64, 48, config, GREY.argb).toFauImage() }
+    }
+    answer("recycled bitmap") {
+        Bitmap(64, 48, Bitmap.Config.ARGB_8888, GREY.argb).apply { isRecycled = true }.toFauImage()
+    }
+    answer("missing asset") { fauEstimator(Context(AssetManager(scratch.path)), "none.tflite") }
+    val bare = File(scratch, "bare").apply { mkdir() }
+    fauEstimator(assets, model.name, useGpu = false).use { estimator ->
+        answer("missing landmarker") { FauReader(Context(AssetManager(bare.path)), estimator) }
+        FauReader(assets, estimator).use { reader ->
+            val grey = Bitmap(64, 48, Bitmap.Config.ARGB_8888, GREY.argb)
+            FaceLandmarker.found = listOf()
+            println("no face\t${reader.read(grey).size} faces")
+            FaceLandmarker.found = listOf(List(468) { NormalizedLandmark(0.5f, 0.5f) })
+            answer("landmarker of 468 points") { reader.read(grey) }
+        }
+    }
+}

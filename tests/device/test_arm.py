@@ -1,0 +1,75 @@
+"""The models that ship, on emulated ARM processors with LiteRT's arm64 wheel, against x86.
+
+The kernels are the ones that a phone's processor runs; its speed is not looked at.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from fau_tf import contract
+from fau_tf.runtime.model_info import read_model
+from tests.helpers import golden_files, qemu_arm
+from tests.helpers.golden_files import ASSETS
+
+pytestmark = pytest.mark.gpu
+
+CONTENT = golden_files.index()
+OUTPUTS = (contract.OUTPUT_INTENSITY, contract.OUTPUT_HEATMAPS)
+SAME = 1e-5
+"""Grades. The semantic correspondence is in float32 in every variant, where sums come in another
+order: measured, at most 4e-6 of values up to 5. The rest of an int8 model is whole numbers: where
+one differed, it would show as a step of some 1e-2."""
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    return np.stack([golden_files.array(case, "input") for case in CONTENT["cases"]])
+
+
+@pytest.fixture(scope="module")
+def emulated(inputs, tmp_path_factory):
+    """(processor, model's stem, output) -> (N, 1, ...); both processors run at the same time."""
+    if reason := qemu_arm.lacking():
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("arm")
+    np.save(folder / "inputs.npy", inputs)
+    models = [ASSETS / row["file"] for row in CONTENT["variants"].values()]
+    for processor in qemu_arm.PROCESSORS:
+        (folder / processor).mkdir()
+    with ThreadPoolExecutor(len(qemu_arm.PROCESSORS)) as pool:
+        machines = pool.map(
+            lambda name: qemu_arm.run(name, folder / "inputs.npy", folder / name, models),
+            qemu_arm.PROCESSORS,
+        )
+        assert set(machines) == {"aarch64"}
+    return lambda processor, model, name: np.load(folder / processor / f"{model}.{name}.npy")
+
+
+def on_x86(model, inputs):
+    runner = Interpreter(model_path=str(model), num_threads=1).get_signature_runner()
+    answers = [runner(image=image) for image in inputs]
+    return {name: np.stack([answer[name] for answer in answers]) for name in OUTPUTS}
+
+
+@pytest.mark.parametrize("processor", qemu_arm.PROCESSORS)
+@pytest.mark.parametrize("variant", CONTENT["variants"])
+def test_arm_gives_the_numbers_of_x86(variant, processor, inputs, emulated):
+    model = ASSETS / CONTENT["variants"][variant]["file"]
+    read_model(model)  # whole, and the one that its JSON file describes
+    for name, expected in on_x86(model, inputs).items():
+        given = emulated(processor, model.stem, name)
+        assert given.shape == expected.shape
+        assert np.isfinite(expected).all()
+        assert expected.max() > 1, "the faces show something"
+        assert np.abs(given - expected).max() <= SAME, name  # NaN fails too
+
+
+def test_arm_numbers_of_another_face_do_not_pass(inputs, emulated):
+    """Else the gate could not tell right numbers from wrong ones."""
+    model = ASSETS / next(iter(CONTENT["variants"].values()))["file"]
+    given = emulated("cortex-a53", model.stem, contract.OUTPUT_INTENSITY)
+    expected = on_x86(model, inputs)[contract.OUTPUT_INTENSITY]
+    assert np.abs(given - np.roll(expected, 1, axis=0)).max() > 1000 * SAME

@@ -1,0 +1,192 @@
+"""The Kotlin of android_demo_assets, run on the JVM over the golden vectors.
+
+The compiler and LiteRT's library are the real ones; Android, MediaPipe and LiteRT's Kotlin classes
+are stand-ins (tests/device/kotlin says what they approximate). No phone, no APK, no latency.
+"""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export import litert_gpu
+from export.operator_lists import max_versions
+from fau_tf import facs
+from fau_tf.face import mediapipe_landmarks
+from fau_tf.runtime.model_info import DEFAULT_MODEL
+from tests.helpers import golden_files, jvm_kotlin, one_operator
+from tests.helpers.golden_files import ASSETS, GOLDEN, tolerance, worst
+
+pytestmark = pytest.mark.gpu
+
+CONTENT = golden_files.index()
+MODES = {"cpu": ["cpu"], "gpu": ["FP32", "FP16"]}
+"""Accelerator -> arithmetic, as Main.kt wants it. In float32 the GPU's numbers are the CPU's."""
+RUNS = [
+    (variant, accelerator, mode)
+    for variant, row in CONTENT["variants"].items()
+    for accelerator in row["accelerators"]
+    for mode in MODES[accelerator]
+]
+DTYPES = {"landmarks": "<f8", "matrix": "<f8"}
+FLOAT32_LANDMARKS = 1e-3
+"""px: MediaPipe's Java classes hold fractions of the picture as float32; 1e-7 of 4,096 px."""
+ONE_GREY_LEVEL = 0.02
+"""Grades: where landmarks moved by that, single px round to the next grey level. Measured: 4e-4."""
+GUARDS = {
+    "picture of too few pixels": "64 x 48 and 3024 pixels",
+    "empty picture": "0 x 48",
+    "picture larger than memory": "65536 x 65536 and 0 pixels",
+    "67 landmarks": "68 iBUG points. Received: 134 numbers",
+    "468 mesh points": "478 points, x and y each. Received: 936 numbers",
+    "landmark of NaN": "finite. Received: NaN in point 3",
+    "landmark of Infinity": "finite. Received: Infinity in point 3",
+    "landmarks in one point": "spread out",
+    "crop of 0 px": "positive. Received: 0",
+    "matrix without inverse": "Received: Infinity",
+    "matrix of NaN": "Received: NaN",
+    "face as large as a town": "fewer than 1048576 picture px",
+    "missing model": "no_such.json: must be readable",
+    "other contract version": "contract_version must be 1. Received: 2.0",
+    "no contract version": "contract_version must be 1. Received: null",
+    "other crop": "trained on the crop of FauPreprocess",
+    "JSON cut short": "must be JSON. Received: an end after",
+    "JSON of a list": "must be a JSON object. Received: [1, 2]",
+    "no JSON": "must be JSON. Received: an end after 0 characters",
+    "size as text": "positive whole number in `image_size`. Received: 128",
+    "an AU twice": "different words in `au_labels`",
+    "another model's JSON": "must have the SHA-256 of its JSON file",
+    "JSON with fewer AUs than the model": "must be the 13 numbers that the JSON file says",
+    "not a model": "LiteRT must be able to load the model on the CPU",
+    "crop of another size": "must be 49152 numbers from 0 to 255. Received: 48387",
+    "crop from 0 to 256": "from 256.0 to 256.0",
+    "crop of NaN": "from NaN to NaN",
+    "unknown AU centre": "Received: AU99_left",
+    "closed estimator": "must be open",
+    "bitmap of config RGB_565": "must be ARGB_8888 and not recycled. Received: RGB_565",
+    "bitmap of config HARDWARE": "Received: HARDWARE",
+    "bitmap of config null": "Received: null",
+    "recycled bitmap": "Received: ARGB_8888, recycled",
+    "missing asset": "none.json must be in the app's assets",
+    "missing landmarker": "face_landmarker.task must be in the app's assets",
+    "landmarker of 468 points": "478 points, x and y each. Received: 936 numbers",
+}
+"""Bad input (tests/device/kotlin/Guards.kt) -> part of the exception's message."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kotlin():
+    if reason := jvm_kotlin.lacking():
+        pytest.skip(reason)
+    jvm_kotlin.compiled()
+
+
+def model(variant: str) -> Path:
+    return ASSETS / CONTENT["variants"][variant]["file"]
+
+
+def answers(folder: Path):
+    def answer(case: str, point: str):
+        path = folder / f"{case}.{point}.bin"
+        return np.fromfile(path, DTYPES.get(point, "<f4")) if path.exists() else None
+
+    return answer
+
+
+@pytest.mark.parametrize(("variant", "accelerator", "mode"), RUNS)
+def test_every_cut_point_is_the_golden_one(variant, accelerator, mode, tmp_path, driver):
+    said = jvm_kotlin.run("golden", GOLDEN, model(variant), tmp_path, mode, driver=driver)
+    assert said == {"accelerator": accelerator.upper(), "fallback": ""}
+    found = worst(CONTENT, variant, answers(tmp_path))
+    chip = "gpu" if mode == "FP16" else "cpu"
+    allowed = {point: tolerance(CONTENT, variant, chip, point) for point in found}
+    assert list(found) == ["matrix", "crop", "heatmaps", "intensity"]
+    assert all(found[point] <= allowed[point] for point in found), (found, allowed)  # NaN fails too
+    # On float32's numbers to the last digits it would not have been float16 that ran.
+    assert mode != "FP16" or found["intensity"] > 1e-4, found
+
+
+@pytest.mark.parametrize("variant", CONTENT["variants"])
+def test_bitmap_assets_and_face_landmarker_lead_to_the_same_numbers(variant, tmp_path):
+    jvm_kotlin.run("glue", GOLDEN, model(variant), tmp_path)
+    found = worst(CONTENT, variant, answers(tmp_path))
+    assert found["landmarks"] <= FLOAT32_LANDMARKS, found
+    assert found["crop"] <= 1, found
+    assert found["intensity"] <= ONE_GREY_LEVEL, found
+
+
+def test_a_crop_half_a_pixel_off_is_caught(tmp_path):
+    """Else the vectors could not tell a wrong warp from a right one."""
+    variant = next(iter(CONTENT["variants"]))
+    jvm_kotlin.run("golden", GOLDEN, model(variant), tmp_path, "cpu", "0.5")
+    for case in CONTENT["cases"]:
+        found = worst({**CONTENT, "cases": [case]}, variant, answers(tmp_path))
+        assert found["crop"] > 3 * tolerance(CONTENT, variant, "cpu", "crop"), (case["name"], found)
+
+
+@pytest.mark.parametrize("variant", [variant for variant, _, mode in RUNS if mode == "FP32"])
+def test_without_a_gpu_it_computes_on_the_cpu_and_says_why(variant, tmp_path):
+    said = jvm_kotlin.run("golden", GOLDEN, model(variant), tmp_path, "FP32", driver=None)
+    assert said["accelerator"] == "CPU"
+    assert re.search(r"GPU can't take .*LiteRtCreateCompiledModel", said["fallback"]), said
+    found = worst(CONTENT, variant, answers(tmp_path))
+    assert found["intensity"] <= tolerance(CONTENT, variant, "cpu", "intensity"), found
+
+
+def test_a_model_that_the_gpu_refuses_runs_on_the_cpu_and_says_so(tmp_path, driver):
+    """With the CPU allowed from the start, LiteRT would split the graph and tell nobody."""
+    small = ASSETS / DEFAULT_MODEL
+    taken = max_versions(Path(litert_gpu.__file__).with_name("litert_gpu_operators.json"))
+    path = tmp_path / "newer.tflite"
+    newer = one_operator.with_version(small.read_bytes(), "CONV_2D", taken["CONV_2D"] + 1)
+    path.write_bytes(newer)
+    beside = json.loads(small.with_suffix(".json").read_text())
+    beside["sha256"] = hashlib.sha256(newer).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps(beside))
+    said = jvm_kotlin.run("golden", GOLDEN, path, tmp_path, "FP32", driver=driver)
+    assert said["accelerator"] == "CPU"
+    assert "GPU can't take" in said["fallback"], said
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory):
+    small = ASSETS / DEFAULT_MODEL
+    return jvm_kotlin.run("guards", small, tmp_path_factory.mktemp("guards"))
+
+
+@pytest.mark.parametrize("name", GUARDS)
+def test_bad_input_is_an_exception_that_says_what_to_do(name, said):
+    rule, received = said[name].split(" Received: ")
+    assert rule.startswith("FauException: ")
+    assert GUARDS[name] in said[name]
+    assert re.search(r"\. [A-Z]\S+ .*\.$", received), "no next step"
+
+
+def test_every_bad_input_is_judged(said):
+    others = {"mesh points", "no face", "model for the CPU only", "JSON"}
+    assert set(said) == set(GUARDS) | others
+
+
+def test_json_is_read_as_it_is_written(said):
+    assert said["JSON"] == '{a=[1.0, -2500.0, é/", true, null, {}], b=[]}'
+
+
+def test_a_picture_without_a_face_has_no_faces(said):
+    assert said["no face"] == "0 faces"
+
+
+def test_a_model_for_the_cpu_never_asks_the_gpu(said):
+    assert re.search(r"CPU: \S+ is made for \[cpu\]", said["model for the CPU only"])
+
+
+def test_kotlin_has_the_landmarks_and_thresholds_of_python(said):
+    assert said["mesh points"].split() == [str(point) for point in facs.IBUG_FROM_MEDIAPIPE]
+    text = (ASSETS / "kotlin" / "FauAndroid.kt").read_text()
+    for setter, value in (
+        ("setMinFaceDetectionConfidence", mediapipe_landmarks.DETECTION_CONFIDENCE),
+        ("setMinFacePresenceConfidence", mediapipe_landmarks.PRESENCE_CONFIDENCE),
+    ):
+        assert f"{setter}({value}f)" in text

@@ -1,0 +1,56 @@
+"""A folder of assets with two variants of a tiny model, as an export and hands leave it."""
+
+import json
+from pathlib import Path
+
+from export.metadata import with_metadata
+from export.sidecar import card, sidecar
+from export.specs import EXPORT_SPECS
+from fau_tf.model.presets import PRESETS
+from tests.helpers.tiny_model import write_tiny_model
+
+VARIANTS = ("float16", "static_int8")
+ICC = {"float16": 0.8125, "static_int8": 0.4375}
+MACHINE = {"cpu": "A CPU of tests", "architecture": "x86_64", "cores": 2, "load": 0.5}
+DATA = {"name": "synthetic-canonical", "kind": "synthetic faces", "generator": "0123456789ab"}
+
+
+def write_by_hand(folder: Path) -> Path:
+    """Make `folder` with the files that no command writes; return it."""
+    (folder / "kotlin").mkdir(parents=True)
+    (folder / "README.md").write_text("# Read me\n")
+    (folder / "face_landmarker.task").write_bytes(b"a landmarker")
+    (folder / "kotlin" / "Reader.kt").write_text("class Reader\n")
+    return folder
+
+
+def write_export(folder: Path, variants=VARIANTS, name="t") -> None:
+    """Write what `export.command` leaves in `folder`."""
+    plain = write_tiny_model(folder)
+    for variant in variants:
+        row = EXPORT_SPECS[variant]
+        described = card(PRESETS["tiny"], row, f"fau_{name}_{variant}", DATA)
+        flatbuffer = with_metadata(plain.read_bytes(), described)
+        facts = {
+            "parity": parity(described["au_labels"], ICC[variant]),
+            "cpu_latency_ms": {"1": {"median_ms": 2.5}, "2": {"median_ms": 1.5}},
+        }
+        path = folder / f"{described['name']}.tflite"
+        path.write_bytes(flatbuffer)
+        path.with_suffix(".json").write_text(json.dumps(sidecar(flatbuffer, described, facts)))
+    plain.unlink()
+    plain.with_suffix(".json").unlink()
+    (folder / "report.md").write_text("# Export\n")
+    (folder / "parity.json").write_text(json.dumps({"facts": {"machine": MACHINE}}))
+
+
+def parity(labels, icc):
+    rows = {label: {"icc": icc, "mae": 0.375} for label in labels}
+    return {"faces_of": DATA["name"], "people": 7, "faces": 70, "icc": icc, "mae": 0.375,
+            "icc_to_float": 0.9375, "worst": 0.625, "per_au": rows}  # fmt: skip
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return path -> bytes of every file in a folder."""
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}

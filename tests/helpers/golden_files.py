@@ -1,0 +1,56 @@
+"""The golden vectors of android_demo_assets/golden, and what an answer differs from them by."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.assets.golden import FOLDER, INDEX, read_array
+
+ASSETS = Path(__file__).parents[2] / "android_demo_assets"
+GOLDEN = ASSETS / FOLDER
+
+
+def index() -> dict[str, Any]:
+    """Return the index."""
+    return json.loads((GOLDEN / INDEX).read_text())
+
+
+def array(case: dict[str, Any], name: str):
+    """Return an array of a case, e.g. `crop` or `intensity.float16`."""
+    row = case["arrays"][name]
+    return read_array(GOLDEN / row["file"], row["dtype"], row["shape"])
+
+
+def tolerance(content: dict[str, Any], variant: str, accelerator: str, point: str) -> float:
+    """Return how far an answer may be from a golden array, in the array's own unit."""
+    row = content["variants"][variant]
+    of_variant = row["gpu_cut_points" if accelerator == "gpu" else "cut_points"]
+    return (of_variant | content["cut_points"])[point]["tolerance"]
+
+
+def worst(content: dict[str, Any], variant: str, answers) -> dict[str, float]:
+    """Return cut point -> largest difference over all cases; NaN where there is no answer.
+
+    Args:
+        content: The index.
+        variant: Whose intensities and heatmaps are compared.
+        answers: (case name, cut point) -> array, or None where the answer lacks it.
+    """
+    found: dict[str, float] = {}
+    for case in content["cases"]:
+        for point in ("landmarks", "matrix", "crop", "heatmaps", "intensity"):
+            given = answers(case["name"], point)
+            if given is None:
+                continue
+            of_variant = point in ("heatmaps", "intensity")
+            golden = array(case, f"{point}.{variant}" if of_variant else point).astype(np.float64)
+            assert np.isfinite(golden).all(), (case["name"], point)
+            assert np.abs(golden).max() > 0.1, (case["name"], point, "compares nothing")
+            same = given.size == golden.size
+            gap = (
+                np.abs(given.astype(np.float64).ravel() - golden.ravel()).max() if same else np.nan
+            )
+            found[point] = float(np.maximum(found.get(point, 0.0), gap))  # which keeps NaN
+    return found
