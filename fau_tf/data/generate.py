@@ -23,8 +23,9 @@ from fau_tf.whole_file import file_sha256, hold, replacing
 CARD: Final = "card.json"
 CARD_PAGE: Final = "card.md"
 _PEOPLE_PER_SHARD: Final = 10
-_PEOPLE_PER_PROCESS: Final = {"fast": 400, "path": 20}
-"""After so many a process makes way for a fresh one: native code may keep some memory."""
+_PEOPLE_PER_PROCESS: Final = {"fast": 400, "path": 100}
+"""After so many a process makes way for a fresh one: native code may keep some memory. Its start
+takes as long as eight people with one path-traced face each."""
 _CRASHES: Final = 3
 """In a row, without a shard in between, before the work is given up."""
 
