@@ -37,6 +37,7 @@ def metadata(models: Sequence[AssetModel], bundle: Path) -> dict[str, Any]:
         "crop": _crop(card["image_size"]),
         "rule": card["rule"],
         "aus": _aus(card),
+        **_interval_level(card),
         "centres": card["centres"],
         "training_data": card["training_data"],
         "licence": "Apache-2.0",
@@ -134,9 +135,27 @@ def _aus(card: dict[str, Any]) -> list[dict[str, Any]]:
                 for channel, point in enumerate(points)
                 if point.au == au
             ],
+            **_reading(card, facs.AUS[au].label),
         }
         for au in card["aus"]
     ]
+
+
+def _reading(card: dict[str, Any], label: str) -> dict[str, Any]:
+    """Return the AU's interval, and why it is read poorly, where the run knew."""
+    interval = card.get("intervals", {}).get("per_au", {}).get(label)
+    weak = card.get("weak", {}).get(label)
+    return ({"interval": interval} if interval else {}) | ({"weak": weak} if weak else {})
+
+
+def _interval_level(card: dict[str, Any]) -> dict[str, Any]:
+    if "intervals" not in card:
+        return {}
+    rule = (
+        "an AU's interval is its intensity plus `below` and `above` at place "
+        "floor(intensity + 0.5), clipped to 0 to 5"
+    )
+    return {"intervals": {"level": card["intervals"]["level"], "rule": rule}}
 
 
 def _variant(model: AssetModel) -> dict[str, Any]:

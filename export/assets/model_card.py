@@ -71,6 +71,7 @@ def model_card(models: Sequence[AssetModel], figures: Mapping[str, Any]) -> str:
         _USE.format(aus=len(card["aus"])).rstrip(),
         "## Agreement",
         _agreement(models),
+        *_reading(card),
         "## Limits",
         f"{so}\n\n{_LIMITS}".rstrip(),
         "## Origin",
@@ -128,6 +129,22 @@ def _agreement(models: Sequence[AssetModel]) -> str:
         lines.append(f"| {label} | {name} | {figures} |")
     means = " | ".join(f"**{parity['icc']:.2f}** | **{parity['mae']:.2f}**" for parity in parities)
     return "\n".join([*lines, f"| mean | | {means} |"])
+
+
+def _reading(card: Mapping[str, Any]) -> list[str]:
+    """Return what is said of intervals and of AUs that are read poorly, where the run knew."""
+    parts = []
+    if "intervals" in card:
+        parts += [
+            "## Intervals",
+            f"`fau_metadata.json` gives each AU an interval for {card['intervals']['level']:.0%} of "
+            "the truths, from the errors on validation people. They hold for faces like those; "
+            "how far they hold on others is not known.",
+        ]
+    if card.get("weak"):
+        rows = [f"- {label}: {why}" for label, why in card["weak"].items()]
+        parts += ["## AUs that it reads poorly", "\n".join(rows)]
+    return parts
 
 
 def _facts(card: Mapping[str, Any]) -> list[tuple[str, Any]]:

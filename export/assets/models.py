@@ -15,6 +15,7 @@ _SHARED: Final = (
     "rule", "centres", "crop", "training_data",
 )  # fmt: skip
 """What an app may rely on, whichever variant it loads."""
+_MAY_BE: Final = ("intervals", "weak")
 _NEEDED: Final = (
     *_SHARED, "variant", "accelerators", "weights", "bytes", "versions", "commit", "dirty",
     "parity", "cpu_latency_ms",
@@ -74,7 +75,8 @@ def read_models(folder: Path) -> list[AssetModel]:
     models.sort(key=lambda model: order.index(model.variant))
     first = models[0]
     for other in models[1:]:
-        differ = [key for key in _SHARED if other.entries[key] != first.entries[key]]
+        keys = (*_SHARED, *_MAY_BE)
+        differ = [key for key in keys if other.entries.get(key) != first.entries.get(key)]
         differ += ["variant"] * (other.variant == first.variant)
         if differ:
             raise AssetError(

@@ -278,6 +278,17 @@ def test_the_metadata_names_each_centre_of_each_au_once(described):
     assert len(told["centres"]) == told["outputs"][1]["shape"][-1]
 
 
+def test_intervals_and_weak_aus_are_in_the_metadata_and_the_card(described):
+    told = json.loads((described / "fau_metadata.json").read_text())
+    assert told["intervals"]["level"] == 0.9
+    by_label = {row["label"]: row for row in told["aus"]}
+    assert by_label["AU06"]["interval"] == {"below": [-0.5] * 6, "above": [0.25] * 6}
+    assert [label for label, row in by_label.items() if "weak" in row] == ["AU10"]
+    card = (described / "MODEL_CARD.md").read_text()
+    assert "an interval for 90% of the truths" in card
+    assert "- AU10: it rises by 0.10 only" in card
+
+
 def test_the_card_has_the_figures_of_the_export_and_no_others(folder):
     card = (folder / "MODEL_CARD.md").read_text()
     table = [line for line in card.splitlines() if line.startswith("| AU06")]
