@@ -137,9 +137,9 @@ def _reading(card: Mapping[str, Any]) -> list[str]:
     if "intervals" in card:
         parts += [
             "## Intervals",
-            f"`fau_metadata.json` gives each AU an interval for {card['intervals']['level']:.0%} of "
-            "the truths, from the errors on validation people. They hold for faces like those; "
-            "how far they hold on others is not known.",
+            f"`fau_metadata.json` gives each AU an interval for {card['intervals']['level']:.0%} "
+            "of the truths, from the errors on validation people. They hold for faces like "
+            "those; how far they hold on others is not known.",
         ]
     if card.get("weak"):
         rows = [f"- {label}: {why}" for label, why in card["weak"].items()]
