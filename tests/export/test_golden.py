@@ -158,7 +158,7 @@ def test_what_was_written_holds(described):
         ("input", lambda a: np.copyto(a, a[..., ::-1].copy()), "input"),
         ("heatmaps.float16", lambda a: a.__setitem__((0, 0, 0, 0), np.nan), "heatmaps.float16"),
         ("intensity.float16", lambda a: np.add(a, 2e-3, out=a), "intensity.float16"),
-        ("intensity.static_int8", lambda a: np.add(a, 0.2, out=a), "intensity.static_int8"),
+        ("intensity.static_int8", lambda a: np.add(a, 0.25, out=a), "intensity.static_int8"),
     ],
     ids=["landmarks moved", "matrix", "crop upside down", "blue and red", "NaN", "float", "int8"],
 )
