@@ -4,6 +4,7 @@ The accelerator is the real one, the device is not: no phone, no latency. Each v
 the GPU runs twice, with float32 and with float16 arithmetic, each with a gate of its own.
 """
 
+import json
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,11 @@ from tests.helpers.responsive import responsive_network
 pytestmark = pytest.mark.gpu
 
 ON_GPU = [name for name, variant in EXPORT_SPECS.items() if "gpu" in variant.accelerators]
-SHIPPED = sorted((Path(__file__).parents[2] / "android_demo_assets").glob("*.tflite"))
+SHIPPED = [
+    path
+    for path in sorted((Path(__file__).parents[2] / "android_demo_assets").glob("*.tflite"))
+    if "gpu" in json.loads(path.with_suffix(".json").read_text())["accelerators"]
+]
 OTHERS = {
     "mobile": PRESETS["mobile"],
     "deconv": net_spec("small", {"upsample": "deconv"}),  # as the paper preset upsamples
