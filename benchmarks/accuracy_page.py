@@ -115,6 +115,7 @@ def _photos(found: Mapping[str, Any]) -> str:
     painted = [
         [
             row["paint"],
+            str(row["faces"]),
             ", ".join(f"{label} {rise:+.2f}" for label, rise in row["aus"].items()),
             f"{row['risen']:.0%}",
             f"{row['largest_other'][0]} {row['largest_other'][1]:+.2f}",
@@ -124,10 +125,13 @@ def _photos(found: Mapping[str, Any]) -> str:
     ]
     return (
         text
-        + "An AU is painted on: landmarks are moved as it would, and the picture with them. Median "
-        "change, the faces on which it rises by 1 or more, the unrelated AU that rises most in the "
-        "median, and the faces on which it rises more than every unrelated one:\n\n"
-        + _table(["painted", "its AUs", "rise by 1", "largest other", "ahead of all"], painted)
+        + "An AU is painted on: landmarks are moved as it would, and the picture with them, on the "
+        "faces that have half of it or less. Median change, the faces on which it rises by 1 or "
+        "more, the unrelated AU that rises most in the median, and the faces on which it rises more "
+        "than every unrelated one:\n\n"
+        + _table(
+            ["painted", "faces", "its AUs", "rise by 1", "largest other", "ahead of all"], painted
+        )
     )
 
 

@@ -138,24 +138,33 @@ def perturbed(model: AUInterpreter, faces: Sequence[Photo], read: Array) -> dict
 
 
 def painted(model: AUInterpreter, faces: Sequence[Photo]) -> list[dict[str, Any]]:
-    """Return how the AUs move for each of `PAINTS`, medians over the faces."""
+    """Return how the AUs move for each of `PAINTS`, medians over the faces.
+
+    Only over those on which they are at half their scale or below: a full smile can't smile more.
+    """
     size = model.info.image_size
     rows = []
     for paint in PAINTS:
         rises = []
+        at = [facs.ALL.index(au) for au in paint.aus]
         for face in faces:
             wide = fast_crop(face.image, crop_matrix(face.landmarks, WIDE), WIDE)
             points = transform(crop_matrix(face.landmarks, WIDE), face.landmarks)
             plain, warped = (_small(picture, size) for picture in (wide, warp(wide, points, paint)))
-            rises.append(model(warped)[0] - model(plain)[0])
+            before = model(plain)[0]
+            if before[at].max() <= facs.MAX_INTENSITY / 2:
+                rises.append(model(warped)[0] - before)
+        if not rises:
+            continue
         rise = np.stack(rises)  # (P, A)
-        own = rise[:, [facs.ALL.index(au) for au in paint.aus]]
+        own = rise[:, at]
         others = [au for au in facs.ALL if au not in (*paint.aus, *paint.related)]
         other = rise[:, [facs.ALL.index(au) for au in others]]
         middle = np.median(other, axis=0)
         rows.append(
             {
                 "paint": paint.name,
+                "faces": len(rise),
                 "aus": {
                     facs.AUS[au].label: float(np.median(own[:, i]))
                     for i, au in enumerate(paint.aus)
