@@ -127,8 +127,8 @@ def _photos(found: Mapping[str, Any]) -> str:
         text
         + "An AU is painted on: landmarks are moved as it would, and the picture with them, on the "
         "faces that have half of it or less. Median change, the faces on which it rises by 1 or "
-        "more, the unrelated AU that rises most in the median, and the faces on which it rises more "
-        "than every unrelated one:\n\n"
+        "more, the unrelated AU that rises most in the median, and the faces on which it rises "
+        "more than every unrelated one:\n\n"
         + _table(
             ["painted", "faces", "its AUs", "rise by 1", "largest other", "ahead of all"], painted
         )
