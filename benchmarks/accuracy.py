@@ -12,7 +12,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,14 +22,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from benchmarks import accuracy_faces, accuracy_page, accuracy_peer
-from benchmarks.accuracy_faces import Array, Known, Run
-from fau_tf import facs
+from benchmarks.accuracy_faces import LABELS, Array, Known, Run
+from export.run import ACCURACY
 from fau_tf.training.reading import coverage
 from fau_tf.whole_file import replacing
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = ROOT / "docs" / "accuracy.md"
-LABELS: Final = [facs.AUS[au].label for au in facs.ALL]
 WEAK_CROSSED: Final = 0.40
 """Mean ICC on the other rig below which an AU is marked; Cicchetti's `poor` (Psychological
 Assessment 6(4), 1994)."""
@@ -41,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Judge; print the page."""
     options = _options(argv)
     run = Run.of(options.run)
-    found: dict[str, Any] = {"run": run.path.name, "learn_rigs": _rigs(run)}
+    found: dict[str, Any] = {"run": run.path.name}
     found |= judged(run, options.data, peer=not options.no_peer, quick=options.quick)
     if options.crossed:
         found["crossed"] = crossed([Run.of(path) for path in options.crossed], options.data)
@@ -52,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     found["weak"] = weak(found)
     text = accuracy_page.page(found)
     print(text)
-    for path in filter(None, (run.path / "accuracy.json", options.json)):
+    for path in filter(None, (run.path / ACCURACY, options.json)):
         with replacing(path) as unfinished:
             unfinished.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if options.write:
@@ -64,9 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def judged(run: Run, data: Path, *, peer: bool, quick: bool) -> dict[str, Any]:
     """Return the run's figures on its own test people, and the peer's on the same ones."""
     faces = run.faces(data)
-    people = {name: list(names) for name, names in run.people.items() if name in _PARTS}
-    if quick:
-        people = {name: names[:20] for name, names in people.items()}
+    people = {name: names[: 20 if quick else None] for name, names in run.people.items()}
     test = faces.part(people["test"])
     known, answers = accuracy_faces.known(test, run), run.answers(test)
     groups = accuracy_faces.rig_groups(known)
@@ -95,15 +92,14 @@ def crossed(runs: Sequence[Run], data: Path) -> list[dict[str, Any]]:
     rows = []
     for run in runs:
         faces = run.faces(data)
-        people = {name: list(names) for name, names in run.people.items() if name in _PARTS}
-        test = faces.part(people["test"])
+        test = faces.part(run.people["test"])
         known, answers = accuracy_faces.known(test, run), run.answers(test)
         masks = {str(rig): known.rig == rig for rig in dict.fromkeys(known.rig)}
         rows.append(
             {
                 "learnt_from": list(run.config.data.learn_rigs),
                 "groups": accuracy_faces.by_group(known, answers, masks),
-                "peer": _peer(run, faces, people, known, masks),
+                "peer": _peer(run, faces, run.people, known, masks),
             }
         )
     return rows
@@ -157,28 +153,21 @@ def weak(found: dict[str, Any]) -> dict[str, str]:
 def _peer(
     run: Run,
     faces: Any,
-    people: dict[str, list[str]],
+    people: Mapping[str, Sequence[str]],
     known: Known,
     groups: dict[str, Array] | None = None,
 ) -> dict[str, Any]:
     parts = {name: faces.part(names) for name, names in people.items()}
     kept = run.path.parent / "peer"
     shapes = {name: accuracy_peer.blendshapes(part, kept) for name, part in parts.items()}
-    coded = {name: accuracy_faces.known(parts[name], run).coded for name in ("train", "validation")}
-    ridge = accuracy_peer.fitted(
-        (shapes["train"], coded["train"]), (shapes["validation"], coded["validation"]), LABELS
+    train, validation = (
+        (shapes[name], run.labels(parts[name])) for name in ("train", "validation")
     )
+    ridge = accuracy_peer.fitted(train, validation, LABELS)
     answers = ridge(shapes["test"])
     masks = groups or accuracy_faces.rig_groups(known)
     missed = int(np.isnan(answers[:, 0]).sum())
     return {"groups": accuracy_faces.by_group(known, answers, masks), "missed": missed}
-
-
-def _rigs(run: Run) -> list[str]:
-    return list(run.config.data.learn_rigs or dict.fromkeys(run.config.data.rigs))
-
-
-_PARTS: Final = ("train", "validation", "test")
 
 
 def _float16(run: Path) -> Path:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +12,16 @@ from PIL import Image
 
 from fau_tf import agreement, agreement_detail, facs
 from fau_tf.data import datasets
-from fau_tf.data.synthetic import SyntheticSet, rig_of
+from fau_tf.data.synthetic import rig_of
 from fau_tf.training import fit
 from fau_tf.training.config import Config, load_config
 from fau_tf.training.evaluate import PEOPLE
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.reading import best_network
+from fau_tf.training.run_folder import RunFolder
 
 Array = np.ndarray
+LABELS = [facs.AUS[au].label for au in facs.ALL]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +42,16 @@ class Run:
     def of(cls, path: Path) -> "Run":
         """Return the run in a folder."""
         people = json.loads((path / PEOPLE).read_text(encoding="utf-8"))
-        return cls(path, load_config(path / "config.toml"), people)
+        parts = {name: people[name] for name in ("train", "validation", "test")}
+        return cls(path, load_config(path / "config.toml"), parts)
 
     def faces(self, data: Path) -> datasets.Faces:
         """Return its set, rendered now unless it is there."""
-        settings = SyntheticSet.of(self.config.data, self.config.data_seed)
-        processes = self.config.data.processes or os.cpu_count() or 1
-        return datasets.prepare_synthetic(settings, data, processes=processes, say=print)
+        return fit.prepare(self.config, data, RunFolder(self.path, alone=False))
+
+    def labels(self, part: datasets.Part) -> Array:
+        """Return (N, A) coded intensities of a part."""
+        return part.labels(fit.targets(self.config))
 
     def answers(self, part: datasets.Part) -> Array:
         """Return (N, A) what its network reads, stretched as it is shipped."""
@@ -88,14 +92,13 @@ def known(part: datasets.Part, run: Run) -> Known:
         names = [name.decode() for name in row["factor_names"]]
     factors = dict(zip(names, np.stack(values).T, strict=True))
     rig = np.array([rig_of(name, run.config.data.rigs) for name in subjects])
-    return Known(part.labels(fit.targets(run.config)), subjects, rig, factors)
+    return Known(run.labels(part), subjects, rig, factors)
 
 
 def icc_with_interval(coded: Array, answers: Array, subjects: Sequence[str]) -> dict[str, Any]:
     """Return `agreement.summary` and the 95 % interval of its mean ICC, by subject."""
-    labels = [facs.AUS[au].label for au in facs.ALL]
-    figures = agreement.summary(coded, answers, labels)
-    sure = agreement_detail.intervals(coded, answers, subjects, labels)["mean"]["icc"]
+    figures = agreement.summary(coded, answers, LABELS)
+    sure = agreement_detail.intervals(coded, answers, subjects, LABELS)["mean"]["icc"]
     return figures | {"icc_interval": sure, "faces": len(coded)}
 
 
@@ -142,14 +145,13 @@ FACTORS: dict[str, tuple[Callable[[Known], Array], Sequence[float], Sequence[str
 def factor_rows(faces: Known, answers: Array) -> list[dict[str, Any]]:
     """Return MAE and ICC by what is known of a face, a row a group."""
     rows = []
-    labels = [facs.AUS[au].label for au in facs.ALL]
     for name, (values, edges, groups) in FACTORS.items():
         place = np.digitize(values(faces), edges, right=True)
         for i, group in enumerate(groups):
             mask = place == i
             if mask.sum() < 20:
                 continue
-            mean = agreement.summary(faces.coded[mask], answers[mask], labels)["mean"]
+            mean = agreement.summary(faces.coded[mask], answers[mask], LABELS)["mean"]
             rows.append({"factor": name, "group": group, "faces": int(mask.sum()), **mean})
     return rows
 

@@ -20,9 +20,8 @@ from fau_tf.intervals import Intervals, covered, fit_intervals
 from fau_tf.model.presets import NetSpec
 from fau_tf.model.rescale import rescale
 from fau_tf.training.run_folder import RunFolder
-from fau_tf.training.session import BEST
+from fau_tf.training.session import BEST, READING
 
-READING: Final = "reading.json"
 GAINS: Final = np.arange(0.70, 2.001, 0.02)
 THRESHOLDS: Final = np.arange(0.0, 0.801, 0.02)
 """In grades. Never below 0: a heatmap without its AU stays black."""
@@ -73,13 +72,11 @@ def learn(coded: npt.ArrayLike, peaks: npt.ArrayLike, spec: NetSpec, *, stretch:
     plain = np.ones(len(spec.labels)), np.zeros(len(spec.labels))
     gain, threshold = _stretch(y, top, to_au) if stretch else plain
     before, after = (_answers(top, to_au, *curve) for curve in (plain, (gain, threshold)))
+    found = {"before": agreement.per_au(y, before), "after": agreement.per_au(y, after)}
     figures = {
         label: {
             f"{name}_{when}": float(values[name][a])
-            for when, values in (
-                ("before", agreement.per_au(y, before)),
-                ("after", agreement.per_au(y, after)),
-            )
+            for when, values in found.items()
             for name in ("icc", "mae")
         }
         for a, label in enumerate(spec.labels)

@@ -16,6 +16,7 @@ from fau_tf.training.config import INDIFFERENT, Config, dump_toml
 from fau_tf.training.run_folder import RunFolder, versions, write_text
 
 BEST: Final = "best.keras"
+READING: Final = "reading.json"
 HISTORY: Final = "history.csv"
 CHECKPOINT: Final = "checkpoint.npz"
 EVENTS: Final = "tensorboard"
@@ -75,7 +76,7 @@ def unfinished(config: Config, faces: Faces, run: RunFolder) -> Checkpoint | Non
 def begin(config: Config, run: RunFolder) -> None:
     """Clear the folder for a new training, and say with which settings and versions it is made."""
     # So that no file speaks of a network that is gone.
-    old = (CHECKPOINT, _TRAINED, BEST, HISTORY, "reading.json", "metrics.json", "fau_*.tflite")
+    old = (CHECKPOINT, _TRAINED, BEST, HISTORY, READING, "metrics.json", "fau_*.tflite")
     for pattern in (*old, "fau_*.json", f"{EVENTS}/events.*"):
         for path in run.path.glob(pattern):
             path.unlink()

@@ -13,16 +13,13 @@ from export.assets.folder import describe, make_assets, relist
 from export.assets.models import AssetError
 from fau_tf import contract, facs
 from fau_tf.whole_file import file_sha256
-from tests.helpers.asset_folder import contents, write_by_hand, write_export
+from tests.helpers.asset_folder import contents, write_by_hand, write_described, write_export
 from tests.helpers.tiny_model import HEATMAP, SIZE
 
 
 @pytest.fixture(scope="module")
 def described(tmp_path_factory):
-    folder = write_by_hand(tmp_path_factory.mktemp("assets") / "assets")
-    write_export(folder)
-    describe(folder, say=str)
-    return folder
+    return write_described(tmp_path_factory.mktemp("assets") / "assets")
 
 
 @pytest.fixture

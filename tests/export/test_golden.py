@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from export.assets import golden as module
-from export.assets.folder import describe
 from export.assets.golden import FOLDER, INDEX, read_array
 from export.assets.golden_check import golden_problems
 from export.assets.golden_faces import GOLDEN_FACES, picture
@@ -15,7 +14,7 @@ from export.assets.golden_steady import require_steady
 from export.assets.models import AssetError, read_models
 from export.assets.tolerances import Tolerance
 from fau_tf.face.align import MAX_SPAN, crop, crop_matrix, invert, transform
-from tests.helpers.asset_folder import write_by_hand, write_export
+from tests.helpers.asset_folder import write_described
 from tests.helpers.tiny_model import SIZE
 
 FACES = {face.name: face for face in GOLDEN_FACES}
@@ -31,10 +30,7 @@ def made():
 
 @pytest.fixture(scope="module")
 def described(tmp_path_factory):
-    folder = write_by_hand(tmp_path_factory.mktemp("golden") / "assets")
-    write_export(folder)
-    describe(folder, say=str)
-    return folder
+    return write_described(tmp_path_factory.mktemp("golden") / "assets")
 
 
 @pytest.fixture

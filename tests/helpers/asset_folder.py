@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from export.assets.folder import describe
 from export.metadata import with_metadata
 from export.sidecar import card, sidecar
 from export.specs import EXPORT_SPECS
@@ -48,6 +49,13 @@ def write_export(folder: Path, variants=VARIANTS, name="t") -> None:
     plain.with_suffix(".json").unlink()
     (folder / "report.md").write_text("# Export\n")
     (folder / "parity.json").write_text(json.dumps({"facts": {"machine": MACHINE}}))
+
+
+def write_described(folder: Path) -> Path:
+    """Make `folder` a whole one, as `describe` leaves it; return it."""
+    write_export(write_by_hand(folder))
+    describe(folder, say=str)
+    return folder
 
 
 def parity(labels, icc):

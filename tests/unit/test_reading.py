@@ -11,7 +11,7 @@ from fau_tf.model.presets import net_spec
 from fau_tf.model.rescale import rescale
 from fau_tf.training import reading
 from fau_tf.training.run_folder import RunFolder
-from fau_tf.training.session import BEST
+from fau_tf.training.session import BEST, READING
 
 SPEC = net_spec("tiny")
 OWNER = facs.au_of_centre(SPEC.au_numbers, SPEC.rule)
@@ -124,7 +124,7 @@ def test_coverage_of_new_people_is_told(tmp_path):
 )
 def test_a_damaged_reading_is_refused(net, tmp_path, content, message):
     net.save(tmp_path / BEST)
-    (tmp_path / reading.READING).write_text(content)
+    (tmp_path / READING).write_text(content)
     with pytest.raises(ValueError, match=message):
         reading.best_network(tmp_path, SPEC)
 
@@ -133,6 +133,6 @@ def test_a_reading_is_plain_json(tmp_path):
     coded, peaks = shrunk()
     with RunFolder(tmp_path) as run:
         reading.learn(coded, peaks, SPEC, stretch=True).save(run)
-    entry = json.loads((tmp_path / reading.READING).read_text())
+    entry = json.loads((tmp_path / READING).read_text())
     assert set(entry) == {"contract_version", "stretch", "intervals", "validation"}
     assert set(entry["stretch"]) == set(SPEC.labels)
