@@ -71,7 +71,7 @@ def judged(run: Run, data: Path, *, peer: bool, quick: bool) -> dict[str, Any]:
         "people": len(people["test"]),
         "faces": len(known.coded),
         "set": faces.name,
-        "learnt": len(people["train"]),
+        "learnt": len(run.people["train"]),
         "groups": accuracy_faces.by_group(known, answers, groups),
         "factors": accuracy_faces.factor_rows(known, answers),
         "persons": accuracy_faces.person_spread(known, answers),
