@@ -78,8 +78,12 @@ class MainJob:
         return any(path.stat().st_size for path in self.run.glob(".partial-*.npz"))
 
     def trained(self):
-        """Return whether training is over."""
-        return (self.run / "trained.json").is_file()
+        """Return whether training is over, and what it needed to go on is gone.
+
+        The checkpoint goes last: whoever is killed just before leaves it to the next start.
+        """
+        over = (self.run / "trained.json").is_file()
+        return over and not (self.run / "checkpoint.npz").exists()
 
     def result(self):
         """Return the bytes of the weights and of the history."""
