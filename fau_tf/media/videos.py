@@ -4,8 +4,10 @@ import math
 import os
 import stat
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,9 +43,44 @@ duration times rate, which rounds."""
 
 _FALLBACK_FPS: Final = 25.0
 
+_STEPS_BACK: Final = (0, 64, 512)
+"""Frames before the wanted one that are sought in turn, until decoding from there leads to it."""
+
 
 class UnreadableVideoError(UnreadableError):
     """A file or a camera is not a video that can be read, or not to its end."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A frame that can be gone to, and known again.
+
+    Attributes:
+        number: Counts from 1.
+        stamp: The container's time of it, ms.
+        check: CRC-32 of its pixels.
+    """
+
+    number: int
+    stamp: float
+    check: int
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a video can be entered.
+
+    Attributes:
+        frames: How many frames can be read.
+        found: For each wanted one.
+        ordered: Whether the container's times grow from frame to frame, so that one tells which.
+        fault: Why the video is not intact; else empty.
+    """
+
+    frames: int
+    found: tuple[Place, ...]
+    ordered: bool
+    fault: str = ""
 
 
 def is_video(head: bytes) -> bool:
@@ -83,16 +120,20 @@ class VideoFile(Closing):
         count = float(self._capture.get(self._cv2.CAP_PROP_FRAME_COUNT))
         self.count = int(count) if math.isfinite(count) and 0 < count < 1e9 else 0
 
-    def frames(self, every: int = 1) -> Iterator[Frame]:
+    def frames(self, every: int = 1, after: Place | None = None) -> Iterator[Frame]:
         """Yield the frames, upright; the timestamps are the container's, where they grow.
 
         Args:
             every: Yields the first of so many frames; numbers go on counting all of them.
+            after: Begins behind this frame, of a video whose `places` are ordered.
 
         Raises:
             UnreadableVideoError: After the last frame that could be read, if more were promised.
         """
         number, last = 0, -1e-9
+        if after is not None:
+            number = after.number
+            self._pass(after)
         while self._capture.grab():
             number += 1
             if (number - 1) % every:
@@ -100,11 +141,61 @@ class VideoFile(Closing):
             read, bgr = self._capture.retrieve()
             if not read:
                 break
-            seconds = float(self._capture.get(self._cv2.CAP_PROP_POS_MSEC)) / 1000
+            seconds = self._stamp() / 1000
             if not (math.isfinite(seconds) and seconds > last):
                 seconds = max((number - 1) / self.fps, last + every / self.fps)
             last = seconds
             yield Frame(_rgb(self._cv2, bgr), number, seconds, str(self._path))
+        self._check_end(number)
+
+    def places(self, each: int, ahead: int) -> Places:
+        """Return where ranges of frames can begin; decodes all frames once and keeps none.
+
+        Args:
+            each: Frames of a range.
+            ahead: A range is begun so many frames early.
+        """
+        found: list[Place] = []
+        number, last, ordered = 0, -1e-9, True
+        while self._capture.grab():
+            number += 1
+            stamp = self._stamp()
+            ordered = ordered and math.isfinite(stamp) and stamp / 1000 > last
+            last = stamp / 1000
+            if (number + ahead) % each == 0:
+                found.append(Place(number, stamp, self._check_sum()))
+        try:
+            self._check_end(number)
+        except UnreadableVideoError as error:
+            return Places(number, tuple(found), ordered, str(error))
+        return Places(number, tuple(found), ordered)
+
+    def _pass(self, place: Place) -> None:
+        """Go on behind a frame: by seeking, where that leads to the very frame; else by decoding.
+
+        OpenCV seeks by an assumed rate, and a decoder may begin with pictures that lack what they
+        refer to. So the frame must have the time and the pixels that it has when all are decoded.
+        """
+        position = self._cv2.CAP_PROP_POS_FRAMES
+        for back in _STEPS_BACK:
+            self._capture.set(position, max(place.number - 1 - back, 0))
+            while self._capture.grab() and self._stamp() < place.stamp:
+                pass
+            if self._stamp() == place.stamp and self._check_sum() == place.check:
+                return
+        self._capture.release()
+        self._capture = _capture(self._cv2, self._descriptor, self._path)
+        for _ in range(place.number):
+            self._capture.grab()
+
+    def _stamp(self) -> float:
+        return float(self._capture.get(self._cv2.CAP_PROP_POS_MSEC))
+
+    def _check_sum(self) -> int:
+        read, bgr = self._capture.retrieve()
+        return zlib.crc32(bgr) if read else -1
+
+    def _check_end(self, number: int) -> None:
         if number == 0 or number < self.count * (1 - _MISSING) - 1:
             raise UnreadableVideoError(
                 f"{self._path}: must be an intact video. Received: {number} frames of "

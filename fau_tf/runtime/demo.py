@@ -13,9 +13,10 @@ from fau_tf.runtime.console import Console, one_line
 from fau_tf.runtime.estimator import AUEstimator
 from fau_tf.runtime.expand import expand
 from fau_tf.runtime.model_info import ModelError
-from fau_tf.runtime.options import MEDIAN, parse
+from fau_tf.runtime.options import parse
+from fau_tf.runtime.processing import MEDIAN
 from fau_tf.runtime.run import Run
-from fau_tf.runtime.sources import Source, camera
+from fau_tf.runtime.sources import Source, camera, listed
 
 DONE, SOME_UNREADABLE, AT_FAULT, INTERRUPTED = 0, 1, 2, 130
 
@@ -41,10 +42,17 @@ def _run(options: argparse.Namespace, console: Console) -> list[str]:
     sources = expand(options.sources, skip=options.out)
     if options.webcam is not None:
         sources.append(camera(options.webcam))
+    if options.list is not None:
+        sources += listed(options.list)
     _check(options, sources)
     with _without_notices():
         estimator = AUEstimator(options.model, options.faces, options.threads)
     with estimator:
+        if options.cluster is not None:
+            from fau_tf.cluster.bulk import bulk
+
+            _make_folder(options.out)
+            return bulk(options, sources, estimator, console)
         run = Run(options, estimator, console)
         _make_folder(options.out)
         return run.all(sources)

@@ -1,0 +1,148 @@
+"""Ray Data, started quietly: rows through a class that each worker makes once."""
+
+import logging
+import os
+import re
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+LOCAL: Final = "local"
+_STORE: Final = 100 << 20
+"""Bytes of a local object store: rows hold names only, and Ray wants 75 MiB at least."""
+_PATIENCE: Final = 5.0
+"""Seconds in which an address must answer."""
+
+
+class ClusterError(ValueError):
+    """There is no cluster to work on."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A cluster that is up.
+
+    Attributes:
+        workers: Processes that do the work.
+    """
+
+    workers: int
+
+    def run(
+        self,
+        worker: type[Callable[[dict[str, str]], dict[str, str]]],
+        rows: Iterable[dict[str, str]],
+    ) -> Iterator[dict[str, Any]]:
+        """Yield what a worker's instances return for the rows, as they finish.
+
+        A row whose process is killed is given to another one, as often as it takes; so `worker`
+        must stand being called again with a row that was half done.
+        """
+        import ray.data
+
+        several = list(rows)
+        if not several:
+            return
+        size = min(self.workers, len(several))
+        # A row is a task of its own, and none waits for one worker while another one is free.
+        pool = ray.data.ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=1)
+        data = ray.data.from_items(several, override_num_blocks=len(several))
+        yield from data.map(worker, compute=pool, num_cpus=1).iter_rows()
+
+
+@contextmanager
+def started(address: str, workers: int) -> Iterator[Engine]:
+    """Start a cluster on this machine, or join one; leave it in any case, also after Ctrl-C.
+
+    A program that has called `ray.init` itself keeps its cluster.
+
+    Args:
+        address: `local`, or HOST:PORT of a cluster's head.
+        workers: Processes that do the work; 0 for one on each core.
+
+    Raises:
+        ClusterError: If Ray is missing, or nothing answers at the address.
+    """
+    ray = _ray()
+    if ray.is_initialized():
+        yield _engine(ray, workers)
+        return
+    folder = tempfile.mkdtemp(prefix="ray") if address == LOCAL else ""
+    try:
+        _start(ray, address, workers or os.cpu_count() or 1, folder)
+        yield _engine(ray, workers)
+    finally:
+        ray.shutdown()
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def require_ray() -> None:
+    """Raise ClusterError unless Ray is installed."""
+    _ray()
+
+
+def _ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise ClusterError(
+            "--cluster: needs Ray Data. Received: " + str(error) + ". Install it: pip install "
+            '"fau_tf[cluster]"; without --cluster, it is not needed.'
+        ) from error
+    return ray
+
+
+def _engine(ray: Any, workers: int) -> Engine:
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    cores = int(ray.cluster_resources().get("CPU", 1))
+    return Engine(min(workers or cores, cores))
+
+
+def _start(ray: Any, address: str, workers: int, folder: str) -> None:
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address == LOCAL:
+        ray.init(
+            num_cpus=workers,
+            include_dashboard=False,
+            object_store_memory=_STORE,
+            _node_ip_address="127.0.0.1",
+            _temp_dir=folder,
+            **quiet,
+        )
+        return
+    _require_answer(address)
+    try:
+        ray.init(address=address, **quiet)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise _unreachable(address, cause) from error
+
+
+def _require_answer(address: str) -> None:
+    match = re.fullmatch(r"([^\s:/]+|\[[0-9a-fA-F:]+\]):(\d{1,5})", address)
+    if not match:
+        raise ClusterError(
+            f"--cluster: must be {LOCAL}, or HOST:PORT of the head of a Ray cluster. Received: "
+            f"{address}. `ray start --head` prints it."
+        )
+    try:
+        socket.create_connection((match[1].strip("[]"), int(match[2])), _PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise _unreachable(address, str(error)) from error
+
+
+def _unreachable(address: str, cause: str) -> ClusterError:
+    return ClusterError(
+        f"--cluster: a Ray cluster must answer at {address}. Received: {cause}. Start one there: "
+        f"ray start --head; or work on this machine: --cluster {LOCAL}."
+    )

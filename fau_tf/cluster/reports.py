@@ -1,0 +1,115 @@
+"""What a worker says of a shard: a file that is there once the shard is complete."""
+
+import json
+import os
+import resource
+import socket
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+DEATHS: Final = 3
+"""So many processes may die of a picture; then it is left out."""
+
+
+@dataclass
+class Report:
+    """What became of a shard.
+
+    Attributes:
+        pictures: How many were read.
+        with_face: Those with a face whose AUs were read.
+        crowded: Those with as many faces as were wanted.
+        written: Whether it has rows.
+        unread: What could not be read, and why.
+        fault: Why a video ends there, if it should go on.
+        start: What was known of the frames before the range, see `parts.trail_entries`.
+        end: The same of its last one.
+        seconds: That it took.
+        process: Host and number of the process.
+        peak_mib: The most memory that this process has had so far.
+    """
+
+    pictures: int = 0
+    with_face: int = 0
+    crowded: int = 0
+    written: bool = False
+    unread: list[str] = field(default_factory=list)
+    fault: str = ""
+    start: dict[str, Any] | None = None
+    end: dict[str, Any] | None = None
+    seconds: float = 0.0
+    process: str = ""
+    peak_mib: float = 0.0
+
+    def save(self, path: Path) -> None:
+        """Write it whole, with the process that it is from."""
+        self.process = process()
+        self.peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        with placing(path) as unfinished:
+            unfinished.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> "Report":
+        """Return the report that a worker wrote."""
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+
+class Attempts:
+    """Notes on disk which picture a process is at, so that the next one knows what it died of."""
+
+    def __init__(self, path: Path) -> None:
+        """Read what earlier processes left.
+
+        Args:
+            path: The notes of a shard.
+        """
+        self._path, self._process = path, process()
+        last: dict[str, int] = {}
+        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+            who, _, number = line.rpartition(" ")
+            if number.isdecimal():  # the last line of a killed process may be half a one
+                last[who] = int(number)
+        last.pop(self._process, None)
+        self._deaths = Counter(last.values())
+
+    def begin(self, number: int) -> bool:
+        """Note the next picture; return False where too many processes died of it."""
+        if self._deaths[number] >= DEATHS:
+            return False
+        with self._path.open("a", encoding="utf-8") as notes:
+            notes.write(f"{self._process} {number}\n")
+        return True
+
+
+def deadly(name: str) -> str:
+    """Return what is said of a picture that `Attempts` leaves out."""
+    return (
+        f"{name}: must be read without an end of the process that reads it. Received: {DEATHS} "
+        "processes that ended there. Convert it, or leave it out."
+    )
+
+
+def process() -> str:
+    """Return host and number of this process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+@contextmanager
+def placing(path: Path) -> Iterator[Path]:
+    """Give a file to write that takes the place of `path` once it is complete.
+
+    Unlike `whole_file.replacing`, two machines may do so at once in one folder.
+    """
+    handle, name = tempfile.mkstemp(prefix=".partial-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    unfinished = Path(name)
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
