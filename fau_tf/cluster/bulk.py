@@ -18,7 +18,8 @@ from typing import Any, Final
 from fau_tf import __version__
 from fau_tf.cluster import engine as engines
 from fau_tf.cluster.parts import Job
-from fau_tf.cluster.stages import Done, Stages
+from fau_tf.cluster.reports import Done
+from fau_tf.cluster.stages import Stages
 from fau_tf.runtime.console import Console
 from fau_tf.runtime.estimator import AUEstimator
 from fau_tf.runtime.model_info import default_model
@@ -26,7 +27,7 @@ from fau_tf.runtime.names import result_names
 from fau_tf.runtime.options import DEFAULTS
 from fau_tf.runtime.run import processing
 from fau_tf.runtime.sources import Kind, Source
-from fau_tf.whole_file import hold, replacing
+from fau_tf.whole_file import file_sha256, hold, replacing
 
 CARD: Final = "job.json"
 FAILED: Final = "failed.csv"
@@ -116,13 +117,14 @@ def _outputs(options: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _job(options: argparse.Namespace, estimator: AUEstimator) -> Job:
-    done = processing(options, estimator)
+    done, model = processing(options, estimator), options.model or default_model()
     return Job(
         place="",
         folder=str(Path.cwd()),
         version=__version__,
-        model=str((options.model or default_model()).absolute()),
+        model=str(model.absolute()),
         model_sha256=estimator.interpreter.info.sha256,
+        info_sha256=file_sha256(model.with_suffix(".json")),
         faces=options.faces,
         threads=options.threads,
         every=options.every,

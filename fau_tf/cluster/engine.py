@@ -14,6 +14,8 @@ from typing import Any, Final
 LOCAL: Final = "local"
 _STORE: Final = 100 << 20
 """Bytes of a local object store: rows hold names only, and Ray wants 75 MiB at least."""
+_ENVIRONMENT: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+"""Nothing is sent anywhere, and nothing said that our own errors say."""
 _PATIENCE: Final = 5.0
 """Seconds in which an address must answer."""
 
@@ -87,7 +89,8 @@ def require_ray() -> None:
 
 
 def _ray() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     try:
         import ray
         import ray.data

@@ -65,11 +65,12 @@ def _face_entries(face: FaceResult, landmarks: bool) -> list[Any]:
         list(face.intensity.values()),
         asdict(face.quality),
         face.reason,
+        face.interval and list(face.interval.values()),
     ]
 
 
 def _face(entries: list[Any], info: ModelInfo) -> FaceResult:
-    box, landmarks, intensity, quality, reason = entries
+    box, landmarks, intensity, quality, reason, ends = entries
     x0, y0, x1, y1 = box
     return FaceResult(
         box=(x0, y0, x1, y1),
@@ -81,4 +82,5 @@ def _face(entries: list[Any], info: ModelInfo) -> FaceResult:
         crop_size=info.image_size,
         quality=Quality(**quality | {"flags": tuple(quality["flags"])}),
         reason=reason,
+        interval=ends and dict(zip(info.labels, map(tuple, ends), strict=True)),
     )

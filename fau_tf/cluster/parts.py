@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from fau_tf.media.videos import Place, Places
+from fau_tf.media.places import Place, Places
 from fau_tf.runtime.processing import Processing
 from fau_tf.runtime.search import Trail
 from fau_tf.runtime.sources import Kind, Source
@@ -33,6 +33,7 @@ class Job:
         version: Of this package.
         model: The .tflite file.
         model_sha256: What it must be.
+        info_sha256: What the JSON file beside it must be.
         faces: At most so many a picture.
         threads: Of the model.
         every: Reads the first of so many frames.
@@ -49,6 +50,7 @@ class Job:
     version: str
     model: str
     model_sha256: str
+    info_sha256: str
     faces: int
     threads: int
     every: int
@@ -215,3 +217,8 @@ def trail_of(entries: dict[str, Any] | None) -> Trail | None:
     known: Sequence[Any] | None = entries["known"]
     meshes = None if known is None else tuple(np.array(mesh, np.float64) for mesh in known)
     return Trail(entries["frames"], meshes)
+
+
+def places_of(entries: dict[str, Any]) -> Places:
+    """Return the places that a worker wrote."""
+    return Places(**entries | {"found": tuple(Place(**place) for place in entries["found"])})

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from fau_tf.runtime.console import one_line
+
 DEATHS: Final = 3
 """So many processes may die of a picture; then it is left out."""
 
@@ -57,6 +59,33 @@ class Report:
     def load(cls, path: Path) -> "Report":
         """Return the report that a worker wrote."""
         return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+
+@dataclass
+class Done:
+    """What came of a source.
+
+    Attributes:
+        source: Its name.
+        unit: What its pictures are called.
+        shards: How many it was cut into.
+        pictures: How many were read.
+        with_face: Those with a face whose AUs were read.
+        mended: Ranges that were read again, since a face was followed in another way before them.
+        failures: Source, shard and reason of all that could not be read.
+    """
+
+    source: str
+    unit: str
+    shards: int = 0
+    pictures: int = 0
+    with_face: int = 0
+    mended: int = 0
+    failures: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def fail(self, shard: str, reason: str) -> None:
+        """Note what could not be read."""
+        self.failures.append((self.source, shard, one_line(reason)))
 
 
 class Attempts:

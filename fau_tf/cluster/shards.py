@@ -5,14 +5,17 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fau_tf.cluster.parts import Job, Part
 from fau_tf.runtime.model_info import ModelInfo
 from fau_tf.runtime.output import Reading
 from fau_tf.runtime.results import WRITERS
 
-PARQUET = "parquet"
+PARQUET: Final = "parquet"
+_TEXT: Final = (
+    "reason", "flags", "source", "processing", "model", "model_sha256", "weak_aus",
+)  # fmt: skip
 
 
 def outputs_of(job: Job, part: Part) -> list[Path]:
@@ -70,7 +73,7 @@ def _to_parquet(table: Path, path: Path) -> None:
 
 
 def _kind(column: str) -> str:
-    if column in ("reason", "flags", "source", "processing", "model", "model_sha256"):
+    if column in _TEXT:
         return "string"
     if column in ("frame", "face_id", "contract_version"):
         return "int64"

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -15,45 +15,18 @@ from fau_tf.cluster.parts import (
     named,
     photo_parts,
     photos,
+    places_of,
     trail_of,
     video_parts,
     whole_video,
 )
-from fau_tf.cluster.reports import Report, placing
+from fau_tf.cluster.reports import Done, Report, placing
 from fau_tf.cluster.shards import outputs_of
 from fau_tf.cluster.worker import DONE, Worker
-from fau_tf.media.videos import Place, Places
-from fau_tf.runtime.console import Console, one_line
+from fau_tf.runtime.console import Console
 from fau_tf.runtime.sources import Kind, Source
 
 _SECONDS: Final = 10.0  # between two lines of progress
-
-
-@dataclass
-class Done:
-    """What came of a source.
-
-    Attributes:
-        source: Its name.
-        unit: What its pictures are called.
-        shards: How many it was cut into.
-        pictures: How many were read.
-        with_face: Those with a face whose AUs were read.
-        mended: Ranges that were read again, since a face was followed in another way before them.
-        failures: Source, shard and reason of all that could not be read.
-    """
-
-    source: str
-    unit: str
-    shards: int = 0
-    pictures: int = 0
-    with_face: int = 0
-    mended: int = 0
-    failures: list[tuple[str, str, str]] = field(default_factory=list)
-
-    def fail(self, shard: str, reason: str) -> None:
-        """Note what could not be read."""
-        self.failures.append((self.source, shard, one_line(reason)))
 
 
 class Stages:
@@ -118,7 +91,7 @@ class Stages:
         if found["fault"]:
             came.fail("", found["fault"])
             return []
-        places = found["places"] and _places(found["places"])
+        places = found["places"] and places_of(found["places"])
         return video_parts(source, film.name, places, self._job)
 
     def _mend(self, cut: list[list[Part]], videos: Sequence[int], done: Sequence[Done]) -> None:
@@ -143,8 +116,10 @@ class Stages:
                 return
             fits = ended.end == self._report(part).start
             # After one that is read again, nobody knows yet.
-            if fitted and not fits:
-                yield replace(part, known=trail_of(ended.end))
+            again = self._named(replace(part, known=trail_of(ended.end)))
+            # One that was begun with this very knowledge can't be mended: its first frame is bad.
+            if fitted and not fits and again.key != part.key:
+                yield again
             fitted = fits
 
     def _join(self, videos: Sequence[Sequence[Part]]) -> list[Report]:
@@ -259,8 +234,3 @@ class Stages:
 
     def _file(self, part: Part, ending: str) -> Path:
         return self._job.work / f"{part.key}{ending}"
-
-
-def _places(entries: dict[str, object]) -> Places:
-    found = tuple(Place(**place) for place in entries["found"])  # type: ignore[attr-defined]
-    return Places(**entries | {"found": found})  # type: ignore[arg-type]

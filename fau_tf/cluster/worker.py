@@ -20,10 +20,12 @@ from fau_tf.media.frame import Frame, Unread
 from fau_tf.media.videos import VideoFile
 from fau_tf.runtime.console import one_line
 from fau_tf.runtime.estimator import AUEstimator, Estimate
+from fau_tf.runtime.model_info import ModelInfo, read_model
 from fau_tf.runtime.results import readings, unread_row
 from fau_tf.runtime.run import still
 from fau_tf.runtime.search import Trail
 from fau_tf.runtime.sources import Kind, Source, UnreadableError, opened
+from fau_tf.whole_file import file_sha256
 
 
 class Worker:
@@ -103,7 +105,7 @@ class _Reader:
         """Write the rows of a video whose ranges have been read."""
         start = time.perf_counter()
         parts = [Part.parsed(text) for text in json.loads(path.read_text(encoding="utf-8"))]
-        report = join(self._job, parts, self._models().interpreter.info)
+        report = join(self._job, parts, self._info())
         report.seconds = time.perf_counter() - start
         report.save(done)
 
@@ -116,7 +118,7 @@ class _Reader:
             report.unread.append(one_line(first[0].reason))
             return
         report.written = True
-        with rows(self._job, part, self._models().interpreter.info) as write:
+        with rows(self._job, part, self._info()) as write:
             for item, estimate in chain((first,), steps):
                 if isinstance(item, Unread):
                     report.unread.append(one_line(item.reason))
@@ -169,16 +171,20 @@ class _Reader:
         report.with_face += any(not face.reason for face in estimate.faces)
         report.crowded += len(estimate.faces) == self._job.faces
 
+    def _info(self) -> ModelInfo:
+        return read_model(Path(self._job.model))[1]
+
     def _models(self) -> AUEstimator:
         if self._estimator is None:
-            job = self._job
-            self._estimator = AUEstimator(job.model, job.faces, job.threads)
-            found = self._estimator.interpreter.info.sha256
-            if found != job.model_sha256:
+            job, model = self._job, Path(self._job.model)
+            found = [file_sha256(path) for path in (model, model.with_suffix(".json"))]
+            if found != [job.model_sha256, job.info_sha256]:
                 raise ValueError(
-                    f"{job.model}: must be the model that the job began with, SHA-256 "
-                    f"{job.model_sha256}. Received: {found}. Put it back, or begin another job."
+                    f"{job.model}: it and its JSON file must be those that the job began with, of "
+                    f"SHA-256 {job.model_sha256} and {job.info_sha256}. Received: {found}. Put "
+                    "them back, or begin another job."
                 )
+            self._estimator = AUEstimator(job.model, job.faces, job.threads)
         return self._estimator
 
 

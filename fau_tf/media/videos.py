@@ -4,10 +4,9 @@ import math
 import os
 import stat
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from fau_tf.face import native
 from fau_tf.face.align import Image
 from fau_tf.media.frame import Frame
 from fau_tf.media.images import MAX_PIXELS, UnreadableError
+from fau_tf.media.places import Place, Places, found_places, sought, stamp_of
 
 CONTAINERS: Final = {
     "mp4": tuple(((4, kind),) for kind in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")),
@@ -43,44 +43,9 @@ duration times rate, which rounds."""
 
 _FALLBACK_FPS: Final = 25.0
 
-_STEPS_BACK: Final = (0, 64, 512)
-"""Frames before the wanted one that are sought in turn, until decoding from there leads to it."""
-
 
 class UnreadableVideoError(UnreadableError):
     """A file or a camera is not a video that can be read, or not to its end."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A frame that can be gone to, and known again.
-
-    Attributes:
-        number: Counts from 1.
-        stamp: The container's time of it, ms.
-        check: CRC-32 of its pixels.
-    """
-
-    number: int
-    stamp: float
-    check: int
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where a video can be entered.
-
-    Attributes:
-        frames: How many frames can be read.
-        found: For each wanted one.
-        ordered: Whether the container's times grow from frame to frame, so that one tells which.
-        fault: Why the video is not intact; else empty.
-    """
-
-    frames: int
-    found: tuple[Place, ...]
-    ordered: bool
-    fault: str = ""
 
 
 def is_video(head: bytes) -> bool:
@@ -141,7 +106,7 @@ class VideoFile(Closing):
             read, bgr = self._capture.retrieve()
             if not read:
                 break
-            seconds = self._stamp() / 1000
+            seconds = stamp_of(self._capture) / 1000
             if not (math.isfinite(seconds) and seconds > last):
                 seconds = max((number - 1) / self.fps, last + every / self.fps)
             last = seconds
@@ -155,45 +120,20 @@ class VideoFile(Closing):
             each: Frames of a range.
             ahead: A range is begun so many frames early.
         """
-        found: list[Place] = []
-        number, last, ordered = 0, -1e-9, True
-        while self._capture.grab():
-            number += 1
-            stamp = self._stamp()
-            ordered = ordered and math.isfinite(stamp) and stamp / 1000 > last
-            last = stamp / 1000
-            if (number + ahead) % each == 0:
-                found.append(Place(number, stamp, self._check_sum()))
+        places = found_places(self._capture, each, ahead)
         try:
-            self._check_end(number)
+            self._check_end(places.frames)
         except UnreadableVideoError as error:
-            return Places(number, tuple(found), ordered, str(error))
-        return Places(number, tuple(found), ordered)
+            return replace(places, fault=str(error))
+        return places
 
     def _pass(self, place: Place) -> None:
-        """Go on behind a frame: by seeking, where that leads to the very frame; else by decoding.
-
-        OpenCV seeks by an assumed rate, and a decoder may begin with pictures that lack what they
-        refer to. So the frame must have the time and the pixels that it has when all are decoded.
-        """
-        position = self._cv2.CAP_PROP_POS_FRAMES
-        for back in _STEPS_BACK:
-            self._capture.set(position, max(place.number - 1 - back, 0))
-            while self._capture.grab() and self._stamp() < place.stamp:
-                pass
-            if self._stamp() == place.stamp and self._check_sum() == place.check:
-                return
-        self._capture.release()
-        self._capture = _capture(self._cv2, self._descriptor, self._path)
-        for _ in range(place.number):
-            self._capture.grab()
-
-    def _stamp(self) -> float:
-        return float(self._capture.get(self._cv2.CAP_PROP_POS_MSEC))
-
-    def _check_sum(self) -> int:
-        read, bgr = self._capture.retrieve()
-        return zlib.crc32(bgr) if read else -1
+        """Go on behind a frame: by seeking, where that leads to it, or else by decoding."""
+        if not sought(self._capture, place):
+            self._capture.release()
+            self._capture = _capture(self._cv2, self._descriptor, self._path)
+            for _ in range(place.number):
+                self._capture.grab()
 
     def _check_end(self, number: int) -> None:
         if number == 0 or number < self.count * (1 - _MISSING) - 1:
