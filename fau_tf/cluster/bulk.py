@@ -67,27 +67,28 @@ def bulk(
         if (place / CARD).is_file():
             console.say(f"{place.name} is there already")
         else:
-            done = _worked(options, job, key, list(zip(sources, names, strict=True)), console)
-            _write_card(place, job, done)
+            _work(options, job, key, list(zip(sources, names, strict=True)), console)
         # Only what is left of work that is complete.
         shutil.rmtree(job.work, ignore_errors=True)
     return _told(place, console)
 
 
-def _worked(
+def _work(
     options: argparse.Namespace,
     job: Job,
     key: str,
     sources: Sequence[tuple[Source, str]],
     console: Console,
-) -> list[Done]:
+) -> None:
     for left in job.work.glob(".partial-*"):  # of killed workers
         shutil.rmtree(left) if left.is_dir() else left.unlink()
     with replacing(job.work / CARD) as unfinished:
         unfinished.write_text(json.dumps(asdict(job)), encoding="utf-8")
     with engines.started(options.cluster, options.workers) as engine:
         console.say(f"{Path(job.place).name}, {engine.workers} workers")
-        return Stages(job, key, engine, console).all(sources)
+        stages = Stages(job, key, engine, console)
+        done = stages.all(sources)
+    _write_card(Path(job.place), job, done, stages.processes)
 
 
 def _refuse(options: argparse.Namespace, sources: Sequence[Source]) -> None:
@@ -156,14 +157,21 @@ def _state(path: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _write_card(place: Path, job: Job, done: Sequence[Done]) -> None:
+def _write_card(
+    place: Path, job: Job, done: Sequence[Done], processes: dict[str, tuple[int, float, float]]
+) -> None:
     with replacing(place / FAILED) as unfinished, unfinished.open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("source", "shard", "reason"))
         table.writerows(row for one in done for row in one.failures)
     hidden = ("place", "folder", "model")  # they say something of a machine, and nothing of rows
     settings = {key: value for key, value in asdict(job).items() if key not in hidden}
-    card: dict[str, Any] = {"settings": settings, "sources": [asdict(one) for one in done]}
+    several = [
+        {"shards": count, "first_mib": round(first, 1), "last_mib": round(last, 1)}
+        for count, first, last in processes.values()
+    ]
+    sources = [asdict(one) for one in done]
+    card: dict[str, Any] = {"settings": settings, "processes": several, "sources": sources}
     with replacing(place / CARD) as unfinished:
         unfinished.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fau_tf.runtime.console import without_notices
+
 LOCAL: Final = "local"
 _STORE: Final = 100 << 20
 """Bytes of a local object store: rows hold names only, and Ray wants 75 MiB at least."""
@@ -75,7 +77,8 @@ def started(address: str, workers: int) -> Iterator[Engine]:
         return
     folder = tempfile.mkdtemp(prefix="ray") if address == LOCAL else ""
     try:
-        _start(ray, address, workers or os.cpu_count() or 1, folder)
+        with without_notices():
+            _start(ray, address, workers or os.cpu_count() or 1, folder)
         yield _engine(ray, workers)
     finally:
         ray.shutdown()

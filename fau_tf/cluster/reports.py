@@ -6,7 +6,7 @@ import resource
 import socket
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -113,6 +113,19 @@ class Attempts:
         with self._path.open("a", encoding="utf-8") as notes:
             notes.write(f"{self._process} {number}\n")
         return True
+
+
+def guarded(key: str, work: Callable[[], None]) -> dict[str, str]:
+    """Do some work; return its key and an error, empty where all is well.
+
+    Whatever one shard leads to, the others are done; the job ends with this one's name.
+    """
+    try:
+        work()
+    except Exception as error:
+        said = one_line(str(error)) or "no reason given"
+        return {"key": key, "error": f"{type(error).__name__}: {said}"}
+    return {"key": key, "error": ""}
 
 
 def deadly(name: str) -> str:

@@ -30,7 +30,12 @@ _SECONDS: Final = 10.0  # between two lines of progress
 
 
 class Stages:
-    """One job."""
+    """One job.
+
+    Attributes:
+        processes: Host and number of each process that read a shard -> how many it read, and the
+            most memory that it had after its first one and after its last one, MiB.
+    """
 
     def __init__(self, job: Job, key: str, engine: Engine, console: Console) -> None:
         """Take over a job whose folder is there.
@@ -42,6 +47,7 @@ class Stages:
             console: Says how far it is.
         """
         self._job, self._key, self._engine, self._console = job, key, engine, console
+        self.processes: dict[str, tuple[int, float, float]] = {}
 
     def all(self, sources: Sequence[tuple[Source, str]]) -> list[Done]:
         """Read all sources, each with the name of its results; return what came of each.
@@ -182,6 +188,8 @@ class Stages:
             elif do == "read":
                 report = self._report(part)
                 pictures += report.pictures
+                before, early, _ = self.processes.get(report.process, (0, report.peak_mib, 0.0))
+                self.processes[report.process] = before + 1, early, report.peak_mib
                 for reason in report.unread:
                     self._console.complain(f"  {part.shard}: {reason}")
             now = time.monotonic()

@@ -13,7 +13,7 @@ from fau_tf import __version__
 from fau_tf.cluster import frame_rows
 from fau_tf.cluster.join import join
 from fau_tf.cluster.parts import Job, Part, ahead, photos, range_of, trail_entries
-from fau_tf.cluster.reports import Attempts, Report, deadly, placing
+from fau_tf.cluster.reports import Attempts, Report, deadly, guarded, placing
 from fau_tf.cluster.shards import rows
 from fau_tf.face import native
 from fau_tf.media.frame import Frame, Unread
@@ -36,15 +36,13 @@ class Worker:
 
     def __call__(self, row: dict[str, str]) -> dict[str, str]:
         """Return the key and an error, empty where all is well."""
-        try:
+
+        def work() -> None:
             if row["place"] not in self._jobs:
                 self._jobs = {row["place"]: _Reader(Path(row["place"]))}
             self._jobs[row["place"]].work(row["do"], row["key"])
-        # Whatever one shard leads to, the others are done; the job ends with this one's name.
-        except Exception as error:
-            said = one_line(str(error)) or "no reason given"
-            return {"key": row["key"], "error": f"{type(error).__name__}: {said}"}
-        return {"key": row["key"], "error": ""}
+
+        return guarded(row["key"], work)
 
 
 class _Reader:

@@ -9,13 +9,18 @@ from fau_tf.runtime import demo
 from tests.helpers.made_video import face
 
 
-def photo_folder(folder, count, broken=None):
-    """Write photos of one face that moves, photo000.png and on; one of them may be none."""
+def photo_folder(folder, count, broken=None, wide=False):
+    """Write photos of one face that moves, photo000.png and on; one of them may be none.
+
+    Every other one may be wide: 1 MB once decoded, quick to look at, and its face too small.
+    """
     folder.mkdir()
     around = np.pad(face(), ((20, 20), (20, 20), (0, 0)), "edge")
     for i in range(count):
         content = io.BytesIO()
-        Image.fromarray(np.roll(around, i % 17, axis=1)).save(content, "PNG")
+        more = 920 if wide and i % 2 else 0
+        picture = np.pad(np.roll(around, i % 17, axis=1), ((0, 0), (more, more), (0, 0)))
+        Image.fromarray(picture).save(content, "PNG")
         whole = content.getvalue()
         kept = whole[: len(whole) // 3] if i == broken else whole
         (folder / f"photo{i:03d}.png").write_bytes(kept)
