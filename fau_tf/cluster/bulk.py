@@ -88,7 +88,7 @@ def _work(
         console.say(f"{Path(job.place).name}, {engine.workers} workers")
         stages = Stages(job, key, engine, console)
         done = stages.all(sources)
-    _write_card(Path(job.place), job, done, stages.processes)
+    _write_card(job, done, stages)
 
 
 def _refuse(options: argparse.Namespace, sources: Sequence[Source]) -> None:
@@ -157,21 +157,19 @@ def _state(path: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _write_card(
-    place: Path, job: Job, done: Sequence[Done], processes: dict[str, tuple[int, float, float]]
-) -> None:
+def _write_card(job: Job, done: Sequence[Done], stages: Stages) -> None:
+    place = Path(job.place)
     with replacing(place / FAILED) as unfinished, unfinished.open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("source", "shard", "reason"))
         table.writerows(row for one in done for row in one.failures)
     hidden = ("place", "folder", "model")  # they say something of a machine, and nothing of rows
-    settings = {key: value for key, value in asdict(job).items() if key not in hidden}
-    several = [
-        {"shards": count, "first_mib": round(first, 1), "last_mib": round(last, 1)}
-        for count, first, last in processes.values()
-    ]
-    sources = [asdict(one) for one in done]
-    card: dict[str, Any] = {"settings": settings, "processes": several, "sources": sources}
+    card: dict[str, Any] = {
+        "settings": {key: value for key, value in asdict(job).items() if key not in hidden},
+        "processes": [asdict(one) for one in stages.processes.values()],
+        "join_seconds": stages.join_seconds,
+        "sources": [asdict(one) for one in done],
+    }
     with replacing(place / CARD) as unfinished:
         unfinished.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 

@@ -64,19 +64,18 @@ def spread(settings: DataSettings, address: str, workers: int, piece: int = PIEC
         say(f"   {total - len(jobs)} of {total} clips are there; {frames} frames to prepare")
         with started(address, workers) as engine:
             several = [key for job in jobs for key in _pieces(job, piece)]
-            _worked(engine, place, "piece", several, say)
-            _worked(engine, place, "whole", [job.shard.stem for job in jobs], say)
+            _worked(engine, place, several, say)
+        for job in jobs:
+            _join(job, piece)
         shutil.rmtree(work)
 
     return run
 
 
-def _worked(
-    engine: Engine, place: Path, do: str, keys: Sequence[str], say: Callable[[str], None]
-) -> None:
+def _worked(engine: Engine, place: Path, keys: Sequence[str], say: Callable[[str], None]) -> None:
     start = said = time.monotonic()
     failed: list[str] = []
-    rows = [{"do": do, "key": key, "place": str(place.absolute())} for key in keys]
+    rows = [{"key": key, "place": str(place.absolute())} for key in keys]
     for count, row in enumerate(engine.run(Preparer, rows), 1):
         if row["error"]:
             failed.append(f"{row['key']}: {row['error']}")
@@ -85,7 +84,7 @@ def _worked(
         if now - said > _SECONDS or count == len(keys):
             said = now
             left = (len(keys) - count) * (now - start) / count
-            say(f"   {do}: {count} of {len(keys)}, {left:.0f} s left")
+            say(f"   {count} of {len(keys)} pieces, {left:.0f} s left")
     if failed:
         raise ValueError(
             f"All clips must be prepared. Received: {len(failed)} that failed, e.g. {failed[0]} "
@@ -94,7 +93,7 @@ def _worked(
 
 
 class Preparer:
-    """Does what it is told, by rows {do, key, place}; Ray Data makes one in each process."""
+    """Prepares pieces, by rows {key, place}; Ray Data makes one in each process."""
 
     def __init__(self) -> None:
         self._sets: dict[str, _Set] = {}
@@ -105,10 +104,7 @@ class Preparer:
         def work() -> None:
             if row["place"] not in self._sets:
                 self._sets = {row["place"]: _Set(Path(row["place"]))}
-            if row["do"] == "piece":
-                self._sets[row["place"]].piece(row["key"])
-            else:
-                self._sets[row["place"]].whole(row["key"])
+            self._sets[row["place"]].piece(row["key"])
 
         return guarded(row["key"], work)
 
@@ -145,20 +141,6 @@ class _Set:
         place = np.arange(len(job.clip.numbers)) // self._size
         prepare_clip(replace(job, clip=job.clip.only(place == int(index)), shard=shard), _Counter())
 
-    def whole(self, name: str) -> None:
-        """Write a clip's shard and report from its pieces."""
-        job = self._jobs[name]
-        if report_file(job.shard).is_file():
-            return
-        files = [_piece_file(job, key, self._size) for key in _pieces(job, self._size)]
-        with placing(job.shard) as unfinished, unfinished.open("wb") as content:
-            for file in files:
-                with file.open("rb") as part:
-                    shutil.copyfileobj(part, content)
-        merged = _merged(job.clip, [ClipReport.load(report_file(file)) for file in files])
-        with placing(report_file(job.shard)) as unfinished:
-            unfinished.write_text(json.dumps(asdict(merged), indent=1) + "\n", encoding="utf-8")
-
 
 class _Counter:
     """Counts frames for nobody: here progress is told by pieces."""
@@ -181,6 +163,18 @@ def _piece_file(job: Job, key: str, size: int) -> Path:
     # A folder for each: unfinished files are named by the number of a process, which two machines
     # may share.
     return job.shard.parent / _WORK / str(size) / key / job.shard.name
+
+
+def _join(job: Job, size: int) -> None:
+    """Write a clip's shard and report from its pieces."""
+    files = [_piece_file(job, key, size) for key in _pieces(job, size)]
+    with placing(job.shard) as unfinished, unfinished.open("wb") as content:
+        for file in files:
+            with file.open("rb") as part:
+                shutil.copyfileobj(part, content)
+    merged = _merged(job.clip, [ClipReport.load(report_file(file)) for file in files])
+    with placing(report_file(job.shard)) as unfinished:
+        unfinished.write_text(json.dumps(asdict(merged), indent=1) + "\n", encoding="utf-8")
 
 
 def _merged(clip: Clip, reports: Sequence[ClipReport]) -> ClipReport:

@@ -62,6 +62,30 @@ class Report:
 
 
 @dataclass
+class ProcessUse:
+    """What a process did.
+
+    Attributes:
+        shards: How many it read.
+        seconds: That they took.
+        first_mib: The most memory that it had had after the first one.
+        last_mib: The same after the last one.
+    """
+
+    shards: int = 0
+    seconds: float = 0.0
+    first_mib: float = 0.0
+    last_mib: float = 0.0
+
+    def count(self, report: Report) -> None:
+        """Add a shard's report."""
+        self.first_mib = self.first_mib or report.peak_mib
+        self.last_mib = report.peak_mib
+        self.shards += 1
+        self.seconds += report.seconds
+
+
+@dataclass
 class Done:
     """What came of a source.
 

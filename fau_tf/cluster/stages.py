@@ -20,7 +20,7 @@ from fau_tf.cluster.parts import (
     video_parts,
     whole_video,
 )
-from fau_tf.cluster.reports import Done, Report, placing
+from fau_tf.cluster.reports import Done, ProcessUse, Report, placing
 from fau_tf.cluster.shards import outputs_of
 from fau_tf.cluster.worker import DONE, Worker
 from fau_tf.runtime.console import Console
@@ -33,8 +33,8 @@ class Stages:
     """One job.
 
     Attributes:
-        processes: Host and number of each process that read a shard -> how many it read, and the
-            most memory that it had after its first one and after its last one, MiB.
+        processes: Host and number of each process that read a shard -> what it did.
+        join_seconds: That joining took, of all videos.
     """
 
     def __init__(self, job: Job, key: str, engine: Engine, console: Console) -> None:
@@ -47,7 +47,8 @@ class Stages:
             console: Says how far it is.
         """
         self._job, self._key, self._engine, self._console = job, key, engine, console
-        self.processes: dict[str, tuple[int, float, float]] = {}
+        self.processes: dict[str, ProcessUse] = {}
+        self.join_seconds = 0.0
 
     def all(self, sources: Sequence[tuple[Source, str]]) -> list[Done]:
         """Read all sources, each with the name of its results; return what came of each.
@@ -143,7 +144,9 @@ class Stages:
             if not self._file(joint, DONE["join"]).is_file():
                 left.append(joint)
         self._run("join", left)
-        return [self._report(joint) for joint in keys]
+        reports = [self._report(joint) for joint in keys]
+        self.join_seconds = sum(report.seconds for report in reports)
+        return reports
 
     def _count(self, came: Done, parts: Sequence[Part], whole: Report | None) -> None:
         if whole is not None:
@@ -188,8 +191,7 @@ class Stages:
             elif do == "read":
                 report = self._report(part)
                 pictures += report.pictures
-                before, early, _ = self.processes.get(report.process, (0, report.peak_mib, 0.0))
-                self.processes[report.process] = before + 1, early, report.peak_mib
+                self.processes.setdefault(report.process, ProcessUse()).count(report)
                 for reason in report.unread:
                     self._console.complain(f"  {part.shard}: {reason}")
             now = time.monotonic()

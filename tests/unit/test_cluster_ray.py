@@ -136,7 +136,7 @@ def test_ctrl_c_leaves_no_process_and_the_same_command_goes_on(model, tmp_path):
     ]  # fmt: skip
     began = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("out/job-*/*.csv")):
+    while not list(tmp_path.glob("out/job-*/*-of-*.csv")):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     began.send_signal(signal.SIGINT)
@@ -144,7 +144,7 @@ def test_ctrl_c_leaves_no_process_and_the_same_command_goes_on(model, tmp_path):
     assert began.returncode == 130, errors
     assert b"interrupted" in errors
     [place] = tmp_path.glob("out/job-*")
-    assert 0 < len(list(place.glob("*.csv"))) < PHOTOS // 10
+    assert 0 < len(list(place.glob("*-of-*.csv"))) < PHOTOS // 10
     folders = [Path(entry) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
     lines = []
     for folder in folders:
@@ -153,4 +153,4 @@ def test_ctrl_c_leaves_no_process_and_the_same_command_goes_on(model, tmp_path):
     assert not [line for line in lines if str(tmp_path).encode() in line]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert len(list(place.glob("*.csv"))) == PHOTOS // 10
+    assert len(list(place.glob("*-of-*.csv"))) == PHOTOS // 10
