@@ -54,7 +54,7 @@ def bulk(
         ValueError: If an option or a source needs one machine, or a shard failed.
         OSError: If a file can't be written.
     """
-    engines.require_ray()
+    engines.require_ray(options.cluster)
     _refuse(options, sources)
     names = [path.name for path in result_names(sources, options.out)]
     job = _job(options, estimator)

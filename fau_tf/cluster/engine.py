@@ -18,6 +18,9 @@ _STORE: Final = 100 << 20
 """Bytes of a local object store: rows hold names only, and Ray wants 75 MiB at least."""
 _ENVIRONMENT: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
 """Nothing is sent anywhere, and nothing said that our own errors say."""
+_ALONE: Final = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Ray takes the loopback address for that of this machine, which it does nowhere else on Linux: it
+replaces 127.0.0.1 by one that others can reach."""
 _PATIENCE: Final = 5.0
 """Seconds in which an address must answer."""
 
@@ -71,7 +74,7 @@ def started(address: str, workers: int) -> Iterator[Engine]:
     Raises:
         ClusterError: If Ray is missing, or nothing answers at the address.
     """
-    ray = _ray()
+    ray = _ray(address)
     if ray.is_initialized():
         yield _engine(ray, workers)
         return
@@ -86,13 +89,17 @@ def started(address: str, workers: int) -> Iterator[Engine]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def require_ray() -> None:
-    """Raise ClusterError unless Ray is installed."""
-    _ray()
+def require_ray(address: str) -> None:
+    """Raise ClusterError unless Ray is installed.
+
+    Args:
+        address: As in `started`; what Ray takes from the environment when it is loaded is set.
+    """
+    _ray(address)
 
 
-def _ray() -> Any:
-    for name, value in _ENVIRONMENT.items():
+def _ray(address: str) -> Any:
+    for name, value in (_ENVIRONMENT | (_ALONE if address == LOCAL else {})).items():
         os.environ.setdefault(name, value)
     try:
         import ray

@@ -46,7 +46,7 @@ def spread(settings: DataSettings, address: str, workers: int, piece: int = PIEC
     Raises:
         ClusterError: If Ray is missing.
     """
-    require_ray()
+    require_ray(address)
 
     def run(jobs: Sequence[Job], total: int, say: Callable[[str], None]) -> None:
         place = jobs[0].shard.parent

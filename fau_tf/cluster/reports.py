@@ -4,13 +4,13 @@ import json
 import os
 import resource
 import socket
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 from fau_tf.runtime.console import one_line
 
@@ -171,9 +171,7 @@ def placing(path: Path) -> Iterator[Path]:
 
     Unlike `whole_file.replacing`, two machines may do so at once in one folder.
     """
-    handle, name = tempfile.mkstemp(prefix=".partial-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    unfinished = Path(name)
+    unfinished = path.with_name(f".partial-{uuid4().hex}{path.suffix}")
     try:
         yield unfinished
         unfinished.replace(path)

@@ -45,7 +45,7 @@ def here(monkeypatch):
         yield found
 
     monkeypatch.setattr(engine, "started", started)
-    monkeypatch.setattr(engine, "require_ray", lambda: None)
+    monkeypatch.setattr(engine, "require_ray", lambda _: None)
     return found
 
 

@@ -127,9 +127,20 @@ def test_prepared_shards_are_the_bytes_of_one_machine(tmp_path):
     assert cards[0] | {"seconds": 0} == cards[1] | {"seconds": 0}
 
 
+def listening():
+    """Return address and port of all that waits for connections, as Linux writes them."""
+    lines = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in Path("/proc/net", name).read_text().splitlines()[1:]
+    ]
+    return {fields[1] for fields in lines if fields[3] == "0A"}
+
+
 @pytest.mark.slow
 def test_ctrl_c_leaves_no_process_and_the_same_command_goes_on(model, tmp_path):
     photo_folder(tmp_path / "in", PHOTOS)
+    before = listening()
     command = [
         sys.executable, "-m", "fau_tf.runtime.demo", str(tmp_path / "in"), "--cluster", "local",
         "--workers", "2", "--shard", "10", "--model", str(model), "--out", str(tmp_path / "out"),
@@ -139,6 +150,10 @@ def test_ctrl_c_leaves_no_process_and_the_same_command_goes_on(model, tmp_path):
     while not list(tmp_path.glob("out/job-*/*-of-*.csv")):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    opened = {place.rpartition(":")[0] for place in listening() - before}
+    # 127.0.0.1, and the same as IPv6 has it: nobody else can reach the cluster.
+    assert opened
+    assert opened <= {"0100007F", "0000000000000000FFFF00000100007F"}
     began.send_signal(signal.SIGINT)
     _, errors = began.communicate(timeout=60)
     assert began.returncode == 130, errors
