@@ -48,8 +48,12 @@ class Engine:
 
         A row whose process is killed is given to another one, as often as it takes; so `worker`
         must stand being called again with a row that was half done.
+
+        Raises:
+            ClusterError: If the workers can't begin, or the cluster goes away.
         """
         import ray.data
+        from ray.exceptions import RayError
 
         several = list(rows)
         if not several:
@@ -58,7 +62,15 @@ class Engine:
         # A row is a task of its own, and none waits for one worker while another one is free.
         pool = ray.data.ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=1)
         data = ray.data.from_items(several, override_num_blocks=len(several))
-        yield from data.map(worker, compute=pool, num_cpus=1).iter_rows()
+        try:
+            yield from data.map(worker, compute=pool, num_cpus=1).iter_rows()
+        except RayError as error:
+            cause = [line for line in str(error).splitlines() if line.strip()][-1:]
+            raise ClusterError(
+                "--cluster: all machines must have the same fau_tf and stay there. Received: "
+                f"{''.join(cause).strip() or type(error).__name__}. Install it on each, where `ray "
+                "start` is run; the same command goes on with the shards that are left."
+            ) from error
 
 
 @contextmanager
@@ -116,7 +128,7 @@ def _engine(ray: Any, workers: int) -> Engine:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are ours to tell
     cores = int(ray.cluster_resources().get("CPU", 1))
     return Engine(min(workers or cores, cores))
 
@@ -157,5 +169,6 @@ def _require_answer(address: str) -> None:
 def _unreachable(address: str, cause: str) -> ClusterError:
     return ClusterError(
         f"--cluster: a Ray cluster must answer at {address}. Received: {cause}. Start one there: "
-        f"ray start --head; or work on this machine: --cluster {LOCAL}."
+        "ray start --head; if it asks for a token, set RAY_AUTH_MODE=token for this command, too; "
+        f"or work on this machine: --cluster {LOCAL}."
     )

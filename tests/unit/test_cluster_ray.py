@@ -127,6 +127,21 @@ def test_prepared_shards_are_the_bytes_of_one_machine(tmp_path):
     assert cards[0] | {"seconds": 0} == cards[1] | {"seconds": 0}
 
 
+class Broken:
+    """A worker that no process can make."""
+
+    def __init__(self):
+        raise ModuleNotFoundError("No module named 'fau_tf.cluster'")
+
+    def __call__(self, row):
+        return row
+
+
+def test_workers_that_can_not_begin_are_an_error_of_ours(cluster):
+    with pytest.raises(engine.ClusterError, match=r"all machines must have the same fau_tf"):
+        list(cluster.run(Broken, [{"key": "1"}]))
+
+
 def listening():
     """Return address and port of all that waits for connections, as Linux writes them."""
     lines = [
