@@ -37,7 +37,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _prepare(config: Config, options: argparse.Namespace) -> bool:
-    done = prepare(config.data, options.data, say=_say)
+    run = None
+    if options.cluster is not None:
+        from fau_tf.cluster.prepare import spread
+
+        run = spread(config.data, options.cluster, options.workers)
+    done = prepare(config.data, options.data, say=_say, run=run)
     for line in summary(done):
         _say(line)
     _say(f"records in {done.place}, what is missing in {done.place / DROPPED}")
@@ -92,7 +97,20 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         "--accept-dropped", dest="accept", action="store_true",
         help="exit with 0 though something is missing that the data set doesn't document",
     )  # fmt: skip
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--cluster",
+        metavar="HOST:PORT|local",
+        help="prepare as a Ray Data job, see docs/cluster.md",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=0, help="processes of that job (0: one on each core)"
+    )
+    options = parser.parse_args(argv)
+    if options.workers < 0 or (options.workers and options.cluster is None):
+        parser.error("--workers: must be 1 or more, and needs --cluster")
+    if options.cluster is not None and options.command != "prepare":
+        parser.error("--cluster: is for prepare")
+    return options
 
 
 if __name__ == "__main__":

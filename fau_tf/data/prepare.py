@@ -74,13 +74,34 @@ def place_of(settings: DataSettings, listing: Listing, folder: Path) -> Path:
     return folder / f"{settings.kind}-{digest.hexdigest()[:10]}"
 
 
-def prepare(settings: DataSettings, folder: Path, *, say: Callable[[str], None]) -> Prepared:
+def jobs_of(settings: DataSettings, listing: Listing, place: Path) -> list[Job]:
+    """Return the work on each clip, in order."""
+    total = len(listing.clips)
+    return [
+        Job(
+            clip,
+            place / f"faces-{i:05d}-of-{total:05d}.tfrecord",
+            settings.kind,
+            settings.record_size,
+        )
+        for i, clip in enumerate(listing.clips)
+    ]
+
+
+def prepare(
+    settings: DataSettings,
+    folder: Path,
+    *,
+    say: Callable[[str], None],
+    run: Callable[[Sequence[Job], int, Callable[[str], None]], None] | None = None,
+) -> Prepared:
     """Return the prepared set, after preparing those of its clips that aren't there yet.
 
     Args:
         settings: Which set.
         folder: Parent of the set's own folder.
         say: Prints a line.
+        run: Works on the clips that are left, of so many; processes of this machine by default.
 
     Raises:
         ValueError: If the settings or the root don't fit.
@@ -88,23 +109,20 @@ def prepare(settings: DataSettings, folder: Path, *, say: Callable[[str], None])
     """
     listing = kinds.listing(settings)
     place = place_of(settings, listing, folder)
-    total = len(listing.clips)
-    shards = [place / f"faces-{i:05d}-of-{total:05d}.tfrecord" for i in range(total)]
-    jobs = [
-        Job(clip, shard, settings.kind, settings.record_size)
-        for clip, shard in zip(listing.clips, shards, strict=True)
-    ]
+    jobs = jobs_of(settings, listing, place)
     place.mkdir(parents=True, exist_ok=True)
     with hold(place, "one process at a time prepares a set"):
         left = [job for job in jobs if not report_file(job.shard).is_file()]
-        if left:
+        if left and run:
+            run(left, len(jobs), say)
+        elif left:
             _run(left, len(jobs), settings.processes or os.cpu_count() or 1, say)
         else:
             say(f"   {place.name} is there already")
         prepared = _collected(place, listing, jobs)
         if left or not (place / CARD).is_file():
             _write_dropped(place / DROPPED, prepared.left_out)
-            _write_card(place, settings, prepared, shards)
+            _write_card(place, settings, prepared, [job.shard for job in jobs])
     return prepared
 
 

@@ -6,6 +6,7 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from fau_tf.face import native
 from fau_tf.face.align import Image
 from fau_tf.media.frame import Frame
 from fau_tf.media.images import MAX_PIXELS, UnreadableError
+from fau_tf.media.places import Place, Places, found_places, sought, stamp_of
 
 CONTAINERS: Final = {
     "mp4": tuple(((4, kind),) for kind in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")),
@@ -83,16 +85,20 @@ class VideoFile(Closing):
         count = float(self._capture.get(self._cv2.CAP_PROP_FRAME_COUNT))
         self.count = int(count) if math.isfinite(count) and 0 < count < 1e9 else 0
 
-    def frames(self, every: int = 1) -> Iterator[Frame]:
+    def frames(self, every: int = 1, after: Place | None = None) -> Iterator[Frame]:
         """Yield the frames, upright; the timestamps are the container's, where they grow.
 
         Args:
             every: Yields the first of so many frames; numbers go on counting all of them.
+            after: Begins behind this frame, of a video whose `places` are ordered.
 
         Raises:
             UnreadableVideoError: After the last frame that could be read, if more were promised.
         """
         number, last = 0, -1e-9
+        if after is not None:
+            number = after.number
+            self._pass(after)
         while self._capture.grab():
             number += 1
             if (number - 1) % every:
@@ -100,11 +106,36 @@ class VideoFile(Closing):
             read, bgr = self._capture.retrieve()
             if not read:
                 break
-            seconds = float(self._capture.get(self._cv2.CAP_PROP_POS_MSEC)) / 1000
+            seconds = stamp_of(self._capture) / 1000
             if not (math.isfinite(seconds) and seconds > last):
                 seconds = max((number - 1) / self.fps, last + every / self.fps)
             last = seconds
             yield Frame(_rgb(self._cv2, bgr), number, seconds, str(self._path))
+        self._check_end(number)
+
+    def places(self, each: int, ahead: int) -> Places:
+        """Return where ranges of frames can begin; decodes all frames once and keeps none.
+
+        Args:
+            each: Frames of a range.
+            ahead: A range is begun so many frames early.
+        """
+        places = found_places(self._capture, each, ahead)
+        try:
+            self._check_end(places.frames)
+        except UnreadableVideoError as error:
+            return replace(places, fault=str(error))
+        return places
+
+    def _pass(self, place: Place) -> None:
+        """Go on behind a frame: by seeking, where that leads to it, or else by decoding."""
+        if not sought(self._capture, place):
+            self._capture.release()
+            self._capture = _capture(self._cv2, self._descriptor, self._path)
+            for _ in range(place.number):
+                self._capture.grab()
+
+    def _check_end(self, number: int) -> None:
         if number == 0 or number < self.count * (1 - _MISSING) - 1:
             raise UnreadableVideoError(
                 f"{self._path}: must be an intact video. Received: {number} frames of "

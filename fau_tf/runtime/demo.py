@@ -3,19 +3,19 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from fau_tf.face.native import MissingLibraryError
 from fau_tf.runtime.calibration import CalibrationError
-from fau_tf.runtime.console import Console, one_line
+from fau_tf.runtime.console import Console, one_line, without_notices
 from fau_tf.runtime.estimator import AUEstimator
 from fau_tf.runtime.expand import expand
 from fau_tf.runtime.model_info import ModelError
-from fau_tf.runtime.options import MEDIAN, parse
+from fau_tf.runtime.options import parse
+from fau_tf.runtime.processing import MEDIAN
 from fau_tf.runtime.run import Run
-from fau_tf.runtime.sources import Source, camera
+from fau_tf.runtime.sources import Source, camera, listed
 
 DONE, SOME_UNREADABLE, AT_FAULT, INTERRUPTED = 0, 1, 2, 130
 
@@ -41,10 +41,17 @@ def _run(options: argparse.Namespace, console: Console) -> list[str]:
     sources = expand(options.sources, skip=options.out)
     if options.webcam is not None:
         sources.append(camera(options.webcam))
+    if options.list is not None:
+        sources += listed(options.list)
     _check(options, sources)
-    with _without_notices():
+    with without_notices():
         estimator = AUEstimator(options.model, options.faces, options.threads)
     with estimator:
+        if options.cluster is not None:
+            from fau_tf.cluster.bulk import bulk
+
+            _make_folder(options.out)
+            return bulk(options, sources, estimator, console)
         run = Run(options, estimator, console)
         _make_folder(options.out)
         return run.all(sources)
@@ -85,21 +92,6 @@ def _make_folder(out: Path) -> None:
             f"--out: must be a folder, or a path where one can be made. Received: {out} "
             f"({error.strerror}). Choose another folder."
         ) from error
-
-
-@contextmanager
-def _without_notices() -> Iterator[None]:
-    """Keep the start-up notices of MediaPipe's native code off the terminal; Python errors stay."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from fau_tf.face.views import Mesh
 from fau_tf.runtime.interpreter import AUInterpreter
 from fau_tf.runtime.model_info import ModelInfo, default_model
 from fau_tf.runtime.reliability import Quality, judge, look
-from fau_tf.runtime.search import FaceFollower, box, find_in_photo
+from fau_tf.runtime.search import FaceFollower, Trail, box, find_in_photo
 
 __all__ = ["AUEstimator", "Estimate", "FaceResult", "Quality"]
 
@@ -135,9 +135,18 @@ class AUEstimator(Closing):
         """
         return self._read_all(image, *self._follower.find(image))
 
-    def restart(self) -> None:
-        """Begin another video: `track` knows no faces, and ids count from 0 again."""
-        self._follower = FaceFollower(self._finder)
+    def restart(self, trail: Trail | None = None) -> None:
+        """Begin another video, or go on with one: ids count from 0 again.
+
+        Args:
+            trail: What is known of the frames before; `track` knows no faces without it.
+        """
+        self._follower = FaceFollower(self._finder, trail)
+
+    @property
+    def trail(self) -> Trail:
+        """What the next call of `track` knows of the frames before."""
+        return self._follower.trail
 
     def video(self, images: Iterable[Image]) -> Iterator[Estimate]:
         """Yield what `track` returns for each frame of a new video, faster.

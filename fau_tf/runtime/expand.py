@@ -87,6 +87,24 @@ def expand(names: Sequence[str], skip: Path | None = None) -> list[Source]:
     return [source for name in names for source in _sources(name, skip)]
 
 
+def listed(path: Path) -> list[Source]:
+    """Return the sources that a text file names: one of all its photos, and one of each video.
+
+    Args:
+        path: UTF-8, the path of a photo or video on each line; empty lines are passed over.
+
+    Raises:
+        ValueError: If it can't be read.
+    """
+    try:
+        names = os.fsdecode(path.read_bytes()).split("\n")
+    except OSError as error:
+        raise ValueError(
+            f"--list: must be a text file. Received: {path} ({error.strerror}). Check the path."
+        ) from error
+    return _gathered(str(path), [Path(name.rstrip("\r")) for name in names if name.strip()])
+
+
 def _sources(name: str, skip: Path | None) -> list[Source]:
     path = Path(name)
     if name == STDIN:
@@ -110,8 +128,9 @@ def _is_folder(path: Path) -> bool:
 
 def _gathered(name: str, files: Sequence[Path]) -> list[Source]:
     kinds = [(path, _kind(path)) for path in files]
-    # A folder among the files is one that may not be entered: as a photo it is listed as unread.
-    photos = tuple(path for path, kind in kinds if kind is Kind.PHOTO or _is_folder(path))
+    # A folder among the files is one that may not be entered: as a photo it is listed as unread, as
+    # is a file of a list that is neither.
+    photos = tuple(path for path, kind in kinds if kind is not Kind.VIDEO)
     videos = [Source(Kind.VIDEO, str(path), (path,)) for path, kind in kinds if kind is Kind.VIDEO]
     return [Source(Kind.PHOTOS, name, photos), *videos] if photos or not videos else videos
 

@@ -34,11 +34,13 @@ no face; 1: some input could not be read, it is listed; 2: the command, the mode
 at fault, or a file can't be written; 130: interrupted, what was read is kept.
 """
 
-MEDIAN: Final = "median"
-
 MOST_CAMERAS, MOST_FACES, MOST_THREADS = 99, 1000, 64
 """OpenCV takes 100 and more for the number of a backend, and crashes on -1; LiteRT crashes with
 100,000 threads."""
+
+SHARD, LEAST_SHARD = 1000, 10
+"""Photos or frames of a shard: some 20 s of work, beside which the frames before it that are read
+twice (`cluster.parts.WARM_UP`) weigh 2.5 %."""
 
 # Output -> the kinds that it is written of without being asked for.
 DEFAULTS: Final[dict[str, frozenset[Kind]]] = {
@@ -105,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
         default=PRESENT_FROM,
         help=f"intensity from which an AU counts as present ({PRESENT_FROM:g})",
     )
+    _add_bulk(found)
     threads = _within(1, MOST_THREADS, int)
     add("--threads", type=threads, default=1, help="CPU threads of the model (1)")
     add("--quiet", action="store_true", help="say only what went wrong")
@@ -113,12 +116,30 @@ def parser() -> argparse.ArgumentParser:
     return found
 
 
+def _add_bulk(found: argparse.ArgumentParser) -> None:
+    add = found.add_argument_group("many files, see docs/cluster.md").add_argument
+    add("--list", type=Path, metavar="FILE", help="also read the files named in it, one a line")
+    add(
+        "--cluster",
+        metavar="HOST:PORT|local",
+        help="work as a Ray Data job: rows only, in shards, and the same command goes on",
+    )
+    add("--workers", type=_within(1, math.inf, int), help="processes of it (one a core)")
+    shard = _within(LEAST_SHARD, math.inf, int)
+    add("--shard", type=shard, help=f"photos or frames of a shard ({SHARD})")
+    add("--parquet", action="store_true", help="with --cluster: Parquet, too")
+
+
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return the options; a wrong command ends the process with 2 and its usage."""
     found = parser()
     options = found.parse_args(arguments)
-    if not options.sources and options.webcam is None:
-        found.error("a SOURCE is needed, or --webcam")
+    if not options.sources and options.webcam is None and options.list is None:
+        found.error("a SOURCE is needed, or --webcam or --list")
+    for name in ("workers", "shard", "parquet"):
+        if getattr(options, name) and options.cluster is None:
+            found.error(f"--{name}: needs --cluster")
+    options.shard, options.workers = options.shard or SHARD, options.workers or 0
     return options
 
 

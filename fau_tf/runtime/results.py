@@ -21,7 +21,7 @@ from fau_tf.runtime.video_writer import VideoWriter
 UNREADABLE = "could not be read"
 """The reason of a row for a picture that is no intact image; the command lists why."""
 
-_WRITERS: Final = {"csv": CsvWriter, "jsonl": JsonlWriter}
+WRITERS: Final[dict[str, type[CsvWriter | JsonlWriter]]] = {"csv": CsvWriter, "jsonl": JsonlWriter}
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ class Results:
         self._video: VideoWriter | None = None
         with ExitStack() as opening:
             self._writers = []
-            for ending in sorted(plan.outputs & _WRITERS.keys()):
-                writer = _WRITERS[ending](
+            for ending in sorted(plan.outputs & WRITERS.keys()):
+                writer = WRITERS[ending](
                     with_ending(name, f".{ending}"),
                     info,
                     smoothed=plan.smooth,
@@ -108,7 +108,7 @@ class Results:
 
     def add_unread(self, unread: Unread) -> None:
         """Write the row of a picture that could not be read."""
-        self._row(Reading(unread.number, 0, unread.timestamp, unread.name, False, 0.0, UNREADABLE))
+        self._row(unread_row(unread))
 
     def finish(self) -> None:
         """Write what needs all rows: calibration by medians, the plot."""
@@ -175,6 +175,11 @@ def readings(frame: Frame, estimate: Estimate) -> Sequence[Reading]:
     if estimate.faces:
         return [_reading(frame, face) for face in estimate.faces]
     return [Reading(frame.number, 0, frame.timestamp, frame.name, False, 0.0, estimate.reason)]
+
+
+def unread_row(unread: Unread) -> Reading:
+    """Return the row of a picture that could not be read."""
+    return Reading(unread.number, 0, unread.timestamp, unread.name, False, 0.0, UNREADABLE)
 
 
 def _reading(frame: Frame, face: FaceResult) -> Reading:

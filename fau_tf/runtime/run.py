@@ -4,28 +4,28 @@ import argparse
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from fau_tf.face.align import Image
 from fau_tf.media.frame import Frame, Unread
-from fau_tf.runtime.calibration import calibrated, neutral_face
+from fau_tf.runtime.calibration import neutral_face
 from fau_tf.runtime.console import Console, one_line
 from fau_tf.runtime.estimator import AUEstimator, Estimate, FaceResult
 from fau_tf.runtime.names import picture_names, result_names
-from fau_tf.runtime.options import DEFAULTS, MEDIAN, wanted
+from fau_tf.runtime.options import DEFAULTS, wanted
+from fau_tf.runtime.processing import MEDIAN, Processing
 from fau_tf.runtime.results import Plan, Results
-from fau_tf.runtime.smoothing import ExponentialSmoother
 from fau_tf.runtime.sources import Kind, Opened, Source, UnreadableError, opened, read_image
 from fau_tf.runtime.table import face_table, has_blocks
 
 Step = tuple[Frame | Unread, Estimate]
 """A picture and what was read from it: nothing from one that is broken."""
 
-_NOTHING: Final = Estimate(())
+NOTHING: Final = Estimate(())
 
 
 @dataclass
@@ -67,11 +67,8 @@ class Run:
             UnreadableError: If it can't be read.
         """
         self._options, self._estimator, self._console = options, estimator, console
-        self._neutral: dict[str, float] | None = None
+        self._processing = processing(options, estimator)
         self._wrote = False
-        if options.neutral not in (None, MEDIAN):
-            photo = read_image(Path(options.neutral))
-            self._neutral = neutral_face(estimator, photo, options.neutral)
 
     def all(self, sources: list[Source]) -> list[str]:
         """Read all sources; return what could not be read, and why.
@@ -101,7 +98,9 @@ class Run:
             )
         options = self._options
         with opened(source, options.every, options.fps) as stream:
-            steps = self._moving(stream) if source.kind.moves else self._still(stream)
+            steps = (
+                self._moving(stream) if source.kind.moves else still(stream.frames, self._estimator)
+            )
             first = next(steps, None)
             # Nothing is written of a photo or a video that can't be opened.
             if first and not (source.kind is Kind.PHOTO and isinstance(first[0], Unread)):
@@ -118,7 +117,7 @@ class Run:
     ) -> None:
         self._wrote = True
         pictures = picture_names(source, name) if source.kind is Kind.PHOTOS else [name]
-        smooth = ExponentialSmoother(self._options.smooth) if self._options.smooth else None
+        process = self._processing.begin()
         progress = self._console.progress(source.name, stream.count)
         info, plan = self._estimator.interpreter.info, self._plan(source, stream)
         try:
@@ -129,7 +128,7 @@ class Run:
                         tally.unread.append(one_line(item.reason))
                         results.add_unread(item)
                         continue
-                    estimate = self._processed(estimate, smooth, item.timestamp)
+                    estimate = process(estimate, item.timestamp)
                     place = 0 if source.kind is not Kind.PHOTOS else item.number - 1
                     results.add(item, estimate, pictures[place])
                     tally.count(estimate, self._options.faces)
@@ -142,27 +141,16 @@ class Run:
 
     def _plan(self, source: Source, stream: Opened) -> Plan:
         options = self._options
-        done = {
-            "smooth": options.smooth and ExponentialSmoother(options.smooth).name,
-            "neutral": options.neutral and Path(options.neutral).name,
-        }
         return Plan(
             outputs=frozenset(name for name in DEFAULTS if wanted(options, name, source.kind)),
             moves=source.kind.moves,
             fps=stream.fps,
             smooth=bool(options.smooth),
             neutral=MEDIAN if options.neutral == MEDIAN else "file" if options.neutral else "",
-            processing=" ".join(f"{key}={value}" for key, value in done.items() if value) or "none",
+            processing=self._processing.name,
             present_from=options.present_from,
             cards=min(options.faces, 2),
         )
-
-    def _still(self, stream: Opened) -> Iterator[Step]:
-        for item in stream.frames:
-            if isinstance(item, Frame):
-                yield item, self._estimator.estimate(item.image)
-            else:
-                yield item, _NOTHING
 
     def _moving(self, stream: Opened) -> Iterator[Step]:
         waiting: deque[Frame | Unread] = deque()
@@ -176,23 +164,12 @@ class Run:
         try:
             for estimate in self._estimator.video(images()):
                 while isinstance(waiting[0], Unread):
-                    yield waiting.popleft(), _NOTHING
+                    yield waiting.popleft(), NOTHING
                 yield waiting.popleft(), estimate
         except UnreadableError:
-            yield from ((item, _NOTHING) for item in waiting)
+            yield from ((item, NOTHING) for item in waiting)
             raise
-        yield from ((item, _NOTHING) for item in waiting)
-
-    def _processed(
-        self, estimate: Estimate, smooth: ExponentialSmoother | None, timestamp: float
-    ) -> Estimate:
-        smoothed = smooth(estimate, timestamp) if smooth else {}
-        faces = []
-        for face in estimate.faces:
-            face = replace(face, smoothed=smoothed.get(face.face_id))
-            neutral = self._neutral and calibrated(face.shown, self._neutral)
-            faces.append(replace(face, calibrated=neutral))
-        return replace(estimate, faces=tuple(faces))
+        yield from ((item, NOTHING) for item in waiting)
 
     def _report(self, source: Source, tally: Tally, seconds: float, *, alone: bool) -> None:
         say, name = self._console.say, one_line(source.name)
@@ -214,6 +191,25 @@ class Run:
         blocks = has_blocks(sys.stdout)
         weak = self._estimator.interpreter.info.weak
         return face_table(face.face_id, face, self._options.present_from, blocks=blocks, weak=weak)
+
+
+def processing(options: argparse.Namespace, estimator: AUEstimator) -> Processing:
+    """Return what the command line asks to be done to the values; reads the neutral photo.
+
+    Raises:
+        CalibrationError: If it doesn't show one face.
+        UnreadableError: If it can't be read.
+    """
+    rest = None
+    if options.neutral not in (None, MEDIAN):
+        rest = neutral_face(estimator, read_image(Path(options.neutral)), options.neutral)
+    return Processing(options.smooth, options.neutral or "", rest)
+
+
+def still(pictures: Iterable[Frame | Unread], estimator: AUEstimator) -> Iterator[Step]:
+    """Yield photos and what is read from each by itself."""
+    for item in pictures:
+        yield item, estimator.estimate(item.image) if isinstance(item, Frame) else NOTHING
 
 
 def _found(estimate: Estimate) -> str:

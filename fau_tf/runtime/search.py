@@ -1,5 +1,6 @@
 """Where to look for faces: everywhere in a photo; in a video, where they were a moment ago."""
 
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
@@ -34,6 +35,19 @@ def find_in_photo(finder: Finder, image: Image) -> list[Mesh]:
     return _find(finder, image, windows(height, width, PHOTO_DIVISIONS))
 
 
+@dataclass(frozen=True, eq=False)
+class Trail:
+    """What of the frames before decides where the next one is looked at.
+
+    Attributes:
+        frames: How many there were.
+        known: Meshes of the faces of the last one; None where nobody knows, as before the first.
+    """
+
+    frames: int = 0
+    known: tuple[Mesh, ...] | None = None
+
+
 class FaceFollower:
     """Finds the faces of successive frames and gives them ids.
 
@@ -47,26 +61,26 @@ class FaceFollower:
     nine overlapping quarters. While faces are followed, and fewer than `num_faces` are, a new one
     is found within SEARCH_EVERY frames where it is wider than an eighth of the picture, a smaller
     one within 9 * SEARCH_EVERY. The first frame is searched all over.
+
+    Attributes:
+        trail: All that it knows of the frames before, but for the ids.
     """
 
-    def __init__(self, finder: Finder) -> None:
+    def __init__(self, finder: Finder, trail: Trail | None = None) -> None:
+        self.trail = trail or Trail()
         self._finder = finder
         self._tracker = OverlapTracker()
-        self._known: list[Mesh] = []
-        self._frames = 0
-        self._turn = 0
 
     def find(self, image: Image) -> tuple[list[Mesh], list[int]]:
         """Return the faces of the next frame, left to right, and their ids."""
         require_image(image)
         height, width = image.shape[:2]
-        near = [around(mesh, height, width) for mesh in self._known]
+        near = [around(mesh, height, width) for mesh in self.trail.known or ()]
         found = _find(self._finder, image, near) if near else []
         more = self._more(image, len(found))
         if more:
             found = _largest(self._finder, [*found, *_find(self._finder, image, more)])
-        self._frames += 1
-        self._known = found
+        self.trail = Trail(self.trail.frames + 1, tuple(found))
         return found, self._tracker.update([box(mesh) for mesh in found])
 
     def _more(self, image: Image, found: int) -> list[Window]:
@@ -75,15 +89,15 @@ class FaceFollower:
             return []
         height, width = image.shape[:2]
         parts = windows(height, width, VIDEO_DIVISIONS)
-        if self._frames == 0:
+        if self.trail.known is None:
             return parts
         whole, *quarters = parts
-        lost = not found or found < len(self._known)
-        place = self._frames % SEARCH_EVERY
+        lost = not found or found < len(self.trail.known)
+        place = self.trail.frames % SEARCH_EVERY
         more = [whole] if lost or place == 0 else []
         if quarters and (lost or place == SEARCH_EVERY // 2):
-            more.append(quarters[self._turn % len(quarters)])
-            self._turn += 1
+            # Nine have a turn in nine frames in a row, and in nine that are ten apart, too.
+            more.append(quarters[self.trail.frames % len(quarters)])
         return more
 
 

@@ -17,12 +17,13 @@ from fau_tf.media.images import (
     read_image,
 )
 from fau_tf.media.videos import UnreadableVideoError, VideoFile, camera_frames
-from fau_tf.runtime.expand import STDIN, Kind, Source, camera, expand
+from fau_tf.runtime.expand import STDIN, Kind, Source, camera, expand, listed
 from fau_tf.runtime.stream import pictures
 
 __all__ = [
     "FORMATS", "MAX_PIXELS", "Frame", "Kind", "Opened", "Source", "Unread", "UnreadableError",
-    "UnreadableImageError", "UnreadableVideoError", "camera", "expand", "opened", "read_image",
+    "UnreadableImageError", "UnreadableVideoError", "camera", "expand", "listed", "opened",
+    "read_image",
 ]  # fmt: skip
 
 
@@ -49,6 +50,7 @@ def opened(
     fps: float = 25.0,
     stdin: BinaryIO | None = None,
     max_pixels: int = MAX_PIXELS,
+    first: int = 1,
 ) -> Iterator[Opened]:
     """Open a source.
 
@@ -58,6 +60,7 @@ def opened(
         fps: Frames a second of stdin, which has no times of its own.
         stdin: Read in place of the process' own.
         max_pixels: Larger pictures are refused before they are decoded.
+        first: Number of the first photo.
 
     Raises:
         UnreadableError: If it is a video that can't be read.
@@ -73,7 +76,7 @@ def opened(
         wanted = ((number, bytes_) for number, bytes_ in numbered if (number - 1) % every == 0)
         yield Opened((_picture(*one, fps, max_pixels) for one in wanted), 0, fps / every)
     else:
-        photos = (_photo(path, i, max_pixels) for i, path in enumerate(source.paths, 1))
+        photos = (_photo(path, i, max_pixels) for i, path in enumerate(source.paths, first))
         yield Opened(photos, len(source.paths))
 
 

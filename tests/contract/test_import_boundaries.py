@@ -71,7 +71,7 @@ def test_the_demo_reads_a_photo_where_tensorflow_and_keras_are_missing(tmp_path)
         f"code = main([{str(PHOTO)!r}, '--model', {str(model)!r}, '--out', {str(tmp_path)!r}])\n"
         "import sys; sys.exit(code)"
     )
-    done = run(code, {"tensorflow", "keras"})
+    done = run(code, {"tensorflow", "keras", "ray"})
     assert done.returncode == 0, done.stderr
     assert "1 face" in done.stdout
 

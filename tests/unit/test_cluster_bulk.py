@@ -1,0 +1,332 @@
+"""Jobs of shards against a run on one machine, byte for byte; the workers are in this process."""
+
+import csv
+import json
+from contextlib import contextmanager
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from PIL import Image
+
+from fau_tf.cluster import bulk, engine, parts, reports, worker
+from fau_tf.media import videos
+from fau_tf.runtime import demo
+from tests.helpers.made_video import crossing, face, write_video
+from tests.helpers.shards_of import joined, one_machine, photo_folder
+from tests.helpers.tiny_model import write_tiny_model
+
+PHOTOS = 12
+FEW = ("--faces", "2")  # no search for more once both are known
+
+
+class Here:
+    """An engine's stand-in that works in this process, and may lose its workers."""
+
+    workers = 2
+
+    def __init__(self):
+        self.done = []
+
+    def run(self, make, rows):
+        rows = list(rows)
+        work = make() if rows else None
+        for row in rows:
+            self.done.append((row["do"], row["key"]))
+            yield work(row)
+
+
+@pytest.fixture
+def here(monkeypatch):
+    found = Here()
+
+    @contextmanager
+    def started(_address, _workers):
+        yield found
+
+    monkeypatch.setattr(engine, "started", started)
+    monkeypatch.setattr(engine, "require_ray", lambda _: None)
+    return found
+
+
+pytestmark = pytest.mark.usefixtures("here")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_tiny_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory):
+    """Videos of faces that cross and photos, one of them broken."""
+    folder = tmp_path_factory.mktemp("media")
+    write_video(folder / "cross.avi", crossing(32))
+    write_video(folder / "film.mp4", crossing(24)[::-1])
+    photo_folder(folder / "photos", PHOTOS, broken=6)
+    return folder
+
+
+def run(model, out, *arguments):
+    return demo.main([*map(str, arguments), "--model", str(model), "--out", str(out)])
+
+
+def cluster(model, out, *arguments, shard=10):
+    return run(model, out, *arguments, "--cluster", "local", "--shard", shard)
+
+
+def table(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def job(out):
+    [place] = [path for path in out.iterdir() if path.name.startswith("job-")]
+    return place
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--every", "2", "--jsonl", "--faces", "2"),
+        ("--smooth", "0.2", "--neutral", "median", "--faces", "2"),
+        ("--neutral", "rest.png", "--faces", "1"),
+    ],
+    ids=" ".join,
+)
+def test_ranges_of_a_video_give_the_rows_of_the_whole(
+    here, model, media, tmp_path, monkeypatch, options
+):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(np.pad(face(), ((40, 40), (40, 40), (0, 0)), "edge")).save("rest.png")
+    films = [media / "cross.avi", media / "film.mp4"]
+    wanted = one_machine(model, tmp_path / "one", films, options)
+    assert cluster(model, tmp_path / "many", *films, *options) == 0
+    assert joined(job(tmp_path / "many")) == wanted
+    assert {name for name, _ in wanted} == {"cross_au", "film_au"}
+    # Longer than several ranges, and with the face that another one hides.
+    assert sum(do == "read" for do, _ in here.done) >= (3 if "--every" in options else 7)
+    with_ids = [row for row in csv.DictReader(wanted["cross_au", "csv"].decode().splitlines())]
+    # Seen half as often, the hidden one is lost for too short to get another id.
+    ids = 1 if "1" in options else 2 if "--every" in options else 3
+    assert len({row["face_id"] for row in with_ids}) == ids
+
+
+def test_a_range_that_begins_with_other_faces_is_read_again(
+    here, model, media, tmp_path, monkeypatch
+):
+    # Without frames before a range, none begins with the faces that were followed to there.
+    monkeypatch.setattr(parts, "WARM_UP", 0)
+    films = [media / "cross.avi"]
+    wanted = one_machine(model, tmp_path / "one", films, FEW)
+    assert cluster(model, tmp_path / "many", *films, *FEW) == 0
+    assert joined(job(tmp_path / "many")) == wanted
+    [entry] = json.loads((job(tmp_path / "many") / bulk.CARD).read_text())["sources"]
+    assert entry["shards"] == 4
+    assert entry["mended"] >= 3
+    assert sum(do == "read" for do, _ in here.done) == 4 + entry["mended"]
+
+
+def test_a_video_that_can_not_be_sought_gives_the_same_rows(model, media, tmp_path, monkeypatch):
+    monkeypatch.setattr(videos, "sought", lambda *_: False)
+    films = [media / "film.mp4"]
+    wanted = one_machine(model, tmp_path / "one", films, FEW)
+    assert cluster(model, tmp_path / "many", *films, *FEW) == 0
+    assert joined(job(tmp_path / "many")) == wanted
+
+
+def test_a_folder_of_photos_with_a_broken_one(model, media, tmp_path, capfd):
+    folder = [media / "photos"]
+    wanted = one_machine(model, tmp_path / "one", folder, code=1)
+    said = capfd.readouterr().err
+    assert cluster(model, tmp_path / "many", *folder) == 1
+    assert joined(job(tmp_path / "many")) == wanted
+    assert len(wanted["photos_au", "csv"].splitlines()) == 1 + PHOTOS
+    # The same list at the end, after the line of the shard.
+    again = capfd.readouterr().err
+    assert "photo006.png: must be" in said
+    assert again.endswith(said)
+    assert "photos_au-00000-of-00002: " in again
+    [row] = table(job(tmp_path / "many") / bulk.FAILED)
+    assert row["shard"] == "photos_au-00000-of-00002"
+    assert "photo006.png" in row["reason"]
+
+
+def test_single_photos_and_what_is_no_photo(model, media, tmp_path, capfd):
+    names = [media / "photos" / "photo001.png", media / "photos" / "photo006.png", media / "none"]
+    wanted = one_machine(model, tmp_path / "one", names, FEW, code=1)
+    said = capfd.readouterr().err
+    assert cluster(model, tmp_path / "many", *names, *FEW) == 1
+    assert joined(job(tmp_path / "many")) == wanted
+    assert list(wanted) == [("photo001_au", "csv")]
+    assert capfd.readouterr().err.endswith(said)
+
+
+def test_a_video_that_ends_too_early_is_read_as_far_as_that(model, media, tmp_path, capfd):
+    content = (media / "cross.avi").read_bytes()
+    film = tmp_path / "cut.avi"
+    film.write_bytes(content[: len(content) // 2])
+    nothing = tmp_path / "nothing.avi"
+    nothing.write_bytes(content[:2000])
+    films = [film, nothing, media / "film.mp4"]
+    wanted = one_machine(model, tmp_path / "one", films, FEW, code=1)
+    _, _, said = capfd.readouterr().err.partition("Not read:")  # before it, decoders speak
+    assert "cut.avi: must be an intact video" in said
+    assert "nothing.avi" in said
+    assert cluster(model, tmp_path / "many", *films, *FEW) == 1
+    assert joined(job(tmp_path / "many")) == wanted
+    assert capfd.readouterr().err.endswith(said)
+
+
+def test_a_list_of_files_is_a_source_with_and_without_a_cluster(model, media, tmp_path):
+    names = [media / "photos" / f"photo{i:03d}.png" for i in (3, 2, 1)] + [media / "film.mp4"]
+    (tmp_path / "list.txt").write_text("\n".join(map(str, names)) + "\n\n")
+    wanted = one_machine(model, tmp_path / "one", [], ("--list", str(tmp_path / "list.txt")))
+    assert cluster(model, tmp_path / "many", "--list", tmp_path / "list.txt") == 0
+    assert joined(job(tmp_path / "many")) == wanted
+    assert len(wanted) == 2
+    [found] = [content for (name, _), content in wanted.items() if "film" not in name]
+    # In the order of the list.
+    assert [row["source"] for row in csv.DictReader(found.decode().splitlines())] == [
+        str(name) for name in names[:3]
+    ]
+
+
+def test_parquet_has_the_figures_of_the_csv_and_null_for_nan(model, media, tmp_path):
+    assert cluster(model, tmp_path, media / "photos", "--parquet") == 1
+    place = job(tmp_path)
+    count = 0
+    for path in sorted(place.glob("*.parquet")):
+        found = pyarrow.parquet.read_table(path).to_pylist()
+        rows = table(path.with_suffix(".csv"))
+        assert len(found) == len(rows)
+        for one, other in zip(found, rows, strict=True):
+            count += 1
+            for name, value in one.items():
+                if value is None:
+                    assert other[name] == "NaN"
+                else:
+                    assert type(value)(other[name]) == value
+            assert type(one["AU12_r"]) is float or one["AU12_r"] is None
+            assert type(one["frame"]) is int
+    assert count == PHOTOS
+
+
+def test_a_job_goes_on_with_the_shards_that_are_left(here, model, media, tmp_path, monkeypatch):
+    names = [media / "cross.avi", media / "photos"]
+    wanted = one_machine(model, tmp_path / "one", names, FEW, code=1)
+    read = worker.Worker.__call__
+    calls = []
+
+    def stopped(self, row):
+        calls.append(row["do"])
+        if calls.count("read") == 4:
+            raise KeyboardInterrupt
+        return read(self, row)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker.Worker, "__call__", stopped)
+        assert cluster(model, tmp_path / "many", *names, *FEW) == 130
+    assert calls.count("read") == 4
+    place = job(tmp_path / "many")
+    assert not (place / bulk.CARD).exists()
+    here.done.clear()
+    assert cluster(model, tmp_path / "many", *names, *FEW) == 1
+    assert sum(do == "read" for do, _ in here.done) == 4 + 2 - 3
+    assert not any(do == "find_places" for do, _ in here.done)
+    assert joined(place) == wanted
+    here.done.clear()
+    assert cluster(model, tmp_path / "many", *names, *FEW) == 1
+    assert here.done == []
+    assert not (place / parts.WORK).exists()
+
+
+def test_another_list_model_or_setting_is_another_job(model, tmp_path):
+    photos = photo_folder(tmp_path / "few", 2)
+    cluster(model, tmp_path, photos)
+    cluster(model, tmp_path, photos, "--faces", "2")
+    cluster(model, tmp_path, photos, shard=11)
+    (tmp_path / "other").mkdir()
+    cluster(write_tiny_model(tmp_path / "other", aus=(6, 12)), tmp_path, photos)
+    moved = photo_folder(tmp_path / "photos", 2)
+    cluster(model, tmp_path / "out", moved)
+    (moved / "photo000.png").write_bytes((moved / "photo001.png").read_bytes())
+    cluster(model, tmp_path / "out", moved)
+    assert len(list(tmp_path.glob("job-*"))) == 4
+    assert len(list((tmp_path / "out").glob("job-*"))) == 2
+
+
+def test_what_ends_the_processes_that_read_it_is_left_out(model, media, tmp_path, monkeypatch):
+    """Notes of three processes that are no more stand at the fourth photo and at frame 21."""
+    put = reports.Attempts.__init__
+
+    def died(self, path):
+        content = json.loads(path.with_suffix(".part").read_text())
+        number = 21 if content["kind"] == "video" else 4
+        if content["first"] <= number:
+            path.write_text("".join(f"host:{i} 1\nhost:{i} {number}\n" for i in range(3)))
+        put(self, path)
+
+    monkeypatch.setattr(reports.Attempts, "__init__", died)
+    assert cluster(model, tmp_path, media / "photos", media / "cross.avi", *FEW) == 1
+    place = job(tmp_path)
+    rows = table(place / "photos_au-00000-of-00002.csv")
+    assert [row["reason"] for row in rows if row["success"] == "0"] == 2 * ["could not be read"]
+    failed = table(place / bulk.FAILED)
+    assert any("photo003.png: must be read without an end" in row["reason"] for row in failed)
+    assert any("cross.avi, frame 21: must be read" in row["reason"] for row in failed)
+    frames = joined(place)["cross_au", "csv"].decode().splitlines()
+    assert max(int(row["frame"]) for row in csv.DictReader(frames)) == 20
+
+
+def test_a_process_that_was_killed_elsewhere_is_no_reason(tmp_path):
+    path = tmp_path / "x.tried"
+    path.write_text("".join(f"host:{i} {number}\n" for i in range(3) for number in (1, i + 2)))
+    attempts = reports.Attempts(path)
+    assert all(attempts.begin(number) for number in range(1, 6))
+
+
+def test_a_shard_that_fails_is_named_and_the_others_are_kept(
+    here, model, media, tmp_path, monkeypatch, capfd
+):
+    rows = worker.rows
+
+    def full(job, part, info):
+        if part.index == 1:
+            raise OSError(28, "No space left on device")
+        return rows(job, part, info)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "rows", full)
+        assert cluster(model, tmp_path, media / "photos") == 2
+    said = capfd.readouterr().err
+    assert "photos_au-00001-of-00002: OSError" in said
+    assert "the same command goes on" in said
+    here.done.clear()
+    assert cluster(model, tmp_path, media / "photos") == 1
+    assert len(here.done) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("x.png", "--draw"), "--cluster: writes rows only. Received: --draw"),
+        (("x.png", "--plot"), "--cluster: writes rows only. Received: --plot"),
+        (("-",), "--cluster: needs files, which every machine can open. Received: stdin"),
+        (("--webcam",), "Received: camera0"),
+        (("x.png", "--no-csv"), "--cluster: must write something"),
+    ],
+)
+def test_what_needs_one_machine_is_refused(here, model, tmp_path, capfd, arguments, said):
+    assert cluster(model, tmp_path / "out", *arguments) == 2
+    assert said in capfd.readouterr().err
+    assert here.done == []
+
+
+@pytest.mark.parametrize("option", [("--parquet",), ("--workers", "2"), ("--shard", "20")])
+def test_options_of_a_cluster_need_one(tmp_path, capfd, option):
+    with pytest.raises(SystemExit) as ended:
+        demo.main(["x.png", "--out", str(tmp_path), *option])
+    assert ended.value.code == 2
+    assert f"{option[0]}: needs --cluster" in capfd.readouterr().err

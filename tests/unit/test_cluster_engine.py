@@ -1,0 +1,60 @@
+"""What is said where there is no Ray, or no cluster."""
+
+import builtins
+import socket
+import time
+
+import pytest
+
+from fau_tf.cluster import engine
+from fau_tf.runtime import demo
+from tests.helpers.tiny_model import write_tiny_model
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_tiny_model(tmp_path_factory.mktemp("model"))
+
+
+def run(model, out, address):
+    return demo.main(["x.png", "--cluster", address, "--model", str(model), "--out", str(out)])
+
+
+def test_without_ray_the_extra_is_named(model, tmp_path, monkeypatch, capfd):
+    real = builtins.__import__
+
+    def missing(name, *arguments, **named):
+        if name.partition(".")[0] == "ray":
+            raise ModuleNotFoundError("No module named 'ray'", name="ray")
+        return real(name, *arguments, **named)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    assert run(model, tmp_path, "local") == 2
+    said = capfd.readouterr().err
+    assert "No module named 'ray'" in said
+    assert 'pip install "fau_tf[cluster]"' in said
+
+
+def free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of Ray's own modules
+def test_where_nothing_answers_the_next_step_is_named(model, tmp_path, monkeypatch, capfd):
+    ray = pytest.importorskip("ray")
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    start = time.monotonic()
+    assert run(model, tmp_path, f"127.0.0.1:{free_port()}") == 2
+    # Not Ray's own patience, which is a minute.
+    assert time.monotonic() - start < 20
+    said = capfd.readouterr().err
+    assert "a Ray cluster must answer at 127.0.0.1" in said
+    assert "ray start --head" in said
+
+
+@pytest.mark.parametrize("address", ["", "here", "ray://head:10001", "head:port", "a b:6379"])
+def test_an_address_is_local_or_host_and_port(address):
+    with pytest.raises(engine.ClusterError, match=r"must be local, or HOST:PORT"):
+        engine._require_answer(address)
