@@ -1,6 +1,6 @@
 """How good is a trained model? One judge for it, for its halves on the other rig and for the peer.
 
-python benchmarks/accuracy.py --run runs/release --photos FOLDER --write
+python benchmarks/accuracy.py --run runs/release --photos FOLDER --videos FILE --write
     --crossed runs/on_canonical runs/on_ict      runs that learnt from one rig alone
 python benchmarks/accuracy.py --run runs/synthetic --quick
 
@@ -48,6 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         found["photos"] = on_photos(
             options.model or _float16(run.path), options.photos, options.out
         )
+    if options.videos:
+        from benchmarks import accuracy_video
+
+        model = options.model or _float16(run.path)
+        found["videos"] = [accuracy_video.agreement(model, path) for path in options.videos]
     found["weak"] = weak(found)
     text = accuracy_page.page(found)
     print(text)
@@ -187,7 +192,8 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--crossed", type=Path, nargs="+", help="runs on one rig alone")
     parser.add_argument("--data", type=Path, default=Path("data"), help="where face records are")
     parser.add_argument("--photos", type=Path, help="folder of dlib's annotated example faces")
-    parser.add_argument("--model", type=Path, help="for photos; by default the run's float16")
+    parser.add_argument("--videos", type=Path, nargs="+", help="of one face each")
+    parser.add_argument("--model", type=Path, help="for real faces; by default the run's float16")
     parser.add_argument("--no-peer", action="store_true", help="leave the peer out")
     parser.add_argument("--quick", action="store_true", help="20 people of each part")
     parser.add_argument("--out", type=Path, help="draw the photos into this folder")

@@ -14,6 +14,7 @@ def page(found: Mapping[str, Any]) -> str:
         _aus(found),
         _crossed(found),
         _photos(found),
+        _videos(found),
         _factors(found),
         _coverage(found),
         _weak(found),
@@ -25,9 +26,9 @@ def _head(found: Mapping[str, Any]) -> str:
     return (
         "# Accuracy\n\n"
         "Written by `python benchmarks/accuracy.py --run RUN --crossed RUN RUN --photos FOLDER "
-        f"--write`, run `{found['run']}`: learnt from {found['learnt']} people, judged on "
-        f"{found['faces']} faces of {found['people']} test people of `{found['set']}`, whom it has "
-        "not seen.\n\n"
+        f"--videos FILE --write`, run `{found['run']}`: learnt from {found['learnt']} people, "
+        f"judged on {found['faces']} faces of {found['people']} test people of `{found['set']}`, "
+        "whom it has not seen.\n\n"
         "**Everything here with an ICC is on made faces. It is not accuracy on BP4D, DISFA or any "
         "real face**, which nobody has labelled for us. On real photos there is agreement with "
         "another program, and there are checks that need no labels."
@@ -132,6 +133,23 @@ def _photos(found: Mapping[str, Any]) -> str:
         + _table(
             ["painted", "faces", "its AUs", "rise by 1", "largest other", "ahead of all"], painted
         )
+    )
+
+
+def _videos(found: Mapping[str, Any]) -> str:
+    videos = found.get("videos")
+    if not videos:
+        return ""
+    names = list(videos[0]["per_au"])
+    rows = [
+        [one["video"], str(one["frames"]), f"{one['mean']:.2f}"]
+        + [_or_dash(one["per_au"][name]) for name in names]
+        for one in videos
+    ]
+    return (
+        "## Real videos\n\nThe same correlation over the frames of a video, three of each second. "
+        "They stay outside this repository: a user's own copy is read.\n\n"
+        + _table(["video", "frames", "mean", *names], rows)
     )
 
 

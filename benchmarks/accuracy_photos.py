@@ -118,7 +118,7 @@ def agreement(faces: Sequence[Photo], read: Array) -> dict[str, Any]:
     rows = {}
     for a, au in enumerate(facs.ALL):
         theirs = blendshapes.sign(au, names, scores[seen])
-        rows[facs.AUS[au].label] = _correlation(read[seen, a], theirs)
+        rows[facs.AUS[au].label] = correlation(read[seen, a], theirs)
     known = [value for value in rows.values() if np.isfinite(value)]
     return {"faces": int(seen.sum()), "per_au": rows, "mean": float(np.mean(known))}
 
@@ -268,7 +268,8 @@ def _small(picture: Array, size: int) -> Array:
     return fast_crop(picture, matrix, size)
 
 
-def _correlation(ours: Array, theirs: Array) -> float:
+def correlation(ours: Array, theirs: Array) -> float:
+    """Return Pearson's, NaN where one of both says nothing."""
     if np.ptp(ours) == 0 or np.ptp(theirs) < 1e-3:  # a blendshape that never moves says nothing
         return float("nan")
     return float(np.corrcoef(ours, theirs)[0, 1])

@@ -5,6 +5,7 @@ from benchmarks import accuracy, accuracy_page
 from benchmarks.accuracy_faces import Known, by_group, factor_rows, person_spread, rig_groups
 from benchmarks.accuracy_peer import Ridge, fitted
 from fau_tf import facs
+from tests.helpers.made_video import face, frame, write_video
 
 LABELS = accuracy.LABELS
 
@@ -92,12 +93,16 @@ def test_the_page_says_what_was_found():
         "coverage": {"level": 0.9, "mean": row, "per_au": dict.fromkeys(LABELS, row)},
         "coverage_by": {"ict": row}, "weak": {"AU10": "ICC 0.20 on faces of another face model"},
         "crossed": [{"learnt_from": ["ict"], "groups": groups, "peer": {"groups": groups}}],
+        "videos": [
+            {"video": "talk.mp4", "frames": 60, "mean": 0.5, "per_au": dict.fromkeys(LABELS, 0.25)}
+        ],
     }  # fmt: skip
     text = accuracy_page.page(found)
     assert f"| ict | 100 | {icc}" in text
     assert "no face in 3 of them" in text
     assert "- AU10: ICC 0.20" in text
     assert "91.0%" in text
+    assert "| talk.mp4 | 60 | 0.50 | 0.25 |" in text
     assert "nan" not in text.lower()
 
 
@@ -133,3 +138,18 @@ def test_the_paints_name_aus_and_landmarks_that_there_are(photos):
         assert set(paint.aus) | set(paint.related) <= set(facs.ALL)
         assert not set(paint.aus) & set(paint.related)
         assert all(0 <= i < 68 for which, _, _ in paint.moves for i in which)
+
+
+def test_a_video_is_read_beside_its_blendshapes(tmp_path):
+    pytest.importorskip("mediapipe")
+    from benchmarks import accuracy_video
+    from fau_tf.runtime.model_info import default_model
+
+    shown = [frame((x, face(mirrored=x % 2 == 1))) for x in range(40, 88, 2)]
+    found = accuracy_video.agreement(default_model(), write_video(tmp_path / "face.mp4", shown))
+    assert found["frames"] == 24 / accuracy_video.EVERY
+    assert set(found["per_au"]) == set(LABELS)
+    assert -1 <= found["mean"] <= 1
+    nobody = write_video(tmp_path / "nobody.mp4", [frame()] * 9)
+    with pytest.raises(ValueError, match="must show a face"):
+        accuracy_video.agreement(default_model(), nobody)

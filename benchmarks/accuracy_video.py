@@ -1,0 +1,47 @@
+"""A real video, which nobody has labelled: an AU beside its blendshape, from frame to frame."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from benchmarks import blendshapes
+from benchmarks.accuracy_photos import correlation
+from fau_tf import facs
+from fau_tf.media.videos import VideoFile
+from fau_tf.runtime.estimator import AUEstimator
+
+EVERY: Final = 8
+"""Frames per frame that is read: three a second change enough."""
+
+
+def agreement(model: Path, path: Path) -> dict[str, Any]:
+    """Return per AU the correlation with its blendshapes over a video's frames, and their mean.
+
+    One person has one resting face, so this asks less than photos of many people do.
+    """
+    ours, theirs = [], []
+    with (
+        VideoFile(path) as video,
+        AUEstimator(model, num_faces=1) as estimator,
+        blendshapes.Reader() as reader,
+    ):
+        for frame in video.frames(EVERY):
+            faces = estimator.estimate(frame.image).faces
+            scores = reader.scores(frame.image)
+            if faces and not faces[0].reason and np.isfinite(scores[0]):
+                ours.append(faces[0].intensity)
+                theirs.append(scores)
+        names = reader.names
+    if len(ours) < 2:
+        raise ValueError(
+            f"{path}: must show a face. Received: one in {len(ours)} of the frames that were read. "
+            "Choose another video."
+        )
+    rows = {}
+    for au in facs.ALL:
+        label = facs.AUS[au].label
+        read = np.array([intensity[label] for intensity in ours])
+        rows[label] = correlation(read, blendshapes.sign(au, names, np.stack(theirs)))
+    known = [value for value in rows.values() if np.isfinite(value)]
+    return {"video": path.name, "frames": len(ours), "per_au": rows, "mean": float(np.mean(known))}
