@@ -68,16 +68,16 @@ def generate(
     people = [i for i, name in enumerate(everyone) if name in wanted]
     names = tuple(everyone[i] for i in people)
     identity, place = _place(settings, folder, only)
-    place.mkdir(parents=True, exist_ok=True)
-    with hold(place, "one process at a time generates a set"):
-        if (place / CARD).is_file():
-            require_whole(place)
-            say(f"   {place.name} is there already")
-        else:
+    if not (place / CARD).is_file():
+        place.mkdir(parents=True, exist_ok=True)
+        with hold(place, "one process at a time generates a set"):
             for name in settings.rigs:
                 RIGS[name](settings.ict)  # a file that is no rig is known before work begins
             _Shards(place, settings, people).complete(processes, say)
             _write_card(place, identity)
+    else:  # many may read what is complete
+        require_whole(place)
+        say(f"   {place.name} is there already")
     return Generated(place, names)
 
 

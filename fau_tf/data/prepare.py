@@ -110,19 +110,19 @@ def prepare(
     listing = kinds.listing(settings)
     place = place_of(settings, listing, folder)
     jobs = jobs_of(settings, listing, place)
+    if not _left(jobs) and (place / CARD).is_file():  # many may read what is complete
+        say(f"   {place.name} is there already")
+        return _collected(place, listing, jobs)
     place.mkdir(parents=True, exist_ok=True)
     with hold(place, "one process at a time prepares a set"):
-        left = [job for job in jobs if not report_file(job.shard).is_file()]
+        left = _left(jobs)
         if left and run:
             run(left, len(jobs), say)
         elif left:
             _run(left, len(jobs), settings.processes or os.cpu_count() or 1, say)
-        else:
-            say(f"   {place.name} is there already")
         prepared = _collected(place, listing, jobs)
-        if left or not (place / CARD).is_file():
-            _write_dropped(place / DROPPED, prepared.left_out)
-            _write_card(place, settings, prepared, [job.shard for job in jobs])
+        _write_dropped(place / DROPPED, prepared.left_out)
+        _write_card(place, settings, prepared, [job.shard for job in jobs])
     return prepared
 
 
@@ -138,6 +138,10 @@ def summary(prepared: Prepared) -> list[str]:
         lines.append(f"   {subject}: {count} left out ({mark}): {reason}")
     lines += [f"   warning: {warning}" for warning in prepared.listing.warnings]
     return lines
+
+
+def _left(jobs: Sequence[Job]) -> list[Job]:
+    return [job for job in jobs if not report_file(job.shard).is_file()]
 
 
 def _run(jobs: Sequence[Job], total: int, processes: int, say: Callable[[str], None]) -> None:

@@ -13,6 +13,7 @@ from fau_tf.data.synthetic import SyntheticSet, synthetic_record
 from fau_tf.synthetic import __main__ as command
 from fau_tf.synthetic import generate as drawing
 from fau_tf.synthetic.canonical_rig import canonical_rig
+from fau_tf.whole_file import hold
 from tests.helpers import made_people
 
 SETTINGS = SyntheticSet(people=35, faces_per_person=2, record_size=80, seed=1)
@@ -99,6 +100,14 @@ def test_a_second_process_at_the_same_set_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(generate, "person_rows", meanwhile)
     with pytest.raises(KeyboardInterrupt):
         make(tmp_path)
+
+
+def test_many_may_read_a_complete_set(tmp_path):
+    made, _ = make(tmp_path)
+    with hold(made.place, "mine"):
+        again, said = make(tmp_path)
+    assert again == made
+    assert said == [f"   {made.place.name} is there already"]
 
 
 def test_only_some_people_are_a_set_of_their_own(tmp_path):

@@ -442,11 +442,14 @@ def test_other_labels_are_another_set(tmp_path):
     assert before != prepare_module.place_of(wanted, kinds.listing(wanted), tmp_path)
 
 
-def test_one_process_at_a_time_prepares_a_set(tmp_path):
+def test_one_process_at_a_time_prepares_a_set_and_many_read_it(tmp_path):
     trees.bp4d(tmp_path / "in", subjects=("F001",))
     done = prepared("bp4d", tmp_path / "in", tmp_path / "out")
-    with hold(done.place, "mine"), pytest.raises(OSError, match="one process at a time"):
-        prepared("bp4d", tmp_path / "in", tmp_path / "out")
+    with hold(done.place, "mine"):
+        assert prepared("bp4d", tmp_path / "in", tmp_path / "out").records == done.records > 0
+        (done.place / "card.json").unlink()
+        with pytest.raises(OSError, match="one process at a time"):
+            prepared("bp4d", tmp_path / "in", tmp_path / "out")
 
 
 def test_progress_counts_every_frame(tmp_path):
