@@ -4,7 +4,6 @@ Fitted on the very faces that a run learnt from, its strength chosen on the same
 and judged on the same test people.
 """
 
-import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy_faces import Array, record_image
-from benchmarks.blendshapes import Reader
+from benchmarks.blendshapes import WIDTH, Reader
 from fau_tf import agreement
 from fau_tf.data import datasets
 from fau_tf.facs import MAX_INTENSITY
@@ -29,22 +28,34 @@ def blendshapes(part: datasets.Part, kept: Path, processes: int = 2) -> Array:
 
     Args:
         part: Records, whose whole pictures are shown.
-        kept: Folder where they are kept, by the set and the people.
+        kept: Folder where a set's scores are kept, by person: runs share most of theirs.
         processes: That look.
     """
-    asked = f"{part.faces.files[0].parent.name} {' '.join(part.people)}"
-    file = kept / f"blendshapes-{hashlib.sha256(asked.encode()).hexdigest()[:12]}.npz"
+    file = kept / f"blendshapes-{part.faces.files[0].parent.name}.npz"
+    known: dict[str, Array] = {}
     if file.is_file():
         with np.load(file, allow_pickle=False) as content:
-            return np.array(content["scores"])
-    pictures = [row["image"] for row in part.rows.as_numpy_iterator()]
+            known = dict(content)
+    rows = [(row["subject"].decode(), row["image"]) for row in part.rows.as_numpy_iterator()]
+    subjects = np.array([subject for subject, _ in rows])
+    new = ~np.isin(subjects, list(known))
+    if new.any():
+        pictures = [row[1] for row, wanted in zip(rows, new, strict=True) if wanted]
+        scores = _looked_at_by(pictures, processes)
+        known |= {str(name): scores[subjects[new] == name] for name in np.unique(subjects[new])}
+        kept.mkdir(parents=True, exist_ok=True)
+        with replacing(file) as unfinished, unfinished.open("wb") as stream:
+            np.savez_compressed(stream, **known)
+    found = np.empty((len(rows), WIDTH))
+    for name in np.unique(subjects):
+        found[subjects == name] = known[str(name)]
+    return found
+
+
+def _looked_at_by(pictures: Sequence[bytes], processes: int) -> Array:
     chunks = [pictures[i : i + _CHUNK] for i in range(0, len(pictures), _CHUNK)]
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        scores = np.concatenate(list(pool.map(_looked_at, chunks)))
-    kept.mkdir(parents=True, exist_ok=True)
-    with replacing(file) as unfinished, unfinished.open("wb") as stream:
-        np.savez_compressed(stream, scores=scores)
-    return scores
+        return np.concatenate(list(pool.map(_looked_at, chunks)))
 
 
 def _looked_at(pictures: Sequence[bytes]) -> Array:

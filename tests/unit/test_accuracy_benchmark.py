@@ -1,7 +1,10 @@
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from benchmarks import accuracy, accuracy_page
+from benchmarks import accuracy, accuracy_page, accuracy_peer
 from benchmarks.accuracy_faces import Known, by_group, factor_rows, person_spread, rig_groups
 from benchmarks.accuracy_peer import Ridge, fitted
 from fau_tf import facs
@@ -37,6 +40,36 @@ def test_a_ridge_finds_the_linear_answer_and_keeps_what_it_cannot_read():
     holes = shapes.copy()
     holes[0] = np.nan
     np.testing.assert_allclose(Ridge(holes, coded, 1e-3)(shapes), ridge(shapes), atol=0.05)
+
+
+def test_each_picture_is_looked_at_once(tmp_path, monkeypatch):
+    """People of another part keep their scores, each face its own, in the order of the rows."""
+
+    class Rows(list):
+        def as_numpy_iterator(self):
+            return iter(self)
+
+    def part(*names):
+        rows = [
+            {"subject": name.encode(), "image": f"{name}{face}".encode()}
+            for face in range(2)  # not person by person
+            for name in names
+        ]
+        faces = SimpleNamespace(files=[Path("set") / "faces-0.tfrecord"])
+        return SimpleNamespace(faces=faces, rows=Rows(rows))
+
+    seen = []
+
+    def look(pictures, _processes):
+        seen.extend(pictures)
+        return np.repeat([[int(p[1:2]) * 10 + int(p[2:])] for p in pictures], 52, axis=1)
+
+    monkeypatch.setattr(accuracy_peer, "_looked_at_by", look)
+    first = accuracy_peer.blendshapes(part("p1", "p2"), tmp_path)
+    assert first[:, 0].tolist() == [10, 20, 11, 21]
+    second = accuracy_peer.blendshapes(part("p3", "p1"), tmp_path)
+    assert second[:, 51].tolist() == [30, 10, 31, 11]
+    assert seen == [b"p10", b"p20", b"p11", b"p21", b"p30", b"p31"]
 
 
 def test_groups_hold_each_face_once_per_rig():
