@@ -14,6 +14,10 @@ import java.io.IOException
  * @property heatmaps h x w x K, row by row, channels last, 0 to 5, over the crop.
  */
 class FauResult(val info: FauModelInfo, val intensity: Map<String, Float>, val heatmaps: FloatArray) {
+    /** AU label -> where its true intensity lies, as far as made faces tell; null where nobody knows. */
+    val interval: Map<String, ClosedFloatingPointRange<Float>>?
+        get() = info.intervals?.let { known -> intensity.mapValues { (label, value) -> known.around(label, value) } }
+
     /** Returns the h x w heatmap of an AU centre, row by row. */
     fun heatmap(centre: String): FloatArray {
         val channel = info.centres.indexOf(centre)

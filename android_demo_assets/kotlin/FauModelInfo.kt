@@ -11,6 +11,8 @@ import java.security.MessageDigest
  * @property centres names of the K AU centres, in the order of the heatmap channels.
  * @property accelerators what the model was made for: `cpu`, or `cpu` and `gpu`.
  * @property sha256 of the .tflite file.
+ * @property intervals how far each intensity may be off; null where the model's run didn't find out.
+ * @property weak AUs whose intensities should not be relied on, and why.
  */
 class FauModelInfo private constructor(
     val name: String,
@@ -20,6 +22,8 @@ class FauModelInfo private constructor(
     val centres: List<String>,
     val accelerators: List<String>,
     val sha256: String,
+    val intervals: FauIntervals?,
+    val weak: Map<String, String>,
 ) {
     /** Throws unless [flatbuffer] is the file that this JSON describes. */
     fun checkFile(flatbuffer: ByteArray) {
@@ -50,16 +54,33 @@ class FauModelInfo private constructor(
                 )
             }
             checkCrop(file, entries["crop"] as? Map<*, *>)
+            val labels = words(file, entries, "au_labels")
             return FauModelInfo(
                 name = entries["name"] as? String ?: throw broken(file, "with text in `name`", entries["name"]),
                 imageSize = size(file, entries, "image_size"),
                 heatmapSize = size(file, entries, "heatmap_size"),
-                auLabels = words(file, entries, "au_labels"),
+                auLabels = labels,
                 centres = words(file, entries, "centres"),
                 accelerators = words(file, entries, "accelerators"),
                 sha256 = entries["sha256"] as? String
                     ?: throw broken(file, "with text in `sha256`", entries["sha256"]),
+                intervals = intervals(file, entries["intervals"], labels),
+                weak = weak(file, entries["weak"], labels),
             )
+        }
+
+        private fun intervals(file: String, entry: Any?, labels: List<String>): FauIntervals? {
+            if (entry == null) return null
+            return (entry as? Map<*, *>)?.let { FauIntervals.read(it, labels) }
+                ?: throw broken(file, "with six ends `below` and `above` of each AU in `intervals`", "$entry".take(80))
+        }
+
+        private fun weak(file: String, entry: Any?, labels: List<String>): Map<String, String> {
+            val reasons = (entry ?: emptyMap<String, String>()) as? Map<*, *>
+            if (reasons == null || !reasons.all { (label, why) -> label in labels && why is String }) {
+                throw broken(file, "with reasons by AU label in `weak`", "$entry".take(80))
+            }
+            return reasons.entries.associate { (label, why) -> label as String to why as String }
         }
 
         /** The crop that the model learnt from must be the one that [FauPreprocess] cuts. */

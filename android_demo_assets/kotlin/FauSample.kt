@@ -66,7 +66,7 @@ class FauSampleActivity : ComponentActivity() {
         val upright = Bitmap.createBitmap(sensor, 0, 0, sensor.width, sensor.height, turn, true)
         val face = open.read(upright).firstOrNull()
         val on = open.estimator.fallback ?: "on the ${open.estimator.accelerator}"
-        bars.show(face?.result?.intensity, if (face == null) "No face, $on" else on)
+        bars.show(face?.result, if (face == null) "No face, $on" else on)
     }
 
     private fun attempt(work: () -> Unit) = try {
@@ -86,16 +86,16 @@ class FauSampleActivity : ComponentActivity() {
     }
 }
 
-/** A bar for each AU, 0 to 5, and a line of text. */
+/** A bar for each AU, 0 to 5, grey where it is read poorly, with its interval; and a line of text. */
 class AuBarsView(context: Context) : View(context) {
     private val paint = Paint().apply { textSize = 32f }
-    private var intensity: Map<String, Float>? = null
+    private var result: FauResult? = null
     private var text = "Starting"
 
-    /** Shows intensities, or none; from any thread. */
-    fun show(intensity: Map<String, Float>?, text: String) {
+    /** Shows what was read, or nothing; from any thread. */
+    fun show(result: FauResult?, text: String) {
         post {
-            this.intensity = intensity
+            this.result = result
             this.text = text
             invalidate()
         }
@@ -103,10 +103,14 @@ class AuBarsView(context: Context) : View(context) {
 
     override fun onDraw(canvas: Canvas) {
         var y = 60f
-        for ((label, value) in intensity.orEmpty()) {
-            paint.color = Color.GREEN
-            canvas.drawRect(140f, y - 26f, 140f + value / 5f * (width - 280f), y, paint)
+        val scale = (width - 280f) / 5f
+        for ((label, value) in result?.intensity.orEmpty()) {
+            paint.color = if (label in result?.info?.weak.orEmpty()) Color.GRAY else Color.GREEN
+            canvas.drawRect(140f, y - 26f, 140f + value * scale, y, paint)
             paint.color = Color.WHITE
+            result?.interval?.get(label)?.let { interval ->
+                canvas.drawRect(140f + interval.start * scale, y - 15f, 140f + interval.endInclusive * scale, y - 11f, paint)
+            }
             canvas.drawText(label, 20f, y, paint)
             canvas.drawText("%.1f".format(value), width - 120f, y, paint)
             y += 44f

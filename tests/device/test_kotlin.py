@@ -16,7 +16,7 @@ from export import litert_gpu
 from export.operator_lists import max_versions
 from fau_tf import facs
 from fau_tf.face import mediapipe_landmarks
-from fau_tf.runtime.model_info import DEFAULT_MODEL
+from fau_tf.runtime.model_info import DEFAULT_MODEL, read_model
 from tests.helpers import golden_files, jvm_kotlin, one_operator
 from tests.helpers.golden_files import ASSETS, GOLDEN, tolerance, worst
 
@@ -57,6 +57,11 @@ GUARDS = {
     "JSON of a list": "must be a JSON object. Received: [1, 2]",
     "no JSON": "must be JSON. Received: an end after 0 characters",
     "size as text": "positive whole number in `image_size`. Received: 128",
+    "five ends of an interval": "six ends `below` and `above` of each AU in `intervals`",
+    "an end on the wrong side": "six ends `below` and `above` of each AU in `intervals`",
+    "intervals as text": "of each AU in `intervals`. Received: none",
+    "an unknown AU is weak": "reasons by AU label in `weak`. Received: {AU99=never seen}",
+    "interval of an unknown AU": "AU17, AU20, AU25, AU26]. Received: AU6",
     "an AU twice": "different words in `au_labels`",
     "another model's JSON": "must have the SHA-256 of its JSON file",
     "JSON with fewer AUs than the model": "must be the 13 numbers that the JSON file says",
@@ -167,7 +172,27 @@ def test_bad_input_is_an_exception_that_says_what_to_do(name, said):
 
 def test_every_bad_input_is_judged(said):
     others = {"mesh points", "no face", "model for the CPU only", "JSON"}
+    others |= {"weak", "level", "no intervals"}
     assert set(said) == set(GUARDS) | others
+
+
+def test_intervals_and_poorly_read_aus_are_there_where_the_json_has_them(said):
+    assert said["weak"] == "{AU10=poor}"
+    assert said["level"] == "0.9"
+    assert said["no intervals"] == "null, {}"
+
+
+@pytest.mark.parametrize("variant", CONTENT["variants"])
+def test_intervals_are_those_of_python(variant, tmp_path):
+    jvm_kotlin.run("golden", GOLDEN, model(variant), tmp_path, "cpu")
+    info = read_model(model(variant))[1]
+    answer = answers(tmp_path)
+    for case in CONTENT["cases"]:
+        intensity, interval = (answer(case["name"], point) for point in ("intensity", "interval"))
+        ends = np.stack(info.intervals.around(intensity), axis=-1).astype(np.float32)
+        assert np.ptp(ends, axis=-1).max() > 0.5
+        # Both add in float64 and round to float32 once.
+        np.testing.assert_array_equal(interval.reshape(-1, 2), ends)
 
 
 def test_json_is_read_as_it_is_written(said):
