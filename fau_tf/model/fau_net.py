@@ -1,5 +1,6 @@
 """The whole network: image -> heatmaps, and heatmaps -> intensity as layers."""
 
+from itertools import takewhile
 from typing import Any
 
 import keras
@@ -71,6 +72,12 @@ def freeze_backbone_norms(model: keras.Model) -> int:
     for layer in norms:
         layer.trainable = False
     return len(norms)
+
+
+def backbone_variables(model: keras.Model) -> list[keras.Variable]:
+    """Return what the backbone learns: all before the decoder's first doubling, `up0_*`."""
+    backbone = takewhile(lambda layer: not layer.name.startswith("up"), model.layers)
+    return [variable for layer in backbone for variable in layer.trainable_variables]
 
 
 def synchronise_norms(model: keras.Model) -> int:

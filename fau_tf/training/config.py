@@ -55,6 +55,7 @@ class TrainingSettings:
     clip_norm: float = 5.0
     imagenet: bool = True  # start the backbone from ImageNet weights
     freeze_backbone_norms: bool = True
+    backbone_rate: float = 1.0  # of the learning rate, there; below 1 it keeps more of ImageNet
     floor: float = 0.1  # weight of a heatmap's error far from its AU centre; 1 is plain MSE ...
     foreground: float = 1.0  # ... with 0 here: weight added at the centre, whatever the intensity
     decoded: float = 4.0  # weight of the squared error of the decoded intensity
@@ -71,6 +72,7 @@ class TrainingSettings:
         _at_least("training", self, {"epochs": 1, "batch_size": 1, "threads": 1, "warmup_steps": 0})
         _at_least("training", self, {"floor": 0, "foreground": 0, "decoded": 0})
         _at_least("training", self, {"checkpoint_seconds": 0, "level_balance": 0})
+        _at_least("training", self, {"backbone_rate": 0})
         for name, rows in (("strategy", STRATEGIES), ("precision", PRECISIONS)):
             if getattr(self, name) not in rows:
                 raise ValueError(

@@ -220,7 +220,12 @@ def compiled(
         fau_net.synchronise_norms(net)
     with devices.scope():
         model = HeatmapRegressor(net, loss, workers=devices.workers)
-        optimizer = CheckedAdam(rate, clipnorm=settings.clip_norm)
+        optimizer = CheckedAdam(
+            rate,
+            clipnorm=settings.clip_norm,
+            slow=fau_net.backbone_variables(net),
+            share=settings.backbone_rate,
+        )
         if settings.precision == "mixed_float16":  # small gradients would be 0 in float16
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         model.compile(optimizer=optimizer, jit_compile=settings.jit)

@@ -24,7 +24,35 @@ class CheckedAdam(keras.optimizers.Adam):
 
     Under tf.distribute it clips the sum of the replicas' gradients, as one device would. Keras's
     own clips each replica's and then adds them up.
+
+    Args:
+        *args: As of `keras.optimizers.Adam`.
+        slow: Variables with a learning rate of their own.
+        share: Of the learning rate, for those.
+        **kwargs: As of `keras.optimizers.Adam`.
     """
+
+    def __init__(
+        self,
+        *args: Any,
+        slow: Sequence[keras.Variable] = (),
+        share: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._share, self._slow_paths = share, {variable.path for variable in slow}
+        self._slow: set[int] = set()
+
+    def build(self, variables: Any) -> None:
+        """Make what is kept for each variable; see `keras.optimizers.Optimizer.build`."""
+        super().build(variables)
+        self._slow = {i for i, one in enumerate(variables) if one.path in self._slow_paths}
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update one variable; see `keras.optimizers.Adam.update_step`."""
+        if self._get_variable_index(variable) in self._slow:
+            learning_rate = learning_rate * self._share
+        super().update_step(gradient, variable, learning_rate)
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Update the variables; see `keras.optimizers.Optimizer.apply`."""

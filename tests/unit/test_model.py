@@ -120,6 +120,17 @@ def test_frozen_norms_are_the_backbones_only():
     assert all(name.startswith(("stem", "block")) for name in frozen)
 
 
+@pytest.mark.parametrize("preset", ["small", "mobile", "tiny"])
+def test_the_backbones_variables_are_all_before_the_decoder(preset):
+    net = fau_net.build(PRESETS[preset])
+    found = [variable.path for variable in fau_net.backbone_variables(net)]
+    rest = [v.path for v in net.trainable_variables if v.path not in found]
+    assert found
+    assert all(path.startswith(("stem", "block", "tiny")) for path in found)
+    assert all(path.startswith(("up", "scc", "heatmaps")) for path in rest)
+    assert len(found) + len(rest) == len(net.trainable_variables)
+
+
 # ---- heatmap layers
 
 LAYER = {"image_size": 64, "heatmap_size": 16, "sigma": 1.0, "aus": (4, 6, 12)}

@@ -135,3 +135,23 @@ def test_under_xla_the_next_checkpoint_stops_and_is_not_written(tmp_path):
         with pytest.raises(NonFiniteError, match=r"after step 1.*training\.jit=false"):
             model.fit(rows, steps_per_epoch=2, verbose=0, callbacks=[keep])
     assert not (tmp_path / "c.npz").exists()
+
+
+def test_a_share_of_the_rate_moves_a_variable_by_that_share():
+    def moved(**options):
+        keras.utils.set_random_seed(1)
+        net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers.Dense(2)])
+        slow = net.layers[0].trainable_variables
+        net.compile(optimizer=CheckedAdam(1e-2, clipnorm=5.0, slow=slow, **options), loss="mse")
+        before = trainable(net)
+        rng = np.random.default_rng(0)
+        net.train_on_batch(rng.normal(size=(8, 3)), rng.normal(size=(8, 2)))
+        return [b - a for a, b in zip(before, trainable(net), strict=True)]
+
+    whole, share = moved(), moved(share=0.25)
+    assert min(np.abs(step).max() for step in whole) > 5e-3
+    for a, b in zip(whole[:2], share[:2], strict=True):
+        # Weights of up to 1 are rounded to 6e-8 before the difference is taken.
+        np.testing.assert_allclose(b, a / 4, atol=2e-7)
+    for a, b in zip(whole[2:], share[2:], strict=True):
+        np.testing.assert_array_equal(a, b)
