@@ -44,14 +44,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     found |= judged(run, options.data, peer=not options.no_peer, quick=options.quick)
     if options.crossed:
         found["crossed"] = crossed([Run.of(path) for path in options.crossed], options.data)
+    model = options.model
+    if not model and (options.photos or options.videos):
+        model = _float16(run.path)
     if options.model or options.photos:
-        found["photos"] = on_photos(
-            options.model or _float16(run.path), options.photos, options.out
-        )
+        found["photos"] = on_photos(model, options.photos, options.out)
     if options.videos:
         from benchmarks import accuracy_video
 
-        model = options.model or _float16(run.path)
         found["videos"] = [accuracy_video.agreement(model, path) for path in options.videos]
     found["weak"] = weak(found)
     text = accuracy_page.page(found)

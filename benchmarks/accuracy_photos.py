@@ -115,12 +115,23 @@ def agreement(faces: Sequence[Photo], read: Array) -> dict[str, Any]:
         scores = np.stack([reader.scores(face.image) for face in faces])
         names = reader.names
     seen = np.isfinite(scores[:, 0])
-    rows = {}
-    for a, au in enumerate(facs.ALL):
-        theirs = blendshapes.sign(au, names, scores[seen])
-        rows[facs.AUS[au].label] = correlation(read[seen, a], theirs)
+    return {"faces": int(seen.sum()), **correlations(read[seen], names, scores[seen])}
+
+
+def correlations(read: Array, names: Sequence[str], scores: Array) -> dict[str, Any]:
+    """Return per AU the correlation with its blendshapes, and their mean.
+
+    Args:
+        read: (P, 14) intensities.
+        names: Of the blendshapes.
+        scores: (P, 52) of the same faces.
+    """
+    rows = {
+        facs.AUS[au].label: correlation(read[:, a], blendshapes.sign(au, names, scores))
+        for a, au in enumerate(facs.ALL)
+    }
     known = [value for value in rows.values() if np.isfinite(value)]
-    return {"faces": int(seen.sum()), "per_au": rows, "mean": float(np.mean(known))}
+    return {"per_au": rows, "mean": float(np.mean(known))}
 
 
 def perturbed(model: AUInterpreter, faces: Sequence[Photo], read: Array) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks import blendshapes
-from benchmarks.accuracy_photos import correlation
+from benchmarks.accuracy_photos import correlations
 from fau_tf import facs
 from fau_tf.media.videos import VideoFile
 from fau_tf.runtime.estimator import AUEstimator
@@ -38,10 +38,6 @@ def agreement(model: Path, path: Path) -> dict[str, Any]:
             f"{path}: must show a face. Received: one in {len(ours)} of the frames that were read. "
             "Choose another video."
         )
-    rows = {}
-    for au in facs.ALL:
-        label = facs.AUS[au].label
-        read = np.array([intensity[label] for intensity in ours])
-        rows[label] = correlation(read, blendshapes.sign(au, names, np.stack(theirs)))
-    known = [value for value in rows.values() if np.isfinite(value)]
-    return {"video": path.name, "frames": len(ours), "per_au": rows, "mean": float(np.mean(known))}
+    read = np.array([[intensity[facs.AUS[au].label] for au in facs.ALL] for intensity in ours])
+    found = correlations(read, names, np.stack(theirs))
+    return {"video": path.name, "frames": len(ours), **found}

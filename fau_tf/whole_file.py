@@ -2,21 +2,22 @@
 
 import fcntl
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+from uuid import uuid4
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give the path of a file to write, which takes the place of `path` once it is complete.
 
-    It lies beside `path` and ends alike; after an error it is gone and `path` is as it was.
+    It lies beside `path` and ends alike; after an error it is gone and `path` is as it was. Two
+    processes may do so at once, also on two machines that share the folder.
     """
     # Not named after `path`, whose name may already be as long as a name can be.
-    unfinished = path.with_name(f".partial-{os.getpid()}{path.suffix}")
+    unfinished = path.with_name(f".partial-{uuid4().hex}{path.suffix}")
     try:
         yield unfinished
         unfinished.replace(path)

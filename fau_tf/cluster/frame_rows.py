@@ -10,11 +10,11 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from fau_tf.cluster.reports import placing
 from fau_tf.media.frame import Frame
 from fau_tf.runtime.estimator import Estimate, FaceResult
 from fau_tf.runtime.model_info import ModelInfo
 from fau_tf.runtime.reliability import Quality
+from fau_tf.whole_file import replacing
 
 _NOTHING: Final = np.zeros((0, 0, 3), np.uint8)
 
@@ -34,7 +34,7 @@ def writing(path: Path, *, landmarks: bool) -> Iterator[Add]:
         path: The file.
         landmarks: Whether they are wanted; they are most of a row.
     """
-    with placing(path) as unfinished, gzip.open(unfinished, "wt", 1, encoding="utf-8") as file:
+    with replacing(path) as unfinished, gzip.open(unfinished, "wt", 1, encoding="utf-8") as file:
 
         def add(frame: Frame, estimate: Estimate) -> None:
             faces = [_face_entries(face, landmarks) for face in estimate.faces]

@@ -17,13 +17,14 @@ import numpy as np
 
 from fau_tf import __version__
 from fau_tf.cluster.engine import Engine, require_ray, started
-from fau_tf.cluster.reports import Attempts, deadly, guarded, placing
+from fau_tf.cluster.reports import Attempts, deadly, guarded
 from fau_tf.data.labelled import kinds
 from fau_tf.data.labelled.clips import Clip, LeftOut
 from fau_tf.data.prepare import jobs_of, place_of
 from fau_tf.data.prepare_clip import ClipReport, Job, prepare_clip, report_file
 from fau_tf.data.settings import DataSettings
 from fau_tf.face import native
+from fau_tf.whole_file import replacing
 
 PIECE: Final = 1000
 """Frames of a piece: some 10 s of work. The frames before it are decoded again, a tenth of it."""
@@ -58,7 +59,7 @@ def spread(settings: DataSettings, address: str, workers: int, piece: int = PIEC
             "settings": asdict(settings),
             "piece": piece,
         }
-        with placing(work / "order.json") as unfinished:
+        with replacing(work / "order.json") as unfinished:
             unfinished.write_text(json.dumps(order), encoding="utf-8")
         frames = sum(len(job.clip.numbers) for job in jobs)
         say(f"   {total - len(jobs)} of {total} clips are there; {frames} frames to prepare")
@@ -160,20 +161,19 @@ def _pieces(job: Job, size: int) -> Iterator[str]:
 
 
 def _piece_file(job: Job, key: str, size: int) -> Path:
-    # A folder for each: unfinished files are named by the number of a process, which two machines
-    # may share.
+    # A folder for each: the pieces of a clip are all named after its shard.
     return job.shard.parent / _WORK / str(size) / key / job.shard.name
 
 
 def _join(job: Job, size: int) -> None:
     """Write a clip's shard and report from its pieces."""
     files = [_piece_file(job, key, size) for key in _pieces(job, size)]
-    with placing(job.shard) as unfinished, unfinished.open("wb") as content:
+    with replacing(job.shard) as unfinished, unfinished.open("wb") as content:
         for file in files:
             with file.open("rb") as part:
                 shutil.copyfileobj(part, content)
     merged = _merged(job.clip, [ClipReport.load(report_file(file)) for file in files])
-    with placing(report_file(job.shard)) as unfinished:
+    with replacing(report_file(job.shard)) as unfinished:
         unfinished.write_text(json.dumps(asdict(merged), indent=1) + "\n", encoding="utf-8")
 
 

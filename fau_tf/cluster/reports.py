@@ -5,14 +5,13 @@ import os
 import resource
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 from fau_tf.runtime.console import one_line
+from fau_tf.whole_file import replacing
 
 DEATHS: Final = 3
 """So many processes may die of a picture; then it is left out."""
@@ -52,7 +51,7 @@ class Report:
         """Write it whole, with the process that it is from."""
         self.process = process()
         self.peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        with placing(path) as unfinished:
+        with replacing(path) as unfinished:
             unfinished.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
     @classmethod
@@ -163,17 +162,3 @@ def deadly(name: str) -> str:
 def process() -> str:
     """Return host and number of this process."""
     return f"{socket.gethostname()}:{os.getpid()}"
-
-
-@contextmanager
-def placing(path: Path) -> Iterator[Path]:
-    """Give a file to write that takes the place of `path` once it is complete.
-
-    Unlike `whole_file.replacing`, two machines may do so at once in one folder.
-    """
-    unfinished = path.with_name(f".partial-{uuid4().hex}{path.suffix}")
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -20,11 +20,12 @@ from fau_tf.cluster.parts import (
     video_parts,
     whole_video,
 )
-from fau_tf.cluster.reports import Done, ProcessUse, Report, placing
+from fau_tf.cluster.reports import Done, ProcessUse, Report
 from fau_tf.cluster.shards import outputs_of
 from fau_tf.cluster.worker import DONE, Worker
 from fau_tf.runtime.console import Console
 from fau_tf.runtime.sources import Kind, Source
+from fau_tf.whole_file import replacing
 
 _SECONDS: Final = 10.0  # between two lines of progress
 
@@ -135,7 +136,7 @@ class Stages:
             content = json.dumps([part.text() for part in parts])
             part = named(self._key + content, parts[0])
             keys.append(part)
-            with placing(self._file(part, ".part")) as unfinished:
+            with replacing(self._file(part, ".part")) as unfinished:
                 unfinished.write_text(content, encoding="utf-8")
         left = []
         for joint, parts in zip(keys, videos, strict=True):
@@ -232,7 +233,7 @@ class Stages:
         part = self._named(part)
         path = self._file(part, ".part")
         if not path.is_file():
-            with placing(path) as unfinished:
+            with replacing(path) as unfinished:
                 unfinished.write_text(part.text(), encoding="utf-8")
         return part
 

@@ -13,7 +13,7 @@ from fau_tf import __version__
 from fau_tf.cluster import frame_rows
 from fau_tf.cluster.join import join
 from fau_tf.cluster.parts import Job, Part, ahead, photos, range_of, trail_entries
-from fau_tf.cluster.reports import Attempts, Report, deadly, guarded, placing
+from fau_tf.cluster.reports import Attempts, Report, deadly, guarded
 from fau_tf.cluster.shards import rows
 from fau_tf.face import native
 from fau_tf.media.frame import Frame, Unread
@@ -25,7 +25,7 @@ from fau_tf.runtime.results import readings, unread_row
 from fau_tf.runtime.run import still
 from fau_tf.runtime.search import Trail
 from fau_tf.runtime.sources import Kind, Source, UnreadableError, opened
-from fau_tf.whole_file import file_sha256
+from fau_tf.whole_file import file_sha256, replacing
 
 
 class Worker:
@@ -79,7 +79,7 @@ class _Reader:
                         entries = asdict(video.places(range_of(job), ahead(job)))
             except UnreadableError as error:
                 fault = str(error)
-        with placing(done) as unfinished:
+        with replacing(done) as unfinished:
             unfinished.write_text(json.dumps({"places": entries, "fault": fault}), encoding="utf-8")
 
     def read(self, path: Path, done: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from fau_tf.cluster import bulk, engine
+from fau_tf.cluster.parts import WORK
 from fau_tf.data.prepare import CARD, DROPPED, prepare
 from fau_tf.runtime import demo
 from tests.helpers import dataset_trees as trees
@@ -54,7 +55,7 @@ def kill_one(out, killed, ended):
     Workers take 10 s to begin, minutes on a busy machine, so only the job's end ends the wait.
     """
     while not ended.is_set():
-        reports = sorted(out.glob("job-*/work/*.json"))
+        reports = sorted(out.glob(f"job-*/{WORK}/*.json"))
         for path in reports if len(reports) > 3 else ():
             # The job's own file has no process, and reports of joined videos come later.
             with contextlib.suppress(OSError, ValueError, KeyError):
