@@ -8,7 +8,7 @@ MODEL ?= $(firstword $(wildcard $(RUN)/fau_*_float16.tflite))
 OUT ?= demo_out
 BIN := .venv/bin
 
-.PHONY: train test test-backends test-device qat-env test-qat test-long lint demo export assets describe docs clean
+.PHONY: train test test-backends test-device qat-env test-qat test-long lint demo export release assets describe docs clean
 
 train: .venv/.train
 	$(BIN)/python train_keras.py
@@ -63,7 +63,21 @@ demo: .venv/.train
 export: .venv/.export
 	$(BIN)/python -m export --run "$(RUN)"
 
-# What an app needs, and the default model of the package: from the run in $(RUN).
+# The packaged model from nothing, in hours, resumed by the same command: faces of both rigs, a run on
+# them, one on each rig alone, docs/accuracy.md. ICT=ict.npz is what `convert-ict` wrote. Real faces
+# are read where there are some: PHOTOS=folder VIDEOS="a.mp4 b.mp4"
+LEARN := $(BIN)/python train_keras.py --config configs/release.toml
+ONE_RIG := --set training.epochs=8
+release: .venv/.dev
+	@test -n "$(ICT)" || { echo "error: ICT must name the second rig. Received: nothing. Run 'python -m fau_tf.synthetic convert-ict ICT-FaceKit ict.npz', then 'make release ICT=ict.npz'" >&2; exit 2; }
+	$(LEARN) --set data.ict="$(ICT)"
+	$(LEARN) --set data.ict="$(ICT)" $(ONE_RIG) --set run.name=on_ict --set 'data.learn_rigs=["ict"]'
+	$(LEARN) --set data.ict="$(ICT)" $(ONE_RIG) --set run.name=on_canonical --set 'data.learn_rigs=["canonical"]'
+	$(BIN)/python benchmarks/accuracy.py --run runs/release --crossed runs/on_canonical runs/on_ict \
+	  $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(VIDEOS),--videos $(VIDEOS)) --write
+
+# What an app needs, and the default model of the package: of `make release`, unless RUN says else.
+assets: RUN = runs/release
 assets: .venv/.export
 	$(BIN)/python -m export.assets make android_demo_assets --run "$(RUN)" --name small
 

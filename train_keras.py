@@ -193,7 +193,7 @@ def train(
         answers.save(run / judgement.PREDICTIONS)
         sure = reading.coverage(run.path, coded, predicted, spec.labels)
         run.say(f"   {reading.coverage_line(sure)}")
-        run.write_json(evaluate.PEOPLE, evaluate.describe_people(faces, fold.people))
+        run.write_json(session.PEOPLE, evaluate.describe_people(faces, fold.people))
         figures = answers.figures()
         held_out = figures["held_out"]
         run.say(judgement.table(figures))
@@ -252,7 +252,8 @@ def learn_reading(config: Config, run: RunFolder, validation: Any, targets: Any)
     plain = keras.saving.load_model(run / session.BEST)
     peaks = predict_peaks(plain, spec.codec, validation.batches(targets, batch_size=64))
     coded = validation.labels(targets)
-    reading.learn(coded, peaks, spec, stretch=config.training.stretch).save(run)
+    who, stretch = validation.subjects(), config.training.stretch
+    reading.learn(coded, peaks, who, spec, stretch=stretch).save(run)
     return reading.best_network(run.path, spec)
 
 

@@ -5,7 +5,8 @@ python benchmarks/accuracy.py --run runs/release --photos FOLDER --videos FILE -
 python benchmarks/accuracy.py --run runs/synthetic --quick
 
 Test people only. Figures on made faces are synthetic; real faces have no labels here. Writes
-RUN/accuracy.json, which `python -m export` takes the weak AUs from, and docs/accuracy.md.
+RUN/accuracy.json, which `python -m export` takes the weak AUs from, if it has looked for some: with
+--crossed or --photos, without --quick. --write: docs/accuracy.md, its picture, README.md's table.
 """
 
 import argparse
@@ -21,14 +22,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from benchmarks import accuracy_faces, accuracy_page, accuracy_peer
+from benchmarks import accuracy_faces, accuracy_page, accuracy_peer, accuracy_picture
 from benchmarks.accuracy_faces import LABELS, Array, Known, Run
-from export.run import ACCURACY
+from benchmarks.marked import filled
+from fau_tf.plain import plain
 from fau_tf.training.reading import coverage
+from fau_tf.training.session import ACCURACY
 from fau_tf.whole_file import replacing
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = ROOT / "docs" / "accuracy.md"
+PICTURE: Final = ROOT / "docs" / accuracy_page.PICTURE
+README: Final = ROOT / "README.md"
 WEAK_CROSSED: Final = 0.40
 """Mean ICC on the other rig below which an AU is marked; Cicchetti's `poor` (Psychological
 Assessment 6(4), 1994)."""
@@ -40,35 +45,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Judge; print the page."""
     options = _options(argv)
     run = Run.of(options.run)
-    found: dict[str, Any] = {"run": run.path.name}
-    found |= judged(run, options.data, peer=not options.no_peer, quick=options.quick)
-    if options.crossed:
-        found["crossed"] = crossed([Run.of(path) for path in options.crossed], options.data)
-    model = options.model
-    if not model and (options.photos or options.videos):
-        model = _float16(run.path)
-    if options.model or options.photos:
-        found["photos"] = on_photos(model, options.photos, options.out)
-    if options.videos:
-        from benchmarks import accuracy_video
-
-        found["videos"] = [accuracy_video.agreement(model, path) for path in options.videos]
-    found["weak"] = weak(found)
-    text = accuracy_page.page(found)
-    print(text)
-    for path in filter(None, (run.path / ACCURACY, options.json)):
-        with replacing(path) as unfinished:
-            unfinished.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    halves = [_on_one_rig(Run.of(path)) for path in options.crossed or ()]
+    found: dict[str, Any] = {"run": run.path.name, "epochs": run.config.training.epochs}
+    how = {"peer": not options.no_peer, "quick": options.quick}
+    found |= judged(run, options.data, **how)
+    if halves:
+        found["crossed"] = crossed(halves, options.data, **how)
+    found |= _on_real_faces(run, options)
+    whole = not options.quick and ("crossed" in found or "photos" in found)
+    if whole:  # else nobody has looked for weak AUs
+        found["weak"] = weak(found)
+        _write(run.path / ACCURACY, _as_json(found))
+    if options.json:
+        _write(options.json, _as_json(found))
+    print(accuracy_page.page(found))
     if options.write:
-        with replacing(PAGE) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
+        readme = README.read_text(encoding="utf-8")
+        _write(README, filled(readme, accuracy_page.BLOCK, accuracy_page.short(found)))
+        _write(PAGE, accuracy_page.page(found))
+        accuracy_picture.draw(PICTURE, found)
     return 0
 
 
 def judged(run: Run, data: Path, *, peer: bool, quick: bool) -> dict[str, Any]:
     """Return the run's figures on its own test people, and the peer's on the same ones."""
     faces = run.faces(data)
-    people = {name: names[: 20 if quick else None] for name, names in run.people.items()}
+    people = _people(run, quick)
     test = faces.part(people["test"])
     known, answers = accuracy_faces.known(test, run), run.answers(test)
     groups = accuracy_faces.rig_groups(known)
@@ -92,22 +94,36 @@ def judged(run: Run, data: Path, *, peer: bool, quick: bool) -> dict[str, Any]:
     return found
 
 
-def crossed(runs: Sequence[Run], data: Path) -> list[dict[str, Any]]:
+def crossed(runs: Sequence[Run], data: Path, *, peer: bool, quick: bool) -> list[dict[str, Any]]:
     """Return what runs on one rig read on each rig, beside the peer's that learnt from the same."""
     rows = []
     for run in runs:
-        faces = run.faces(data)
-        test = faces.part(run.people["test"])
+        faces, people = run.faces(data), _people(run, quick)
+        test = faces.part(people["test"])
         known, answers = accuracy_faces.known(test, run), run.answers(test)
         masks = {str(rig): known.rig == rig for rig in dict.fromkeys(known.rig)}
-        rows.append(
-            {
-                "learnt_from": list(run.config.data.learn_rigs),
-                "groups": accuracy_faces.by_group(known, answers, masks),
-                "peer": _peer(run, faces, run.people, known, masks),
-            }
-        )
+        row = {
+            "learnt_from": list(run.config.data.learn_rigs),
+            "epochs": run.config.training.epochs,
+            "groups": accuracy_faces.by_group(known, answers, masks),
+        }
+        rows.append(row | ({"peer": _peer(run, faces, people, known, masks)} if peer else {}))
     return rows
+
+
+def _on_one_rig(run: Run) -> Run:
+    """Return a run that may be judged on the rig that it has not seen."""
+    seen, rigs = run.config.data.learn_rigs, run.config.data.rigs
+    if not seen or not set(rigs) - set(seen):
+        raise ValueError(
+            f"{run.path}: --crossed needs a run on some of its rigs. Received: data.learn_rigs = "
+            f"{list(seen)} of {list(rigs)}. Train one: make release names the settings."
+        )
+    return run
+
+
+def _people(run: Run, quick: bool) -> dict[str, Sequence[str]]:
+    return {name: names[: 20 if quick else None] for name, names in run.people.items()}
 
 
 def on_photos(model: Path, folder: Path | None, out: Path | None) -> dict[str, Any]:
@@ -127,6 +143,20 @@ def on_photos(model: Path, folder: Path | None, out: Path | None) -> dict[str, A
         "perturbed": accuracy_photos.perturbed(reader, faces, read),
         "painted": accuracy_photos.painted(reader, faces),
     }
+
+
+def _on_real_faces(run: Run, options: argparse.Namespace) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if not (options.model or options.photos or options.videos):
+        return found
+    model = options.model or _float16(run.path)
+    if options.model or options.photos:
+        found["photos"] = on_photos(model, options.photos, options.out)
+    if options.videos:
+        from benchmarks import accuracy_video
+
+        found["videos"] = [accuracy_video.agreement(model, path) for path in options.videos]
+    return found
 
 
 def weak(found: dict[str, Any]) -> dict[str, str]:
@@ -175,6 +205,15 @@ def _peer(
     return {"groups": accuracy_faces.by_group(known, answers, masks), "missed": missed}
 
 
+def _as_json(found: Mapping[str, Any]) -> str:
+    return json.dumps(plain(dict(found)), indent=1, allow_nan=False) + "\n"
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
 def _float16(run: Path) -> Path:
     found = sorted(run.glob("fau_*_float16.tflite"))
     if not found:
@@ -198,8 +237,11 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="20 people of each part")
     parser.add_argument("--out", type=Path, help="draw the photos into this folder")
     parser.add_argument("--json", type=Path, help="write the figures here too")
-    parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}")
-    return parser.parse_args(argv)
+    parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}, README.md")
+    options = parser.parse_args(argv)
+    if options.write and (options.quick or options.no_peer):
+        parser.error("--write publishes: leave --quick and --no-peer out")
+    return options
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ from fau_tf.data import datasets
 from fau_tf.data.synthetic import rig_of
 from fau_tf.training import fit
 from fau_tf.training.config import Config, load_config
-from fau_tf.training.evaluate import PEOPLE
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.reading import best_network
 from fau_tf.training.run_folder import RunFolder
+from fau_tf.training.session import PEOPLE
 
 Array = np.ndarray
 LABELS = [facs.AUS[au].label for au in facs.ALL]

@@ -1,9 +1,12 @@
 """The figures of `accuracy.py` as docs/accuracy.md."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 Rows = Sequence[Sequence[str]]
+PICTURE: Final = "images/accuracy.png"
+BLOCK: Final = "accuracy"
+"""Of README.md."""
 
 
 def page(found: Mapping[str, Any]) -> str:
@@ -22,6 +25,24 @@ def page(found: Mapping[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def short(found: Mapping[str, Any]) -> str:
+    """Return the few figures that README.md shows, as a table."""
+    peer = found.get("peer", {}).get("groups", {})
+    rows = [
+        [f"unseen people, {name}", _icc(group), _icc(peer.get(name))]
+        for name, group in found["groups"].items()
+        if "," not in name
+    ]
+    for one in found.get("crossed", []):
+        rows += [
+            [f"learnt from {', '.join(one['learnt_from'])} alone, judged on {rig}", _icc(group),
+             _icc(one.get("peer", {}).get("groups", {}).get(rig))]
+            for rig, group in one["groups"].items()
+            if rig not in one["learnt_from"]
+        ]  # fmt: skip
+    return _table(["made faces", "ICC(3,1), mean of 14 AUs", "peer's"], rows)
+
+
 def _head(found: Mapping[str, Any]) -> str:
     return (
         "# Accuracy\n\n"
@@ -31,7 +52,8 @@ def _head(found: Mapping[str, Any]) -> str:
         "whom it has not seen.\n\n"
         "**Everything here with an ICC is on made faces. It is not accuracy on BP4D, DISFA or any "
         "real face**, which nobody has labelled for us. On real photos there is agreement with "
-        "another program, and there are checks that need no labels."
+        "another program, and there are checks that need no labels.\n\n"
+        f"![All of it per AU]({PICTURE})"
     )
 
 
@@ -49,7 +71,8 @@ def _within(found: Mapping[str, Any]) -> str:
         + _table(["rig, renderer", "faces", "ICC(3,1)", "MAE", "PCC", "peer's ICC(3,1)"], rows)
     )
     missed = found.get("peer", {}).get("missed")
-    return text + (f"\n\nMediaPipe found no face in {missed} of them." if missed else "")
+    lost = f"MediaPipe found no face in {missed} of them, which count for us and not for the peer."
+    return text + (f"\n\n{lost}" if missed else "")
 
 
 def _aus(found: Mapping[str, Any]) -> str:
@@ -69,8 +92,8 @@ def _crossed(found: Mapping[str, Any]) -> str:
     for one in found["crossed"]:
         for rig, group in one["groups"].items():
             own = "its own" if rig in one["learnt_from"] else "the other"
-            peer = one["peer"]["groups"].get(rig)
-            taught = ", ".join(one["learnt_from"])
+            peer = one.get("peer", {}).get("groups", {}).get(rig)
+            taught = f"{', '.join(one['learnt_from'])}, {one['epochs']} passes"
             rows.append([taught, f"{rig}, {own}", _icc(group), *_metrics(group), _icc(peer)])
     labels = list(next(iter(found["crossed"][0]["groups"].values()))["per_au"])
     others = [
@@ -82,8 +105,9 @@ def _crossed(found: Mapping[str, Any]) -> str:
     each = [[label, *(f"{aus[label]['icc']:.2f}" for _, aus in others)] for label in labels]
     return (
         "## Another face model\n\n"
-        "The same training with the people of one rig alone, judged on test people of each: how "
-        "far what was learnt carries to faces that somebody else has modelled.\n\n"
+        "The same recipe with the people of one rig alone, judged on test people of each: how far "
+        "what was learnt carries to faces that somebody else has modelled. The run above made "
+        f"{found['epochs']} passes over all of them.\n\n"
         + _table(["learnt from", "judged on", "ICC(3,1)", "MAE", "PCC", "peer's ICC(3,1)"], rows)
         + "\n\nICC(3,1) of each AU on the other rig:\n\n"
         + _table(["AU", *(name for name, _ in others)], each)
@@ -147,7 +171,7 @@ def _videos(found: Mapping[str, Any]) -> str:
         for one in videos
     ]
     return (
-        "## Real videos\n\nThe same correlation over the frames of a video, three of each second. "
+        "## Real videos\n\nThe same correlation over the frames of a video, about three a second. "
         "They stay outside this repository: a user's own copy is read.\n\n"
         + _table(["video", "frames", "mean", *names], rows)
     )
@@ -188,12 +212,19 @@ def _coverage(found: Mapping[str, Any]) -> str:
 
 
 def _weak(found: Mapping[str, Any]) -> str:
-    rows = [f"- {label}: {why}" for label, why in found["weak"].items()]
+    if "weak" not in found:
+        return ""
+    rows = [f"- {label}: {why}" for label, why in found["weak"].items()] or ["None is."]
+    painted = {label for row in found.get("photos", {}).get("painted", []) for label in row["aus"]}
+    never = [
+        label for label in next(iter(found["groups"].values()))["per_au"] if label not in painted
+    ]
+    if painted and never:
+        rows.append(f"\n{', '.join(never)} can't be painted on by moving landmarks.")
     return (
         "## AUs that are marked\n\nThe JSON beside a model, and the demo, mark an AU as read "
         "poorly where its mean ICC on the other rig is below .40, or where it rises by less than "
-        "half a grade (median) on real photos where it is painted on.\n\n"
-        + ("\n".join(rows) if rows else "None is.")
+        "half a grade (median) on real photos where it is painted on.\n\n" + "\n".join(rows)
     )
 
 

@@ -32,6 +32,7 @@ SCALE: Final = 0.05
 LIGHT: Final = 0.2
 MOUTH: Final = (45, 20, 20)  # RGB of an open mouth
 WIDE: Final = 256  # px of the crop that is warped
+_FACES: Final = 3  # that a cut-out of one may show
 BROWS, INNER, OUTER = range(17, 27), (20, 21, 22, 23), (17, 18, 25, 26)
 CORNERS, UPPER, LOWER = (48, 54, 60, 64), (*range(49, 54), 61, 62, 63), (*range(55, 60), 65, 66, 67)
 LIDS, CHIN = (37, 38, 43, 44), range(5, 12)
@@ -94,7 +95,7 @@ def photos(folder: Path | None) -> list[Photo]:
         marked = crop_jitter.marked_faces(folder)
         sources += [(f"photo {i}", part) for i, (part, _, _) in enumerate(marked)]
     found = []
-    with MediaPipeLandmarks(num_faces=3, divisions=(1,)) as finder:
+    with MediaPipeLandmarks(num_faces=_FACES, divisions=(1,)) as finder:
         for name, image in sources:
             middle = np.array(image.shape[1::-1]) / 2
             meshes = sorted(
@@ -111,8 +112,8 @@ def agreement(faces: Sequence[Photo], read: Array) -> dict[str, Any]:
         faces: P of them.
         read: (P, 14) intensities.
     """
-    with blendshapes.Reader() as reader:
-        scores = np.stack([reader.scores(face.image) for face in faces])
+    with blendshapes.Reader(_FACES) as reader:
+        scores = np.stack([reader.scores(f.image, f.landmarks.mean(axis=0)) for f in faces])
         names = reader.names
     seen = np.isfinite(scores[:, 0])
     return {"faces": int(seen.sum()), **correlations(read[seen], names, scores[seen])}

@@ -11,8 +11,8 @@ from fau_tf import facs
 from fau_tf.media.videos import VideoFile
 from fau_tf.runtime.estimator import AUEstimator
 
-EVERY: Final = 8
-"""Frames per frame that is read: three a second change enough."""
+A_SECOND: Final = 3
+"""Frames that are read: more change little."""
 
 
 def agreement(model: Path, path: Path) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def agreement(model: Path, path: Path) -> dict[str, Any]:
         AUEstimator(model, num_faces=1) as estimator,
         blendshapes.Reader() as reader,
     ):
-        for frame in video.frames(EVERY):
+        for frame in video.frames(max(1, round(video.fps / A_SECOND))):
             faces = estimator.estimate(frame.image).faces
             scores = reader.scores(frame.image)
             if faces and not faces[0].reason and np.isfinite(scores[0]):

@@ -124,7 +124,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 class Reader(Closing):
     """MediaPipe's Face Landmarker with blendshapes; use it in a `with` block."""
 
-    def __init__(self) -> None:
+    def __init__(self, num_faces: int = 1) -> None:
+        """Load it.
+
+        Args:
+            num_faces: That it looks for at most.
+        """
         self._mp = native.mediapipe()
         vision = self._mp.tasks.vision
         with native.naming_what_is_missing("MediaPipe"):
@@ -136,20 +141,32 @@ class Reader(Closing):
                     min_face_detection_confidence=DETECTION_CONFIDENCE,
                     min_face_presence_confidence=PRESENCE_CONFIDENCE,
                     output_face_blendshapes=True,
+                    num_faces=num_faces,
                 )
             )
         self.names: tuple[str, ...] = ()
 
-    def scores(self, photo: np.ndarray) -> np.ndarray:
-        """Return (52,) scores 0..1 of the face, NaN where none is found."""
+    def scores(self, photo: np.ndarray, near: np.ndarray | None = None) -> np.ndarray:
+        """Return (52,) scores 0..1 of the face, NaN where none is found.
+
+        Args:
+            photo: (H, W, 3).
+            near: (x, y) px: of several faces, the one whose points have their middle next to it.
+        """
         sheet = self._mp.Image(
             image_format=self._mp.ImageFormat.SRGB, data=np.ascontiguousarray(photo)
         )
-        found = self._landmarker.detect(sheet).face_blendshapes
-        if not found:
+        found = self._landmarker.detect(sheet)
+        if not found.face_blendshapes:
             return np.full(WIDTH, np.nan)
-        self.names = tuple(shape.category_name for shape in found[0])
-        return np.array([shape.score for shape in found[0]])
+        which = 0
+        if near is not None:
+            middles = [np.mean([(p.x, p.y) for p in mesh], axis=0) for mesh in found.face_landmarks]
+            away = (np.stack(middles) * photo.shape[1::-1] - near) ** 2
+            which = int(away.sum(axis=1).argmin())
+        shapes = found.face_blendshapes[which]
+        self.names = tuple(shape.category_name for shape in shapes)
+        return np.array([shape.score for shape in shapes])
 
     def close(self) -> None:
         """Free the landmarker."""

@@ -32,6 +32,7 @@ import keras
 import tensorflow as tf
 
 from benchmarks import training_parts as parts
+from benchmarks.marked import filled
 from benchmarks.scc import table
 from fau_tf.data import pipeline
 from fau_tf.data.datasets import Faces
@@ -190,10 +191,8 @@ def write(document: Path, tables: dict[str, list[dict[str, Any]]]) -> None:
     """Put each table between its `<!-- name -->` and `<!-- end of name -->`."""
     text = document.read_text(encoding="utf-8")
     for name, rows in tables.items():
-        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        if rows and begin in text:
-            head, rest = text.split(begin)
-            text = f"{head}{begin}\n{_markdown(rows, TITLES[name])}\n{end}{rest.split(end)[1]}"
+        if rows:
+            text = filled(text, name, _markdown(rows, TITLES[name]))
     with replacing(document) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
 

@@ -25,13 +25,13 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.marked import filled
 from fau_tf.data.synthetic import generator_version
 from fau_tf.training.config import dump_toml, load_config
 from fau_tf.whole_file import replacing
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "synthetic.md"
-MARKS = ("<!-- variety -->", "<!-- end of variety -->")
 BUDGET = {
     "model.preset": "small",
     "training.epochs": "4",
@@ -169,10 +169,9 @@ def _markdown(table: list[dict[str, Any]], tests: list[str]) -> str:
 
 
 def _write(text: str) -> None:
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
+    page = filled(PAGE.read_text(encoding="utf-8"), "variety", text)
     with replacing(PAGE) as unfinished:
-        unfinished.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}", encoding="utf-8")
+        unfinished.write_text(page, encoding="utf-8")
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from export.specs import ExportSpec
 from fau_tf import agreement
+from fau_tf.plain import plain
 
 MIN_FACES: Final = 1000
 """With fewer, ICC differences as small as the gates are chance."""
@@ -77,8 +78,8 @@ class Parity:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; what could not be computed (NaN) is None."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        return plain
+        values: dict[str, Any] = plain(asdict(self))
+        return values
 
 
 def judge(
@@ -205,9 +206,3 @@ def _require(coded: Floats, reference: Floats, own: Floats, au_labels: Sequence[
 def _mean(values: npt.NDArray[np.floating[Any]]) -> float:
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else nan
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not isfinite(value) else value

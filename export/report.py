@@ -5,7 +5,6 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from export.parity import Parity, icc_lost
 from export.report_picture import draw_parity
 from export.report_tables import report_text
 from export.specs import EXPORT_SPECS
+from fau_tf.plain import plain
 from fau_tf.whole_file import replacing
 
 REPORT: Final = "report.md"
@@ -108,7 +108,7 @@ def _plain(entry: Entry, first: Entry) -> dict[str, Any]:
         "size_ratio": entry.size / first.size if entry.size and first.size else None,
         "compressed_size": entry.compressed_size,
         "parity": entry.parity.as_dict() if entry.parity else None,
-        "icc_lost": _without_nan(lost),
+        "icc_lost": plain(lost),
         "latency": {str(count): dict(row) for count, row in entry.latency.items()},
         "written": entry.asked and not entry.refused,
         "refused": list(entry.refused),
@@ -118,9 +118,3 @@ def _plain(entry: Entry, first: Entry) -> dict[str, Any]:
             "au_icc_lost": spec.max_au_icc_loss,
         },
     }
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not isfinite(value) else value

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,19 +13,18 @@ import numpy.typing as npt
 
 from fau_tf import contract, facs
 from fau_tf.data import datasets
-from fau_tf.data.folds import split_people
 from fau_tf.data.generate import is_there
 from fau_tf.data.settings import SYNTHETIC
-from fau_tf.data.synthetic import SyntheticSet, person_name
+from fau_tf.data.synthetic import SyntheticSet
 from fau_tf.model.presets import NetSpec
 from fau_tf.training import fit, reading, session
 from fau_tf.training.config import Config, load_config
 
-ACCURACY: Final = "accuracy.json"
 REPRESENTATIVE: Final = 256
 """Faces of validation people from which ranges are taken."""
 JUDGED: Final = 1000
 """Faces of test people by which a variant is judged, at least."""
+_PARTS: Final = ("train", "validation", "test")
 
 
 class RunError(ValueError):
@@ -40,12 +39,14 @@ class TrainedRun:
         path: `runs/<name>`.
         config: Its settings.
         net: Its best network.
+        people: `train`, `validation` and `test` -> who was in that part.
         facts: What else each model's JSON says: `intervals` and `weak`, where the run has them.
     """
 
     path: Path
     config: Config
     net: keras.Model
+    people: Mapping[str, Sequence[str]]
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -70,14 +71,15 @@ def load_run(path: Path) -> TrainedRun:
     """Return the run in a folder.
 
     Raises:
-        RunError: If it has no settings or no network, or is of another contract version.
+        RunError: If it lacks its settings, its network or who was in which part, as an unfinished
+            one does, or is of another contract version.
     """
-    for name in ("config.toml", session.BEST):
+    for name in ("config.toml", session.BEST, session.PEOPLE):
         if not (path / name).is_file():
             received = "a folder without it" if path.is_dir() else "no such folder"
             raise RunError(
-                f"{path}: a run must hold {name}. Received: {received}. Train one: "
-                "python train_keras.py"
+                f"{path}: a finished run must hold {name}. Received: {received}. Train one, to its "
+                "end: python train_keras.py"
             )
     versions = _json_object(path / "versions.json")
     # Runs from before the version was noted are of version 1.
@@ -94,12 +96,23 @@ def load_run(path: Path) -> TrainedRun:
             f"on {config.data.kind}, whose float32 and float16 models train_keras.py has exported. "
             "Judge those: python train_keras.py --config CONFIG --evaluate FILE.tflite"
         )
-    return TrainedRun(path, config, _network(path, config.model), _facts(path))
+    return TrainedRun(path, config, _network(path, config.model), _people(path), _facts(path))
+
+
+def _people(path: Path) -> dict[str, list[str]]:
+    found = _json_object(path / session.PEOPLE)
+    lacking = [name for name in _PARTS if not found.get(name)]
+    if lacking:
+        raise RunError(
+            f"{path / session.PEOPLE}: must name the people of {', '.join(_PARTS)}. Received: none "
+            f"of {', '.join(lacking)}. Train again: python train_keras.py"
+        )
+    return {name: list(found[name]) for name in _PARTS}
 
 
 def _facts(path: Path) -> dict[str, Any]:
     """Return `TrainedRun.facts`; the weak AUs are those that benchmarks/accuracy.py found."""
-    weak = _json_object(path / ACCURACY).get("weak")
+    weak = _json_object(path / session.ACCURACY).get("weak")
     return reading.facts(path) | ({"weak": weak} if weak else {})
 
 
@@ -128,31 +141,30 @@ def representative_faces(
     run: TrainedRun, data: Path, *, say: Callable[[str], None]
 ) -> LabelledFaces:
     """Return `REPRESENTATIVE` faces of validation people, or a few more."""
-    part = run_part(run.config, "validation", REPRESENTATIVE, data, say=say)
+    part = run_part(run, "validation", REPRESENTATIVE, data, say=say)
     return labelled(part, run.config)
 
 
 def judgement_faces(run: TrainedRun, data: Path, *, say: Callable[[str], None]) -> LabelledFaces:
     """Return `JUDGED` faces of test people, who took no part in training or choosing, or more."""
-    return labelled(run_part(run.config, "test", JUDGED, data, say=say), run.config)
+    return labelled(run_part(run, "test", JUDGED, data, say=say), run.config)
 
 
 def run_part(
-    config: Config, part: str, count: int, folder: Path, *, say: Callable[[str], None]
+    run: TrainedRun, part: str, count: int, folder: Path, *, say: Callable[[str], None]
 ) -> datasets.Part:
     """Return at least `count` faces of people of one part, rendered unless they are there.
 
     The run's own set is taken where it is on disk and has enough.
 
     Args:
-        config: Of the run: who is in which part, and how faces are rendered.
+        run: Says who is in which part, and how faces are rendered.
         part: "train", "validation" or "test".
         count: As many faces of each person as it takes.
         folder: Where face records go.
         say: Prints a line.
     """
-    everyone = [person_name(i) for i in range(config.data.people)]
-    people = split_people(everyone, seed=config.data_seed)[part]
+    config, people = run.config, run.people[part]
     own = SyntheticSet.of(config.data, config.data_seed)
     if own.faces_per_person * len(people) >= count and is_there(own, folder):
         everything = datasets.prepare_synthetic(own, folder, processes=1, say=say)

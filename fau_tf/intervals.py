@@ -1,7 +1,7 @@
 """How far an intensity may be off: an interval around each answer, from people who were set aside.
 
-Split conformal prediction: the errors of a network on people whom it hasn't learnt from, sorted,
-say how far the next person's is. An answer near 0 errs otherwise than one near 3, so each rounded
+Conformal prediction: the errors of a network on people whom it hasn't learnt from, sorted, say how
+far the next person's is. An answer near 0 errs otherwise than one near 3, so each rounded
 answer has errors of its own (a Mondrian taxonomy). N faces, A action units.
 
 Sources: Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005, chapter 4;
@@ -88,14 +88,14 @@ class Intervals:
 def fit_intervals(
     coded: npt.ArrayLike, predicted: npt.ArrayLike, level: float = LEVEL
 ) -> Intervals:
-    """Return the intervals that hold at least `level` of such truths.
+    """Return the intervals that hold `level` of such truths, or a little more.
 
     The n + 1 places of a new error among n sorted ones are equally likely, so the ends are the
     errors at places floor((n + 1) a) and ceil((n + 1) (1 - a)), a = (1 - level) / 2. Faces of one
     person resemble each other, which this leaves aside: the coverage on other people is measured.
 
     Args:
-        coded: (N, A) of people who neither taught nor chose; NaN where not coded.
+        coded: (N, A) of people whom the network hasn't learnt from; NaN where not coded.
         predicted: (N, A) the network's answers.
         level: Between 0 and 1.
 

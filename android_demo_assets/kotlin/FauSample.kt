@@ -104,11 +104,12 @@ class AuBarsView(context: Context) : View(context) {
     override fun onDraw(canvas: Canvas) {
         var y = 60f
         val scale = (width - 280f) / 5f
+        val intervals = result?.interval.orEmpty()
         for ((label, value) in result?.intensity.orEmpty()) {
             paint.color = if (label in result?.info?.weak.orEmpty()) Color.GRAY else Color.GREEN
             canvas.drawRect(140f, y - 26f, 140f + value * scale, y, paint)
             paint.color = Color.WHITE
-            result?.interval?.get(label)?.let { interval ->
+            intervals[label]?.let { interval ->
                 canvas.drawRect(140f + interval.start * scale, y - 15f, 140f + interval.endInclusive * scale, y - 11f, paint)
             }
             canvas.drawText(label, 20f, y, paint)

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# `export` is a folder of the checkout, never installed.
+# `export` and `benchmarks` are folders of the checkout, never installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from benchmarks.marked import filled
 from export.report import FIGURES, PICTURE
 from export.report_tables import faces, markdown, variant_table
 from fau_tf.whole_file import replacing
@@ -34,27 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
     text = DOCUMENT.read_text(encoding="utf-8")
     figures = json.loads((options.export / FIGURES).read_text(encoding="utf-8"))
-    text = filled(text, "parity", parity_lines(figures))
+    text = filled(text, "parity", "\n".join(parity_lines(figures)))
     if options.speed:
         speed = json.loads(options.speed.read_text(encoding="utf-8"))
-        text = filled(text, "speed", speed_lines(speed))
+        text = filled(text, "speed", "\n".join(speed_lines(speed)))
     with replacing(DOCUMENT) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
     with replacing(IMAGES / PICTURE) as unfinished:
         unfinished.write_bytes((options.export / PICTURE).read_bytes())
     return 0
-
-
-def filled(text: str, name: str, lines: Sequence[str]) -> str:
-    """Return the text with the lines between `<!-- name -->` and `<!-- end of name -->`."""
-    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-    if text.count(begin) != 1 or text.count(end) != 1:
-        raise ValueError(
-            f"The document must have one {begin.strip()} and one {end}. "
-            f"Received: {text.count(begin)} and {text.count(end)}. Put the block back."
-        )
-    head, rest = text.split(begin)
-    return head + begin + "\n".join(lines) + "\n" + end + rest.split(end)[1]
 
 
 def parity_lines(figures: Mapping[str, Any]) -> list[str]:

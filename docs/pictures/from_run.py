@@ -10,10 +10,13 @@ from typing import Any
 
 from PIL import Image
 
+# `benchmarks` is a folder of the checkout, never installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.marked import filled
 from fau_tf.whole_file import replacing
 
 ROOT = Path(__file__).resolve().parents[2]
-BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 WIDTH = 1400  # px
 PICTURES = {
     "astronaut_au.png": "demo.jpg",
@@ -32,10 +35,7 @@ def main(run: Path) -> int:
         return 2
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    head, rest = text.split(BEGIN)
-    tail = rest.split(END)[1]
-    text = f"{head}{BEGIN}\n{_results(run, metrics)}\n{END}{tail}"
+    text = filled(readme.read_text(encoding="utf-8"), "results", _results(run, metrics))
     with replacing(readme) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
     for source, target in PICTURES.items():

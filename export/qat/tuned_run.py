@@ -32,7 +32,7 @@ def tuned_run(
         QatEnvironmentError, NotQuantisableError, QatError: As `qat_variant`.
     """
     config = run.config
-    part = run_part(config, "train", settings.crops, data, say=say)
+    part = run_part(run, "train", settings.crops, data, say=say)
     targets = fit.targets(config)
     return qat_variant(
         run.net,

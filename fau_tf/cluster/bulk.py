@@ -18,7 +18,7 @@ from typing import Any, Final
 from fau_tf import __version__
 from fau_tf.cluster import engine as engines
 from fau_tf.cluster.parts import Job
-from fau_tf.cluster.reports import Done
+from fau_tf.cluster.reports import Done, stoppable
 from fau_tf.cluster.stages import Stages
 from fau_tf.runtime.console import Console
 from fau_tf.runtime.estimator import AUEstimator
@@ -84,7 +84,7 @@ def _work(
         shutil.rmtree(left) if left.is_dir() else left.unlink()
     with replacing(job.work / CARD) as unfinished:
         unfinished.write_text(json.dumps(asdict(job)), encoding="utf-8")
-    with engines.started(options.cluster, options.workers) as engine:
+    with stoppable(job.work), engines.started(options.cluster, options.workers) as engine:
         console.say(f"{Path(job.place).name}, {engine.workers} workers")
         stages = Stages(job, key, engine, console)
         done = stages.all(sources)

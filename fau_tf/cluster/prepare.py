@@ -17,7 +17,7 @@ import numpy as np
 
 from fau_tf import __version__
 from fau_tf.cluster.engine import Engine, require_ray, started
-from fau_tf.cluster.reports import Attempts, deadly, guarded
+from fau_tf.cluster.reports import TRIED, Attempts, deadly, guarded, stoppable
 from fau_tf.data.labelled import kinds
 from fau_tf.data.labelled.clips import Clip, LeftOut
 from fau_tf.data.prepare import jobs_of, place_of
@@ -63,7 +63,7 @@ def spread(settings: DataSettings, address: str, workers: int, piece: int = PIEC
             unfinished.write_text(json.dumps(order), encoding="utf-8")
         frames = sum(len(job.clip.numbers) for job in jobs)
         say(f"   {total - len(jobs)} of {total} clips are there; {frames} frames to prepare")
-        with started(address, workers) as engine:
+        with stoppable(work), started(address, workers) as engine:
             several = [key for job in jobs for key in _pieces(job, piece)]
             _worked(engine, place, several, say)
         for job in jobs:
@@ -137,7 +137,7 @@ class _Set:
         shard.parent.mkdir(parents=True, exist_ok=True)
         if report_file(shard).is_file():
             return
-        if not Attempts(shard.with_suffix(".tried")).begin(0):
+        if not Attempts(shard.with_suffix(TRIED)).begin(0):
             raise ValueError(deadly(f"{job.clip.name}, piece {index}"))
         place = np.arange(len(job.clip.numbers)) // self._size
         prepare_clip(replace(job, clip=job.clip.only(place == int(index)), shard=shard), _Counter())

@@ -5,7 +5,8 @@ import os
 import resource
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,8 @@ from typing import Any, Final
 from fau_tf.runtime.console import one_line
 from fau_tf.whole_file import replacing
 
+TRIED: Final = ".tried"
+"""Ending of the files of `Attempts`."""
 DEATHS: Final = 3
 """So many processes may die of a picture; then it is left out."""
 
@@ -136,6 +139,17 @@ class Attempts:
         with self._path.open("a", encoding="utf-8") as notes:
             notes.write(f"{self._process} {number}\n")
         return True
+
+
+@contextmanager
+def stoppable(work: Path) -> Iterator[None]:
+    """Forget all attempts below a folder on Ctrl-C, of which processes die through no picture."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        for notes in work.rglob(f"*{TRIED}"):
+            notes.unlink()
+        raise
 
 
 def guarded(key: str, work: Callable[[], None]) -> dict[str, str]:

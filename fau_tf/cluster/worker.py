@@ -13,7 +13,7 @@ from fau_tf import __version__
 from fau_tf.cluster import frame_rows
 from fau_tf.cluster.join import join
 from fau_tf.cluster.parts import Job, Part, ahead, photos, range_of, trail_entries
-from fau_tf.cluster.reports import Attempts, Report, deadly, guarded
+from fau_tf.cluster.reports import TRIED, Attempts, Report, deadly, guarded
 from fau_tf.cluster.shards import rows
 from fau_tf.face import native
 from fau_tf.media.frame import Frame, Unread
@@ -70,7 +70,7 @@ class _Reader:
         """Find out where a video can be entered; null for one that is a shard by itself."""
         part, job = Part.parsed(path.read_text(encoding="utf-8")), self._job
         entries, fault = None, ""
-        if not Attempts(path.with_suffix(".tried")).begin(0):
+        if not Attempts(path.with_suffix(TRIED)).begin(0):
             fault = deadly(part.paths[0])
         else:
             try:
@@ -85,7 +85,7 @@ class _Reader:
     def read(self, path: Path, done: Path) -> None:
         """Read photos into rows, or frames into what `join` makes rows of."""
         part = Part.parsed(path.read_text(encoding="utf-8"))
-        attempts, report = Attempts(path.with_suffix(".tried")), Report()
+        attempts, report = Attempts(path.with_suffix(TRIED)), Report()
         self._models()  # before the clock starts: it is once in a process
         start = time.perf_counter()
         if photos(part):

@@ -49,8 +49,8 @@ distance; the change is the mean over AUs against the sharp picture:
 | 0.04 | 0.38, 0.33 | 0.30, 0.40 |
 | 0.06 | 0.30, 0.56 | 0.25, 0.73 |
 
-The model's own error on test people is 0.28: soft is where blur adds as much, unreadable where it
-adds about 1.5 to twice that. From 0.1 on MediaPipe loses the faces.
+The error of the model that read them was 0.28 on test people: soft is where blur adds as much,
+unreadable where it adds about 1.5 to twice that. From 0.1 on MediaPipe loses the faces.
 """
 
 _OUTER_EYE_CORNERS: Final = [36, 45]

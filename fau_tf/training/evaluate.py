@@ -19,9 +19,8 @@ from fau_tf.training.config import load_config
 from fau_tf.training.judgement import Judgement, pooled
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.reading import best_network
-from fau_tf.training.session import BEST
+from fau_tf.training.session import BEST, PEOPLE
 
-PEOPLE: Final = "people.json"
 _BATCH: Final = 64
 
 

@@ -6,6 +6,7 @@ go into the network's last layer; then intervals around the answers, `fau_tf.int
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -58,12 +59,23 @@ class Reading:
         run.write_json(READING, content)
 
 
-def learn(coded: npt.ArrayLike, peaks: npt.ArrayLike, spec: NetSpec, *, stretch: bool) -> Reading:
+def learn(
+    coded: npt.ArrayLike,
+    peaks: npt.ArrayLike,
+    subjects: Sequence[str],
+    spec: NetSpec,
+    *,
+    stretch: bool,
+) -> Reading:
     """Return what validation people teach.
+
+    The errors that make the intervals are cross-fitted: an answer is stretched as the people of the
+    other half would have it, so that nobody's error is judged by a stretch that it chose.
 
     Args:
         coded: (N, A) intensities of their faces, NaN where not coded.
         peaks: (N, K) maxima of the heatmaps in grades, from `predict.predict_peaks`.
+        subjects: N names.
         spec: The network.
         stretch: Whether answers are stretched; else gains are 1 and thresholds 0.
     """
@@ -81,7 +93,8 @@ def learn(coded: npt.ArrayLike, peaks: npt.ArrayLike, spec: NetSpec, *, stretch:
         }
         for a, label in enumerate(spec.labels)
     }
-    return Reading(spec.labels, gain, threshold, fit_intervals(y, after), figures)
+    unseen = _cross_fitted(y, top, to_au, subjects) if stretch else after
+    return Reading(spec.labels, gain, threshold, fit_intervals(y, unseen), figures)
 
 
 def best_network(folder: Path, spec: NetSpec) -> keras.Model:
@@ -175,6 +188,16 @@ def _stretch(coded: Floats, peaks: Floats, to_au: Floats) -> tuple[Floats, Float
     """Return (A,) gains and (A,) thresholds that agree best with the coders."""
     curves = [_best_curve(coded[:, a], peaks[:, to_au[:, a] > 0]) for a in range(coded.shape[1])]
     return np.array([gain for gain, _ in curves]), np.array([low for _, low in curves])
+
+
+def _cross_fitted(coded: Floats, peaks: Floats, to_au: Floats, subjects: Sequence[str]) -> Floats:
+    """Return (N, A) answers of each half of the people, stretched as the other half teaches."""
+    odd = np.isin(subjects, sorted(set(subjects))[1::2])
+    answers = np.empty_like(coded)
+    for half in (odd, ~odd):
+        curve = _stretch(coded[~half], peaks[~half], to_au)
+        answers[half] = _answers(peaks[half], to_au, *curve)
+    return answers
 
 
 def _best_curve(coded: Floats, peaks: Floats) -> tuple[float, float]:

@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import json
-import math
 import platform
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 from fau_tf.closing import Closing
 from fau_tf.contract import CONTRACT_VERSION
+from fau_tf.plain import plain
 from fau_tf.whole_file import replacing, take
 
 _PACKAGES: Final = (
@@ -73,7 +73,7 @@ class RunFolder(Closing):
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file, whole or not at all; NaN becomes null."""
-        write_text(self / name, json.dumps(_plain(content), indent=1) + "\n")
+        write_text(self / name, json.dumps(plain(content), indent=1) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -92,13 +92,3 @@ def versions() -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             found[name] = "not installed"
     return found
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -19,6 +19,12 @@ BEST: Final = "best.keras"
 READING: Final = "reading.json"
 HISTORY: Final = "history.csv"
 CHECKPOINT: Final = "checkpoint.npz"
+ACCURACY: Final = "accuracy.json"
+"""What benchmarks/accuracy.py found; `python -m export` takes the weak AUs from it."""
+EXPORT: Final = "export"
+"""Folder for what `python -m export` writes."""
+PEOPLE: Final = "people.json"
+"""Who was in which part."""
 EVENTS: Final = "tensorboard"
 _TRAINED: Final = "trained.json"
 
@@ -76,8 +82,8 @@ def unfinished(config: Config, faces: Faces, run: RunFolder) -> Checkpoint | Non
 def begin(config: Config, run: RunFolder) -> None:
     """Clear the folder for a new training, and say with which settings and versions it is made."""
     # So that no file speaks of a network that is gone.
-    old = (CHECKPOINT, _TRAINED, BEST, HISTORY, READING, "metrics.json", "fau_*.tflite")
-    for pattern in (*old, "fau_*.json", f"{EVENTS}/events.*"):
+    old = (CHECKPOINT, _TRAINED, BEST, HISTORY, READING, PEOPLE, ACCURACY, "metrics.json")
+    for pattern in (*old, "fau_*.tflite", "fau_*.json", f"{EVENTS}/events.*", f"{EXPORT}/*.*"):
         for path in run.path.glob(pattern):
             path.unlink()
     write_text(run / "config.toml", dump_toml(config))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import marked
 from export import parity
 from export.report import Entry, write_report
 
@@ -108,6 +109,6 @@ def test_without_an_export_the_document_stays(from_export, tmp_path, capsys):
     assert from_export.DOCUMENT.read_text() == before
 
 
-def test_a_document_without_its_block_is_an_error(from_export):
+def test_a_document_without_its_block_is_an_error():
     with pytest.raises(ValueError, match="must have one <!-- speed -->"):
-        from_export.filled("# nothing\n", "speed", ["x"])
+        marked.filled("# nothing\n", "speed", "x")

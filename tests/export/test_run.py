@@ -11,7 +11,7 @@ from fau_tf.data.datasets import prepare_synthetic
 from fau_tf.data.synthetic import SyntheticSet
 from fau_tf.intervals import fit_intervals
 from fau_tf.training.config import ConfigError
-from tests.helpers.tiny_run import settings, write_tiny_run
+from tests.helpers.tiny_run import PEOPLE, settings, write_tiny_run
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +53,15 @@ def test_a_runs_intervals_and_weak_aus_go_into_each_json(run):
 
 
 def test_the_runs_own_faces_are_used_where_they_are_there(run, tmp_path):
-    config = load_run(run).config
+    found = load_run(run)
+    config = found.config
     data = tmp_path / "data"
     said = []
-    part = run_part(config, "test", 1, data, say=said.append)
+    part = run_part(found, "test", 1, data, say=said.append)
     assert len(part.people) == 1
     (other,) = data.iterdir()  # rendered for one person
     prepare_synthetic(SyntheticSet.of(config.data, config.data_seed), data, processes=1, say=print)
-    own = run_part(config, "test", 1, data, say=said.append)
+    own = run_part(found, "test", 1, data, say=said.append)
     assert len(list(data.iterdir())) == 2
     assert own.faces.files[0].parent != other
     assert own.people == part.people
@@ -87,6 +88,16 @@ def _content(name, content):
         (shutil.rmtree, RunError, "must hold config.toml. Received: no such folder"),
         (_a_file, RunError, "must hold config.toml. Received: no such folder"),
         (lambda run: (run / "best.keras").unlink(), RunError, "best.keras. Received: a folder"),
+        (
+            lambda run: (run / "people.json").unlink(),
+            RunError,
+            "finished run must hold people.json",
+        ),
+        (
+            _content("people.json", b'{"train": ["person00001"], "test": []}'),
+            RunError,
+            "Received: none of validation, test",
+        ),
         (_cut, RunError, "must be the network that train_keras.py saved"),
         (_content("best.keras", b""), RunError, "must be the network that train_keras.py saved"),
         (
@@ -109,13 +120,12 @@ def test_a_run_that_is_none_is_refused(damage, error, message, run):
 
 
 def test_parts_are_of_different_people_and_have_as_many_faces_as_asked_for(whole, tmp_path):
-    config = load_run(whole).config
-    parts = [
-        run_part(config, part, 8, tmp_path, say=str) for part in ("train", "validation", "test")
-    ]
-    people = [set(part.people) for part in parts]
-    assert all(people)
-    assert len(set.union(*people)) == sum(map(len, people))
+    run = load_run(whole)
+    config = run.config
+    parts = [run_part(run, part, 8, tmp_path, say=str) for part in PEOPLE]
+    for part, people in zip(parts, PEOPLE.values(), strict=True):
+        assert part.people
+        assert set(part.people) <= set(people)
     for part in parts:
         faces = labelled(part, config)
         assert len(faces.images) == len(faces.intensity) >= 8

@@ -1,10 +1,17 @@
 """A finished run of train_keras.py, as small as one can be, and not trained."""
 
+import json
 from pathlib import Path
 
+from fau_tf.data.synthetic import person_name
 from fau_tf.training.config import dump_toml, load_config
 from tests.export.test_export import _network
 
+PEOPLE = {
+    "train": [person_name(i) for i in (0, 2, 3, 5, 6, 7)],
+    "validation": [person_name(i) for i in (1, 9)],
+    "test": [person_name(i) for i in (4, 8)],
+}
 SETTINGS = (
     "run.name=tiny",
     "model.preset=tiny",
@@ -25,5 +32,6 @@ def write_tiny_run(folder: Path) -> Path:
     folder.mkdir()
     (folder / "config.toml").write_text(settings())
     (folder / "versions.json").write_text('{"contract_version": 1}')
+    (folder / "people.json").write_text(json.dumps(PEOPLE))
     _network(load_config(None, SETTINGS).model).save(folder / "best.keras")
     return folder

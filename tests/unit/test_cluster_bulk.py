@@ -280,6 +280,22 @@ def test_what_ends_the_processes_that_read_it_is_left_out(model, media, tmp_path
     assert max(int(row["frame"]) for row in csv.DictReader(frames)) == 20
 
 
+@pytest.mark.parametrize(("end", "left"), [(KeyboardInterrupt, False), (OSError, True)])
+def test_who_stops_a_job_leaves_no_picture_to_blame(tmp_path, end, left):
+    notes = tmp_path / "deep" / "x.tried"
+    notes.parent.mkdir()
+
+    def stopped():
+        notes.write_text("".join(f"host:{i} 1\n" for i in range(reports.DEATHS)))
+        raise end
+
+    for _ in range(2):
+        with pytest.raises(end), reports.stoppable(tmp_path):
+            stopped()
+        assert notes.is_file() == left
+        assert reports.Attempts(notes).begin(1) != left
+
+
 def test_a_process_that_was_killed_elsewhere_is_no_reason(tmp_path):
     path = tmp_path / "x.tried"
     path.write_text("".join(f"host:{i} {number}\n" for i in range(3) for number in (1, i + 2)))
