@@ -39,6 +39,8 @@ WEAK_CROSSED: Final = 0.40
 Assessment 6(4), 1994)."""
 WEAK_PAINTED: Final = 0.5
 """Median rise on real faces, of an AU that was painted on, below which it is marked."""
+WEAK_REAL: Final = 0.20
+"""Correlation with its blendshapes that an AU must reach on the photos or on a video."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -181,6 +183,13 @@ def weak(found: dict[str, Any]) -> dict[str, str]:
         if rises and not max(rises) >= WEAK_PAINTED:
             reasons.setdefault(label, []).append(
                 f"rises by {max(rises):.2f} on real photos where it is painted on"
+            )
+        real = [found["photos"]["agreement"]] if "photos" in found else []
+        known = [one["per_au"][label] for one in [*real, *found.get("videos", [])]]
+        known = [value for value in known if np.isfinite(value)]
+        if known and max(known) < WEAK_REAL:
+            reasons.setdefault(label, []).append(
+                f"moves with its blendshape by r = {max(known):.2f} at most on real faces"
             )
     return {label: "; ".join(why) for label, why in reasons.items()}
 

@@ -124,7 +124,8 @@ def _photos(found: Mapping[str, Any]) -> str:
         f"## Real photos\n\n{moved['faces']} faces of dlib's example photos (which stay outside "
         f"this repository) and the sample photo, read by `{photos['model']}`. Correlation over the "
         "photos of each AU with the blendshape that it should move; a dash where that blendshape "
-        f"never moves. Mean {agree['mean']:.2f}.\n\n"
+        f"never moves. Mean {agree['mean']:.2f}. The photos also served to choose the recipe "
+        "([training.md](training.md)).\n\n"
         + _table(names, [[_or_dash(agree["per_au"][name]) for name in names]])
         + "\n\nHow far an intensity moves when the same face is shown otherwise, in grades:\n\n"
         + _table(
@@ -223,8 +224,9 @@ def _weak(found: Mapping[str, Any]) -> str:
         rows.append(f"\n{', '.join(never)} can't be painted on by moving landmarks.")
     return (
         "## AUs that are marked\n\nThe JSON beside a model, and the demo, mark an AU as read "
-        "poorly where its mean ICC on the other rig is below .40, or where it rises by less than "
-        "half a grade (median) on real photos where it is painted on.\n\n" + "\n".join(rows)
+        "poorly where its mean ICC on the other rig is below .40, where it rises by less than half "
+        "a grade (median) on real photos where it is painted on, or where its correlation with its "
+        "blendshape is below .20 on the photos and on every video.\n\n" + "\n".join(rows)
     )
 
 

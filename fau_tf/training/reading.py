@@ -205,13 +205,15 @@ def _best_curve(coded: Floats, peaks: Floats) -> tuple[float, float]:
     y, top = coded[known], peaks[known]
     if len(y) < _FRAMES or np.ptp(y) == 0:
         return 1.0, 0.0
-    tried = [
-        (_concordance(y, _stretched(top, gain, low).mean(axis=1)), gain, low)
-        for low in THRESHOLDS
-        for gain in GAINS
-    ]
-    _, gain, low = max(tried, key=lambda one: one[0])
-    return float(gain), float(low)
+    # (thresholds, gains): a row of gains at once, (gains, N, heatmaps), is fast and still small.
+    tried = np.stack(
+        [
+            _concordance(y, _stretched(top, GAINS[:, None, None], low).mean(axis=2))
+            for low in THRESHOLDS
+        ]
+    )
+    low, gain = np.unravel_index(tried.argmax(), tried.shape)
+    return float(GAINS[gain]), float(THRESHOLDS[low])
 
 
 def _answers(peaks: Floats, to_au: Floats, gain: Floats, threshold: Floats) -> Floats:
@@ -224,12 +226,17 @@ def _stretched(peaks: Floats, gain: Any, threshold: Any) -> Floats:
     return np.clip(gain * (peaks - threshold), 0.0, MAX_INTENSITY)
 
 
-def _concordance(coded: Floats, predicted: Floats) -> float:
+def _concordance(coded: Floats, predicted: Floats) -> Floats:
     """Return Lin's concordance (Biometrics 45(1), 1989): offsets and scale both cost, unlike ICC's.
 
     An intensity is a grade, so a reader wants the right one and not only the right order.
+
+    Args:
+        coded: (N,).
+        predicted: (..., N) of some readers.
     """
-    error = coded.mean() - predicted.mean()
-    covariance = ((coded - coded.mean()) * (predicted - predicted.mean())).mean()
-    total = coded.var() + predicted.var() + error**2
-    return float(2 * covariance / total)
+    middle = predicted.mean(axis=-1, keepdims=True)
+    covariance = ((coded - coded.mean()) * (predicted - middle)).mean(axis=-1)
+    total = coded.var() + predicted.var(axis=-1) + (coded.mean() - middle[..., 0]) ** 2
+    found: Floats = 2 * covariance / total
+    return found

@@ -374,7 +374,7 @@ def test_ctrl_c_is_exit_code_130(folder, monkeypatch, capsys):
 
 def test_a_run_that_is_none_is_one_line(folder, tmp_path, capsys):
     assert main(["make", str(folder), "--run", str(tmp_path / "none")]) == 2
-    assert "a run must hold" in capsys.readouterr().err
+    assert "a finished run must hold" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

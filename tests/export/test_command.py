@@ -117,7 +117,7 @@ def test_a_run_that_is_none_is_one_line_and_nothing_is_written(what, tmp_path, c
         run.mkdir()
         (run / "config.toml").write_text("")
     assert export(tmp_path, out) == 2
-    assert "a run must hold" in one_error(capsys)
+    assert "a finished run must hold" in one_error(capsys)
     assert not out.exists()
 
 

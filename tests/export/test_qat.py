@@ -243,4 +243,4 @@ def test_packing_stores_scc_as_int8_and_leaves_its_arithmetic(faces, float32):
 
 def test_the_trial_of_lighter_forms_needs_a_run(tmp_path, capsys):
     assert compress.main(["--run", str(tmp_path)]) == 2
-    assert "a run must hold config.toml" in capsys.readouterr().err
+    assert "a finished run must hold config.toml" in capsys.readouterr().err

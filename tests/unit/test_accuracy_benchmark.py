@@ -110,8 +110,12 @@ def test_weak_aus_are_those_that_fail_on_another_rig_or_where_painted():
         {"learnt_from": ["canonical"], "groups": {"ict": group("AU10", float("nan"))}},
     ]  # fmt: skip
     painted = [{"aus": {"AU12": 0.2, "AU06": 0.7}}, {"aus": {"AU12": 0.4}}]
-    found = accuracy.weak({"crossed": crossed, "photos": {"painted": painted}})
-    assert set(found) == {"AU10", "AU12"}
+    known = dict.fromkeys(LABELS, 0.5) | {"AU09": float("nan"), "AU14": 0.1, "AU15": 0.1}
+    photos = {"painted": painted, "agreement": {"per_au": known}}
+    video = {"per_au": dict.fromkeys(LABELS, 0.6) | {"AU09": float("nan"), "AU14": 0.15}}
+    found = accuracy.weak({"crossed": crossed, "photos": photos, "videos": [video]})
+    assert set(found) == {"AU10", "AU12", "AU14"}
+    assert "r = 0.15 at most" in found["AU14"]
     assert "another face model" in found["AU10"]
     assert "rises by 0.40" in found["AU12"]
     assert accuracy.weak({}) == {}
