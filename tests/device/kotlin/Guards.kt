@@ -90,7 +90,7 @@ private fun files(model: File, json: String, scratch: File) {
     }
     answer("JSON with fewer AUs than the model") {
         File(scratch, "fewer.tflite").writeBytes(model.readBytes())
-        File(scratch, "fewer.json").writeText(json.replaceFirst(Regex("\"AU02\", *\n? *"), ""))
+        File(scratch, "fewer.json").writeText(bare.replaceFirst(Regex("\"AU02\", *\n? *"), ""))
         FauEstimator.fromFile(File(scratch, "fewer.tflite"), useGpu = false).use { "${it.info.auLabels}" }
     }
     answer("model for the CPU only") {
