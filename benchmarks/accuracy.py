@@ -27,8 +27,8 @@ from benchmarks.accuracy_faces import LABELS, Array, Known, Run
 from benchmarks.marked import filled
 from fau_tf.plain import plain
 from fau_tf.training.reading import coverage
+from fau_tf.training.run_folder import write_text
 from fau_tf.training.session import ACCURACY
-from fau_tf.whole_file import replacing
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = ROOT / "docs" / "accuracy.md"
@@ -57,14 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     whole = not options.quick and ("crossed" in found or "photos" in found)
     if whole:  # else nobody has looked for weak AUs
         found["weak"] = weak(found)
-        _write(run.path / ACCURACY, _as_json(found))
+        write_text(run.path / ACCURACY, _as_json(found))
     if options.json:
-        _write(options.json, _as_json(found))
+        write_text(options.json, _as_json(found))
     print(accuracy_page.page(found))
     if options.write:
         readme = README.read_text(encoding="utf-8")
-        _write(README, filled(readme, accuracy_page.BLOCK, accuracy_page.short(found)))
-        _write(PAGE, accuracy_page.page(found))
+        write_text(README, filled(readme, accuracy_page.BLOCK, accuracy_page.short(found)))
+        write_text(PAGE, accuracy_page.page(found))
         accuracy_picture.draw(PICTURE, found)
     return 0
 
@@ -216,11 +216,6 @@ def _peer(
 
 def _as_json(found: Mapping[str, Any]) -> str:
     return json.dumps(plain(dict(found)), indent=1, allow_nan=False) + "\n"
-
-
-def _write(path: Path, text: str) -> None:
-    with replacing(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
 
 
 def _float16(run: Path) -> Path:
