@@ -33,9 +33,9 @@ LIGHT: Final = 0.2
 MOUTH: Final = (45, 20, 20)  # RGB of an open mouth
 WIDE: Final = 256  # px of the crop that is warped
 _FACES: Final = 3  # that a cut-out of one may show
-BROWS, INNER, OUTER = range(17, 27), (20, 21, 22, 23), (17, 18, 25, 26)
+BROWS, INNER, OUTER = range(17, 27), (20, 21, 22, 23), (17, 18, 19, 24, 25, 26)
 CORNERS, UPPER, LOWER = (48, 54, 60, 64), (*range(49, 54), 61, 62, 63), (*range(55, 60), 65, 66, 67)
-LIDS, CHIN = (37, 38, 43, 44), range(5, 12)
+LIDS, JAW, BOSS = (37, 38, 43, 44), range(5, 12), (7, 8, 9)
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Paint:
     opens: bool = False
 
 
+# about as far as the AU moves them at grade 4 on the faces that we make; a part of a brow is all
+# of its points, for a brow with a kink is no AU
 PAINTS: Final = (
     Paint("brows up", (1, 2), (5,), ((BROWS, 0.0, -0.10),)),
     Paint("inner brows up", (1,), (2, 4, 15), ((INNER, 0.0, -0.10),)),
@@ -64,12 +66,12 @@ PAINTS: Final = (
     Paint("brows down", (4,), (6, 9), ((BROWS, 0.0, 0.07), (INNER, -0.03, 0.0))),
     Paint("upper lids up", (5,), (1, 2), ((LIDS, 0.0, -0.04),)),
     Paint("corners up", (12,), (6, 10, 14, 25), ((CORNERS, 0.06, -0.08),)),
-    Paint("corners down", (15,), (14, 17), ((CORNERS, 0.0, 0.08),)),
+    Paint("corners down", (15,), (14, 17), ((CORNERS, 0.04, 0.08),)),
     Paint("corners out", (20,), (12, 14, 25), ((CORNERS, 0.10, 0.02),)),
     Paint("upper lip up", (10,), (9, 25), ((UPPER, 0.0, -0.06),)),
     Paint("lower lip down", (25,), (20, 26), ((LOWER, 0.0, 0.07),), opens=True),
-    Paint("jaw down", (26,), (25,), ((LOWER, 0.0, 0.15), (CHIN, 0.0, 0.18)), opens=True),
-    Paint("chin up", (17,), (15, 14), ((LOWER, 0.0, -0.04), (range(6, 11), 0.0, -0.05))),
+    Paint("jaw down", (26,), (25,), ((LOWER, 0.0, 0.15), (JAW, 0.0, 0.18)), opens=True),
+    Paint("chin up", (17,), (15, 14), ((LOWER, 0.0, -0.06), (BOSS, 0.0, -0.06))),
 )
 
 
@@ -281,10 +283,10 @@ def _small(picture: Array, size: int) -> Array:
 
 
 def correlation(ours: Array, theirs: Array) -> float:
-    """Return Pearson's, NaN where one of both says nothing."""
-    if np.ptp(ours) == 0 or np.ptp(theirs) < 1e-3:  # a blendshape that never moves says nothing
+    """Return Pearson's; 0 if ours stays where theirs moves, NaN if theirs never does."""
+    if np.ptp(theirs) < 1e-3:  # a blendshape that never moves says nothing
         return float("nan")
-    return float(np.corrcoef(ours, theirs)[0, 1])
+    return float(np.corrcoef(ours, theirs)[0, 1]) if np.ptp(ours) else 0.0
 
 
 def draw_all(folder: Path, model: Path, faces: Sequence[Photo]) -> None:

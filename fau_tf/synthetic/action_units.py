@@ -102,9 +102,28 @@ PULLS: dict[int, tuple[Pull, ...]] = {
     25: (
         Pull((13, 82, 81, 37, 0), (0.0, 0.18, 0.06), 0.70, "upper_lip"),
         Pull((14, 87, 178, 17, 84), (0.0, -0.64, -0.02), 0.75, "lower_lip"),
+        Pull((199, 200), (0.0, -0.15, -0.08), 1.0, "chin"),
     ),
     26: (),
 }
+
+OTHERS: dict[str, tuple[Pull, ...]] = {
+    "lids tightened": (  # AU7
+        Pull((145, 144, 153, 23, 24), (0.0, 0.30, 0.06), 0.55, "lower_lid"),
+        Pull((159, 160, 161), (0.0, -0.14, 0.02), 0.6, "upper_lid"),
+    ),
+    "lips puckered": (  # AU18
+        Pull((61,), (-0.50, 0.0, 0.20), 1.1, "mouth"),
+        Pull((0, 37), (0.0, 0.04, 0.35), 0.8, "upper_lip"),
+        Pull((17, 84), (0.0, -0.04, 0.35), 0.8, "lower_lip"),
+    ),
+    "lips pressed": (  # AU24
+        Pull((0, 37, 39, 40), (0.0, -0.20, -0.18), 0.6, "upper_lip"),
+        Pull((17, 84, 91), (0.0, 0.24, -0.18), 0.6, "lower_lip"),
+    ),
+    "cheeks puffed": (Pull((205, 207, 214), (0.45, 0.0, 0.45), 1.6, "mouth"),),  # AU34
+}
+"""What faces also do; it is drawn so that it is told apart from the AUs, and has no label."""
 
 
 def fields(face: Floats, mirror: Ints) -> dict[int, Floats]:
@@ -118,6 +137,12 @@ def fields(face: Floats, mirror: Ints) -> dict[int, Floats]:
     out = {au: sum_pulls(face, mirror, pulls, masks) for au, pulls in PULLS.items()}
     out[26] = out[26] + jaw_weight(face)[:, None] * jaw_motion(face)
     return out
+
+
+def other_fields(face: Floats, mirror: Ints) -> dict[str, Floats]:
+    """Return name of OTHERS -> (468, 3) displacement in cm at most."""
+    masks = regions(face)
+    return {name: sum_pulls(face, mirror, pulls, masks) for name, pulls in OTHERS.items()}
 
 
 def blink(face: Floats, mirror: Ints) -> Floats:

@@ -28,6 +28,7 @@ def canonical_rig() -> FaceRig:
     coarse_faces = np.vstack([faces, *(part.faces for part in parts)])
     smooth, fine_faces = mesh.subdivide(len(coarse), coarse_faces)
     fields = action_units.fields(face, mirror)
+    others = action_units.other_fields(face, mirror)
     neutral = smooth @ coarse
     return FaceRig(
         name="canonical",
@@ -35,6 +36,7 @@ def canonical_rig() -> FaceRig:
         faces=fine_faces,
         identity=_subdivided(smooth, identity.basis(coarse, face)),
         action_units={au: smooth @ _whole(parts, fields[au], au == 26) for au in facs.AUS},
+        others={name: smooth @ _whole(parts, field, False) for name, field in others.items()},
         blink=smooth @ _whole(parts, action_units.blink(face, mirror), False),
         landmarks=np.array(facs.IBUG_FROM_MEDIAPIPE),
         uv=_uv(smooth, face, parts),

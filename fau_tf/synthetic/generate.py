@@ -37,6 +37,9 @@ COMBINATIONS: tuple[tuple[str, float, tuple[int, ...], tuple[int, ...]], ...] = 
 ALONE = 0.115
 """Chance that an AU acts without belonging to the drawn combination."""
 COMBINED, NEUTRAL = 0.55, 0.06
+OTHERS, BLINKS = 0.08, 0.06
+"""How often a movement without a label is on a face, and shut eyes."""
+SHUT = ("lips pressed", "lips sucked in", "cheeks puffed")
 
 
 def sample_scene(
@@ -65,6 +68,7 @@ def sample_scene(
     person = _person(person_seed, len(rig.identity))
     drawn, turned = sample_intensities(rng), _sample_pose(rng)
     variety = variety or Variety()
+    habit = np.random.default_rng(np.random.SeedSequence((person_seed, face_seed, 20)))
     lamps = np.random.default_rng(np.random.SeedSequence((person_seed, face_seed, 15)))
     hidden = occluders.sample(person_seed, face_seed, hair=HAIR_STYLES[person.style][2] > 0)
     chosen = drawn if intensity is None else _complete(intensity)
@@ -75,7 +79,8 @@ def sample_scene(
         asymmetry={au: float(np.clip(rng.normal(0, 0.09), -0.25, 0.25)) for au in facs.AUS},
         pose=turned if pose is None else pose,
         gaze=(float(rng.normal(0, 7)), float(rng.normal(0, 4))),
-        blink=float(min(0.35, abs(rng.normal(0, 0.09)))),
+        blink=_sample_blink(rng, habit, chosen),
+        others=_sample_others(habit, rig, chosen),
         light=sample_light(rng, lamps),
         camera=_sample_camera(rng, person),
         background=int(rng.integers(2**31)),
@@ -138,6 +143,8 @@ def sample_intensities(rng: np.random.Generator) -> dict[int, float]:
         shared = strength * rng.uniform(0.7, 1.3)
         own = rng.uniform(0.3, 5.0)
         value[au] = float(np.clip(shared if rng.random() < 0.3 else own, 0.3, facs.MAX_INTENSITY))
+    # a jaw that drops parts the lips, and FACS scores AU25 for whatever parts them
+    value[25] = max(value[25], value[26] * float(rng.uniform(0.5, 1.0)))
     return value
 
 
@@ -151,6 +158,28 @@ def _complete(intensity: Mapping[int, float]) -> dict[int, float]:
     if unknown:
         raise ValueError(f"AUs must be among {sorted(facs.AUS)}. Received: {unknown}. Drop them.")
     return {au: float(intensity.get(au, 0.0)) for au in facs.AUS}
+
+
+def _sample_blink(
+    rng: np.random.Generator, habit: np.random.Generator, intensity: Mapping[int, float]
+) -> float:
+    """Return how far the eyes are shut: nearly open, or photographed in a blink."""
+    usual = min(0.35, abs(rng.normal(0, 0.09)))
+    caught, shut = habit.random() < BLINKS, habit.uniform(0.4, 1.0)
+    return float(shut if caught and not intensity[5] else usual)
+
+
+def _sample_others(
+    rng: np.random.Generator, rig: FaceRig, intensity: Mapping[int, float]
+) -> dict[str, float]:
+    """Return movement -> 0..1; what needs shut lips is left out where they part."""
+    parted = intensity[25] > 0.5 or intensity[26] > 0.5
+    drawn = {name: (rng.random() < OTHERS, float(rng.uniform(0.2, 1.0))) for name in rig.others}
+    return {
+        name: part
+        for name, (moves, part) in drawn.items()
+        if moves and not (parted and name in SHUT)
+    }
 
 
 def _sample_pose(rng: np.random.Generator) -> tuple[float, float, float]:
@@ -176,7 +205,7 @@ def _sample_camera(rng: np.random.Generator, person: Person) -> Camera:
         seed=int(rng.integers(2**31)),
         white=(float(white[0]), float(white[1]), float(white[2])),
         motion=(float(shake * np.cos(way)), float(shake * np.sin(way))),
-        coarse=float(own.uniform(1.2, 2.2)) if own.random() < 0.15 else 1.0,
+        coarse=float(own.uniform(1.2, 3.2)) if own.random() < 0.35 else 1.0,
         sharpen=float(own.uniform(0.2, 0.9)) if own.random() < 0.3 else 0.0,
         jpeg=int(own.integers(35, 96)) if own.random() < 0.5 else 0,
     )

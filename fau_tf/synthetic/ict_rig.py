@@ -5,6 +5,7 @@ brows and the other landmarks to their counterparts, so that one set of paints a
 both. Long hair is the canonical rig's; shoulders continue its own bust.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -56,6 +57,10 @@ def ict_rig(path: Path) -> FaceRig:
         identity=_padded(_identity(file, frame, mouth, eyes)[:, used], rest),
         action_units={
             au: _padded(_unit(file, frame, au, points, mouth)[used], rest) for au in facs.AUS
+        },
+        others={
+            name: _padded(_moved(file, frame, rows)[used], rest)
+            for name, rows in ict_units.OTHERS.items()
         },
         blink=_padded(frame.moves(_sum(file, "eyeBlink_", BLINK)[used]), rest),
         landmarks=landmarks,
@@ -179,14 +184,20 @@ def _identity(file: IctFile, frame: _Frame, mouth: Opening, eyes: list[Opening])
 
 def _unit(file: IctFile, frame: _Frame, au: int, points: Floats, mouth: Opening) -> Floats:
     """Return (V, 3), how an AU at intensity 5 moves the file's vertices."""
-    field = np.zeros(points.shape, np.float32)
-    for name, weight, _ in ict_units.SHAPES[au]:
-        field += frame.moves(_sum(file, name, weight))
+    field = _moved(file, frame, [(name, weight) for name, weight, _ in ict_units.SHAPES[au]])
     if au in ict_units.FADES:
         full, faded, left = ict_units.FADES[au]
         part = np.clip((points[:, 1] - full) / (faded - full), 0, 1)
         field *= (1 - (1 - left) * part * part * (3 - 2 * part))[:, None].astype(np.float32)
     return field + mouth.parted().astype(np.float32) if au == 25 else field
+
+
+def _moved(file: IctFile, frame: _Frame, rows: Sequence[tuple[str, float]]) -> Floats:
+    """Return (V, 3), the sum of some shapes, in the canonical frame."""
+    field = np.zeros(file.neutral.shape, np.float32)
+    for name, weight in rows:
+        field += frame.moves(_sum(file, name, weight))
+    return field
 
 
 def _padded(field: Floats, rest: Floats) -> Floats:

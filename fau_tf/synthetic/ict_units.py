@@ -31,9 +31,19 @@ SHAPES: Final[dict[int, tuple[tuple[str, float, str], ...]]] = {
         ("mouthShrugUpper", 0.3, "the upper lip that is pushed up with it"),
     ),
     20: (("mouthStretch_", 1.3, "sideways movement of the lip corner: risorius"),),
-    25: (),
+    25: (("mouthLowerDown_", 0.4, "the lower lip drawn down: depressor labii inferioris"),),
     26: (("jawOpen", 0.55, "opening of the jaw, relaxed masseter"),),
 }
+OTHERS: Final[dict[str, tuple[tuple[str, float], ...]]] = {
+    "lids tightened": (("eyeSquint_", 0.8),),  # AU7
+    "lips puckered": (("mouthPucker", 0.8),),  # AU18
+    "lips pressed": (("mouthPress_", 1.0),),  # AU24
+    "lips sucked in": (("mouthRollLower", 0.7), ("mouthRollUpper", 0.7)),  # AU28
+    "cheeks puffed": (("cheekPuff_", 0.8),),  # AU34
+    "jaw to the right": (("jawRight", 0.6), ("mouthRight", 0.3)),  # AU30
+    "jaw to the left": (("jawLeft", 0.6), ("mouthLeft", 0.3)),
+}
+"""Movement that no AU of the table names -> shapes and weights at most."""
 SIDES: Final = ("L", "R")
 
 FADES: Final = {9: (-2.2, -3.4, 0.4), 10: (-1.8, -0.4, 0.4)}
@@ -60,14 +70,15 @@ class Parted:
 
 
 PARTED_UP: Final = Parted(0.18, 0.06, 0.55)
-PARTED_DOWN: Final = Parted(-0.64, -0.02, 0.75)
-"""AU25, lips that part by themselves. The set has no shape for it: mouthUpperUp is AU10's,
-mouthLowerDown moves the chin boss too, and jawOpen is AU26's."""
+PARTED_DOWN: Final = Parted(-0.42, 0.0, 0.75)
+"""AU25, lips that part by themselves. The set has no shape for all of it: mouthUpperUp is AU10's,
+jawOpen is AU26's, and mouthLowerDown alone would move the chin's boss as far as half of the lip."""
 
 
 def names() -> list[str]:
     """Return every shape that the table needs, with sides."""
     rows = [row[0] for rows in SHAPES.values() for row in rows]
+    rows += [name for others in OTHERS.values() for name, _ in others]
     return [full for name in rows for full in sided(name)] + list(sided("eyeBlink_"))
 
 

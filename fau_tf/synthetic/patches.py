@@ -27,7 +27,9 @@ def paint(out: Floats, person: Person, noise: dict[str, Floats], rng: np.random.
     rim = np.linspace(0, 1, columns.stop - columns.start)[None, :, None] < 0.5
     out[rows, columns, :3] = np.where(rim, 0.06 * skin, 0.55 * skin + [0.06, 0.0, 0.0])
     rows, columns = atlas.patch("teeth")
-    out[rows, columns, :3], out[rows, columns, 3] = _teeth(rng, rows, columns), 1.0
+    lit = person.habits.teeth
+    out[rows, columns, :3] = lit * _teeth(rng, rows, columns)
+    out[rows, columns, 3] = lit
     rows, columns = atlas.patch("hair")
     strand = np.clip(1 + 0.25 * noise["strand"][:160, :160, None], 0.2, 2.0)
     out[rows, columns, :3], out[rows, columns, 3] = np.array(person.hair, np.float32) * strand, 0.4

@@ -1,11 +1,10 @@
 """One person: a seeded draw over all identity components, skin, hair, brows, eyes and age."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from fau_tf import facs
+from fau_tf.synthetic.habits import Habits, sample_habits
 
 # name, colour in linear light, how common
 HAIR_COLOURS = (
@@ -52,7 +51,7 @@ class Person:
         stubble, freckles, lipstick, liner, brow_density: 0 to 1.
         brow_thickness: 1 is average.
         texture: seed of pores, spots and strands.
-        folds: AU -> how deep its wrinkles are beside other people's of that age; 1 on average.
+        habits: what AUs do to this person.
     """
 
     seed: int
@@ -74,7 +73,7 @@ class Person:
     brow_density: float
     brow_thickness: float
     texture: int
-    folds: Mapping[int, float] = field(hash=False)
+    habits: Habits = field(hash=False)
 
 
 def sample_person(seed: int, components: int) -> Person:
@@ -110,7 +109,7 @@ def sample_person(seed: int, components: int) -> Person:
         brow_density=float(rng.uniform(0.45, 1.0)),
         brow_thickness=float(rng.uniform(0.65, 1.35)),
         texture=int(rng.integers(2**31)),
-        folds={au: float(np.exp(rng.normal(0, 0.3))) for au in facs.AUS},
+        habits=sample_habits(seed, age),
     )
 
 

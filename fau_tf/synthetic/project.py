@@ -127,7 +127,12 @@ def _body(rig: FaceRig, person: Person) -> _Body:
 
 def _expressive(scene: Scene, body: _Body) -> Floats:
     offset = expression_offset(
-        scene.rig, scene.intensity, asymmetry=scene.asymmetry, blink=scene.blink
+        scene.rig,
+        scene.intensity,
+        asymmetry=scene.asymmetry,
+        ways=scene.person.habits.ways,
+        others=scene.others,
+        blink=scene.blink,
     )
     return np.asarray(body.shape + offset)
 

@@ -26,6 +26,36 @@ DAMPING = (
 )
 
 
+UNEVEN = 0.3
+"""Furthest that an AU moves one place of a person's face more, or less, than the rig says."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How an AU moves one person, beside what the rig says.
+
+    Attributes:
+        scale: factors outward, up and to the front.
+        wave: radians per cm outward and up, and at the middle, of the cosine over the face by
+            which the movement is uneven; None is even.
+    """
+
+    scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    wave: tuple[float, float, float] | None = None
+
+    def at(self, places: Floats) -> Floats:
+        """Return (V, 3) factors at places (V, 3) of the face, alike on both sides."""
+        out = np.ones((len(places), 1)) * np.array(self.scale)
+        if self.wave:
+            across, up, start = self.wave
+            aside = np.sqrt(places[:, :1] ** 2 + 1)  # smooth at the middle
+            out *= 1 + UNEVEN * np.cos(across * aside + up * places[:, 1:2] + start)
+        return np.asarray(out)
+
+
+EVEN = Way()
+
+
 @dataclass(frozen=True, eq=False)
 class FaceRig:
     """A face as linear fields over one mesh, in centimetres: x to the image's right, y up, z front.
@@ -36,6 +66,7 @@ class FaceRig:
         faces: (F, 3) triangles, counter-clockwise seen from outside.
         identity: (I, V, 3) displacement of one standard deviation per identity component.
         action_units: (V, 3) displacement per AU at intensity 5.
+        others: name -> (V, 3) displacement of movements that no AU of the table names.
         blink: (V, 3) displacement that shuts the eyes.
         landmarks: 68 vertices in iBUG order.
         uv: (V, 2) place of each vertex in the appearance atlas, in texels.
@@ -54,6 +85,7 @@ class FaceRig:
     faces: Ints
     identity: Floats
     action_units: Mapping[int, Floats]
+    others: Mapping[str, Floats]
     blink: Floats
     landmarks: Ints
     uv: Floats
@@ -76,6 +108,8 @@ def expression_offset(
     intensity: Mapping[int, float],
     *,
     asymmetry: Mapping[int, float] | None = None,
+    ways: Mapping[int, Way] | None = None,
+    others: Mapping[str, float] | None = None,
     blink: float = 0.0,
 ) -> Floats:
     """Return (V, 3), how an expression moves the vertices.
@@ -84,6 +118,8 @@ def expression_offset(
         rig: the face model.
         intensity: AU number -> 0..5; an AU that is not named is 0.
         asymmetry: AU number -> -1..1, how much stronger the left side of the image moves.
+        ways: AU number -> how it moves this person.
+        others: name of `rig.others` -> 0..1.
         blink: 0 (open) to 1 (shut).
 
     Raises:
@@ -95,7 +131,10 @@ def expression_offset(
     for au, w in weight.items():
         if w:
             gain = 1.0 + (asymmetry or {}).get(au, 0.0) * side
-            offset = offset + w * gain * rig.action_units[au]
+            way = (ways or {}).get(au, EVEN).at(rig.neutral)
+            offset = offset + w * gain * (way * rig.action_units[au])
+    for name, part in (others or {}).items():
+        offset = offset + part * rig.others[name]
     return np.asarray(offset)
 
 

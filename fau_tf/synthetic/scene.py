@@ -21,7 +21,7 @@ class Variety:
     """What may vary in drawn scenes, so that its worth can be measured by leaving it out.
 
     Attributes:
-        wrinkles: AUs leave furrows and bulges in the skin.
+        wrinkles: AUs leave furrows and bulges in the skin, some of them for good.
         occluders: some people wear glasses; hair or a hand may cover a part of the face.
     """
 
@@ -110,6 +110,7 @@ class Scene:
         light: the lights.
         camera: the camera.
         background: seed of what lies behind.
+        others: movement of the rig that no AU of the table names -> 0..1.
         wrinkles: how deep AUs fold the skin: 0 (not), 1 (as deep as the person's age makes it).
         occluders: what hides parts of the face.
     """
@@ -124,14 +125,19 @@ class Scene:
     light: Light
     camera: Camera
     background: int
+    others: Mapping[str, float] = field(default_factory=dict)
     wrinkles: float = 1.0
     occluders: Occluders = field(default_factory=Occluders)
 
     @property
     def creases(self) -> dict[int, float]:
         """Return AU -> depth of its furrows and bulges, in parts of those of `wrinkles.MARKS`."""
-        aged = self.wrinkles * (1.0 + 0.7 * self.person.age) / facs.MAX_INTENSITY
-        return {au: aged * value * self.person.folds[au] for au, value in self.intensity.items()}
+        aged = self.wrinkles * (0.6 + 0.6 * self.person.age) / facs.MAX_INTENSITY
+        own = self.person.habits
+        return {
+            au: aged * value * own.folds[au] + self.wrinkles * own.lines[au]
+            for au, value in self.intensity.items()
+        }
 
     @property
     def factors(self) -> dict[str, float]:
@@ -148,6 +154,7 @@ class Scene:
             "gaze_yaw": self.gaze[0],
             "gaze_pitch": self.gaze[1],
             "blink": self.blink,
+            "others": max(self.others.values(), default=0.0),
             "light_side": float(np.degrees(np.arctan2(key[0], key[2]))),
             "light_height": float(np.degrees(np.arcsin(key[1]))),
             "light_strength": self.light.strength,

@@ -17,7 +17,7 @@ from fau_tf.synthetic import action_units, head, identity, mesh, topology
 from fau_tf.synthetic.canonical_rig import _face, canonical_rig
 from fau_tf.synthetic.ict_file import MATERIALS, MOUTH_END, SKIN_END, SOCKETS_END
 from fau_tf.synthetic.ict_rig import ict_rig
-from fau_tf.synthetic.ict_units import SHAPES, sided
+from fau_tf.synthetic.ict_units import OTHERS, SHAPES, sided
 
 EYE_RADIUS, EYE_BEHIND = 1.40, 1.16
 """The eyeballs, and how far their centres lie behind the lids' margins, cm."""
@@ -129,11 +129,16 @@ def _numbers(parts):
 
 
 def _moved(face, parts, at, number, total):
-    """Return AU -> field, and 0 -> that of a blink."""
+    """Return AU -> field, 0 -> that of a blink, and name of OTHERS -> field."""
     mirror = mesh.mirror_index(face)
     follow = np.vstack([np.eye(len(face)), *(part.follow for part in parts)])
     jaw = np.concatenate([np.zeros(len(face)), *(part.jaw for part in parts)])
     fields = action_units.fields(face, mirror) | {0: action_units.blink(face, mirror)}
+    aside = action_units.below_mouth(face)[:, None] * [0.4, 0, 0]
+    fields |= {"jaw to the right": -aside, "jaw to the left": aside}
+    fields |= action_units.other_fields(face, mirror)
+    # any but AU14's, whose mouthRollLower it shares
+    fields["lips sucked in"] = 2 * fields["lips puckered"]
     moved = {au: follow @ field for au, field in fields.items()}
     moved[26] += jaw[:, None] * action_units.jaw_motion(at)
     return {au: _spread(field, number, total) for au, field in moved.items()}
@@ -153,6 +158,10 @@ def _expressions(moved, points):
         for name, weight, _ in rows:
             field = moved[au] / (len(rows) * weight)
             out |= _halves(name, field, points)
+    for other, rows in OTHERS.items():
+        for name, weight in rows:
+            own = _halves(name, moved[other] / (len(rows) * weight), points)
+            out = out | own if name == "eyeSquint_" else own | out  # AU6 has its cheekRaiser too
     return out | _halves("eyeBlink_", moved[0], points) | {
         f"cheekSquint_{side}": out[f"cheekRaiser_{side}"] for side in "LR"
     }  # fmt: skip

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import accuracy, accuracy_page, accuracy_peer, accuracy_picture
+from benchmarks import (
+    accuracy,
+    accuracy_page,
+    accuracy_peer,
+    accuracy_photos,
+    accuracy_picture,
+)
 from benchmarks.accuracy_faces import Known, by_group, factor_rows, person_spread, rig_groups
 from benchmarks.accuracy_peer import Ridge, fitted
 from fau_tf import facs
@@ -232,6 +238,13 @@ def photos():
     from benchmarks import accuracy_photos
 
     return accuracy_photos
+
+
+def test_a_reading_that_stays_where_the_blendshape_moves_agrees_in_nothing():
+    moves, still = np.linspace(0, 1, 9), np.zeros(9)
+    assert accuracy_photos.correlation(2 * moves, moves) == pytest.approx(1)
+    assert accuracy_photos.correlation(still, moves) == 0
+    assert np.isnan(accuracy_photos.correlation(moves, still))
 
 
 def test_a_warp_moves_the_landmarks_and_not_the_border(photos):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from fau_tf import facs
 from fau_tf.face.align import crop_matrix
 from fau_tf.synthetic import generate, path_finish, path_light, render_path
 from fau_tf.synthetic.appearance import appearance
@@ -175,6 +176,8 @@ def test_an_open_jaw_shows_as_much_as_in_the_fast_picture(rig):
 @TRACED
 def test_furrows_show_as_much_as_in_the_fast_picture(rig):
     folded = _scene(rig, intensity={1: 5.0, 4: 5.0, 9: 5.0, 12: 5.0})
+    skin = replace(folded.person.habits, folds=dict.fromkeys(facs.AUS, 1.0))
+    folded = replace(folded, person=replace(folded.person, habits=skin))
     change = {}
     for renderer in ("fast", "path"):
         smooth, deep = (

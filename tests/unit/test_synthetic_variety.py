@@ -163,22 +163,19 @@ def test_strands_lie_on_the_skin_of_each_person(rig):
 
 @pytest.mark.parametrize("au", [1, 2, 4, 6, 9, 12, 17])
 def test_wrinkles_can_be_seen_at_128_px(plain, au):
-    """The same face with the AU at 5, with and without the folds it leaves."""
-    acting = replace(plain, intensity=dict.fromkeys(facs.AUS, 0.0) | {au: 5.0})
+    """The same face with the AU at 5, with and without the folds it leaves in skin that folds."""
+    skin = replace(plain.person.habits, folds=dict.fromkeys(facs.AUS, 1.0))
+    acting = replace(
+        plain,
+        intensity=dict.fromkeys(facs.AUS, 0.0) | {au: 5.0},
+        person=replace(plain.person, habits=skin),
+    )
     with_folds = crop(replace(acting, wrinkles=1.0))
     without = crop(replace(acting, wrinkles=0.0))
     change = np.abs(with_folds - without).max(-1)
     # a viewer sees a step of 8 of 255 grey levels beside smooth skin
     assert (change > 8).sum() > 40
     assert change.max() > 20
-
-
-def test_folds_differ_between_people(rig):
-    depth = [
-        generate.sample_scene(rig, person_seed=p, face_seed=1).person.folds[12] for p in range(200)
-    ]
-    assert 0.2 < np.log(depth).std() < 0.4
-    assert abs(np.log(depth).mean()) < 0.1
 
 
 def test_furrows_take_several_courses_and_bulges_stay(rig):
