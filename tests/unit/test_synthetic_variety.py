@@ -163,12 +163,12 @@ def test_strands_lie_on_the_skin_of_each_person(rig):
 
 @pytest.mark.parametrize("au", [1, 2, 4, 6, 9, 12, 17])
 def test_wrinkles_can_be_seen_at_128_px(plain, au):
-    """The same face with the AU at 5, with and without the folds it leaves in skin that folds."""
+    """The same face with the AU at 5, with and without the folds that it leaves in old skin."""
     skin = replace(plain.person.habits, folds=dict.fromkeys(facs.AUS, 1.0))
     acting = replace(
         plain,
         intensity=dict.fromkeys(facs.AUS, 0.0) | {au: 5.0},
-        person=replace(plain.person, habits=skin),
+        person=replace(plain.person, habits=skin, age=0.8),
     )
     with_folds = crop(replace(acting, wrinkles=1.0))
     without = crop(replace(acting, wrinkles=0.0))
