@@ -57,7 +57,8 @@ def sample_scene(
         rig: the face model.
         person_seed: decides who: shape, skin, hair, eyes.
         face_seed: decides expression, pose, gaze, light, camera and background.
-        intensity: AU number -> 0..5 in place of a drawn expression; AUs not named are 0.
+        intensity: AU number -> 0..5 in place of a drawn expression; AUs not named are 0, and no
+            blink or movement without a label comes in between.
         pose: yaw, pitch, roll in degrees in place of a drawn pose.
         variety: what varies, by default everything; the rest is drawn the same without it.
 
@@ -79,8 +80,8 @@ def sample_scene(
         asymmetry={au: float(np.clip(rng.normal(0, 0.09), -0.25, 0.25)) for au in facs.AUS},
         pose=turned if pose is None else pose,
         gaze=(float(rng.normal(0, 7)), float(rng.normal(0, 4))),
-        blink=_sample_blink(rng, habit, chosen),
-        others=_sample_others(habit, rig, chosen),
+        blink=_sample_blink(rng, habit, caught=intensity is None and not chosen[5]),
+        others=_sample_others(habit, rig, chosen) if intensity is None else {},
         light=sample_light(rng, lamps),
         camera=_sample_camera(rng, person),
         background=int(rng.integers(2**31)),
@@ -160,13 +161,11 @@ def _complete(intensity: Mapping[int, float]) -> dict[int, float]:
     return {au: float(intensity.get(au, 0.0)) for au in facs.AUS}
 
 
-def _sample_blink(
-    rng: np.random.Generator, habit: np.random.Generator, intensity: Mapping[int, float]
-) -> float:
-    """Return how far the eyes are shut: nearly open, or photographed in a blink."""
+def _sample_blink(rng: np.random.Generator, habit: np.random.Generator, *, caught: bool) -> float:
+    """Return how far the eyes are shut: nearly open, or if that may be, caught in a blink."""
     usual = min(0.35, abs(rng.normal(0, 0.09)))
-    caught, shut = habit.random() < BLINKS, habit.uniform(0.4, 1.0)
-    return float(shut if caught and not intensity[5] else usual)
+    blinks, shut = habit.random() < BLINKS, habit.uniform(0.4, 1.0)
+    return float(shut if blinks and caught else usual)
 
 
 def _sample_others(

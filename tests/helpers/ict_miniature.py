@@ -137,6 +137,7 @@ def _moved(face, parts, at, number, total):
     aside = action_units.below_mouth(face)[:, None] * [0.4, 0, 0]
     fields |= {"jaw to the right": -aside, "jaw to the left": aside}
     fields |= action_units.other_fields(face, mirror)
+    fields[25] = fields[25] / 3  # `mouth.parted` does the rest, as on the real head
     # any but AU14's, whose mouthRollLower it shares
     fields["lips sucked in"] = 2 * fields["lips puckered"]
     moved = {au: follow @ field for au, field in fields.items()}

@@ -80,7 +80,7 @@ def test_it_is_as_strong_as_the_canonical_rig(rig, au):
 def test_parting_the_lips_leaves_nose_and_cheeks_alone(rig):
     moved = np.linalg.norm(rig.action_units[25], axis=1)
     above = rig.neutral[:, 1] > rig.neutral[rig.landmarks[33], 1]
-    assert moved[above].max() < 0.05  # cm: the far end of a soft field
+    assert moved[above].max() < 0.02
     assert moved.max() > 0.5
 
 
@@ -135,7 +135,7 @@ def test_landmarks_that_no_skin_joins_are_refused():
             {"expression_names": np.array(["jawOpen"] * 32)},
             "browInnerUp_L.* among its expression_names",
         ),
-        ({"expression": np.zeros((30, 14264, 3), np.float16)}, r"\d\d names of expressions"),
+        ({"expression": np.zeros((30, 14264, 3), np.float16)}, "44 names of expressions"),
         ({"identity": np.array([{}], object)}, "ValueError: .*pickle"),
     ],
 )

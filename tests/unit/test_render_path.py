@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from fau_tf import facs
 from fau_tf.face.align import crop_matrix
 from fau_tf.synthetic import generate, path_finish, path_light, render_path
 from fau_tf.synthetic.appearance import appearance
 from fau_tf.synthetic.occluders import Occluders
 from fau_tf.synthetic.project import project, surface
 from fau_tf.synthetic.raster import rasterise
+from tests.helpers.skin import folding
 
 FRONT = (0.0, 0.0, 0.0)
 SIZE = 96
@@ -175,9 +175,7 @@ def test_an_open_jaw_shows_as_much_as_in_the_fast_picture(rig):
 
 @TRACED
 def test_furrows_show_as_much_as_in_the_fast_picture(rig):
-    folded = _scene(rig, intensity={1: 5.0, 4: 5.0, 9: 5.0, 12: 5.0})
-    skin = replace(folded.person.habits, folds=dict.fromkeys(facs.AUS, 1.0))
-    folded = replace(folded, person=replace(folded.person, habits=skin))
+    folded = folding(_scene(rig, intensity={1: 5.0, 4: 5.0, 9: 5.0, 12: 5.0}))
     change = {}
     for renderer in ("fast", "path"):
         smooth, deep = (
@@ -195,7 +193,7 @@ def test_furrows_show_as_much_as_in_the_fast_picture(rig):
 
 @TRACED
 def test_the_tracer_tilts_skin_the_way_the_finish_assumes(rig, monkeypatch):
-    scene = _scene(rig, person=3, intensity={1: 5.0, 4: 5.0, 9: 5.0, 12: 5.0})
+    scene = folding(_scene(rig, person=3, intensity={1: 5.0, 4: 5.0, 9: 5.0, 12: 5.0}))
     traced, skin, panorama, turn = _seen(monkeypatch, scene, 128, _crop(scene, 128))
     flat = skin * [1, 1, 1, 1, 0, 0]
     monkeypatch.setattr(render_path, "creased", lambda *_: flat.astype(np.float32))

@@ -90,6 +90,17 @@ def test_blinks_are_photographed_and_not_with_wide_eyes(rig):
     assert all(scene.intensity[5] == 0 for scene in shut)
 
 
+def test_an_expression_that_is_given_is_all_that_moves(rig):
+    """So faces at different intensities of an AU differ in nothing else."""
+    for person in range(100):
+        rest, wide, parted = (
+            generate.sample_scene(rig, person_seed=person, face_seed=2, intensity=intensity)
+            for intensity in ({}, {5: 4.0}, {25: 4.0})
+        )
+        assert rest.blink == wide.blink == parted.blink < 0.36
+        assert rest.others == wide.others == parted.others == {}
+
+
 def test_teeth_may_lie_in_the_dark(rig):
     scene = generate.sample_scene(rig, person_seed=0, face_seed=1)
     lit, dark = (

@@ -19,6 +19,7 @@ from fau_tf.synthetic.piece import Piece, strip, tube
 from fau_tf.synthetic.raster import rasterise
 from fau_tf.synthetic.scene import Variety
 from fau_tf.synthetic.sensor import exposed
+from tests.helpers.skin import folding
 
 FRONT = (0.0, 0.0, 0.0)
 SIZE = 128
@@ -164,12 +165,7 @@ def test_strands_lie_on_the_skin_of_each_person(rig):
 @pytest.mark.parametrize("au", [1, 2, 4, 6, 9, 12, 17])
 def test_wrinkles_can_be_seen_at_128_px(plain, au):
     """The same face with the AU at 5, with and without the folds that it leaves in old skin."""
-    skin = replace(plain.person.habits, folds=dict.fromkeys(facs.AUS, 1.0))
-    acting = replace(
-        plain,
-        intensity=dict.fromkeys(facs.AUS, 0.0) | {au: 5.0},
-        person=replace(plain.person, habits=skin, age=0.8),
-    )
+    acting = replace(folding(plain, age=0.8), intensity=dict.fromkeys(facs.AUS, 0.0) | {au: 5.0})
     with_folds = crop(replace(acting, wrinkles=1.0))
     without = crop(replace(acting, wrinkles=0.0))
     change = np.abs(with_folds - without).max(-1)
