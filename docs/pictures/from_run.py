@@ -68,7 +68,8 @@ def _results(run: Path, metrics: dict[str, Any]) -> str:
         f"`make train`, seed {versions['seed']}: {metrics['parameters'] / 1e6:.2f} M parameters; "
         f"{frames} synthetic faces of {metrics['data']['test_people']} test people "
         f"(`{metrics['data']['name']}`); {sizes}; "
-        f"faces {seconds['faces']:.0f} s, training {seconds['training']:.0f} s on 2 cores.",
+        f"faces {seconds['faces']:.0f} s, training {seconds['training']:.0f} s; "
+        f"CPU cores: {versions['cores']}.",
         "",
         "| | " + " | ".join(labels) + " | mean |",
         "|" + "---|" * (len(labels) + 2),

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import os
 import platform
 import time
 from collections.abc import Iterator
@@ -80,6 +81,12 @@ def write_text(path: Path, text: str) -> None:
     """Write beside the place, then rename: a reader never sees half a file."""
     with replacing(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
+
+
+def cores() -> int:
+    """Return how many CPU cores this process may use, which its times depend on."""
+    allowed = getattr(os, "sched_getaffinity", None)  # not on macOS
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def versions() -> dict[str, Any]:

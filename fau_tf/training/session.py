@@ -13,7 +13,7 @@ import fau_tf
 from fau_tf.data.datasets import Faces
 from fau_tf.training.checkpoint import Checkpoint, CheckpointError, Progress
 from fau_tf.training.config import INDIFFERENT, Config, dump_toml
-from fau_tf.training.run_folder import RunFolder, versions, write_text
+from fau_tf.training.run_folder import RunFolder, cores, versions, write_text
 
 BEST: Final = "best.keras"
 READING: Final = "reading.json"
@@ -87,7 +87,7 @@ def begin(config: Config, run: RunFolder) -> None:
         for path in run.path.glob(pattern):
             path.unlink()
     write_text(run / "config.toml", dump_toml(config))
-    run.write_json("versions.json", versions() | {"seed": config.run.seed})
+    run.write_json("versions.json", versions() | {"seed": config.run.seed, "cores": cores()})
 
 
 def finish(config: Config, faces: Faces, run: RunFolder, progress: Progress) -> None:
