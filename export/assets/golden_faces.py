@@ -105,7 +105,7 @@ GOLDEN_FACES: Final = (
         scale=1.7,
         centre=(0.36, 0.34),
         roll=-12.0,
-        seed=16,
+        seed=17,
         intensity={12: 2.0, 2: 3.0, 26: 2.5},
     ),
 )
