@@ -25,7 +25,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fau_tf.data.synthetic import generator_version
+from fau_tf.synthetic.generate import GENERATOR_VERSION
 from fau_tf.training.config import dump_toml, load_config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -174,7 +174,7 @@ def _run(folder: Path, preset: str, row: Row, seed: int, *, quick: bool) -> str:
     changes = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     # Resolved, so that a changed preset or default counts; the code itself doesn't.
     config = dump_toml(load_config(None, changes[1::2]))
-    asked = hashlib.sha256(f"{row.network} {generator_version()} {config}".encode()).hexdigest()
+    asked = hashlib.sha256(f"{row.network} {GENERATOR_VERSION} {config}".encode()).hexdigest()
     done = folder / name / "ablation.json"
     if not (done.is_file() and json.loads(done.read_text())["asked"] == asked):
         script = str(ROOT / "benchmarks" / "ablation_run.py")

@@ -26,7 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.marked import filled
-from fau_tf.data.synthetic import generator_version
+from fau_tf.synthetic.generate import GENERATOR_VERSION
 from fau_tf.training.config import dump_toml, load_config
 from fau_tf.whole_file import replacing
 
@@ -126,7 +126,7 @@ def _run(folder: Path, row: Row, seed: int, options: argparse.Namespace, *more: 
     changes = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     tests = folder / "tests.json"
     config = dump_toml(load_config(None, changes[1::2]))
-    rules = f"{generator_version()} {config} {tests.read_text()}"
+    rules = f"{GENERATOR_VERSION} {config} {tests.read_text()}"
     asked = hashlib.sha256(rules.encode()).hexdigest()
     done = folder / name / "variety.json"
     if more or not (done.is_file() and json.loads(done.read_text())["asked"] == asked):

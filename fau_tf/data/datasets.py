@@ -17,7 +17,8 @@ from fau_tf.data.labelled.kinds import KINDS
 from fau_tf.data.prepare import prepare, summary
 from fau_tf.data.settings import DataSettings
 from fau_tf.data.shards import shard_files
-from fau_tf.data.synthetic import PREFIX, SyntheticSet, generator_version
+from fau_tf.data.synthetic import PREFIX, SyntheticSet
+from fau_tf.synthetic.generate import GENERATOR_VERSION
 
 _CACHED_BYTES = 2_000_000_000
 
@@ -149,7 +150,7 @@ def card(name: str, seen: Sequence[str] = ()) -> dict[str, Any]:
             sets are told; the names in one's own lists stay where they are.
     """
     if name.startswith(PREFIX):
-        return {"name": name, "kind": "synthetic faces", "generator": generator_version()}
+        return {"name": name, "kind": "synthetic faces", "generator": GENERATOR_VERSION}
     population = KINDS[name].population if name in KINDS else ""
     people = list(seen) if population else []
     return {"name": name, "kind": "real faces", "population": population, "people": people}

@@ -1,6 +1,5 @@
 """Synthetic faces as FaceRecords: rendered straight into the aligned view."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -9,11 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from fau_tf import synthetic
 from fau_tf.data.record import MARGIN, FaceRecord, as_bytes
 from fau_tf.data.settings import DataSettings
 from fau_tf.face import align, jitter
-from fau_tf.synthetic.generate import landmarks, render, sample_scene
+from fau_tf.synthetic.generate import GENERATOR_VERSION, landmarks, render, sample_scene
 from fau_tf.synthetic.rigs import RIGS
 from fau_tf.synthetic.scene import Variety
 from fau_tf.whole_file import file_sha256
@@ -73,7 +71,7 @@ class SyntheticSet:
         """Return what decides the bytes, as plain values; files by their content."""
         values = asdict(self)
         values["ict"] = file_sha256(self.ict) if self.ict else ""
-        return values | {"generator": generator_version()}
+        return values | {"generator": GENERATOR_VERSION}
 
 
 def synthetic_record(settings: SyntheticSet, person: int, face: int) -> FaceRecord:
@@ -103,16 +101,6 @@ def synthetic_record(settings: SyntheticSet, person: int, face: int) -> FaceReco
         dataset=PREFIX + rig_name,
         factors=scene.factors | {"path_traced": float(renderer == "path")},
     )
-
-
-def generator_version() -> str:
-    """Return a hash of the generator's source: other code, other faces, another set."""
-    files = sorted(Path(synthetic.__file__).parent.rglob("*"))
-    digest = hashlib.sha256()
-    for file in (*files, Path(jitter.__file__)):
-        if file.suffix in (".py", ".obj") and file.name != "__main__.py":
-            digest.update(file.name.encode() + file.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def person_rows(settings: SyntheticSet, person: int) -> list[dict[str, Any]]:

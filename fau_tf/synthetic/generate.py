@@ -18,9 +18,13 @@ from fau_tf.synthetic.scene import NOMINAL, Camera, Scene, Variety, check
 from fau_tf.synthetic.sensor import Image
 
 __all__ = [
-    "NOMINAL", "Scene", "canonical_rig", "landmarks", "render", "sample_intensities",
-    "sample_scene",
+    "GENERATOR_VERSION", "NOMINAL", "Scene", "canonical_rig", "landmarks", "render",
+    "sample_intensities", "sample_scene",
 ]  # fmt: skip
+
+GENERATOR_VERSION = 1
+"""Raise it with any change of code after which the same seeds give other faces;
+tests/golden/test_versions.py notices one. Sets of another version are rendered anew."""
 
 # (how often among combinations, AUs that always act, AUs that act half the time)
 COMBINATIONS: tuple[tuple[str, float, tuple[int, ...], tuple[int, ...]], ...] = (
