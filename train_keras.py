@@ -30,7 +30,6 @@ from fau_tf.data.datasets import Faces
 from fau_tf.data.folds import Fold
 from fau_tf.data.labelled.kinds import KINDS
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
-from fau_tf.face.native import MissingLibraryError
 from fau_tf.model import graph
 from fau_tf.runtime import demo
 from fau_tf.training import evaluate, fit, judgement, published, reading, report, session
@@ -41,6 +40,7 @@ from fau_tf.training.predict import predict_intensity, predict_peaks
 from fau_tf.training.report_graph import draw_neighbours
 from fau_tf.training.run_folder import RunFolder
 from fau_tf.training.stopping import Stopped
+from fau_tf.utils.optional_imports import MissingLibraryError
 
 ROOT = Path(__file__).resolve().parent
 DEFAULT_CONFIG = ROOT / "configs" / "synthetic.toml"

@@ -20,9 +20,10 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from fau_tf import agreement, facs
+from fau_tf import facs
 from fau_tf.data import datasets, pipeline
 from fau_tf.data.augment import Augment
+from fau_tf.metrics import agreement
 from fau_tf.model import fau_net
 from fau_tf.model.presets import PRESETS, NetSpec
 from fau_tf.training import fit, session

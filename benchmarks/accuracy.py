@@ -24,11 +24,11 @@ import numpy as np
 
 from benchmarks import accuracy_faces, accuracy_page, accuracy_peer, accuracy_picture
 from benchmarks.accuracy_faces import LABELS, Array, Known, Run
-from benchmarks.marked import filled
-from fau_tf.plain import plain
 from fau_tf.training.reading import coverage
 from fau_tf.training.run_folder import write_text
 from fau_tf.training.session import ACCURACY
+from fau_tf.utils.json_safe import plain
+from fau_tf.utils.markdown_tables import filled
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = ROOT / "docs" / "accuracy.md"

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fau_tf import agreement, agreement_detail, facs
+from fau_tf import facs
 from fau_tf.data import datasets
 from fau_tf.data.synthetic import rig_of
+from fau_tf.metrics import agreement, bootstrap
 from fau_tf.training import fit
 from fau_tf.training.config import Config, load_config
 from fau_tf.training.predict import predict_intensity
@@ -98,7 +99,7 @@ def known(part: datasets.Part, run: Run) -> Known:
 def icc_with_interval(coded: Array, answers: Array, subjects: Sequence[str]) -> dict[str, Any]:
     """Return `agreement.summary` and the 95 % interval of its mean ICC, by subject."""
     figures = agreement.summary(coded, answers, LABELS)
-    sure = agreement_detail.intervals(coded, answers, subjects, LABELS)["mean"]["icc"]
+    sure = bootstrap.intervals(coded, answers, subjects, LABELS)["mean"]["icc"]
     return figures | {"icc_interval": sure, "faces": len(coded)}
 
 

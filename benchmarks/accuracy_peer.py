@@ -14,10 +14,10 @@ import numpy as np
 
 from benchmarks.accuracy_faces import Array, record_image
 from benchmarks.blendshapes import WIDTH, Reader
-from fau_tf import agreement
 from fau_tf.data import datasets
 from fau_tf.facs import MAX_INTENSITY
-from fau_tf.whole_file import replacing
+from fau_tf.metrics import agreement
+from fau_tf.utils.files import replacing
 
 STRENGTHS = tuple(10.0**power for power in range(-3, 4))
 _CHUNK = 200

@@ -18,7 +18,7 @@ from benchmarks import blendshapes, crop_jitter
 from benchmarks.accuracy_faces import Array
 from fau_tf import facs
 from fau_tf.face.align import crop_matrix, transform
-from fau_tf.face.fast_crop import fast_crop
+from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.media.images import read_image

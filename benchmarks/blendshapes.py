@@ -25,8 +25,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from fau_tf import facs
-from fau_tf.closing import Closing
-from fau_tf.face import native
 from fau_tf.face.mediapipe_landmarks import (
     DETECTION_CONFIDENCE,
     PRESENCE_CONFIDENCE,
@@ -38,6 +36,8 @@ from fau_tf.synthetic.renderers import RENDERERS
 from fau_tf.synthetic.rig import FaceRig
 from fau_tf.synthetic.rigs import RIGS
 from fau_tf.synthetic.scene import Variety
+from fau_tf.utils import optional_imports
+from fau_tf.utils.closing import Closing
 
 LEVELS: Final = (0, 1, 3, 5)
 SEED: Final = 880_000  # of the first person; no set begins there
@@ -130,9 +130,9 @@ class Reader(Closing):
         Args:
             num_faces: That it looks for at most.
         """
-        self._mp = native.mediapipe()
+        self._mp = optional_imports.mediapipe()
         vision = self._mp.tasks.vision
-        with native.naming_what_is_missing("MediaPipe"):
+        with optional_imports.naming_what_is_missing("MediaPipe"):
             self._landmarker = vision.FaceLandmarker.create_from_options(
                 vision.FaceLandmarkerOptions(
                     base_options=self._mp.tasks.BaseOptions(

@@ -29,9 +29,9 @@ from fau_tf.cluster.engine import Engine, started
 from fau_tf.cluster.parts import WARM_UP
 from fau_tf.media.videos import VideoFile
 from fau_tf.runtime import demo
-from fau_tf.runtime.console import without_notices
 from fau_tf.runtime.estimator import AUEstimator
 from fau_tf.runtime.options import SHARD
+from fau_tf.utils.console import without_notices
 
 HOURS, CORES, VIDEO_HOURS = 1000, 100, 1.0
 CORE_HOUR: Final = 0.05

@@ -19,11 +19,11 @@ from PIL import Image
 
 from export.latency import caller, figures, in_turn
 from fau_tf import contract
-from fau_tf.face import native
 from fau_tf.face.align import crop_matrix
-from fau_tf.face.fast_crop import fast_crop
+from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks, default_bundle
+from fau_tf.utils import optional_imports
 
 LANDMARKS, CROP = "Face Landmarker", "crop"
 
@@ -36,7 +36,7 @@ def main(task: dict[str, Any]) -> None:
     runs = {CROP: crop(photo, size_of(next(iter(task["models"].values()))))}
     for name, path in {**task["models"], **task["convolutions"]}.items():
         runs[name] = caller(Path(path), threads, random_image(path))
-    mp = native.mediapipe()
+    mp = optional_imports.mediapipe()
     base = mp.tasks.BaseOptions(model_asset_path=str(default_bundle()))
     options = mp.tasks.vision.FaceLandmarkerOptions(base_options=base)  # all as MediaPipe has it
     with mp.tasks.vision.FaceLandmarker.create_from_options(options) as landmarker:

@@ -26,10 +26,11 @@ import numpy as np
 from fau_tf import facs
 from fau_tf.data.labelled.clips import Clip
 from fau_tf.data.prepare_clip import STAGES, Job, _finder, prepare_clip, report_file
-from fau_tf.face import align, native
+from fau_tf.face import align
 from fau_tf.media.videos import VideoFile
 from fau_tf.synthetic import generate
 from fau_tf.training.run_folder import versions
+from fau_tf.utils import optional_imports
 
 WIDTH, HEIGHT, FACE = 1024, 768, 480
 RECORD_SIZE = 320
@@ -98,7 +99,7 @@ _STATE: dict[str, Any] = {}
 
 
 def _begin(film: Path, barrier: Any, done: Any) -> None:
-    native.cv2().setNumThreads(1)  # as `prepare` has it
+    optional_imports.cv2().setNumThreads(1)  # as `prepare` has it
     _STATE.update(film=film, barrier=barrier, done=done)
     with VideoFile(film) as video:
         _FRAMES.extend(frame.image for frame in video.frames())
@@ -130,7 +131,7 @@ def _detect(frames: int) -> dict[str, float]:
 
 def _film(path: Path, frames: int) -> Path:
     """Write a video of faces that move slowly over grey noise."""
-    cv2 = native.cv2()
+    cv2 = optional_imports.cv2()
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"XVID"), 20, (WIDTH, HEIGHT))
     rig, rng = generate.canonical_rig(), np.random.default_rng(0)
     ground = rng.integers(90, 130, (HEIGHT, WIDTH, 3)).astype(np.uint8)

@@ -27,7 +27,7 @@ import cv2
 import numpy as np
 
 from fau_tf.face.align import crop_matrix
-from fau_tf.face.fast_crop import fast_crop
+from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import default_bundle
 from fau_tf.media.videos import VideoFile

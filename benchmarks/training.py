@@ -32,14 +32,14 @@ import keras
 import tensorflow as tf
 
 from benchmarks import training_parts as parts
-from benchmarks.marked import filled
 from benchmarks.scc import table
 from fau_tf.data import pipeline
 from fau_tf.data.datasets import Faces
 from fau_tf.training import fit
 from fau_tf.training.config import Config, load_config
 from fau_tf.training.run_folder import RunFolder, versions
-from fau_tf.whole_file import replacing
+from fau_tf.utils.files import replacing
+from fau_tf.utils.markdown_tables import filled
 
 PARTS = ("backbone", "decoder", "scc", "update")
 GROWTH = (

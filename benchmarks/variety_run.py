@@ -16,8 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import keras
 import tensorflow as tf
 
-from fau_tf import agreement, facs
+from fau_tf import facs
 from fau_tf.data import datasets
+from fau_tf.metrics import agreement
 from fau_tf.model import fau_net
 from fau_tf.training import fit, session
 from fau_tf.training.config import load_config

@@ -21,7 +21,7 @@ from export.specs import ExportSpec
 from fau_tf import contract, facs
 from fau_tf.facs import MAX_INTENSITY
 from fau_tf.model.presets import NetSpec
-from fau_tf.whole_file import replacing
+from fau_tf.utils.files import replacing
 
 Outputs = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 """(N, A) intensities and (N, h, w, K) heatmaps, both in FACS grades."""

@@ -1,7 +1,7 @@
 """How much agreement a variant loses against the float model, and whether that is too much.
 
 Pure NumPy. N faces of test people, A action units; intensities in FACS grades, 0 to 5. Agreement
-is `fau_tf.agreement`'s: a face that is not coded for an AU is left out for that AU only.
+is `fau_tf.metrics.agreement`'s: a face that is not coded for an AU is left out for that AU only.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from export.specs import ExportSpec
-from fau_tf import agreement
-from fau_tf.plain import plain
+from fau_tf.metrics import agreement
+from fau_tf.utils.json_safe import plain
 
 MIN_FACES: Final = 1000
 """With fewer, ICC differences as small as the gates are chance."""

@@ -13,8 +13,8 @@ from export.parity import Parity, icc_lost
 from export.report_picture import draw_parity
 from export.report_tables import report_text
 from export.specs import EXPORT_SPECS
-from fau_tf.plain import plain
-from fau_tf.whole_file import replacing
+from fau_tf.utils.files import replacing
+from fau_tf.utils.json_safe import plain
 
 REPORT: Final = "report.md"
 FIGURES: Final = "parity.json"

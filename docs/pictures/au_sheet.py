@@ -24,7 +24,7 @@ from fau_tf.synthetic.renderers import RENDERERS
 from fau_tf.synthetic.rig import FaceRig
 from fau_tf.synthetic.rigs import RIGS
 from fau_tf.synthetic.scene import Scene, Variety
-from fau_tf.whole_file import replacing
+from fau_tf.utils.files import replacing
 
 IMAGES = Path(__file__).resolve().parents[1] / "images"
 LEVELS: Final = (0, 1, 3, 5)

@@ -12,7 +12,7 @@ from fau_tf.synthetic import generate
 from fau_tf.synthetic.occluders import Occluders
 from fau_tf.synthetic.rig import FaceRig
 from fau_tf.synthetic.scene import Scene
-from fau_tf.whole_file import replacing
+from fau_tf.utils.files import replacing
 
 IMAGES = Path(__file__).parents[1] / "images"
 TILE, BORDER, CAPTION = 128, 2, 14

@@ -13,10 +13,10 @@ from typing import Any
 # `export` and `benchmarks` are folders of the checkout, never installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.marked import filled
 from export.report import FIGURES, PICTURE
 from export.report_tables import faces, markdown, variant_table
-from fau_tf.whole_file import replacing
+from fau_tf.utils.files import replacing
+from fau_tf.utils.markdown_tables import filled
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "export.md"

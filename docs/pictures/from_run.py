@@ -13,8 +13,8 @@ from PIL import Image
 # `benchmarks` is a folder of the checkout, never installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.marked import filled
-from fau_tf.whole_file import replacing
+from fau_tf.utils.files import replacing
+from fau_tf.utils.markdown_tables import filled
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 1400  # px

@@ -22,7 +22,7 @@ from fau_tf.runtime.provenance import caption
 from fau_tf.runtime.sources import read_image
 from fau_tf.runtime.video_writer import VideoWriter
 from fau_tf.synthetic import generate
-from fau_tf.whole_file import replacing
+from fau_tf.utils.files import replacing
 
 DOCS = Path(__file__).resolve().parents[1]
 SAMPLE = DOCS / "sample" / "astronaut.png"

@@ -10,7 +10,7 @@ from fau_tf import contract, facs
 from fau_tf.face import align
 from fau_tf.face.landmarks import MESH_POINTS
 from fau_tf.facs import MAX_INTENSITY
-from fau_tf.whole_file import file_sha256
+from fau_tf.utils.files import file_sha256
 
 METADATA: Final = "fau_metadata.json"
 LABELS: Final = "labels.txt"

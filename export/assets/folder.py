@@ -23,7 +23,7 @@ from export.assets.models import AssetError, AssetModel, read_models
 from export.assets.notice import LICENCE, NOTICE, ROOT, notice
 from export.report import FIGURES, PICTURE, REPORT
 from fau_tf.face.mediapipe_landmarks import BUNDLE_NAME
-from fau_tf.whole_file import replacing
+from fau_tf.utils.files import replacing
 
 MODEL_CARD: Final = "MODEL_CARD.md"
 Say = Callable[[str], None]

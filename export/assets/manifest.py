@@ -10,7 +10,7 @@ from export.assets.contract_json import LABELS, METADATA
 from export.assets.models import AssetError
 from fau_tf import contract
 from fau_tf.face.mediapipe_landmarks import BUNDLE_NAME
-from fau_tf.whole_file import file_sha256
+from fau_tf.utils.files import file_sha256
 
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = 1

@@ -23,7 +23,7 @@ from export.package import run_tflite
 from export.qat.launch import QatSettings
 from export.qat.tuned_run import tuned_run
 from export.run import judgement_faces, load_run, representative_faces
-from fau_tf import agreement
+from fau_tf.metrics import agreement
 
 # A rate ten times qat_int8's: these start far from the network and have to come back.
 TRIALS: Final = {

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fau_tf.runtime.console import without_notices
+from fau_tf.utils.console import without_notices
 
 LOCAL: Final = "local"
 _STORE: Final = 100 << 20

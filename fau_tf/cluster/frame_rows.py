@@ -14,7 +14,7 @@ from fau_tf.media.frame import Frame
 from fau_tf.runtime.estimator import Estimate, FaceResult
 from fau_tf.runtime.model_info import ModelInfo
 from fau_tf.runtime.reliability import Quality
-from fau_tf.whole_file import replacing
+from fau_tf.utils.files import replacing
 
 _NOTHING: Final = np.zeros((0, 0, 3), np.uint8)
 

@@ -23,8 +23,8 @@ from fau_tf.data.labelled.clips import Clip, LeftOut
 from fau_tf.data.prepare import jobs_of, place_of
 from fau_tf.data.prepare_clip import ClipReport, Job, prepare_clip, report_file
 from fau_tf.data.settings import DataSettings
-from fau_tf.face import native
-from fau_tf.whole_file import replacing
+from fau_tf.utils import optional_imports
+from fau_tf.utils.files import replacing
 
 PIECE: Final = 1000
 """Frames of a piece: some 10 s of work. The frames before it are decoded again, a tenth of it."""
@@ -125,7 +125,7 @@ class _Set:
                 f"fau_tf. Received: {found.name}, {__version__} here; {place.name}, "
                 f"{order['version']} where the work began. Share the folder, install that one."
             )
-        native.cv2().setNumThreads(1)  # every core has a process already
+        optional_imports.cv2().setNumThreads(1)  # every core has a process already
         self._size = order["piece"]
         self._jobs = {job.shard.stem: job for job in jobs_of(settings, listing, place)}
 

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from fau_tf.runtime.console import one_line
-from fau_tf.whole_file import replacing
+from fau_tf.utils.console import one_line
+from fau_tf.utils.files import replacing
 
 TRIED: Final = ".tried"
 """Ending of the files of `Attempts`."""

@@ -23,9 +23,9 @@ from fau_tf.cluster.parts import (
 from fau_tf.cluster.reports import Done, ProcessUse, Report
 from fau_tf.cluster.shards import outputs_of
 from fau_tf.cluster.worker import DONE, Worker
-from fau_tf.runtime.console import Console
 from fau_tf.runtime.sources import Kind, Source
-from fau_tf.whole_file import replacing
+from fau_tf.utils.console import Console
+from fau_tf.utils.files import replacing
 
 _SECONDS: Final = 10.0  # between two lines of progress
 

@@ -19,9 +19,9 @@ from fau_tf.data.check import Check
 from fau_tf.data.labelled.clips import LeftOut
 from fau_tf.data.prepare import Prepared
 from fau_tf.data.shards import parse, shard_files
-from fau_tf.face.au_centres import au_centres
+from fau_tf.face.au_centers import au_centres
 from fau_tf.facs import LEVELS
-from fau_tf.whole_file import replacing
+from fau_tf.utils.files import replacing
 
 _TILE: Final = 128  # px
 _GAP: Final = 4

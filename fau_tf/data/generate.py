@@ -18,7 +18,7 @@ from fau_tf.data.shards import RecordWriter, shard_files
 from fau_tf.data.synthetic import SyntheticSet, person_name, person_rows
 from fau_tf.data.workers import follow_the_parent
 from fau_tf.synthetic.rigs import RIGS
-from fau_tf.whole_file import file_sha256, hold, replacing
+from fau_tf.utils.files import file_sha256, hold, replacing
 
 CARD: Final = "card.json"
 CARD_PAGE: Final = "card.md"

@@ -21,10 +21,10 @@ from fau_tf.data.prepare_clip import STAGES, ClipReport, Job, prepare_clip, repo
 from fau_tf.data.record import FORMAT_VERSION
 from fau_tf.data.settings import DataSettings
 from fau_tf.data.workers import follow_the_parent
-from fau_tf.face import native
 from fau_tf.face.align import TEMPLATE
 from fau_tf.face.mediapipe_landmarks import BUNDLE_SHA256
-from fau_tf.whole_file import file_sha256, hold, replacing
+from fau_tf.utils import optional_imports
+from fau_tf.utils.files import file_sha256, hold, replacing
 
 PREPARED: Final = 1
 """Raised when what a frame becomes changes, so that sets are prepared again."""
@@ -180,7 +180,7 @@ def _begin(done: Any) -> None:
     global _DONE
     _DONE = done
     follow_the_parent()
-    native.cv2().setNumThreads(1)  # every core has a process already
+    optional_imports.cv2().setNumThreads(1)  # every core has a process already
 
 
 def _work(job: Job) -> None:

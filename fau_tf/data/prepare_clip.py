@@ -17,13 +17,13 @@ from fau_tf.data.labelled.points import with_jaw
 from fau_tf.data.record import MARGIN, FaceRecord, as_bytes
 from fau_tf.face import align
 from fau_tf.face.align import Image
-from fau_tf.face.fast_crop import fast_crop
+from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import NO_FACE, MediaPipeLandmarks
 from fau_tf.facs import ALL
 from fau_tf.media.images import UnreadableError, read_image
 from fau_tf.media.videos import VideoFile
-from fau_tf.whole_file import replacing
+from fau_tf.utils.files import replacing
 
 STAGES: Final = ("decode", "detect", "write")
 _END: Final = -1

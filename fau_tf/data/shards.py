@@ -7,8 +7,8 @@ from typing import Any, Final
 import tensorflow as tf
 
 from fau_tf import facs
-from fau_tf.closing import Closing
 from fau_tf.data.record import FORMAT_VERSION
+from fau_tf.utils.closing import Closing
 
 FEATURES: Final = {
     "version": tf.io.FixedLenFeature([], tf.int64),

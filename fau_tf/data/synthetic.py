@@ -10,11 +10,12 @@ import numpy as np
 
 from fau_tf.data.record import MARGIN, FaceRecord, as_bytes
 from fau_tf.data.settings import DataSettings
-from fau_tf.face import align, jitter
+from fau_tf.face import align
+from fau_tf.face import alignment_jitter as jitter
 from fau_tf.synthetic.generate import GENERATOR_VERSION, landmarks, render, sample_scene
 from fau_tf.synthetic.rigs import RIGS
 from fau_tf.synthetic.scene import Variety
-from fau_tf.whole_file import file_sha256
+from fau_tf.utils.files import file_sha256
 
 PREFIX: Final = "synthetic-"
 """Of the names of sets that were generated."""

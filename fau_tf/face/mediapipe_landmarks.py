@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from fau_tf.closing import Closing
-from fau_tf.face import native
 from fau_tf.face.align import Image, require_image
-from fau_tf.face.views import Mesh, Window, distinct, uncut, windows
+from fau_tf.face.tiling import Mesh, Window, distinct, uncut, windows
+from fau_tf.utils import optional_imports
+from fau_tf.utils.closing import Closing
 
 BUNDLE_NAME: Final = "face_landmarker.task"
 BUNDLE_SHA256: Final = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
@@ -55,9 +55,9 @@ class MediaPipeLandmarks(Closing):
         self.num_faces = num_faces
         self.divisions = tuple(divisions)
         content = read_bundle(bundle or default_bundle())
-        self._mp = native.mediapipe()
+        self._mp = optional_imports.mediapipe()
         vision = self._mp.tasks.vision
-        with native.naming_what_is_missing("MediaPipe"):
+        with optional_imports.naming_what_is_missing("MediaPipe"):
             self._landmarker: Any = vision.FaceLandmarker.create_from_options(
                 vision.FaceLandmarkerOptions(
                     base_options=self._mp.tasks.BaseOptions(model_asset_buffer=content),

@@ -5,7 +5,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fau_tf.face import native
+from fau_tf.utils import optional_imports
 
 _STEPS_BACK: Final = (0, 64, 512)
 """Frames before the wanted one that are sought in turn, until decoding from there leads to it."""
@@ -69,7 +69,7 @@ def sought(capture: Any, place: Place) -> bool:
     OpenCV seeks by an assumed rate, and a decoder may begin with pictures that lack what they refer
     to. So the frame must have the time and the pixels that it has when all are decoded.
     """
-    position = native.cv2().CAP_PROP_POS_FRAMES
+    position = optional_imports.cv2().CAP_PROP_POS_FRAMES
     for back in _STEPS_BACK:
         capture.set(position, max(place.number - 1 - back, 0))
         while (read := capture.grab()) and stamp_of(capture) < place.stamp:
@@ -81,7 +81,7 @@ def sought(capture: Any, place: Place) -> bool:
 
 def stamp_of(capture: Any) -> float:
     """Return the container's time of the present frame, ms."""
-    return float(capture.get(native.cv2().CAP_PROP_POS_MSEC))
+    return float(capture.get(optional_imports.cv2().CAP_PROP_POS_MSEC))
 
 
 def check_sum(capture: Any) -> int:

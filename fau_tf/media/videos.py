@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from fau_tf.closing import Closing
-from fau_tf.face import native
 from fau_tf.face.align import Image
 from fau_tf.media.frame import Frame
 from fau_tf.media.images import MAX_PIXELS, UnreadableError
 from fau_tf.media.places import Place, Places, found_places, sought, stamp_of
+from fau_tf.utils import optional_imports
+from fau_tf.utils.closing import Closing
 
 CONTAINERS: Final = {
     "mp4": tuple(((4, kind),) for kind in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")),
@@ -72,7 +72,7 @@ class VideoFile(Closing):
         Raises:
             UnreadableVideoError: If the file is missing, no video or too large.
         """
-        self._path, self._cv2 = path, native.cv2()
+        self._path, self._cv2 = path, optional_imports.cv2()
         self._descriptor = _opened(path)
         try:
             self._capture: Any = _capture(self._cv2, self._descriptor, path)
@@ -178,7 +178,7 @@ def camera_frames(index: int, every: int = 1) -> Iterator[Frame]:
     Raises:
         UnreadableVideoError: If there is no such camera, or it stops.
     """
-    cv2 = native.cv2()
+    cv2 = optional_imports.cv2()
     _silence(cv2)
     capture: Any = cv2.VideoCapture(index)
     number, start = 0, time.monotonic()

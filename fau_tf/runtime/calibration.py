@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from fau_tf import facs
-from fau_tf.closing import Closing
 from fau_tf.face.align import Image
 from fau_tf.runtime.estimator import AUEstimator, Quality
 from fau_tf.runtime.output import Reading
+from fau_tf.utils.closing import Closing
 
 
 class CalibrationError(ValueError):

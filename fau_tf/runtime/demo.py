@@ -6,9 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fau_tf.face.native import MissingLibraryError
 from fau_tf.runtime.calibration import CalibrationError
-from fau_tf.runtime.console import Console, one_line, without_notices
 from fau_tf.runtime.estimator import AUEstimator
 from fau_tf.runtime.expand import expand
 from fau_tf.runtime.model_info import ModelError
@@ -16,6 +14,8 @@ from fau_tf.runtime.options import parse
 from fau_tf.runtime.processing import MEDIAN
 from fau_tf.runtime.run import Run
 from fau_tf.runtime.sources import Source, camera, listed
+from fau_tf.utils.console import Console, one_line, without_notices
+from fau_tf.utils.optional_imports import MissingLibraryError
 
 DONE, SOME_UNREADABLE, AT_FAULT, INTERRUPTED = 0, 1, 2, 130
 

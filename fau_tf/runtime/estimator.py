@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf.closing import Closing
 from fau_tf.face.align import Image, Matrix, crop_matrix, invert, transform
-from fau_tf.face.au_centres import au_centres
-from fau_tf.face.fast_crop import fast_crop
+from fau_tf.face.align_cv2 import fast_crop
+from fau_tf.face.au_centers import au_centres
 from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import NO_FACE, MediaPipeLandmarks
-from fau_tf.face.views import Mesh
+from fau_tf.face.tiling import Mesh
 from fau_tf.runtime.interpreter import AUInterpreter
 from fau_tf.runtime.model_info import ModelInfo, default_model
 from fau_tf.runtime.reliability import Quality, judge, look
 from fau_tf.runtime.search import FaceFollower, Trail, box, find_in_photo
+from fau_tf.utils.closing import Closing
 
 __all__ = ["AUEstimator", "Estimate", "FaceResult", "Quality"]
 
@@ -41,7 +41,7 @@ class FaceResult:
         face_id: In a photo, counts from 0, left to right; in a video, see `tracker`.
         smoothed: Intensities after smoothing, see `smoothing`; None without it.
         calibrated: `shown` after neutral calibration, see `calibration`; None without one.
-        interval: AU label -> low and high end around `intensity`, see `fau_tf.intervals`; None
+        interval: AU label -> low and high end around `intensity`, see `fau_tf.conformal`; None
             where the model has none or the face was not read.
     """
 

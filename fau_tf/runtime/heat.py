@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fau_tf import facs
-from fau_tf.face import native
 from fau_tf.face.align import Image, Matrix, transform
 from fau_tf.runtime.estimator import FaceResult
+from fau_tf.utils import optional_imports
 
 OPAQUE_FROM, COVER = 2.0, 0.65
 """Intensity from which a heatmap covers the picture most, and how much."""
@@ -54,7 +54,7 @@ def with_heatmaps(image: Image, heatmaps: npt.NDArray[np.float32], to_image: Mat
         return laid
     # Only where the face is: a fraction of a picture's pixels.
     here = np.column_stack((to_image[:, :2], to_image[:, 2] - (x0, y0)))
-    warped: npt.NDArray[np.float32] = native.cv2().warpAffine(
+    warped: npt.NDArray[np.float32] = optional_imports.cv2().warpAffine(
         np.ascontiguousarray(strongest, np.float32), here, (x1 - x0, y1 - y0), borderValue=0.0
     )
     paint, kept = _paint()

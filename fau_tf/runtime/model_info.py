@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fau_tf import contract, facs
-from fau_tf.intervals import Intervals
+from fau_tf.conformal import Intervals
 
 DEFAULT_MODEL: Final = "fau_small_float16.tflite"
 

@@ -11,12 +11,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf.closing import Closing
-from fau_tf.runtime.cells import csv_line, decimal, harmless, harmless_path, number, readable
 from fau_tf.runtime.model_info import ModelInfo
 from fau_tf.runtime.provenance import provenance
 from fau_tf.runtime.reliability import Quality
-from fau_tf.runtime.row_file import RowFile
+from fau_tf.utils.closing import Closing
+from fau_tf.utils.line_writer import RowFile
+from fau_tf.utils.text import csv_line, decimal, harmless, harmless_path, number, readable
 
 PRESENT_FROM: Final = 1.0
 """An AU is present from FACS intensity A on."""

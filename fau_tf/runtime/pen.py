@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
-from fau_tf.runtime.cells import readable
+from fau_tf.utils.text import readable
 
 INK, DIM, PAPER, CARD, TRACK = "#f2f2f2", "#a4aab3", "#15171b", "#212429", "#343941"
 AMBER, RED = "#ffb703", "#ff6b6b"

@@ -8,9 +8,9 @@ from PIL import Image as PillowImage
 
 from fau_tf import contract
 from fau_tf.face.align import Image
-from fau_tf.runtime.cells import readable
 from fau_tf.runtime.model_info import ModelInfo
-from fau_tf.whole_file import replacing
+from fau_tf.utils.files import replacing
+from fau_tf.utils.text import readable
 
 _DESCRIPTION, _SOFTWARE = 0x010E, 0x0131  # EXIF tags
 _OPTIONS: Final = {".jpg": {"quality": 92}, ".jpeg": {"quality": 92}, ".webp": {"quality": 92}}

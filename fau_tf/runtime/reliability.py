@@ -6,10 +6,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf.face import native
 from fau_tf.face.align import ANCHORS, TEMPLATE, Image, Matrix, Points, crop_matrix, transform
-from fau_tf.face.fast_crop import fast_crop
-from fau_tf.runtime.pose import head_pose
+from fau_tf.face.align_cv2 import fast_crop
+from fau_tf.face.head_pose import head_pose
+from fau_tf.utils import optional_imports
 
 Heatmaps = npt.NDArray[np.float32]
 
@@ -170,7 +170,7 @@ def sharpness(grey: npt.NDArray[np.uint8]) -> float:
     Args:
         grey: (H, W) uint8.
     """
-    cv2 = native.cv2()
+    cv2 = optional_imports.cv2()
     values = grey.astype(np.float32)
     lost = []
     for axis, kernel in ((0, (1, _REBLUR)), (1, (_REBLUR, 1))):
@@ -219,7 +219,7 @@ def _face_sharpness(image: Image, fit: Matrix, eyes: float) -> float:
     shrink = size / _WIDEST
     matrix = np.column_stack((fit[:, :2] * shrink, (fit[:, 2] + 0.5) * shrink - 0.5))
     cut = fast_crop(image, matrix, size)
-    grey: Any = native.cv2().cvtColor(cut, native.cv2().COLOR_RGB2GRAY)
+    grey: Any = optional_imports.cv2().cvtColor(cut, optional_imports.cv2().COLOR_RGB2GRAY)
     # From brows to chin, without the background.
     return sharpness(grey[size // 5 : size - size // 10, size // 5 : size - size // 5])
 

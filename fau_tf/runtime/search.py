@@ -6,7 +6,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from fau_tf.face.align import Image, require_image
-from fau_tf.face.views import Mesh, Window, distinct, uncut, windows
+from fau_tf.face.tiling import Mesh, Window, distinct, uncut, windows
 from fau_tf.runtime.tracker import Box, OverlapTracker
 
 PHOTO_DIVISIONS: Final = (1, 2, 3)

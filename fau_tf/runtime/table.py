@@ -5,9 +5,9 @@ from collections.abc import Collection
 from typing import Final, TextIO
 
 from fau_tf import facs
-from fau_tf.runtime.cells import readable
 from fau_tf.runtime.estimator import FaceResult
 from fau_tf.runtime.output import PRESENT_FROM
+from fau_tf.utils.text import readable
 
 BAR: Final = 20
 """Characters of a bar at intensity 5."""

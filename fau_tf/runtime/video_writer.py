@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from fau_tf.closing import Closing
-from fau_tf.face import native
 from fau_tf.face.align import Image, require_image
-from fau_tf.runtime.row_file import unused
+from fau_tf.utils import optional_imports
+from fau_tf.utils.closing import Closing
+from fau_tf.utils.line_writer import unused
 
 CODECS: Final = {".mp4": "mp4v", ".avi": "MJPG"}
 """File ending -> codec; both come with OpenCV's wheel.
@@ -65,7 +65,7 @@ class VideoWriter(Closing):
                 f"{path.suffix or 'no ending'}. Name it otherwise."
             )
         self.path, self.frames = path, 0
-        self._cv2 = native.cv2()
+        self._cv2 = optional_imports.cv2()
         self._size = (size[0] + size[0] % 2, size[1] + size[1] % 2)
         self._partial: Path | None = unused(path)
         rate = fps if RATES[0] <= fps <= RATES[1] else 25.0

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fau_tf.synthetic import ict_units
 from fau_tf.synthetic.ict_file import MATERIALS
 from fau_tf.synthetic.rig import Floats
-from fau_tf.whole_file import replacing
+from fau_tf.utils.files import replacing
 
 FOLDER: Final = "FaceXModel"
 NEUTRAL: Final = "generic_neutral_mesh.obj"

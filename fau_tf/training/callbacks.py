@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf import agreement
+from fau_tf.metrics import agreement
 from fau_tf.training.checkpoint import (
     Checkpoint,
     Progress,

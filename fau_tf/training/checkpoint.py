@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf.whole_file import replacing
+from fau_tf.utils.files import replacing
 
 _PROGRESS: Final = "progress"
 

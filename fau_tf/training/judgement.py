@@ -8,9 +8,9 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf import agreement, agreement_detail
 from fau_tf.facs import LEVELS
-from fau_tf.whole_file import replacing
+from fau_tf.metrics import agreement, bootstrap
+from fau_tf.utils.files import replacing
 
 PREDICTIONS: Final = "predictions.npz"
 
@@ -37,9 +37,9 @@ class Judgement:
         subjects, labels = list(self.subjects), list(self.labels)
         return {
             "held_out": agreement.summary(*given, labels),
-            "intervals": agreement_detail.intervals(*given, subjects, labels),
-            "by_subject": agreement_detail.by_subject(*given, subjects, labels),
-            "by_level": agreement_detail.by_level(*given, labels),
+            "intervals": bootstrap.intervals(*given, subjects, labels),
+            "by_subject": bootstrap.by_subject(*given, subjects, labels),
+            "by_level": bootstrap.by_level(*given, labels),
         }
 
     def save(self, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 A squared error is least when answers shrink towards the mean: small ones where nothing acts, too
 low ones where much does. Each AU gets a threshold and a gain, the same for all its heatmaps, which
-go into the network's last layer; then intervals around the answers, `fau_tf.intervals`.
+go into the network's last layer; then intervals around the answers, `fau_tf.conformal`.
 """
 
 import json
@@ -15,9 +15,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf import agreement, contract, facs
+from fau_tf import contract, facs
+from fau_tf.conformal import Intervals, covered, fit_intervals
 from fau_tf.facs import MAX_INTENSITY
-from fau_tf.intervals import Intervals, covered, fit_intervals
+from fau_tf.metrics import agreement
 from fau_tf.model.presets import NetSpec
 from fau_tf.model.rescale import rescale
 from fau_tf.training.run_folder import RunFolder

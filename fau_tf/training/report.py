@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from fau_tf.facs import MAX_INTENSITY
-from fau_tf.whole_file import replacing
+from fau_tf.utils.files import replacing
 
 Floats = npt.NDArray[np.floating[Any]]
 _BLUE: Final = "#2a6f97"

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from fau_tf.closing import Closing
 from fau_tf.contract import CONTRACT_VERSION
-from fau_tf.plain import plain
-from fau_tf.whole_file import replacing, take
+from fau_tf.utils.closing import Closing
+from fau_tf.utils.files import replacing, take
+from fau_tf.utils.json_safe import plain
 
 _PACKAGES: Final = (
     "fau_tf",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
 
-from fau_tf.closing import Closing
+from fau_tf.utils.closing import Closing
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 

@@ -12,7 +12,7 @@ from export.assets.__main__ import main
 from export.assets.folder import describe, make_assets, relist
 from export.assets.models import AssetError
 from fau_tf import contract, facs
-from fau_tf.whole_file import file_sha256
+from fau_tf.utils.files import file_sha256
 from tests.helpers.asset_folder import contents, write_by_hand, write_described, write_export
 from tests.helpers.tiny_model import HEATMAP, SIZE
 

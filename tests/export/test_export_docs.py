@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import marked
 from export import parity
 from export.report import Entry, write_report
+from fau_tf.utils import markdown_tables
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "pictures" / "from_export.py"
 TIMES = {1: {"median_ms": 8.0, "p90_ms": 9.5}}
@@ -111,4 +111,4 @@ def test_without_an_export_the_document_stays(from_export, tmp_path, capsys):
 
 def test_a_document_without_its_block_is_an_error():
     with pytest.raises(ValueError, match="must have one <!-- speed -->"):
-        marked.filled("# nothing\n", "speed", "x")
+        markdown_tables.filled("# nothing\n", "speed", "x")

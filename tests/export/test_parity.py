@@ -6,7 +6,7 @@ import pytest
 
 from export import parity
 from export.specs import EXPORT_SPECS
-from fau_tf import agreement
+from fau_tf.metrics import agreement
 
 AUS = ["AU01", "AU06", "AU12"]
 N = 1000

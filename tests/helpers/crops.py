@@ -7,7 +7,7 @@ import numpy as np
 
 from fau_tf.data.synthetic import SyntheticSet, synthetic_record
 from fau_tf.face.align import crop_matrix
-from fau_tf.face.fast_crop import fast_crop
+from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.runtime.sources import read_image

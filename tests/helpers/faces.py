@@ -8,7 +8,7 @@ import numpy as np
 from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.face.align import Image, crop_matrix, invert, transform
-from fau_tf.face.au_centres import au_centres
+from fau_tf.face.au_centers import au_centres
 from fau_tf.runtime.estimator import FaceResult
 from fau_tf.runtime.model_info import ModelInfo
 from fau_tf.runtime.output import Reading

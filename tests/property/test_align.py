@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from fau_tf import facs
 from fau_tf.face import align
-from fau_tf.face.au_centres import au_centres
+from fau_tf.face.au_centers import au_centres
 
 ANGLE = st.floats(-np.pi, np.pi)
 SCALE = st.floats(0.05, 20.0)

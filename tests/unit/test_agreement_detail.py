@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from fau_tf import agreement
-from fau_tf import agreement_detail as detail
+from fau_tf.metrics import agreement
+from fau_tf.metrics import bootstrap as detail
 
 LABELS = ["AU01", "AU06", "AU12"]
 NOTHING = {name: [np.nan, np.nan] for name in agreement.METRICS}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fau_tf import facs
-from fau_tf.face.au_centres import au_centres
+from fau_tf.face.au_centers import au_centres
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from fau_tf.data import pipeline
 from fau_tf.data.record import MARGIN
 from fau_tf.data.shards import shard_files
 from fau_tf.data.spoil import spoil
-from fau_tf.face.au_centres import au_centres
+from fau_tf.face.au_centers import au_centres
 from tests.helpers.records import SIZE, dotted, make_record
 from tests.helpers.shards import write_shards
 

@@ -13,7 +13,7 @@ from fau_tf.data.folds import split_people
 from fau_tf.data.record import MARGIN
 from fau_tf.data.shards import shard_files
 from fau_tf.data.synthetic import SyntheticSet
-from fau_tf.face.au_centres import au_centres
+from fau_tf.face.au_centers import au_centres
 from tests.helpers.records import SIZE, dotted, make_record
 from tests.helpers.shards import write_shards
 

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from fau_tf import agreement, facs
+from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.data.datasets import Faces
 from fau_tf.data.shards import shard_files
+from fau_tf.metrics import agreement
 from fau_tf.training import published
 from fau_tf.training.evaluate import Network, evaluate, networks
 from fau_tf.training.judgement import Judgement, levels_table, pooled, table

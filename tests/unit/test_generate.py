@@ -13,7 +13,7 @@ from fau_tf.data.synthetic import SyntheticSet, synthetic_record
 from fau_tf.synthetic import __main__ as command
 from fau_tf.synthetic import generate as drawing
 from fau_tf.synthetic.canonical_rig import canonical_rig
-from fau_tf.whole_file import hold
+from fau_tf.utils.files import hold
 from tests.helpers import made_people
 
 SETTINGS = SyntheticSet(people=35, faces_per_person=2, record_size=80, seed=1)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from fau_tf.conformal import ENOUGH, Intervals, covered, fit_intervals
 from fau_tf.facs import LEVELS
-from fau_tf.intervals import ENOUGH, Intervals, covered, fit_intervals
 
 LABELS = ["AU06", "AU12"]
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fau_tf import facs
-from fau_tf.face import native, views
+from fau_tf.face import tiling
 from fau_tf.face.landmarks import MESH_POINTS, ibug68
 from fau_tf.face.mediapipe_landmarks import (
     BUNDLE_NAME,
@@ -18,6 +18,7 @@ from fau_tf.face.mediapipe_landmarks import (
     read_bundle,
 )
 from fau_tf.runtime.sources import read_image
+from fau_tf.utils import optional_imports
 
 PHOTO = Path(__file__).parents[2] / "docs" / "sample" / "astronaut.png"
 
@@ -112,14 +113,16 @@ def test_a_truncated_bundle_is_refused_by_its_hash(tmp_path):
         MediaPipeLandmarks(bundle=cut)
 
 
-@pytest.mark.parametrize(("library", "package"), native.DEBIAN_PACKAGES.items())
+@pytest.mark.parametrize(("library", "package"), optional_imports.DEBIAN_PACKAGES.items())
 def test_a_missing_system_library_is_named_with_its_debian_package(monkeypatch, library, package):
     def fail(_name):
         raise ImportError(f"{library}: cannot open shared object file: No such file or directory")
 
     monkeypatch.setattr(importlib, "import_module", fail)
-    for load in (native.cv2, native.mediapipe):
-        with pytest.raises(native.MissingLibraryError, match=rf"\(Debian package {package}\)"):
+    for load in (optional_imports.cv2, optional_imports.mediapipe):
+        with pytest.raises(
+            optional_imports.MissingLibraryError, match=rf"\(Debian package {package}\)"
+        ):
             load()
 
 
@@ -130,8 +133,8 @@ def test_a_system_library_that_nobody_listed_is_named_too(monkeypatch, kind):
 
     monkeypatch.setattr(importlib, "import_module", fail)
     said = r"OpenCV can't be loaded\. Received: libSM\.so\.6: cannot.*\. Install the library"
-    with pytest.raises(native.MissingLibraryError, match=said):
-        native.cv2()
+    with pytest.raises(optional_imports.MissingLibraryError, match=said):
+        optional_imports.cv2()
 
 
 def test_a_missing_python_package_is_named(monkeypatch):
@@ -139,13 +142,15 @@ def test_a_missing_python_package_is_named(monkeypatch):
         raise ModuleNotFoundError("No module named 'mediapipe'", name="mediapipe")
 
     monkeypatch.setattr(importlib, "import_module", fail)
-    with pytest.raises(native.MissingLibraryError, match=r"package mediapipe.*pip install"):
-        native.mediapipe()
+    with pytest.raises(
+        optional_imports.MissingLibraryError, match=r"package mediapipe.*pip install"
+    ):
+        optional_imports.mediapipe()
 
 
 def test_hiding_tensorflow_from_mediapipe_ends_with_the_import(monkeypatch):
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
-    native.mediapipe()
+    optional_imports.mediapipe()
     assert sys.modules.get("tensorflow", "absent") == "absent"
 
 
@@ -159,7 +164,7 @@ def test_ibug68_takes_the_points_of_the_map_and_mirrors():
 
 
 def test_windows_overlap_by_half_and_cover_the_picture():
-    parts = views.windows(400, 600, (1, 2))
+    parts = tiling.windows(400, 600, (1, 2))
     assert parts[0] == (0, 0, 600, 400)
     assert len(parts) == 1 + 9
     assert {part[2] - part[0] for part in parts[1:]} == {300}
@@ -171,21 +176,21 @@ def test_windows_overlap_by_half_and_cover_the_picture():
 
 
 def test_parts_too_small_to_read_are_not_looked_at():
-    assert views.windows(150, 300, (1, 2, 3)) == [(0, 0, 300, 150)]
+    assert tiling.windows(150, 300, (1, 2, 3)) == [(0, 0, 300, 150)]
 
 
 def test_a_face_cut_by_its_window_does_not_count():
     mesh = np.array(((100.0, 20.0), (180.0, 90.0)))
-    assert views.uncut(mesh, (50, 0, 200, 100), 400, 600)
-    assert not views.uncut(mesh, (110, 0, 200, 100), 400, 600)
-    assert not views.uncut(mesh, (50, 0, 170, 100), 400, 600)
+    assert tiling.uncut(mesh, (50, 0, 200, 100), 400, 600)
+    assert not tiling.uncut(mesh, (110, 0, 200, 100), 400, 600)
+    assert not tiling.uncut(mesh, (50, 0, 170, 100), 400, 600)
     # At the border of the picture itself there is no more to see.
-    assert views.uncut(np.add(mesh, (-110, 0)), (0, 0, 200, 100), 400, 600)
+    assert tiling.uncut(np.add(mesh, (-110, 0)), (0, 0, 200, 100), 400, 600)
 
 
 def test_a_second_reading_of_a_face_is_dropped_and_a_neighbour_stays():
     mesh = np.array(((100.0, 20.0), (180.0, 100.0)))
-    kept = views.distinct([mesh, mesh + 5, np.add(mesh, (70, 0))])
+    kept = tiling.distinct([mesh, mesh + 5, np.add(mesh, (70, 0))])
     assert len(kept) == 2
     np.testing.assert_array_equal(kept[0], mesh)
 

@@ -15,7 +15,7 @@ from fau_tf.data.labelled.clips import printable
 from fau_tf.data.prepare_clip import Job, prepare_clip, report_file
 from fau_tf.data.settings import DataSettings
 from fau_tf.data.shards import parse
-from fau_tf.whole_file import hold
+from fau_tf.utils.files import hold
 from tests.helpers import dataset_trees as trees
 
 SIZE = 80

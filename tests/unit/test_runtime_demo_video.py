@@ -224,7 +224,7 @@ def wait_for_rows(folder, lines):
 
 
 def test_progress_tells_frames_rate_and_time_left(model, cross, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("fau_tf.runtime.console._LINES", 0.0)
+    monkeypatch.setattr("fau_tf.utils.console._LINES", 0.0)
     assert run_demo(model, tmp_path, cross) == 0
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 24

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fau_tf import contract, facs
-from fau_tf.intervals import fit_intervals
+from fau_tf.conformal import fit_intervals
 from fau_tf.runtime.interpreter import AUInterpreter
 from fau_tf.runtime.model_info import ModelError
 from tests.helpers.tiny_model import HEATMAP, SIZE, write_metadata, write_tiny_model

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fau_tf.intervals import fit_intervals
-from fau_tf.runtime.cells import csv_line, decimal, harmless_path, number, readable
+from fau_tf.conformal import fit_intervals
 from fau_tf.runtime.output import CsvWriter, JsonlWriter, Reading
+from fau_tf.utils.text import csv_line, decimal, harmless_path, number, readable
 from tests.helpers.faces import AUS, FACE, NOTHING, info
 
 NAN = float("nan")

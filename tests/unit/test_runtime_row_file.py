@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fau_tf.runtime.output import CsvWriter, JsonlWriter
-from fau_tf.runtime.row_file import RowFile
-from fau_tf.whole_file import replacing
+from fau_tf.utils.files import replacing
+from fau_tf.utils.line_writer import RowFile
 from tests.helpers.faces import AUS, FACE, NOTHING, info
 
 ROOT = Path(__file__).parents[2]

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fau_tf.face import native
 from fau_tf.media import videos
 from fau_tf.media.videos import UnreadableVideoError, VideoFile, camera_frames, is_video
+from fau_tf.utils import optional_imports
 from tests.helpers.made_video import FPS, HEIGHT, PHOTO, WIDTH, frame, write_video
 
 COUNT = 20
@@ -117,7 +117,7 @@ def test_ffmpeg_itself_may_not_follow_a_playlist(folder, content):
     path.write_text(content)
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        capture = videos._capture(native.cv2(), descriptor, path)
+        capture = videos._capture(optional_imports.cv2(), descriptor, path)
         assert not capture.isOpened()
     finally:
         os.close(descriptor)
@@ -184,7 +184,9 @@ class Camera:
 
 def test_a_camera_gives_frames_until_it_stops(monkeypatch):
     made = Camera(5)
-    monkeypatch.setattr(native.cv2(), "VideoCapture", lambda index: made if index == 3 else None)
+    monkeypatch.setattr(
+        optional_imports.cv2(), "VideoCapture", lambda index: made if index == 3 else None
+    )
     found = camera_frames(3, every=2)
     kept = [next(found) for _ in range(3)]
     assert [one.number for one in kept] == [1, 3, 5]

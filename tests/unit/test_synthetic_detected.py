@@ -7,8 +7,8 @@ import pytest
 
 from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
-from fau_tf.face.native import MissingLibraryError
 from fau_tf.synthetic import generate
+from fau_tf.utils.optional_imports import MissingLibraryError
 
 
 @pytest.fixture(scope="module")

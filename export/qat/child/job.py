@@ -8,8 +8,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf import agreement, facs
+from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
+from fau_tf.metrics import agreement
 
 _BATCH: Final = 32  # of validation; changes nothing but the time
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from fau_tf.face import native
 from fau_tf.face.align import Image, Matrix, Pixels, require_image, shrunk
+from fau_tf.utils import optional_imports
 
 
 def fast_crop(image: Image, matrix: Matrix, size: int) -> Image:
@@ -24,7 +24,7 @@ def fast_crop(image: Image, matrix: Matrix, size: int) -> Image:
         MissingLibraryError: If OpenCV can't be imported.
     """
     require_image(image)
-    cv2 = native.cv2()
+    cv2 = optional_imports.cv2()
     pixels, matrix = shrunk(image, matrix, size, _halved)
     warped: Image = cv2.warpAffine(
         pixels, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
@@ -33,7 +33,7 @@ def fast_crop(image: Image, matrix: Matrix, size: int) -> Image:
 
 
 def _halved(pixels: Pixels) -> Pixels:
-    cv2: Any = native.cv2()
+    cv2: Any = optional_imports.cv2()
     height, width = pixels.shape[:2]
     if height % 2 or width % 2:
         pixels = cv2.copyMakeBorder(pixels, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)

@@ -5,7 +5,7 @@ import os
 from io import FileIO
 from pathlib import Path
 
-from fau_tf.closing import Closing
+from fau_tf.utils.closing import Closing
 
 
 class RowFile(Closing):

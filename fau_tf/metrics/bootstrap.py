@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf import agreement, facs
-from fau_tf.agreement import Floats
+from fau_tf import facs
+from fau_tf.metrics import agreement
+from fau_tf.metrics.agreement import Floats
 
 
 def intervals(

@@ -1,0 +1,1 @@
+"""Agreement between coded and predicted AU intensity, and its confidence intervals."""

@@ -1,0 +1,1 @@
+"""Helpers without a domain: files, JSON, text, the console, optional libraries."""
