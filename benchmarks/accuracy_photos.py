@@ -21,7 +21,7 @@ from fau_tf.face.align import crop_matrix, transform
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
-from fau_tf.media.images import read_image
+from fau_tf.io.images import read_image
 from fau_tf.runtime import draw
 from fau_tf.runtime.estimator import AUEstimator
 from fau_tf.runtime.interpreter import AUInterpreter

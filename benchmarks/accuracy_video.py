@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks import blendshapes
 from benchmarks.accuracy_photos import correlations
 from fau_tf import facs
-from fau_tf.media.videos import VideoFile
+from fau_tf.io.videos import VideoFile
 from fau_tf.runtime.estimator import AUEstimator
 
 A_SECOND: Final = 3

@@ -31,7 +31,7 @@ from fau_tf.face import alignment_jitter
 from fau_tf.face.align import crop_matrix
 from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
-from fau_tf.media.images import read_image
+from fau_tf.io.images import read_image
 from fau_tf.synthetic import generate
 from fau_tf.synthetic.rig import FaceRig
 from fau_tf.synthetic.rigs import RIGS

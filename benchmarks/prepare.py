@@ -27,7 +27,7 @@ from fau_tf import facs
 from fau_tf.data.labelled.clips import Clip
 from fau_tf.data.prepare_clip import STAGES, Job, _finder, prepare_clip, report_file
 from fau_tf.face import align
-from fau_tf.media.videos import VideoFile
+from fau_tf.io.videos import VideoFile
 from fau_tf.synthetic import generate
 from fau_tf.training.run_folder import versions
 from fau_tf.utils import optional_imports

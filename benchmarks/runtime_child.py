@@ -35,7 +35,7 @@ def bare_photo(names: dict[str, Any]) -> dict[str, Any]:
 def fau_photo(names: dict[str, Any]) -> dict[str, Any]:
     """Read the AUs of a photo."""
     from fau_tf import AUEstimator
-    from fau_tf.runtime.sources import read_image
+    from fau_tf.io.sources import read_image
 
     with AUEstimator(names["model"]) as estimator:
         assert len(estimator.estimate(read_image(Path(names["photo"]))).faces) == 1
@@ -65,7 +65,7 @@ def bare_video(names: dict[str, Any]) -> dict[str, Any]:
 def fau_video(names: dict[str, Any]) -> dict[str, Any]:
     """Read the AUs of each frame."""
     from fau_tf import AUEstimator
-    from fau_tf.media.videos import VideoFile
+    from fau_tf.io.videos import VideoFile
 
     estimator = AUEstimator(names["model"], num_faces=names["num_faces"])
     with estimator, VideoFile(Path(names["video"])) as source:

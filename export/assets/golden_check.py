@@ -11,7 +11,7 @@ import numpy.typing as npt
 from export.assets.golden import FOLDER, FORMAT, INDEX, Arrays, computed, read_array
 from export.assets.models import AssetModel
 from fau_tf import contract
-from fau_tf.media.images import read_image
+from fau_tf.io.images import read_image
 from fau_tf.runtime.interpreter import AUInterpreter
 
 _NEXT: Final = "Find out which of the two is right, then describe the folder again: make describe"

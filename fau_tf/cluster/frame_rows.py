@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from fau_tf.media.frame import Frame
+from fau_tf.io.frame import Frame
 from fau_tf.runtime.estimator import Estimate, FaceResult
 from fau_tf.runtime.model_info import ModelInfo
 from fau_tf.runtime.reliability import Quality

@@ -23,7 +23,7 @@ from fau_tf.cluster.parts import (
 from fau_tf.cluster.reports import Done, ProcessUse, Report
 from fau_tf.cluster.shards import outputs_of
 from fau_tf.cluster.worker import DONE, Worker
-from fau_tf.runtime.sources import Kind, Source
+from fau_tf.io.sources import Kind, Source
 from fau_tf.utils.console import Console
 from fau_tf.utils.files import replacing
 

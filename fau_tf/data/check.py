@@ -20,8 +20,8 @@ from fau_tf.data.labelled import kinds
 from fau_tf.data.labelled.clips import Clip, LeftOut, Listing, printable
 from fau_tf.data.settings import DataSettings
 from fau_tf.facs import LEVELS
-from fau_tf.media.images import FORMATS, UnreadableError
-from fau_tf.media.videos import VideoFile
+from fau_tf.io.images import FORMATS, UnreadableError
+from fau_tf.io.videos import VideoFile
 
 _MISSING_FRAMES: Final = 0.02  # a container's count may be off by so much
 

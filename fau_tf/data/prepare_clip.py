@@ -21,8 +21,8 @@ from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import NO_FACE, MediaPipeLandmarks
 from fau_tf.facs import ALL
-from fau_tf.media.images import UnreadableError, read_image
-from fau_tf.media.videos import VideoFile
+from fau_tf.io.images import UnreadableError, read_image
+from fau_tf.io.videos import VideoFile
 from fau_tf.utils.files import replacing
 
 STAGES: Final = ("decode", "detect", "write")

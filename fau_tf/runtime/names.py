@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from fau_tf.runtime.sources import Kind, Source
+from fau_tf.io.sources import Kind, Source
 
 LONGEST_STEM: Final = 220
 """Bytes; names may have 255, and endings come after the stem."""

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import fau_tf
 from fau_tf import contract
+from fau_tf.io.sources import Kind
 from fau_tf.runtime.output import PRESENT_FROM
-from fau_tf.runtime.sources import Kind
 
 _DESCRIPTION: Final = """\
 Read facial action unit intensities (FACS, 0 to 5) from photos, videos, a webcam or stdin.

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from fau_tf.face.align import Image
-from fau_tf.media.frame import Frame, Unread
+from fau_tf.io.frame import Frame, Unread
+from fau_tf.io.video_writer import VideoWriter
 from fau_tf.runtime import draw, plot
 from fau_tf.runtime.calibration import MedianSpool
 from fau_tf.runtime.estimator import Estimate, FaceResult
@@ -16,7 +17,6 @@ from fau_tf.runtime.names import with_ending
 from fau_tf.runtime.output import CsvWriter, JsonlWriter, Reading
 from fau_tf.runtime.provenance import caption, save_picture
 from fau_tf.runtime.series import TimeSeries
-from fau_tf.runtime.video_writer import VideoWriter
 
 UNREADABLE = "could not be read"
 """The reason of a row for a picture that is no intact image; the command lists why."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fau_tf.runtime.sources import Frame, Unread, UnreadableError, expand, opened
+from fau_tf.io.sources import Frame, Unread, UnreadableError, expand, opened
 
 MEMORY = 6 << 30  # bytes of addresses; a picture within the cap needs a tenth
 MOST_FRAMES = 40

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fau_tf.cluster import bulk, engine, parts, reports, worker
-from fau_tf.media import videos
+from fau_tf.io import videos
 from fau_tf.runtime import demo
 from tests.helpers.made_video import crossing, face, write_video
 from tests.helpers.shards_of import joined, one_machine, photo_folder

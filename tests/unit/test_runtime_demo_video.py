@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fau_tf.media.videos import VideoFile
-from fau_tf.runtime import demo, sources
+from fau_tf.io import sources
+from fau_tf.io.videos import VideoFile
+from fau_tf.runtime import demo
 from tests.helpers.made_video import FPS, crossing, face, frame, write_video
 from tests.helpers.tiny_model import write_tiny_model
 

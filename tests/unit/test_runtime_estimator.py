@@ -10,7 +10,7 @@ import pytest
 
 import fau_tf
 from fau_tf import facs
-from fau_tf.media.images import read_image
+from fau_tf.io.images import read_image
 from fau_tf.runtime import model_info
 from fau_tf.runtime.estimator import AUEstimator, Estimate
 from fau_tf.runtime.model_info import ModelError, default_model

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fau_tf.runtime.video_writer import VideoWriter
+from fau_tf.io.video_writer import VideoWriter
 from tests.helpers.read_files import outcome
 
 ROOT = Path(__file__).parents[2]

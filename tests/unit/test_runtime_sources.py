@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fau_tf.runtime import sources
-from fau_tf.runtime.sources import Frame, Kind, Source, Unread, expand, opened
+from fau_tf.io import sources
+from fau_tf.io.sources import Frame, Kind, Source, Unread, expand, opened
 from tests.helpers.made_video import PHOTO, frame, write_video
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fau_tf.media import images
-from fau_tf.media.images import UnreadableImageError, decode_image, read_image
+from fau_tf.io import images
+from fau_tf.io.images import UnreadableImageError, decode_image, read_image
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fau_tf.runtime import stream
-from fau_tf.runtime.stream import UnreadableStreamError, pictures
+from fau_tf.io import image_stream
+from fau_tf.io.image_stream import UnreadableStreamError, pictures
 
 
 def encoded(seed, kind, **options):
@@ -67,7 +67,7 @@ def test_other_bytes_are_an_error_with_the_way_to_send_pictures(content):
 
 
 def test_a_picture_without_an_end_is_refused_before_memory_is_full(monkeypatch):
-    monkeypatch.setattr(stream, "MAX_PICTURE", 10_000)
+    monkeypatch.setattr(image_stream, "MAX_PICTURE", 10_000)
     endless = ALL[0][:-2] + bytes(200_000)
     with pytest.raises(UnreadableStreamError, match="at most 0 MiB"):
         list(pictures(BytesIO(endless)))

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fau_tf.media import videos
-from fau_tf.media.videos import UnreadableVideoError, VideoFile, camera_frames, is_video
+from fau_tf.io import videos
+from fau_tf.io.videos import UnreadableVideoError, VideoFile, camera_frames, is_video
 from fau_tf.utils import optional_imports
 from tests.helpers.made_video import FPS, HEIGHT, PHOTO, WIDTH, frame, write_video
 

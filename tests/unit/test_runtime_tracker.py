@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.io.sources import read_image
 from fau_tf.runtime import search
 from fau_tf.runtime.search import FaceFollower, around, find_in_photo
-from fau_tf.runtime.sources import read_image
 from fau_tf.runtime.tracker import MIN_OVERLAP, OverlapTracker, overlap
 from tests.helpers.made_video import PHOTO, crossing, face, frame
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from fau_tf.runtime import video_writer
-from fau_tf.runtime.video_writer import CODECS, SPARE_BYTES, VideoError, VideoWriter
+from fau_tf.io import video_writer
+from fau_tf.io.video_writer import CODECS, SPARE_BYTES, VideoError, VideoWriter
 
 Usage = namedtuple("Usage", "total used free")
 

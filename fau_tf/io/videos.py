@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from fau_tf.face.align import Image
-from fau_tf.media.frame import Frame
-from fau_tf.media.images import MAX_PIXELS, UnreadableError
-from fau_tf.media.places import Place, Places, found_places, sought, stamp_of
+from fau_tf.io.frame import Frame
+from fau_tf.io.images import MAX_PIXELS, UnreadableError
+from fau_tf.io.seek_points import Place, Places, found_places, sought, stamp_of
 from fau_tf.utils import optional_imports
 from fau_tf.utils.closing import Closing
 

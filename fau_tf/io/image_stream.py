@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NoReturn
 
-from fau_tf.media.images import UnreadableError
+from fau_tf.io.images import UnreadableError
 
 MAX_PICTURE: Final = 64 << 20
 """Bytes of one picture: as many as a stream may send before one is complete."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from fau_tf.media.frame import Frame, Unread
-from fau_tf.media.images import (
+from fau_tf.io.frame import Frame, Unread
+from fau_tf.io.image_stream import pictures
+from fau_tf.io.images import (
     FORMATS,
     MAX_PIXELS,
     UnreadableError,
@@ -16,9 +17,8 @@ from fau_tf.media.images import (
     decode_image,
     read_image,
 )
-from fau_tf.media.videos import UnreadableVideoError, VideoFile, camera_frames
-from fau_tf.runtime.expand import STDIN, Kind, Source, camera, expand, listed
-from fau_tf.runtime.stream import pictures
+from fau_tf.io.source_paths import STDIN, Kind, Source, camera, expand, listed
+from fau_tf.io.videos import UnreadableVideoError, VideoFile, camera_frames
 
 __all__ = [
     "FORMATS", "MAX_PIXELS", "Frame", "Kind", "Opened", "Source", "Unread", "UnreadableError",

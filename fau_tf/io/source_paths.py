@@ -13,7 +13,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
-from fau_tf.media.videos import is_video
+from fau_tf.io.videos import is_video
 
 STDIN: Final = "-"
 
