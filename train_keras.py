@@ -30,7 +30,7 @@ from fau_tf.data.datasets import Faces
 from fau_tf.data.folds import Fold
 from fau_tf.data.labelled.kinds import KINDS
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
-from fau_tf.model import graph
+from fau_tf.models.scc import inspect_graph
 from fau_tf.runtime import demo
 from fau_tf.training import evaluate, fit, judgement, published, reading, report, session
 from fau_tf.training.config import Config, load_config
@@ -225,7 +225,7 @@ def train(
         images, count = images.numpy(), len(images)
         target = {name: value.numpy() for name, value in target.items()}
         _gallery(run / "gallery.png", net, spec, images, target, predicted[:count])
-        graphs = graph.channel_graphs(net, images)
+        graphs = inspect_graph.channel_graphs(net, images)
         if graphs:
             people = parts["test"].subjects()[:count]
             draw_neighbours(run / "neighbours.png", graphs[0], images, coded[:count], people)

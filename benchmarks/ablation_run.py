@@ -24,8 +24,8 @@ from fau_tf import facs
 from fau_tf.data import datasets, pipeline
 from fau_tf.data.augment import Augment
 from fau_tf.metrics import agreement
-from fau_tf.model import fau_net
-from fau_tf.model.presets import PRESETS, NetSpec
+from fau_tf.models import heatmap_net
+from fau_tf.models.presets import PRESETS, NetSpec
 from fau_tf.training import fit, session
 from fau_tf.training.config import load_config
 from fau_tf.training.predict import predict_intensity
@@ -81,11 +81,11 @@ def _perturbed(
 
 def widened(spec: NetSpec) -> keras.Model:
     """Return the network without SCC whose decoder is as much wider as the SCCs were large."""
-    wanted = fau_net.build(replace(spec, scc=PRESETS[spec.preset].scc)).count_params()
+    wanted = heatmap_net.build(replace(spec, scc=PRESETS[spec.preset].scc)).count_params()
 
     def network(factor: float) -> keras.Model:
         decoder = tuple(round(width * factor) for width in spec.decoder)
-        return fau_net.build(replace(spec, decoder=decoder))
+        return heatmap_net.build(replace(spec, decoder=decoder))
 
     low, high = 1.0, 8.0
     while high - low > 0.005:
@@ -104,13 +104,13 @@ def regression(spec: NetSpec) -> keras.Model:
 
     The loss's floor and foreground weights must be 0; what is left is the decoded intensity's.
     """
-    net = fau_net.build(spec)
+    net = heatmap_net.build(spec)
     return _pooled_head(net, net.layers[-1].input)
 
 
 def backbone_regression(spec: NetSpec) -> keras.Model:
     """Return the plain rival: a linear head on the pooled backbone, without decoder and SCC."""
-    net = fau_net.build(spec)
+    net = heatmap_net.build(spec)
     first = next(layer for layer in net.layers if layer.name.startswith("up0"))
     return _pooled_head(net, first.input)
 
@@ -122,7 +122,7 @@ def _pooled_head(net: keras.Model, features: Any) -> keras.Model:
 
 
 NETWORKS: dict[str, Callable[[NetSpec], keras.Model]] = {
-    "net": fau_net.build,
+    "net": heatmap_net.build,
     "widened": widened,
     "regression": regression,
     "backbone_regression": backbone_regression,

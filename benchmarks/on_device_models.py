@@ -12,8 +12,8 @@ import tensorflow as tf
 from export.make import Source, make
 from export.specs import EXPORT_SPECS
 from fau_tf import contract
-from fau_tf.model import fau_net
-from fau_tf.model.presets import PRESETS
+from fau_tf.models import heatmap_net
+from fau_tf.models.presets import PRESETS
 
 TRAINED_ONLY = "qat_int8"
 """Fine-tuning needs faces and minutes; the file has the operators of static_int8."""
@@ -40,7 +40,7 @@ def write_preset(preset: str, folder: Path, variants: Sequence[str] = ()) -> dic
     spec = PRESETS[preset]
     side = spec.image_size
     faces = np.random.default_rng(0).uniform(0, 255, (4, side, side, 3)).astype(np.float32)
-    source = Source(fau_net.build(spec), spec, faces)
+    source = Source(heatmap_net.build(spec), spec, faces)
     paths = {}
     for name in variants or [name for name in EXPORT_SPECS if name != TRAINED_ONLY]:
         paths[name] = folder / f"{preset}_{name}.tflite"

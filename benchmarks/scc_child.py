@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.naive_scc import NaiveCorrespondence
-from fau_tf.model.edge_conv import SemanticCorrespondence
+from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
 
 LAYERS = {"ours": SemanticCorrespondence, "naive": NaiveCorrespondence}
 

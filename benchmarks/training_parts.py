@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from benchmarks.ablation_run import widened
 from fau_tf import facs
-from fau_tf.model import fau_net
-from fau_tf.model.presets import NetSpec
+from fau_tf.models import heatmap_net
+from fau_tf.models.presets import NetSpec
 from fau_tf.training import fit
 from fau_tf.training.config import Config
 from fau_tf.training.distribution import ONE_DEVICE
@@ -49,7 +49,7 @@ def backbone_gradient(config: Config) -> Program:
 def plain_step(config: Config) -> Program:
     """Return a step of plain Keras: a heatmap network of equal parameters, no SCC, MSE, Adam."""
     net = widened(without_scc(config.model))
-    fau_net.freeze_backbone_norms(net)
+    heatmap_net.freeze_backbone_norms(net)
     net.compile(optimizer=keras.optimizers.Adam(1e-4), loss="mse", jit_compile=config.training.jit)
     image, targets = _batch(config)
     return lambda: net.train_on_batch(image, targets["heatmap"])
@@ -57,7 +57,7 @@ def plain_step(config: Config) -> Program:
 
 def forward_flops(spec: NetSpec) -> int:
     """Return the floating-point operations of one image's way through the network."""
-    net = fau_net.build(spec)
+    net = heatmap_net.build(spec)
     size = spec.image_size
     shape = tf.TensorSpec((1, size, size, 3))
     graph = tf.function(lambda x: net(x, training=False)).get_concrete_function(shape).graph
@@ -77,7 +77,7 @@ def product(config: Config, side: int = 2048) -> tuple[Program, int]:
 def _trainer(config: Config) -> keras.Model:
     net = fit.network(config)
     if config.training.freeze_backbone_norms:
-        fau_net.freeze_backbone_norms(net)
+        heatmap_net.freeze_backbone_norms(net)
     coded = np.ones((1, len(config.model.au_numbers)), np.float32)
     loss = fit.heatmap_loss(config, fit.targets(config), coded)
     return fit.compiled(net, config, loss, 1e-4, ONE_DEVICE)

@@ -19,7 +19,7 @@ import tensorflow as tf
 from fau_tf import facs
 from fau_tf.data import datasets
 from fau_tf.metrics import agreement
-from fau_tf.model import fau_net
+from fau_tf.models import heatmap_net
 from fau_tf.training import fit, session
 from fau_tf.training.config import load_config
 from fau_tf.training.predict import predict_intensity
@@ -52,7 +52,7 @@ def main() -> None:
         split = datasets.split(faces, config.data_seed)
         learnt = (*split["train"].people, *split["test"].people)  # others judge
         parts = {"train": faces.part(learnt), "validation": split["validation"]}
-        fit.fit(fau_net.build(config.model), config, parts, targets, run)
+        fit.fit(heatmap_net.build(config.model), config, parts, targets, run)
         (run / session.CHECKPOINT).unlink()
         net = keras.saving.load_model(run / session.BEST)
         (run / session.BEST).unlink()

@@ -12,8 +12,8 @@ from export.specs import GPU_SELECTION
 from export.unfuse import unfused
 from fau_tf import contract, facs
 from fau_tf.facs import MAX_INTENSITY
-from fau_tf.model.edge_conv import SemanticCorrespondence
-from fau_tf.model.presets import NetSpec
+from fau_tf.models.presets import NetSpec
+from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
 
 
 def convert(

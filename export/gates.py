@@ -20,7 +20,7 @@ from export.flatbuffer import unpack
 from export.operator_lists import unlisted
 from export.specs import ExportSpec
 from fau_tf import facs
-from fau_tf.model.presets import NetSpec
+from fau_tf.models.presets import NetSpec
 
 _CPU_LIST: Final = Path(__file__).with_name("cpu_operators.json")
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from export.convert import convert
 from export.specs import ExportSpec, Scheme
-from fau_tf.model.presets import NetSpec
+from fau_tf.models.presets import NetSpec
 
 
 def _no_fine_tuning(_selection: str) -> bytes:

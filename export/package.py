@@ -20,7 +20,7 @@ from export.sidecar import card, sidecar
 from export.specs import ExportSpec
 from fau_tf import contract, facs
 from fau_tf.facs import MAX_INTENSITY
-from fau_tf.model.presets import NetSpec
+from fau_tf.models.presets import NetSpec
 from fau_tf.utils.files import replacing
 
 Outputs = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]

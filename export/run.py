@@ -16,7 +16,7 @@ from fau_tf.data import datasets
 from fau_tf.data.generate import is_there
 from fau_tf.data.settings import SYNTHETIC
 from fau_tf.data.synthetic import SyntheticSet
-from fau_tf.model.presets import NetSpec
+from fau_tf.models.presets import NetSpec
 from fau_tf.training import fit, reading, session
 from fau_tf.training.config import Config, load_config
 

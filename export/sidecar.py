@@ -11,7 +11,7 @@ from export.specs import ExportSpec
 from fau_tf import contract, facs
 from fau_tf.face import align
 from fau_tf.facs import MAX_INTENSITY
-from fau_tf.model.presets import NetSpec
+from fau_tf.models.presets import NetSpec
 from fau_tf.training.run_folder import versions
 
 UNKNOWN: Final = "unknown"

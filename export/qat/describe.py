@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
-from fau_tf.model.edge_conv import SemanticCorrespondence
+from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
 
 Weights = dict[str, npt.NDArray[np.float32]]
 

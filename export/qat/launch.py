@@ -23,7 +23,7 @@ from export.qat.arrays import as_bytes, raw_heatmaps, write_training
 from export.qat.describe import describe
 from export.qat.pack import packed
 from export.specs import CPU_SELECTION
-from fau_tf.model.presets import NetSpec
+from fau_tf.models.presets import NetSpec
 from fau_tf.training.losses import HeatmapLoss
 
 ROOT: Final = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from fau_tf.data.augment import Augment
 from fau_tf.data.settings import DataSettings
-from fau_tf.model.presets import PRESETS, NetSpec, did_you_mean, net_spec
+from fau_tf.models.presets import PRESETS, NetSpec, did_you_mean, net_spec
 
 STRATEGIES: Final = ("none", "mirrored", "multi_worker")
 PRECISIONS: Final = ("float32", "mixed_bfloat16", "mixed_float16")

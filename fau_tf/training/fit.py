@@ -18,7 +18,7 @@ from fau_tf.data.folds import folds as make_folds
 from fau_tf.data.pipeline import Targets
 from fau_tf.data.settings import SYNTHETIC
 from fau_tf.data.synthetic import SyntheticSet, rig_of
-from fau_tf.model import fau_net
+from fau_tf.models import heatmap_net
 from fau_tf.training import session
 from fau_tf.training.callbacks import Checkpoints, History, Restore, ValidationAgreement
 from fau_tf.training.checkpoint import Checkpoint, Progress
@@ -55,7 +55,7 @@ def network(config: Config, devices: Devices = ONE_DEVICE) -> keras.Model:
     keras.config.set_dtype_policy(config.training.precision)
     try:
         with devices.scope():
-            return fau_net.build(config.model)
+            return heatmap_net.build(config.model)
     finally:
         keras.config.set_dtype_policy("float32")
 
@@ -217,13 +217,13 @@ def compiled(
     """Return what `Model.fit` trains, its optimiser built."""
     settings = config.training
     if devices.replicas > 1:
-        fau_net.synchronise_norms(net)
+        heatmap_net.synchronise_norms(net)
     with devices.scope():
         model = HeatmapRegressor(net, loss, workers=devices.workers)
         optimizer = CheckedAdam(
             rate,
             clipnorm=settings.clip_norm,
-            slow=fau_net.backbone_variables(net),
+            slow=heatmap_net.backbone_variables(net),
             share=settings.backbone_rate,
         )
         if settings.precision == "mixed_float16":  # small gradients would be 0 in float16
@@ -235,9 +235,9 @@ def compiled(
 
 def _start(net: keras.Model, config: Config, run: RunFolder) -> None:
     """Give the backbone its first weights, and say which."""
-    started = config.training.imagenet and fau_net.load_imagenet(net, config.model)
+    started = config.training.imagenet and heatmap_net.load_imagenet(net, config.model)
     if started and config.training.freeze_backbone_norms:
-        fau_net.freeze_backbone_norms(net)
+        heatmap_net.freeze_backbone_norms(net)
     run.say(f"   the backbone starts from {'ImageNet' if started else 'random'} weights")
 
 
@@ -287,7 +287,7 @@ def _judge(
     validation = part.batches(targets, batch_size=64)
     # What is judged is what is kept: it computes in float32, on one device.
     same = config.training.precision == "float32" and config.training.strategy == "none"
-    plain = net if same else fau_net.build(config.model)
+    plain = net if same else heatmap_net.build(config.model)
 
     def predict() -> npt.NDArray[np.float32]:
         if plain is not net:

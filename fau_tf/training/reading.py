@@ -19,8 +19,8 @@ from fau_tf import contract, facs
 from fau_tf.conformal import Intervals, covered, fit_intervals
 from fau_tf.facs import MAX_INTENSITY
 from fau_tf.metrics import agreement
-from fau_tf.model.presets import NetSpec
-from fau_tf.model.rescale import rescale
+from fau_tf.models.presets import NetSpec
+from fau_tf.models.rescale_head import rescale
 from fau_tf.training.run_folder import RunFolder
 from fau_tf.training.session import BEST, READING
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fau_tf.model.graph import ChannelGraph, pair_overlap
+from fau_tf.models.scc.inspect_graph import ChannelGraph, pair_overlap
 from fau_tf.training.report import save_figure
 
 _ROWS: Final = 5  # feature maps shown

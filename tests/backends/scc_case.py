@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from fau_tf.model.edge_conv import SemanticCorrespondence
+from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
 
 SHAPE = (6, 5, 13)  # an odd number of maps: sums in blocks and a rest
 DEAD = (3, 7, 12)

@@ -20,7 +20,7 @@ DEMO_PATH = sorted(
 TRAINING_PATH = [
     "fau_tf.synthetic.generate",
     "fau_tf.data.pipeline",
-    "fau_tf.model.fau_net",
+    "fau_tf.models.heatmap_net",
     "fau_tf.training.config",
 ]
 

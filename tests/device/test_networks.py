@@ -14,7 +14,7 @@ from export.gpu_run import GpuReport, gpu_residency
 from export.make import Source, make
 from export.specs import EXPORT_SPECS
 from fau_tf import contract
-from fau_tf.model.presets import PRESETS, net_spec
+from fau_tf.models.presets import PRESETS, net_spec
 from tests.helpers.crops import crops
 from tests.helpers.responsive import responsive_network
 

@@ -14,8 +14,8 @@ from export.convert import convert, for_export
 from export.package import ExportError, export_variants, run_tflite
 from export.specs import EXPORT_SPECS
 from fau_tf import contract, facs
-from fau_tf.model import fau_net
-from fau_tf.model.presets import PRESETS, net_spec
+from fau_tf.models import heatmap_net
+from fau_tf.models.presets import PRESETS, net_spec
 
 SPEC = PRESETS["tiny"]
 FLOATS = [EXPORT_SPECS["float32"], EXPORT_SPECS["float16"]]
@@ -31,7 +31,7 @@ def images():
 
 def _network(spec):
     keras.utils.set_random_seed(0)
-    net = fau_net.build(spec)
+    net = heatmap_net.build(spec)
     head = net.get_layer(contract.OUTPUT_HEATMAPS)
     # An untrained head is nearly black; the comparison needs something to compare.
     rng = np.random.default_rng(1)
@@ -150,7 +150,7 @@ def test_a_mixed_precision_network_exports_float32_arithmetic(net):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        mixed = fau_net.build(SPEC)
+        mixed = heatmap_net.build(SPEC)
     finally:
         keras.config.set_dtype_policy(before)
     mixed.set_weights(net.get_weights())

@@ -15,8 +15,8 @@ from export.convert import convert
 from export.flatbuffer import pack, unpack
 from export.operator_lists import max_versions
 from export.specs import EXPORT_SPECS
-from fau_tf.model import fau_net
-from fau_tf.model.presets import PRESETS
+from fau_tf.models import heatmap_net
+from fau_tf.models.presets import PRESETS
 from tests.helpers import one_operator
 
 SPEC = PRESETS["tiny"]
@@ -28,7 +28,7 @@ CPU_LIST = max_versions(Path(gates.__file__).with_name("cpu_operators.json"))
 
 @pytest.fixture(scope="module")
 def network():
-    return fau_net.build(SPEC)
+    return heatmap_net.build(SPEC)
 
 
 @pytest.fixture(scope="module")

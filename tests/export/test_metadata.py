@@ -20,7 +20,7 @@ from export.metadata import read_metadata, with_metadata
 from export.sidecar import card
 from export.specs import EXPORT_SPECS
 from fau_tf import contract, facs
-from fau_tf.model.presets import PRESETS
+from fau_tf.models.presets import PRESETS
 from tests.helpers.tiny_model import write_tiny_model
 
 SPEC = PRESETS["tiny"]

@@ -19,8 +19,8 @@ from export.qat.launch import QatEnvironmentError, QatError, QatSettings, qat_va
 from export.qat.pack import packed
 from export.specs import EXPORT_SPECS
 from export.weights import constants
-from fau_tf.model import fau_net
-from fau_tf.model.presets import PRESETS, net_spec
+from fau_tf.models import heatmap_net
+from fau_tf.models.presets import PRESETS, net_spec
 from tests.helpers.qat_case import LOSS, SPEC, batches, computed, labelled_faces, network
 
 
@@ -80,8 +80,8 @@ def two_readers():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: fau_net.build(net_spec("tiny", {"upsample": "deconv"})), "a Conv2DTranspose"),
-        (lambda: fau_net.build(net_spec("tiny", {"nodes": "pixels"})), "nodes='pixels'"),
+        (lambda: heatmap_net.build(net_spec("tiny", {"upsample": "deconv"})), "a Conv2DTranspose"),
+        (lambda: heatmap_net.build(net_spec("tiny", {"nodes": "pixels"})), "nodes='pixels'"),
         (lambda: functional(layers.Conv2D(2, 1, activation="relu")), "activation='relu'"),
         (lambda: functional(layers.Conv2D(2, 3, dilation_rate=2)), "dilation_rate"),
         (lambda: functional(layers.ReLU(negative_slope=0.1)), "negative_slope"),

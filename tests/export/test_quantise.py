@@ -10,7 +10,7 @@ from export.convert import convert
 from export.flatbuffer import pack, unpack
 from export.package import run_tflite
 from export.quantise import RECIPES, RepresentativeSetError, quantise
-from fau_tf.model.presets import PRESETS
+from fau_tf.models.presets import PRESETS
 from tests.export.test_export import SIZES, _network
 
 SPEC = PRESETS["tiny"]

@@ -17,7 +17,7 @@ from export.verify import verify
 from export.verify_child import checks, line
 from export.verify_faces import check_faces
 from fau_tf import contract, facs
-from fau_tf.model.presets import PRESETS
+from fau_tf.models.presets import PRESETS
 from tests.helpers.tiny_model import write_tiny_model
 
 ROOT = Path(__file__).parents[2]

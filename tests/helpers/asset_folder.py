@@ -8,7 +8,7 @@ from export.metadata import with_metadata
 from export.sidecar import card, sidecar
 from export.specs import EXPORT_SPECS
 from fau_tf.facs import AUS, LEVELS
-from fau_tf.model.presets import PRESETS
+from fau_tf.models.presets import PRESETS
 from tests.helpers.tiny_model import write_tiny_model
 
 VARIANTS = ("float16", "static_int8")

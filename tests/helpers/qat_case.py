@@ -4,9 +4,9 @@ import numpy as np
 from keras import layers, ops
 
 from fau_tf import facs
-from fau_tf.model import fau_net
-from fau_tf.model.neighbours import SELECTIONS, closeness
-from fau_tf.model.presets import PRESETS
+from fau_tf.models import heatmap_net
+from fau_tf.models.presets import PRESETS
+from fau_tf.models.scc.knn import SELECTIONS, closeness
 from fau_tf.training.losses import HeatmapLoss
 
 SPEC = PRESETS["tiny"]
@@ -22,7 +22,7 @@ LOSS = HeatmapLoss(
 
 def network(spec):
     """Every weight and statistic drawn, so that none is a 0 or 1 that hides a mistake."""
-    net = fau_net.build(spec)
+    net = heatmap_net.build(spec)
     rng = np.random.default_rng(0)
     for weight in net.weights:
         if weight.name in ("gamma", "moving_variance"):

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from fau_tf import contract
-from fau_tf.model import fau_net
-from fau_tf.model.presets import NetSpec
+from fau_tf.models import heatmap_net
+from fau_tf.models.presets import NetSpec
 
 
 def responsive_network(spec: NetSpec, images: Any) -> keras.Model:
@@ -22,8 +22,8 @@ def responsive_network(spec: NetSpec, images: Any) -> keras.Model:
             standard deviation 1.
     """
     keras.utils.set_random_seed(0)
-    net = fau_net.build(spec)
-    if not fau_net.load_imagenet(net, spec):
+    net = heatmap_net.build(spec)
+    if not heatmap_net.load_imagenet(net, spec):
         raise RuntimeError(
             f"`{spec.backbone}` must have ImageNet weights here. Received: none. "
             "Install the `train` extra."

@@ -132,10 +132,10 @@ def test_a_random_start_is_not_frozen(trained):
     # The tiny network has no ImageNet weights; its norms must have learnt.
     import keras
 
-    from fau_tf.model import fau_net  # registers the layers
+    from fau_tf.models import heatmap_net  # registers the layers
 
     folder, done = trained
     assert "starts from random weights" in done.stdout
-    assert fau_net is not None
+    assert heatmap_net is not None
     net = keras.saving.load_model(folder / "runs" / "tiny" / "best.keras")
     assert np.abs(np.asarray(net.get_layer("tiny0_bn").moving_mean)).max() > 0

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from fau_tf.model.presets import PRESETS
+from fau_tf.models.presets import PRESETS
 from fau_tf.training.config import Config, ConfigError, dump_toml, load_config
 
 ROOT = Path(__file__).parents[2]

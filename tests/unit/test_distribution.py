@@ -95,7 +95,7 @@ def test_norms_of_each_device_alone_would_be_seen(alone, tmp_path):
         "import sys\n"
         f"sys.path.insert(0, {str(CHILD.parents[2])!r})\n"
         "from tests.helpers import train_on\n"
-        "from fau_tf.model import fau_net\n"
+        "from fau_tf.models import fau_net\n"
         "fau_net.synchronise_norms = lambda net: 0\n"
         "train_on.main(*sys.argv[1:])\n"
     )

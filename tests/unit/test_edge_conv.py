@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fau_tf.model.edge_conv import SemanticCorrespondence
-from fau_tf.model.initial_weights import NearIdentity
-from fau_tf.model.neighbours import nearest, neighbour_maximum
+from fau_tf.models.scc.initializers import NearIdentity
+from fau_tf.models.scc.knn import nearest, neighbour_maximum
+from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
 from tests.helpers.layer_checks import assert_close, check_layer
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks import scc, scc_child
 from benchmarks.naive_scc import NaiveCorrespondence
-from fau_tf.model.edge_conv import SemanticCorrespondence
+from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
 from tests.helpers.layer_checks import assert_close
 
 SIZE = {"channels": 64, "size": 256, "batch": 8, "k": 3}

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fau_tf.model.edge_conv import SemanticCorrespondence
-from fau_tf.model.neighbours import closeness
+from fau_tf.models.scc.knn import closeness
+from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
 from tests.helpers import naive_edge_conv as naive
 from tests.helpers.layer_checks import assert_close
 

@@ -6,8 +6,8 @@ import pytest
 
 from export import classic_gpu
 from export.specs import GPU_SELECTION
-from fau_tf.model.edge_conv import SemanticCorrespondence
-from fau_tf.model.neighbours import SELECTIONS
+from fau_tf.models.scc.knn import SELECTIONS
+from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
 from tests.helpers import convert_layer
 from tests.helpers.layer_checks import assert_close
 

@@ -2,15 +2,20 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from fau_tf.model import fau_net
-from fau_tf.model.graph import ChannelGraph, channel_graphs, neighbour_overlap, pair_overlap
-from fau_tf.model.presets import PRESETS, net_spec
+from fau_tf.models import heatmap_net
+from fau_tf.models.presets import PRESETS, net_spec
+from fau_tf.models.scc.inspect_graph import (
+    ChannelGraph,
+    channel_graphs,
+    neighbour_overlap,
+    pair_overlap,
+)
 from fau_tf.training.report_graph import _expression
 
 
 def test_graphs_are_the_nearest_feature_maps():
     keras.utils.set_random_seed(0)
-    net = fau_net.build(PRESETS["tiny"])
+    net = heatmap_net.build(PRESETS["tiny"])
     images = np.random.default_rng(0).uniform(0, 255, (3, 64, 64, 3)).astype(np.float32)
     graphs = channel_graphs(net, images)
     assert [graph.layer for graph in graphs] == ["scc0", "scc1"]
@@ -29,7 +34,7 @@ def test_graphs_are_the_nearest_feature_maps():
 
 
 def test_a_network_without_scc_has_no_graph():
-    net = fau_net.build(net_spec("tiny", {"scc": (False, False)}))
+    net = heatmap_net.build(net_spec("tiny", {"scc": (False, False)}))
     assert channel_graphs(net, np.zeros((1, 64, 64, 3), np.float32)) == []
 
 

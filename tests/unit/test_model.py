@@ -8,23 +8,24 @@ import pytest
 
 from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
-from fau_tf.model import efficientnet_lite, fau_net
-from fau_tf.model.backbone import BACKBONES
-from fau_tf.model.heatmap_layers import HeatmapTarget, IntensityDecode
-from fau_tf.model.presets import PRESETS, net_spec
-from fau_tf.model.torch_checkpoint import read_tensors
+from fau_tf.models import heatmap_net
+from fau_tf.models.backbones import efficientnet_lite
+from fau_tf.models.backbones.backbone import BACKBONES
+from fau_tf.models.backbones.torch_checkpoint import read_tensors
+from fau_tf.models.heatmap_layers import HeatmapTarget, IntensityDecode
+from fau_tf.models.presets import PRESETS, net_spec
 
 
 @pytest.fixture(scope="module")
 def tiny():
     keras.utils.set_random_seed(0)
-    return fau_net.build(PRESETS["tiny"])
+    return heatmap_net.build(PRESETS["tiny"])
 
 
 @pytest.mark.parametrize("preset", ["mobile", "small", "tiny"])
 def test_presets_have_the_shapes_they_state(preset):
     spec = PRESETS[preset]
-    net = fau_net.build(spec)
+    net = heatmap_net.build(spec)
     size = spec.heatmap_size
     assert net.input_shape == (None, spec.image_size, spec.image_size, 3)
     assert net.output_shape == (None, size, size, 28)
@@ -32,7 +33,7 @@ def test_presets_have_the_shapes_they_state(preset):
 
 def test_the_paper_preset_is_the_papers():
     spec = PRESETS["paper"]
-    net = fau_net.build(spec)
+    net = heatmap_net.build(spec)
     shapes = {layer.name: layer.output.shape[1:] for layer in net.layers}
     for i, want in enumerate([(16, 16, 256), (32, 32, 128), (64, 64, 64)]):
         assert shapes[f"up{i}_deconv"] == want
@@ -52,7 +53,7 @@ def test_the_paper_preset_is_the_papers():
 
 
 def test_the_mobile_preset_fits_a_phone():
-    net = fau_net.build(PRESETS["mobile"])
+    net = heatmap_net.build(PRESETS["mobile"])
     assert net.count_params() <= 3_000_000
     assert not any(isinstance(layer, keras.layers.Conv2DTranspose) for layer in net.layers)
 
@@ -66,7 +67,7 @@ def test_the_first_maps_are_nearly_black(tiny):
 
 def test_a_network_that_misses_the_heatmap_size_is_refused():
     with pytest.raises(ValueError, match="give maps of 64"):
-        fau_net.build(net_spec("small", {"decoder": (8, 8, 8), "scc": (True, False, False)}))
+        heatmap_net.build(net_spec("small", {"decoder": (8, 8, 8), "scc": (True, False, False)}))
 
 
 @pytest.mark.parametrize(
@@ -80,12 +81,12 @@ def test_a_network_that_misses_the_heatmap_size_is_refused():
 )
 def test_a_network_that_cannot_be_built_is_refused(field, value, message):
     with pytest.raises(ValueError, match=message):
-        fau_net.build(net_spec("small", {field: value}))
+        heatmap_net.build(net_spec("small", {field: value}))
 
 
 def test_an_unknown_backbone_lists_the_known_ones():
     with pytest.raises(ValueError, match="efficientnet_lite0_112"):
-        fau_net.build(net_spec("small", {"backbone": "vgg"}))
+        heatmap_net.build(net_spec("small", {"backbone": "vgg"}))
 
 
 def test_a_misspelt_field_is_refused():
@@ -103,27 +104,29 @@ def test_saved_network_gives_the_same_heatmaps(tiny, tmp_path):
 
 def test_a_random_start_lets_the_signal_through():
     # With its norms frozen at mean 0 and variance 1 nothing would reach the decoder.
-    net = fau_net.build(PRESETS["small"])
+    net = heatmap_net.build(PRESETS["small"])
     trunk = keras.Model(net.input, net.get_layer("block10_add").output)
     image = np.random.default_rng(0).uniform(0, 255, (8, 128, 128, 3)).astype(np.float32)
     assert np.asarray(trunk(image, training=True)).std() > 0.1
-    frozen = fau_net.build(PRESETS["small"])
-    fau_net.freeze_backbone_norms(frozen)
+    frozen = heatmap_net.build(PRESETS["small"])
+    heatmap_net.freeze_backbone_norms(frozen)
     trunk = keras.Model(frozen.input, frozen.get_layer("block10_add").output)
     assert np.asarray(trunk(image, training=True)).std() < 1e-3  # so `fit` must not freeze it
 
 
 def test_frozen_norms_are_the_backbones_only():
-    net = fau_net.build(PRESETS["small"])
-    assert fau_net.freeze_backbone_norms(net) == 33  # stem, 2 of the first block, 3 of each of ten
+    net = heatmap_net.build(PRESETS["small"])
+    assert (
+        heatmap_net.freeze_backbone_norms(net) == 33
+    )  # stem, 2 of the first block, 3 of each of ten
     frozen = [layer.name for layer in net.layers if not layer.trainable]
     assert all(name.startswith(("stem", "block")) for name in frozen)
 
 
 @pytest.mark.parametrize("preset", ["small", "mobile", "tiny"])
 def test_the_backbones_variables_are_all_before_the_decoder(preset):
-    net = fau_net.build(PRESETS[preset])
-    found = [variable.path for variable in fau_net.backbone_variables(net)]
+    net = heatmap_net.build(PRESETS[preset])
+    found = [variable.path for variable in heatmap_net.backbone_variables(net)]
     rest = [v.path for v in net.trainable_variables if v.path not in found]
     assert found
     assert all(path.startswith(("stem", "block", "tiny")) for path in found)
@@ -205,9 +208,9 @@ def test_lite0_equals_a_plain_computation_from_the_checkpoint():
 
 def test_without_its_package_lite0_starts_random_and_says_so(monkeypatch, caplog):
     monkeypatch.setattr(efficientnet_lite, "_weights_file", lambda: None)
-    net = fau_net.build(PRESETS["small"])
+    net = heatmap_net.build(PRESETS["small"])
     before = net.get_weights()
-    assert not fau_net.load_imagenet(net, PRESETS["small"])
+    assert not heatmap_net.load_imagenet(net, PRESETS["small"])
     assert "random weights" in caplog.text
     assert "pip install" in caplog.text
     for one, other in zip(before, net.get_weights(), strict=True):
@@ -218,7 +221,7 @@ def test_another_weights_file_is_not_loaded(monkeypatch, caplog, tmp_path):
     file = tmp_path / "w.pth"
     file.write_bytes(b"something else")
     monkeypatch.setattr(efficientnet_lite, "_weights_file", lambda: file)
-    assert not fau_net.load_imagenet(fau_net.build(PRESETS["small"]), PRESETS["small"])
+    assert not heatmap_net.load_imagenet(heatmap_net.build(PRESETS["small"]), PRESETS["small"])
     assert hashlib.sha256(b"something else").hexdigest() in caplog.text
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
-from fau_tf.model import fau_net
-from fau_tf.model.presets import net_spec
-from fau_tf.model.rescale import rescale
+from fau_tf.models import heatmap_net
+from fau_tf.models.presets import net_spec
+from fau_tf.models.rescale_head import rescale
 from fau_tf.training import reading
 from fau_tf.training.run_folder import RunFolder
 from fau_tf.training.session import BEST, READING
@@ -21,7 +21,7 @@ OWNER = facs.au_of_centre(SPEC.au_numbers, SPEC.rule)
 @pytest.fixture(scope="module")
 def net():
     keras.utils.set_random_seed(3)
-    return fau_net.build(SPEC)
+    return heatmap_net.build(SPEC)
 
 
 def shrunk(seed=0):

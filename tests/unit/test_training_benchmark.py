@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import training, training_parts
-from fau_tf.model.presets import PRESETS
+from fau_tf.models.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 

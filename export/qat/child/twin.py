@@ -7,7 +7,7 @@ import tensorflow as tf
 import tf_keras
 from keras import ops  # Keras 3, whose operations work on any TensorFlow tensor
 
-from fau_tf.model.neighbours import SELECTIONS, closeness
+from fau_tf.models.scc.knn import SELECTIONS, closeness
 
 Wrap = Callable[[Any, Mapping[str, Any]], Any]
 """(layer, row of `describe`) -> the layer to use in its place."""

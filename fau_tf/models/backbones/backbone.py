@@ -9,7 +9,7 @@ from typing import Any, Final
 import keras
 from keras import layers
 
-from fau_tf.model.efficientnet_lite import efficientnet_lite0, load_imagenet
+from fau_tf.models.backbones.efficientnet_lite import efficientnet_lite0, load_imagenet
 
 log = logging.getLogger(__name__)
 

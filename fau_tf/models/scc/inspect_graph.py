@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf.model.edge_conv import SemanticCorrespondence
+from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
 
 
 @dataclass(frozen=True, eq=False)

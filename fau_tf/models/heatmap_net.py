@@ -7,10 +7,10 @@ import keras
 from keras import layers
 
 from fau_tf import contract, facs
-from fau_tf.model.backbone import BACKBONES
-from fau_tf.model.edge_conv import NODES, SemanticCorrespondence
-from fau_tf.model.presets import NetSpec
-from fau_tf.model.scc_decoder import SCC_INITIALIZERS, UPSAMPLERS, scc_decoder
+from fau_tf.models.backbones.backbone import BACKBONES
+from fau_tf.models.presets import NetSpec
+from fau_tf.models.scc.decoder import SCC_INITIALIZERS, UPSAMPLERS, scc_decoder
+from fau_tf.models.scc.semantic_correspondence import NODES, SemanticCorrespondence
 
 
 def build(spec: NetSpec) -> keras.Model:

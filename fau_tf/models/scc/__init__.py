@@ -1,0 +1,1 @@
+"""Semantic correspondence convolution: EdgeConv over feature channels."""
