@@ -33,8 +33,8 @@ from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.io.images import read_image
 from fau_tf.synthetic import generate
-from fau_tf.synthetic.rig import FaceRig
-from fau_tf.synthetic.rigs import RIGS
+from fau_tf.synthetic.rigs.registry import RIGS
+from fau_tf.synthetic.rigs.rig import FaceRig
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "docs" / "sample" / "astronaut.png"

@@ -21,8 +21,8 @@ from fau_tf import facs
 from fau_tf.face.align import crop_matrix
 from fau_tf.synthetic import generate
 from fau_tf.synthetic.renderers import RENDERERS
-from fau_tf.synthetic.rig import FaceRig
-from fau_tf.synthetic.rigs import RIGS
+from fau_tf.synthetic.rigs.registry import RIGS
+from fau_tf.synthetic.rigs.rig import FaceRig
 from fau_tf.synthetic.scene import Scene, Variety
 from fau_tf.utils.files import replacing
 

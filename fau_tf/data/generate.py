@@ -17,7 +17,7 @@ from fau_tf.data.record import FORMAT_VERSION
 from fau_tf.data.shards import RecordWriter, shard_files
 from fau_tf.data.synthetic import SyntheticSet, person_name, person_rows
 from fau_tf.data.workers import follow_the_parent
-from fau_tf.synthetic.rigs import RIGS
+from fau_tf.synthetic.rigs.registry import RIGS
 from fau_tf.utils.files import file_sha256, hold, replacing
 
 CARD: Final = "card.json"

@@ -45,7 +45,7 @@ def _generate(options: argparse.Namespace) -> None:
 
 
 def _convert(options: argparse.Namespace) -> None:
-    from fau_tf.synthetic.ict_convert import convert
+    from fau_tf.synthetic.rigs.ict.convert import convert
 
     convert(options.folder, options.file)
     _say(f"{options.file} is there; use it with --set data.ict={options.file}")

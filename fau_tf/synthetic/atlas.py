@@ -6,7 +6,7 @@ the same size everywhere on the face; the other surfaces have rectangles below i
 
 import numpy as np
 
-from fau_tf.synthetic.rig import Floats
+from fau_tf.synthetic.rigs.rig import Floats
 
 SIZE = 512
 TOP = 13.5

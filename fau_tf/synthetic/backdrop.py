@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from scipy import ndimage
 
-from fau_tf.synthetic.rig import Floats
+from fau_tf.synthetic.rigs.rig import Floats
 from fau_tf.synthetic.scene import NOMINAL, Scene
 
 CELLS = 64

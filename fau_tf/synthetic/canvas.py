@@ -7,8 +7,9 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from fau_tf.synthetic import atlas, topology
-from fau_tf.synthetic.rig import FaceRig, Floats
+from fau_tf.synthetic import atlas
+from fau_tf.synthetic.rigs import canonical_topology
+from fau_tf.synthetic.rigs.rig import FaceRig, Floats
 
 SHAPE = (atlas.HEAD_ROWS, atlas.SIZE)
 XY = tuple[float, float]
@@ -84,8 +85,8 @@ def mirrored(field: Floats) -> Floats:
 
 def lips(where: FaceMap) -> tuple[Floats, Floats]:
     """Return the maps of the red of the lips and of the line between them."""
-    outline = where.vertices(topology.OUTER_LIPS)
-    seam = where.vertices((78, *topology.UPPER_INNER_LIP, 308))
+    outline = where.vertices(canonical_topology.OUTER_LIPS)
+    seam = where.vertices((78, *canonical_topology.UPPER_INNER_LIP, 308))
     return polygon(outline, 0.07), line(seam, 0.07, taper=False)
 
 

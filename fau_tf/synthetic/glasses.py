@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from fau_tf.synthetic.piece import Piece, flat, strip
-from fau_tf.synthetic.rig import FaceRig, Floats
+from fau_tf.synthetic.rigs.rig import FaceRig, Floats
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fau_tf import facs
-from fau_tf.synthetic.rig import Way
+from fau_tf.synthetic.rigs.rig import Way
 
 SMOOTH, FLAT = 0.35, 0.3
 """How often a person's skin hardly folds, and one AU's furrows hardly show on another person."""

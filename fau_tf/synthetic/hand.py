@@ -8,7 +8,7 @@ from scipy import ndimage
 from fau_tf.synthetic import atlas
 from fau_tf.synthetic.on_skin import Skin
 from fau_tf.synthetic.piece import Piece, tube
-from fau_tf.synthetic.rig import Floats
+from fau_tf.synthetic.rigs.rig import Floats
 
 APART = (1.50, 1.36)
 """Centimetres between the middles of fingers, at their roots and at their tips."""

@@ -9,7 +9,7 @@ from fau_tf.synthetic import glasses, hand, on_skin
 from fau_tf.synthetic.glasses import BLACK, COLOURS, FRAMES, Glasses
 from fau_tf.synthetic.hand import Hand
 from fau_tf.synthetic.piece import Piece
-from fau_tf.synthetic.rig import FaceRig, Floats
+from fau_tf.synthetic.rigs.rig import FaceRig, Floats
 
 GLASSES, SUNGLASSES, STRANDS, HAND = 0.24, 0.06, 0.14, 0.08
 """How often: people with glasses, of them dark ones; faces with strands, with a hand."""

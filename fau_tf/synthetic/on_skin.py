@@ -8,7 +8,7 @@ from scipy.spatial import cKDTree
 
 from fau_tf.synthetic import atlas
 from fau_tf.synthetic.piece import Piece, strip
-from fau_tf.synthetic.rig import FaceRig, Floats, Ints
+from fau_tf.synthetic.rigs.rig import FaceRig, Floats, Ints
 
 POINTS = 14
 """Of a strand."""

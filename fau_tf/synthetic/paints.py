@@ -6,9 +6,10 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 
-from fau_tf.synthetic import atlas, canvas, topology, wrinkles
-from fau_tf.synthetic.canonical_rig import canonical_rig
-from fau_tf.synthetic.rig import Floats
+from fau_tf.synthetic import atlas, canvas, wrinkles
+from fau_tf.synthetic.rigs import canonical_topology
+from fau_tf.synthetic.rigs.canonical import canonical_rig
+from fau_tf.synthetic.rigs.rig import Floats
 
 NOISE = {
     "low": (26.0, 26.0),
@@ -47,8 +48,8 @@ def paints() -> Paints:
     lips, lip_line = canvas.lips(where)
     rng = np.random.default_rng(7)
     noise = {name: _noise(rng, sigma) for name, sigma in NOISE.items()}
-    upper = (33, *topology.RIGHT_UPPER_LID, 133)
-    lower = (33, *topology.RIGHT_LOWER_LID, 133)
+    upper = (33, *canonical_topology.RIGHT_UPPER_LID, 133)
+    lower = (33, *canonical_topology.RIGHT_LOWER_LID, 133)
     lash = canvas.line(where.vertices(upper), 0.06, taper=False)
     lash += 0.35 * canvas.line(where.vertices(lower), 0.05)
     return Paints(
@@ -79,8 +80,8 @@ def _noise(rng: np.random.Generator, sigma: tuple[float, float]) -> Floats:
 
 
 def _brows(where: canvas.FaceMap) -> Floats:
-    top = where.vertices(topology.RIGHT_BROW_TOP) + np.array([0, 2.0])
-    bottom = where.vertices(topology.RIGHT_BROW_BOTTOM) + np.array([0, 1.0])
+    top = where.vertices(canonical_topology.RIGHT_BROW_TOP) + np.array([0, 2.0])
+    bottom = where.vertices(canonical_topology.RIGHT_BROW_BOTTOM) + np.array([0, 1.0])
     outline = np.vstack([top, bottom[::-1]])
     return canvas.both(canvas.polygon(outline, 0.16))
 

@@ -14,7 +14,7 @@ from scipy import ndimage
 from fau_tf.synthetic import atlas
 from fau_tf.synthetic.path_light import reflected
 from fau_tf.synthetic.path_skin import SHARP
-from fau_tf.synthetic.rig import Floats
+from fau_tf.synthetic.rigs.rig import Floats
 
 SCATTER = (0.0080, 0.0045, 0.0030)
 """How far red, green and blue light spreads in skin, in parts of the width of a face's picture."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fau_tf.synthetic.rig import Floats
+from fau_tf.synthetic.rigs.rig import Floats
 from fau_tf.synthetic.scene import Scene, Triple
 
 HEIGHT, WIDTH = 32, 64

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from fau_tf.synthetic import atlas
-from fau_tf.synthetic.rig import Floats
+from fau_tf.synthetic.rigs.rig import Floats
 from fau_tf.synthetic.scene import Light
 
 SHARP = 1.5

@@ -11,7 +11,7 @@ import numpy as np
 from fau_tf.synthetic import atlas
 from fau_tf.synthetic.project import Surface
 from fau_tf.synthetic.raster import Hits, rasterise
-from fau_tf.synthetic.rig import FaceRig, Floats, Ints
+from fau_tf.synthetic.rigs.rig import FaceRig, Floats, Ints
 
 POINTS = 4
 """Of each strand."""

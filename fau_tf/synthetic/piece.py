@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fau_tf.synthetic import atlas
-from fau_tf.synthetic.rig import Floats, Ints
+from fau_tf.synthetic.rigs.rig import Floats, Ints
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,12 +6,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from fau_tf.synthetic import atlas, mesh
+from fau_tf.synthetic import atlas
 from fau_tf.synthetic.appearance import Appearance
 from fau_tf.synthetic.occluders import build
 from fau_tf.synthetic.person import Person
 from fau_tf.synthetic.piece import Piece
-from fau_tf.synthetic.rig import FaceRig, Floats, Ints, expression_offset, identity_shape
+from fau_tf.synthetic.rigs import mesh
+from fau_tf.synthetic.rigs.rig import FaceRig, Floats, Ints, expression_offset, identity_shape
 from fau_tf.synthetic.scene import NOMINAL, Scene
 
 PIVOT = np.array([0.0, -5.0, -4.5])

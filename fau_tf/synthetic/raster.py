@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fau_tf.synthetic.rig import Floats, Ints
+from fau_tf.synthetic.rigs.rig import Floats, Ints
 
 EDGE = 1e-7
 """Half-open edges would leave pinholes where two triangles round differently."""

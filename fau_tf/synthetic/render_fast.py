@@ -8,7 +8,7 @@ from fau_tf.synthetic.appearance import CHANNELS, Appearance, appearance, crease
 from fau_tf.synthetic.backdrop import behind
 from fau_tf.synthetic.project import Surface, project, surface
 from fau_tf.synthetic.raster import Hits, rasterise
-from fau_tf.synthetic.rig import Floats, Ints
+from fau_tf.synthetic.rigs.rig import Floats, Ints
 from fau_tf.synthetic.scene import Light, Scene
 from fau_tf.synthetic.sensor import Image, exposed
 

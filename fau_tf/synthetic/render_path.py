@@ -15,7 +15,7 @@ from fau_tf.synthetic.backdrop import behind
 from fau_tf.synthetic.path_finish import Traced, finished
 from fau_tf.synthetic.path_skin import material, texture_places
 from fau_tf.synthetic.project import LOOK_AT, Surface, surface
-from fau_tf.synthetic.rig import Floats
+from fau_tf.synthetic.rigs.rig import Floats
 from fau_tf.synthetic.scene import NOMINAL, Scene
 from fau_tf.synthetic.sensor import Image, exposed
 

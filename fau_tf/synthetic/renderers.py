@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from fau_tf.synthetic.rig import Floats
+from fau_tf.synthetic.rigs.rig import Floats
 from fau_tf.synthetic.scene import Scene
 from fau_tf.synthetic.sensor import Image
 

@@ -8,7 +8,7 @@ import numpy as np
 from fau_tf import facs
 from fau_tf.synthetic.occluders import Occluders
 from fau_tf.synthetic.person import Person
-from fau_tf.synthetic.rig import FaceRig
+from fau_tf.synthetic.rigs.rig import FaceRig
 
 NOMINAL = 256
 """Side in px of the photo in which landmarks are given."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fau_tf.synthetic.rig import Floats
+from fau_tf.synthetic.rigs.rig import Floats
 
 WHITE = np.array([0.91, 0.68, 0.585])
 """Linear reflectance of skin without pigment: very light skin, not paper."""

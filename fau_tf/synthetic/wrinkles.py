@@ -10,7 +10,7 @@ import numpy as np
 
 from fau_tf.synthetic import canvas
 from fau_tf.synthetic.canvas import XY, FaceMap
-from fau_tf.synthetic.rig import Floats
+from fau_tf.synthetic.rigs.rig import Floats
 
 ROWS, COLUMNS = slice(56, 346), slice(64, 449)
 """The part of the head map where AUs leave marks; outside it the heights are 0."""

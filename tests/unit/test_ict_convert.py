@@ -7,8 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from fau_tf.synthetic.ict_convert import convert
-from fau_tf.synthetic.ict_rig import ict_rig
+from fau_tf.synthetic.rigs.ict.convert import convert
+from fau_tf.synthetic.rigs.ict.rig import ict_rig
 from tests.helpers import ict_miniature
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from fau_tf import facs
-from fau_tf.synthetic import atlas, generate, ict_openings, ict_units
-from fau_tf.synthetic.canonical_rig import canonical_rig
-from fau_tf.synthetic.ict_rig import ict_rig
+from fau_tf.synthetic import atlas, generate
+from fau_tf.synthetic.rigs.canonical import canonical_rig
+from fau_tf.synthetic.rigs.ict import action_units, openings
+from fau_tf.synthetic.rigs.ict.rig import ict_rig
 from tests.helpers import ict_miniature
 
 JAW = list(range(4, 13))
@@ -109,8 +110,8 @@ def test_the_same_file_gives_the_same_picture(rig):
 
 
 def test_every_shape_of_the_table_says_why():
-    assert set(ict_units.SHAPES) == set(facs.AUS)
-    for rows in ict_units.SHAPES.values():
+    assert set(action_units.SHAPES) == set(facs.AUS)
+    for rows in action_units.SHAPES.values():
         for name, weight, why in rows:
             assert weight > 0
             assert len(why.split()) > 3, name
@@ -119,7 +120,7 @@ def test_every_shape_of_the_table_says_why():
 def test_landmarks_that_no_skin_joins_are_refused():
     points = np.random.default_rng(0).normal(size=(68, 3))
     with pytest.raises(ValueError, match="one piece of skin"):
-        ict_openings.Opening.found(ict_openings.MOUTH, points, np.array([[0, 1, 2]]), np.arange(68))
+        openings.Opening.found(openings.MOUTH, points, np.array([[0, 1, 2]]), np.arange(68))
 
 
 @pytest.mark.parametrize(

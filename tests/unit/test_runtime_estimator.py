@@ -16,7 +16,7 @@ from fau_tf.runtime.estimator import AUEstimator, Estimate
 from fau_tf.runtime.model_info import ModelError, default_model
 from fau_tf.runtime.reliability import BLURRED, MIN_EYE_DISTANCE, SMALL_FACE, SOFT
 from fau_tf.synthetic import generate
-from fau_tf.synthetic.canonical_rig import canonical_rig
+from fau_tf.synthetic.rigs.canonical import canonical_rig
 from tests.helpers.made_video import PHOTO, crossing, face, frame
 from tests.helpers.tiny_model import write_tiny_model
 

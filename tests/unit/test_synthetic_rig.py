@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from fau_tf import facs
-from fau_tf.synthetic import mesh
-from fau_tf.synthetic.canonical_rig import canonical_rig
-from fau_tf.synthetic.rig import expression_offset
+from fau_tf.synthetic.rigs import mesh
+from fau_tf.synthetic.rigs.canonical import canonical_rig
+from fau_tf.synthetic.rigs.rig import expression_offset
 
 JAW = list(range(4, 13))
 INNER_LIPS = [(61, 67), (62, 66), (63, 65)]

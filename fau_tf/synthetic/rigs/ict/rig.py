@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from fau_tf import facs
-from fau_tf.synthetic import head, ict_atlas, ict_bust, ict_file, ict_units, mesh
-from fau_tf.synthetic.canonical_rig import canonical_rig
-from fau_tf.synthetic.ict_file import IctFile
-from fau_tf.synthetic.ict_openings import EYES, MOUTH, Opening
-from fau_tf.synthetic.rig import FaceRig, Floats, Ints
+from fau_tf.synthetic.rigs import canonical_head, mesh
+from fau_tf.synthetic.rigs.canonical import canonical_rig
+from fau_tf.synthetic.rigs.ict import action_units, atlas, bust
+from fau_tf.synthetic.rigs.ict import file as ict_file
+from fau_tf.synthetic.rigs.ict.file import IctFile
+from fau_tf.synthetic.rigs.ict.openings import EYES, MOUTH, Opening
+from fau_tf.synthetic.rigs.rig import FaceRig, Floats, Ints
 
 COLLAR = -10.6
 """Height in cm below which the skin has the neck's patch of the atlas, with its clothes."""
@@ -36,7 +38,7 @@ def ict_rig(path: Path) -> FaceRig:
     """Return the rig of a converted ICT-FaceKit.
 
     Raises:
-        ValueError: If the file is not what `fau_tf.synthetic.ict_convert` writes.
+        ValueError: If the file is not what `fau_tf.synthetic.rigs.ict.convert` writes.
     """
     file = ict_file.load(path)
     frame = _Frame.fitted(file)
@@ -47,8 +49,8 @@ def ict_rig(path: Path) -> FaceRig:
     landmarks, lids = number[file.landmarks], [number[ring] for ring in _lid_rings(file)]
     mouth, *eyes = _openings(file, points)
     shape = mouth.narrowed(points)[used]
-    parts = _added_parts(shape, faces[(piece[faces] == ict_atlas.NECK).all(1)])
-    placed = ict_atlas.place(file, shape, faces, used, piece, landmarks, lids)
+    parts = _added_parts(shape, faces[(piece[faces] == atlas.NECK).all(1)])
+    placed = atlas.place(file, shape, faces, used, piece, landmarks, lids)
     rest = np.vstack([part.points for part in parts])
     return FaceRig(
         name="ict",
@@ -60,13 +62,13 @@ def ict_rig(path: Path) -> FaceRig:
         },
         others={
             name: _padded(_moved(file, frame, rows)[used], rest)
-            for name, rows in ict_units.OTHERS.items()
+            for name, rows in action_units.OTHERS.items()
         },
         blink=_padded(frame.moves(_sum(file, "eyeBlink_", BLINK)[used]), rest),
         landmarks=landmarks,
         uv=np.vstack([placed.uv, *(part.uv for part in parts)]),
         head_weight=np.concatenate(
-            [ict_bust.head_weight(shape), *(part.head_weight for part in parts)]
+            [bust.head_weight(shape), *(part.head_weight for part in parts)]
         ),
         eyes=(lids[0], lids[1]),
         scalp=np.concatenate([placed.scalp, np.zeros(len(rest))]),
@@ -123,16 +125,16 @@ def _drawn(file: IctFile, points: Floats) -> tuple[Ints, Ints, Ints]:
     faces = np.vstack([file.faces_of("M_Face", "M_BackHead"), hard[seen]])
     skin = (faces < ict_file.SKIN_END).all(1)
     ears = np.zeros(len(points), bool)
-    ears[: ict_file.SKIN_END] = ict_atlas.ears(points[: ict_file.SKIN_END])
-    kind = np.full(len(faces), ict_atlas.HEAD)
-    kind[skin & ears[faces].all(1)] = ict_atlas.EAR
-    kind[skin & (points[faces][..., 1].mean(1) < COLLAR)] = ict_atlas.NECK
+    ears[: ict_file.SKIN_END] = atlas.ears(points[: ict_file.SKIN_END])
+    kind = np.full(len(faces), atlas.HEAD)
+    kind[skin & ears[faces].all(1)] = atlas.EAR
+    kind[skin & (points[faces][..., 1].mean(1) < COLLAR)] = atlas.NECK
     last = faces.max(1)
-    kind[(last >= ict_file.SKIN_END) & (last < ict_file.MOUTH_END)] = ict_atlas.MOUTH
-    kind[(last >= ict_file.MOUTH_END) & (last < ict_file.SOCKETS_END)] = ict_atlas.SOCKET
-    kind[last >= ict_file.SOCKETS_END] = ict_atlas.HARD
+    kind[(last >= ict_file.SKIN_END) & (last < ict_file.MOUTH_END)] = atlas.MOUTH
+    kind[(last >= ict_file.MOUTH_END) & (last < ict_file.SOCKETS_END)] = atlas.SOCKET
+    kind[last >= ict_file.SOCKETS_END] = atlas.HARD
     corners, used, piece, start = [], [], [], 0
-    for which in range(ict_atlas.HARD + 1):
+    for which in range(atlas.HARD + 1):
         own, local = np.unique(faces[kind == which], return_inverse=True)
         corners.append(local.reshape(-1, 3) + start)
         used.append(own)
@@ -165,7 +167,7 @@ def _eye_offset(file: IctFile, points: Floats, shape: Floats, lids: list[Ints]) 
 
 
 def _sum(file: IctFile, name: str, weight: float) -> Floats:
-    return np.asarray(weight * sum(file.expression[side] for side in ict_units.sided(name)))
+    return np.asarray(weight * sum(file.expression[side] for side in action_units.sided(name)))
 
 
 def _openings(file: IctFile, points: Floats) -> list[Opening]:
@@ -184,9 +186,9 @@ def _identity(file: IctFile, frame: _Frame, mouth: Opening, eyes: list[Opening])
 
 def _unit(file: IctFile, frame: _Frame, au: int, points: Floats, mouth: Opening) -> Floats:
     """Return (V, 3), how an AU at intensity 5 moves the file's vertices."""
-    field = _moved(file, frame, [(name, weight) for name, weight, _ in ict_units.SHAPES[au]])
-    if au in ict_units.FADES:
-        full, faded, left = ict_units.FADES[au]
+    field = _moved(file, frame, [(name, weight) for name, weight, _ in action_units.SHAPES[au]])
+    if au in action_units.FADES:
+        full, faded, left = action_units.FADES[au]
         part = np.clip((points[:, 1] - full) / (faded - full), 0, 1)
         field *= (1 - (1 - left) * part * part * (3 - 2 * part))[:, None].astype(np.float32)
     return field + mouth.parted().astype(np.float32) if au == 25 else field
@@ -206,19 +208,19 @@ def _padded(field: Floats, rest: Floats) -> Floats:
     return np.concatenate([field, still], -2)
 
 
-def _added_parts(shape: Floats, low: Ints) -> list[head.Part]:
+def _added_parts(shape: Floats, low: Ints) -> list[canonical_head.Part]:
     """Return shoulders below the bust, whose triangles are `low`, and the canonical long hair."""
     nothing, start = np.zeros((0, 3)), len(shape)
-    parts = [ict_bust.shoulders(shape, low, start)]
-    for make in (_right_lock, _left_lock, head.hair_back):
+    parts = [bust.shoulders(shape, low, start)]
+    for make in (_right_lock, _left_lock, canonical_head.hair_back):
         start += len(parts[-1].points)
         parts.append(make(nothing, start))
     return parts
 
 
-def _right_lock(face: Floats, start: int) -> head.Part:
-    return head.lock(face, start, -1)
+def _right_lock(face: Floats, start: int) -> canonical_head.Part:
+    return canonical_head.lock(face, start, -1)
 
 
-def _left_lock(face: Floats, start: int) -> head.Part:
-    return head.lock(face, start, 1)
+def _left_lock(face: Floats, start: int) -> canonical_head.Part:
+    return canonical_head.lock(face, start, 1)

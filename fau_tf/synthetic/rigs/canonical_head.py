@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fau_tf.synthetic import atlas, topology
-from fau_tf.synthetic.rig import Floats, Ints
+from fau_tf.synthetic import atlas
+from fau_tf.synthetic.rigs import canonical_topology
+from fau_tf.synthetic.rigs.rig import Floats, Ints
 
 SKULL = np.array([0.0, 2.5, -3.5])
 SKULL_AXES = np.array([7.9, 10.4, 9.9])
@@ -30,7 +31,7 @@ class Part:
     points: Floats
     faces: Ints
     uv: Floats
-    follow: Floats = field(default_factory=lambda: np.zeros((0, topology.FACE_VERTICES)))
+    follow: Floats = field(default_factory=lambda: np.zeros((0, canonical_topology.FACE_VERTICES)))
     jaw: Floats = field(default_factory=lambda: np.zeros(0))
     head_weight: Floats = field(default_factory=lambda: np.ones(0))
     curtain: bool = False
@@ -38,7 +39,7 @@ class Part:
     def __post_init__(self) -> None:
         n = len(self.points)
         if not len(self.follow):
-            self.follow = np.zeros((n, topology.FACE_VERTICES))
+            self.follow = np.zeros((n, canonical_topology.FACE_VERTICES))
         if not len(self.jaw):
             self.jaw = np.zeros(n)
         if not len(self.head_weight):
@@ -50,8 +51,8 @@ def parts(face: Floats, start: int) -> list[Part]:
     makers = (
         skull, mouth, lambda f, s: teeth(f, s, upper=True),
         lambda f, s: teeth(f, s, upper=False), tongue,
-        lambda f, s: lid_margin(f, s, topology.RIGHT_EYE),
-        lambda f, s: lid_margin(f, s, topology.LEFT_EYE),
+        lambda f, s: lid_margin(f, s, canonical_topology.RIGHT_EYE),
+        lambda f, s: lid_margin(f, s, canonical_topology.LEFT_EYE),
         lambda f, s: ear(f, s, -1), lambda f, s: ear(f, s, 1), neck,
         lambda f, s: lock(f, s, -1), lambda f, s: lock(f, s, 1), hair_back,
     )  # fmt: skip
@@ -64,7 +65,7 @@ def parts(face: Floats, start: int) -> list[Part]:
 
 def skull(face: Floats, start: int, rings: int = 8) -> Part:
     """Return the skin behind the face's rim, over the crown and under the jaw to the back."""
-    rim = np.array(topology.FACE_OVAL)
+    rim = np.array(canonical_topology.FACE_OVAL)
     ray = face[rim] - SKULL
     reach = np.linalg.norm(ray, axis=1, keepdims=True)
     ray = ray / reach
@@ -75,9 +76,9 @@ def skull(face: Floats, start: int, rings: int = 8) -> Part:
         blend = min(1.0, t * 2.2)
         blend = blend * blend * (3 - 2 * blend)
         points.append(SKULL + ahead * ((1 - blend) * reach + blend * ellipsoid))
-        follow.append(np.eye(topology.FACE_VERTICES)[rim] * max(0.0, 1 - 1.6 * t) ** 2)
+        follow.append(np.eye(canonical_topology.FACE_VERTICES)[rim] * max(0.0, 1 - 1.6 * t) ** 2)
     all_points = np.vstack([*points, SKULL + BACK * SKULL_AXES[2]])
-    weights = np.vstack([*follow, np.zeros((1, topology.FACE_VERTICES))])
+    weights = np.vstack([*follow, np.zeros((1, canonical_topology.FACE_VERTICES))])
     ids = np.vstack([rim, start + np.arange(rings * len(rim)).reshape(rings, -1)])
     pole = np.full_like(ids[-1:], start + rings * len(rim))
     faces = _tube(np.vstack([ids, pole]))[:, ::-1]
@@ -86,9 +87,9 @@ def skull(face: Floats, start: int, rings: int = 8) -> Part:
 
 def mouth(face: Floats, start: int) -> Part:
     """Return the inside of the mouth: a pocket that hangs on the lips' margin."""
-    rim = np.array(topology.INNER_LIPS)
-    upper = np.isin(rim, topology.UPPER_INNER_LIP)
-    lower = np.isin(rim, topology.LOWER_INNER_LIP)
+    rim = np.array(canonical_topology.INNER_LIPS)
+    upper = np.isin(rim, canonical_topology.UPPER_INNER_LIP)
+    lower = np.isin(rim, canonical_topology.LOWER_INNER_LIP)
     away = (upper * 1.0 - lower * 1.0)[:, None] * [0, 1, 0]
     n = len(rim)
     behind = ((0.0, 0.0), (0.30, 0.05), (0.42, 1.0), (2.0, 1.1))  # depth, how far up and down
@@ -98,7 +99,7 @@ def mouth(face: Floats, start: int) -> Part:
     ids = start + np.arange(4 * n).reshape(4, n)
     t = np.append(np.repeat([0.0, 0.2, 0.45, 0.6], n), 0.62)
     s = np.append(np.tile(np.linspace(0, 1, n), 4), 0.5)
-    follow = np.tile(np.eye(topology.FACE_VERTICES)[rim], (4, 1))
+    follow = np.tile(np.eye(canonical_topology.FACE_VERTICES)[rim], (4, 1))
     follow = np.vstack([follow, follow[:n].mean(0)])
     faces = _tube(np.vstack([ids, np.full_like(ids[:1], start + 4 * n)]))
     return Part(points, faces, atlas.patch_uv("mouth", s, t), follow)
@@ -137,10 +138,15 @@ def lid_margin(face: Floats, start: int, ring: tuple[int, ...]) -> Part:
     faces = _tube(np.vstack([ids, np.full_like(ids[:1], start + 3 * n)]))
     if face[ring[0], 0] < 0:  # the ring of the right eye runs the other way round
         faces = faces[:, ::-1]
-    s = np.append(np.tile(np.where(np.isin(rim, topology.UPPER_LIDS), 0.25, 0.75), 3), 0.75)
+    s = np.append(
+        np.tile(np.where(np.isin(rim, canonical_topology.UPPER_LIDS), 0.25, 0.75), 3), 0.75
+    )
     t = np.append(np.repeat([0.0, 1.0, 1.0], n), 1.0)
     follow = np.vstack(
-        [*[np.eye(topology.FACE_VERTICES)[rim]] * 3, np.zeros((1, topology.FACE_VERTICES))]
+        [
+            *[np.eye(canonical_topology.FACE_VERTICES)[rim]] * 3,
+            np.zeros((1, canonical_topology.FACE_VERTICES)),
+        ]
     )
     return Part(points, faces, atlas.patch_uv("lid", s, t), follow)
 

@@ -4,19 +4,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from fau_tf.synthetic.rig import FaceRig
+from fau_tf.synthetic.rigs.rig import FaceRig
 
 
 def canonical(_file: Path | None) -> FaceRig:
     """Return the built-in rig."""
-    from fau_tf.synthetic.canonical_rig import canonical_rig
+    from fau_tf.synthetic.rigs.canonical import canonical_rig
 
     return canonical_rig()
 
 
 def ict(file: Path | None) -> FaceRig:
     """Return the rig of a user's own ICT-FaceKit, converted to one file."""
-    from fau_tf.synthetic.ict_rig import ict_rig
+    from fau_tf.synthetic.rigs.ict.rig import ict_rig
 
     if file is None:
         raise ValueError(

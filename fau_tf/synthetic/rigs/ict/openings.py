@@ -7,8 +7,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from fau_tf.synthetic import ict_units
-from fau_tf.synthetic.rig import Floats, Ints
+from fau_tf.synthetic.rigs.ict import action_units
+from fau_tf.synthetic.rigs.rig import Floats, Ints
 
 _FAR = 4.0
 
@@ -107,7 +107,10 @@ class Opening:
     def parted(self) -> Floats:
         """Return (V, 3), how lips move that part by themselves, see `ict_units.PARTED`."""
         out = np.zeros((len(self.upper.away), 3))
-        for rim, row in ((self.upper, ict_units.PARTED_UP), (self.lower, ict_units.PARTED_DOWN)):
+        for rim, row in (
+            (self.upper, action_units.PARTED_UP),
+            (self.lower, action_units.PARTED_DOWN),
+        ):
             from_middle = np.abs(2 * rim.along / (len(self.ring.upper) - 1) - 1)
             weight = _falloff(rim.away, row.reach) * (1 - from_middle**2.5)
             out += weight[:, None] * np.array([0.0, row.up, row.front])

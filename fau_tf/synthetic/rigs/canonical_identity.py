@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fau_tf.synthetic.rig import Floats
+from fau_tf.synthetic.rigs.rig import Floats
 
 RANDOM_SYMMETRIC = 24
 RANDOM_ASYMMETRIC = 8

@@ -16,9 +16,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fau_tf.synthetic import ict_units
-from fau_tf.synthetic.ict_file import MATERIALS
-from fau_tf.synthetic.rig import Floats
+from fau_tf.synthetic.rigs.ict import action_units
+from fau_tf.synthetic.rigs.ict.file import MATERIALS
+from fau_tf.synthetic.rigs.rig import Floats
 from fau_tf.utils.files import replacing
 
 FOLDER: Final = "FaceXModel"
@@ -48,7 +48,7 @@ def convert(folder: Path, out: Path) -> None:
     model = folder / FOLDER if (folder / FOLDER).is_dir() else folder
     indices = _indices(model / INDICES)
     expressions = [*indices["expressions"]]
-    expressions += [name for name in ict_units.names() if name not in expressions]
+    expressions += [name for name in action_units.names() if name not in expressions]
     files = [_expression_file(model, name) for name in expressions]
     identities = _identity_files(model)
     neutral, faces, material, names = _neutral(model / NEUTRAL)

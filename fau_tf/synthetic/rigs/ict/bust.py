@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from fau_tf.synthetic import atlas, head, mesh
-from fau_tf.synthetic.rig import Floats, Ints
+from fau_tf.synthetic import atlas
+from fau_tf.synthetic.rigs import canonical_head, mesh
+from fau_tf.synthetic.rigs.rig import Floats, Ints
 
 _AXIS_Z = -5.5
 _STEPS = ((1.18, 1.25), (1.38, 2.9), (1.56, 6.0), (1.72, 20.0))
@@ -22,7 +23,7 @@ def neck_uv(points: Floats) -> Floats:
     return atlas.patch_uv("neck", 0.5 + points[:, 0] / 41, (-3.0 - points[:, 1]) / 31)
 
 
-def shoulders(points: Floats, faces: Ints, start: int) -> head.Part:
+def shoulders(points: Floats, faces: Ints, start: int) -> canonical_head.Part:
     """Return shoulders and chest that hang on the rim of the bust.
 
     Args:
@@ -54,7 +55,7 @@ def shoulders(points: Floats, faces: Ints, start: int) -> head.Part:
     a, b = ids[:-1], ids[1:]
     c, d = np.roll(a, -1, 1), np.roll(b, -1, 1)
     faces = np.vstack([np.stack(q, -1).reshape(-1, 3) for q in ((a, b, c), (c, b, d))])
-    return head.Part(new, faces, neck_uv(new), head_weight=head_weight(new))
+    return canonical_head.Part(new, faces, neck_uv(new), head_weight=head_weight(new))
 
 
 def _counter_clockwise(points: Floats, ring: Ints) -> Ints:

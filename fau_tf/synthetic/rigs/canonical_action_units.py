@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fau_tf.synthetic import topology
-from fau_tf.synthetic.rig import Floats, Ints
+from fau_tf.synthetic.rigs import canonical_topology
+from fau_tf.synthetic.rigs.rig import Floats, Ints
 
 JAW_AXIS = np.array([0.0, 0.6, -3.0])
 JAW_ANGLE = 0.185
@@ -46,7 +46,7 @@ PULLS: dict[int, tuple[Pull, ...]] = {
         Pull((9, 8), (0.0, -0.40, 0.28), 0.8, "brow"),
     ),
     5: (
-        Pull(topology.RIGHT_UPPER_LID[1:-1], (0.0, 0.58, -0.10), 0.42, "upper_lid"),
+        Pull(canonical_topology.RIGHT_UPPER_LID[1:-1], (0.0, 0.58, -0.10), 0.42, "upper_lid"),
         Pull((145, 144, 153), (0.0, -0.08, 0.0), 0.5, "lower_lid"),
     ),
     6: (
@@ -148,8 +148,10 @@ def other_fields(face: Floats, mirror: Ints) -> dict[str, Floats]:
 def blink(face: Floats, mirror: Ints) -> Floats:
     """Return the (468, 3) displacement that shuts both eyes, mostly by the upper lids."""
     field = np.zeros_like(face)
-    pairs = zip(topology.RIGHT_UPPER_LID, topology.RIGHT_LOWER_LID, strict=True)
-    folds = dict(zip(topology.RIGHT_UPPER_LID, topology.RIGHT_LID_FOLD, strict=True))
+    pairs = zip(canonical_topology.RIGHT_UPPER_LID, canonical_topology.RIGHT_LOWER_LID, strict=True)
+    folds = dict(
+        zip(canonical_topology.RIGHT_UPPER_LID, canonical_topology.RIGHT_LID_FOLD, strict=True)
+    )
     for upper, lower in pairs:
         gap = face[lower] - face[upper]
         field[upper] = 0.9 * gap + [0, 0, 0.12]
@@ -169,23 +171,35 @@ def jaw_motion(points: Floats) -> Floats:
 def jaw_weight(face: Floats) -> Floats:
     """Return (468,) how far each vertex goes along with the jaw bone."""
     weight = 0.97 * _step((-1.4 - face[:, 1]) / 5.0) * below_mouth(face)
-    lips = (*topology.LOWER_INNER_LIP, *topology.LOWER_MID_LIP, *topology.LOWER_OUTER_LIP)
+    lips = (
+        *canonical_topology.LOWER_INNER_LIP,
+        *canonical_topology.LOWER_MID_LIP,
+        *canonical_topology.LOWER_OUTER_LIP,
+    )
     weight[list(lips)] = np.maximum(weight[list(lips)], 0.93)
     ends = {324: 0.75, 95: 0.75, 146: 0.7, 375: 0.7, 77: 0.7, 307: 0.7, 96: 0.75, 325: 0.75}
     for vertex, value in ends.items():
         weight[vertex] = value
-    weight[list(topology.LIP_CORNERS)] = 0.42
+    weight[list(canonical_topology.LIP_CORNERS)] = 0.42
     return weight
 
 
 def below_mouth(face: Floats) -> Floats:
     """Return (468,) 1 below the mouth, 0 above, exact on the lips and soft on the cheeks."""
     below = _step((-4.3 - face[:, 1]) / 3.0 + 0.5)
-    lower = (*topology.LOWER_INNER_LIP, *topology.LOWER_MID_LIP, *topology.LOWER_OUTER_LIP)
-    upper = (*topology.UPPER_INNER_LIP, *topology.UPPER_MID_LIP, *topology.UPPER_OUTER_LIP)
+    lower = (
+        *canonical_topology.LOWER_INNER_LIP,
+        *canonical_topology.LOWER_MID_LIP,
+        *canonical_topology.LOWER_OUTER_LIP,
+    )
+    upper = (
+        *canonical_topology.UPPER_INNER_LIP,
+        *canonical_topology.UPPER_MID_LIP,
+        *canonical_topology.UPPER_OUTER_LIP,
+    )
     below[list(lower)] = 1.0
     below[list(upper)] = 0.0
-    below[list(topology.LIP_CORNERS)] = 0.5
+    below[list(canonical_topology.LIP_CORNERS)] = 0.5
     return below
 
 
@@ -194,7 +208,7 @@ def regions(face: Floats) -> dict[str, Floats]:
     x, y, _ = face.T
     below = below_mouth(face)
     lids = np.ones(len(face))
-    lids[list(topology.RIGHT_EYE + topology.LEFT_EYE)] = 0.0
+    lids[list(canonical_topology.RIGHT_EYE + canonical_topology.LEFT_EYE)] = 0.0
     near_lids = np.exp(-(((np.abs(x) - 3.2) / 1.5) ** 2) - ((y - 2.65) / 0.75) ** 2)
     free = lids * (1 - 0.85 * near_lids)
     inner_corner = 1 - np.exp(-(((np.abs(x) - 1.8) / 0.5) ** 2) - ((y - 2.6) / 0.5) ** 2)
@@ -202,8 +216,12 @@ def regions(face: Floats) -> dict[str, Floats]:
         "all": np.ones(len(face)),
         "brow": _step((y - 2.5) / 1.2) * free,
         "below_eye": _step((2.9 - y) / 0.7) * free,
-        "upper_lid": _only(topology.RIGHT_UPPER_LID, 1.0, topology.RIGHT_LID_FOLD, 0.6),
-        "lower_lid": _only(topology.RIGHT_LOWER_LID, 1.0, topology.RIGHT_LID_BAG, 0.9),
+        "upper_lid": _only(
+            canonical_topology.RIGHT_UPPER_LID, 1.0, canonical_topology.RIGHT_LID_FOLD, 0.6
+        ),
+        "lower_lid": _only(
+            canonical_topology.RIGHT_LOWER_LID, 1.0, canonical_topology.RIGHT_LID_BAG, 0.9
+        ),
         "nose": free * inner_corner * _step((y + 3.4) / 0.8),
         "mouth": _step((0.2 - y) / 2.0),
         "upper_lip": (1 - below) * _step((0.5 - y) / 1.5),
@@ -237,7 +255,7 @@ def _closeness(face: Floats, centres: Floats, sigma: float) -> Floats:
 
 
 def _only(first: tuple[int, ...], a: float, second: tuple[int, ...], b: float) -> Floats:
-    mask = np.zeros(topology.FACE_VERTICES)
+    mask = np.zeros(canonical_topology.FACE_VERTICES)
     mask[list(first)] = a
     mask[list(second)] = b
     return mask

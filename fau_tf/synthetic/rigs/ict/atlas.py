@@ -7,10 +7,12 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import Delaunay, cKDTree
 
-from fau_tf.synthetic import atlas, ict_bust, mesh, topology
-from fau_tf.synthetic.canonical_rig import canonical_rig
-from fau_tf.synthetic.ict_file import IctFile
-from fau_tf.synthetic.rig import Floats, Ints
+from fau_tf.synthetic import atlas
+from fau_tf.synthetic.rigs import canonical_topology, mesh
+from fau_tf.synthetic.rigs.canonical import canonical_rig
+from fau_tf.synthetic.rigs.ict import bust
+from fau_tf.synthetic.rigs.ict.file import IctFile
+from fau_tf.synthetic.rigs.rig import Floats, Ints
 
 HEAD, EAR, NECK, MOUTH, SOCKET, HARD = range(6)
 """Pieces of the head in different patches of the atlas: no triangle may join two of them."""
@@ -66,7 +68,7 @@ def place(
     on_canonical[head] = to_canonical(shape[head])
     uv = atlas.head_uv(on_canonical)
     uv[ear] = _ear_uv(shape[ear])
-    uv[neck] = ict_bust.neck_uv(shape[neck])
+    uv[neck] = bust.neck_uv(shape[neck])
     depth = _insides(file, shape, used, piece, uv)
     normals = mesh.vertex_normals(shape, faces, mesh.normal_operator(len(shape), faces))
     # lips at rest lie on the teeth, and would leave those dark once they part
@@ -96,7 +98,7 @@ def _to_canonical(shape: Floats, landmarks: Ints, lids: list[Ints], ear: Floats)
     here, there = [shape[landmarks[17:]], _STILL], [rig.neutral[rig.landmarks[17:]], _STILL]
     here.append(shape[landmarks[[8]]])
     there.append(rig.neutral[rig.landmarks[[8]]])
-    rings = (topology.RIGHT_EYE, topology.LEFT_EYE)
+    rings = (canonical_topology.RIGHT_EYE, canonical_topology.LEFT_EYE)
     for ring, canonical in zip(lids, rings, strict=True):
         target = rig.neutral[list(canonical)]
         here.append(_like(shape[ring], target))

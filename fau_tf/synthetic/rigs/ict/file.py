@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from fau_tf.synthetic import ict_units
-from fau_tf.synthetic.rig import Floats, Ints
+from fau_tf.synthetic.rigs.ict import action_units
+from fau_tf.synthetic.rigs.rig import Floats, Ints
 
 SKIN_END, MOUTH_END, SOCKETS_END = 11248, 13294, 14062
 """First vertices after the skin of head and neck, the mouth's inside, and the eye sockets.
@@ -95,7 +95,7 @@ def _check(path: Path, content: dict[str, np.ndarray]) -> None:
     for name in ("faces", "landmark68"):
         if content[name].size == 0 or not 0 <= int(content[name].max()) < sizes[-1]:
             raise _bad(path, f"{name} beyond the {sizes[-1]} vertices")
-    wanted = {"material_names": MATERIALS, "expression_names": ict_units.names()}
+    wanted = {"material_names": MATERIALS, "expression_names": action_units.names()}
     for name, rows in wanted.items():
         lacking = sorted(set(rows) - set(content[name].tolist()))
         if lacking:

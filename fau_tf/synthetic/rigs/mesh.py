@@ -5,7 +5,7 @@ from collections import defaultdict
 import numpy as np
 from scipy import sparse
 
-from fau_tf.synthetic.rig import Floats, Ints
+from fau_tf.synthetic.rigs.rig import Floats, Ints
 
 Edge = tuple[int, int]
 

@@ -1,0 +1,1 @@
+"""Face models: mesh, identity, action units, landmarks."""

@@ -1,0 +1,1 @@
+"""ICT-FaceKit, converted from a download of the user."""
