@@ -35,7 +35,7 @@ from fau_tf.synthetic import generate
 from fau_tf.synthetic.renderers import RENDERERS
 from fau_tf.synthetic.rigs.registry import RIGS
 from fau_tf.synthetic.rigs.rig import FaceRig
-from fau_tf.synthetic.scene import Variety
+from fau_tf.synthetic.scene.scene import Variety
 from fau_tf.utils import optional_imports
 from fau_tf.utils.closing import Closing
 

@@ -23,7 +23,7 @@ from fau_tf.synthetic import generate
 from fau_tf.synthetic.renderers import RENDERERS
 from fau_tf.synthetic.rigs.registry import RIGS
 from fau_tf.synthetic.rigs.rig import FaceRig
-from fau_tf.synthetic.scene import Scene, Variety
+from fau_tf.synthetic.scene.scene import Scene, Variety
 from fau_tf.utils.files import replacing
 
 IMAGES = Path(__file__).resolve().parents[1] / "images"

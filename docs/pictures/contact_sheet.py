@@ -9,9 +9,9 @@ from PIL import Image, ImageDraw
 from fau_tf import facs
 from fau_tf.face.align import crop_matrix
 from fau_tf.synthetic import generate
-from fau_tf.synthetic.occluders import Occluders
 from fau_tf.synthetic.rigs.rig import FaceRig
-from fau_tf.synthetic.scene import Scene
+from fau_tf.synthetic.scene.occluders.occluders import Occluders
+from fau_tf.synthetic.scene.scene import Scene
 from fau_tf.utils.files import replacing
 
 IMAGES = Path(__file__).parents[1] / "images"

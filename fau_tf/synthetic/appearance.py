@@ -8,8 +8,8 @@ import numpy as np
 
 from fau_tf.synthetic import atlas, patches, wrinkles
 from fau_tf.synthetic.paints import Paints, au_heights, paints
-from fau_tf.synthetic.person import HAIR_STYLES, Colour, Person
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats
+from fau_tf.synthetic.scene.person import HAIR_STYLES, Colour, Person
 from fau_tf.synthetic.skin import skin_colour
 
 CHANNELS = 6

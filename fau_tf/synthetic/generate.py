@@ -6,16 +6,16 @@ from functools import lru_cache
 import numpy as np
 
 from fau_tf import facs
-from fau_tf.synthetic import occluders
 from fau_tf.synthetic import project as camera_view
-from fau_tf.synthetic.lighting import sample_light
-from fau_tf.synthetic.occluders import Occluders
-from fau_tf.synthetic.person import HAIR_STYLES, Person, sample_person
 from fau_tf.synthetic.renderers import RENDERERS
 from fau_tf.synthetic.rigs.canonical import canonical_rig
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats
-from fau_tf.synthetic.scene import NOMINAL, Camera, Scene, Variety, check
-from fau_tf.synthetic.sensor import Image
+from fau_tf.synthetic.scene.camera_noise import Image
+from fau_tf.synthetic.scene.lighting import sample_light
+from fau_tf.synthetic.scene.occluders import occluders
+from fau_tf.synthetic.scene.occluders.occluders import Occluders
+from fau_tf.synthetic.scene.person import HAIR_STYLES, Person, sample_person
+from fau_tf.synthetic.scene.scene import NOMINAL, Camera, Scene, Variety, check
 
 __all__ = [
     "GENERATOR_VERSION", "NOMINAL", "Scene", "canonical_rig", "landmarks", "render",

@@ -3,9 +3,9 @@
 import numpy as np
 
 from fau_tf.synthetic import atlas
-from fau_tf.synthetic.occluders import sample_glasses
-from fau_tf.synthetic.person import Person
 from fau_tf.synthetic.rigs.rig import Floats
+from fau_tf.synthetic.scene.occluders.occluders import sample_glasses
+from fau_tf.synthetic.scene.person import Person
 from fau_tf.synthetic.skin import skin_colour
 
 

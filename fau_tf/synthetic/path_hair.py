@@ -8,10 +8,10 @@ import numpy as np
 from fau_tf.synthetic import atlas
 from fau_tf.synthetic.paints import paints
 from fau_tf.synthetic.path_strands import Roots, bent, combed, ribbons, rooted
-from fau_tf.synthetic.person import HAIR_STYLES, Person
 from fau_tf.synthetic.project import Surface
 from fau_tf.synthetic.rigs.rig import Floats, Ints
-from fau_tf.synthetic.scene import Scene
+from fau_tf.synthetic.scene.person import HAIR_STYLES, Person
+from fau_tf.synthetic.scene.scene import Scene
 
 BROW, HAIR, BEARD, UPPER_LASHES, LOWER_LASHES = 420, 3600, 1800, 70, 36
 """How many strands: of both brows, the head, a full beard, and a lid."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fau_tf.synthetic.rigs.rig import Floats
-from fau_tf.synthetic.scene import Scene, Triple
+from fau_tf.synthetic.scene.scene import Scene, Triple
 
 HEIGHT, WIDTH = 32, 64
 SOFTNESS = (0.12, 0.42)

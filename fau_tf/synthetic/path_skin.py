@@ -6,7 +6,7 @@ import numpy as np
 
 from fau_tf.synthetic import atlas
 from fau_tf.synthetic.rigs.rig import Floats
-from fau_tf.synthetic.scene import Light
+from fau_tf.synthetic.scene.scene import Light
 
 SHARP = 1.5
 """Gloss from which a surface mirrors lights, as in the fast renderer: the eyes."""

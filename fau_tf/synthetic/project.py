@@ -8,12 +8,12 @@ import numpy as np
 
 from fau_tf.synthetic import atlas
 from fau_tf.synthetic.appearance import Appearance
-from fau_tf.synthetic.occluders import build
-from fau_tf.synthetic.person import Person
-from fau_tf.synthetic.piece import Piece
 from fau_tf.synthetic.rigs import mesh
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats, Ints, expression_offset, identity_shape
-from fau_tf.synthetic.scene import NOMINAL, Scene
+from fau_tf.synthetic.scene.occluders.accessory_mesh import Piece
+from fau_tf.synthetic.scene.occluders.occluders import build
+from fau_tf.synthetic.scene.person import Person
+from fau_tf.synthetic.scene.scene import NOMINAL, Scene
 
 PIVOT = np.array([0.0, -5.0, -4.5])
 """Where the head turns on the neck."""

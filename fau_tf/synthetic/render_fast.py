@@ -5,12 +5,12 @@ from scipy import ndimage
 
 from fau_tf.synthetic import atlas
 from fau_tf.synthetic.appearance import CHANNELS, Appearance, appearance, creased
-from fau_tf.synthetic.backdrop import behind
 from fau_tf.synthetic.project import Surface, project, surface
 from fau_tf.synthetic.raster import Hits, rasterise
 from fau_tf.synthetic.rigs.rig import Floats, Ints
-from fau_tf.synthetic.scene import Light, Scene
-from fau_tf.synthetic.sensor import Image, exposed
+from fau_tf.synthetic.scene.background import behind
+from fau_tf.synthetic.scene.camera_noise import Image, exposed
+from fau_tf.synthetic.scene.scene import Light, Scene
 
 OVERSAMPLING = 2
 EYE = 1.5

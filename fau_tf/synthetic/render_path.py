@@ -11,13 +11,13 @@ import numpy as np
 
 from fau_tf.synthetic import atlas, path_hair, path_light
 from fau_tf.synthetic.appearance import appearance, creased
-from fau_tf.synthetic.backdrop import behind
 from fau_tf.synthetic.path_finish import Traced, finished
 from fau_tf.synthetic.path_skin import material, texture_places
 from fau_tf.synthetic.project import LOOK_AT, Surface, surface
 from fau_tf.synthetic.rigs.rig import Floats
-from fau_tf.synthetic.scene import NOMINAL, Scene
-from fau_tf.synthetic.sensor import Image, exposed
+from fau_tf.synthetic.scene.background import behind
+from fau_tf.synthetic.scene.camera_noise import Image, exposed
+from fau_tf.synthetic.scene.scene import NOMINAL, Scene
 
 SAMPLES: Final = 9
 BOUNCES: Final = 3

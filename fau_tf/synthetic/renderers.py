@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Final
 
 from fau_tf.synthetic.rigs.rig import Floats
-from fau_tf.synthetic.scene import Scene
-from fau_tf.synthetic.sensor import Image
+from fau_tf.synthetic.scene.camera_noise import Image
+from fau_tf.synthetic.scene.scene import Scene
 
 
 def fast(scene: Scene, size: int, view: Floats) -> Image:

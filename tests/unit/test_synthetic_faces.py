@@ -11,7 +11,7 @@ import pytest
 
 from fau_tf import facs
 from fau_tf.synthetic import generate
-from fau_tf.synthetic.occluders import Occluders
+from fau_tf.synthetic.scene.occluders.occluders import Occluders
 from fau_tf.synthetic.skin import skin_colour
 
 FRONT = (0.0, 0.0, 0.0)

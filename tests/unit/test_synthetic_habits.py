@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from fau_tf import facs
-from fau_tf.synthetic import atlas, generate, habits
+from fau_tf.synthetic import atlas, generate
 from fau_tf.synthetic.appearance import appearance
+from fau_tf.synthetic.scene import person_variation
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,7 @@ def rig():
 
 def test_furrows_prove_nothing():
     """Some people's skin hardly folds, and some have an AU's furrows without the AU."""
-    people = [habits.sample_habits(seed, age=0.5) for seed in range(400)]
+    people = [person_variation.sample_habits(seed, age=0.5) for seed in range(400)]
     for au in facs.AUS:
         folds = np.array([person.folds[au] for person in people])
         flat = (folds < 0.3).mean()
@@ -26,13 +27,15 @@ def test_furrows_prove_nothing():
         assert 0.1 < deep.std() < 0.5, au
         lines = np.array([person.lines[au] for person in people])
         # a binomial of 400 draws; four standard deviations
-        assert abs((lines > 0).mean() - habits.LINED) < 4 * np.sqrt(habits.LINED / 400), au
+        assert abs((lines > 0).mean() - person_variation.LINED) < 4 * np.sqrt(
+            person_variation.LINED / 400
+        ), au
         assert 0.1 < lines[lines > 0].min() < lines.max() < 0.7, au
 
 
 def test_lines_at_rest_deepen_with_age_and_do_not_move(rig):
     young, old = (
-        sum(sum(habits.sample_habits(seed, age).lines.values()) for seed in range(200))
+        sum(sum(person_variation.sample_habits(seed, age).lines.values()) for seed in range(200))
         for age in (0.0, 1.0)
     )
     assert old > 2 * young > 0
@@ -50,15 +53,22 @@ def test_lines_at_rest_deepen_with_age_and_do_not_move(rig):
 
 
 def test_an_action_unit_moves_people_differently():
-    people = [habits.sample_habits(seed, 0.5).ways for seed in range(200)]
+    people = [person_variation.sample_habits(seed, 0.5).ways for seed in range(200)]
     assert all(set(ways) == set(facs.AUS) for ways in people)
     scale = np.log([way.scale for ways in people for way in ways.values()])
     # 8,400 draws: a standard error of 0.003
     assert abs(scale.mean()) < 0.012
-    assert abs(scale.std() - habits.WAYS) < 0.012
+    assert abs(scale.std() - person_variation.WAYS) < 0.012
     waves = np.array([way.wave for ways in people for way in ways.values()])
     pace = np.hypot(*waves[:, :2].T)
-    assert habits.WAVES[0] <= pace.min() < 0.6 < 1.5 < pace.max() <= habits.WAVES[1]
+    assert (
+        person_variation.WAVES[0]
+        <= pace.min()
+        < 0.6
+        < 1.5
+        < pace.max()
+        <= person_variation.WAVES[1]
+    )
     assert len(np.unique(waves, axis=0)) == len(waves)
 
 

@@ -8,17 +8,19 @@ from scipy.spatial import Delaunay
 
 from fau_tf import facs
 from fau_tf.face.align import crop_matrix
-from fau_tf.synthetic import generate, lighting, occluders, project, render_fast, wrinkles
+from fau_tf.synthetic import generate, project, render_fast, wrinkles
 from fau_tf.synthetic.appearance import appearance
-from fau_tf.synthetic.backdrop import KINDS, backdrop
-from fau_tf.synthetic.glasses import FRAMES, Glasses
-from fau_tf.synthetic.hand import Hand
-from fau_tf.synthetic.occluders import Occluders
 from fau_tf.synthetic.paints import au_heights
-from fau_tf.synthetic.piece import Piece, strip, tube
 from fau_tf.synthetic.raster import rasterise
-from fau_tf.synthetic.scene import Variety
-from fau_tf.synthetic.sensor import exposed
+from fau_tf.synthetic.scene import lighting
+from fau_tf.synthetic.scene.background import KINDS, backdrop
+from fau_tf.synthetic.scene.camera_noise import exposed
+from fau_tf.synthetic.scene.occluders import occluders
+from fau_tf.synthetic.scene.occluders.accessory_mesh import Piece, strip, tube
+from fau_tf.synthetic.scene.occluders.glasses import FRAMES, Glasses
+from fau_tf.synthetic.scene.occluders.hand import Hand
+from fau_tf.synthetic.scene.occluders.occluders import Occluders
+from fau_tf.synthetic.scene.scene import Variety
 from tests.helpers.skin import folding
 
 FRONT = (0.0, 0.0, 0.0)

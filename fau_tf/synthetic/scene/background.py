@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from fau_tf.synthetic.rigs.rig import Floats
-from fau_tf.synthetic.scene import NOMINAL, Scene
+from fau_tf.synthetic.scene.scene import NOMINAL, Scene
 
 CELLS = 64
 """Rows and columns of a backdrop before it is enlarged to the photo."""

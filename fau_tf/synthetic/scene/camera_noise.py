@@ -8,7 +8,7 @@ from PIL import Image as Pillow
 from scipy import ndimage
 
 from fau_tf.synthetic.rigs.rig import Floats
-from fau_tf.synthetic.scene import Camera, Scene
+from fau_tf.synthetic.scene.scene import Camera, Scene
 
 Image = NDArray[np.uint8]
 

@@ -7,8 +7,8 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from fau_tf.synthetic import atlas
-from fau_tf.synthetic.piece import Piece, strip
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats, Ints
+from fau_tf.synthetic.scene.occluders.accessory_mesh import Piece, strip
 
 POINTS = 14
 """Of a strand."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fau_tf.synthetic.habits import Habits, sample_habits
+from fau_tf.synthetic.scene.person_variation import Habits, sample_habits
 
 # name, colour in linear light, how common
 HAIR_COLOURS = (

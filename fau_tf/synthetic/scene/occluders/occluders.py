@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fau_tf.synthetic import glasses, hand, on_skin
-from fau_tf.synthetic.glasses import BLACK, COLOURS, FRAMES, Glasses
-from fau_tf.synthetic.hand import Hand
-from fau_tf.synthetic.piece import Piece
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats
+from fau_tf.synthetic.scene.occluders import face_surface, glasses, hand
+from fau_tf.synthetic.scene.occluders.accessory_mesh import Piece
+from fau_tf.synthetic.scene.occluders.glasses import BLACK, COLOURS, FRAMES, Glasses
+from fau_tf.synthetic.scene.occluders.hand import Hand
 
 GLASSES, SUNGLASSES, STRANDS, HAND = 0.24, 0.06, 0.14, 0.08
 """How often: people with glasses, of them dark ones; faces with strands, with a hand."""
@@ -78,7 +78,9 @@ def build(
     if occluders.glasses:
         pieces.append(glasses.build(occluders.glasses, rig, rest))
     if occluders.strands is not None:
-        pieces.append(on_skin.strands(occluders.strands, on_skin.Skin(rig, head), hairline))
+        pieces.append(
+            face_surface.strands(occluders.strands, face_surface.Skin(rig, head), hairline)
+        )
     if occluders.hand:
-        pieces.append(hand.build(occluders.hand, on_skin.Skin(rig, head)))
+        pieces.append(hand.build(occluders.hand, face_surface.Skin(rig, head)))
     return pieces

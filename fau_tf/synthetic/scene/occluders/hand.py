@@ -6,9 +6,9 @@ import numpy as np
 from scipy import ndimage
 
 from fau_tf.synthetic import atlas
-from fau_tf.synthetic.on_skin import Skin
-from fau_tf.synthetic.piece import Piece, tube
 from fau_tf.synthetic.rigs.rig import Floats
+from fau_tf.synthetic.scene.occluders.accessory_mesh import Piece, tube
+from fau_tf.synthetic.scene.occluders.face_surface import Skin
 
 APART = (1.50, 1.36)
 """Centimetres between the middles of fingers, at their roots and at their tips."""

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from fau_tf.synthetic.scene import Light, Triple
+from fau_tf.synthetic.scene.scene import Light, Triple
 
 Range = tuple[float, float]
 

@@ -5,8 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from fau_tf.synthetic.piece import Piece, flat, strip
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats
+from fau_tf.synthetic.scene.occluders.accessory_mesh import Piece, flat, strip
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from fau_tf import facs
-from fau_tf.synthetic.occluders import Occluders
-from fau_tf.synthetic.person import Person
 from fau_tf.synthetic.rigs.rig import FaceRig
+from fau_tf.synthetic.scene.occluders.occluders import Occluders
+from fau_tf.synthetic.scene.person import Person
 
 NOMINAL = 256
 """Side in px of the photo in which landmarks are given."""

@@ -1,0 +1,1 @@
+"""What is rendered: person, expression, light, background, camera."""

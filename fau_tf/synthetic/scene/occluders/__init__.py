@@ -1,0 +1,1 @@
+"""Glasses, hair and hands in front of the face."""
