@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from fau_tf.synthetic import atlas
 from fau_tf.synthetic.path_light import reflected
 from fau_tf.synthetic.path_skin import SHARP
 from fau_tf.synthetic.rigs.rig import Floats
+from fau_tf.synthetic.textures import uv_atlas
 
 SCATTER = (0.0080, 0.0045, 0.0030)
 """How far red, green and blue light spreads in skin, in parts of the width of a face's picture."""
@@ -78,14 +78,14 @@ def _at_least(light: Floats, least: float = 0.05) -> Floats:
 
 
 def _texels(skin: Floats, uv: Floats) -> Floats:
-    column, row = np.clip(uv + 0.5, 0, atlas.SIZE - 1).astype(np.int64).transpose(2, 0, 1)
+    column, row = np.clip(uv + 0.5, 0, uv_atlas.SIZE - 1).astype(np.int64).transpose(2, 0, 1)
     return np.asarray(skin[row, column])
 
 
 def _is_skin(uv: Floats) -> NDArray[np.bool_]:
-    out = uv[..., 1] < atlas.HEAD_ROWS
+    out = uv[..., 1] < uv_atlas.HEAD_ROWS
     for name in ("ear", "neck", "hand"):
-        rows, columns = atlas.patch(name)
+        rows, columns = uv_atlas.patch(name)
         across = (uv[..., 0] >= columns.start) & (uv[..., 0] < columns.stop)
         out |= across & (uv[..., 1] >= rows.start) & (uv[..., 1] < rows.stop)
     return np.asarray(out)
@@ -93,7 +93,7 @@ def _is_skin(uv: Floats) -> NDArray[np.bool_]:
 
 def _tilted(normal: Floats, slope: Floats, uv: Floats, turn: Floats) -> Floats:
     """Return unit normals, tilted against the slope of the skin on its cylinder."""
-    angle = (uv[..., :1] - atlas.SIZE / 2) / (atlas.RADIUS * atlas.TEXELS)
+    angle = (uv[..., :1] - uv_atlas.SIZE / 2) / (uv_atlas.RADIUS * uv_atlas.TEXELS)
     right, up, front = turn.T
     across = np.cos(angle) * right - np.sin(angle) * front
     tilted = normal - slope[..., :1] * across + slope[..., 1:] * up

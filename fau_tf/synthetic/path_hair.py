@@ -5,13 +5,13 @@ They lie on what is painted in the atlas, so they need not hide the skin, only b
 
 import numpy as np
 
-from fau_tf.synthetic import atlas
-from fau_tf.synthetic.paints import paints
 from fau_tf.synthetic.path_strands import Roots, bent, combed, ribbons, rooted
 from fau_tf.synthetic.project import Surface
 from fau_tf.synthetic.rigs.rig import Floats, Ints
 from fau_tf.synthetic.scene.person import HAIR_STYLES, Person
 from fau_tf.synthetic.scene.scene import Scene
+from fau_tf.synthetic.textures import uv_atlas
+from fau_tf.synthetic.textures.shared_maps import paints
 
 BROW, HAIR, BEARD, UPPER_LASHES, LOWER_LASHES = 420, 3600, 1800, 70, 36
 """How many strands: of both brows, the head, a full beard, and a lid."""
@@ -49,7 +49,7 @@ def _hair(scene: Scene, body: Surface, rng: np.random.Generator) -> list[Surface
     count = len(roots.points)
     parting = rng.normal(0, 0.6)
     _, cm = _sides(roots)
-    beside = np.clip((cm / atlas.RADIUS - 0.8) / 0.3, 0, 1)
+    beside = np.clip((cm / uv_atlas.RADIUS - 0.8) / 0.3, 0, 1)
     front = 1.0 if person.fringe else rng.choice((-0.8, 0.5))
     down = (1 - beside) * front + beside + rng.normal(0, 0.18, count)
     across = (1 - beside) * parting + rng.normal(0, 0.18, count)
@@ -109,9 +109,9 @@ def _lid(
 
 def _scalp(person: Person) -> Floats:
     """Return (HEAD_ROWS, SIZE) where strands grow on the head: a little inside the painted hair."""
-    rows, columns = np.mgrid[: atlas.HEAD_ROWS, : atlas.SIZE]
-    y = atlas.TOP - rows / atlas.TEXELS
-    turn = np.abs(columns - atlas.SIZE / 2) / atlas.TEXELS / atlas.RADIUS
+    rows, columns = np.mgrid[: uv_atlas.HEAD_ROWS, : uv_atlas.SIZE]
+    y = uv_atlas.TOP - rows / uv_atlas.TEXELS
+    turn = np.abs(columns - uv_atlas.SIZE / 2) / uv_atlas.TEXELS / uv_atlas.RADIUS
     line = person.hairline + 0.35 * np.cos(5 * turn) - 1.3 * np.clip(turn - 0.5, 0, 1)
     temple = 1 / (1 + np.exp(-(turn - 1.18) * 9.0))
     line = line * (1 - temple) + temple * (0.8 - 4.0 * (turn > 1.5))
@@ -120,10 +120,10 @@ def _scalp(person: Person) -> Floats:
 
 def _sides(roots: Roots) -> tuple[Floats, Floats]:
     """Return (n,) -1 or 1, away from the middle of the face, and (n,) the way to it in cm."""
-    off = roots.place[:, 0] - atlas.SIZE / 2
-    return np.sign(off), np.abs(off) / atlas.TEXELS
+    off = roots.place[:, 0] - uv_atlas.SIZE / 2
+    return np.sign(off), np.abs(off) / uv_atlas.TEXELS
 
 
 def _hair_uv(rng: np.random.Generator, count: int) -> Floats:
     """Return (count, 2) texels of hair, a shade for each strand."""
-    return atlas.patch_uv("hair", *rng.uniform(0.02, 0.98, (2, count)))
+    return uv_atlas.patch_uv("hair", *rng.uniform(0.02, 0.98, (2, count)))

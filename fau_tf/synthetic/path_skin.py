@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from fau_tf.synthetic import atlas
 from fau_tf.synthetic.rigs.rig import Floats
 from fau_tf.synthetic.scene.scene import Light
+from fau_tf.synthetic.textures import uv_atlas
 
 SHARP = 1.5
 """Gloss from which a surface mirrors lights, as in the fast renderer: the eyes."""
@@ -49,13 +49,13 @@ def texture(mi: Any, image: Floats) -> dict[str, Any]:
 
 def texture_places(uv: Floats) -> Floats:
     """Return texels (V, 2) as the tracer's coordinates: texel i's middle is (i + 0.5) / SIZE."""
-    return np.asarray((uv + 0.5) / atlas.SIZE, np.float32)
+    return np.asarray((uv + 0.5) / uv_atlas.SIZE, np.float32)
 
 
 def _colours(skin: Floats) -> Floats:
     """Return reflectances; teeth are lighter, for light also reaches them through the lips."""
     out = skin[..., :3].copy()
-    out[atlas.patch("teeth")] *= TEETH
+    out[uv_atlas.patch("teeth")] *= TEETH
     return out
 
 

@@ -8,10 +8,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from fau_tf.synthetic import atlas
 from fau_tf.synthetic.project import Surface
 from fau_tf.synthetic.raster import Hits, rasterise
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats, Ints
+from fau_tf.synthetic.textures import uv_atlas
 
 POINTS = 4
 """Of each strand."""
@@ -61,7 +61,7 @@ def rooted(
     off = rng.uniform(-0.5, 0.5, (2, count, 1))
     points = _mixed(body.points, corner, weight) + off[0] * right + off[1] * down
     pixel = hits.pixel[pick]
-    place = np.stack([pixel % atlas.SIZE, pixel // atlas.SIZE], 1).astype(float)
+    place = np.stack([pixel % uv_atlas.SIZE, pixel // uv_atlas.SIZE], 1).astype(float)
     return Roots(points, _unit(_mixed(body.normals, corner, weight)), right, down, place)
 
 
@@ -114,17 +114,17 @@ def ribbons(strands: Floats, radius: float, uv: Floats, turn: Floats) -> Surface
 def _skin(rig: FaceRig) -> tuple[Hits, Floats]:
     """Return which triangle of the head lies at each texel, and the texel's area in cm2."""
     chart = np.column_stack([rig.uv, np.zeros(len(rig.uv))])
-    head = (rig.uv[:, 1] < atlas.HEAD_ROWS) & ~rig.curtain
+    head = (rig.uv[:, 1] < uv_atlas.HEAD_ROWS) & ~rig.curtain
     kept = np.flatnonzero(head[rig.faces].all(1))
-    hits = rasterise(chart, rig.faces[kept], atlas.SIZE)
+    hits = rasterise(chart, rig.faces[kept], uv_atlas.SIZE)
     hits = Hits(hits.pixel, kept[hits.face], hits.weight)
-    inside = hits.pixel < atlas.HEAD_ROWS * atlas.SIZE
+    inside = hits.pixel < uv_atlas.HEAD_ROWS * uv_atlas.SIZE
     hits = Hits(hits.pixel[inside], hits.face[inside], hits.weight[inside])
     corner = rig.faces[hits.face]
     edge = rig.neutral[corner[:, 1:]] - rig.neutral[corner[:, :1]]
     right, down = _per_texel(rig.uv[corner], edge)
     area = np.sqrt((np.cross(right, down) ** 2).sum(1))
-    return hits, np.minimum(area, 4 / atlas.TEXELS**2)
+    return hits, np.minimum(area, 4 / uv_atlas.TEXELS**2)
 
 
 def _per_texel(uv: Floats, edge: Floats) -> tuple[Floats, Floats]:

@@ -6,14 +6,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from fau_tf.synthetic import atlas
-from fau_tf.synthetic.appearance import Appearance
 from fau_tf.synthetic.rigs import mesh
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats, Ints, expression_offset, identity_shape
 from fau_tf.synthetic.scene.occluders.accessory_mesh import Piece
 from fau_tf.synthetic.scene.occluders.occluders import build
 from fau_tf.synthetic.scene.person import Person
 from fau_tf.synthetic.scene.scene import NOMINAL, Scene
+from fau_tf.synthetic.textures import uv_atlas
+from fau_tf.synthetic.textures.albedo import Appearance
 
 PIVOT = np.array([0.0, -5.0, -4.5])
 """Where the head turns on the neck."""
@@ -151,7 +151,7 @@ def _topology(rig: FaceRig, long_hair: bool) -> tuple[Ints, object, Floats]:
     count, size = len(rig.neutral), len(cap_points)
     faces = np.vstack([drawn, cap_faces + count, cap_faces + count + size])
     part = rig.eye_radius / PAINTED_RADIUS * cap_points[:, :2]
-    iris = atlas.patch_uv("eye", 0.5 + 0.5 * part[:, 0], 0.5 - 0.5 * part[:, 1])
+    iris = uv_atlas.patch_uv("eye", 0.5 + 0.5 * part[:, 0], 0.5 - 0.5 * part[:, 1])
     uv = np.vstack([rig.uv, iris, iris])
     return faces, mesh.normal_operator(len(uv), faces), uv
 

@@ -3,14 +3,14 @@
 import numpy as np
 from scipy import ndimage
 
-from fau_tf.synthetic import atlas
-from fau_tf.synthetic.appearance import CHANNELS, Appearance, appearance, creased
 from fau_tf.synthetic.project import Surface, project, surface
 from fau_tf.synthetic.raster import Hits, rasterise
 from fau_tf.synthetic.rigs.rig import Floats, Ints
 from fau_tf.synthetic.scene.background import behind
 from fau_tf.synthetic.scene.camera_noise import Image, exposed
 from fau_tf.synthetic.scene.scene import Light, Scene
+from fau_tf.synthetic.textures import uv_atlas
+from fau_tf.synthetic.textures.albedo import CHANNELS, Appearance, appearance, creased
 
 OVERSAMPLING = 2
 EYE = 1.5
@@ -62,14 +62,16 @@ def _shaded(scene: Scene, look: Appearance, body: Surface, hits: Hits) -> Floats
     column = (seen[:, 3] + 0.5).astype(np.int64)
     row = (seen[:, 4] + 0.5).astype(np.int64)
     skin = creased(look, scene.creases)
-    texel = skin.reshape(-1, CHANNELS)[row * atlas.SIZE + column]
+    texel = skin.reshape(-1, CHANNELS)[row * uv_atlas.SIZE + column]
     normal = _bumped(seen[:, :3], texel[:, 4:], column, body.turn)
     return _lit(scene.light, normal, texel[:, :3], texel[:, 3], seen[:, 5])
 
 
 def _bumped(normal: Floats, slope: Floats, column: Ints, turn: Floats) -> Floats:
     """Return unit normals tilted against the slope of the skin."""
-    angle = (column - atlas.SIZE / 2).astype(np.float32) / np.float32(atlas.RADIUS * atlas.TEXELS)
+    angle = (column - uv_atlas.SIZE / 2).astype(np.float32) / np.float32(
+        uv_atlas.RADIUS * uv_atlas.TEXELS
+    )
     sine, cosine = np.sin(angle)[:, None], np.cos(angle)[:, None]
     axes = turn.T.astype(np.float32)
     across = cosine * axes[0] - sine * axes[2]

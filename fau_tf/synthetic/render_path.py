@@ -9,8 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from fau_tf.synthetic import atlas, path_hair, path_light
-from fau_tf.synthetic.appearance import appearance, creased
+from fau_tf.synthetic import path_hair, path_light
 from fau_tf.synthetic.path_finish import Traced, finished
 from fau_tf.synthetic.path_skin import material, texture_places
 from fau_tf.synthetic.project import LOOK_AT, Surface, surface
@@ -18,6 +17,8 @@ from fau_tf.synthetic.rigs.rig import Floats
 from fau_tf.synthetic.scene.background import behind
 from fau_tf.synthetic.scene.camera_noise import Image, exposed
 from fau_tf.synthetic.scene.scene import NOMINAL, Scene
+from fau_tf.synthetic.textures import uv_atlas
+from fau_tf.synthetic.textures.albedo import appearance, creased
 
 SAMPLES: Final = 9
 BOUNCES: Final = 3
@@ -93,7 +94,7 @@ def _traced(mi: Any, made: Any, seed: int) -> Traced:
     share = np.maximum(alpha, 1e-3)[..., None]
     return Traced(
         np.nan_to_num(light[..., :3], posinf=0, neginf=0), alpha, layers[..., :3],
-        layers[..., 3:6] / share, layers[..., 6:8] / share * atlas.SIZE - 0.5,
+        layers[..., 3:6] / share, layers[..., 6:8] / share * uv_atlas.SIZE - 0.5,
     )  # fmt: skip
 
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from fau_tf import facs
-from fau_tf.synthetic import atlas, generate
+from fau_tf.synthetic import generate
 from fau_tf.synthetic.rigs.canonical import canonical_rig
 from fau_tf.synthetic.rigs.ict import action_units, openings
 from fau_tf.synthetic.rigs.ict.rig import ict_rig
+from fau_tf.synthetic.textures import uv_atlas
 from tests.helpers import ict_miniature
 
 JAW = list(range(4, 13))
@@ -55,14 +56,14 @@ def test_its_skin_has_the_texels_of_the_same_places_of_the_canonical_head(rig):
 
 def test_all_texels_lie_in_the_atlas(rig):
     assert rig.uv.min() >= 0
-    assert rig.uv.max() <= atlas.SIZE - 1
+    assert rig.uv.max() <= uv_atlas.SIZE - 1
 
 
 def test_no_triangle_lies_in_two_patches_of_the_atlas(rig):
-    patches = np.zeros((atlas.SIZE, atlas.SIZE), int)
-    patches[: atlas.HEAD_ROWS] = 1
-    for number, name in enumerate(atlas.PATCHES, start=2):
-        patches[atlas.patch(name)] = number
+    patches = np.zeros((uv_atlas.SIZE, uv_atlas.SIZE), int)
+    patches[: uv_atlas.HEAD_ROWS] = 1
+    for number, name in enumerate(uv_atlas.PATCHES, start=2):
+        patches[uv_atlas.patch(name)] = number
     column, row = rig.uv.round().astype(int).T
     corners = patches[row, column][rig.faces]
     assert (corners > 0).all()

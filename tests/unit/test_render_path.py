@@ -13,10 +13,10 @@ from scipy import ndimage
 
 from fau_tf.face.align import crop_matrix
 from fau_tf.synthetic import generate, path_finish, path_light, render_path
-from fau_tf.synthetic.appearance import appearance
 from fau_tf.synthetic.project import project, surface
 from fau_tf.synthetic.raster import rasterise
 from fau_tf.synthetic.scene.occluders.occluders import Occluders
+from fau_tf.synthetic.textures.albedo import appearance
 from tests.helpers.skin import folding
 
 FRONT = (0.0, 0.0, 0.0)

@@ -10,10 +10,10 @@ from scipy.spatial import Delaunay
 
 from fau_tf import facs
 from fau_tf.synthetic import generate, project
-from fau_tf.synthetic.appearance import appearance
 from fau_tf.synthetic.raster import rasterise
 from fau_tf.synthetic.rigs.canonical import canonical_rig
 from fau_tf.synthetic.rigs.rig import UNEVEN, Way, expression_offset, identity_shape
+from fau_tf.synthetic.textures.albedo import appearance
 from tests.helpers import ict_miniature
 
 JAW = list(range(4, 13))

@@ -12,7 +12,7 @@ import pytest
 from fau_tf import facs
 from fau_tf.synthetic import generate
 from fau_tf.synthetic.scene.occluders.occluders import Occluders
-from fau_tf.synthetic.skin import skin_colour
+from fau_tf.synthetic.textures.skin_color import skin_colour
 
 FRONT = (0.0, 0.0, 0.0)
 DIGEST = """

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from fau_tf import facs
-from fau_tf.synthetic import atlas, generate
-from fau_tf.synthetic.appearance import appearance
+from fau_tf.synthetic import generate
 from fau_tf.synthetic.scene import person_variation
+from fau_tf.synthetic.textures import uv_atlas
+from fau_tf.synthetic.textures.albedo import appearance
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +117,7 @@ def test_teeth_may_lie_in_the_dark(rig):
     lit, dark = (
         appearance(
             rig, replace(scene.person, habits=replace(scene.person.habits, teeth=share))
-        ).atlas[atlas.patch("teeth")][..., :3]
+        ).atlas[uv_atlas.patch("teeth")][..., :3]
         for share in (1.0, 0.1)
     )
     assert lit.mean() > 0.1

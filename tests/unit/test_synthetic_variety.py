@@ -8,9 +8,7 @@ from scipy.spatial import Delaunay
 
 from fau_tf import facs
 from fau_tf.face.align import crop_matrix
-from fau_tf.synthetic import generate, project, render_fast, wrinkles
-from fau_tf.synthetic.appearance import appearance
-from fau_tf.synthetic.paints import au_heights
+from fau_tf.synthetic import generate, project, render_fast
 from fau_tf.synthetic.raster import rasterise
 from fau_tf.synthetic.scene import lighting
 from fau_tf.synthetic.scene.background import KINDS, backdrop
@@ -21,6 +19,9 @@ from fau_tf.synthetic.scene.occluders.glasses import FRAMES, Glasses
 from fau_tf.synthetic.scene.occluders.hand import Hand
 from fau_tf.synthetic.scene.occluders.occluders import Occluders
 from fau_tf.synthetic.scene.scene import Variety
+from fau_tf.synthetic.textures import wrinkles
+from fau_tf.synthetic.textures.albedo import appearance
+from fau_tf.synthetic.textures.shared_maps import au_heights
 from tests.helpers.skin import folding
 
 FRONT = (0.0, 0.0, 0.0)

@@ -7,7 +7,6 @@ import numpy as np
 from scipy import sparse
 
 from fau_tf import facs
-from fau_tf.synthetic import atlas
 from fau_tf.synthetic.rigs import (
     canonical_action_units,
     canonical_head,
@@ -16,6 +15,7 @@ from fau_tf.synthetic.rigs import (
     mesh,
 )
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats, Ints
+from fau_tf.synthetic.textures import uv_atlas
 
 MESH = "canonical_face_model.obj"
 
@@ -107,7 +107,7 @@ def _subdivided(smooth: sparse.csr_matrix, fields: Floats) -> Floats:
 
 def _uv(smooth: sparse.csr_matrix, face: Floats, parts: list[canonical_head.Part]) -> Floats:
     """Return texels: of the smooth surface for the skin of the head, blended for the parts."""
-    uv = np.vstack([atlas.head_uv(face), *(part.uv for part in parts)])
+    uv = np.vstack([uv_atlas.head_uv(face), *(part.uv for part in parts)])
     return np.asarray(smooth @ uv)
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fau_tf.synthetic import atlas
 from fau_tf.synthetic.rigs import canonical_topology
 from fau_tf.synthetic.rigs.rig import Floats, Ints
+from fau_tf.synthetic.textures import uv_atlas
 
 SKULL = np.array([0.0, 2.5, -3.5])
 SKULL_AXES = np.array([7.9, 10.4, 9.9])
@@ -82,7 +82,7 @@ def skull(face: Floats, start: int, rings: int = 8) -> Part:
     ids = np.vstack([rim, start + np.arange(rings * len(rim)).reshape(rings, -1)])
     pole = np.full_like(ids[-1:], start + rings * len(rim))
     faces = _tube(np.vstack([ids, pole]))[:, ::-1]
-    return Part(all_points, faces, atlas.head_uv(all_points), weights)
+    return Part(all_points, faces, uv_atlas.head_uv(all_points), weights)
 
 
 def mouth(face: Floats, start: int) -> Part:
@@ -102,7 +102,7 @@ def mouth(face: Floats, start: int) -> Part:
     follow = np.tile(np.eye(canonical_topology.FACE_VERTICES)[rim], (4, 1))
     follow = np.vstack([follow, follow[:n].mean(0)])
     faces = _tube(np.vstack([ids, np.full_like(ids[:1], start + 4 * n)]))
-    return Part(points, faces, atlas.patch_uv("mouth", s, t), follow)
+    return Part(points, faces, uv_atlas.patch_uv("mouth", s, t), follow)
 
 
 def teeth(_face: Floats, start: int, *, upper: bool) -> Part:
@@ -113,7 +113,7 @@ def teeth(_face: Floats, start: int, *, upper: bool) -> Part:
     y = edge + root * (1 - t) + (0.12 if upper else -0.08) * s**2
     z = (4.78 if upper else 4.55) - 1.2 * s**2 - 0.12 * (1 - t)
     rows = _grid(start, 3, columns)
-    uv = atlas.patch_uv("teeth", (s + 1) / 2, t * 0.5 if upper else 1 - t * 0.5)
+    uv = uv_atlas.patch_uv("teeth", (s + 1) / 2, t * 0.5 if upper else 1 - t * 0.5)
     jaw = np.full(len(s), 0.0 if upper else 1.0)
     return Part(np.stack([1.95 * s, y, z], 1), rows if upper else rows[:, ::-1], uv, jaw=jaw)
 
@@ -123,7 +123,7 @@ def tongue(_face: Floats, start: int) -> Part:
     s, t = _sheet(np.linspace(-1, 1, 7), np.linspace(0, 1, 4))
     y = MOUTH_LINE - 0.75 - 0.9 * t**2 - 0.35 * s**2
     points = np.stack([1.45 * s, y, 2.2 + 1.7 * t - 0.5 * s**2 * t], 1)
-    uv = atlas.patch_uv("mouth", (s + 1) / 2, 0.74 + 0.24 * t)
+    uv = uv_atlas.patch_uv("mouth", (s + 1) / 2, 0.74 + 0.24 * t)
     return Part(points, _grid(start, 4, 7), uv, jaw=np.full(len(s), 0.85))
 
 
@@ -148,7 +148,7 @@ def lid_margin(face: Floats, start: int, ring: tuple[int, ...]) -> Part:
             np.zeros((1, canonical_topology.FACE_VERTICES)),
         ]
     )
-    return Part(points, faces, atlas.patch_uv("lid", s, t), follow)
+    return Part(points, faces, uv_atlas.patch_uv("lid", s, t), follow)
 
 
 def ear(_face: Floats, start: int, side: int) -> Part:
@@ -166,7 +166,7 @@ def ear(_face: Floats, start: int, side: int) -> Part:
     middle = np.vstack([points, points[:n].mean(0)])
     faces = _tube(np.vstack([np.full((1, n), start + rings * n), ids]))
     t = np.append(np.repeat(radius, n), 0.0)
-    uv = atlas.patch_uv("ear", t, np.append(np.tile(0.5 - 0.5 * np.sin(phase), rings), 0.5))
+    uv = uv_atlas.patch_uv("ear", t, np.append(np.tile(0.5 - 0.5 * np.sin(phase), rings), 0.5))
     return Part(middle, faces[:, ::-1] if side > 0 else faces, uv)
 
 
@@ -183,7 +183,7 @@ def neck(_face: Floats, start: int) -> Part:
     points = np.stack([wide * np.sin(phase), y + 0 * phase, z + deep * np.cos(phase)], -1)
     ids = start + np.arange(points.shape[0] * n).reshape(-1, n)
     flat = points.reshape(-1, 3)
-    uv = atlas.patch_uv("neck", 0.5 + flat[:, 0] / 41, (-3.0 - flat[:, 1]) / 31)
+    uv = uv_atlas.patch_uv("neck", 0.5 + flat[:, 0] / 41, (-3.0 - flat[:, 1]) / 31)
     weight = (turns + 0 * phase).ravel()
     return Part(flat, _tube(ids), uv, head_weight=weight)
 
@@ -199,7 +199,9 @@ def lock(_face: Floats, start: int, side: int) -> Part:
     y = 6.5 - 21.0 * t + 0 * phase
     points = np.stack([side * x, y, z], -1).reshape(-1, 3)
     faces = _tube(start + np.arange(rings * n).reshape(rings, n))
-    uv = atlas.patch_uv("hair", np.tile(0.5 + 0.45 * np.cos(phase), rings), np.repeat(t[:, 0], n))
+    uv = uv_atlas.patch_uv(
+        "hair", np.tile(0.5 + 0.45 * np.cos(phase), rings), np.repeat(t[:, 0], n)
+    )
     weight = np.repeat(np.clip(1.25 - t[:, 0], 0, 1), n)
     faces = faces[:, ::-1] if side < 0 else faces
     return Part(points, faces, uv, head_weight=weight, curtain=True)
@@ -209,7 +211,7 @@ def hair_back(_face: Floats, start: int) -> Part:
     """Return the hair that hangs behind the neck, seen from the front."""
     s, t = _sheet(np.linspace(-1, 1, 9), np.linspace(0, 1, 7))
     points = np.stack([7.7 * s * (1 - 0.1 * t), 3 - 17.0 * t, -9.5 + 4.5 * s**2], 1)
-    uv = atlas.patch_uv("hair", (s + 1) / 2, t)
+    uv = uv_atlas.patch_uv("hair", (s + 1) / 2, t)
     weight = np.clip(1.25 - t, 0, 1)
     return Part(points, _grid(start, 7, 9), uv, head_weight=weight, curtain=True)
 

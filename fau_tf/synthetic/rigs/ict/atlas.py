@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import Delaunay, cKDTree
 
-from fau_tf.synthetic import atlas
 from fau_tf.synthetic.rigs import canonical_topology, mesh
 from fau_tf.synthetic.rigs.canonical import canonical_rig
 from fau_tf.synthetic.rigs.ict import bust
 from fau_tf.synthetic.rigs.ict.file import IctFile
 from fau_tf.synthetic.rigs.rig import Floats, Ints
+from fau_tf.synthetic.textures import uv_atlas
 
 HEAD, EAR, NECK, MOUTH, SOCKET, HARD = range(6)
 """Pieces of the head in different patches of the atlas: no triangle may join two of them."""
@@ -66,7 +66,7 @@ def place(
     to_canonical = _to_canonical(shape, landmarks, lids, shape[ear])
     on_canonical = shape.copy()
     on_canonical[head] = to_canonical(shape[head])
-    uv = atlas.head_uv(on_canonical)
+    uv = uv_atlas.head_uv(on_canonical)
     uv[ear] = _ear_uv(shape[ear])
     uv[neck] = bust.neck_uv(shape[neck])
     depth = _insides(file, shape, used, piece, uv)
@@ -163,12 +163,12 @@ def ears(points: Floats) -> NDArray[np.bool_]:
 def _ear_uv(points: Floats) -> Floats:
     out = np.clip((np.abs(points[:, 0]) - 6.9) / 1.8, 0, 1)
     # the patch is dark in the bowl, which `openness` sees to
-    return atlas.patch_uv("ear", 0.75 + 0.25 * out, (4.6 - points[:, 1]) / 8.6)
+    return uv_atlas.patch_uv("ear", 0.75 + 0.25 * out, (4.6 - points[:, 1]) / 8.6)
 
 
 def _scalp(on_canonical: Floats, shape: Floats, ear: NDArray[np.bool_]) -> Floats:
     y = on_canonical[:, 1]
-    turn = np.abs(atlas.angle(on_canonical))
+    turn = np.abs(uv_atlas.angle(on_canonical))
     crown = np.clip((y - 7.4) / 1.2, 0, 1)
     behind = np.clip((turn - 1.15) / 0.4, 0, 1) * np.clip((y + 2) / 2, 0, 1)
     ear_gap = cKDTree(shape[ear]).query(shape)[0] if ear.any() else 9 + 0 * y
@@ -181,11 +181,11 @@ def _insides(file: IctFile, shape: Floats, used: Ints, piece: Ints, uv: Floats) 
     front = z[piece == HEAD].max()
     depth = np.clip((front - 2.4 - z) / 4.5, 0, 1)
     mouth, socket = piece == MOUTH, piece == SOCKET
-    uv[mouth] = atlas.patch_uv("mouth", 0.5 + x[mouth] / 8, 0.05 + 0.57 * depth[mouth])
-    uv[socket] = atlas.patch_uv("lid", 0.75 + 0 * x[socket], 0.9 + 0 * x[socket])
+    uv[mouth] = uv_atlas.patch_uv("mouth", 0.5 + x[mouth] / 8, 0.05 + 0.57 * depth[mouth])
+    uv[socket] = uv_atlas.patch_uv("lid", 0.75 + 0 * x[socket], 0.9 + 0 * x[socket])
     gums = np.isin(used, np.unique(file.faces_of("M_GumsTongue")))
-    uv[gums] = atlas.patch_uv("mouth", 0.5 + x[gums] / 8, np.full(gums.sum(), 0.22))
+    uv[gums] = uv_atlas.patch_uv("mouth", 0.5 + x[gums] / 8, np.full(gums.sum(), 0.22))
     teeth = np.isin(used, np.unique(file.faces_of("M_Teeth")))
     # the middle of one painted tooth: this mesh has its own gaps between teeth
-    uv[teeth] = atlas.patch_uv("teeth", 0.58 + 0 * x[teeth], np.where(y[teeth] > -3.9, 0.3, 0.7))
+    uv[teeth] = uv_atlas.patch_uv("teeth", 0.58 + 0 * x[teeth], np.where(y[teeth] > -3.9, 0.3, 0.7))
     return np.asarray(depth * (gums | teeth | mouth))

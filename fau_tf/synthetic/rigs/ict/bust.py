@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from fau_tf.synthetic import atlas
 from fau_tf.synthetic.rigs import canonical_head, mesh
 from fau_tf.synthetic.rigs.rig import Floats, Ints
+from fau_tf.synthetic.textures import uv_atlas
 
 _AXIS_Z = -5.5
 _STEPS = ((1.18, 1.25), (1.38, 2.9), (1.56, 6.0), (1.72, 20.0))
@@ -20,7 +20,7 @@ def head_weight(points: Floats) -> Floats:
 
 def neck_uv(points: Floats) -> Floats:
     """Return (V, 2) texels of the neck, with its clothes."""
-    return atlas.patch_uv("neck", 0.5 + points[:, 0] / 41, (-3.0 - points[:, 1]) / 31)
+    return uv_atlas.patch_uv("neck", 0.5 + points[:, 0] / 41, (-3.0 - points[:, 1]) / 31)
 
 
 def shoulders(points: Floats, faces: Ints, start: int) -> canonical_head.Part:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fau_tf.synthetic import atlas
 from fau_tf.synthetic.rigs.rig import Floats, Ints
+from fau_tf.synthetic.textures import uv_atlas
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,4 +82,4 @@ def tube(line: Floats, radius: Floats, sides: int = 8) -> tuple[Floats, Ints]:
 
 def flat(patch: str, count: int) -> Floats:
     """Return (count, 2) texels, all in the middle of a patch: one colour."""
-    return atlas.patch_uv(patch, np.full(count, 0.5), np.full(count, 0.5))
+    return uv_atlas.patch_uv(patch, np.full(count, 0.5), np.full(count, 0.5))

@@ -6,9 +6,9 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from fau_tf.synthetic import atlas
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats, Ints
 from fau_tf.synthetic.scene.occluders.accessory_mesh import Piece, strip
+from fau_tf.synthetic.textures import uv_atlas
 
 POINTS = 14
 """Of a strand."""
@@ -61,12 +61,12 @@ def _strand(
     # thinner ones would fall between the samples of a 128 px picture, and be dashed
     half = -across * (rng.uniform(0.08, 0.14) * np.sqrt(1.1 - t))
     s = np.full(POINTS, rng.uniform(0.1, 0.9))
-    uv = np.vstack([atlas.patch_uv("hair", s + d, t[:, 0]) for d in (0.0, 0.06)])
+    uv = np.vstack([uv_atlas.patch_uv("hair", s + d, t[:, 0]) for d in (0.0, 0.06)])
     return Piece(np.vstack([line + half, line - half]), strip(POINTS), uv)
 
 
 @lru_cache(maxsize=2)
 def _front(rig: FaceRig) -> Ints:
-    front = (rig.uv[:, 1] < atlas.HEAD_ROWS) & (rig.neutral[:, 2] > -1) & ~rig.curtain
+    front = (rig.uv[:, 1] < uv_atlas.HEAD_ROWS) & (rig.neutral[:, 2] > -1) & ~rig.curtain
     skin = np.flatnonzero(front)
     return skin[:: max(1, len(skin) // 4000)]

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from fau_tf.synthetic import atlas
 from fau_tf.synthetic.rigs.rig import Floats
 from fau_tf.synthetic.scene.occluders.accessory_mesh import Piece, tube
 from fau_tf.synthetic.scene.occluders.face_surface import Skin
+from fau_tf.synthetic.textures import uv_atlas
 
 APART = (1.50, 1.36)
 """Centimetres between the middles of fingers, at their roots and at their tips."""
@@ -114,4 +114,4 @@ def _around(patch: str, s: Floats, sides: int) -> Floats:
     t = np.tile(0.5 - 0.5 * np.sin(turn), len(s))
     if patch == "neck":  # cloth lies at its lower end
         t = 0.93 + 0.05 * t
-    return atlas.patch_uv(patch, np.append(np.repeat(s, sides), s[[0, -1]]), np.append(t, t[:2]))
+    return uv_atlas.patch_uv(patch, np.append(np.repeat(s, sides), s[[0, -1]]), np.append(t, t[:2]))

@@ -7,11 +7,11 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from fau_tf.synthetic import atlas
 from fau_tf.synthetic.rigs import canonical_topology
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats
+from fau_tf.synthetic.textures import uv_atlas
 
-SHAPE = (atlas.HEAD_ROWS, atlas.SIZE)
+SHAPE = (uv_atlas.HEAD_ROWS, uv_atlas.SIZE)
 XY = tuple[float, float]
 
 
@@ -19,7 +19,7 @@ class FaceMap:
     """Places on the neutral face, (x, y) in cm as seen from the front, as atlas texels."""
 
     def __init__(self, rig: FaceRig) -> None:
-        skin = np.flatnonzero((rig.uv[:, 1] < atlas.HEAD_ROWS) & (rig.neutral[:, 2] > -3))
+        skin = np.flatnonzero((rig.uv[:, 1] < uv_atlas.HEAD_ROWS) & (rig.neutral[:, 2] > -3))
         self._xy, self._uv = rig.neutral[skin, :2], rig.uv[skin]
         self._tree = cKDTree(self._xy)
         self._rig = rig
@@ -44,7 +44,7 @@ def blank() -> Floats:
 def line(points: Floats, width: float, *, taper: bool = True) -> Floats:
     """Return a soft line, 1 on it, through texels (n, 2); width is one sigma in cm."""
     out = blank()
-    sigma = width * atlas.TEXELS
+    sigma = width * uv_atlas.TEXELS
     dense = _resampled(points, max(1.0, sigma / 2))
     strength = np.sin(np.linspace(0.25, np.pi - 0.25, len(dense))) if taper else np.ones(len(dense))
     reach = int(np.ceil(3.2 * sigma)) + 1
@@ -60,7 +60,7 @@ def blot(centre: Floats, sigma_x: float, sigma_y: float) -> Floats:
     """Return a soft spot, 1 at a texel (2,); sigmas in cm."""
     y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
     gap = ((x - centre[0]) / sigma_x) ** 2 + ((y - centre[1]) / sigma_y) ** 2
-    return np.asarray(np.exp(-gap / (2 * atlas.TEXELS**2)), np.float32)
+    return np.asarray(np.exp(-gap / (2 * uv_atlas.TEXELS**2)), np.float32)
 
 
 def polygon(corners: Floats, softness: float) -> Floats:
@@ -70,7 +70,7 @@ def polygon(corners: Floats, softness: float) -> Floats:
     ImageDraw.Draw(image).polygon([tuple((p + 0.5) * scale) for p in corners], fill=255)
     full = np.asarray(image, np.float32) / 255
     small = full.reshape(SHAPE[0], scale, SHAPE[1], scale).mean((1, 3))
-    return np.asarray(ndimage.gaussian_filter(small, softness * atlas.TEXELS))
+    return np.asarray(ndimage.gaussian_filter(small, softness * uv_atlas.TEXELS))
 
 
 def both(field: Floats) -> Floats:

@@ -6,10 +6,10 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 
-from fau_tf.synthetic import atlas, canvas, wrinkles
 from fau_tf.synthetic.rigs import canonical_topology
 from fau_tf.synthetic.rigs.canonical import canonical_rig
 from fau_tf.synthetic.rigs.rig import Floats
+from fau_tf.synthetic.textures import uv_atlas, uv_paint, wrinkles
 
 NOISE = {
     "low": (26.0, 26.0),
@@ -44,20 +44,20 @@ class Paints:
 @lru_cache(maxsize=1)
 def paints() -> Paints:
     """Return the shared maps, drawn on the canonical head; every rig lies in its atlas."""
-    where = canvas.FaceMap(canonical_rig())
-    lips, lip_line = canvas.lips(where)
+    where = uv_paint.FaceMap(canonical_rig())
+    lips, lip_line = uv_paint.lips(where)
     rng = np.random.default_rng(7)
     noise = {name: _noise(rng, sigma) for name, sigma in NOISE.items()}
     upper = (33, *canonical_topology.RIGHT_UPPER_LID, 133)
     lower = (33, *canonical_topology.RIGHT_LOWER_LID, 133)
-    lash = canvas.line(where.vertices(upper), 0.06, taper=False)
-    lash += 0.35 * canvas.line(where.vertices(lower), 0.05)
+    lash = uv_paint.line(where.vertices(upper), 0.06, taper=False)
+    lash += 0.35 * uv_paint.line(where.vertices(lower), 0.05)
     return Paints(
         lips=lips,
         lip_line=lip_line,
         brows=_brows(where),
-        lashes=canvas.both(lash),
-        sockets=canvas.both(canvas.blot(where.texels([(-3.0, 2.6)])[0], 1.5, 0.8)),
+        lashes=uv_paint.both(lash),
+        sockets=uv_paint.both(uv_paint.blot(where.texels([(-3.0, 2.6)])[0], 1.5, 0.8)),
         blush=_blush(where),
         beard=_beard(where, lips),
         nostrils=_nostrils(where),
@@ -71,46 +71,46 @@ def paints() -> Paints:
 @lru_cache(maxsize=wrinkles.VARIANTS)
 def au_heights(variant: int) -> dict[int, Floats]:
     """Return AU -> height in cm at intensity 5 over wrinkles.ROWS x COLUMNS of the head map."""
-    return wrinkles.heights(canvas.FaceMap(canonical_rig()), variant)
+    return wrinkles.heights(uv_paint.FaceMap(canonical_rig()), variant)
 
 
 def _noise(rng: np.random.Generator, sigma: tuple[float, float]) -> Floats:
-    field = ndimage.gaussian_filter(rng.normal(0, 1, canvas.SHAPE), sigma, mode="wrap")
+    field = ndimage.gaussian_filter(rng.normal(0, 1, uv_paint.SHAPE), sigma, mode="wrap")
     return np.asarray(field / field.std(), np.float32)
 
 
-def _brows(where: canvas.FaceMap) -> Floats:
+def _brows(where: uv_paint.FaceMap) -> Floats:
     top = where.vertices(canonical_topology.RIGHT_BROW_TOP) + np.array([0, 2.0])
     bottom = where.vertices(canonical_topology.RIGHT_BROW_BOTTOM) + np.array([0, 1.0])
     outline = np.vstack([top, bottom[::-1]])
-    return canvas.both(canvas.polygon(outline, 0.16))
+    return uv_paint.both(uv_paint.polygon(outline, 0.16))
 
 
-def _blush(where: canvas.FaceMap) -> Floats:
-    cheek = canvas.both(canvas.blot(where.texels([(-4.3, -0.6)])[0], 1.5, 1.3))
-    nose = canvas.blot(where.texels([(0.0, -0.3)])[0], 1.0, 1.2)
+def _blush(where: uv_paint.FaceMap) -> Floats:
+    cheek = uv_paint.both(uv_paint.blot(where.texels([(-4.3, -0.6)])[0], 1.5, 1.3))
+    nose = uv_paint.blot(where.texels([(0.0, -0.3)])[0], 1.0, 1.2)
     return np.asarray(np.maximum(cheek, 0.8 * nose))
 
 
-def _nostrils(where: canvas.FaceMap) -> Floats:
+def _nostrils(where: uv_paint.FaceMap) -> Floats:
     middle = where.vertices((79, 239, 238, 241, 20, 60)).mean(0)
-    return canvas.both(canvas.blot(middle, 0.26, 0.15))
+    return uv_paint.both(uv_paint.blot(middle, 0.26, 0.15))
 
 
-def _beard(where: canvas.FaceMap, lips: Floats) -> Floats:
-    rows, columns = np.mgrid[: atlas.HEAD_ROWS, : atlas.SIZE]
-    y = atlas.TOP - rows / atlas.TEXELS
-    turn = np.abs(columns - atlas.SIZE / 2) / atlas.TEXELS
+def _beard(where: uv_paint.FaceMap, lips: Floats) -> Floats:
+    rows, columns = np.mgrid[: uv_atlas.HEAD_ROWS, : uv_atlas.SIZE]
+    y = uv_atlas.TOP - rows / uv_atlas.TEXELS
+    turn = np.abs(columns - uv_atlas.SIZE / 2) / uv_atlas.TEXELS
     start = -2.35 - 1.6 * np.exp(-(((turn - 3.6) / 1.6) ** 2)) + 3.5 * np.clip((turn - 6) / 4, 0, 1)
     cover = np.clip((start - y) / 0.9, 0, 1) * np.clip((13 - turn) / 1.5, 0, 1)
-    bare = canvas.blot(where.texels([(0.0, -5.9)])[0], 1.6, 0.3)
+    bare = uv_paint.blot(where.texels([(0.0, -5.9)])[0], 1.6, 0.3)
     return np.asarray(cover * (1 - lips) * (1 - 0.5 * bare), np.float32)
 
 
-def _shade(where: canvas.FaceMap) -> Floats:
+def _shade(where: uv_paint.FaceMap) -> Floats:
     """Return how much light reaches hollows: inner eye corners, under nose and lower lip."""
-    dark = 0.35 * canvas.both(canvas.blot(where.texels([(-1.75, 2.75)])[0], 0.5, 0.5))
-    dark = dark + 0.25 * canvas.blot(where.texels([(0.0, -2.2)])[0], 1.2, 0.35)
-    dark = dark + 0.22 * canvas.blot(where.texels([(0.0, -5.95)])[0], 1.4, 0.3)
-    dark = dark + 0.30 * canvas.both(canvas.blot(where.texels([(-2.6, -4.35)])[0], 0.25, 0.2))
+    dark = 0.35 * uv_paint.both(uv_paint.blot(where.texels([(-1.75, 2.75)])[0], 0.5, 0.5))
+    dark = dark + 0.25 * uv_paint.blot(where.texels([(0.0, -2.2)])[0], 1.2, 0.35)
+    dark = dark + 0.22 * uv_paint.blot(where.texels([(0.0, -5.95)])[0], 1.4, 0.3)
+    dark = dark + 0.30 * uv_paint.both(uv_paint.blot(where.texels([(-2.6, -4.35)])[0], 0.25, 0.2))
     return np.asarray(1 - np.clip(dark, 0, 0.7), np.float32)

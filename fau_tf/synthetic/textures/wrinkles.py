@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from fau_tf.synthetic import canvas
-from fau_tf.synthetic.canvas import XY, FaceMap
 from fau_tf.synthetic.rigs.rig import Floats
+from fau_tf.synthetic.textures import uv_paint
+from fau_tf.synthetic.textures.uv_paint import XY, FaceMap
 
 ROWS, COLUMNS = slice(56, 346), slice(64, 449)
 """The part of the head map where AUs leave marks; outside it the heights are 0."""
@@ -127,13 +127,15 @@ def heights(where: FaceMap, variant: int = 0) -> dict[int, Floats]:
 
 def age_lines(where: FaceMap) -> Floats:
     """Return the height of the folds of an old face at rest, over the whole head map."""
-    out = -0.09 * canvas.both(canvas.line(where.texels(NASOLABIAL), 0.2))
+    out = -0.09 * uv_paint.both(uv_paint.line(where.texels(NASOLABIAL), 0.2))
     bags = ((1.9, 1.75), (2.7, 1.25), (3.6, 1.15), (4.5, 1.5))
-    out -= 0.06 * canvas.both(canvas.line(where.texels(bags), 0.16))
+    out -= 0.06 * uv_paint.both(uv_paint.line(where.texels(bags), 0.16))
     for y in (6.2, 7.0):
-        out -= 0.022 * canvas.both(canvas.line(where.texels(_arc(y, -4.0, 4.0, 0.0, 0.02)), 0.12))
+        out -= 0.022 * uv_paint.both(
+            uv_paint.line(where.texels(_arc(y, -4.0, 4.0, 0.0, 0.02)), 0.12)
+        )
     marionette = ((2.7, -4.9), (3.0, -5.8), (3.0, -6.6))
-    out -= 0.05 * canvas.both(canvas.line(where.texels(marionette), 0.18))
+    out -= 0.05 * uv_paint.both(uv_paint.line(where.texels(marionette), 0.18))
     return np.asarray(out, np.float32)
 
 
@@ -142,10 +144,10 @@ def young_lines(where: FaceMap) -> Floats:
     lid = ((-2.0, 2.95), (-2.6, 3.32), (-3.3, 3.45), (-4.1, 3.22), (-4.6, 2.85))
     wing = ((-1.45, -1.85), (-1.85, -1.3), (-1.65, -0.55))
     rims = ((-0.35, -2.35), (-0.45, -3.2))
-    out = -0.06 * canvas.both(canvas.line(where.texels(lid), 0.09))
-    out -= 0.06 * canvas.both(canvas.line(where.texels(wing), 0.11))
-    out += 0.03 * canvas.both(canvas.line(where.texels(rims), 0.13))
-    out -= 0.03 * canvas.line(where.texels(((0.0, -2.4), (0.0, -3.2))), 0.13)
+    out = -0.06 * uv_paint.both(uv_paint.line(where.texels(lid), 0.09))
+    out -= 0.06 * uv_paint.both(uv_paint.line(where.texels(wing), 0.11))
+    out += 0.03 * uv_paint.both(uv_paint.line(where.texels(rims), 0.13))
+    out -= 0.03 * uv_paint.line(where.texels(((0.0, -2.4), (0.0, -3.2))), 0.13)
     return np.asarray(out, np.float32)
 
 
@@ -167,21 +169,23 @@ def _varied(marks: Marks, au: int, variant: int) -> Marks:
 
 
 def _height(where: FaceMap, marks: Marks) -> Floats:
-    out = canvas.blank()
+    out = uv_paint.blank()
     for points, width, depth in marks.furrows:
         place = where.texels(_right(points))
-        groove = canvas.both(canvas.line(place, width))
-        shoulder = canvas.both(canvas.line(place, 2.4 * width))
+        groove = uv_paint.both(uv_paint.line(place, width))
+        shoulder = uv_paint.both(uv_paint.line(place, 2.4 * width))
         out += depth * (0.55 * shoulder - 1.35 * groove)
     for centre, sigma_x, sigma_y, height in marks.bulges:
-        spot = canvas.blot(where.texels(_right([centre]))[0], sigma_x, sigma_y)
-        out += height * canvas.both(spot)
+        spot = uv_paint.blot(where.texels(_right([centre]))[0], sigma_x, sigma_y)
+        out += height * uv_paint.both(spot)
     for centre, sigma, height in marks.pebbles:
         rng = np.random.default_rng(17)
-        spot = canvas.blot(where.texels(_right([centre]))[0], sigma, sigma)
-        pits = np.zeros(canvas.SHAPE, np.float32)
+        spot = uv_paint.blot(where.texels(_right([centre]))[0], sigma, sigma)
+        pits = np.zeros(uv_paint.SHAPE, np.float32)
         for x, y in rng.normal(0, sigma, (26, 2)):
-            pits += canvas.blot(where.texels([(centre[0] + x, centre[1] + 0.8 * y)])[0], 0.13, 0.11)
+            pits += uv_paint.blot(
+                where.texels([(centre[0] + x, centre[1] + 0.8 * y)])[0], 0.13, 0.11
+            )
         out -= height * np.minimum(pits, 1.2) * (spot > 0.05)
     return out
 

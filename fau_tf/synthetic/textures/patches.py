@@ -2,19 +2,19 @@
 
 import numpy as np
 
-from fau_tf.synthetic import atlas
 from fau_tf.synthetic.rigs.rig import Floats
 from fau_tf.synthetic.scene.occluders.occluders import sample_glasses
 from fau_tf.synthetic.scene.person import Person
-from fau_tf.synthetic.skin import skin_colour
+from fau_tf.synthetic.textures import uv_atlas
+from fau_tf.synthetic.textures.skin_color import skin_colour
 
 
 def paint(out: Floats, person: Person, noise: dict[str, Floats], rng: np.random.Generator) -> None:
     """Paint a person's patches into an atlas (SIZE, SIZE, CHANNELS) of appearance.py."""
     skin = skin_colour(np.array(person.melanin), np.array(person.haemoglobin))
-    rows, columns = atlas.patch("eye")
+    rows, columns = uv_atlas.patch("eye")
     out[rows, columns, :3], out[rows, columns, 3] = _eye(person, noise), 2.0
-    rows, columns = atlas.patch("mouth")
+    rows, columns = uv_atlas.patch("mouth")
     depth = np.linspace(0, 1, rows.stop - rows.start)[:, None, None]
     # lip margin, lip, vestibule, throat, and from 0.7 on the tongue
     shade = np.interp(
@@ -22,33 +22,33 @@ def paint(out: Floats, person: Person, noise: dict[str, Floats], rng: np.random.
     )
     wet = np.array([0.22, 0.045, 0.045]) * shade
     out[rows, columns, :3], out[rows, columns, 3] = wet, 0.25
-    rows, columns = atlas.patch("lid")
+    rows, columns = uv_atlas.patch("lid")
     out[rows, columns, 3] = 1.2  # the wet line along the lid
     rim = np.linspace(0, 1, columns.stop - columns.start)[None, :, None] < 0.5
     out[rows, columns, :3] = np.where(rim, 0.06 * skin, 0.55 * skin + [0.06, 0.0, 0.0])
-    rows, columns = atlas.patch("teeth")
+    rows, columns = uv_atlas.patch("teeth")
     lit = person.habits.teeth
     out[rows, columns, :3] = lit * _teeth(rng, rows, columns)
     out[rows, columns, 3] = lit
-    rows, columns = atlas.patch("hair")
+    rows, columns = uv_atlas.patch("hair")
     strand = np.clip(1 + 0.25 * noise["strand"][:160, :160, None], 0.2, 2.0)
     out[rows, columns, :3], out[rows, columns, 3] = np.array(person.hair, np.float32) * strand, 0.4
-    rows, columns = atlas.patch("ear")
+    rows, columns = uv_atlas.patch("ear")
     out[rows, columns, :3], out[rows, columns, 3] = skin * [1.0, 0.90, 0.90], 0.15
     ramp = np.linspace(0.55, 1.0, columns.stop - columns.start)[None, :, None]
     out[rows, columns, :3] *= ramp
-    rows, columns = atlas.patch("hand")
+    rows, columns = uv_atlas.patch("hand")
     out[rows, columns, :3], out[rows, columns, 3] = _hand(skin, rows, columns), 0.2
     glasses = sample_glasses(person.seed)
     if glasses:
-        rows, columns = atlas.patch("frame")
+        rows, columns = uv_atlas.patch("frame")
         out[rows, columns, :3], out[rows, columns, 3] = np.array(glasses.colour), 1.0
     _neck(out, person, noise, skin, rng)
 
 
 def _eye(person: Person, noise: dict[str, Floats]) -> Floats:
     """Return the eyeball from the front: 1.3 cm, the ball's radius, is 1."""
-    _, _, width, height = atlas.PATCHES["eye"]
+    _, _, width, height = uv_atlas.PATCHES["eye"]
     y, x = np.mgrid[:height, :width]
     x, y = (x - (width - 1) / 2) / (width / 2), (y - (height - 1) / 2) / (height / 2)
     own = np.random.default_rng(np.random.SeedSequence((person.texture, 16)))
@@ -96,7 +96,7 @@ def _hand(skin: Floats, rows: slice, columns: slice) -> Floats:
 def _neck(
     out: Floats, person: Person, noise: dict[str, Floats], skin: Floats, rng: np.random.Generator
 ) -> None:
-    rows, columns = atlas.patch("neck")
+    rows, columns = uv_atlas.patch("neck")
     height, width = rows.stop - rows.start, columns.stop - columns.start
     v, u = np.mgrid[:height, :width]
     y, x = -3.0 - v / (height - 3) * 31, (u / (width - 3) - 0.5) * 41

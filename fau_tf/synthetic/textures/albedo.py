@@ -6,11 +6,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from fau_tf.synthetic import atlas, patches, wrinkles
-from fau_tf.synthetic.paints import Paints, au_heights, paints
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats
 from fau_tf.synthetic.scene.person import HAIR_STYLES, Colour, Person
-from fau_tf.synthetic.skin import skin_colour
+from fau_tf.synthetic.textures import patches, wrinkles
+from fau_tf.synthetic.textures import uv_atlas as atlas
+from fau_tf.synthetic.textures.shared_maps import Paints, au_heights, paints
+from fau_tf.synthetic.textures.skin_color import skin_colour
 
 CHANNELS = 6
 """Red, green, blue in linear light, gloss, slope along u, slope along v."""

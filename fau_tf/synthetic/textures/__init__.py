@@ -1,0 +1,1 @@
+"""UV textures: skin, hair, eyes, wrinkles."""
