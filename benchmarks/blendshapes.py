@@ -31,8 +31,8 @@ from fau_tf.face.mediapipe_landmarks import (
     default_bundle,
     read_bundle,
 )
-from fau_tf.synthetic import generate
-from fau_tf.synthetic.renderers import RENDERERS
+from fau_tf.synthetic import sample
+from fau_tf.synthetic.render.registry import RENDERERS
 from fau_tf.synthetic.rigs.registry import RIGS
 from fau_tf.synthetic.rigs.rig import FaceRig
 from fau_tf.synthetic.scene.scene import Variety
@@ -195,7 +195,7 @@ def photo(
     """Return the (size, size, 3) photo of a whole head that looks almost straight ahead."""
     rng = np.random.default_rng(SEED + person)
     yaw, pitch, roll = (float(v) for v in rng.uniform(-1, 1, 3) * POSE)
-    scene = generate.sample_scene(
+    scene = sample.sample_scene(
         rig,
         person_seed=SEED + person,
         face_seed=SEED + person,
@@ -203,7 +203,7 @@ def photo(
         pose=(yaw, pitch, roll),
         variety=Variety(occluders=False),  # a hand over the mouth says nothing about an AU
     )
-    return generate.render(scene, size=size, renderer=renderer)
+    return sample.render(scene, size=size, renderer=renderer)
 
 
 def reaction(

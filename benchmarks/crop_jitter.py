@@ -32,7 +32,7 @@ from fau_tf.face.align import crop_matrix
 from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.io.images import read_image
-from fau_tf.synthetic import generate
+from fau_tf.synthetic import sample
 from fau_tf.synthetic.rigs.registry import RIGS
 from fau_tf.synthetic.rigs.rig import FaceRig
 
@@ -117,9 +117,9 @@ def against_marks(
 def against_exact(finder: MediaPipeLandmarks, rig: FaceRig, faces: int) -> Iterator[np.ndarray]:
     """Yield (4,) for each made face: expression, pose, light and camera are drawn."""
     for seed in range(SEED, SEED + faces):
-        scene = generate.sample_scene(rig, person_seed=seed, face_seed=seed)
-        photo = generate.render(scene, size=generate.NOMINAL)
-        yield compared(crop_matrix(generate.landmarks(scene), SIZE), found_crop(finder, photo))
+        scene = sample.sample_scene(rig, person_seed=seed, face_seed=seed)
+        photo = sample.render(scene, size=sample.NOMINAL)
+        yield compared(crop_matrix(sample.landmarks(scene), SIZE), found_crop(finder, photo))
 
 
 def repeated(finder: MediaPipeLandmarks, photo: np.ndarray, times: int) -> list[np.ndarray]:

@@ -28,7 +28,7 @@ from fau_tf.data.labelled.clips import Clip
 from fau_tf.data.prepare_clip import STAGES, Job, _finder, prepare_clip, report_file
 from fau_tf.face import align
 from fau_tf.io.videos import VideoFile
-from fau_tf.synthetic import generate
+from fau_tf.synthetic import sample
 from fau_tf.training.run_folder import versions
 from fau_tf.utils import optional_imports
 
@@ -133,13 +133,13 @@ def _film(path: Path, frames: int) -> Path:
     """Write a video of faces that move slowly over grey noise."""
     cv2 = optional_imports.cv2()
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"XVID"), 20, (WIDTH, HEIGHT))
-    rig, rng = generate.canonical_rig(), np.random.default_rng(0)
+    rig, rng = sample.canonical_rig(), np.random.default_rng(0)
     ground = rng.integers(90, 130, (HEIGHT, WIDTH, 3)).astype(np.uint8)
     for number in range(frames):
         if number % 10 == 0:
-            scene = generate.sample_scene(rig, person_seed=1, face_seed=number)
-            view = align.crop_matrix(generate.landmarks(scene), FACE, margin=1.3)
-            face = generate.render(scene, size=FACE, view=view)
+            scene = sample.sample_scene(rig, person_seed=1, face_seed=number)
+            view = align.crop_matrix(sample.landmarks(scene), FACE, margin=1.3)
+            face = sample.render(scene, size=FACE, view=view)
         x, y = 200 + number % 10 * 4, 120 + number % 7
         picture = ground.copy()
         picture[y : y + FACE, x : x + FACE] = face

@@ -25,7 +25,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fau_tf.synthetic.generate import GENERATOR_VERSION
+from fau_tf.synthetic.sample import GENERATOR_VERSION
 from fau_tf.training.config import dump_toml, load_config
 from fau_tf.utils.files import replacing
 from fau_tf.utils.markdown_tables import filled

@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from fau_tf import facs
 from fau_tf.face.align import crop_matrix
-from fau_tf.synthetic import generate
-from fau_tf.synthetic.renderers import RENDERERS
+from fau_tf.synthetic import sample
+from fau_tf.synthetic.render.registry import RENDERERS
 from fau_tf.synthetic.rigs.registry import RIGS
 from fau_tf.synthetic.rigs.rig import FaceRig
 from fau_tf.synthetic.scene.scene import Scene, Variety
@@ -68,7 +68,7 @@ def sheet(blocks: Sequence[tuple[FaceRig, str]], person: int) -> Image.Image:
 
 def _face(rig: FaceRig, renderer: str, person: int, intensity: dict[int, float]) -> Image.Image:
     scene = _quiet(
-        generate.sample_scene(
+        sample.sample_scene(
             rig,
             person_seed=person,
             face_seed=FACE,
@@ -77,8 +77,8 @@ def _face(rig: FaceRig, renderer: str, person: int, intensity: dict[int, float])
             variety=Variety(occluders=False),
         )
     )
-    view = crop_matrix(generate.landmarks(scene), TILE)
-    made = generate.render(scene, size=TILE, view=view, renderer=renderer)
+    view = crop_matrix(sample.landmarks(scene), TILE)
+    made = sample.render(scene, size=TILE, view=view, renderer=renderer)
     return Image.fromarray(np.ascontiguousarray(made))
 
 

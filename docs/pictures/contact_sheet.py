@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from fau_tf import facs
 from fau_tf.face.align import crop_matrix
-from fau_tf.synthetic import generate
+from fau_tf.synthetic import sample
 from fau_tf.synthetic.rigs.rig import FaceRig
 from fau_tf.synthetic.scene.occluders.occluders import Occluders
 from fau_tf.synthetic.scene.scene import Scene
@@ -23,7 +23,7 @@ FRONT = (9.0, 0.0, 0.0)
 def main() -> None:
     """Write both pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    rig = generate.canonical_rig()
+    rig = sample.canonical_rig()
     _save(contact_sheet(rig), "contact_sheet.png")
     _save(people(rig), "people.png")
 
@@ -42,7 +42,7 @@ def contact_sheet(rig: FaceRig) -> Image.Image:
         title = f"{facs.AUS[au].label} {facs.AUS[au].name}, intensity 0 to 5"
         draw.text((left + 2, top + 1), title, fill="black")
         for level in levels:
-            scene = generate.sample_scene(
+            scene = sample.sample_scene(
                 rig, person_seed=PERSON, face_seed=FACE, intensity={au: float(level)}, pose=FRONT
             )
             face = _face(_plain(scene), 1.0)
@@ -55,7 +55,7 @@ def people(rig: FaceRig, columns: int = 8, rows: int = 5) -> Image.Image:
     cell = TILE + BORDER
     sheet = Image.new("RGB", (columns * cell, rows * cell), "white")
     for seed in range(columns * rows):
-        scene = generate.sample_scene(rig, person_seed=seed, face_seed=seed)
+        scene = sample.sample_scene(rig, person_seed=seed, face_seed=seed)
         place = (seed % columns * cell, seed // columns * cell)
         sheet.paste(_face(scene, 1.25), place)
     return sheet
@@ -68,8 +68,8 @@ def _plain(scene: Scene) -> Scene:
 
 
 def _face(scene: Scene, margin: float) -> Image.Image:
-    view = crop_matrix(generate.landmarks(scene), TILE, margin=margin)
-    return Image.fromarray(np.ascontiguousarray(generate.render(scene, size=TILE, view=view)))
+    view = crop_matrix(sample.landmarks(scene), TILE, margin=margin)
+    return Image.fromarray(np.ascontiguousarray(sample.render(scene, size=TILE, view=view)))
 
 
 def _save(picture: Image.Image, name: str) -> None:

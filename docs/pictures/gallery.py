@@ -21,7 +21,7 @@ from fau_tf.io.sources import read_image
 from fau_tf.io.video_writer import VideoWriter
 from fau_tf.runtime import demo, draw
 from fau_tf.runtime.provenance import caption
-from fau_tf.synthetic import generate
+from fau_tf.synthetic import sample
 from fau_tf.utils.files import replacing
 
 DOCS = Path(__file__).resolve().parents[1]
@@ -114,18 +114,18 @@ def _acted(time: float) -> dict[int, float]:
 def _face(
     person: int, intensity: dict[int, float], pose: tuple[float, float, float] = FRONT
 ) -> np.ndarray:
-    scene = generate.sample_scene(
-        generate.canonical_rig(),
+    scene = sample.sample_scene(
+        sample.canonical_rig(),
         person_seed=person,
         face_seed=person,
         intensity=intensity,
         pose=pose,
     )
-    still = generate.sample_scene(
-        generate.canonical_rig(), person_seed=person, face_seed=person, intensity={}, pose=FRONT
+    still = sample.sample_scene(
+        sample.canonical_rig(), person_seed=person, face_seed=person, intensity={}, pose=FRONT
     )
-    view = crop_matrix(generate.landmarks(still), SIDE, margin=1.5)
-    return np.array(generate.render(scene, size=SIDE, view=view))
+    view = crop_matrix(sample.landmarks(still), SIDE, margin=1.5)
+    return np.array(sample.render(scene, size=SIDE, view=view))
 
 
 def _frame(video: Path, time: float) -> np.ndarray:

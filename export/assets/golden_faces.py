@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from fau_tf.face.align import Image, Matrix, Points, crop_matrix, transform
-from fau_tf.synthetic.generate import canonical_rig, landmarks, render, sample_scene
+from fau_tf.synthetic.sample import canonical_rig, landmarks, render, sample_scene
 from fau_tf.synthetic.scene.scene import Variety
 
 _BLUR: Final = 0.8  # px; noise would double the PNGs and say nothing more

@@ -18,7 +18,7 @@ from fau_tf.data.prepare import prepare, summary
 from fau_tf.data.settings import DataSettings
 from fau_tf.data.shards import shard_files
 from fau_tf.data.synthetic import PREFIX, SyntheticSet
-from fau_tf.synthetic.generate import GENERATOR_VERSION
+from fau_tf.synthetic.sample import GENERATOR_VERSION
 
 _CACHED_BYTES = 2_000_000_000
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from fau_tf.synthetic.renderers import RENDERERS
+from fau_tf.synthetic.render.registry import RENDERERS
 from fau_tf.synthetic.rigs.registry import RIGS
 
 SYNTHETIC: Final = "synthetic"

@@ -18,7 +18,7 @@ DEMO_PATH = sorted(
     if path.stem != "__init__"
 )
 TRAINING_PATH = [
-    "fau_tf.synthetic.generate",
+    "fau_tf.synthetic.sample",
     "fau_tf.data.pipeline",
     "fau_tf.models.heatmap_net",
     "fau_tf.training.config",

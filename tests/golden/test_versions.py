@@ -8,7 +8,7 @@ files again with `python tests/golden/write_versions.py`.
 import numpy as np
 import pytest
 
-from fau_tf.synthetic.generate import GENERATOR_VERSION
+from fau_tf.synthetic.sample import GENERATOR_VERSION
 from fau_tf.training.session import TRAINING_VERSION
 from tests.golden import write_versions
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from fau_tf.data.synthetic import SyntheticSet, synthetic_record
-from fau_tf.synthetic.generate import GENERATOR_VERSION
+from fau_tf.synthetic.sample import GENERATOR_VERSION
 from fau_tf.training import fit
 from fau_tf.training.config import load_config
 from fau_tf.training.run_folder import RunFolder

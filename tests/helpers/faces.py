@@ -13,7 +13,7 @@ from fau_tf.runtime.estimator import FaceResult
 from fau_tf.runtime.model_info import ModelInfo
 from fau_tf.runtime.output import Reading
 from fau_tf.runtime.reliability import Quality
-from fau_tf.synthetic import generate
+from fau_tf.synthetic import sample
 
 SIZE, HEATMAP, PHOTO = 64, 16, 160
 LABELS = tuple(au.label for au in facs.AUS.values())
@@ -43,23 +43,23 @@ def info(aus: tuple[int, ...] = facs.ALL, name: str = "tiny", **changes: Any) ->
 
 @functools.cache
 def scene_of(person: int) -> Any:
-    return generate.sample_scene(generate.canonical_rig(), person_seed=person, face_seed=person)
+    return sample.sample_scene(sample.canonical_rig(), person_seed=person, face_seed=person)
 
 
 @functools.cache
 def _view(person: int) -> Any:
-    return crop_matrix(generate.landmarks(scene_of(person)), PHOTO, margin=1.3)
+    return crop_matrix(sample.landmarks(scene_of(person)), PHOTO, margin=1.3)
 
 
 @functools.cache
 def _landmarks(person: int) -> Any:
-    return transform(_view(person), generate.landmarks(scene_of(person)))
+    return transform(_view(person), sample.landmarks(scene_of(person)))
 
 
 @functools.cache
 def photo(person: int = 0) -> Image:
     """Return a rendered face, (160, 160, 3), not to be written to."""
-    return np.array(generate.render(scene_of(person), size=PHOTO, view=_view(person)))
+    return np.array(sample.render(scene_of(person), size=PHOTO, view=_view(person)))
 
 
 def face(person: int = 0, level: float = 3.0, **changes: Any) -> FaceResult:

@@ -11,7 +11,7 @@ from fau_tf.data import generate, set_card, synthetic
 from fau_tf.data.shards import shard_files
 from fau_tf.data.synthetic import SyntheticSet, synthetic_record
 from fau_tf.synthetic import __main__ as command
-from fau_tf.synthetic import generate as drawing
+from fau_tf.synthetic import sample as drawing
 from fau_tf.synthetic.rigs.canonical import canonical_rig
 from fau_tf.utils.files import hold
 from tests.helpers import made_people

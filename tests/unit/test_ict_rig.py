@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fau_tf import facs
-from fau_tf.synthetic import generate
+from fau_tf.synthetic import sample
 from fau_tf.synthetic.rigs.canonical import canonical_rig
 from fau_tf.synthetic.rigs.ict import action_units, openings
 from fau_tf.synthetic.rigs.ict.rig import ict_rig
@@ -104,8 +104,8 @@ def test_eyeballs_fill_the_lids_and_stay_behind_them(rig):
 
 
 def test_the_same_file_gives_the_same_picture(rig):
-    scene = generate.sample_scene(rig, person_seed=3, face_seed=3)
-    first, again = (generate.render(scene, size=64) for _ in range(2))
+    scene = sample.sample_scene(rig, person_seed=3, face_seed=3)
+    first, again = (sample.render(scene, size=64) for _ in range(2))
     assert np.array_equal(first, again)
     assert first.std() > 20
 

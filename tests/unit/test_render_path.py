@@ -12,9 +12,11 @@ import pytest
 from scipy import ndimage
 
 from fau_tf.face.align import crop_matrix
-from fau_tf.synthetic import generate, path_finish, path_light, render_path
-from fau_tf.synthetic.project import project, surface
-from fau_tf.synthetic.raster import rasterise
+from fau_tf.synthetic import sample
+from fau_tf.synthetic.render.path_traced import finish, lights
+from fau_tf.synthetic.render.path_traced import renderer as render_path
+from fau_tf.synthetic.render.project import project, surface
+from fau_tf.synthetic.render.z_buffer import rasterise
 from fau_tf.synthetic.scene.occluders.occluders import Occluders
 from fau_tf.synthetic.textures.albedo import appearance
 from tests.helpers.skin import folding
@@ -37,7 +39,7 @@ print(hashlib.sha256(generate.render(scene, size=48, renderer="path").tobytes())
 
 @pytest.fixture(scope="module")
 def rig():
-    return generate.canonical_rig()
+    return sample.canonical_rig()
 
 
 def _clean(scene, **changes):
@@ -47,14 +49,14 @@ def _clean(scene, **changes):
 
 
 def _scene(rig, person=5, face=2, intensity=None, pose=FRONT, **changes):
-    drawn = generate.sample_scene(
+    drawn = sample.sample_scene(
         rig, person_seed=person, face_seed=face, intensity=intensity or {}, pose=pose
     )
     return _clean(drawn, **changes)
 
 
 def _crop(scene, size=SIZE):
-    return crop_matrix(generate.landmarks(scene), size)
+    return crop_matrix(sample.landmarks(scene), size)
 
 
 def _turned(scene, size, degrees):
@@ -91,7 +93,7 @@ def test_landmarks_lie_on_the_texels_that_belong_to_them(rig, monkeypatch, pose,
     view = _turned(scene, SIZE, degrees)
     uv = _seen(monkeypatch, scene, SIZE, view)[0].uv
     nose = np.arange(27, 31)  # smooth skin, in front of which no hair grows
-    place = generate.landmarks(scene)[nose] @ view[:, :2].T + view[:, 2]
+    place = sample.landmarks(scene)[nose] @ view[:, :2].T + view[:, 2]
     found = np.stack(
         [ndimage.map_coordinates(uv[..., i], place[:, ::-1].T, order=1) for i in (0, 1)], -1
     )
@@ -125,7 +127,7 @@ def _bald(rig):
     return next(
         seed
         for seed in range(100)
-        if generate.sample_scene(rig, person_seed=seed, face_seed=0).person.style == 0
+        if sample.sample_scene(rig, person_seed=seed, face_seed=0).person.style == 0
     )
 
 
@@ -138,7 +140,7 @@ def test_both_renderers_are_equally_bright(rig):
     for person in (3, 5):
         scene = _scene(rig, person=person)
         for renderer, out in (("fast", fast), ("path", path)):
-            picture = generate.render(scene, size=64, view=_crop(scene, 64), renderer=renderer)
+            picture = sample.render(scene, size=64, view=_crop(scene, 64), renderer=renderer)
             out.append(picture[20:44, 20:44].mean())
     assert min(fast) > 20
     # over 24 people the ratio was .905 to 1.061: soft shadows and shine differ, exposure doesn't
@@ -149,7 +151,7 @@ def test_both_renderers_are_equally_bright(rig):
 def test_dark_skin_is_darker_than_light_skin(rig):
     scene = _scene(rig)
     light, dark = (
-        generate.render(
+        sample.render(
             replace(scene, person=replace(scene.person, melanin=melanin)),
             size=48, view=_crop(scene, 48), renderer="path",
         )[16:32, 16:32].mean()
@@ -165,7 +167,7 @@ def test_an_open_jaw_shows_as_much_as_in_the_fast_picture(rig):
     change = {}
     for renderer in ("fast", "path"):
         before, after = (
-            generate.render(scene, size=SIZE, view=_crop(rest), renderer=renderer)
+            sample.render(scene, size=SIZE, view=_crop(rest), renderer=renderer)
             for scene in (rest, active)
         )
         change[renderer] = np.abs(before.astype(float) - after)[60:92, 28:68].mean()
@@ -179,7 +181,7 @@ def test_furrows_show_as_much_as_in_the_fast_picture(rig):
     change = {}
     for renderer in ("fast", "path"):
         smooth, deep = (
-            generate.render(
+            sample.render(
                 replace(folded, wrinkles=depth), size=128, view=_crop(folded, 128),
                 renderer=renderer,
             ).astype(float)
@@ -198,13 +200,13 @@ def test_the_tracer_tilts_skin_the_way_the_finish_assumes(rig, monkeypatch):
     flat = skin * [1, 1, 1, 1, 0, 0]
     monkeypatch.setattr(render_path, "creased", lambda *_: flat.astype(np.float32))
     smooth = _seen(monkeypatch, scene, 128, _crop(scene, 128))[0]  # the same paths but for slopes
-    face = (traced.alpha > 0.99) & path_finish._is_skin(traced.uv)
+    face = (traced.alpha > 0.99) & finish._is_skin(traced.uv)
     face &= (traced.colour.min(-1) > 0.01) & (smooth.colour.min(-1) > 0.01)
     got = np.log(traced.colour[face][:, 1] / smooth.colour[face][:, 1])
-    slope = path_finish._texels(skin, traced.uv)[..., 4:]
+    slope = finish._texels(skin, traced.uv)[..., 4:]
     for axis in ([1, 0], [0, 1]):
-        tilted = path_finish._tilted(traced.normal, slope * axis, traced.uv, turn)
-        lit, bare = (path_light.reflected(panorama, n)[face][:, 1] for n in (tilted, traced.normal))
+        tilted = finish._tilted(traced.normal, slope * axis, traced.uv, turn)
+        lit, bare = (lights.reflected(panorama, n)[face][:, 1] for n in (tilted, traced.normal))
         expected = np.log(lit / bare)
         assert expected.std() > 0.01
         # few samples and shine leave noise: .25 and .39, and -.15 and -.30 with the wrong sign
@@ -213,14 +215,14 @@ def test_the_tracer_tilts_skin_the_way_the_finish_assumes(rig, monkeypatch):
 
 def test_a_panorama_lights_a_surface_as_its_plain_sum_does(rig):
     wall = np.array([0.2, 0.3, 0.4])
-    around = path_light.panorama(_scene(rig), wall)
+    around = lights.panorama(_scene(rig), wall)
     normal = np.array([[0.0, 0.0, 1.0], [0.6, 0.0, 0.8], [0.0, 0.6, 0.8]])
-    ahead, solid = path_light.directions(), path_light.solid_angles()
+    ahead, solid = lights.directions(), lights.solid_angles()
     exact = []
     for n in normal:
         cosine = np.clip((ahead * n).sum(-1), 0, None) * solid
         exact.append((around * cosine[..., None]).sum((0, 1)) / np.pi)
-    got = path_light.reflected(around, normal)
+    got = lights.reflected(around, normal)
     assert np.isfinite(got).all()
     # what nine harmonics leave out: at most 4 % of the brightest over the lights of 24 scenes
     np.testing.assert_allclose(got, exact, atol=0.06 * np.max(exact))
@@ -231,10 +233,10 @@ def test_a_panorama_lights_a_surface_as_its_plain_sum_does(rig):
 
 @TRACED
 def test_the_same_scene_gives_the_same_bytes_in_another_process(rig):
-    scene = generate.sample_scene(rig, person_seed=11, face_seed=4)
-    other = generate.sample_scene(rig, person_seed=12, face_seed=4)
-    generate.render(other, size=32, renderer="path")  # what ran before must not matter
-    here = generate.render(scene, size=48, renderer="path")
+    scene = sample.sample_scene(rig, person_seed=11, face_seed=4)
+    other = sample.sample_scene(rig, person_seed=12, face_seed=4)
+    sample.render(other, size=32, renderer="path")  # what ran before must not matter
+    here = sample.render(scene, size=48, renderer="path")
     there = subprocess.run(
         [sys.executable, "-c", DIGEST], capture_output=True, text=True, check=True,
         env={**os.environ, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"},
@@ -247,10 +249,10 @@ def test_the_number_of_threads_does_not_matter(rig):
     import drjit
 
     scene = _scene(rig)
-    one = generate.render(scene, size=64, renderer="path")
+    one = sample.render(scene, size=64, renderer="path")
     drjit.set_thread_count(3)
     try:
-        many = generate.render(scene, size=64, renderer="path")
+        many = sample.render(scene, size=64, renderer="path")
     finally:
         drjit.set_thread_count(1)
     np.testing.assert_array_equal(one, many)
@@ -282,15 +284,13 @@ def test_only_path_tracing_imports_mitsuba():
 
 
 def test_a_second_light_shines_from_where_the_scene_says():
-    scene = generate.sample_scene(generate.canonical_rig(), person_seed=1, face_seed=1)
+    scene = sample.sample_scene(sample.canonical_rig(), person_seed=1, face_seed=1)
     without = replace(scene, light=replace(scene.light, fill_light=(0.0, 0.0, 0.0)))
     second = replace(scene.light, fill=(-1.0, 0.0, 0.0), fill_light=(0.5, 0.25, 0.0))
     wall = np.zeros(3, np.float32)
-    more = path_light.panorama(replace(scene, light=second), wall) - path_light.panorama(
-        without, wall
-    )
+    more = lights.panorama(replace(scene, light=second), wall) - lights.panorama(without, wall)
     sides = np.array([[-1.0, 0, 0], [1.0, 0, 0]])
-    left, right = path_light.reflected(more, sides)
+    left, right = lights.reflected(more, sides)
     # a soft light isn't a point: a surface that faces it gets a little less than all of it
     np.testing.assert_allclose(left, [0.5, 0.25, 0.0], rtol=0.15, atol=0.01)
     assert np.abs(right).max() < 0.1 * left.max()

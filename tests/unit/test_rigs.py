@@ -9,8 +9,9 @@ import pytest
 from scipy.spatial import Delaunay
 
 from fau_tf import facs
-from fau_tf.synthetic import generate, project
-from fau_tf.synthetic.raster import rasterise
+from fau_tf.synthetic import sample
+from fau_tf.synthetic.render import project
+from fau_tf.synthetic.render.z_buffer import rasterise
 from fau_tf.synthetic.rigs.canonical import canonical_rig
 from fau_tf.synthetic.rigs.rig import UNEVEN, Way, expression_offset, identity_shape
 from fau_tf.synthetic.textures.albedo import appearance
@@ -174,18 +175,18 @@ def test_no_expression_or_pose_opens_a_hole_in_the_face(rig, strength, even):
     for seed in range(6):
         strong = {au: strength for i, au in enumerate(facs.AUS) if (seed + i) % 3 != 0}
         pose = (20.0 * (-1) ** seed, 12.0 * (-1) ** (seed // 2), 0.0)
-        scene = generate.sample_scene(
+        scene = sample.sample_scene(
             rig, person_seed=seed, face_seed=seed, intensity=strong, pose=pose
         )
         if even:
             habits = replace(scene.person.habits, ways={})
             scene = replace(scene, person=replace(scene.person, habits=habits))
         body = project.surface(scene, appearance(rig, scene.person))
-        scale = size / generate.NOMINAL
+        scale = size / sample.NOMINAL
         points = project.project(body.points, scene) * [scale, scale, 1]
         seen = np.zeros(size * size, bool)
         seen[rasterise(points, body.faces, size).pixel] = True
-        hull = Delaunay(generate.landmarks(scene)[17:] * scale)
+        hull = Delaunay(sample.landmarks(scene)[17:] * scale)
         place = np.stack([np.arange(size * size) % size, np.arange(size * size) // size], 1)
         inside = hull.find_simplex(place) >= 0
         assert inside.sum() > 1000

@@ -15,7 +15,7 @@ from fau_tf.runtime import model_info
 from fau_tf.runtime.estimator import AUEstimator, Estimate
 from fau_tf.runtime.model_info import ModelError, default_model
 from fau_tf.runtime.reliability import BLURRED, MIN_EYE_DISTANCE, SMALL_FACE, SOFT
-from fau_tf.synthetic import generate
+from fau_tf.synthetic import sample
 from fau_tf.synthetic.rigs.canonical import canonical_rig
 from tests.helpers.made_video import PHOTO, crossing, face, frame
 from tests.helpers.tiny_model import write_tiny_model
@@ -91,10 +91,8 @@ def test_a_small_face_is_read_and_flagged(estimator, photo):
     ("yaw", "pitch", "read"), [(0, 0, True), (25, 0, True), (-55, 0, False), (0, -58, False)]
 )
 def test_a_face_that_is_turned_away_is_not_read(estimator, yaw, pitch, read):
-    scene = generate.sample_scene(
-        canonical_rig(), person_seed=901, face_seed=1, pose=(yaw, pitch, 0)
-    )
-    (one,) = estimator.estimate(generate.render(scene, size=512)).faces
+    scene = sample.sample_scene(canonical_rig(), person_seed=901, face_seed=1, pose=(yaw, pitch, 0))
+    (one,) = estimator.estimate(sample.render(scene, size=512)).faces
     if read:
         assert one.reason == ""
         # `head_pose` reads rendered people's yaw a sixth too large, and 3 degrees between people:

@@ -7,7 +7,7 @@ import pytest
 
 from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
-from fau_tf.synthetic import generate
+from fau_tf.synthetic import sample
 from fau_tf.utils.optional_imports import MissingLibraryError
 
 
@@ -24,13 +24,13 @@ def landmarker():
 
 
 def test_mediapipe_finds_at_least_95_of_100_faces_where_they_are(landmarker):
-    rig = generate.canonical_rig()
+    rig = sample.canonical_rig()
     errors = []
     for seed in range(100):
-        scene = generate.sample_scene(rig, person_seed=seed, face_seed=seed)
-        photo = generate.render(scene, size=generate.NOMINAL)
+        scene = sample.sample_scene(rig, person_seed=seed, face_seed=seed)
+        photo = sample.render(scene, size=sample.NOMINAL)
         for mesh in landmarker.find(photo):
-            truth = generate.landmarks(scene)
+            truth = sample.landmarks(scene)
             gap = ibug68(mesh) - truth
             eyes = np.linalg.norm(truth[36] - truth[45])
             errors.append(np.linalg.norm(gap, axis=1)[17:].mean() / eyes)

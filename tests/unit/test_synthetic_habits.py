@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fau_tf import facs
-from fau_tf.synthetic import generate
+from fau_tf.synthetic import sample
 from fau_tf.synthetic.scene import person_variation
 from fau_tf.synthetic.textures import uv_atlas
 from fau_tf.synthetic.textures.albedo import appearance
@@ -14,7 +14,7 @@ from fau_tf.synthetic.textures.albedo import appearance
 
 @pytest.fixture(scope="module")
 def rig():
-    return generate.canonical_rig()
+    return sample.canonical_rig()
 
 
 def test_furrows_prove_nothing():
@@ -40,7 +40,7 @@ def test_lines_at_rest_deepen_with_age_and_do_not_move(rig):
         for age in (0.0, 1.0)
     )
     assert old > 2 * young > 0
-    scene = generate.sample_scene(rig, person_seed=0, face_seed=1, intensity={})
+    scene = sample.sample_scene(rig, person_seed=0, face_seed=1, intensity={})
     lined = replace(scene.person.habits, lines=dict.fromkeys(facs.AUS, 0.0) | {4: 0.5})
     for value in (0.0, 5.0):
         acting = replace(
@@ -75,7 +75,7 @@ def test_an_action_unit_moves_people_differently():
 
 def test_a_jaw_that_drops_parts_the_lips():
     """FACS scores AU25 for whatever parts the lips."""
-    drawn = [generate.sample_intensities(np.random.default_rng(seed)) for seed in range(600)]
+    drawn = [sample.sample_intensities(np.random.default_rng(seed)) for seed in range(600)]
     dropped = [value for value in drawn if value[26] > 0]
     assert 60 < len(dropped) < 300
     assert all(value[25] >= 0.5 * value[26] for value in dropped)
@@ -83,19 +83,19 @@ def test_a_jaw_that_drops_parts_the_lips():
 
 
 def test_other_movements_come_without_a_label_and_shut_lips_stay_shut(rig):
-    scenes = [generate.sample_scene(rig, person_seed=p, face_seed=2) for p in range(400)]
+    scenes = [sample.sample_scene(rig, person_seed=p, face_seed=2) for p in range(400)]
     parted = [max(scene.intensity[25], scene.intensity[26]) > 0.5 for scene in scenes]
     for name in rig.others:
         moves = np.array([scene.others.get(name, 0.0) for scene in scenes])
         assert moves.max() <= 1, name
-        free = ~np.array(parted) if name in generate.SHUT else np.ones(len(scenes), bool)
+        free = ~np.array(parted) if name in sample.SHUT else np.ones(len(scenes), bool)
         assert not moves[~free].any(), name
         share = (moves[free] > 0).mean()
-        assert abs(share - generate.OTHERS) < 4 * np.sqrt(generate.OTHERS / free.sum()), name
+        assert abs(share - sample.OTHERS) < 4 * np.sqrt(sample.OTHERS / free.sum()), name
 
 
 def test_blinks_are_photographed_and_not_with_wide_eyes(rig):
-    scenes = [generate.sample_scene(rig, person_seed=p, face_seed=2) for p in range(600)]
+    scenes = [sample.sample_scene(rig, person_seed=p, face_seed=2) for p in range(600)]
     shut = [scene for scene in scenes if scene.blink > 0.39]
     assert 10 < len(shut) < 70
     assert all(scene.intensity[5] == 0 for scene in shut)
@@ -105,7 +105,7 @@ def test_an_expression_that_is_given_is_all_that_moves(rig):
     """So faces at different intensities of an AU differ in nothing else."""
     for person in range(100):
         rest, wide, parted = (
-            generate.sample_scene(rig, person_seed=person, face_seed=2, intensity=intensity)
+            sample.sample_scene(rig, person_seed=person, face_seed=2, intensity=intensity)
             for intensity in ({}, {5: 4.0}, {25: 4.0})
         )
         assert rest.blink == wide.blink == parted.blink < 0.36
@@ -113,7 +113,7 @@ def test_an_expression_that_is_given_is_all_that_moves(rig):
 
 
 def test_teeth_may_lie_in_the_dark(rig):
-    scene = generate.sample_scene(rig, person_seed=0, face_seed=1)
+    scene = sample.sample_scene(rig, person_seed=0, face_seed=1)
     lit, dark = (
         appearance(
             rig, replace(scene.person, habits=replace(scene.person.habits, teeth=share))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fau_tf.synthetic.raster import rasterise
+from fau_tf.synthetic.render.z_buffer import rasterise
 
 
 def _slow(points, faces, size):

@@ -8,8 +8,9 @@ from scipy.spatial import Delaunay
 
 from fau_tf import facs
 from fau_tf.face.align import crop_matrix
-from fau_tf.synthetic import generate, project, render_fast
-from fau_tf.synthetic.raster import rasterise
+from fau_tf.synthetic import sample
+from fau_tf.synthetic.render import project, rasterized
+from fau_tf.synthetic.render.z_buffer import rasterise
 from fau_tf.synthetic.scene import lighting
 from fau_tf.synthetic.scene.background import KINDS, backdrop
 from fau_tf.synthetic.scene.camera_noise import exposed
@@ -30,20 +31,20 @@ SIZE = 128
 
 @pytest.fixture(scope="module")
 def rig():
-    return generate.canonical_rig()
+    return sample.canonical_rig()
 
 
 @pytest.fixture(scope="module")
 def plain(rig):
     """A scene with nothing in the way and a camera without faults."""
-    scene = generate.sample_scene(rig, person_seed=7, face_seed=7, intensity={}, pose=FRONT)
+    scene = sample.sample_scene(rig, person_seed=7, face_seed=7, intensity={}, pose=FRONT)
     camera = replace(scene.camera.without_faults(blur=1e-3), white=(1.0, 1.0, 1.0))
     return replace(scene, camera=camera, occluders=Occluders())
 
 
 def crop(scene, size=SIZE):
-    view = crop_matrix(generate.landmarks(scene), size)
-    return generate.render(scene, size=size, view=view).astype(int)
+    view = crop_matrix(sample.landmarks(scene), size)
+    return sample.render(scene, size=size, view=view).astype(int)
 
 
 def covered(scene, occluder):
@@ -52,10 +53,10 @@ def covered(scene, occluder):
     look = appearance(scene.rig, scene.person)
     bare, whole = project.surface(replace(scene, occluders=Occluders()), look), None
     whole = project.surface(hidden, look)
-    scale = SIZE / generate.NOMINAL
+    scale = SIZE / sample.NOMINAL
     hits = rasterise(project.project(whole.points, scene) * [scale, scale, 1], whole.faces, SIZE)
     foreign = hits.pixel[hits.face >= len(bare.faces)]
-    hull = Delaunay(generate.landmarks(scene) * scale)
+    hull = Delaunay(sample.landmarks(scene) * scale)
     pixels = np.stack([np.arange(SIZE**2) % SIZE, np.arange(SIZE**2) // SIZE], 1)
     inside = hull.find_simplex(pixels) >= 0
     assert inside.sum() > 1000
@@ -65,8 +66,8 @@ def covered(scene, occluder):
 @pytest.mark.parametrize("part", ["wrinkles", "occluders"])
 def test_without_one_thing_everything_else_is_drawn_the_same(rig, part):
     for seed in range(8):
-        scene = generate.sample_scene(rig, person_seed=seed, face_seed=seed)
-        without = generate.sample_scene(
+        scene = sample.sample_scene(rig, person_seed=seed, face_seed=seed)
+        without = sample.sample_scene(
             rig, person_seed=seed, face_seed=seed, variety=Variety(**{part: False})
         )
         assert replace(without, **{part: getattr(scene, part)}) == scene
@@ -85,7 +86,7 @@ def test_occluders_are_as_frequent_as_stated_and_glasses_belong_to_people(rig):
     assert all(
         one.strands is None for one in (occluders.sample(p, 1, hair=False) for p in range(99))
     )
-    scene = generate.sample_scene(rig, person_seed=1, face_seed=1)
+    scene = sample.sample_scene(rig, person_seed=1, face_seed=1)
     assert {"glasses", "strands", "hand"} <= set(scene.factors)
 
 
@@ -110,8 +111,8 @@ def test_glasses_frame_the_eyes_and_hide_little(plain, frame):
     share = covered(plain, clear)
     assert 0.01 < share < 0.15
     bare, worn = crop(plain), crop(replace(plain, occluders=clear))
-    eyes = generate.landmarks(plain)[36:48]
-    view = crop_matrix(generate.landmarks(plain), SIZE, margin=1.25)
+    eyes = sample.landmarks(plain)[36:48]
+    view = crop_matrix(sample.landmarks(plain), SIZE, margin=1.25)
     at = np.round(eyes @ view[:, :2].T + view[:, 2]).astype(int)
     # the lenses are clear: what changes at the lids is shade, not the frame
     change = np.abs(worn - bare).max(-1)[at[:, 1], at[:, 0]]
@@ -133,7 +134,7 @@ def test_hands_are_there_in_skin_colour_and_in_front(plain):
 def test_hands_are_not_sunk_into_the_face(plain):
     look = appearance(plain.rig, plain.person)
     bare = len(project.surface(plain, look).faces)
-    scale = SIZE / generate.NOMINAL
+    scale = SIZE / sample.NOMINAL
     drawn = (occluders.sample(seed, seed, hair=True).hand for seed in range(120))
     hands = [hand for hand in drawn if hand is not None]
     assert len(hands) >= 5
@@ -150,12 +151,12 @@ def test_hands_are_not_sunk_into_the_face(plain):
 def test_strands_lie_on_the_skin_of_each_person(rig):
     seen = 0
     for person_seed in range(10):
-        scene = generate.sample_scene(rig, person_seed=person_seed, face_seed=1, pose=FRONT)
+        scene = sample.sample_scene(rig, person_seed=person_seed, face_seed=1, pose=FRONT)
         scene = replace(scene, occluders=Occluders(strands=person_seed))
         look = appearance(rig, scene.person)
         bare = len(project.surface(replace(scene, occluders=Occluders()), look).faces)
         whole = project.surface(scene, look)
-        scale = 512 / generate.NOMINAL  # strands are thinner than a pixel of a small picture
+        scale = 512 / sample.NOMINAL  # strands are thinner than a pixel of a small picture
         points = project.project(whole.points, scene) * [scale, scale, 1]
         alone = rasterise(points, whole.faces[bare:], 512).pixel
         hits = rasterise(points, whole.faces, 512)
@@ -178,7 +179,7 @@ def test_wrinkles_can_be_seen_at_128_px(plain, au):
 
 
 def test_furrows_take_several_courses_and_bulges_stay(rig):
-    people = [generate.sample_scene(rig, person_seed=p, face_seed=1).person for p in range(8)]
+    people = [sample.sample_scene(rig, person_seed=p, face_seed=1).person for p in range(8)]
     looks = [appearance(rig, person).variant for person in people]
     assert all(set(look) == set(wrinkles.MARKS) for look in looks)
     assert len({tuple(look.values()) for look in looks}) > 6
@@ -214,7 +215,7 @@ def test_a_second_light_adds_its_own_light_and_nothing_else(plain):
     side = np.tile(np.array([0.8, 0, 0.6], np.float32), (5, 1))
     grey = (np.full((5, 3), 0.4, np.float32), np.zeros(5, np.float32), np.ones(5, np.float32))
     lit = [
-        render_fast._lit(
+        rasterized._lit(
             replace(plain.light, strength=strength, fill=(0.8, 0.0, 0.6), fill_light=(fill, 0, 0)),
             side, *grey,
         )
@@ -235,7 +236,7 @@ def test_the_key_light_is_mirrored_in_the_eyes_on_its_side(plain, side):
         plain, person=person, light=light, intensity=open_eyes, gaze=(0.0, 0.0), blink=0.0
     )
     image = crop(scene).sum(-1)
-    points = generate.landmarks(scene)
+    points = sample.landmarks(scene)
     view = crop_matrix(points, SIZE)
     for ring in (slice(36, 42), slice(42, 48)):
         x, y = points[ring].mean(0) @ view[:, :2].T + view[:, 2]

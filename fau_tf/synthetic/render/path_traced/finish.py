@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from fau_tf.synthetic.path_light import reflected
-from fau_tf.synthetic.path_skin import SHARP
+from fau_tf.synthetic.render.path_traced.lights import reflected
+from fau_tf.synthetic.render.path_traced.material import SHARP
 from fau_tf.synthetic.rigs.rig import Floats
 from fau_tf.synthetic.textures import uv_atlas
 

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from fau_tf.synthetic.project import Surface
-from fau_tf.synthetic.raster import Hits, rasterise
+from fau_tf.synthetic.render.project import Surface
+from fau_tf.synthetic.render.z_buffer import Hits, rasterise
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats, Ints
 from fau_tf.synthetic.textures import uv_atlas
 

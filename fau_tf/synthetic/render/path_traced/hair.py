@@ -5,8 +5,8 @@ They lie on what is painted in the atlas, so they need not hide the skin, only b
 
 import numpy as np
 
-from fau_tf.synthetic.path_strands import Roots, bent, combed, ribbons, rooted
-from fau_tf.synthetic.project import Surface
+from fau_tf.synthetic.render.path_traced.strands import Roots, bent, combed, ribbons, rooted
+from fau_tf.synthetic.render.project import Surface
 from fau_tf.synthetic.rigs.rig import Floats, Ints
 from fau_tf.synthetic.scene.person import HAIR_STYLES, Person
 from fau_tf.synthetic.scene.scene import Scene

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import ndimage
 
-from fau_tf.synthetic.project import Surface, project, surface
-from fau_tf.synthetic.raster import Hits, rasterise
+from fau_tf.synthetic.render.project import Surface, project, surface
+from fau_tf.synthetic.render.z_buffer import Hits, rasterise
 from fau_tf.synthetic.rigs.rig import Floats, Ints
 from fau_tf.synthetic.scene.background import behind
 from fau_tf.synthetic.scene.camera_noise import Image, exposed

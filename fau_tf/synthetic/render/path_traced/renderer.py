@@ -9,10 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from fau_tf.synthetic import path_hair, path_light
-from fau_tf.synthetic.path_finish import Traced, finished
-from fau_tf.synthetic.path_skin import material, texture_places
-from fau_tf.synthetic.project import LOOK_AT, Surface, surface
+from fau_tf.synthetic.render.path_traced import hair
+from fau_tf.synthetic.render.path_traced import lights as path_light
+from fau_tf.synthetic.render.path_traced.finish import Traced, finished
+from fau_tf.synthetic.render.path_traced.material import material, texture_places
+from fau_tf.synthetic.render.project import LOOK_AT, Surface, surface
 from fau_tf.synthetic.rigs.rig import Floats
 from fau_tf.synthetic.scene.background import behind
 from fau_tf.synthetic.scene.camera_noise import Image, exposed
@@ -41,7 +42,7 @@ def path_traced(scene: Scene, size: int, view: Floats) -> Image:
     turn, scale = _similarity(view)
     mi = mitsuba()
     look = appearance(scene.rig, scene.person)
-    body = path_hair.grown(scene, surface(scene, look))
+    body = hair.grown(scene, surface(scene, look))
     skin = creased(look, scene.creases)
     backdrop = behind(scene, size, view)
     lights = path_light.panorama(scene, backdrop.mean((0, 1)))

@@ -10,14 +10,14 @@ from fau_tf.synthetic.scene.scene import Scene
 
 def fast(scene: Scene, size: int, view: Floats) -> Image:
     """Return the picture of the z-buffer."""
-    from fau_tf.synthetic.render_fast import rasterised
+    from fau_tf.synthetic.render.rasterized import rasterised
 
     return rasterised(scene, size, view)
 
 
 def path(scene: Scene, size: int, view: Floats) -> Image:
     """Return the picture of the path tracer, which needs the extra `render`."""
-    from fau_tf.synthetic.render_path import path_traced
+    from fau_tf.synthetic.render.path_traced.renderer import path_traced
 
     return path_traced(scene, size, view)
 

@@ -1,0 +1,1 @@
+"""The path-traced renderer, on Mitsuba 3."""
