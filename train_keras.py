@@ -26,9 +26,9 @@ from export.package import export_variants
 from export.specs import EXPORT_SPECS
 from fau_tf import facs
 from fau_tf.data import datasets
+from fau_tf.data.adapters.registry import KINDS
 from fau_tf.data.datasets import Faces
-from fau_tf.data.folds import Fold
-from fau_tf.data.labelled.kinds import KINDS
+from fau_tf.data.splits import Fold
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.models.scc import inspect_graph
 from fau_tf.runtime import demo

@@ -12,7 +12,7 @@ from PIL import Image
 
 from fau_tf import facs
 from fau_tf.data import datasets
-from fau_tf.data.synthetic import rig_of
+from fau_tf.data.synthetic_set import rig_of
 from fau_tf.metrics import agreement, bootstrap
 from fau_tf.training import fit
 from fau_tf.training.config import Config, load_config

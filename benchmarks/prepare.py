@@ -24,8 +24,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from fau_tf import facs
-from fau_tf.data.labelled.clips import Clip
-from fau_tf.data.prepare_clip import STAGES, Job, _finder, prepare_clip, report_file
+from fau_tf.data.adapters.clips import Clip
+from fau_tf.data.adapters.prepare_clip import STAGES, Job, _finder, prepare_clip, report_file
 from fau_tf.face import align
 from fau_tf.io.videos import VideoFile
 from fau_tf.synthetic import sample

@@ -21,7 +21,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from fau_tf.data.record import jpeg
-from fau_tf.data.synthetic import SyntheticSet, synthetic_record
+from fau_tf.data.synthetic_set import SyntheticSet, synthetic_record
 
 FACES = 5  # of each person, as the default settings have
 PEOPLE = {"fast": 30, "path": 6}

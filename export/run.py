@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from fau_tf import contract, facs
 from fau_tf.data import datasets
-from fau_tf.data.generate import is_there
-from fau_tf.data.settings import SYNTHETIC
-from fau_tf.data.synthetic import SyntheticSet
+from fau_tf.data.config import SYNTHETIC
+from fau_tf.data.synthetic_generate import is_there
+from fau_tf.data.synthetic_set import SyntheticSet
 from fau_tf.models.presets import NetSpec
 from fau_tf.training import fit, reading, session
 from fau_tf.training.config import Config, load_config

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
 from fau_tf import contract, facs
-from fau_tf.data.synthetic import SyntheticSet, synthetic_record
+from fau_tf.data.synthetic_set import SyntheticSet, synthetic_record
 from fau_tf.face import align
 from fau_tf.facs import MAX_INTENSITY
 

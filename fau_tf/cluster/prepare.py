@@ -18,11 +18,11 @@ import numpy as np
 from fau_tf import __version__
 from fau_tf.cluster.engine import Engine, require_ray, started
 from fau_tf.cluster.reports import TRIED, Attempts, deadly, guarded, stoppable
-from fau_tf.data.labelled import kinds
-from fau_tf.data.labelled.clips import Clip, LeftOut
-from fau_tf.data.prepare import jobs_of, place_of
-from fau_tf.data.prepare_clip import ClipReport, Job, prepare_clip, report_file
-from fau_tf.data.settings import DataSettings
+from fau_tf.data.adapters import registry
+from fau_tf.data.adapters.clips import Clip, LeftOut
+from fau_tf.data.adapters.prepare import jobs_of, place_of
+from fau_tf.data.adapters.prepare_clip import ClipReport, Job, prepare_clip, report_file
+from fau_tf.data.config import DataSettings
 from fau_tf.utils import optional_imports
 from fau_tf.utils.files import replacing
 
@@ -117,7 +117,7 @@ class _Set:
         order = json.loads((place / _WORK / "order.json").read_text(encoding="utf-8"))
         os.chdir(order["folder"])
         settings = _settings(order["settings"])
-        listing = kinds.listing(settings)
+        listing = registry.listing(settings)
         found = place_of(settings, listing, place.parent)
         if (found, order["version"]) != (place, __version__):
             raise ValueError(

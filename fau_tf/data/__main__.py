@@ -13,9 +13,9 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
-from fau_tf.data.check import check
-from fau_tf.data.prepare import CARD, DROPPED, place_of, prepare, summary
-from fau_tf.data.settings import SYNTHETIC
+from fau_tf.data.adapters.prepare import CARD, DROPPED, place_of, prepare, summary
+from fau_tf.data.adapters.validate import check
+from fau_tf.data.config import SYNTHETIC
 from fau_tf.training.config import Config, load_config
 
 
@@ -50,7 +50,7 @@ def _prepare(config: Config, options: argparse.Namespace) -> bool:
 
 
 def _check(config: Config, options: argparse.Namespace) -> bool:
-    from fau_tf.data.check_page import write_page  # Matplotlib: seconds
+    from fau_tf.data.adapters.validate_report import write_page  # Matplotlib: seconds
 
     found = check(config.data, config.data_seed)
     for what, mine, published in found.comparison:

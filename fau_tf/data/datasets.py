@@ -10,14 +10,14 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from fau_tf.data import pipeline
+from fau_tf.data.adapters.prepare import prepare, summary
+from fau_tf.data.adapters.registry import KINDS
 from fau_tf.data.augment import NO_AUGMENT, Augment
-from fau_tf.data.folds import Fold, folds
-from fau_tf.data.generate import generate, require_whole
-from fau_tf.data.labelled.kinds import KINDS
-from fau_tf.data.prepare import prepare, summary
-from fau_tf.data.settings import DataSettings
-from fau_tf.data.shards import shard_files
-from fau_tf.data.synthetic import PREFIX, SyntheticSet
+from fau_tf.data.config import DataSettings
+from fau_tf.data.splits import Fold, folds
+from fau_tf.data.synthetic_generate import generate, require_whole
+from fau_tf.data.synthetic_set import PREFIX, SyntheticSet
+from fau_tf.data.tfrecord import shard_files
 from fau_tf.synthetic.sample import GENERATOR_VERSION
 
 _CACHED_BYTES = 2_000_000_000

@@ -17,9 +17,9 @@ import tensorflow as tf
 from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.data import augment as aug
+from fau_tf.data.corruptions import spoil
 from fau_tf.data.record import MARGIN
-from fau_tf.data.shards import parse
-from fau_tf.data.spoil import spoil
+from fau_tf.data.tfrecord import parse
 from fau_tf.face.au_centers import au_centres
 
 _IN_TURN = 64  # shards at once; more than one person's clips

@@ -29,9 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _generate(options: argparse.Namespace) -> None:
-    from fau_tf.data.generate import CARD_PAGE, generate
-    from fau_tf.data.settings import SYNTHETIC
-    from fau_tf.data.synthetic import SyntheticSet
+    from fau_tf.data.config import SYNTHETIC
+    from fau_tf.data.synthetic_generate import CARD_PAGE, generate
+    from fau_tf.data.synthetic_set import SyntheticSet
     from fau_tf.training.config import load_config
 
     config = load_config(options.config, options.set)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from fau_tf.data.augment import Augment
-from fau_tf.data.settings import DataSettings
+from fau_tf.data.config import DataSettings
 from fau_tf.models.presets import PRESETS, NetSpec, did_you_mean, net_spec
 
 STRATEGIES: Final = ("none", "mirrored", "multi_worker")

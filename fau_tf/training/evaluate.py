@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
+from fau_tf.data.adapters.registry import KINDS
 from fau_tf.data.datasets import Faces
-from fau_tf.data.labelled.kinds import KINDS
 from fau_tf.data.pipeline import Targets
 from fau_tf.training.config import load_config
 from fau_tf.training.judgement import Judgement, pooled

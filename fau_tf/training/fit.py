@@ -12,12 +12,12 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from fau_tf import facs
+from fau_tf.data.config import SYNTHETIC
 from fau_tf.data.datasets import Faces, Part, prepare_real, prepare_synthetic
-from fau_tf.data.folds import Fold
-from fau_tf.data.folds import folds as make_folds
 from fau_tf.data.pipeline import Targets
-from fau_tf.data.settings import SYNTHETIC
-from fau_tf.data.synthetic import SyntheticSet, rig_of
+from fau_tf.data.splits import Fold
+from fau_tf.data.splits import folds as make_folds
+from fau_tf.data.synthetic_set import SyntheticSet, rig_of
 from fau_tf.models import heatmap_net
 from fau_tf.training import session
 from fau_tf.training.callbacks import Checkpoints, History, Restore, ValidationAgreement

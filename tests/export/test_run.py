@@ -9,7 +9,7 @@ import pytest
 from export.run import RunError, labelled, load_run, run_part
 from fau_tf.conformal import fit_intervals
 from fau_tf.data.datasets import prepare_synthetic
-from fau_tf.data.synthetic import SyntheticSet
+from fau_tf.data.synthetic_set import SyntheticSet
 from fau_tf.training.config import ConfigError
 from tests.helpers.tiny_run import PEOPLE, settings, write_tiny_run
 

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import keras
 import numpy as np
 
-from fau_tf.data.synthetic import SyntheticSet, synthetic_record
+from fau_tf.data.synthetic_set import SyntheticSet, synthetic_record
 from fau_tf.synthetic.sample import GENERATOR_VERSION
 from fau_tf.training import fit
 from fau_tf.training.config import load_config

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fau_tf.data.synthetic import SyntheticSet, synthetic_record
+from fau_tf.data.synthetic_set import SyntheticSet, synthetic_record
 from fau_tf.face.align import crop_matrix
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.landmarks import ibug68

@@ -2,7 +2,7 @@
 
 from fau_tf.data import datasets
 from fau_tf.data.datasets import Faces
-from fau_tf.data.shards import shard_files
+from fau_tf.data.tfrecord import shard_files
 from tests.helpers.records import SIZE, make_record
 from tests.helpers.shards import write_shards
 

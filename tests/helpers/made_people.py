@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fau_tf.data.record import as_bytes
-from fau_tf.data.synthetic import person_name
+from fau_tf.data.synthetic_set import person_name
 from tests.helpers.records import make_record
 
 CRASH_ONCE = "FAU_TEST_CRASH_ONCE"

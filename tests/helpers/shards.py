@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fau_tf.data.record import as_bytes
-from fau_tf.data.shards import RecordWriter
+from fau_tf.data.tfrecord import RecordWriter
 
 
 def write_shards(folder, records, *, shards):

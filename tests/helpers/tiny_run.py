@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from fau_tf.data.synthetic import person_name
+from fau_tf.data.synthetic_set import person_name
 from fau_tf.training.config import dump_toml, load_config
 from tests.export.test_export import _network
 

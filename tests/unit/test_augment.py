@@ -13,9 +13,9 @@ from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.data import augment as aug
 from fau_tf.data import pipeline
+from fau_tf.data.corruptions import spoil
 from fau_tf.data.record import MARGIN
-from fau_tf.data.shards import shard_files
-from fau_tf.data.spoil import spoil
+from fau_tf.data.tfrecord import shard_files
 from fau_tf.face.au_centers import au_centres
 from tests.helpers.records import SIZE, dotted, make_record
 from tests.helpers.shards import write_shards

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from fau_tf.data import __main__ as command
-from fau_tf.data import prepare as prepare_module
-from fau_tf.data.check import check
-from fau_tf.data.settings import DataSettings
+from fau_tf.data.adapters import prepare as prepare_module
+from fau_tf.data.adapters.validate import check
+from fau_tf.data.config import DataSettings
 from tests.helpers import dataset_trees as trees
 from tests.unit.test_prepare import Here, cut_video, settings
 

@@ -15,7 +15,7 @@ import pytest
 
 from fau_tf.cluster import bulk, engine
 from fau_tf.cluster.parts import WORK
-from fau_tf.data.prepare import CARD, DROPPED, prepare
+from fau_tf.data.adapters.prepare import CARD, DROPPED, prepare
 from fau_tf.runtime import demo
 from tests.helpers import dataset_trees as trees
 from tests.helpers.made_video import crossing, write_video
@@ -108,7 +108,7 @@ def _check_processes(processes):
 @pytest.mark.usefixtures("cluster")
 def test_prepared_shards_are_the_bytes_of_one_machine(tmp_path):
     from fau_tf.cluster.prepare import spread
-    from fau_tf.data.settings import DataSettings
+    from fau_tf.data.config import DataSettings
 
     trees.disfa(tmp_path / "in", frames=5)
     film = next((tmp_path / "in").glob("Videos_LeftCamera/*"))

@@ -8,11 +8,11 @@ from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.data import augment as aug
 from fau_tf.data import datasets, pipeline
-from fau_tf.data import shards as shards_module
-from fau_tf.data.folds import split_people
+from fau_tf.data import tfrecord as shards_module
 from fau_tf.data.record import MARGIN
-from fau_tf.data.shards import shard_files
-from fau_tf.data.synthetic import SyntheticSet
+from fau_tf.data.splits import split_people
+from fau_tf.data.synthetic_set import SyntheticSet
+from fau_tf.data.tfrecord import shard_files
 from fau_tf.face.au_centers import au_centres
 from tests.helpers.records import SIZE, dotted, make_record
 from tests.helpers.shards import write_shards

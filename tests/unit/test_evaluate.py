@@ -6,7 +6,7 @@ import pytest
 from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.data.datasets import Faces
-from fau_tf.data.shards import shard_files
+from fau_tf.data.tfrecord import shard_files
 from fau_tf.metrics import agreement
 from fau_tf.training import published
 from fau_tf.training.evaluate import Network, evaluate, networks

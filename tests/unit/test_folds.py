@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from fau_tf.data.folds import THREE_FOLDS, Fold, folds
-from fau_tf.data.labelled import bp4d, disfa
-from fau_tf.data.synthetic import person_name, rig_of
+from fau_tf.data.adapters import bp4d, disfa
+from fau_tf.data.splits import THREE_FOLDS, Fold, folds
+from fau_tf.data.synthetic_set import person_name, rig_of
 
 EVERYONE = {"bp4d": bp4d.SUBJECTS, "disfa": disfa.SUBJECTS}
 

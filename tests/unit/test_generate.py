@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from fau_tf import facs
-from fau_tf.data import generate, set_card, synthetic
-from fau_tf.data.shards import shard_files
-from fau_tf.data.synthetic import SyntheticSet, synthetic_record
+from fau_tf.data import dataset_card, synthetic_generate, synthetic_set
+from fau_tf.data.synthetic_set import SyntheticSet, synthetic_record
+from fau_tf.data.tfrecord import shard_files
 from fau_tf.synthetic import __main__ as command
 from fau_tf.synthetic import sample as drawing
 from fau_tf.synthetic.rigs.canonical import canonical_rig
@@ -22,12 +22,14 @@ SHARDS = 4  # of ten people, the last of five
 
 @pytest.fixture(autouse=True)
 def cheap(monkeypatch):
-    monkeypatch.setattr(generate, "person_rows", made_people.rows)
+    monkeypatch.setattr(synthetic_generate, "person_rows", made_people.rows)
 
 
 def make(folder, settings=SETTINGS, *, processes=1, only=()):
     lines = []
-    made = generate.generate(settings, folder, processes=processes, say=lines.append, only=only)
+    made = synthetic_generate.generate(
+        settings, folder, processes=processes, say=lines.append, only=only
+    )
     return made, lines
 
 
@@ -38,7 +40,7 @@ def contents(place):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(generate, "person_rows", made_people.rows)
+        patch.setattr(synthetic_generate, "person_rows", made_people.rows)
         made, _ = make(tmp_path_factory.mktemp("whole"))
     return contents(made.place)
 
@@ -52,18 +54,18 @@ def test_an_interrupted_set_goes_on_from_its_complete_shards(tmp_path, monkeypat
             raise KeyboardInterrupt
         return made_people.rows(settings, person)
 
-    monkeypatch.setattr(generate, "person_rows", stops)
+    monkeypatch.setattr(synthetic_generate, "person_rows", stops)
     with pytest.raises(KeyboardInterrupt):
         make(tmp_path)
     (place,) = tmp_path.iterdir()
     kept = {file.name for file in place.iterdir() if file.suffix == ".tfrecord"}
     assert len(kept) == 2
-    assert not (place / generate.CARD).exists()
+    assert not (place / synthetic_generate.CARD).exists()
     assert list(place.glob(".partial-*")) == []
 
     asked.clear()
     monkeypatch.setattr(
-        generate, "person_rows", lambda *a: asked.append(a[1]) or made_people.rows(*a)
+        synthetic_generate, "person_rows", lambda *a: asked.append(a[1]) or made_people.rows(*a)
     )
     made, lines = make(tmp_path)
     assert asked == list(range(20, 35))
@@ -84,7 +86,7 @@ def test_a_crashed_process_is_replaced_and_nothing_lost_or_doubled(tmp_path, mon
 @pytest.mark.slow
 def test_crashes_without_end_are_an_error_and_what_is_complete_stays(tmp_path, monkeypatch):
     monkeypatch.setenv(made_people.CRASH_ALWAYS, "1")
-    monkeypatch.setattr(generate, "_CRASHES", 1)
+    monkeypatch.setattr(synthetic_generate, "_CRASHES", 1)
     with pytest.raises(BrokenProcessPool, match=r"Received: 2 crashes at faces-00001-of-00004"):
         make(tmp_path, processes=2)
     (place,) = tmp_path.iterdir()
@@ -97,7 +99,7 @@ def test_a_second_process_at_the_same_set_is_refused(tmp_path, monkeypatch):
             make(tmp_path)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(generate, "person_rows", meanwhile)
+    monkeypatch.setattr(synthetic_generate, "person_rows", meanwhile)
     with pytest.raises(KeyboardInterrupt):
         make(tmp_path)
 
@@ -113,14 +115,16 @@ def test_many_may_read_a_complete_set(tmp_path):
 def test_only_some_people_are_a_set_of_their_own(tmp_path):
     made, _ = make(tmp_path, only=["person00003", "person00030"])
     assert made.people == ("person00003", "person00030")
-    card = json.loads((made.place / generate.CARD).read_text())
+    card = json.loads((made.place / synthetic_generate.CARD).read_text())
     assert card["records"] == 4
     assert card["persons"] == 2
 
 
 def test_other_settings_are_another_set(tmp_path):
     places = {
-        generate.generate(settings, tmp_path, processes=1, say=str, only=["person00000"]).place
+        synthetic_generate.generate(
+            settings, tmp_path, processes=1, say=str, only=["person00000"]
+        ).place
         for settings in (
             SETTINGS,
             SyntheticSet(people=35, faces_per_person=2, record_size=80, seed=2),
@@ -132,18 +136,18 @@ def test_other_settings_are_another_set(tmp_path):
 
 def test_the_card_counts_what_is_in_the_records(tmp_path):
     made, _ = make(tmp_path)
-    card = json.loads((made.place / generate.CARD).read_text())
+    card = json.loads((made.place / synthetic_generate.CARD).read_text())
     assert card["records"] == 70
     assert card["persons"] == 35
     assert card["faces_of"] == {"synthetic-canonical": 70}
     rows = [row for person in range(35) for row in made_people.rows(SETTINGS, person)]
     intensity = np.array([row["intensity"] for row in rows])
-    assert card["counts"] == set_card.level_counts(intensity)
+    assert card["counts"] == dataset_card.level_counts(intensity)
     assert all(sum(row) == 70 for row in card["counts"].values())
     assert card["spread"]["melanin"][0] == 0
     assert card["spread"]["melanin"][-1] == pytest.approx(3.4)
     assert card["shares"] == {"glasses": 0.5}
-    page = (made.place / generate.CARD_PAGE).read_text()
+    page = (made.place / synthetic_generate.CARD_PAGE).read_text()
     assert "70 rendered faces of 35 people" in page
     assert f"| AU12 | {' | '.join(map(str, card['counts']['AU12']))} |" in page
 
@@ -152,7 +156,7 @@ def test_levels_are_the_nearest_whole_intensity_and_0_is_absence_alone():
     values = [0.0, 0.3, 1.49, 1.51, 4.49, 4.51, 5.0]
     intensity = np.zeros((len(values), len(facs.ALL)), np.float32)
     intensity[:, 3] = values
-    counts = list(set_card.level_counts(intensity).values())
+    counts = list(dataset_card.level_counts(intensity).values())
     assert counts[3] == [1, 2, 1, 0, 1, 2]
     assert counts[0] == [7, 0, 0, 0, 0, 0]
 
@@ -161,7 +165,7 @@ def test_people_take_rigs_in_turn_and_faces_renderers(monkeypatch):
     used = []
     rigs = ("canonical", "ict")
     table = {name: lambda _: canonical_rig() for name in rigs}
-    monkeypatch.setattr(synthetic, "RIGS", table)
+    monkeypatch.setattr(synthetic_set, "RIGS", table)
 
     def renderer(name):
         def draw(_scene, size, _view):
@@ -205,7 +209,7 @@ def test_the_command_writes_a_set_and_shows_its_card(tmp_path, capsys):
     ],
 )
 def test_settings_that_cannot_be_met_are_named(tmp_path, capsys, monkeypatch, change, message):
-    monkeypatch.setattr(generate, "person_rows", synthetic.person_rows)
+    monkeypatch.setattr(synthetic_generate, "person_rows", synthetic_set.person_rows)
     config = tmp_path / "faces.toml"
     config.write_text("[data]\npeople = 10\nfaces_per_person = 1\nprocesses = 1\n")
     assert command.main(["generate", str(config), "--set", change, "--data", str(tmp_path)]) == 2

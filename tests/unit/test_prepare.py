@@ -9,12 +9,12 @@ import pytest
 import tensorflow as tf
 
 from fau_tf import facs
-from fau_tf.data import prepare as prepare_module
-from fau_tf.data.labelled import kinds
-from fau_tf.data.labelled.clips import printable
-from fau_tf.data.prepare_clip import Job, prepare_clip, report_file
-from fau_tf.data.settings import DataSettings
-from fau_tf.data.shards import parse
+from fau_tf.data.adapters import prepare as prepare_module
+from fau_tf.data.adapters import registry
+from fau_tf.data.adapters.clips import printable
+from fau_tf.data.adapters.prepare_clip import Job, prepare_clip, report_file
+from fau_tf.data.config import DataSettings
+from fau_tf.data.tfrecord import parse
 from fau_tf.utils.files import hold
 from tests.helpers import dataset_trees as trees
 
@@ -169,13 +169,13 @@ def test_frames_that_disfas_error_log_names_are_left_out_with_own_landmarks_only
     for au in facs.DISFA:
         lines = [f"{n},0\n" for n in range(4538, 4546)]
         (folder / f"SN004_au{au}.txt").write_text("".join(lines))
-    [clip] = kinds.listing(settings("disfa", tmp_path)).clips
+    [clip] = registry.listing(settings("disfa", tmp_path)).clips
     assert clip.numbers.tolist() == list(range(4538, 4546))
     place = tmp_path / "Landmark_Points" / "SN004" / "frame_lm"
     place.mkdir(parents=True)
     for n in range(4538, 4546):
         (place / f"SN004_{n - 1:04d}_lm.mat").write_bytes(b"")
-    listing = kinds.listing(settings("disfa", tmp_path, landmarks="own"))
+    listing = registry.listing(settings("disfa", tmp_path, landmarks="own"))
     assert listing.clips[0].numbers.tolist() == [4538, 4539, 4540]
     assert [(one.frames, one.documented) for one in listing.left_out] == [("4541-4545", True)]
 
@@ -185,27 +185,27 @@ def test_the_frame_that_disfa_lacks_is_documented(tmp_path):
     for au in facs.DISFA:
         path = tmp_path / "ActionUnit_Labels" / "SN010" / f"SN010_au{au}.txt"
         path.write_text("4844,1\n4845,2\n")
-    listing = kinds.listing(settings("disfa", tmp_path))
+    listing = registry.listing(settings("disfa", tmp_path))
     assert listing.clips[0].numbers.tolist() == [4844]
     assert [(one.frames, one.documented) for one in listing.left_out] == [("4845", True)]
 
 
 def test_disfas_error_log_leaves_the_published_number_of_frames():
-    from fau_tf.data.labelled.disfa import BAD_LANDMARKS, MISSING, SUBJECTS
+    from fau_tf.data.adapters.disfa import BAD_LANDMARKS, MISSING, SUBJECTS
 
     total = 4845 * len(SUBJECTS)
     total -= sum(b - a + 1 for rows in MISSING.values() for a, b in rows)
-    assert total == kinds.KINDS["disfa"].frames == 130_814
+    assert total == registry.KINDS["disfa"].frames == 130_814
     total -= sum(b - a + 1 for rows in BAD_LANDMARKS.values() for a, b in rows)
     assert total == 126_144
-    assert {sum(row) for row in kinds.KINDS["disfa"].levels.values()} == {130_814}
+    assert {sum(row) for row in registry.KINDS["disfa"].levels.values()} == {130_814}
 
 
 def test_nine_is_unknown_in_bp4d_and_an_error_in_disfa(tmp_path):
     trees.bp4d(tmp_path / "bp4d", subjects=("F001",))
     path = tmp_path / "bp4d" / "AUCoding/AU_INT/AU10/F001_T1_AU10.csv"
     path.write_text("336,9\n337,2\n338,3\n")
-    listing = kinds.listing(settings("bp4d", tmp_path / "bp4d"))
+    listing = registry.listing(settings("bp4d", tmp_path / "bp4d"))
     assert listing.clips[0].numbers.tolist() == [337, 338]
     [one] = listing.left_out
     assert one.documented
@@ -213,7 +213,7 @@ def test_nine_is_unknown_in_bp4d_and_an_error_in_disfa(tmp_path):
     trees.disfa(tmp_path / "disfa", subjects=("SN001",))
     path = tmp_path / "disfa" / "ActionUnit_Labels/SN001/SN001_au4.txt"
     path.write_text("1,9\n2,0\n3,0\n4,0\n")
-    [one] = kinds.listing(settings("disfa", tmp_path / "disfa")).left_out
+    [one] = registry.listing(settings("disfa", tmp_path / "disfa")).left_out
     assert not one.documented
     assert "SN001_au4.txt, line 1: intensity must be 0 to 5" in one.reason
 
@@ -223,7 +223,7 @@ def test_feras_occluded_frames_are_left_out(tmp_path):
     path = tmp_path / "AUCoding" / "F001_T1.csv"
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], lines[1][:-1] + "1", *lines[2:]]))
-    listing = kinds.listing(settings("fera2015", tmp_path))
+    listing = registry.listing(settings("fera2015", tmp_path))
     assert listing.clips[0].numbers.tolist() == [337, 338]
     assert [one.documented for one in listing.left_out] == [True]
 
@@ -327,7 +327,7 @@ def test_swapped_files_of_two_aus_are_noticed(tmp_path):
     rows = [[n, n % 2, 0, 0, 0, 1 - n % 2] for n in range(336, 348)]
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([[0, *facs.BP4D], *rows])
-    listing = kinds.listing(settings("bp4d", tmp_path))
+    listing = registry.listing(settings("bp4d", tmp_path))
     swapped = [line for line in listing.warnings if "AU06" in line or "AU17" in line]
     assert len(swapped) == 2
     assert "label files may be swapped" in swapped[0]
@@ -375,7 +375,7 @@ def test_a_broken_video_with_such_a_name_is_reported(tmp_path):
 )
 def test_lines_of_a_csv_that_cannot_be_taken_are_listed(tmp_path, line, reason):
     (tmp_path / "a.csv").write_text(f"image,subject,AU06,AU12\nok.png,ann,1,2.5\n{line}\n")
-    listing = kinds.listing(settings("csv", tmp_path / "a.csv"))
+    listing = registry.listing(settings("csv", tmp_path / "a.csv"))
     assert [len(clip.numbers) for clip in listing.clips] == [1]
     [one] = listing.left_out
     assert reason in one.reason
@@ -394,13 +394,13 @@ def test_lines_of_a_csv_that_cannot_be_taken_are_listed(tmp_path, line, reason):
 def test_a_csv_without_the_columns_is_refused(tmp_path, head, received):
     (tmp_path / "a.csv").write_text(head)
     with pytest.raises(ValueError, match=f"needs the columns.*Received: .*{received}"):
-        kinds.listing(settings("csv", tmp_path / "a.csv"))
+        registry.listing(settings("csv", tmp_path / "a.csv"))
 
 
 @pytest.mark.parametrize("kind", ["disfa", "disfa_plus", "bp4d", "fera2015", "fera2017"])
 def test_a_root_that_is_something_else_is_refused(tmp_path, kind):
     with pytest.raises(FileNotFoundError, match=r"must hold .*Received: .*Set data\.root"):
-        kinds.listing(settings(kind, tmp_path))
+        registry.listing(settings(kind, tmp_path))
 
 
 def test_a_stopped_preparation_goes_on_and_ends_the_same(tmp_path, monkeypatch):
@@ -435,11 +435,11 @@ def test_a_stopped_preparation_goes_on_and_ends_the_same(tmp_path, monkeypatch):
 def test_other_labels_are_another_set(tmp_path):
     trees.bp4d(tmp_path / "in", subjects=("F001",))
     wanted = settings("bp4d", tmp_path / "in")
-    before = prepare_module.place_of(wanted, kinds.listing(wanted), tmp_path)
-    assert before == prepare_module.place_of(wanted, kinds.listing(wanted), tmp_path)
+    before = prepare_module.place_of(wanted, registry.listing(wanted), tmp_path)
+    assert before == prepare_module.place_of(wanted, registry.listing(wanted), tmp_path)
     path = tmp_path / "in" / "AUCoding/AU_INT/AU10/F001_T1_AU10.csv"
     path.write_text("336,5\n337,2\n338,3\n")
-    assert before != prepare_module.place_of(wanted, kinds.listing(wanted), tmp_path)
+    assert before != prepare_module.place_of(wanted, registry.listing(wanted), tmp_path)
 
 
 def test_one_process_at_a_time_prepares_a_set_and_many_read_it(tmp_path):
@@ -454,7 +454,7 @@ def test_one_process_at_a_time_prepares_a_set_and_many_read_it(tmp_path):
 
 def test_progress_counts_every_frame(tmp_path):
     trees.disfa(tmp_path / "in", subjects=("SN001",))
-    [clip] = kinds.listing(settings("disfa", tmp_path / "in")).clips
+    [clip] = registry.listing(settings("disfa", tmp_path / "in")).clips
     done = multiprocessing.Value("q", 0)
     job = Job(clip, tmp_path / "faces-00000-of-00001.tfrecord", "disfa", SIZE)
     prepare_clip(job, done)

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from fau_tf.data.labelled.clips import LeftOut, Listing
-from fau_tf.data.labelled.files import labelled
-from fau_tf.data.settings import DataSettings
+from fau_tf.data.adapters.clips import LeftOut, Listing
+from fau_tf.data.adapters.label_files import labelled
+from fau_tf.data.config import DataSettings
 
 AUS: Final = (1, 4, 6, 10, 12, 14, 17)
 _VIDEO: Final = r"FERA17_(TR|VA)_([FM]\d{3})_(T\d+)_([1-9])\.mp4"

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fau_tf.data.labelled import kinds
-from fau_tf.data.labelled.clips import LeftOut, Listing, printable
-from fau_tf.data.prepare_clip import STAGES, ClipReport, Job, prepare_clip, report_file
+from fau_tf.data.adapters import registry
+from fau_tf.data.adapters.clips import LeftOut, Listing, printable
+from fau_tf.data.adapters.prepare_clip import STAGES, ClipReport, Job, prepare_clip, report_file
+from fau_tf.data.config import DataSettings
+from fau_tf.data.process_pool import follow_the_parent
 from fau_tf.data.record import FORMAT_VERSION
-from fau_tf.data.settings import DataSettings
-from fau_tf.data.workers import follow_the_parent
 from fau_tf.face.align import TEMPLATE
 from fau_tf.face.mediapipe_landmarks import BUNDLE_SHA256
 from fau_tf.utils import optional_imports
@@ -107,7 +107,7 @@ def prepare(
         ValueError: If the settings or the root don't fit.
         OSError: If a folder is missing, or another process prepares the same set.
     """
-    listing = kinds.listing(settings)
+    listing = registry.listing(settings)
     place = place_of(settings, listing, folder)
     jobs = jobs_of(settings, listing, place)
     if not _left(jobs) and (place / CARD).is_file():  # many may read what is complete

@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 
 from fau_tf import facs
-from fau_tf.data.labelled.clips import Clip, LeftOut, Listing, printable
-from fau_tf.data.labelled.files import children, find, labelled, require, with_pictures
-from fau_tf.data.labelled.points import PointFiles
-from fau_tf.data.settings import DataSettings
+from fau_tf.data.adapters.clips import Clip, LeftOut, Listing, printable
+from fau_tf.data.adapters.label_files import children, find, labelled, require, with_pictures
+from fau_tf.data.adapters.landmarks import PointFiles
+from fau_tf.data.config import DataSettings
 
 SUBJECTS: Final = (
     *(f"F{i:03d}" for i in range(1, 24)),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from fau_tf import facs
-from fau_tf.data.shards import parse
+from fau_tf.data.tfrecord import parse
 
 SPREAD: Final = (
     "melanin", "age", "yaw", "pitch", "roll", "light_side", "light_height", "ambient", "blur",

@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf.data.labelled.clips import Clip, LeftOut, printable
-from fau_tf.data.labelled.points import with_jaw
+from fau_tf.data.adapters.clips import Clip, LeftOut, printable
+from fau_tf.data.adapters.landmarks import with_jaw
 from fau_tf.data.record import MARGIN, FaceRecord, as_bytes
 from fau_tf.face import align
 from fau_tf.face.align import Image
@@ -80,7 +80,7 @@ def prepare_clip(job: Job, done: Any) -> None:
         job: What to do.
         done: Shared counter of frames, for whoever shows progress.
     """
-    from fau_tf.data.shards import RecordWriter  # TensorFlow: seconds to load
+    from fau_tf.data.tfrecord import RecordWriter  # TensorFlow: seconds to load
 
     report, gone = ClipReport(), dict[str, list[int]]()
     with replacing(job.shard) as unfinished, RecordWriter(unfinished) as writer:

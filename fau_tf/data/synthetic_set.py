@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from fau_tf.data.config import DataSettings
 from fau_tf.data.record import MARGIN, FaceRecord, as_bytes
-from fau_tf.data.settings import DataSettings
 from fau_tf.face import align
 from fau_tf.face import alignment_jitter as jitter
 from fau_tf.synthetic.rigs.registry import RIGS

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fau_tf import facs
-from fau_tf.data.labelled.points import PointFiles
+from fau_tf.data.adapters.landmarks import PointFiles
 
 
 @dataclass(frozen=True, eq=False)

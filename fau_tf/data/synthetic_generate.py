@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from fau_tf.data import set_card
+from fau_tf.data import dataset_card
+from fau_tf.data.process_pool import follow_the_parent
 from fau_tf.data.record import FORMAT_VERSION
-from fau_tf.data.shards import RecordWriter, shard_files
-from fau_tf.data.synthetic import SyntheticSet, person_name, person_rows
-from fau_tf.data.workers import follow_the_parent
+from fau_tf.data.synthetic_set import SyntheticSet, person_name, person_rows
+from fau_tf.data.tfrecord import RecordWriter, shard_files
 from fau_tf.synthetic.rigs.registry import RIGS
 from fau_tf.utils.files import file_sha256, hold, replacing
 
@@ -173,10 +173,10 @@ class _Shards:
 
 def _write_card(place: Path, identity: dict[str, Any]) -> None:
     files = shard_files(place)
-    content = identity | set_card.describe(files)
+    content = identity | dataset_card.describe(files)
     content["sha256"] = {file.name: file_sha256(file) for file in files}
     with replacing(place / CARD_PAGE) as unfinished:
-        unfinished.write_text(set_card.page(place.name, content), encoding="utf-8")
+        unfinished.write_text(dataset_card.page(place.name, content), encoding="utf-8")
     with replacing(place / CARD) as unfinished:
         unfinished.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from fau_tf.data.labelled.clips import Clip, LeftOut, Listing, columns, printable
+from fau_tf.data.adapters.clips import Clip, LeftOut, Listing, columns, printable
 from fau_tf.facs import LEVELS
 
 UNKNOWN: Final = 9

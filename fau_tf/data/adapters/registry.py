@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 
 from fau_tf import facs
-from fau_tf.data.labelled import bp4d, disfa, fera2017, lists
-from fau_tf.data.labelled.clips import Listing, printable
-from fau_tf.data.settings import DataSettings
+from fau_tf.data.adapters import bp4d, disfa, fera2017, lists
+from fau_tf.data.adapters.clips import Listing, printable
+from fau_tf.data.config import DataSettings
 
 
 @dataclass(frozen=True, kw_only=True)

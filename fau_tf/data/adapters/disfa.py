@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from fau_tf import facs
-from fau_tf.data.labelled.clips import Clip, LeftOut, Listing, printable
-from fau_tf.data.labelled.files import children, labelled, require, with_pictures
-from fau_tf.data.labelled.points import PointFiles
-from fau_tf.data.settings import DataSettings
+from fau_tf.data.adapters.clips import Clip, LeftOut, Listing, printable
+from fau_tf.data.adapters.label_files import children, labelled, require, with_pictures
+from fau_tf.data.adapters.landmarks import PointFiles
+from fau_tf.data.config import DataSettings
 
 SUBJECTS: Final = tuple(
     f"SN{i:03d}" for i in (*range(1, 14), 16, 17, 18, 21, *range(23, 33))

@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from fau_tf import facs
-from fau_tf.data.labelled.clips import Clip, LeftOut, Listing, printable
-from fau_tf.data.settings import DataSettings
+from fau_tf.data.adapters.clips import Clip, LeftOut, Listing, printable
+from fau_tf.data.config import DataSettings
 
 _AUS_OF: Final = {
     len(facs.centres(aus, "fau")): aus for aus in (facs.BP4D, facs.DISFA)

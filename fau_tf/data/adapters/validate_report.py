@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from fau_tf import facs
-from fau_tf.data.check import Check
-from fau_tf.data.labelled.clips import LeftOut
-from fau_tf.data.prepare import Prepared
-from fau_tf.data.shards import parse, shard_files
+from fau_tf.data.adapters.clips import LeftOut
+from fau_tf.data.adapters.prepare import Prepared
+from fau_tf.data.adapters.validate import Check
+from fau_tf.data.tfrecord import parse, shard_files
 from fau_tf.face.au_centers import au_centres
 from fau_tf.facs import LEVELS
 from fau_tf.utils.files import replacing

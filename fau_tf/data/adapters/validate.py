@@ -15,10 +15,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from fau_tf import facs
-from fau_tf.data.folds import folds
-from fau_tf.data.labelled import kinds
-from fau_tf.data.labelled.clips import Clip, LeftOut, Listing, printable
-from fau_tf.data.settings import DataSettings
+from fau_tf.data.adapters import registry
+from fau_tf.data.adapters.clips import Clip, LeftOut, Listing, printable
+from fau_tf.data.config import DataSettings
+from fau_tf.data.splits import folds
 from fau_tf.facs import LEVELS
 from fau_tf.io.images import FORMATS, UnreadableError
 from fau_tf.io.videos import VideoFile
@@ -76,8 +76,8 @@ def check(settings: DataSettings, seed: int) -> Check:
         ValueError: If the settings or the root don't fit.
         OSError: If a folder is missing.
     """
-    listing = kinds.listing(settings)
-    kind = kinds.KINDS[settings.kind]
+    listing = registry.listing(settings)
+    kind = registry.KINDS[settings.kind]
     levels = np.concatenate([clip.intensity for clip in listing.clips])  # (N, 14)
     rounded = np.round(levels)
     counts = {
@@ -104,7 +104,7 @@ def check(settings: DataSettings, seed: int) -> Check:
 
 
 def _compared(
-    listing: Listing, kind: kinds.Kind, counts: dict[int, npt.NDArray[np.int64]], every: int
+    listing: Listing, kind: registry.Kind, counts: dict[int, npt.NDArray[np.int64]], every: int
 ) -> list[tuple[str, str, str]]:
     """Return (what, found, published), of the whole set."""
     rows = []
@@ -120,7 +120,7 @@ def _compared(
     return rows
 
 
-def _strangers(listing: Listing, kind: kinds.Kind) -> Iterator[LeftOut]:
+def _strangers(listing: Listing, kind: registry.Kind) -> Iterator[LeftOut]:
     told = {one.subject for one in listing.left_out}
     for subject in sorted(set(kind.subjects) - set(listing.people) - told):
         yield LeftOut(subject, "the whole set", "this subject is not there")
