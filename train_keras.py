@@ -32,13 +32,13 @@ from fau_tf.data.splits import Fold
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.models.scc import inspect_graph
 from fau_tf.runtime import demo
-from fau_tf.training import evaluate, fit, judgement, published, reading, report, session
+from fau_tf.training import calibrate, evaluate, fit, judgement, published, report, run_state
 from fau_tf.training.config import Config, load_config
 from fau_tf.training.distribution import Devices
 from fau_tf.training.judgement import Judgement
 from fau_tf.training.predict import predict_intensity, predict_peaks
 from fau_tf.training.report_graph import draw_neighbours
-from fau_tf.training.run_folder import RunFolder
+from fau_tf.training.run_dir import RunFolder
 from fau_tf.training.stopping import Stopped
 from fau_tf.utils.optional_imports import MissingLibraryError
 
@@ -165,21 +165,21 @@ def train(
         run.say(f"   {name}: {len(part.people)} people")
 
     with run.stage("training"):
-        done = None if fresh else session.finished(config, faces, run)
+        done = None if fresh else run_state.finished(config, faces, run)
         if done is None:
-            after = None if fresh else session.unfinished(config, faces, run)
+            after = None if fresh else run_state.unfinished(config, faces, run)
             if after is None and devices.chief:
-                session.begin(config, run)
+                run_state.begin(config, run)
             progress = fit.fit(net, config, parts, targets, run, after=after, devices=devices)
             history, resumed = progress.rows, progress.resumed
         else:
             history, resumed, run.earlier = done.rows, done.resumed, done.seconds
-            run.say(f"   {run / session.BEST} is there already; --fresh trains again")
+            run.say(f"   {run / run_state.BEST} is there already; --fresh trains again")
         if not devices.chief:
             run.say("   the chief judges and exports")
             return
     if done is None:
-        session.finish(config, faces, run, progress)
+        run_state.finish(config, faces, run, progress)
 
     with run.stage("validation people"):
         net = learn_reading(config, run, parts["validation"], targets)
@@ -191,9 +191,9 @@ def train(
         predicted = predict_intensity(net, spec.codec, to_au, test)
         answers = Judgement(coded, predicted, parts["test"].subjects(), spec.labels)
         answers.save(run / judgement.PREDICTIONS)
-        sure = reading.coverage(run.path, coded, predicted, spec.labels)
-        run.say(f"   {reading.coverage_line(sure)}")
-        run.write_json(session.PEOPLE, evaluate.describe_people(faces, fold.people))
+        sure = calibrate.coverage(run.path, coded, predicted, spec.labels)
+        run.say(f"   {calibrate.coverage_line(sure)}")
+        run.write_json(run_state.PEOPLE, evaluate.describe_people(faces, fold.people))
         figures = answers.figures()
         held_out = figures["held_out"]
         run.say(judgement.table(figures))
@@ -212,7 +212,7 @@ def train(
             config.run.name,
             [row for row in EXPORT_SPECS.values() if row.max_intensity_error is not None],
             training_data=datasets.card(faces.name, fold.seen),
-            facts={"test_people": held_out, **reading.facts(run.path)},
+            facts={"test_people": held_out, **calibrate.facts(run.path)},
             say=run.say,
         )
 
@@ -249,12 +249,12 @@ def train(
 def learn_reading(config: Config, run: RunFolder, validation: Any, targets: Any) -> keras.Model:
     """Return the best network, its answers stretched and given intervals by validation people."""
     spec = config.model
-    plain = keras.saving.load_model(run / session.BEST)
+    plain = keras.saving.load_model(run / run_state.BEST)
     peaks = predict_peaks(plain, spec.codec, validation.batches(targets, batch_size=64))
     coded = validation.labels(targets)
     who, stretch = validation.subjects(), config.training.stretch
-    reading.learn(coded, peaks, who, spec, stretch=stretch).save(run)
-    return reading.best_network(run.path, spec)
+    calibrate.learn(coded, peaks, who, spec, stretch=stretch).save(run)
+    return calibrate.best_network(run.path, spec)
 
 
 def _gallery(

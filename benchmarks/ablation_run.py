@@ -26,10 +26,10 @@ from fau_tf.data.augment import Augment
 from fau_tf.metrics import agreement
 from fau_tf.models import heatmap_net
 from fau_tf.models.presets import PRESETS, NetSpec
-from fau_tf.training import fit, session
+from fau_tf.training import fit, run_state
 from fau_tf.training.config import load_config
 from fau_tf.training.predict import predict_intensity
-from fau_tf.training.run_folder import RunFolder
+from fau_tf.training.run_dir import RunFolder
 
 
 def main() -> None:
@@ -52,14 +52,14 @@ def main() -> None:
     start = time.monotonic()
     fit.fit(net, config, parts, targets, run)
     seconds = time.monotonic() - start
-    (run / session.CHECKPOINT).unlink()
-    net = keras.saving.load_model(run / session.BEST)
+    (run / run_state.CHECKPOINT).unlink()
+    net = keras.saving.load_model(run / run_state.BEST)
     test = parts["test"].batches(targets, batch_size=64)
     to_au = facs.centre_to_au(spec.au_numbers, spec.rule)
     predicted = predict_intensity(net, spec.codec, to_au, test)
     found = agreement.summary(parts["test"].labels(targets), predicted, spec.labels)
     moved = _perturbed(net, spec, parts["test"], targets, to_au)
-    (run / session.BEST).unlink()  # sixty of them would fill a disk
+    (run / run_state.BEST).unlink()  # sixty of them would fill a disk
     figures = found["mean"] | {"per_au": found["per_au"], "seconds": seconds}
     figures |= {"perturbed": moved}
     figures |= {"parameters": net.count_params(), "asked": options.asked}

@@ -24,9 +24,9 @@ import numpy as np
 
 from benchmarks import accuracy_faces, accuracy_page, accuracy_peer, accuracy_picture
 from benchmarks.accuracy_faces import LABELS, Array, Known, Run
-from fau_tf.training.reading import coverage
-from fau_tf.training.run_folder import write_text
-from fau_tf.training.session import ACCURACY
+from fau_tf.training.calibrate import coverage
+from fau_tf.training.run_dir import write_text
+from fau_tf.training.run_state import ACCURACY
 from fau_tf.utils.json_safe import plain
 from fau_tf.utils.markdown_tables import filled
 

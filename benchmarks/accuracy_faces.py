@@ -15,11 +15,11 @@ from fau_tf.data import datasets
 from fau_tf.data.synthetic_set import rig_of
 from fau_tf.metrics import agreement, bootstrap
 from fau_tf.training import fit
+from fau_tf.training.calibrate import best_network
 from fau_tf.training.config import Config, load_config
 from fau_tf.training.predict import predict_intensity
-from fau_tf.training.reading import best_network
-from fau_tf.training.run_folder import RunFolder
-from fau_tf.training.session import PEOPLE
+from fau_tf.training.run_dir import RunFolder
+from fau_tf.training.run_state import PEOPLE
 
 Array = np.ndarray
 LABELS = [facs.AUS[au].label for au in facs.ALL]

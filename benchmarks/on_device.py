@@ -27,7 +27,7 @@ from benchmarks.on_device_child import CROP, LANDMARKS
 from benchmarks.on_device_models import write_convolutions, write_preset
 from benchmarks.scc import table
 from export.latency import in_child, machine
-from fau_tf.training.run_folder import versions, write_text
+from fau_tf.training.run_dir import versions, write_text
 
 PHOTO = Path(__file__).resolve().parents[1] / "docs" / "sample" / "astronaut.png"
 ROUNDS = {"mobile": 40, "small": 40, "paper": 5}

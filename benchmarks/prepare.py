@@ -29,7 +29,7 @@ from fau_tf.data.adapters.prepare_clip import STAGES, Job, _finder, prepare_clip
 from fau_tf.face import align
 from fau_tf.io.videos import VideoFile
 from fau_tf.synthetic import sample
-from fau_tf.training.run_folder import versions
+from fau_tf.training.run_dir import versions
 from fau_tf.utils import optional_imports
 
 WIDTH, HEIGHT, FACE = 1024, 768, 480

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from fau_tf.training.run_folder import versions
+from fau_tf.training.run_dir import versions
 
 SIZES = ((256, 256), (128, 1024), (64, 4096))  # (C, D), the paper's
 K = 7

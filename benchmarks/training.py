@@ -37,7 +37,7 @@ from fau_tf.data import pipeline
 from fau_tf.data.datasets import Faces
 from fau_tf.training import fit
 from fau_tf.training.config import Config, load_config
-from fau_tf.training.run_folder import RunFolder, versions
+from fau_tf.training.run_dir import RunFolder, versions
 from fau_tf.utils.files import replacing
 from fau_tf.utils.markdown_tables import filled
 

@@ -20,10 +20,10 @@ from fau_tf import facs
 from fau_tf.data import datasets
 from fau_tf.metrics import agreement
 from fau_tf.models import heatmap_net
-from fau_tf.training import fit, session
+from fau_tf.training import fit, run_state
 from fau_tf.training.config import load_config
 from fau_tf.training.predict import predict_intensity
-from fau_tf.training.run_folder import RunFolder
+from fau_tf.training.run_dir import RunFolder
 
 DATA = Path("data")
 
@@ -53,9 +53,9 @@ def main() -> None:
         learnt = (*split["train"].people, *split["test"].people)  # others judge
         parts = {"train": faces.part(learnt), "validation": split["validation"]}
         fit.fit(heatmap_net.build(config.model), config, parts, targets, run)
-        (run / session.CHECKPOINT).unlink()
-        net = keras.saving.load_model(run / session.BEST)
-        (run / session.BEST).unlink()
+        (run / run_state.CHECKPOINT).unlink()
+        net = keras.saving.load_model(run / run_state.BEST)
+        (run / run_state.BEST).unlink()
         found = {name: judged(net, config, test) for name, test in tests.items()}
         run.write_json("variety.json", {"asked": options.asked, "tests": found})
 

@@ -17,7 +17,7 @@ from fau_tf.data.config import SYNTHETIC
 from fau_tf.data.synthetic_generate import is_there
 from fau_tf.data.synthetic_set import SyntheticSet
 from fau_tf.models.presets import NetSpec
-from fau_tf.training import fit, reading, session
+from fau_tf.training import calibrate, fit, run_state
 from fau_tf.training.config import Config, load_config
 
 REPRESENTATIVE: Final = 256
@@ -74,7 +74,7 @@ def load_run(path: Path) -> TrainedRun:
         RunError: If it lacks its settings, its network or who was in which part, as an unfinished
             one does, or is of another contract version.
     """
-    for name in ("config.toml", session.BEST, session.PEOPLE):
+    for name in ("config.toml", run_state.BEST, run_state.PEOPLE):
         if not (path / name).is_file():
             received = "a folder without it" if path.is_dir() else "no such folder"
             raise RunError(
@@ -100,11 +100,11 @@ def load_run(path: Path) -> TrainedRun:
 
 
 def _people(path: Path) -> dict[str, list[str]]:
-    found = _json_object(path / session.PEOPLE)
+    found = _json_object(path / run_state.PEOPLE)
     lacking = [name for name in _PARTS if not found.get(name)]
     if lacking:
         raise RunError(
-            f"{path / session.PEOPLE}: must name the people of {', '.join(_PARTS)}. Received: none "
+            f"{path / run_state.PEOPLE}: must name the people of {', '.join(_PARTS)}. Received: none "
             f"of {', '.join(lacking)}. Train again: python train_keras.py"
         )
     return {name: list(found[name]) for name in _PARTS}
@@ -112,13 +112,13 @@ def _people(path: Path) -> dict[str, list[str]]:
 
 def _facts(path: Path) -> dict[str, Any]:
     """Return `TrainedRun.facts`; the weak AUs are those that benchmarks/accuracy.py found."""
-    weak = _json_object(path / session.ACCURACY).get("weak")
-    return reading.facts(path) | ({"weak": weak} if weak else {})
+    weak = _json_object(path / run_state.ACCURACY).get("weak")
+    return calibrate.facts(path) | ({"weak": weak} if weak else {})
 
 
 def _network(path: Path, spec: NetSpec) -> keras.Model:
     try:
-        net = reading.best_network(path, spec)
+        net = calibrate.best_network(path, spec)
     # A damaged archive shows as whatever its reader trips over.
     except Exception as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -12,7 +12,7 @@ from fau_tf import contract, facs
 from fau_tf.face import align
 from fau_tf.facs import MAX_INTENSITY
 from fau_tf.models.presets import NetSpec
-from fau_tf.training.run_folder import versions
+from fau_tf.training.run_dir import versions
 
 UNKNOWN: Final = "unknown"
 _ROOT: Final = Path(__file__).resolve().parent.parent

@@ -20,7 +20,7 @@ from fau_tf.training.checkpoint import (
     written,
 )
 from fau_tf.training.nonfinite import hidden
-from fau_tf.training.run_folder import write_text
+from fau_tf.training.run_dir import write_text
 from fau_tf.training.stopping import Stopped, StopRequest
 
 

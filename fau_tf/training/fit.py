@@ -19,18 +19,18 @@ from fau_tf.data.splits import Fold
 from fau_tf.data.splits import folds as make_folds
 from fau_tf.data.synthetic_set import SyntheticSet, rig_of
 from fau_tf.models import heatmap_net
-from fau_tf.training import session
+from fau_tf.training import run_state
 from fau_tf.training.callbacks import Checkpoints, History, Restore, ValidationAgreement
 from fau_tf.training.checkpoint import Checkpoint, Progress
 from fau_tf.training.config import Config, dump_toml
 from fau_tf.training.display import Display, Summaries
 from fau_tf.training.distribution import ONE_DEVICE, Devices
 from fau_tf.training.losses import HeatmapLoss, au_weights, level_weights
+from fau_tf.training.model import HeatmapRegressor
 from fau_tf.training.nonfinite import CheckedAdam, NonFiniteError, explain, is_non_finite
+from fau_tf.training.optimizer import WarmupPlateauDecay
 from fau_tf.training.predict import predict_intensity
-from fau_tf.training.regressor import HeatmapRegressor
-from fau_tf.training.run_folder import RunFolder
-from fau_tf.training.schedule import WarmupPlateauDecay
+from fau_tf.training.run_dir import RunFolder
 from fau_tf.training.stopping import StopRequest
 
 
@@ -152,7 +152,7 @@ def fit(
     model = compiled(net, config, loss, rate, devices)
     if after is None:
         faces = parts["train"].faces
-        progress = Progress(session.fingerprint(config, faces), dump_toml(config))
+        progress = Progress(run_state.fingerprint(config, faces), dump_toml(config))
     else:
         progress = replace(after.progress, resumed=[*after.progress.resumed, after.progress.step])
         run.say(f"   goes on after step {progress.step} of {settings.epochs * steps}")
@@ -161,7 +161,7 @@ def fit(
             *([Restore(after, steps)] if after else []),
             *(_reports(net, config, parts, targets, run, progress, rate) if devices.chief else []),
             Checkpoints(
-                run / session.CHECKPOINT if devices.chief else None,
+                run / run_state.CHECKPOINT if devices.chief else None,
                 progress,
                 steps,
                 settings.checkpoint_seconds if devices.workers == 1 else None,
@@ -267,9 +267,9 @@ def _reports(
     settings = config.training
     steps = rate.total_steps // settings.epochs
     return [
-        _judge(net, config, parts["validation"], targets, run / session.BEST, progress),
-        History(run / session.HISTORY, progress, rate),
-        Summaries(run / session.EVENTS, progress, rate),
+        _judge(net, config, parts["validation"], targets, run / run_state.BEST, progress),
+        History(run / run_state.HISTORY, progress, rate),
+        Summaries(run / run_state.EVENTS, progress, rate),
         Display(settings.epochs, steps, settings.batch_size, progress.step, run.say),
     ]
 

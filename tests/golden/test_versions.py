@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fau_tf.synthetic.sample import GENERATOR_VERSION
-from fau_tf.training.session import TRAINING_VERSION
+from fau_tf.training.run_state import TRAINING_VERSION
 from tests.golden import write_versions
 
 FACES = np.load(write_versions.FACES)

@@ -13,8 +13,8 @@ from fau_tf.data.synthetic_set import SyntheticSet, synthetic_record
 from fau_tf.synthetic.sample import GENERATOR_VERSION
 from fau_tf.training import fit
 from fau_tf.training.config import load_config
-from fau_tf.training.run_folder import RunFolder
-from fau_tf.training.session import TRAINING_VERSION
+from fau_tf.training.run_dir import RunFolder
+from fau_tf.training.run_state import TRAINING_VERSION
 from tests.helpers.ict_miniature import write_file
 from tests.helpers.made_faces import made_parts
 

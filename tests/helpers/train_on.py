@@ -18,7 +18,7 @@ import tensorflow as tf
 from fau_tf.training import fit
 from fau_tf.training.config import load_config
 from fau_tf.training.distribution import Devices
-from fau_tf.training.run_folder import RunFolder
+from fau_tf.training.run_dir import RunFolder
 from tests.helpers.made_faces import stored_parts
 
 SETTINGS = (

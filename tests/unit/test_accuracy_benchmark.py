@@ -203,9 +203,9 @@ def test_the_picture_has_a_panel_for_each_question(found, tmp_path):
 
 def test_a_run_is_judged_from_its_folder(tmp_path, capsys):
     pytest.importorskip("keras")
-    from fau_tf.training import reading
+    from fau_tf.training import calibrate
     from fau_tf.training.config import load_config
-    from fau_tf.training.run_folder import RunFolder
+    from fau_tf.training.run_dir import RunFolder
     from tests.helpers.tiny_run import PEOPLE, write_tiny_run
 
     path = write_tiny_run(tmp_path / "run")
@@ -214,7 +214,7 @@ def test_a_run_is_judged_from_its_folder(tmp_path, capsys):
     coded, peaks = rng.uniform(0, 5, (200, 14)), rng.uniform(0, 5, (200, 28))
     who = [f"person{i:05d}" for i in range(200)]
     with RunFolder(path) as run:
-        reading.learn(coded, peaks, who, spec, stretch=False).save(run)
+        calibrate.learn(coded, peaks, who, spec, stretch=False).save(run)
     people = PEOPLE | {"test": PEOPLE["train"]}  # more than two of them
     (path / "people.json").write_text(json.dumps(people))
     command = ["--run", str(path), "--data", str(tmp_path / "data"), "--no-peer"]

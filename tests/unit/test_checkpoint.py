@@ -6,7 +6,7 @@ from fau_tf.training import checkpoint
 from fau_tf.training.callbacks import Restore
 from fau_tf.training.checkpoint import Checkpoint, CheckpointError, Progress
 from fau_tf.training.fit import legs
-from fau_tf.training.run_folder import RunFolder
+from fau_tf.training.run_dir import RunFolder
 from tests.unit.test_nonfinite import step, trainer
 
 PROGRESS = Progress(

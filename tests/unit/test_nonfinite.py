@@ -7,8 +7,8 @@ from keras import ops
 from fau_tf.codec import HeatmapCodec
 from fau_tf.training.callbacks import Checkpoints
 from fau_tf.training.checkpoint import Progress
+from fau_tf.training.model import HeatmapRegressor
 from fau_tf.training.nonfinite import CheckedAdam, NonFiniteError, explain, is_non_finite
-from fau_tf.training.regressor import HeatmapRegressor
 from fau_tf.training.stopping import StopRequest
 from tests.unit.test_losses import batch, loss
 

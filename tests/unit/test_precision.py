@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from fau_tf.training import fit, session
+from fau_tf.training import fit, run_state
 from fau_tf.training.config import load_config
-from fau_tf.training.run_folder import RunFolder
+from fau_tf.training.run_dir import RunFolder
 from tests.helpers.made_faces import made_parts
 
 SETTINGS = (
@@ -33,7 +33,7 @@ def learnt(tmp_path_factory):
             with RunFolder(folder / "-".join(changes or ("plain",))) as run:
                 net = fit.network(config)
                 progress = fit.fit(net, config, parts, fit.targets(config), run)
-            kept[changes] = progress.rows, keras.saving.load_model(run / session.BEST)
+            kept[changes] = progress.rows, keras.saving.load_model(run / run_state.BEST)
         return kept[changes]
 
     return learn

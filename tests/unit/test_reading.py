@@ -9,9 +9,9 @@ from fau_tf.codec import HeatmapCodec
 from fau_tf.models import heatmap_net
 from fau_tf.models.presets import net_spec
 from fau_tf.models.rescale_head import rescale
-from fau_tf.training import reading
-from fau_tf.training.run_folder import RunFolder
-from fau_tf.training.session import BEST, READING
+from fau_tf.training import calibrate
+from fau_tf.training.run_dir import RunFolder
+from fau_tf.training.run_state import BEST, READING
 
 SPEC = net_spec("tiny")
 WHO = [f"person{i // 4:05d}" for i in range(400)]
@@ -58,7 +58,7 @@ def test_bad_gains_are_refused(net):
 
 def test_shrunken_answers_are_stretched_back():
     coded, peaks = shrunk()
-    found = reading.learn(coded, peaks, WHO, SPEC, stretch=True)
+    found = calibrate.learn(coded, peaks, WHO, SPEC, stretch=True)
     # 1 / .65 = 1.54 and .3, found on a grid of .02 with noise of .05.
     np.testing.assert_allclose(found.gain, 1.54, atol=0.05)
     np.testing.assert_allclose(found.threshold, 0.3, atol=0.1)
@@ -70,7 +70,7 @@ def test_shrunken_answers_are_stretched_back():
 
 def test_without_stretching_answers_stay_and_have_intervals():
     coded, peaks = shrunk()
-    found = reading.learn(coded, peaks, WHO, SPEC, stretch=False)
+    found = calibrate.learn(coded, peaks, WHO, SPEC, stretch=False)
     np.testing.assert_array_equal(found.gain, 1)
     np.testing.assert_array_equal(found.threshold, 0)
     assert (found.intervals.above[:, 3] > 0.5).all()
@@ -80,7 +80,7 @@ def test_an_au_that_is_hardly_coded_stays_as_it_is():
     coded, peaks = shrunk()
     coded[50:, 0] = np.nan
     coded[:, 1] = 0
-    found = reading.learn(coded, peaks, WHO, SPEC, stretch=True)
+    found = calibrate.learn(coded, peaks, WHO, SPEC, stretch=True)
     assert found.gain[:2].tolist() == [1, 1]
     assert found.threshold[:2].tolist() == [0, 0]
     assert found.gain[2] > 1.4
@@ -90,32 +90,32 @@ def test_the_network_of_a_run_is_the_stretched_one(net, tmp_path):
     coded, peaks = shrunk()
     net.save(tmp_path / BEST)
     images = np.full((1, SPEC.image_size, SPEC.image_size, 3), 90, np.float32)
-    plain = np.asarray(reading.best_network(tmp_path, SPEC)(images))
-    found = reading.learn(coded, peaks, WHO, SPEC, stretch=True)
+    plain = np.asarray(calibrate.best_network(tmp_path, SPEC)(images))
+    found = calibrate.learn(coded, peaks, WHO, SPEC, stretch=True)
     with RunFolder(tmp_path) as run:
         found.save(run)
-    stretched = np.asarray(reading.best_network(tmp_path, SPEC)(images))
+    stretched = np.asarray(calibrate.best_network(tmp_path, SPEC)(images))
     unit = HeatmapCodec(SPEC.image_size, SPEC.heatmap_size, SPEC.sigma).unit
     expected = found.gain[OWNER] * (plain - found.threshold[OWNER] * unit)
     assert np.abs(plain).max() > 0
     np.testing.assert_allclose(stretched, expected, atol=1e-5)  # float32
-    assert reading.facts(tmp_path)["intervals"]["level"] == 0.9
+    assert calibrate.facts(tmp_path)["intervals"]["level"] == 0.9
 
 
 @pytest.mark.parametrize("stretch", [False, True])
 def test_coverage_of_new_people_is_told(tmp_path, stretch):
     coded, peaks = shrunk()
     with RunFolder(tmp_path) as run:
-        learnt = reading.learn(coded, peaks, WHO, SPEC, stretch=stretch)
+        learnt = calibrate.learn(coded, peaks, WHO, SPEC, stretch=stretch)
         learnt.save(run)
     others, theirs = shrunk(seed=1)
     to_au = facs.centre_to_au(SPEC.au_numbers, SPEC.rule)
     read = np.clip(learnt.gain[OWNER] * (theirs - learnt.threshold[OWNER]), 0, 5) @ to_au
-    found = reading.coverage(tmp_path, others, read, SPEC.labels)
+    found = calibrate.coverage(tmp_path, others, read, SPEC.labels)
     # Exchangeable with 400 faces and 400 more: .9, the standard deviation of a mean of 14 AUs that
     # share no noise is below .01; ends inside the answer widen it.
     assert 0.87 < found["mean"]["covered"] < 0.97
-    assert "90% of the truths hold" in reading.coverage_line(found)
+    assert "90% of the truths hold" in calibrate.coverage_line(found)
 
 
 def test_nobodys_error_is_judged_by_a_stretch_that_it_chose():
@@ -123,8 +123,8 @@ def test_nobodys_error_is_judged_by_a_stretch_that_it_chose():
     coded, peaks = shrunk()
     odd = np.isin(WHO, sorted(set(WHO))[1::2])
     peaks[odd] = 0.3 + 1.3 * (peaks[odd] - 0.3)
-    found = reading.learn(coded, peaks, WHO, SPEC, stretch=True)
-    answers = reading._cross_fitted(
+    found = calibrate.learn(coded, peaks, WHO, SPEC, stretch=True)
+    answers = calibrate._cross_fitted(
         coded, peaks, facs.centre_to_au(SPEC.au_numbers, SPEC.rule).astype(float), WHO
     )
     # Gains of 1 / .65 and 1 / .845, each applied to the other's maxima; a grade of 3 is no maximum.
@@ -149,13 +149,13 @@ def test_a_damaged_reading_is_refused(net, tmp_path, content, message):
     net.save(tmp_path / BEST)
     (tmp_path / READING).write_text(content)
     with pytest.raises(ValueError, match=message):
-        reading.best_network(tmp_path, SPEC)
+        calibrate.best_network(tmp_path, SPEC)
 
 
 def test_a_reading_is_plain_json(tmp_path):
     coded, peaks = shrunk()
     with RunFolder(tmp_path) as run:
-        reading.learn(coded, peaks, WHO, SPEC, stretch=True).save(run)
+        calibrate.learn(coded, peaks, WHO, SPEC, stretch=True).save(run)
     entry = json.loads((tmp_path / READING).read_text())
     assert set(entry) == {"contract_version", "stretch", "intervals", "validation"}
     assert set(entry["stretch"]) == set(SPEC.labels)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from fau_tf.data.datasets import Faces
 from fau_tf.training.checkpoint import Checkpoint, CheckpointError, Progress
 from fau_tf.training.config import INDIFFERENT, Config, dump_toml
-from fau_tf.training.run_folder import RunFolder, cores, versions, write_text
+from fau_tf.training.run_dir import RunFolder, cores, versions, write_text
 
 TRAINING_VERSION: Final = 1
 """Raise it with any change of code after which the same settings and faces give other weights;

@@ -21,8 +21,8 @@ from fau_tf.facs import MAX_INTENSITY
 from fau_tf.metrics import agreement
 from fau_tf.models.presets import NetSpec
 from fau_tf.models.rescale_head import rescale
-from fau_tf.training.run_folder import RunFolder
-from fau_tf.training.session import BEST, READING
+from fau_tf.training.run_dir import RunFolder
+from fau_tf.training.run_state import BEST, READING
 
 GAINS: Final = np.arange(0.70, 2.001, 0.02)
 THRESHOLDS: Final = np.arange(0.0, 0.801, 0.02)
