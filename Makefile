@@ -73,7 +73,7 @@ release: .venv/.dev
 	$(LEARN) --set data.ict="$(ICT)"
 	$(LEARN) --set data.ict="$(ICT)" $(ONE_RIG) --set run.name=on_ict --set 'data.learn_rigs=["ict"]'
 	$(LEARN) --set data.ict="$(ICT)" $(ONE_RIG) --set run.name=on_canonical --set 'data.learn_rigs=["canonical"]'
-	$(BIN)/python benchmarks/accuracy.py --run runs/release --crossed runs/on_canonical runs/on_ict \
+	$(BIN)/python fau_tf/evaluation/accuracy.py --run runs/release --crossed runs/on_canonical runs/on_ict \
 	  $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(VIDEOS),--videos $(VIDEOS)) --write
 
 # What an app needs, and the default model of the package: of `make release`, unless RUN says else.

@@ -29,15 +29,17 @@ from fau_tf.data import datasets
 from fau_tf.data.adapters.registry import KINDS
 from fau_tf.data.datasets import Faces
 from fau_tf.data.splits import Fold
+from fau_tf.evaluation import evaluate, predictions, published
+from fau_tf.evaluation import figures as report
+from fau_tf.evaluation.graph_figure import draw_neighbours
+from fau_tf.evaluation.predictions import Judgement
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.models.scc import inspect_graph
 from fau_tf.runtime import demo
-from fau_tf.training import calibrate, evaluate, fit, judgement, published, report, run_state
+from fau_tf.training import calibrate, fit, run_state
 from fau_tf.training.config import Config, load_config
 from fau_tf.training.distribution import Devices
-from fau_tf.training.judgement import Judgement
 from fau_tf.training.predict import predict_intensity, predict_peaks
-from fau_tf.training.report_graph import draw_neighbours
 from fau_tf.training.run_dir import RunFolder
 from fau_tf.training.stopping import Stopped
 from fau_tf.utils.optional_imports import MissingLibraryError
@@ -100,9 +102,9 @@ def all_folds(
         with RunFolder(run / fold.name, alone=devices.chief) as own:
             train(config, own, faces, fold, devices, fresh=fresh)
     if devices.chief:
-        parts = [Judgement.load(run / fold.name / judgement.PREDICTIONS) for fold in folds]
+        parts = [Judgement.load(run / fold.name / predictions.PREDICTIONS) for fold in folds]
         run.say(f"== all {len(folds)} folds together")
-        judge(run, judgement.pooled(parts), faces.name)
+        judge(run, predictions.pooled(parts), faces.name)
         run.say(f"all of it is in {run.path}")
     return faces.dropped
 
@@ -129,11 +131,11 @@ def judge(run: RunFolder, answers: Judgement, kind: str, prefix: str = "") -> No
     """
     figures = answers.figures()
     held_out = figures["held_out"]
-    run.say(judgement.table(figures))
-    run.say(judgement.levels_table(figures))
+    run.say(predictions.table(figures))
+    run.say(predictions.levels_table(figures))
     for line in published.lines(kind, held_out["mean"]["icc"]):
         run.say(line)
-    answers.save(run / f"{prefix}{judgement.PREDICTIONS}")
+    answers.save(run / f"{prefix}{predictions.PREDICTIONS}")
     people = len(set(answers.subjects))
     title = f"{len(answers.coded)} faces of {people} test people, {kind}"
     labels = list(answers.labels)
@@ -190,13 +192,13 @@ def train(
         coded = parts["test"].labels(targets)
         predicted = predict_intensity(net, spec.codec, to_au, test)
         answers = Judgement(coded, predicted, parts["test"].subjects(), spec.labels)
-        answers.save(run / judgement.PREDICTIONS)
+        answers.save(run / predictions.PREDICTIONS)
         sure = calibrate.coverage(run.path, coded, predicted, spec.labels)
         run.say(f"   {calibrate.coverage_line(sure)}")
         run.write_json(run_state.PEOPLE, evaluate.describe_people(faces, fold.people))
         figures = answers.figures()
         held_out = figures["held_out"]
-        run.say(judgement.table(figures))
+        run.say(predictions.table(figures))
         for line in published.lines(faces.name, held_out["mean"]["icc"]):
             run.say(line)
 

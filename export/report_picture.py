@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from export.report_tables import faces
 from export.specs import EXPORT_SPECS
-from fau_tf.training.report import save_figure
+from fau_tf.evaluation.figures import save_figure
 
 _COLOURS: Final = colormaps["tab10"]
 _WIDTH: Final = 0.8  # of the room that a group of bars has

@@ -111,7 +111,7 @@ def _people(path: Path) -> dict[str, list[str]]:
 
 
 def _facts(path: Path) -> dict[str, Any]:
-    """Return `TrainedRun.facts`; the weak AUs are those that benchmarks/accuracy.py found."""
+    """Return `TrainedRun.facts`; the weak AUs are those that fau_tf/evaluation/accuracy.py found."""
     weak = _json_object(path / run_state.ACCURACY).get("weak")
     return calibrate.facts(path) | ({"weak": weak} if weak else {})
 

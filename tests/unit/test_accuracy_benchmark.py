@@ -6,16 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import (
-    accuracy,
-    accuracy_page,
-    accuracy_peer,
-    accuracy_photos,
-    accuracy_picture,
-)
-from benchmarks.accuracy_faces import Known, by_group, factor_rows, person_spread, rig_groups
-from benchmarks.accuracy_peer import Ridge, fitted
 from fau_tf import facs
+from fau_tf.evaluation import accuracy, blendshape_baseline, model_figure, model_report, real_faces
+from fau_tf.evaluation.blendshape_baseline import Ridge, fitted
+from fau_tf.evaluation.cross_rig import Known, by_group, factor_rows, person_spread, rig_groups
 from fau_tf.runtime.model_info import default_model
 from tests.helpers.made_video import FPS, face, frame, write_video
 
@@ -73,10 +67,10 @@ def test_each_picture_is_looked_at_once(tmp_path, monkeypatch):
         seen.extend(pictures)
         return np.repeat([[int(p[1:2]) * 10 + int(p[2:])] for p in pictures], 52, axis=1)
 
-    monkeypatch.setattr(accuracy_peer, "_looked_at_by", look)
-    first = accuracy_peer.blendshapes(part("p1", "p2"), tmp_path)
+    monkeypatch.setattr(blendshape_baseline, "_looked_at_by", look)
+    first = blendshape_baseline.blendshapes(part("p1", "p2"), tmp_path)
     assert first[:, 0].tolist() == [10, 20, 11, 21]
-    second = accuracy_peer.blendshapes(part("p3", "p1"), tmp_path)
+    second = blendshape_baseline.blendshapes(part("p3", "p1"), tmp_path)
     assert second[:, 51].tolist() == [30, 10, 31, 11]
     assert seen == [b"p10", b"p20", b"p11", b"p21", b"p30", b"p31"]
 
@@ -158,7 +152,7 @@ def test_the_page_says_what_was_found(found):
         for groups in (found["groups"], found["peer"]["groups"])
     )
     assert icc != peers
-    text = accuracy_page.page(found)
+    text = model_report.page(found)
     rows = [line.split(" | ") for line in text.splitlines()]
     (own,) = [row for row in rows if row[:2] == ["| ict", "100"]]
     assert own[2].startswith(icc)
@@ -179,7 +173,7 @@ def test_the_readme_shows_our_figures_before_the_peers(found):
         f"{groups['canonical']['mean']['icc']:.3f}"
         for groups in (found["groups"], found["peer"]["groups"])
     )
-    text = accuracy_page.short(found)
+    text = model_report.short(found)
     rows = {row[0]: row[1:] for row in (line.split(" | ") for line in text.splitlines())}
     for name in ("unseen people, canonical", "learnt from ict alone, judged on canonical"):
         ours, theirs = rows[f"| {name}"]
@@ -194,7 +188,7 @@ def test_the_picture_has_a_panel_for_each_question(found, tmp_path):
         ("all", found),
         ("own", {key: value for key, value in found.items() if key in ("groups", "peer")}),
     ):
-        accuracy_picture.draw(tmp_path / f"{name}.png", some)
+        model_figure.draw(tmp_path / f"{name}.png", some)
         with Image.open(tmp_path / f"{name}.png") as picture:
             assert len(picture.convert("RGB").getcolors(1 << 20)) > 4  # not empty
             sizes.append(picture.height)
@@ -235,16 +229,16 @@ def test_a_run_is_judged_from_its_folder(tmp_path, capsys):
 @pytest.fixture(scope="module")
 def photos():
     pytest.importorskip("cv2")
-    from benchmarks import accuracy_photos
+    from fau_tf.evaluation import real_faces
 
-    return accuracy_photos
+    return real_faces
 
 
 def test_a_reading_that_stays_where_the_blendshape_moves_agrees_in_nothing():
     moves, still = np.linspace(0, 1, 9), np.zeros(9)
-    assert accuracy_photos.correlation(2 * moves, moves) == pytest.approx(1)
-    assert accuracy_photos.correlation(still, moves) == 0
-    assert np.isnan(accuracy_photos.correlation(moves, still))
+    assert real_faces.correlation(2 * moves, moves) == pytest.approx(1)
+    assert real_faces.correlation(still, moves) == 0
+    assert np.isnan(real_faces.correlation(moves, still))
 
 
 def test_a_warp_moves_the_landmarks_and_not_the_border(photos):
@@ -296,7 +290,7 @@ def test_a_real_face_is_perturbed_and_painted_on(photos):
 def test_blendshapes_are_of_the_face_that_is_asked_for(photos):
     """Two faces side by side, one of them mirrored: each has the scores it has alone."""
     pytest.importorskip("mediapipe")
-    from benchmarks import blendshapes
+    from fau_tf.evaluation import blendshapes
 
     (face,) = photos.photos(None)
     width = face.image.shape[1]
@@ -315,13 +309,13 @@ def test_blendshapes_are_of_the_face_that_is_asked_for(photos):
 
 def test_a_video_is_read_beside_its_blendshapes(tmp_path):
     pytest.importorskip("mediapipe")
-    from benchmarks import accuracy_video
+    from fau_tf.evaluation import real_videos
 
     shown = [frame((x, face(mirrored=x % 2 == 1))) for x in range(40, 88, 2)]
-    found = accuracy_video.agreement(default_model(), write_video(tmp_path / "face.mp4", shown))
-    assert found["frames"] == 24 / round(FPS / accuracy_video.A_SECOND)
+    found = real_videos.agreement(default_model(), write_video(tmp_path / "face.mp4", shown))
+    assert found["frames"] == 24 / round(FPS / real_videos.A_SECOND)
     assert set(found["per_au"]) == set(LABELS)
     assert -1 <= found["mean"] <= 1
     nobody = write_video(tmp_path / "nobody.mp4", [frame()] * 9)
     with pytest.raises(ValueError, match="must show a face"):
-        accuracy_video.agreement(default_model(), nobody)
+        real_videos.agreement(default_model(), nobody)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from benchmarks import blendshapes
 from fau_tf import facs
+from fau_tf.evaluation import blendshapes
 
 NAMES = [name for au in facs.AUS for name in blendshapes.columns(au)]
 AU = 12

@@ -7,10 +7,10 @@ from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.data.datasets import Faces
 from fau_tf.data.tfrecord import shard_files
+from fau_tf.evaluation import published
+from fau_tf.evaluation.evaluate import Network, evaluate, networks
+from fau_tf.evaluation.predictions import Judgement, levels_table, pooled, table
 from fau_tf.metrics import agreement
-from fau_tf.training import published
-from fau_tf.training.evaluate import Network, evaluate, networks
-from fau_tf.training.judgement import Judgement, levels_table, pooled, table
 from tests.helpers.records import SIZE, make_record
 from tests.helpers.shards import write_shards
 

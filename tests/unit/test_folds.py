@@ -93,8 +93,8 @@ def test_nobody_is_in_two_parts():
 
 @pytest.mark.parametrize("name", ["disfa", "bp4d"])
 def test_configs_state_the_published_figures(name):
+    from fau_tf.evaluation.published import beside
     from fau_tf.training.config import load_config
-    from fau_tf.training.published import beside
 
     path = Path(__file__).parents[2] / "configs" / f"{name}.toml"
     text = path.read_text()

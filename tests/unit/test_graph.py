@@ -2,6 +2,7 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
+from fau_tf.evaluation.graph_figure import _expression
 from fau_tf.models import heatmap_net
 from fau_tf.models.presets import PRESETS, net_spec
 from fau_tf.models.scc.inspect_graph import (
@@ -10,7 +11,6 @@ from fau_tf.models.scc.inspect_graph import (
     neighbour_overlap,
     pair_overlap,
 )
-from fau_tf.training.report_graph import _expression
 
 
 def test_graphs_are_the_nearest_feature_maps():

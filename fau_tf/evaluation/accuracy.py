@@ -1,8 +1,8 @@
 """How good is a trained model? One judge for it, for its halves on the other rig and for the peer.
 
-python benchmarks/accuracy.py --run runs/release --photos FOLDER --videos FILE --write
+python fau_tf/evaluation/accuracy.py --run runs/release --photos FOLDER --videos FILE --write
     --crossed runs/on_canonical runs/on_ict      runs that learnt from one rig alone
-python benchmarks/accuracy.py --run runs/synthetic --quick
+python fau_tf/evaluation/accuracy.py --run runs/synthetic --quick
 
 Test people only. Figures on made faces are synthetic; real faces have no labels here. Writes
 RUN/accuracy.json, which `python -m export` takes the weak AUs from, if it has looked for some: with
@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from benchmarks import accuracy_faces, accuracy_page, accuracy_peer, accuracy_picture
-from benchmarks.accuracy_faces import LABELS, Array, Known, Run
+from fau_tf.evaluation import blendshape_baseline, cross_rig, model_figure, model_report
+from fau_tf.evaluation.cross_rig import LABELS, Array, Known, Run
 from fau_tf.training.calibrate import coverage
 from fau_tf.training.run_dir import write_text
 from fau_tf.training.run_state import ACCURACY
@@ -32,7 +32,7 @@ from fau_tf.utils.markdown_tables import filled
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = ROOT / "docs" / "accuracy.md"
-PICTURE: Final = ROOT / "docs" / accuracy_page.PICTURE
+PICTURE: Final = ROOT / "docs" / model_report.PICTURE
 README: Final = ROOT / "README.md"
 WEAK_CROSSED: Final = 0.40
 """Mean ICC on the other rig below which an AU is marked; Cicchetti's `poor` (Psychological
@@ -60,12 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_text(run.path / ACCURACY, _as_json(found))
     if options.json:
         write_text(options.json, _as_json(found))
-    print(accuracy_page.page(found))
+    print(model_report.page(found))
     if options.write:
         readme = README.read_text(encoding="utf-8")
-        write_text(README, filled(readme, accuracy_page.BLOCK, accuracy_page.short(found)))
-        write_text(PAGE, accuracy_page.page(found))
-        accuracy_picture.draw(PICTURE, found)
+        write_text(README, filled(readme, model_report.BLOCK, model_report.short(found)))
+        write_text(PAGE, model_report.page(found))
+        model_figure.draw(PICTURE, found)
     return 0
 
 
@@ -74,16 +74,16 @@ def judged(run: Run, data: Path, *, peer: bool, quick: bool) -> dict[str, Any]:
     faces = run.faces(data)
     people = _people(run, quick)
     test = faces.part(people["test"])
-    known, answers = accuracy_faces.known(test, run), run.answers(test)
-    groups = accuracy_faces.rig_groups(known)
+    known, answers = cross_rig.known(test, run), run.answers(test)
+    groups = cross_rig.rig_groups(known)
     found = {
         "people": len(people["test"]),
         "faces": len(known.coded),
         "set": faces.name,
         "learnt": len(run.people["train"]),
-        "groups": accuracy_faces.by_group(known, answers, groups),
-        "factors": accuracy_faces.factor_rows(known, answers),
-        "persons": accuracy_faces.person_spread(known, answers),
+        "groups": cross_rig.by_group(known, answers, groups),
+        "factors": cross_rig.factor_rows(known, answers),
+        "persons": cross_rig.person_spread(known, answers),
         "coverage": coverage(run.path, known.coded, answers, LABELS),
         "coverage_by": {
             name: coverage(run.path, known.coded[mask], answers[mask], LABELS)["mean"]
@@ -102,12 +102,12 @@ def crossed(runs: Sequence[Run], data: Path, *, peer: bool, quick: bool) -> list
     for run in runs:
         faces, people = run.faces(data), _people(run, quick)
         test = faces.part(people["test"])
-        known, answers = accuracy_faces.known(test, run), run.answers(test)
+        known, answers = cross_rig.known(test, run), run.answers(test)
         masks = {str(rig): known.rig == rig for rig in dict.fromkeys(known.rig)}
         row = {
             "learnt_from": list(run.config.data.learn_rigs),
             "epochs": run.config.training.epochs,
-            "groups": accuracy_faces.by_group(known, answers, masks),
+            "groups": cross_rig.by_group(known, answers, masks),
         }
         rows.append(row | ({"peer": _peer(run, faces, people, known, masks)} if peer else {}))
     return rows
@@ -130,20 +130,20 @@ def _people(run: Run, quick: bool) -> dict[str, Sequence[str]]:
 
 def on_photos(model: Path, folder: Path | None, out: Path | None) -> dict[str, Any]:
     """Return the figures of `accuracy_photos`; with `out`, also a sheet of the faces there."""
-    from benchmarks import accuracy_photos
+    from fau_tf.evaluation import real_faces
     from fau_tf.runtime.interpreter import AUInterpreter
 
     reader = AUInterpreter(model)
-    faces = accuracy_photos.photos(folder)
-    crops = accuracy_photos.crops(faces, reader.info.image_size)
+    faces = real_faces.photos(folder)
+    crops = real_faces.crops(faces, reader.info.image_size)
     read = np.stack([reader(crop)[0] for crop in crops])
     if out:
-        accuracy_photos.draw_all(out, model, faces)
+        real_faces.draw_all(out, model, faces)
     return {
         "model": model.name,
-        "agreement": accuracy_photos.agreement(faces, read),
-        "perturbed": accuracy_photos.perturbed(reader, faces, read),
-        "painted": accuracy_photos.painted(reader, faces),
+        "agreement": real_faces.agreement(faces, read),
+        "perturbed": real_faces.perturbed(reader, faces, read),
+        "painted": real_faces.painted(reader, faces),
     }
 
 
@@ -155,9 +155,9 @@ def _on_real_faces(run: Run, options: argparse.Namespace) -> dict[str, Any]:
     if options.model or options.photos:
         found["photos"] = on_photos(model, options.photos, options.out)
     if options.videos:
-        from benchmarks import accuracy_video
+        from fau_tf.evaluation import real_videos
 
-        found["videos"] = [accuracy_video.agreement(model, path) for path in options.videos]
+        found["videos"] = [real_videos.agreement(model, path) for path in options.videos]
     return found
 
 
@@ -203,15 +203,15 @@ def _peer(
 ) -> dict[str, Any]:
     parts = {name: faces.part(names) for name, names in people.items()}
     kept = run.path.parent / "peer"
-    shapes = {name: accuracy_peer.blendshapes(part, kept) for name, part in parts.items()}
+    shapes = {name: blendshape_baseline.blendshapes(part, kept) for name, part in parts.items()}
     train, validation = (
         (shapes[name], run.labels(parts[name])) for name in ("train", "validation")
     )
-    ridge = accuracy_peer.fitted(train, validation, LABELS)
+    ridge = blendshape_baseline.fitted(train, validation, LABELS)
     answers = ridge(shapes["test"])
-    masks = groups or accuracy_faces.rig_groups(known)
+    masks = groups or cross_rig.rig_groups(known)
     missed = int(np.isnan(answers[:, 0]).sum())
-    return {"groups": accuracy_faces.by_group(known, answers, masks), "missed": missed}
+    return {"groups": cross_rig.by_group(known, answers, masks), "missed": missed}
 
 
 def _as_json(found: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fau_tf.training.report import save_figure
+from fau_tf.evaluation.figures import save_figure
 
 _OURS, _PEERS, _REAL = ("#1f6fb4", "#58b4e5"), ("#8a8f96", "#c4c8cd"), ("#d1762b", "#e8b13c")
 _WIDTH = 0.8  # of the room that an AU's bars have

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy_faces import Array, record_image
-from benchmarks.blendshapes import WIDTH, Reader
 from fau_tf.data import datasets
+from fau_tf.evaluation.blendshapes import WIDTH, Reader
+from fau_tf.evaluation.cross_rig import Array, record_image
 from fau_tf.facs import MAX_INTENSITY
 from fau_tf.metrics import agreement
 from fau_tf.utils.files import replacing

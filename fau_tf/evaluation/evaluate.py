@@ -15,9 +15,9 @@ from fau_tf.codec import HeatmapCodec
 from fau_tf.data.adapters.registry import KINDS
 from fau_tf.data.datasets import Faces
 from fau_tf.data.pipeline import Targets
+from fau_tf.evaluation.predictions import Judgement, pooled
 from fau_tf.training.calibrate import best_network
 from fau_tf.training.config import load_config
-from fau_tf.training.judgement import Judgement, pooled
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.run_state import BEST, PEOPLE
 

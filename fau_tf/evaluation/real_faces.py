@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from scipy.interpolate import RBFInterpolator
 
-from benchmarks import blendshapes, crop_jitter
-from benchmarks.accuracy_faces import Array
 from fau_tf import facs
+from fau_tf.evaluation import alignment_jitter, blendshapes
+from fau_tf.evaluation.cross_rig import Array
 from fau_tf.face.align import crop_matrix, transform
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.landmarks import ibug68
@@ -92,9 +92,9 @@ class Photo:
 
 def photos(folder: Path | None) -> list[Photo]:
     """Return the sample photo's face and those of a folder of dlib's example faces."""
-    sources = [("astronaut", read_image(crop_jitter.SAMPLE))]
+    sources = [("astronaut", read_image(alignment_jitter.SAMPLE))]
     if folder:
-        marked = crop_jitter.marked_faces(folder)
+        marked = alignment_jitter.marked_faces(folder)
         sources += [(f"photo {i}", part) for i, (part, _, _) in enumerate(marked)]
     found = []
     with MediaPipeLandmarks(num_faces=_FACES, divisions=(1,)) as finder:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fau_tf.evaluation.figures import save_figure
 from fau_tf.models.scc.inspect_graph import ChannelGraph, pair_overlap
-from fau_tf.training.report import save_figure
 
 _ROWS: Final = 5  # feature maps shown
 _COLUMNS: Final = 5  # the map and up to four neighbours

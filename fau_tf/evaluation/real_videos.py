@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks import blendshapes
-from benchmarks.accuracy_photos import correlations
 from fau_tf import facs
+from fau_tf.evaluation import blendshapes
+from fau_tf.evaluation.real_faces import correlations
 from fau_tf.io.videos import VideoFile
 from fau_tf.runtime.estimator import AUEstimator
 

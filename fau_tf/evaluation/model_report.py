@@ -46,7 +46,7 @@ def short(found: Mapping[str, Any]) -> str:
 def _head(found: Mapping[str, Any]) -> str:
     return (
         "# Accuracy\n\n"
-        "Written by `python benchmarks/accuracy.py --run RUN --crossed RUN RUN --photos FOLDER "
+        "Written by `python fau_tf/evaluation/accuracy.py --run RUN --crossed RUN RUN --photos FOLDER "
         f"--videos FILE --write`, run `{found['run']}`: learnt from {found['learnt']} people, "
         f"judged on {found['faces']} faces of {found['people']} test people of `{found['set']}`, "
         "whom it has not seen.\n\n"
