@@ -27,9 +27,9 @@ from benchmarks.runtime import FPS, made_video
 from fau_tf.cluster.bulk import CARD
 from fau_tf.cluster.engine import Engine, started
 from fau_tf.cluster.parts import WARM_UP
+from fau_tf.inference.estimator import AUEstimator
 from fau_tf.io.videos import VideoFile
 from fau_tf.runtime import demo
-from fau_tf.runtime.estimator import AUEstimator
 from fau_tf.runtime.options import SHARD
 from fau_tf.utils.console import without_notices
 

@@ -30,12 +30,12 @@ from fau_tf.face.align import crop_matrix
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import default_bundle
+from fau_tf.inference.estimator import AUEstimator
+from fau_tf.inference.face_search import FaceFollower
+from fau_tf.inference.model_info import default_model
+from fau_tf.inference.quality import judge, look
 from fau_tf.io.sources import read_image
 from fau_tf.io.videos import VideoFile
-from fau_tf.runtime.estimator import AUEstimator
-from fau_tf.runtime.model_info import default_model
-from fau_tf.runtime.reliability import judge, look
-from fau_tf.runtime.search import FaceFollower
 
 ROOT = Path(__file__).resolve().parents[1]
 PHOTO = ROOT / "docs" / "sample" / "astronaut.png"

@@ -19,7 +19,7 @@ from export.metadata import read_metadata
 from export.specs import EXPORT_SPECS
 from export.verify_faces import check_faces
 from fau_tf import contract
-from fau_tf.runtime.model_info import read_model
+from fau_tf.inference.model_info import read_model
 
 OK: Final = "ok"
 FAILED: Final = "FAILED"

@@ -13,5 +13,5 @@ def __getattr__(name: str) -> Any:
     # Only when asked for: training on synthetic faces imports this package on machines without the
     # libraries of the demo.
     if name == "AUEstimator":
-        return importlib.import_module("fau_tf.runtime.estimator").AUEstimator
+        return importlib.import_module("fau_tf.inference.estimator").AUEstimator
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

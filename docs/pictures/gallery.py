@@ -17,10 +17,10 @@ from PIL import Image, ImageFilter
 
 from fau_tf import AUEstimator
 from fau_tf.face.align import crop_matrix
+from fau_tf.inference.provenance import caption
 from fau_tf.io.sources import read_image
 from fau_tf.io.video_writer import VideoWriter
 from fau_tf.runtime import demo, draw
-from fau_tf.runtime.provenance import caption
 from fau_tf.synthetic import sample
 from fau_tf.utils.files import replacing
 

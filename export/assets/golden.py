@@ -21,7 +21,7 @@ from export.assets.models import AssetModel
 from export.assets.tolerances import CUT_POINTS, GPU, outputs
 from fau_tf import contract
 from fau_tf.face.align import Image, Points, crop, crop_matrix
-from fau_tf.runtime.interpreter import AUInterpreter
+from fau_tf.inference.interpreter import AUInterpreter
 
 Arrays = dict[str, npt.NDArray[Any]]
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from export.assets.golden import FOLDER, FORMAT, INDEX, Arrays, computed, read_array
 from export.assets.models import AssetModel
 from fau_tf import contract
+from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.io.images import read_image
-from fau_tf.runtime.interpreter import AUInterpreter
 
 _NEXT: Final = "Find out which of the two is right, then describe the folder again: make describe"
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from export.specs import EXPORT_SPECS
 from fau_tf import contract, facs
 from fau_tf.face import align
-from fau_tf.runtime.model_info import ModelError, read_model
+from fau_tf.inference.model_info import ModelError, read_model
 
 _SHARED: Final = (
     "contract_version", "preset", "image_size", "heatmap_size", "aus", "au_labels", "au_names",

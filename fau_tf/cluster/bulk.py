@@ -20,9 +20,9 @@ from fau_tf.cluster import engine as engines
 from fau_tf.cluster.parts import Job
 from fau_tf.cluster.reports import Done, stoppable
 from fau_tf.cluster.stages import Stages
+from fau_tf.inference.estimator import AUEstimator
+from fau_tf.inference.model_info import default_model
 from fau_tf.io.sources import Kind, Source
-from fau_tf.runtime.estimator import AUEstimator
-from fau_tf.runtime.model_info import default_model
 from fau_tf.runtime.names import result_names
 from fau_tf.runtime.options import DEFAULTS
 from fau_tf.runtime.run import processing

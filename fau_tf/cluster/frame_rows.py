@@ -10,10 +10,10 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
+from fau_tf.inference.estimator import Estimate, FaceResult
+from fau_tf.inference.model_info import ModelInfo
+from fau_tf.inference.quality import Quality
 from fau_tf.io.frame import Frame
-from fau_tf.runtime.estimator import Estimate, FaceResult
-from fau_tf.runtime.model_info import ModelInfo
-from fau_tf.runtime.reliability import Quality
 from fau_tf.utils.files import replacing
 
 _NOTHING: Final = np.zeros((0, 0, 3), np.uint8)

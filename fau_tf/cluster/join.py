@@ -12,13 +12,13 @@ from fau_tf.cluster import frame_rows
 from fau_tf.cluster.parts import Job, Part
 from fau_tf.cluster.reports import Report
 from fau_tf.cluster.shards import rows
-from fau_tf.runtime.calibration import MedianSpool
-from fau_tf.runtime.estimator import Estimate
-from fau_tf.runtime.model_info import ModelInfo
+from fau_tf.inference.estimator import Estimate
+from fau_tf.inference.model_info import ModelInfo
+from fau_tf.inference.neutral_baseline import MedianSpool
+from fau_tf.inference.processing import MEDIAN
+from fau_tf.inference.tracking import OverlapTracker
 from fau_tf.runtime.output import Reading
-from fau_tf.runtime.processing import MEDIAN
 from fau_tf.runtime.results import readings
-from fau_tf.runtime.tracker import OverlapTracker
 from fau_tf.utils.console import one_line
 
 

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from fau_tf.inference.face_search import Trail
+from fau_tf.inference.processing import Processing
 from fau_tf.io.seek_points import Place, Places
 from fau_tf.io.sources import Kind, Source
-from fau_tf.runtime.processing import Processing
-from fau_tf.runtime.search import Trail
 
 WARM_UP: Final = 25
 """Frames that are read before a range begins, so that its faces are known as in a run from the

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fau_tf.cluster.parts import Job, Part
-from fau_tf.runtime.model_info import ModelInfo
+from fau_tf.inference.model_info import ModelInfo
 from fau_tf.runtime.output import Reading
 from fau_tf.runtime.results import WRITERS
 

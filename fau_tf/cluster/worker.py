@@ -15,14 +15,14 @@ from fau_tf.cluster.join import join
 from fau_tf.cluster.parts import Job, Part, ahead, photos, range_of, trail_entries
 from fau_tf.cluster.reports import TRIED, Attempts, Report, deadly, guarded
 from fau_tf.cluster.shards import rows
+from fau_tf.inference.estimator import AUEstimator, Estimate
+from fau_tf.inference.face_search import Trail
+from fau_tf.inference.model_info import ModelInfo, read_model
 from fau_tf.io.frame import Frame, Unread
 from fau_tf.io.sources import Kind, Source, UnreadableError, opened
 from fau_tf.io.videos import VideoFile
-from fau_tf.runtime.estimator import AUEstimator, Estimate
-from fau_tf.runtime.model_info import ModelInfo, read_model
 from fau_tf.runtime.results import readings, unread_row
 from fau_tf.runtime.run import still
-from fau_tf.runtime.search import Trail
 from fau_tf.utils import optional_imports
 from fau_tf.utils.console import one_line
 from fau_tf.utils.files import file_sha256, replacing

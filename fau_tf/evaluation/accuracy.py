@@ -131,7 +131,7 @@ def _people(run: Run, quick: bool) -> dict[str, Sequence[str]]:
 def on_photos(model: Path, folder: Path | None, out: Path | None) -> dict[str, Any]:
     """Return the figures of `accuracy_photos`; with `out`, also a sheet of the faces there."""
     from fau_tf.evaluation import real_faces
-    from fau_tf.runtime.interpreter import AUInterpreter
+    from fau_tf.inference.interpreter import AUInterpreter
 
     reader = AUInterpreter(model)
     faces = real_faces.photos(folder)

@@ -155,7 +155,7 @@ def _trained(folder: Path) -> Network:
 
 
 def _exported(path: Path) -> Network:
-    from fau_tf.runtime.interpreter import AUInterpreter
+    from fau_tf.inference.interpreter import AUInterpreter
 
     model = AUInterpreter(path)
     info = model.info

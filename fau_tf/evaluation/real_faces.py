@@ -21,11 +21,11 @@ from fau_tf.face.align import crop_matrix, transform
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.inference.estimator import AUEstimator
+from fau_tf.inference.interpreter import AUInterpreter
+from fau_tf.inference.provenance import save_picture
 from fau_tf.io.images import read_image
 from fau_tf.runtime import draw
-from fau_tf.runtime.estimator import AUEstimator
-from fau_tf.runtime.interpreter import AUInterpreter
-from fau_tf.runtime.provenance import save_picture
 
 SHIFT: Final = 4.0  # px of the crop
 SCALE: Final = 0.05

@@ -8,8 +8,8 @@ import numpy as np
 from fau_tf import facs
 from fau_tf.evaluation import blendshapes
 from fau_tf.evaluation.real_faces import correlations
+from fau_tf.inference.estimator import AUEstimator
 from fau_tf.io.videos import VideoFile
-from fau_tf.runtime.estimator import AUEstimator
 
 A_SECOND: Final = 3
 """Frames that are read: more change little."""

@@ -10,7 +10,7 @@ from PIL import Image as PillowImage
 from fau_tf import facs
 from fau_tf.face.align import Image, crop_matrix, transform
 from fau_tf.face.align_cv2 import fast_crop
-from fau_tf.runtime.estimator import FaceResult
+from fau_tf.inference.estimator import FaceResult
 from fau_tf.runtime.heat import colour, enlargement, with_heatmaps
 from fau_tf.runtime.pen import AMBER, CARD, DIM, INK, RED, TRACK, Pen, face_colour
 

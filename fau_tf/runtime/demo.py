@@ -6,13 +6,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from fau_tf.inference.estimator import AUEstimator
+from fau_tf.inference.model_info import ModelError
+from fau_tf.inference.neutral_baseline import CalibrationError
+from fau_tf.inference.processing import MEDIAN
 from fau_tf.io.source_paths import expand
 from fau_tf.io.sources import Source, camera, listed
-from fau_tf.runtime.calibration import CalibrationError
-from fau_tf.runtime.estimator import AUEstimator
-from fau_tf.runtime.model_info import ModelError
 from fau_tf.runtime.options import parse
-from fau_tf.runtime.processing import MEDIAN
 from fau_tf.runtime.run import Run
 from fau_tf.utils.console import Console, one_line, without_notices
 from fau_tf.utils.optional_imports import MissingLibraryError

@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from fau_tf.face.align import Image, Matrix, invert, transform
+from fau_tf.inference.estimator import FaceResult
 from fau_tf.runtime.card import CARD_WIDTH, GAP, card, card_height
-from fau_tf.runtime.estimator import FaceResult
 from fau_tf.runtime.heat import after, enlargement, heatmap_to_crop, with_heatmaps
 from fau_tf.runtime.output import PRESENT_FROM
 from fau_tf.runtime.pen import DIM, INK, PAPER, RED, TRACK, Pen, face_colour

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from fau_tf import facs
 from fau_tf.face.align import Image, Matrix, transform
-from fau_tf.runtime.estimator import FaceResult
+from fau_tf.inference.estimator import FaceResult
 from fau_tf.utils import optional_imports
 
 OPAQUE_FROM, COVER = 2.0, 0.65

@@ -11,9 +11,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf.runtime.model_info import ModelInfo
-from fau_tf.runtime.provenance import provenance
-from fau_tf.runtime.reliability import Quality
+from fau_tf.inference.model_info import ModelInfo
+from fau_tf.inference.provenance import provenance
+from fau_tf.inference.quality import Quality
 from fau_tf.utils.closing import Closing
 from fau_tf.utils.line_writer import RowFile
 from fau_tf.utils.text import csv_line, decimal, harmless, harmless_path, number, readable

@@ -10,10 +10,10 @@ from PIL import Image as PillowImage
 
 from fau_tf import facs
 from fau_tf.face.align import Image
-from fau_tf.runtime.model_info import ModelInfo
+from fau_tf.inference.model_info import ModelInfo
+from fau_tf.inference.provenance import caption, save_picture
 from fau_tf.runtime.output import PRESENT_FROM
 from fau_tf.runtime.pen import CARD, DIM, FACES, INK, PAPER, TRACK, Pen, face_colour
-from fau_tf.runtime.provenance import caption, save_picture
 from fau_tf.runtime.series import TimeSeries, Track
 
 WIDTH: Final = 1200

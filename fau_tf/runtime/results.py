@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Final
 
 from fau_tf.face.align import Image
+from fau_tf.inference.estimator import Estimate, FaceResult
+from fau_tf.inference.model_info import ModelInfo
+from fau_tf.inference.neutral_baseline import MedianSpool
+from fau_tf.inference.provenance import caption, save_picture
 from fau_tf.io.frame import Frame, Unread
 from fau_tf.io.video_writer import VideoWriter
 from fau_tf.runtime import draw, plot
-from fau_tf.runtime.calibration import MedianSpool
-from fau_tf.runtime.estimator import Estimate, FaceResult
-from fau_tf.runtime.model_info import ModelInfo
 from fau_tf.runtime.names import with_ending
 from fau_tf.runtime.output import CsvWriter, JsonlWriter, Reading
-from fau_tf.runtime.provenance import caption, save_picture
 from fau_tf.runtime.series import TimeSeries
 
 UNREADABLE = "could not be read"

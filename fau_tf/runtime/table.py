@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Final, TextIO
 
 from fau_tf import facs
-from fau_tf.runtime.estimator import FaceResult
+from fau_tf.inference.estimator import FaceResult
 from fau_tf.runtime.output import PRESENT_FROM
 from fau_tf.utils.text import readable
 

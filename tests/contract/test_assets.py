@@ -11,7 +11,7 @@ from PIL import Image
 from export.assets.folder import problems
 from export.assets.golden import FOLDER, read_array
 from export.assets.manifest import MAX_APP, MAX_FOLDER, manifest_problems
-from fau_tf.runtime.model_info import DEFAULT_MODEL
+from fau_tf.inference.model_info import DEFAULT_MODEL
 from tests.helpers import plain_reader
 
 ASSETS = Path(__file__).parents[2] / "android_demo_assets"

@@ -10,7 +10,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from fau_tf import contract
-from fau_tf.runtime.model_info import read_model
+from fau_tf.inference.model_info import read_model
 from tests.helpers import golden_files, qemu_arm
 from tests.helpers.golden_files import ASSETS
 

@@ -16,8 +16,8 @@ from export import litert_gpu
 from export.operator_lists import max_versions
 from fau_tf import facs
 from fau_tf.face import mediapipe_landmarks
-from fau_tf.runtime.interpreter import AUInterpreter
-from fau_tf.runtime.model_info import DEFAULT_MODEL, read_model
+from fau_tf.inference.interpreter import AUInterpreter
+from fau_tf.inference.model_info import DEFAULT_MODEL, read_model
 from tests.helpers import golden_files, jvm_kotlin, one_operator
 from tests.helpers.golden_files import ASSETS, GOLDEN, tolerance, worst
 

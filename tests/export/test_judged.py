@@ -14,8 +14,8 @@ from export.qat.launch import QatEnvironmentError, QatError
 from export.quantise import RepresentativeSetError
 from export.run import LabelledFaces
 from export.specs import EXPORT_SPECS
+from fau_tf.inference.model_info import read_model
 from fau_tf.models.presets import PRESETS
-from fau_tf.runtime.model_info import read_model
 from tests.export.test_export import FACES, _network
 from tests.export.test_quantise import _faces
 from tests.helpers.once import once

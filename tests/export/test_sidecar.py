@@ -10,8 +10,8 @@ from export.sidecar import card, checkout, sidecar
 from export.specs import EXPORT_SPECS
 from fau_tf import contract, facs
 from fau_tf.face import align
+from fau_tf.inference.model_info import read_model
 from fau_tf.models.presets import PRESETS
-from fau_tf.runtime.model_info import read_model
 from tests.helpers.tiny_model import write_tiny_model
 
 SPEC, VARIANT = PRESETS["tiny"], EXPORT_SPECS["float16"]

@@ -9,10 +9,10 @@ from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.face.align import Image, crop_matrix, invert, transform
 from fau_tf.face.au_centers import au_centres
-from fau_tf.runtime.estimator import FaceResult
-from fau_tf.runtime.model_info import ModelInfo
+from fau_tf.inference.estimator import FaceResult
+from fau_tf.inference.model_info import ModelInfo
+from fau_tf.inference.quality import Quality
 from fau_tf.runtime.output import Reading
-from fau_tf.runtime.reliability import Quality
 from fau_tf.synthetic import sample
 
 SIZE, HEATMAP, PHOTO = 64, 16, 160

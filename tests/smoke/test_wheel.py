@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fau_tf.runtime.model_info import DEFAULT_MODEL
+from fau_tf.inference.model_info import DEFAULT_MODEL
 from tests.helpers.tiny_model import write_tiny_model
 
 ROOT = Path(__file__).parents[2]

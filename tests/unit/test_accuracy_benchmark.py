@@ -10,7 +10,7 @@ from fau_tf import facs
 from fau_tf.evaluation import accuracy, blendshape_baseline, model_figure, model_report, real_faces
 from fau_tf.evaluation.blendshape_baseline import Ridge, fitted
 from fau_tf.evaluation.cross_rig import Known, by_group, factor_rows, person_spread, rig_groups
-from fau_tf.runtime.model_info import default_model
+from fau_tf.inference.model_info import default_model
 from tests.helpers.made_video import FPS, face, frame, write_video
 
 LABELS = accuracy.LABELS
@@ -269,7 +269,7 @@ def test_the_paints_name_aus_and_landmarks_that_there_are(photos):
 
 def test_a_real_face_is_perturbed_and_painted_on(photos):
     pytest.importorskip("mediapipe")
-    from fau_tf.runtime.interpreter import AUInterpreter
+    from fau_tf.inference.interpreter import AUInterpreter
 
     reader = AUInterpreter(default_model())
     (face,) = photos.photos(None)

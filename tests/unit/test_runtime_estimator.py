@@ -10,11 +10,11 @@ import pytest
 
 import fau_tf
 from fau_tf import facs
+from fau_tf.inference import model_info
+from fau_tf.inference.estimator import AUEstimator, Estimate
+from fau_tf.inference.model_info import ModelError, default_model
+from fau_tf.inference.quality import BLURRED, MIN_EYE_DISTANCE, SMALL_FACE, SOFT
 from fau_tf.io.images import read_image
-from fau_tf.runtime import model_info
-from fau_tf.runtime.estimator import AUEstimator, Estimate
-from fau_tf.runtime.model_info import ModelError, default_model
-from fau_tf.runtime.reliability import BLURRED, MIN_EYE_DISTANCE, SMALL_FACE, SOFT
 from fau_tf.synthetic import sample
 from fau_tf.synthetic.rigs.canonical import canonical_rig
 from tests.helpers.made_video import PHOTO, crossing, face, frame
@@ -183,7 +183,7 @@ def test_importing_the_package_imports_nothing_else():
 def test_the_default_model_is_the_installed_one_or_that_of_the_checkout(
     tmp_path, monkeypatch, place
 ):
-    monkeypatch.setattr(model_info, "__file__", str(tmp_path / "fau_tf/runtime/model_info.py"))
+    monkeypatch.setattr(model_info, "__file__", str(tmp_path / "fau_tf/inference/model_info.py"))
     with pytest.raises(ModelError, match=r"fau_small_float16\.tflite: .*neither has it.*--model"):
         default_model()
     (tmp_path / place).mkdir(parents=True)

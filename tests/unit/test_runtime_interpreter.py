@@ -5,8 +5,8 @@ import pytest
 
 from fau_tf import contract, facs
 from fau_tf.conformal import fit_intervals
-from fau_tf.runtime.interpreter import AUInterpreter
-from fau_tf.runtime.model_info import ModelError
+from fau_tf.inference.interpreter import AUInterpreter
+from fau_tf.inference.model_info import ModelError
 from tests.helpers.tiny_model import HEATMAP, SIZE, write_metadata, write_tiny_model
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fau_tf.runtime import plot, provenance
+from fau_tf.inference import provenance
+from fau_tf.runtime import plot
 from fau_tf.runtime.output import Reading
 from fau_tf.runtime.series import BINS, MOST_FACES, TimeSeries
 from tests.helpers.faces import info

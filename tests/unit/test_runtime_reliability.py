@@ -3,7 +3,7 @@ import pytest
 
 from fau_tf.codec import HeatmapCodec
 from fau_tf.face.head_pose import _POINTS, _SHAPE, head_pose
-from fau_tf.runtime.reliability import Look, judge, peakedness, sharpness
+from fau_tf.inference.quality import Look, judge, peakedness, sharpness
 
 GOOD = Look(eye_distance_px=80, alignment=0.03, sharpness=0.6, yaw=3.0, pitch=-5.0, roll=30.0)
 

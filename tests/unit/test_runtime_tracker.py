@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.inference import face_search
+from fau_tf.inference.face_search import FaceFollower, around, find_in_photo
+from fau_tf.inference.tracking import MIN_OVERLAP, OverlapTracker, overlap
 from fau_tf.io.sources import read_image
-from fau_tf.runtime import search
-from fau_tf.runtime.search import FaceFollower, around, find_in_photo
-from fau_tf.runtime.tracker import MIN_OVERLAP, OverlapTracker, overlap
 from tests.helpers.made_video import PHOTO, crossing, face, frame
 
 
@@ -87,7 +87,7 @@ def finder():
 
 def test_photos_are_searched_as_the_landmarker_does_by_itself(finder):
     photo = np.concatenate([read_image(PHOTO)] * 2, axis=1)
-    with MediaPipeLandmarks(4, divisions=search.PHOTO_DIVISIONS) as all_of_it:
+    with MediaPipeLandmarks(4, divisions=face_search.PHOTO_DIVISIONS) as all_of_it:
         expected = all_of_it.find(photo)
     found = find_in_photo(finder, photo)
     assert len(found) == 2
@@ -124,7 +124,7 @@ def test_a_face_that_comes_later_is_found_and_one_that_goes_is_not_kept(finder):
     follower = FaceFollower(finder)
     one, both = frame((10, face())), frame((10, face()), (190, face(mirrored=True)))
     assert [follower.find(one)[1] for _ in range(2)] == [[0], [0]]
-    seen = [follower.find(both)[1] for _ in range(search.SEARCH_EVERY)]
+    seen = [follower.find(both)[1] for _ in range(face_search.SEARCH_EVERY)]
     assert [0, 1] in seen
     assert follower.find(frame())[1] == []
     assert follower.find(one)[1] == [2]

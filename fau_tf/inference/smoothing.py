@@ -2,7 +2,7 @@
 
 import math
 
-from fau_tf.runtime.estimator import Estimate, FaceResult
+from fau_tf.inference.estimator import Estimate, FaceResult
 
 
 class ExponentialSmoother:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from fau_tf import contract
 from fau_tf.face.align import Image
-from fau_tf.runtime.model_info import ModelError, read_model
+from fau_tf.inference.model_info import ModelError, read_model
 
 
 class AUInterpreter:

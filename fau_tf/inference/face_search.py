@@ -7,7 +7,7 @@ import numpy as np
 
 from fau_tf.face.align import Image, require_image
 from fau_tf.face.tiling import Mesh, Window, distinct, uncut, windows
-from fau_tf.runtime.tracker import Box, OverlapTracker
+from fau_tf.inference.tracking import Box, OverlapTracker
 
 PHOTO_DIVISIONS: Final = (1, 2, 3)
 VIDEO_DIVISIONS: Final = (1, 2)

@@ -8,7 +8,7 @@ from PIL import Image as PillowImage
 
 from fau_tf import contract
 from fau_tf.face.align import Image
-from fau_tf.runtime.model_info import ModelInfo
+from fau_tf.inference.model_info import ModelInfo
 from fau_tf.utils.files import replacing
 from fau_tf.utils.text import readable
 

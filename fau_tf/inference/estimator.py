@@ -15,10 +15,10 @@ from fau_tf.face.au_centers import au_centres
 from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import NO_FACE, MediaPipeLandmarks
 from fau_tf.face.tiling import Mesh
-from fau_tf.runtime.interpreter import AUInterpreter
-from fau_tf.runtime.model_info import ModelInfo, default_model
-from fau_tf.runtime.reliability import Quality, judge, look
-from fau_tf.runtime.search import FaceFollower, Trail, box, find_in_photo
+from fau_tf.inference.face_search import FaceFollower, Trail, box, find_in_photo
+from fau_tf.inference.interpreter import AUInterpreter
+from fau_tf.inference.model_info import ModelInfo, default_model
+from fau_tf.inference.quality import Quality, judge, look
 from fau_tf.utils.closing import Closing
 
 __all__ = ["AUEstimator", "Estimate", "FaceResult", "Quality"]

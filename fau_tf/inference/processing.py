@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from fau_tf.runtime.calibration import calibrated
-from fau_tf.runtime.estimator import Estimate
-from fau_tf.runtime.smoothing import ExponentialSmoother
+from fau_tf.inference.estimator import Estimate
+from fau_tf.inference.neutral_baseline import calibrated
+from fau_tf.inference.smoothing import ExponentialSmoother
 
 MEDIAN: Final = "median"
 

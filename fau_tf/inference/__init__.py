@@ -1,0 +1,1 @@
+"""Image -> AU intensities with a .tflite model; no TensorFlow."""
