@@ -20,7 +20,8 @@ from fau_tf.face.align import crop_matrix
 from fau_tf.inference.provenance import caption
 from fau_tf.io.sources import read_image
 from fau_tf.io.video_writer import VideoWriter
-from fau_tf.runtime import demo, draw
+from fau_tf.outputs import annotate
+from fau_tf.runtime import demo
 from fau_tf.synthetic import sample
 from fau_tf.utils.files import replacing
 
@@ -63,7 +64,9 @@ def main() -> int:
         for name, photo in photos().items():
             read = estimator.estimate(photo)
             under = caption(estimator.interpreter.info)
-            _save(draw.overlay(photo, read.faces, read.reason, caption=under), f"demo_{name}.jpg")
+            _save(
+                annotate.overlay(photo, read.faces, read.reason, caption=under), f"demo_{name}.jpg"
+            )
     # Inside the folder, so that the plot's title is the name alone.
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         with VideoWriter(Path("talk.mp4"), (SIDE, SIDE), FPS) as writer:

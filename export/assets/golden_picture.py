@@ -10,8 +10,8 @@ from PIL import Image as PillowImage
 
 from fau_tf import facs
 from fau_tf.face.align import Image
-from fau_tf.runtime.heat import COVER, OPAQUE_FROM, colour, colours
-from fau_tf.runtime.pen import DIM, INK, PAPER, TRACK, Pen
+from fau_tf.outputs.drawing import DIM, INK, PAPER, TRACK, Pen
+from fau_tf.outputs.heatmap_overlay import COVER, OPAQUE_FROM, colour, colours
 
 _SIDE: Final = 220  # px of each of the pictures
 _GAP: Final = 10

@@ -23,9 +23,9 @@ from fau_tf.cluster.stages import Stages
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.inference.model_info import default_model
 from fau_tf.io.sources import Kind, Source
-from fau_tf.runtime.names import result_names
+from fau_tf.outputs.file_names import result_names
+from fau_tf.outputs.run import processing
 from fau_tf.runtime.options import DEFAULTS
-from fau_tf.runtime.run import processing
 from fau_tf.utils.console import Console
 from fau_tf.utils.files import file_sha256, hold, replacing
 

@@ -17,8 +17,8 @@ from fau_tf.inference.model_info import ModelInfo
 from fau_tf.inference.neutral_baseline import MedianSpool
 from fau_tf.inference.processing import MEDIAN
 from fau_tf.inference.tracking import OverlapTracker
-from fau_tf.runtime.output import Reading
-from fau_tf.runtime.results import readings
+from fau_tf.outputs.csv_jsonl import Reading
+from fau_tf.outputs.writers import readings
 from fau_tf.utils.console import one_line
 
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from fau_tf.cluster.parts import Job, Part
 from fau_tf.inference.model_info import ModelInfo
-from fau_tf.runtime.output import Reading
-from fau_tf.runtime.results import WRITERS
+from fau_tf.outputs.csv_jsonl import Reading
+from fau_tf.outputs.writers import WRITERS
 
 PARQUET: Final = "parquet"
 _TEXT: Final = (

@@ -21,8 +21,8 @@ from fau_tf.inference.model_info import ModelInfo, read_model
 from fau_tf.io.frame import Frame, Unread
 from fau_tf.io.sources import Kind, Source, UnreadableError, opened
 from fau_tf.io.videos import VideoFile
-from fau_tf.runtime.results import readings, unread_row
-from fau_tf.runtime.run import still
+from fau_tf.outputs.run import still
+from fau_tf.outputs.writers import readings, unread_row
 from fau_tf.utils import optional_imports
 from fau_tf.utils.console import one_line
 from fau_tf.utils.files import file_sha256, replacing

@@ -25,7 +25,7 @@ from fau_tf.inference.estimator import AUEstimator
 from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.inference.provenance import save_picture
 from fau_tf.io.images import read_image
-from fau_tf.runtime import draw
+from fau_tf.outputs import annotate
 
 SHIFT: Final = 4.0  # px of the crop
 SCALE: Final = 0.05
@@ -295,6 +295,6 @@ def draw_all(folder: Path, model: Path, faces: Sequence[Photo]) -> None:
     with AUEstimator(model, num_faces=1) as estimator:
         for face in faces:
             estimate = estimator.estimate(face.image)
-            drawn = draw.overlay(face.image, estimate.faces, estimate.reason, 1.0)
+            drawn = annotate.overlay(face.image, estimate.faces, estimate.reason, 1.0)
             file = folder / f"{face.name.replace(' ', '_')}.png"
             save_picture(file, drawn, estimator.interpreter.info)

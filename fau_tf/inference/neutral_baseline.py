@@ -16,7 +16,7 @@ import numpy as np
 from fau_tf import facs
 from fau_tf.face.align import Image
 from fau_tf.inference.estimator import AUEstimator, Quality
-from fau_tf.runtime.output import Reading
+from fau_tf.outputs.csv_jsonl import Reading
 from fau_tf.utils.closing import Closing
 
 

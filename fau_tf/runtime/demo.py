@@ -12,8 +12,8 @@ from fau_tf.inference.neutral_baseline import CalibrationError
 from fau_tf.inference.processing import MEDIAN
 from fau_tf.io.source_paths import expand
 from fau_tf.io.sources import Source, camera, listed
+from fau_tf.outputs.run import Run
 from fau_tf.runtime.options import parse
-from fau_tf.runtime.run import Run
 from fau_tf.utils.console import Console, one_line, without_notices
 from fau_tf.utils.optional_imports import MissingLibraryError
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import fau_tf
 from fau_tf import contract
 from fau_tf.io.sources import Kind
-from fau_tf.runtime.output import PRESENT_FROM
+from fau_tf.outputs.csv_jsonl import PRESENT_FROM
 
 _DESCRIPTION: Final = """\
 Read facial action unit intensities (FACS, 0 to 5) from photos, videos, a webcam or stdin.

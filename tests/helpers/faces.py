@@ -12,7 +12,7 @@ from fau_tf.face.au_centers import au_centres
 from fau_tf.inference.estimator import FaceResult
 from fau_tf.inference.model_info import ModelInfo
 from fau_tf.inference.quality import Quality
-from fau_tf.runtime.output import Reading
+from fau_tf.outputs.csv_jsonl import Reading
 from fau_tf.synthetic import sample
 
 SIZE, HEATMAP, PHOTO = 64, 16, 160

@@ -6,7 +6,7 @@ import pytest
 from fau_tf.inference.estimator import Estimate, FaceResult, Quality
 from fau_tf.inference.neutral_baseline import MedianSpool, calibrated
 from fau_tf.inference.smoothing import ExponentialSmoother
-from fau_tf.runtime.output import Reading
+from fau_tf.outputs.csv_jsonl import Reading
 
 QUALITY = Quality(60.0, 0.03, 0.6, 0.8, 1.0, 2.0, 3.0, ("soft",), 0.9)
 

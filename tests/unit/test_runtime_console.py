@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fau_tf.io.sources import Kind, Source, camera
-from fau_tf.runtime.names import picture_names, result_names
+from fau_tf.outputs.file_names import picture_names, result_names
 from fau_tf.utils import console
 from fau_tf.utils.console import Console, one_line
 

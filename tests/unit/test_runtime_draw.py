@@ -5,8 +5,8 @@ import pytest
 
 from fau_tf import facs
 from fau_tf.face import align
-from fau_tf.runtime import card, draw, heat
-from fau_tf.runtime.pen import Pen, face_colour
+from fau_tf.outputs import annotate, face_card, heatmap_overlay
+from fau_tf.outputs.drawing import Pen, face_colour
 from tests.helpers.faces import LABELS, QUALITY, face, photo, scene_of
 
 NAN = float("nan")
@@ -26,11 +26,11 @@ def test_a_heatmap_lies_over_its_au_centre_in_the_photo():
     """The peak of one channel, warped into the photo, is where the photo's AU centre is."""
     one = face(level=5.0)
     black = np.zeros((160, 160, 3), np.uint8)
-    to_photo = heat.after(align.invert(one.matrix), heat.heatmap_to_crop(one))
+    to_photo = heatmap_overlay.after(align.invert(one.matrix), heatmap_overlay.heatmap_to_crop(one))
     # A centre snaps to its cell: half a cell of 4 crop px, as px of the photo, in x and in y.
     half_cell = 2 / np.sqrt(np.linalg.det(one.matrix[:, :2]))
     for k in (0, 7, 20):
-        shown = heat.with_heatmaps(black, one.heatmaps[..., k : k + 1], to_photo)
+        shown = heatmap_overlay.with_heatmaps(black, one.heatmaps[..., k : k + 1], to_photo)
         assert shown.max() > 100
         found = middle(lit(black, shown).astype(float))
         np.testing.assert_allclose(found, one.centres[k], atol=half_cell + 0.5)
@@ -45,10 +45,15 @@ def test_only_the_part_that_heatmaps_reach_is_drawn_and_nothing_is_missed():
         turn = 6 * np.array(((np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))))
         for shift in ((20.0, 30.0), (-15.0, 60.0), (500.0, 0.0), (-500.0, -500.0)):
             to_image = np.column_stack((turn, shift))
-            shown = heat.with_heatmaps(image, heatmaps, to_image)
-            whole = heat.native.cv2().warpAffine(heatmaps.max(axis=-1), to_image, (120, 90))
-            cover = np.clip(whole / heat.OPAQUE_FROM, 0, 1)[..., None] * heat.COVER
-            expected = image * (1 - cover) + heat.colours(whole) * cover
+            shown = heatmap_overlay.with_heatmaps(image, heatmaps, to_image)
+            whole = heatmap_overlay.native.cv2().warpAffine(
+                heatmaps.max(axis=-1), to_image, (120, 90)
+            )
+            cover = (
+                np.clip(whole / heatmap_overlay.OPAQUE_FROM, 0, 1)[..., None]
+                * heatmap_overlay.COVER
+            )
+            expected = image * (1 - cover) + heatmap_overlay.colours(whole) * cover
             # Rounding to whole grey levels, and OpenCV's sampling points to 1/32 px of a cell:
             # 5 / 32 in intensity at most, of ramps of 190 levels per unit, covered by 0.65.
             np.testing.assert_allclose(shown, expected, atol=0.5 + 5 / 32 * 190 * 0.65)
@@ -58,17 +63,17 @@ def test_only_the_part_that_heatmaps_reach_is_drawn_and_nothing_is_missed():
 @pytest.mark.parametrize("value", [0.0, NAN])
 def test_a_heatmap_without_anything_leaves_the_photo_as_it_is(value):
     heatmaps = np.full((8, 8, 3), value, np.float32)
-    still = heat.with_heatmaps(photo(), heatmaps, np.eye(2, 3) * 30)
+    still = heatmap_overlay.with_heatmaps(photo(), heatmaps, np.eye(2, 3) * 30)
     np.testing.assert_array_equal(still, photo())
 
 
 def test_colours_run_from_blue_to_red_and_clip():
-    levels = heat.colours(np.array((-1.0, 0.0, 5.0, 9.0), np.float32))
+    levels = heatmap_overlay.colours(np.array((-1.0, 0.0, 5.0, 9.0), np.float32))
     np.testing.assert_array_equal(levels[0], levels[1])
     np.testing.assert_array_equal(levels[2], levels[3])
     assert levels[0, 2] > levels[0, 0]
     assert levels[2, 0] > levels[2, 2]
-    assert heat.colour(0.0) == (30, 60, 255)
+    assert heatmap_overlay.colour(0.0) == (30, 60, 255)
 
 
 @pytest.mark.parametrize(("person", "least", "most"), [(10, 0, 0.1), (6, 0.4, 0.6), (4, 1.1, 1.5)])
@@ -76,8 +81,8 @@ def test_heatmaps_stand_out_from_every_skin(person, least, most):
     assert least <= scene_of(person).factors["melanin"] <= most
     plain = photo(person)
     one = face(person, level=3.0)
-    to_photo = heat.after(align.invert(one.matrix), heat.heatmap_to_crop(one))
-    shown = heat.with_heatmaps(plain, one.heatmaps, to_photo)
+    to_photo = heatmap_overlay.after(align.invert(one.matrix), heatmap_overlay.heatmap_to_crop(one))
+    shown = heatmap_overlay.with_heatmaps(plain, one.heatmaps, to_photo)
     x, y = np.rint(one.centres).astype(int).T
     # Three channels of 256 levels: 60 in sum is plain to see.
     assert np.median(lit(plain, shown)[y, x]) > 60
@@ -86,25 +91,25 @@ def test_heatmaps_stand_out_from_every_skin(person, least, most):
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7])
 def test_the_picture_has_a_card_for_every_face(count):
     faces = [face(face_id=i) for i in range(count)]
-    picture = draw.overlay(photo(), faces, "" if count else "no face found")
+    picture = annotate.overlay(photo(), faces, "" if count else "no face found")
     assert picture.dtype == np.uint8
     height, width = picture.shape[:2]
     columns = {0: 0, 1: 1, 2: 2, 3: 3, 7: 4}[count]
-    assert width >= max(columns * card.CARD_WIDTH, draw.PHOTO_SIDE)
-    assert height >= draw.PHOTO_SIDE
+    assert width >= max(columns * face_card.CARD_WIDTH, annotate.PHOTO_SIDE)
+    assert height >= annotate.PHOTO_SIDE
     assert (picture != picture[0, 0]).any(axis=-1).mean() > 0.4
 
 
 def test_the_photo_shows_box_centres_and_heatmaps_of_a_face():
-    shown = draw.overlay(photo(), [face()])
-    zoom = draw.PHOTO_SIDE / 160
+    shown = annotate.overlay(photo(), [face()])
+    zoom = annotate.PHOTO_SIDE / 160
     x0, y0, x1, _ = face().box
-    edge = shown[draw.GAP + round(y0 * zoom + (zoom - 1) / 2), :]
-    line = edge[draw.GAP + round(x0 * zoom) + 40 : draw.GAP + round(x1 * zoom) - 40]
+    edge = shown[annotate.GAP + round(y0 * zoom + (zoom - 1) / 2), :]
+    line = edge[annotate.GAP + round(x0 * zoom) + 40 : annotate.GAP + round(x1 * zoom) - 40]
     colour = tuple(bytes.fromhex(face_colour(0)[1:]))
     # The box's upper side, 2 px wide, in the face's colour.
     assert (line == colour).all(axis=-1).mean() > 0.9
-    x, y = np.rint(face().centres[0] * zoom + (zoom - 1) / 2).astype(int) + draw.GAP
+    x, y = np.rint(face().centres[0] * zoom + (zoom - 1) / 2).astype(int) + annotate.GAP
     assert shown[y, x].max() == 0
     assert shown[y - 6 : y + 7, x - 6 : x + 7].min(axis=-1).max() == 255
 
@@ -112,51 +117,51 @@ def test_the_photo_shows_box_centres_and_heatmaps_of_a_face():
 def test_a_face_that_was_not_read_shows_why_and_no_heatmap():
     failed = face(level=NAN, reason="turned more than 45 degrees")
     failed = replace(failed, heatmaps=np.full_like(failed.heatmaps, NAN))
-    sheet = np.array(card.card(photo(), failed, 0, 1.0))
+    sheet = np.array(face_card.card(photo(), failed, 0, 1.0))
     thumb = sheet[40:250, 20:230]
     assert (np.ptp(thumb, axis=-1) == 0).all()
-    read = np.array(card.card(photo(), face(level=0.0), 0, 1.0))
+    read = np.array(face_card.card(photo(), face(level=0.0), 0, 1.0))
     status = slice(258, 286)
     assert lit(read[status], sheet[status]).any()
     bars = np.ptp(sheet[290:, 208:334].astype(int), axis=-1)
     assert bars.max() < 20
-    assert draw.overlay(photo(), [failed]).shape == draw.overlay(photo(), [face()]).shape
+    assert annotate.overlay(photo(), [failed]).shape == annotate.overlay(photo(), [face()]).shape
 
 
 def test_flags_and_calibrated_values_are_on_the_card():
-    plain = np.array(card.card(photo(), face(), 0, 1.0))
+    plain = np.array(face_card.card(photo(), face(), 0, 1.0))
     noted = face(quality=replace(QUALITY, flags=("small face", "soft")))
-    flagged = np.array(card.card(photo(), noted, 0, 1.0))
+    flagged = np.array(face_card.card(photo(), noted, 0, 1.0))
     assert lit(plain[258:286], flagged[258:286]).any()
     np.testing.assert_array_equal(flagged[286:], plain[286:])
     calibrated = dict.fromkeys(LABELS, 1.5) | {"AU01": NAN, "AU02": -1.0}
-    both = np.array(card.card(photo(), face(calibrated=calibrated), 0, 1.0))
+    both = np.array(face_card.card(photo(), face(calibrated=calibrated), 0, 1.0))
     # The mark of the calibrated value: 1.5 of 5 along a bar from 208 to 296 px.
-    row = card.card_height(3) - card.GAP - 12
+    row = face_card.card_height(3) - face_card.GAP - 12
     assert both[row, 208 + round(88 * 0.3)].tolist() == [255, 255, 255]
 
 
 def test_smoothed_values_are_drawn_in_place_of_the_raw_ones_under_a_heading():
     smooth = dict.fromkeys(LABELS, 2.0)
-    shown = np.array(card.card(photo(), face(level=4.0, smoothed=smooth), 0, 1.0))
-    plain = np.array(card.card(photo(), face(level=2.0), 0, 1.0))
+    shown = np.array(face_card.card(photo(), face(level=4.0, smoothed=smooth), 0, 1.0))
+    plain = np.array(face_card.card(photo(), face(level=2.0), 0, 1.0))
     np.testing.assert_array_equal(shown[286:], plain[286:])
     assert lit(plain[258:286], shown[258:286]).any()
 
 
 def test_presence_is_written_in_brighter_ink():
-    present = np.array(card.card(photo(), face(level=1.0), 0, 1.0))
-    absent = np.array(card.card(photo(), face(level=1.0), 0, 1.1))
+    present = np.array(face_card.card(photo(), face(level=1.0), 0, 1.0))
+    absent = np.array(face_card.card(photo(), face(level=1.0), 0, 1.1))
     assert present[290:, 14:200].max() > absent[290:, 14:200].max()
 
 
 @pytest.mark.parametrize("shape", [(3, 2, 3), (1, 400, 3), (30, 20, 3), (3000, 1, 3), (1, 1, 3)])
 def test_the_reason_can_be_read_whatever_the_photo(shape):
-    empty = draw.overlay(np.zeros(shape, np.uint8), [], "")
-    said = draw.overlay(np.zeros(shape, np.uint8), [], "no face found")
-    assert said.shape[1] >= draw.NARROWEST
+    empty = annotate.overlay(np.zeros(shape, np.uint8), [], "")
+    said = annotate.overlay(np.zeros(shape, np.uint8), [], "no face found")
+    assert said.shape[1] >= annotate.NARROWEST
     assert said.shape[0] == empty.shape[0] + 34
-    assert (said[: draw.GAP + 30] > 200).all(axis=-1).sum() > 100
+    assert (said[: annotate.GAP + 30] > 200).all(axis=-1).sum() > 100
 
 
 def test_the_pictures_of_a_video_are_of_one_size():
@@ -164,7 +169,7 @@ def test_the_pictures_of_a_video_are_of_one_size():
     some = ([], [face()], [face(face_id=i) for i in range(4)])
     for cards in (1, 3):
         sizes = {
-            draw.overlay(photo(), faces, reason, cards=cards, aus=rows).shape
+            annotate.overlay(photo(), faces, reason, cards=cards, aus=rows).shape
             for faces in some
             for reason in ("", "no face found")
         }
@@ -172,20 +177,20 @@ def test_the_pictures_of_a_video_are_of_one_size():
 
 
 def test_the_caption_is_below_the_photo():
-    plain, with_caption = (draw.overlay(photo(), [], caption=words) for words in ("", "tiny 1"))
-    height = plain.shape[0] - draw.GAP
+    plain, with_caption = (annotate.overlay(photo(), [], caption=words) for words in ("", "tiny 1"))
+    height = plain.shape[0] - annotate.GAP
     assert with_caption.shape[0] == plain.shape[0] + 34
     np.testing.assert_array_equal(with_caption[:height], plain[:height])
     assert with_caption[height:].max() > 120
 
 
 def test_faces_without_ids_of_their_own_are_counted():
-    assert draw.face_numbers([face(face_id=4), face(face_id=2)]) == [4, 2]
-    assert draw.face_numbers([face(), face(1)]) == [0, 1]
+    assert annotate.face_numbers([face(face_id=4), face(face_id=2)]) == [4, 2]
+    assert annotate.face_numbers([face(), face(1)]) == [0, 1]
 
 
 def test_any_words_can_be_written():
-    sheet = draw.PillowImage.new("RGB", (200, 40))
+    sheet = annotate.PillowImage.new("RGB", (200, 40))
     pen = Pen.on(sheet)
     for words in ("été\n写真\ud800", "", "w" * 500):
         pen.fitted((4, 20), words, 14, "white", 150)
@@ -197,7 +202,7 @@ def test_any_words_can_be_written():
 
 
 def _fitted(words):
-    sheet = draw.PillowImage.new("RGB", (200, 40))
+    sheet = annotate.PillowImage.new("RGB", (200, 40))
     Pen.on(sheet).fitted((4, 20), words, 14, "white", 150)
     return sheet
 
@@ -206,7 +211,7 @@ def _fitted(words):
     ("corner", "top"), [((50.0, 60.0), 60 - 24), ((50.0, 3.0), 3), ((-20.0, -9.0), 0)]
 )
 def test_a_box_at_the_edge_has_its_label_inside(corner, top):
-    sheet = draw.PillowImage.new("RGB", (200, 200))
+    sheet = annotate.PillowImage.new("RGB", (200, 200))
     Pen.on(sheet).tag([*corner, 150.0, 150.0], "12", "#00ff00")
     label = np.array(sheet)[top : top + 24, max(int(corner[0]) - 2, 0) :][:, :24]
     assert (label == (0, 255, 0)).all(axis=-1).mean() > 0.5
@@ -214,9 +219,9 @@ def test_a_box_at_the_edge_has_its_label_inside(corner, top):
 
 def test_there_is_a_bar_for_every_au_of_the_table():
     assert len(face().intensity) == len(facs.AUS)
-    sheet = np.array(card.card(photo(), face(level=4.0), 0, 1.0)).astype(int)
+    sheet = np.array(face_card.card(photo(), face(level=4.0), 0, 1.0)).astype(int)
     for row in range(len(facs.AUS)):
-        y = card.card_height(row) - card.GAP + 12
-        colour = np.abs(sheet[y, 208:334] - heat.colour(4.0)).sum(axis=-1) < 6
+        y = face_card.card_height(row) - face_card.GAP + 12
+        colour = np.abs(sheet[y, 208:334] - heatmap_overlay.colour(4.0)).sum(axis=-1) < 6
         # Four fifths of the bar, less the division lines.
         assert 0.74 < colour.mean() < 0.82

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fau_tf.conformal import fit_intervals
-from fau_tf.runtime.output import CsvWriter, JsonlWriter, Reading
+from fau_tf.outputs.csv_jsonl import CsvWriter, JsonlWriter, Reading
 from fau_tf.utils.text import csv_line, decimal, harmless_path, number, readable
 from tests.helpers.faces import AUS, FACE, NOTHING, info
 

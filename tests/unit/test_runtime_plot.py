@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from fau_tf.inference import provenance
-from fau_tf.runtime import plot
-from fau_tf.runtime.output import Reading
-from fau_tf.runtime.series import BINS, MOST_FACES, TimeSeries
+from fau_tf.outputs import time_series_plot
+from fau_tf.outputs.csv_jsonl import Reading
+from fau_tf.outputs.time_series import BINS, MOST_FACES, TimeSeries
 from tests.helpers.faces import info
 
 LABELS = ("AU06", "AU12")
@@ -85,77 +85,87 @@ def test_times_that_make_no_sense_are_left_out(time):
 def test_a_time_far_away_is_reached():
     collected = series([reading(0.0), reading(1e12)])
     assert collected.tracks[0].count[0].sum() == 2
-    assert plot.drawn(collected).shape[1] == plot.WIDTH
+    assert time_series_plot.drawn(collected).shape[1] == time_series_plot.WIDTH
 
 
 def area(picture, row):
-    top = plot._HEAD + row * plot._ROW
-    return picture[top : top + plot._ROW, plot._LEFT : plot.WIDTH - plot._RIGHT].astype(int)
+    top = time_series_plot._HEAD + row * time_series_plot._ROW
+    return picture[
+        top : top + time_series_plot._ROW,
+        time_series_plot._LEFT : time_series_plot.WIDTH - time_series_plot._RIGHT,
+    ].astype(int)
 
 
 def inked(part, colour):
     return np.abs(part - colour).sum(axis=-1) < 40
 
 
-BLUE = tuple(bytes.fromhex(plot.FACES[0][1:]))
+BLUE = tuple(bytes.fromhex(time_series_plot.FACES[0][1:]))
 
 
 def test_the_line_is_at_the_height_of_its_level():
     for level in (0.0, 2.5, 5.0):
-        picture = plot.drawn(series(reading(n / 10, level) for n in range(100)))
+        picture = time_series_plot.drawn(series(reading(n / 10, level) for n in range(100)))
         rows = np.flatnonzero(inked(area(picture, 1), BLUE).mean(axis=1) > 0.9)
-        expected = plot._ROW - 8 - level / 5 * (plot._ROW - 16)
+        expected = time_series_plot._ROW - 8 - level / 5 * (time_series_plot._ROW - 16)
         # Two px wide at most, drawn at twice the size.
         assert abs(rows.mean() - expected) <= 1.5, level
 
 
 def test_the_line_is_broken_and_the_time_grey_where_nothing_was_read():
     readings = [reading(n / 10, 4.0, success=not 40 <= n < 60) for n in range(100)]
-    part = area(plot.drawn(series(readings)), 0)
+    part = area(time_series_plot.drawn(series(readings)), 0)
     line = inked(part, BLUE).any(axis=0)
     wide = len(line) / 9.9
     assert line[: int(3.8 * wide)].mean() > 0.95
     assert not line[int(4.1 * wide) : int(5.8 * wide)].any()
     assert line[int(6.2 * wide) :].mean() > 0.95
-    grey = tuple(bytes.fromhex(plot.TRACK[1:]))
+    grey = tuple(bytes.fromhex(time_series_plot.TRACK[1:]))
     assert inked(part[6], grey)[int(4.1 * wide) : int(5.8 * wide)].all()
     assert not inked(part[6], grey)[: int(3.8 * wide)].any()
 
 
 def test_a_face_that_is_away_has_a_broken_line():
     readings = [reading(n / 10, 4.0) for n in range(100) if not 40 <= n < 60]
-    line = inked(area(plot.drawn(series(readings)), 0), BLUE).any(axis=0)
+    line = inked(area(time_series_plot.drawn(series(readings)), 0), BLUE).any(axis=0)
     assert not line[int(0.43 * len(line)) : int(0.57 * len(line))].any()
     assert line[: int(0.38 * len(line))].mean() > 0.95
 
 
 def test_every_face_has_a_colour_of_its_own():
-    inks = plot._inks([0, 6, 12, 1])
-    assert inks[0] == plot.FACES[0]
+    inks = time_series_plot._inks([0, 6, 12, 1])
+    assert inks[0] == time_series_plot.FACES[0]
     assert len(set(inks.values())) == 4
     crowd = series(reading(n / 10, n % 5, face=n % 9) for n in range(90))
-    assert plot.drawn(crowd).shape == plot.drawn(series([])).shape
+    assert time_series_plot.drawn(crowd).shape == time_series_plot.drawn(series([])).shape
 
 
 def test_calibrated_values_are_a_line_of_their_own():
     both = [reading(n / 10, 4.0, calibrated=2.0) for n in range(100)]
     picture, plain = (
-        plot.drawn(series(rows)) for rows in (both, [reading(n / 10, 4.0) for n in range(100)])
+        time_series_plot.drawn(series(rows))
+        for rows in (both, [reading(n / 10, 4.0) for n in range(100)])
     )
     changed = np.abs(area(picture, 0) - area(plain, 0)).sum(axis=-1).mean(axis=1) > 20
-    expected = plot._ROW - 8 - 2 / 5 * (plot._ROW - 16)
+    expected = time_series_plot._ROW - 8 - 2 / 5 * (time_series_plot._ROW - 16)
     assert abs(np.flatnonzero(changed).mean() - expected) <= 1.5
 
 
 def test_smoothed_values_take_the_place_of_the_raw_ones_and_the_key_says_so():
     raw = [reading(n / 10, 4.0) for n in range(100)]
     smooth = series(replace(one, smoothed=dict.fromkeys(LABELS, 2.0)) for one in raw)
-    assert plot._key(smooth, 1.0).startswith("thick: smoothed, dashed")
-    assert plot._key(series(raw), 1.0).startswith("dashed")
+    assert time_series_plot._key(smooth, 1.0).startswith("thick: smoothed, dashed")
+    assert time_series_plot._key(series(raw), 1.0).startswith("dashed")
     # What is drawn is the line of 2, but for the key below.
-    same = plot.drawn(series(replace(one, intensity=dict.fromkeys(LABELS, 2.0)) for one in raw))
-    np.testing.assert_array_equal(plot.drawn(smooth)[: -plot._FOOT], same[: -plot._FOOT])
-    assert (plot.drawn(series(raw)) != plot.drawn(smooth))[: -plot._FOOT].any()
+    same = time_series_plot.drawn(
+        series(replace(one, intensity=dict.fromkeys(LABELS, 2.0)) for one in raw)
+    )
+    np.testing.assert_array_equal(
+        time_series_plot.drawn(smooth)[: -time_series_plot._FOOT], same[: -time_series_plot._FOOT]
+    )
+    assert (time_series_plot.drawn(series(raw)) != time_series_plot.drawn(smooth))[
+        : -time_series_plot._FOOT
+    ].any()
 
 
 @pytest.mark.parametrize(
@@ -164,8 +174,10 @@ def test_smoothed_values_take_the_place_of_the_raw_ones_and_the_key_says_so():
 )
 def test_any_length_has_a_few_ticks_with_clear_names(end, last, monkeypatch):
     written = []
-    monkeypatch.setattr(plot.Pen, "text", lambda _pen, _at, words, *_: written.append(words))
-    plot.drawn(series([reading(0.0), reading(end)]))
+    monkeypatch.setattr(
+        time_series_plot.Pen, "text", lambda _pen, _at, words, *_: written.append(words)
+    )
+    time_series_plot.drawn(series([reading(0.0), reading(end)]))
     ticks = [words for words in written if words.endswith(" s") or ":" in words[:3]]
     assert last in ticks
     assert 4 <= len(ticks) <= 11
@@ -173,14 +185,16 @@ def test_any_length_has_a_few_ticks_with_clear_names(end, last, monkeypatch):
 
 def test_the_file_names_its_model_inside_and_below(tmp_path):
     path = tmp_path / "x.png"
-    plot.time_series(path, series([reading(0.0), reading(1.0)]), WHOLE, title='a "b"\n.mp4')
+    time_series_plot.time_series(
+        path, series([reading(0.0), reading(1.0)]), WHOLE, title='a "b"\n.mp4'
+    )
     with Image.open(path) as picture:
         assert json.loads(picture.getexif()[0x010E]) == {
             "model": "tiny",
             "model_sha256": "ab" * 32,
             "contract_version": 1,
         }
-        assert picture.width == plot.WIDTH
+        assert picture.width == time_series_plot.WIDTH
         below = np.array(picture)[-24:, :400]
     assert below.max() > 120
     assert list(tmp_path.iterdir()) == [path]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fau_tf.runtime.output import CsvWriter, JsonlWriter
+from fau_tf.outputs.csv_jsonl import CsvWriter, JsonlWriter
 from fau_tf.utils.files import replacing
 from fau_tf.utils.line_writer import RowFile
 from tests.helpers.faces import AUS, FACE, NOTHING, info

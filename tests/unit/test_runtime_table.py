@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fau_tf import facs
-from fau_tf.runtime.table import face_table, has_blocks
+from fau_tf.outputs.terminal_table import face_table, has_blocks
 from tests.helpers.faces import LABELS, QUALITY, face
 
 LEVELS = dict.fromkeys(LABELS, 0.0) | {"AU01": 0.99, "AU12": 1.0, "AU25": 5.0, "AU26": 3.3}

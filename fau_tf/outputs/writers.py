@@ -13,10 +13,10 @@ from fau_tf.inference.neutral_baseline import MedianSpool
 from fau_tf.inference.provenance import caption, save_picture
 from fau_tf.io.frame import Frame, Unread
 from fau_tf.io.video_writer import VideoWriter
-from fau_tf.runtime import draw, plot
-from fau_tf.runtime.names import with_ending
-from fau_tf.runtime.output import CsvWriter, JsonlWriter, Reading
-from fau_tf.runtime.series import TimeSeries
+from fau_tf.outputs import annotate, time_series_plot
+from fau_tf.outputs.csv_jsonl import CsvWriter, JsonlWriter, Reading
+from fau_tf.outputs.file_names import with_ending
+from fau_tf.outputs.time_series import TimeSeries
 
 UNREADABLE = "could not be read"
 """The reason of a row for a picture that is no intact image; the command lists why."""
@@ -116,7 +116,7 @@ class Results:
             for reading in self._spool.readings():
                 self._write(reading)
         if self._series and (self._series.tracks or self._series.unread.any()):
-            plot.time_series(
+            time_series_plot.time_series(
                 with_ending(self._name, "_plot.png"),
                 self._series,
                 self._info,
@@ -137,7 +137,7 @@ class Results:
             self._series.add(reading)
 
     def _drawn(self, frame: Frame, estimate: Estimate, **places: int) -> Image:
-        return draw.overlay(
+        return annotate.overlay(
             frame.image,
             estimate.faces,
             estimate.reason,

@@ -8,10 +8,10 @@ from PIL import Image as PillowImage
 
 from fau_tf.face.align import Image, Matrix, invert, transform
 from fau_tf.inference.estimator import FaceResult
-from fau_tf.runtime.card import CARD_WIDTH, GAP, card, card_height
-from fau_tf.runtime.heat import after, enlargement, heatmap_to_crop, with_heatmaps
-from fau_tf.runtime.output import PRESENT_FROM
-from fau_tf.runtime.pen import DIM, INK, PAPER, RED, TRACK, Pen, face_colour
+from fau_tf.outputs.csv_jsonl import PRESENT_FROM
+from fau_tf.outputs.drawing import DIM, INK, PAPER, RED, TRACK, Pen, face_colour
+from fau_tf.outputs.face_card import CARD_WIDTH, GAP, card, card_height
+from fau_tf.outputs.heatmap_overlay import after, enlargement, heatmap_to_crop, with_heatmaps
 
 PHOTO_SIDE: Final = 760
 """The longer side of the photo in the picture, px; small photos are enlarged to it."""

@@ -11,8 +11,8 @@ from fau_tf import facs
 from fau_tf.face.align import Image, crop_matrix, transform
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.inference.estimator import FaceResult
-from fau_tf.runtime.heat import colour, enlargement, with_heatmaps
-from fau_tf.runtime.pen import AMBER, CARD, DIM, INK, RED, TRACK, Pen, face_colour
+from fau_tf.outputs.drawing import AMBER, CARD, DIM, INK, RED, TRACK, Pen, face_colour
+from fau_tf.outputs.heatmap_overlay import colour, enlargement, with_heatmaps
 
 CARD_WIDTH: Final = 380
 GAP: Final = 14

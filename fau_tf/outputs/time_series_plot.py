@@ -12,9 +12,9 @@ from fau_tf import facs
 from fau_tf.face.align import Image
 from fau_tf.inference.model_info import ModelInfo
 from fau_tf.inference.provenance import caption, save_picture
-from fau_tf.runtime.output import PRESENT_FROM
-from fau_tf.runtime.pen import CARD, DIM, FACES, INK, PAPER, TRACK, Pen, face_colour
-from fau_tf.runtime.series import TimeSeries, Track
+from fau_tf.outputs.csv_jsonl import PRESENT_FROM
+from fau_tf.outputs.drawing import CARD, DIM, FACES, INK, PAPER, TRACK, Pen, face_colour
+from fau_tf.outputs.time_series import TimeSeries, Track
 
 WIDTH: Final = 1200
 MOST_LINES: Final = 6

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf.runtime.output import Reading
+from fau_tf.outputs.csv_jsonl import Reading
 
 BINS: Final = 1024
 """Parts of the time line, each with the mean and the range of its readings."""

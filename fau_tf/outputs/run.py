@@ -16,10 +16,10 @@ from fau_tf.inference.neutral_baseline import neutral_face
 from fau_tf.inference.processing import MEDIAN, Processing
 from fau_tf.io.frame import Frame, Unread
 from fau_tf.io.sources import Kind, Opened, Source, UnreadableError, opened, read_image
-from fau_tf.runtime.names import picture_names, result_names
+from fau_tf.outputs.file_names import picture_names, result_names
+from fau_tf.outputs.terminal_table import face_table, has_blocks
+from fau_tf.outputs.writers import Plan, Results
 from fau_tf.runtime.options import DEFAULTS, wanted
-from fau_tf.runtime.results import Plan, Results
-from fau_tf.runtime.table import face_table, has_blocks
 from fau_tf.utils.console import Console, one_line
 
 Step = tuple[Frame | Unread, Estimate]

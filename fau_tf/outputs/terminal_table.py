@@ -6,7 +6,7 @@ from typing import Final, TextIO
 
 from fau_tf import facs
 from fau_tf.inference.estimator import FaceResult
-from fau_tf.runtime.output import PRESENT_FROM
+from fau_tf.outputs.csv_jsonl import PRESENT_FROM
 from fau_tf.utils.text import readable
 
 BAR: Final = 20

@@ -1,0 +1,1 @@
+"""Results as CSV, JSON lines, annotated images, video and plots."""
