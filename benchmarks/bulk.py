@@ -24,9 +24,9 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.runtime import FPS, made_video
-from fau_tf.cluster.bulk import CARD
-from fau_tf.cluster.engine import Engine, started
-from fau_tf.cluster.parts import WARM_UP
+from fau_tf.distributed.bulk import CARD
+from fau_tf.distributed.engine import Engine, started
+from fau_tf.distributed.parts import WARM_UP
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.io.videos import VideoFile
 from fau_tf.runtime import demo

@@ -48,7 +48,7 @@ def _run(options: argparse.Namespace, console: Console) -> list[str]:
         estimator = AUEstimator(options.model, options.faces, options.threads)
     with estimator:
         if options.cluster is not None:
-            from fau_tf.cluster.bulk import bulk
+            from fau_tf.distributed.bulk import bulk
 
             _make_folder(options.out)
             return bulk(options, sources, estimator, console)

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks import bulk
 from benchmarks.runtime import FPS
-from fau_tf.cluster.parts import WARM_UP
+from fau_tf.distributed.parts import WARM_UP
 from fau_tf.runtime.options import SHARD
 
 

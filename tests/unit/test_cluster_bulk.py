@@ -9,7 +9,7 @@ import pyarrow.parquet
 import pytest
 from PIL import Image
 
-from fau_tf.cluster import bulk, engine, parts, reports, worker
+from fau_tf.distributed import bulk, engine, parts, reports, worker
 from fau_tf.io import videos
 from fau_tf.runtime import demo
 from tests.helpers.made_video import crossing, face, write_video

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from fau_tf.cluster import engine
+from fau_tf.distributed import engine
 from fau_tf.runtime import demo
 from tests.helpers.tiny_model import write_tiny_model
 

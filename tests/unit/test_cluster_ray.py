@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from fau_tf.cluster import bulk, engine
-from fau_tf.cluster.parts import WORK
 from fau_tf.data.adapters.prepare import CARD, DROPPED, prepare
+from fau_tf.distributed import bulk, engine
+from fau_tf.distributed.parts import WORK
 from fau_tf.runtime import demo
 from tests.helpers import dataset_trees as trees
 from tests.helpers.made_video import crossing, write_video
@@ -107,8 +107,8 @@ def _check_processes(processes):
 
 @pytest.mark.usefixtures("cluster")
 def test_prepared_shards_are_the_bytes_of_one_machine(tmp_path):
-    from fau_tf.cluster.prepare import spread
     from fau_tf.data.config import DataSettings
+    from fau_tf.distributed.prepare import spread
 
     trees.disfa(tmp_path / "in", frames=5)
     film = next((tmp_path / "in").glob("Videos_LeftCamera/*"))
@@ -135,7 +135,7 @@ class Broken:
     """A worker that no process can make."""
 
     def __init__(self):
-        raise ModuleNotFoundError("No module named 'fau_tf.cluster'")
+        raise ModuleNotFoundError("No module named 'fau_tf.distributed'")
 
     def __call__(self, row):
         return row

@@ -16,13 +16,13 @@ from typing import Any, Final
 import numpy as np
 
 from fau_tf import __version__
-from fau_tf.cluster.engine import Engine, require_ray, started
-from fau_tf.cluster.reports import TRIED, Attempts, deadly, guarded, stoppable
 from fau_tf.data.adapters import registry
 from fau_tf.data.adapters.clips import Clip, LeftOut
 from fau_tf.data.adapters.prepare import jobs_of, place_of
 from fau_tf.data.adapters.prepare_clip import ClipReport, Job, prepare_clip, report_file
 from fau_tf.data.config import DataSettings
+from fau_tf.distributed.engine import Engine, require_ray, started
+from fau_tf.distributed.reports import TRIED, Attempts, deadly, guarded, stoppable
 from fau_tf.utils import optional_imports
 from fau_tf.utils.files import replacing
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from fau_tf.cluster.parts import Job, Part
+from fau_tf.distributed.parts import Job, Part
 from fau_tf.inference.model_info import ModelInfo
 from fau_tf.outputs.csv_jsonl import Reading
 from fau_tf.outputs.writers import WRITERS

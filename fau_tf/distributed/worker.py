@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from fau_tf import __version__
-from fau_tf.cluster import frame_rows
-from fau_tf.cluster.join import join
-from fau_tf.cluster.parts import Job, Part, ahead, photos, range_of, trail_entries
-from fau_tf.cluster.reports import TRIED, Attempts, Report, deadly, guarded
-from fau_tf.cluster.shards import rows
+from fau_tf.distributed import frame_rows
+from fau_tf.distributed.join import join
+from fau_tf.distributed.parts import Job, Part, ahead, photos, range_of, trail_entries
+from fau_tf.distributed.reports import TRIED, Attempts, Report, deadly, guarded
+from fau_tf.distributed.shards import rows
 from fau_tf.inference.estimator import AUEstimator, Estimate
 from fau_tf.inference.face_search import Trail
 from fau_tf.inference.model_info import ModelInfo, read_model

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from itertools import groupby
 
-from fau_tf.cluster import frame_rows
-from fau_tf.cluster.parts import Job, Part
-from fau_tf.cluster.reports import Report
-from fau_tf.cluster.shards import rows
+from fau_tf.distributed import frame_rows
+from fau_tf.distributed.parts import Job, Part
+from fau_tf.distributed.reports import Report
+from fau_tf.distributed.shards import rows
 from fau_tf.inference.estimator import Estimate
 from fau_tf.inference.model_info import ModelInfo
 from fau_tf.inference.neutral_baseline import MedianSpool

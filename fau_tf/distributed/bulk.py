@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from fau_tf import __version__
-from fau_tf.cluster import engine as engines
-from fau_tf.cluster.parts import Job
-from fau_tf.cluster.reports import Done, stoppable
-from fau_tf.cluster.stages import Stages
+from fau_tf.distributed import engine as engines
+from fau_tf.distributed.parts import Job
+from fau_tf.distributed.reports import Done, stoppable
+from fau_tf.distributed.stages import Stages
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.inference.model_info import default_model
 from fau_tf.io.sources import Kind, Source

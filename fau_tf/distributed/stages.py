@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from fau_tf.cluster.engine import Engine
-from fau_tf.cluster.parts import (
+from fau_tf.distributed.engine import Engine
+from fau_tf.distributed.parts import (
     Job,
     Part,
     named,
@@ -20,9 +20,9 @@ from fau_tf.cluster.parts import (
     video_parts,
     whole_video,
 )
-from fau_tf.cluster.reports import Done, ProcessUse, Report
-from fau_tf.cluster.shards import outputs_of
-from fau_tf.cluster.worker import DONE, Worker
+from fau_tf.distributed.reports import Done, ProcessUse, Report
+from fau_tf.distributed.shards import outputs_of
+from fau_tf.distributed.worker import DONE, Worker
 from fau_tf.io.sources import Kind, Source
 from fau_tf.utils.console import Console
 from fau_tf.utils.files import replacing
