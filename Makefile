@@ -57,7 +57,7 @@ lint: .venv/.dev
 
 demo: .venv/.train
 	@test -n "$(MODEL)" || { echo "error: no model in $(RUN). Run 'make train' first, or give MODEL=file.tflite" >&2; exit 2; }
-	$(BIN)/python -m fau_tf.runtime.demo "$(IMAGE)" --model "$(MODEL)" --out "$(OUT)"
+	$(BIN)/python -m fau_tf.cli.predict "$(IMAGE)" --model "$(MODEL)" --out "$(OUT)"
 
 # Every variant of the run in $(RUN), judged on test people, into $(RUN)/export.
 export: .venv/.export

@@ -25,6 +25,7 @@ import tensorflow as tf
 from export.package import export_variants
 from export.specs import EXPORT_SPECS
 from fau_tf import facs
+from fau_tf.cli import predict
 from fau_tf.data import datasets
 from fau_tf.data.adapters.registry import KINDS
 from fau_tf.data.datasets import Faces
@@ -35,7 +36,6 @@ from fau_tf.evaluation.graph_figure import draw_neighbours
 from fau_tf.evaluation.predictions import Judgement
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.models.scc import inspect_graph
-from fau_tf.runtime import demo
 from fau_tf.training import calibrate, fit, run_state
 from fau_tf.training.config import Config, load_config
 from fau_tf.training.distribution import Devices
@@ -284,7 +284,9 @@ def _photo(run: RunFolder, model: str) -> None:
     except MissingLibraryError as error:
         run.say(f"   skipped: {error}")
         return
-    code = demo.main([str(PHOTO), "--model", str(run / f"{model}.tflite"), "--out", str(run.path)])
+    code = predict.main(
+        [str(PHOTO), "--model", str(run / f"{model}.tflite"), "--out", str(run.path)]
+    )
     if code:
         raise ValueError(f"The demo on {PHOTO} must succeed. Received: exit code {code}")
 

@@ -24,13 +24,13 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.runtime import FPS, made_video
+from fau_tf.cli import predict
+from fau_tf.cli.options import SHARD
 from fau_tf.distributed.bulk import CARD
 from fau_tf.distributed.engine import Engine, started
 from fau_tf.distributed.parts import WARM_UP
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.io.videos import VideoFile
-from fau_tf.runtime import demo
-from fau_tf.runtime.options import SHARD
 from fau_tf.utils.console import without_notices
 
 HOURS, CORES, VIDEO_HOURS = 1000, 100, 1.0
@@ -173,7 +173,7 @@ def _one_core(film: Path, frames: int) -> float:
 def _command(film: Path, out: Path, *options: str) -> float:
     with without_notices():
         began = time.perf_counter()
-        code = demo.main([str(film), "--no-plot", "--quiet", "--out", str(out), *options])
+        code = predict.main([str(film), "--no-plot", "--quiet", "--out", str(out), *options])
         seconds = time.perf_counter() - began
     if code:
         raise RuntimeError(f"The command must succeed. Received: exit code {code}")

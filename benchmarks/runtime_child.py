@@ -77,7 +77,7 @@ def memory(names: dict[str, Any]) -> dict[str, Any]:
     """Read a video by the command; return resident MiB, sampled each second."""
     import threading
 
-    from fau_tf.runtime.demo import main
+    from fau_tf.cli.predict import main
 
     samples: list[float] = []
     done = threading.Event()

@@ -16,12 +16,12 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from fau_tf import AUEstimator
+from fau_tf.cli import predict
 from fau_tf.face.align import crop_matrix
 from fau_tf.inference.provenance import caption
 from fau_tf.io.sources import read_image
 from fau_tf.io.video_writer import VideoWriter
 from fau_tf.outputs import annotate
-from fau_tf.runtime import demo
 from fau_tf.synthetic import sample
 from fau_tf.utils.files import replacing
 
@@ -72,7 +72,9 @@ def main() -> int:
         with VideoWriter(Path("talk.mp4"), (SIDE, SIDE), FPS) as writer:
             for frame in film():
                 writer.write(frame)
-        code = demo.main(["talk.mp4", "--draw", "--faces", "1", "--quiet", "--model", str(model)])
+        code = predict.main(
+            ["talk.mp4", "--draw", "--faces", "1", "--quiet", "--model", str(model)]
+        )
         _save(read_image(Path("fau_out/talk_au_plot.png")), "demo_plot.png")
         _save(_frame(Path("fau_out/talk_au.mp4"), 2.5), "demo_video.jpg")
         if clip:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fau_tf import __version__
+from fau_tf.cli.options import DEFAULTS
 from fau_tf.distributed import engine as engines
 from fau_tf.distributed.parts import Job
 from fau_tf.distributed.reports import Done, stoppable
@@ -25,7 +26,6 @@ from fau_tf.inference.model_info import default_model
 from fau_tf.io.sources import Kind, Source
 from fau_tf.outputs.file_names import result_names
 from fau_tf.outputs.run import processing
-from fau_tf.runtime.options import DEFAULTS
 from fau_tf.utils.console import Console
 from fau_tf.utils.files import file_sha256, hold, replacing
 

@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
+from fau_tf.cli.options import DEFAULTS, wanted
 from fau_tf.face.align import Image
 from fau_tf.inference.estimator import AUEstimator, Estimate, FaceResult
 from fau_tf.inference.neutral_baseline import neutral_face
@@ -19,7 +20,6 @@ from fau_tf.io.sources import Kind, Opened, Source, UnreadableError, opened, rea
 from fau_tf.outputs.file_names import picture_names, result_names
 from fau_tf.outputs.terminal_table import face_table, has_blocks
 from fau_tf.outputs.writers import Plan, Results
-from fau_tf.runtime.options import DEFAULTS, wanted
 from fau_tf.utils.console import Console, one_line
 
 Step = tuple[Frame | Unread, Estimate]

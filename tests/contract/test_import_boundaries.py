@@ -67,7 +67,7 @@ def test_no_demo_module_opens_opencv_or_mediapipe_before_it_is_used(module):
 def test_the_demo_reads_a_photo_where_tensorflow_and_keras_are_missing(tmp_path):
     model = write_tiny_model(tmp_path)
     code = (
-        "from fau_tf.runtime.demo import main\n"
+        "from fau_tf.cli.predict import main\n"
         f"code = main([{str(PHOTO)!r}, '--model', {str(model)!r}, '--out', {str(tmp_path)!r}])\n"
         "import sys; sys.exit(code)"
     )
@@ -79,7 +79,7 @@ def test_the_demo_reads_a_photo_where_tensorflow_and_keras_are_missing(tmp_path)
 def test_the_demo_does_not_import_tensorflow_where_it_is_installed(tmp_path):
     model = write_tiny_model(tmp_path)
     code = (
-        "from fau_tf.runtime.demo import main\n"
+        "from fau_tf.cli.predict import main\n"
         f"main([{str(PHOTO)!r}, '--model', {str(model)!r}, '--out', {str(tmp_path)!r}])\n"
         "import sys; print('found', {'tensorflow', 'keras'} & set(sys.modules))"
     )

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from fau_tf.runtime import demo
+from fau_tf.cli import predict
 from tests.helpers.made_video import face
 
 
@@ -30,7 +30,7 @@ def photo_folder(folder, count, broken=None, wide=False):
 def one_machine(model, out, sources, options=(), code=0):
     """Return {(name, ending): content} of the rows that a run without a cluster writes."""
     arguments = [*map(str, sources), *options, "--no-draw", "--no-plot"]
-    assert demo.main([*arguments, "--model", str(model), "--out", str(out)]) == code
+    assert predict.main([*arguments, "--model", str(model), "--out", str(out)]) == code
     files = sorted(path for path in out.iterdir() if path.is_file())
     assert all(path.stat().st_size for path in files)
     return {(path.stem, path.suffix[1:]): path.read_bytes() for path in files}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fau_tf.data import __main__ as command
+from fau_tf.cli import data as command
 from fau_tf.data.adapters import prepare as prepare_module
 from fau_tf.data.adapters.validate import check
 from fau_tf.data.config import DataSettings

@@ -9,9 +9,9 @@ import pyarrow.parquet
 import pytest
 from PIL import Image
 
+from fau_tf.cli import predict
 from fau_tf.distributed import bulk, engine, parts, reports, worker
 from fau_tf.io import videos
-from fau_tf.runtime import demo
 from tests.helpers.made_video import crossing, face, write_video
 from tests.helpers.shards_of import joined, one_machine, photo_folder
 from tests.helpers.tiny_model import write_tiny_model
@@ -68,7 +68,7 @@ def media(tmp_path_factory):
 
 
 def run(model, out, *arguments):
-    return demo.main([*map(str, arguments), "--model", str(model), "--out", str(out)])
+    return predict.main([*map(str, arguments), "--model", str(model), "--out", str(out)])
 
 
 def cluster(model, out, *arguments, shard=10):
@@ -343,6 +343,6 @@ def test_what_needs_one_machine_is_refused(here, model, tmp_path, capfd, argumen
 @pytest.mark.parametrize("option", [("--parquet",), ("--workers", "2"), ("--shard", "20")])
 def test_options_of_a_cluster_need_one(tmp_path, capfd, option):
     with pytest.raises(SystemExit) as ended:
-        demo.main(["x.png", "--out", str(tmp_path), *option])
+        predict.main(["x.png", "--out", str(tmp_path), *option])
     assert ended.value.code == 2
     assert f"{option[0]}: needs --cluster" in capfd.readouterr().err

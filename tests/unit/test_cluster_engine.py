@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from fau_tf.cli import predict
 from fau_tf.distributed import engine
-from fau_tf.runtime import demo
 from tests.helpers.tiny_model import write_tiny_model
 
 
@@ -17,7 +17,7 @@ def model(tmp_path_factory):
 
 
 def run(model, out, address):
-    return demo.main(["x.png", "--cluster", address, "--model", str(model), "--out", str(out)])
+    return predict.main(["x.png", "--cluster", address, "--model", str(model), "--out", str(out)])
 
 
 def test_without_ray_the_extra_is_named(model, tmp_path, monkeypatch, capfd):

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from fau_tf.cli import predict
 from fau_tf.data.adapters.prepare import CARD, DROPPED, prepare
 from fau_tf.distributed import bulk, engine
 from fau_tf.distributed.parts import WORK
-from fau_tf.runtime import demo
 from tests.helpers import dataset_trees as trees
 from tests.helpers.made_video import crossing, write_video
 from tests.helpers.shards_of import joined, one_machine, photo_folder
@@ -46,7 +46,7 @@ def model(tmp_path_factory):
 
 
 def run(model, out, *arguments):
-    return demo.main([*map(str, arguments), "--model", str(model), "--out", str(out)])
+    return predict.main([*map(str, arguments), "--model", str(model), "--out", str(out)])
 
 
 def kill_one(out, killed, ended):
@@ -161,7 +161,7 @@ def test_ctrl_c_leaves_no_process_and_the_same_command_goes_on(model, tmp_path):
     photo_folder(tmp_path / "in", PHOTOS)
     before = listening()
     command = [
-        sys.executable, "-m", "fau_tf.runtime.demo", str(tmp_path / "in"), "--cluster", "local",
+        sys.executable, "-m", "fau_tf.cli.predict", str(tmp_path / "in"), "--cluster", "local",
         "--workers", "2", "--shard", "10", "--model", str(model), "--out", str(tmp_path / "out"),
     ]  # fmt: skip
     began = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from fau_tf import facs
+from fau_tf.cli import synthesize as command
 from fau_tf.data import dataset_card, synthetic_generate, synthetic_set
 from fau_tf.data.synthetic_set import SyntheticSet, synthetic_record
 from fau_tf.data.tfrecord import shard_files
-from fau_tf.synthetic import __main__ as command
 from fau_tf.synthetic import sample as drawing
 from fau_tf.synthetic.rigs.canonical import canonical_rig
 from fau_tf.utils.files import hold

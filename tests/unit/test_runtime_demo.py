@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fau_tf import facs
-from fau_tf.runtime import demo
+from fau_tf.cli import predict
 from tests.helpers.tiny_model import write_tiny_model
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ def model(tmp_path_factory):
 
 
 def run(model, out, *images):
-    return demo.main([*map(str, images), "--model", str(model), "--out", str(out)])
+    return predict.main([*map(str, images), "--model", str(model), "--out", str(out)])
 
 
 def rows(path):
@@ -62,9 +62,9 @@ def test_every_face_of_a_photo_is_a_row_left_to_right(model, tmp_path, capsys):
 
 def test_it_says_when_there_may_be_more_faces_than_were_wanted(model, tmp_path, capsys):
     out = ["--model", str(model), "--out", str(tmp_path)]
-    assert demo.main([str(PHOTO), *out, "--faces", "1"]) == 0
+    assert predict.main([str(PHOTO), *out, "--faces", "1"]) == 0
     assert "--faces for more" in capsys.readouterr().out
-    assert demo.main([str(PHOTO), *out, "--faces", "2"]) == 0
+    assert predict.main([str(PHOTO), *out, "--faces", "2"]) == 0
     assert "--faces for more" not in capsys.readouterr().out
 
 
@@ -171,7 +171,7 @@ def test_an_output_that_cannot_be_a_folder_ends_with_2_and_one_line(
 )
 def test_a_wrong_command_ends_with_2_and_its_usage(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
-        demo.main(arguments)
+        predict.main(arguments)
     assert ended.value.code == 2
     assert "usage: fau-demo" in capsys.readouterr().err
 
@@ -197,7 +197,7 @@ def test_a_file_that_grows_too_large_ends_with_2_and_whole_rows(model, tmp_path)
         Image.new("RGB", (40, 30), "teal").save(tmp_path / f"{name}.png")
     code = (
         "import resource, sys\n"
-        "from fau_tf.runtime.demo import main\n"
+        "from fau_tf.cli.predict import main\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1700, -1))\n"
         f"code = main([{str(tmp_path)!r}, '--model', {str(model)!r}, '--no-draw', "
         f"'--out', {str(tmp_path / 'out')!r}])\n"
@@ -216,7 +216,7 @@ def test_a_file_that_grows_too_large_ends_with_2_and_whole_rows(model, tmp_path)
 
 def test_a_closed_pipe_costs_no_results(model, tmp_path):
     arguments = [str(PHOTO), "--model", str(model), "--out", str(tmp_path / "out")]
-    code = f"import sys\nfrom fau_tf.runtime.demo import main\nsys.exit(main({arguments!r}))"
+    code = f"import sys\nfrom fau_tf.cli.predict import main\nsys.exit(main({arguments!r}))"
     pipe = subprocess.PIPE
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=pipe, stderr=pipe, cwd=ROOT
@@ -238,7 +238,7 @@ def test_a_name_that_is_no_text_is_still_done(model, tmp_path):
     """Run as a command: the streams of a test take any character."""
     odd = tmp_path / os.fsdecode(b"caf\xe9\n.png")
     shutil.copy(PHOTO, odd)
-    command = [sys.executable, "-m", "fau_tf.runtime.demo", str(odd), "--model", str(model)]
+    command = [sys.executable, "-m", "fau_tf.cli.predict", str(odd), "--model", str(model)]
     done = subprocess.run(
         [*command, "--out", str(tmp_path / "out")],
         capture_output=True,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fau_tf.runtime import demo
+from fau_tf.cli import predict
 from tests.helpers.tiny_model import write_tiny_model
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +21,7 @@ def model(tmp_path_factory):
 
 
 def run(model, out, *arguments):
-    return demo.main([*map(str, arguments), "--model", str(model), "--out", str(out)])
+    return predict.main([*map(str, arguments), "--model", str(model), "--out", str(out)])
 
 
 def rows(path):
@@ -98,7 +98,7 @@ def test_a_neutral_photo_without_a_face_ends_with_2(model, tmp_path, capsys):
 def test_a_name_with_a_leading_dash_needs_two_dashes_before_it(model, tmp_path, monkeypatch):
     shutil.copy(PHOTO, tmp_path / "-x.png")
     monkeypatch.chdir(tmp_path)
-    assert demo.main(["--model", str(model), "--out", "out", "--", "-x.png"]) == 0
+    assert predict.main(["--model", str(model), "--out", "out", "--", "-x.png"]) == 0
     assert results(tmp_path / "out") == ["-x_au.csv", "-x_au.png"]
 
 
@@ -116,7 +116,7 @@ def test_streams_that_the_caller_has_closed_cost_no_results(model, tmp_path, str
     """`>&-` of a shell; what is opened next must not take the number of a stream."""
     arguments = [str(PHOTO), "--model", str(model), "--out", str(tmp_path / "out")]
     shell = f"import os, sys\n[os.close(n) for n in {streams}]\nos.execv(sys.argv[1], sys.argv[1:])"
-    child = [sys.executable, "-m", "fau_tf.runtime.demo", *arguments]
+    child = [sys.executable, "-m", "fau_tf.cli.predict", *arguments]
     done = subprocess.run(
         [sys.executable, "-c", shell, *child], capture_output=True, check=False, text=True, cwd=ROOT
     )
@@ -135,6 +135,6 @@ def test_a_folder_without_pictures_is_listed(model, tmp_path, capsys):
 
 def test_the_version_and_the_contract_are_told(capsys):
     with pytest.raises(SystemExit) as ended:
-        demo.main(["--version"])
+        predict.main(["--version"])
     assert ended.value.code == 0
     assert "fau-demo 0.1.0, model contract 1" in capsys.readouterr().out

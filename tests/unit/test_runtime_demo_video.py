@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fau_tf.cli import predict
 from fau_tf.io import sources
 from fau_tf.io.videos import VideoFile
-from fau_tf.runtime import demo
 from tests.helpers.made_video import FPS, crossing, face, frame, write_video
 from tests.helpers.tiny_model import write_tiny_model
 
@@ -34,7 +34,7 @@ def cross(tmp_path_factory):
 
 
 def run_demo(model, out, *arguments):
-    return demo.main([*map(str, arguments), "--model", str(model), "--out", str(out)])
+    return predict.main([*map(str, arguments), "--model", str(model), "--out", str(out)])
 
 
 def rows(path):
@@ -164,7 +164,7 @@ def test_a_camera_ends_with_ctrl_c_and_keeps_its_rows(model, tmp_path, monkeypat
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sources, "camera_frames", three)
-    assert demo.main(["--webcam", "--model", str(model), "--out", str(tmp_path)]) == 0
+    assert predict.main(["--webcam", "--model", str(model), "--out", str(tmp_path)]) == 0
     # The last frame was being read.
     assert "camera0: 2 frames" in capsys.readouterr().out
     assert len(rows(tmp_path / "camera0_au.csv")) == 2
@@ -172,7 +172,7 @@ def test_a_camera_ends_with_ctrl_c_and_keeps_its_rows(model, tmp_path, monkeypat
 
 def test_no_camera_is_listed(model, tmp_path, capsys):
     arguments = ["--webcam", "63", "--model", str(model), "--out", str(tmp_path)]
-    assert demo.main(arguments) == 1
+    assert predict.main(arguments) == 1
     assert "camera 63: must give frames" in capsys.readouterr().err
 
 
@@ -181,7 +181,7 @@ def test_ctrl_c_in_the_middle_leaves_whole_files(model, tmp_path):
     arguments = ["-", "--model", str(model), "--out", str(tmp_path), "--draw"]
     code = (
         "import signal, sys\n"
-        "from fau_tf.runtime.demo import main\n"
+        "from fau_tf.cli.predict import main\n"
         # A process in the background of a shell ignores it, and so do its children.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"sys.exit(main({arguments!r}))"

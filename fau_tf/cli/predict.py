@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from fau_tf.cli.options import parse
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.inference.model_info import ModelError
 from fau_tf.inference.neutral_baseline import CalibrationError
@@ -13,7 +14,6 @@ from fau_tf.inference.processing import MEDIAN
 from fau_tf.io.source_paths import expand
 from fau_tf.io.sources import Source, camera, listed
 from fau_tf.outputs.run import Run
-from fau_tf.runtime.options import parse
 from fau_tf.utils.console import Console, one_line, without_notices
 from fau_tf.utils.optional_imports import MissingLibraryError
 
