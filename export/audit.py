@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ai_edge_litert import schema_py_generated as schema
 
-from export.flatbuffer import unpack
+from export.graph.flatbuffer import unpack
 from fau_tf import contract
 
 _MAX_RANK: Final = 4

@@ -8,8 +8,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from export.graph.split_activations import unfused
 from export.specs import GPU_SELECTION
-from export.unfuse import unfused
 from fau_tf import contract, facs
 from fau_tf.facs import MAX_INTENSITY
 from fau_tf.models.presets import NetSpec

@@ -16,7 +16,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from export.audit import operator_name
-from export.flatbuffer import pack, unpack
+from export.graph.flatbuffer import pack, unpack
 from fau_tf import contract
 
 LARGEST: Final = 65504.0

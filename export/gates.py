@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from export import classic_gpu, litert_gpu, weights
 from export.audit import audit, problems
-from export.flatbuffer import unpack
+from export.graph.flatbuffer import unpack
 from export.operator_lists import unlisted
 from export.specs import ExportSpec
 from fau_tf import facs

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
-from export.float_weights import with_float_weights
+from export.graph.dequantize import with_float_weights
 
 _DRIVERS: Final = (
     "/usr/share/vulkan/icd.d/lvp_icd*.json",

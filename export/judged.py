@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from export import gates, parity
 from export.float16_range import float16_range
+from export.graph.metadata import with_metadata
 from export.latency import cpu_latency
 from export.make import Source, make
-from export.metadata import with_metadata
 from export.package import (
     ExportError,
     Outputs,

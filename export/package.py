@@ -14,8 +14,8 @@ import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
 from export import gates
+from export.graph.metadata import with_metadata
 from export.make import Source, make
-from export.metadata import with_metadata
 from export.sidecar import card, sidecar
 from export.specs import ExportSpec
 from fau_tf import contract, facs

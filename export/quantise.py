@@ -23,7 +23,7 @@ from ai_edge_quantizer.qtyping import (
 )
 
 from export.audit import audit
-from export.flatbuffer import pack, unpack
+from export.graph.flatbuffer import pack, unpack
 from fau_tf import contract
 
 _WEIGHTS: Final = TensorQuantizationConfig(

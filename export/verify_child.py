@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from export import gates, weights
 from export.audit import Audit, audit, problems
-from export.metadata import read_metadata
+from export.graph.metadata import read_metadata
 from export.specs import EXPORT_SPECS
 from export.verify_faces import check_faces
 from fau_tf import contract

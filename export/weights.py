@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from export.audit import TENSOR_TYPES, operator_name
-from export.flatbuffer import is_constant, unpack
+from export.graph.flatbuffer import is_constant, unpack
 
 LARGE: Final = 1024
 """Values from which on a constant must have the variant's type.

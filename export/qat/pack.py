@@ -8,7 +8,7 @@ from typing import Final
 from ai_edge_quantizer import quantizer
 from ai_edge_quantizer.qtyping import TFLOperationName
 
-from export.flatbuffer import pack, unpack
+from export.graph.flatbuffer import pack, unpack
 from export.quantise import WEIGHT_ONLY
 
 _SCC: Final = r".*scc\d.*"

@@ -6,8 +6,8 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from export.flatbuffer import pack, unpack
-from export.unfuse import unfused
+from export.graph.flatbuffer import pack, unpack
+from export.graph.split_activations import unfused
 
 SHAPE = (1, 4, 6, 3)
 
@@ -116,7 +116,7 @@ def test_an_activation_leaves_its_transposed_convolution(activation, code):
     unchanged = serve(_image()).numpy()
     made = _converted(serve)
     split = unfused(made)
-    assert split != made, "the converter no longer fuses: delete export.unfuse"
+    assert split != made, "the converter no longer fuses: delete export.graph.split_activations"
     assert max(version for name, version in _operators(made) if name == _code("TRANSPOSE_CONV")) > 3
     names = [name for name, _ in _operators(split)]
     place = names.index(_code("TRANSPOSE_CONV"))

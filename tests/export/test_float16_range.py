@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from export.float16_range import LARGEST, float16_range
-from export.float_weights import with_float_weights
+from export.graph.dequantize import with_float_weights
 from export.quantise import TFLOperationName
 from tests.helpers.one_operator import to_tflite
 

@@ -12,7 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from export import gates, litert_gpu, quantise, weights
 from export.convert import convert
-from export.flatbuffer import pack, unpack
+from export.graph.flatbuffer import pack, unpack
 from export.operator_lists import max_versions
 from export.specs import EXPORT_SPECS
 from fau_tf.models import heatmap_net

@@ -14,9 +14,9 @@ from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.hardware_accelerator import HardwareAccelerator
 from ai_edge_litert.interpreter import Interpreter
 
-from export import metadata
-from export.flatbuffer import unpack
-from export.metadata import read_metadata, with_metadata
+from export.graph import metadata
+from export.graph.flatbuffer import unpack
+from export.graph.metadata import read_metadata, with_metadata
 from export.sidecar import card
 from export.specs import EXPORT_SPECS
 from fau_tf import contract, facs
@@ -204,7 +204,7 @@ def test_a_cut_zip_is_refused(described, lost):
 
 
 def test_metadata_of_somebody_else_is_left_alone(plain, monkeypatch):
-    monkeypatch.setattr("export.description.CARD", "theirs.json")
+    monkeypatch.setattr("export.graph.metadata_description.CARD", "theirs.json")
     theirs = with_metadata(plain, CARD)
     monkeypatch.undo()
     assert read_metadata(theirs) is None

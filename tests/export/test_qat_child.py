@@ -7,7 +7,7 @@ import pytest
 
 from export import gates
 from export.audit import audit, operator_name, problems
-from export.flatbuffer import unpack
+from export.graph.flatbuffer import unpack
 from export.package import run_tflite
 from export.qat.launch import QatEnvironmentError, QatSettings, environment_python, qat_variant
 from export.specs import EXPORT_SPECS

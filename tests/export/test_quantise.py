@@ -7,7 +7,7 @@ from ai_edge_litert import schema_py_generated as schema
 from export import weights
 from export.audit import audit, problems
 from export.convert import convert
-from export.flatbuffer import pack, unpack
+from export.graph.flatbuffer import pack, unpack
 from export.package import run_tflite
 from export.quantise import RECIPES, RepresentativeSetError, quantise
 from fau_tf.models.presets import PRESETS

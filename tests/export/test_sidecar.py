@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from export import sidecar as module
-from export.metadata import with_metadata
+from export.graph.metadata import with_metadata
 from export.sidecar import card, checkout, sidecar
 from export.specs import EXPORT_SPECS
 from fau_tf import contract, facs

@@ -9,8 +9,8 @@ import pytest
 
 from export import gates, verify_faces, weights
 from export import verify as module
-from export.flatbuffer import pack, unpack
-from export.metadata import with_metadata
+from export.graph.flatbuffer import pack, unpack
+from export.graph.metadata import with_metadata
 from export.sidecar import card, sidecar
 from export.specs import EXPORT_SPECS
 from export.verify import verify

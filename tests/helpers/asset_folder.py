@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from export.assets.folder import describe
-from export.metadata import with_metadata
+from export.graph.metadata import with_metadata
 from export.sidecar import card, sidecar
 from export.specs import EXPORT_SPECS
 from fau_tf.facs import AUS, LEVELS

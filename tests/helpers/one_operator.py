@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.audit import operator_name
-from export.flatbuffer import pack, unpack
+from export.graph.flatbuffer import pack, unpack
 
 SHAPE = (1, 8, 8, 4)
 Graph = Callable[[Any], Any]

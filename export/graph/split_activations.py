@@ -10,7 +10,7 @@ from typing import Any, Final
 from ai_edge_litert import schema_py_generated as schema
 
 from export.audit import operator_name
-from export.flatbuffer import pack, unpack
+from export.graph.flatbuffer import pack, unpack
 
 _OPERATOR: Final = "TRANSPOSE_CONV"
 _WITH_BIAS: Final = 3  # version

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-from export.flatbuffer import is_constant, pack, unpack
+from export.graph.flatbuffer import is_constant, pack, unpack
 
 _FLOAT32: Final = schema.TensorType.FLOAT32
 _INT8: Final = schema.TensorType.INT8

@@ -14,8 +14,16 @@ from typing import Any, Final
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from export.description import CARD, CENTRES, DIGEST, IDENTIFIER, LABELS, canonical, describe
-from export.flatbuffer import pack, unpack
+from export.graph.flatbuffer import pack, unpack
+from export.graph.metadata_description import (
+    CARD,
+    CENTRES,
+    DIGEST,
+    IDENTIFIER,
+    LABELS,
+    canonical,
+    describe,
+)
 from fau_tf import contract
 
 _NAME: Final = b"TFLITE_METADATA"

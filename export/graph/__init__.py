@@ -1,0 +1,1 @@
+"""Edits of a .tflite flatbuffer: activations, weights, metadata."""
