@@ -16,8 +16,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from export.checks.verify import verify
 from export.specs import EXPORT_SPECS, ExportSpec
-from export.verify import verify
 
 DONE, AT_FAULT, STOPPED = 0, 2, 130
 

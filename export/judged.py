@@ -6,8 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from export import gates, parity
-from export.float16_range import float16_range
+from export import parity
+from export.checks import gates
+from export.checks.float16_range import float16_range
 from export.graph.metadata import with_metadata
 from export.latency import cpu_latency
 from export.make import Source, make

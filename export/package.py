@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
-from export import gates
+from export.checks import gates
 from export.graph.metadata import with_metadata
 from export.make import Source, make
 from export.sidecar import card, sidecar

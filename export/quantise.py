@@ -22,7 +22,7 @@ from ai_edge_quantizer.qtyping import (
     TFLOperationName,
 )
 
-from export.audit import audit
+from export.checks.audit import audit
 from export.graph.flatbuffer import pack, unpack
 from fau_tf import contract
 

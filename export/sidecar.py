@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, Final
 
-from export.audit import audit
+from export.checks.audit import audit
 from export.specs import ExportSpec
 from fau_tf import contract, facs
 from fau_tf.face import align

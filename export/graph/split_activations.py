@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ai_edge_litert import schema_py_generated as schema
 
-from export.audit import operator_name
+from export.checks.audit import operator_name
 from export.graph.flatbuffer import pack, unpack
 
 _OPERATOR: Final = "TRANSPOSE_CONV"

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import litert_gpu
-from export.operator_lists import max_versions
+from export.checks import litert_gpu
+from export.checks.operator_lists import max_versions
 from fau_tf import facs
 from fau_tf.face import mediapipe_landmarks
 from fau_tf.inference.interpreter import AUInterpreter

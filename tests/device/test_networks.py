@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from export.audit import audit
-from export.gpu_run import GpuReport, gpu_residency
+from export.checks.audit import audit
+from export.checks.gpu_run import GpuReport, gpu_residency
 from export.make import Source, make
 from export.specs import EXPORT_SPECS
 from fau_tf import contract

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from export import gpu_run, litert_gpu
-from export.gpu_run import GpuReport, gpu_residency
-from export.operator_lists import max_versions
+from export.checks import gpu_run, litert_gpu
+from export.checks.gpu_run import GpuReport, gpu_residency
+from export.checks.operator_lists import max_versions
 from tests.helpers import one_operator
 from tests.helpers.one_operator import REFUSED, TAKEN, WRONG
 

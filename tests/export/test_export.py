@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export import classic_gpu, gates, package
-from export.audit import audit, problems
+from export import package
+from export.checks import classic_gpu, gates
+from export.checks.audit import audit, problems
 from export.convert import convert, for_export
 from export.package import ExportError, export_variants, run_tflite
 from export.specs import EXPORT_SPECS

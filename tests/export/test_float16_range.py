@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export.float16_range import LARGEST, float16_range
+from export.checks.float16_range import LARGEST, float16_range
 from export.graph.dequantize import with_float_weights
 from export.quantise import TFLOperationName
 from tests.helpers.one_operator import to_tflite

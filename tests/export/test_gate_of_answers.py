@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from export import gates
+from export.checks import gates
 
 
 def _answers():

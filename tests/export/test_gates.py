@@ -10,10 +10,11 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from export import gates, litert_gpu, quantise, weights
+from export import quantise
+from export.checks import gates, litert_gpu, weight_types
+from export.checks.operator_lists import max_versions
 from export.convert import convert
 from export.graph.flatbuffer import pack, unpack
-from export.operator_lists import max_versions
 from export.specs import EXPORT_SPECS
 from fau_tf.models import heatmap_net
 from fau_tf.models.presets import PRESETS
@@ -215,14 +216,14 @@ def test_weights_in_another_type_than_the_variants_are_refused(float32, float16)
 def test_a_quantiser_that_did_nothing_is_refused(float32, monkeypatch):
     rule = quantise.Rule((quantise.TFLOperationName.CONV_2D,), quantise.DYNAMIC, scope="absent")
     flatbuffer = quantised(float32, monkeypatch, rule)
-    assert weights.share_by_type(flatbuffer)["FLOAT32"] > 0.99
+    assert weight_types.share_by_type(flatbuffer)["FLOAT32"] > 0.99
     assert_refused(flatbuffer, "weights must be INT8. Received: FLOAT32", INT8)
     assert_refused(flatbuffer, "size must be at most 30%", INT8, len(float32))
 
 
 def test_a_quantiser_that_left_one_kind_of_layer_out_is_refused(float32, monkeypatch):
     rule = quantise.Rule((quantise.TFLOperationName.CONV_2D,), quantise.DYNAMIC)
-    lines = weights.problems(quantised(float32, monkeypatch, rule), "INT8")
+    lines = weight_types.problems(quantised(float32, monkeypatch, rule), "INT8")
     assert lines
     assert all("FULLY_CONNECTED" in line for line in lines)
 
@@ -231,15 +232,15 @@ def test_small_constants_and_biases_may_stay_float(float32, monkeypatch):
     names = quantise.TFLOperationName
     rule = quantise.Rule((names.CONV_2D, names.FULLY_CONNECTED), quantise.DYNAMIC)
     flatbuffer = quantised(float32, monkeypatch, rule)
-    assert weights.problems(flatbuffer, "INT8") == []
-    kept = [c for c in weights.constants(flatbuffer) if c.type == "FLOAT32"]
+    assert weight_types.problems(flatbuffer, "INT8") == []
+    kept = [c for c in weight_types.constants(flatbuffer) if c.type == "FLOAT32"]
     assert kept
-    assert all(c.bias or c.values < weights.LARGE for c in kept)
+    assert all(c.bias or c.values < weight_types.LARGE for c in kept)
 
 
 def test_a_file_without_weights_is_refused():
     flatbuffer = one_operator.to_tflite(tf.abs)
-    assert weights.problems(flatbuffer, "FLOAT32") == [
+    assert weight_types.problems(flatbuffer, "FLOAT32") == [
         "a model must have weights of at least 1024 values. Received: none"
     ]
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from export.audit import audit
+from export.checks.audit import audit
+from export.checks.weight_types import constants
 from export.convert import convert
 from export.package import run_tflite
 from export.qat import compress, launch
@@ -18,7 +19,6 @@ from export.qat.describe import NotQuantisableError, describe
 from export.qat.launch import QatEnvironmentError, QatError, QatSettings, qat_variant
 from export.qat.pack import packed
 from export.specs import EXPORT_SPECS
-from export.weights import constants
 from fau_tf.models import heatmap_net
 from fau_tf.models.presets import PRESETS, net_spec
 from tests.helpers.qat_case import LOSS, SPEC, batches, computed, labelled_faces, network

@@ -5,13 +5,13 @@ import zlib
 import numpy as np
 import pytest
 
-from export import gates
-from export.audit import audit, operator_name, problems
+from export.checks import gates
+from export.checks.audit import audit, operator_name, problems
+from export.checks.weight_types import constants
 from export.graph.flatbuffer import unpack
 from export.package import run_tflite
 from export.qat.launch import QatEnvironmentError, QatSettings, environment_python, qat_variant
 from export.specs import EXPORT_SPECS
-from export.weights import constants
 from fau_tf import facs
 from tests.helpers.qat_case import LOSS, SPEC, batches, labelled_faces, network
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from export import weights
-from export.audit import audit, problems
+from export.checks import weight_types
+from export.checks.audit import audit, problems
 from export.convert import convert
 from export.graph.flatbuffer import pack, unpack
 from export.package import run_tflite
@@ -39,8 +39,8 @@ def quantised(request, float32):
 def test_the_file_keeps_the_contract_and_its_weights_are_int8(quantised):
     _, float32, made = quantised
     assert problems(audit(made), **SIZES) == []
-    assert weights.problems(made, "INT8") == []
-    assert weights.problems(float32, "INT8") != []
+    assert weight_types.problems(made, "INT8") == []
+    assert weight_types.problems(float32, "INT8") != []
     assert len(made) < 0.5 * len(float32)  # a network this small is half names and shapes
 
 

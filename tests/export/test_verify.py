@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import gates, verify_faces, weights
-from export import verify as module
+from export.checks import gates, verify_faces, weight_types
+from export.checks import verify as module
+from export.checks.verify import verify
+from export.checks.verify_child import checks, line
+from export.checks.verify_faces import check_faces
 from export.graph.flatbuffer import pack, unpack
 from export.graph.metadata import with_metadata
 from export.sidecar import card, sidecar
 from export.specs import EXPORT_SPECS
-from export.verify import verify
-from export.verify_child import checks, line
-from export.verify_faces import check_faces
 from fau_tf import contract, facs
 from fau_tf.models.presets import PRESETS
 from tests.helpers.tiny_model import write_tiny_model
@@ -100,7 +100,7 @@ def test_a_json_of_before_the_card_is_enough(tmp_path):
 
 def test_tensorflow_is_not_needed(model):
     code = (
-        "import sys; from export import verify; from export.verify_child import main; "
+        "import sys; from export import verify; from export.checks.verify_child import main; "
         f"code = main({str(model)!r}); "
         "sys.exit(code or int(bool({'tensorflow', 'keras'} & set(sys.modules))))"
     )
@@ -211,7 +211,7 @@ def test_a_graph_that_a_promised_gpu_refuses_is_refused(model, monkeypatch):
 def test_weights_of_another_type_than_the_card_promises_are_refused(model, plain, monkeypatch):
     model.write_bytes(with_metadata(plain, CARD | {"weights": "INT8"}))
     model.with_suffix(".json").unlink()
-    monkeypatch.setattr(weights, "LARGE", 100)  # this model's largest weight has 392 values
+    monkeypatch.setattr(weight_types, "LARGE", 100)  # this model's largest weight has 392 values
     assert "weights must be stored as INT8" in _refusal(model)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from export.audit import operator_name
+from export.checks.audit import operator_name
 from export.graph.flatbuffer import pack, unpack
 
 SHAPE = (1, 8, 8, 4)

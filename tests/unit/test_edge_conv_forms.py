@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from export import classic_gpu
+from export.checks import classic_gpu
 from export.specs import GPU_SELECTION
 from fau_tf.models.scc.knn import SELECTIONS
 from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from export import gpu_check, gpu_run
-from export.gpu_run import GpuReport, gpu_residency
+from export.checks import gpu_check, gpu_run
+from export.checks.gpu_run import GpuReport, gpu_residency
 from tests.helpers import convert_layer
 
 SHAPE = (4, 4, 8)

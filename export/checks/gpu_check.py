@@ -1,6 +1,6 @@
 """Does a .tflite file run whole on the GPU accelerator, and are its numbers right there?
 
-    python -m export.gpu_check MODEL [--float16] [--tolerance T] [--driver FILE]
+    python -m export.checks.gpu_check MODEL [--float16] [--tolerance T] [--driver FILE]
 
 LiteRT's GPU accelerator runs on Linux over Vulkan, also on a software driver: Mesa's lavapipe, 25
 or newer (22 does not work). That proves that every operator stays on the GPU and that the results
@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from export.gpu_run import NO_DRIVER, GpuReport, gpu_residency, software_driver
+from export.checks.gpu_run import NO_DRIVER, GpuReport, gpu_residency, software_driver
 
 _FLOAT32_TOLERANCE: Final = 1e-4  # float32 sums in another order, through a whole network
 _FLOAT16_TOLERANCE: Final = 2e-2  # three digits, through a whole network
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m export.gpu_check")
+    parser = argparse.ArgumentParser(prog="python -m export.checks.gpu_check")
     parser.add_argument("model", type=Path)
     parser.add_argument("--float16", action="store_true", help="let the GPU use float16")
     parser.add_argument("--driver", type=Path, help="Vulkan driver manifest")

@@ -1,4 +1,4 @@
-"""The checks of `verify`, in a process of their own: `python -m export.verify_child FILE`.
+"""The checks of `verify`, in a process of their own: `python -m export.checks.verify_child FILE`.
 
 Each check relies on those before it, so the first failure is the last line. Exit code 0 if all
 hold, 2 if one fails; anything else means that the file brought the process down.
@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from export import gates, weights
-from export.audit import Audit, audit, problems
+from export.checks import gates, weight_types
+from export.checks.audit import Audit, audit, problems
+from export.checks.verify_faces import check_faces
 from export.graph.metadata import read_metadata
 from export.specs import EXPORT_SPECS
-from export.verify_faces import check_faces
 from fau_tf import contract
 from fau_tf.inference.model_info import read_model
 
@@ -160,13 +160,16 @@ def _operators(subject: _Subject) -> str:
 
 def _weights(subject: _Subject) -> str:
     wanted = subject.card.get("weights")
-    shares = weights.share_by_type(subject.flatbuffer)
+    shares = weight_types.share_by_type(subject.flatbuffer)
     stored = ", ".join(f"{share:.0%} {name}" for name, share in shares.items())
     if wanted is None:
         return f"{stored}; no metadata promises a type"
-    if max(constant.values for constant in weights.constants(subject.flatbuffer)) < weights.LARGE:
+    if (
+        max(constant.values for constant in weight_types.constants(subject.flatbuffer))
+        < weight_types.LARGE
+    ):
         return f"{stored}; none large enough to be stored in a type of its own"
-    wrong = weights.problems(subject.flatbuffer, wanted)
+    wrong = weight_types.problems(subject.flatbuffer, wanted)
     if wrong:
         raise ValueError(
             f"The weights must be stored as {wanted}. Received: {'; '.join(wrong)}. Export again."

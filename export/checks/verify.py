@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from export.verify_child import FAILED, SKIPPED, line
+from export.checks.verify_child import FAILED, SKIPPED, line
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -25,7 +25,7 @@ def verify(path: Path, say: Callable[[str], None]) -> int:
         say: Prints a line; called as each check ends.
     """
     say(f"== {path}")
-    command = [sys.executable, "-m", "export.verify_child", str(path.resolve())]
+    command = [sys.executable, "-m", "export.checks.verify_child", str(path.resolve())]
     said = []
     # Standard error is the interpreter's own talk; a file, because nobody reads it as it comes.
     with (

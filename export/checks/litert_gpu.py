@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from ai_edge_litert import schema_py_generated as schema
 
-from export.audit import operator_name
+from export.checks.audit import operator_name
+from export.checks.operator_lists import unlisted
 from export.graph.flatbuffer import unpack
-from export.operator_lists import unlisted
 
 _DATA: Final = Path(__file__).with_name("litert_gpu_operators.json")
 _INT8: Final = schema.TensorType.INT8

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from export.audit import operator_name
+from export.checks.audit import operator_name
 from export.graph.flatbuffer import pack, unpack
 from fau_tf import contract
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from export.audit import operator_name
+from export.checks.audit import operator_name
 
 
 def unlisted(model: Any, data: Path) -> list[str]:

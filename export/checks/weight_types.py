@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from export.audit import TENSOR_TYPES, operator_name
+from export.checks.audit import TENSOR_TYPES, operator_name
 from export.graph.flatbuffer import is_constant, unpack
 
 LARGE: Final = 1024

@@ -122,7 +122,7 @@ def gpu_residency(
         feed, results = Path(folder, "inputs.npz"), Path(folder, "outputs.npz")
         np.savez(feed, **dict(inputs))
         precision = "float32" if float32 else "float16"
-        command = [sys.executable, "-m", "export.gpu_child"]
+        command = [sys.executable, "-m", "export.checks.gpu_child"]
         command += [str(Path(model).resolve()), str(feed), str(results), precision]
         answer, log = _run(command, driver, folder, timeout)
         got = dict(np.load(results)) if answer else {}

@@ -1,6 +1,6 @@
 """Run a .tflite file once on the LiteRT GPU accelerator, in a process of its own.
 
-    python -m export.gpu_child MODEL INPUTS.npz OUTPUTS.npz float32|float16
+    python -m export.checks.gpu_child MODEL INPUTS.npz OUTPUTS.npz float32|float16
 
 Apart from `gpu_check`, because a graph that the accelerator can't take may abort the process, and
 because TensorFlow and a software Vulkan driver in one process crash. Prints one line of JSON.

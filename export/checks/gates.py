@@ -14,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from export import classic_gpu, litert_gpu, weights
-from export.audit import audit, problems
+from export.checks import classic_gpu, litert_gpu, weight_types
+from export.checks.audit import audit, problems
+from export.checks.operator_lists import unlisted
 from export.graph.flatbuffer import unpack
-from export.operator_lists import unlisted
 from export.specs import ExportSpec
 from fau_tf import facs
 from fau_tf.models.presets import NetSpec
@@ -52,7 +52,7 @@ def refusals(
     for accelerator in variant.accelerators:
         for who, refuse in LISTS[accelerator]:
             lines += [f"{who}: {line}" for line in refuse(flatbuffer)]
-    lines += weights.problems(flatbuffer, variant.weights)
+    lines += weight_types.problems(flatbuffer, variant.weights)
     if float32_size is not None and len(flatbuffer) > variant.max_size * float32_size:
         lines.append(
             f"size must be at most {variant.max_size:.0%} of float32's {float32_size} bytes. "

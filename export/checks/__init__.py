@@ -1,0 +1,1 @@
+"""Checks of a .tflite file: contract, operators, weights, accelerators."""
