@@ -79,11 +79,11 @@ release: .venv/.dev
 # What an app needs, and the default model of the package: of `make release`, unless RUN says else.
 assets: RUN = runs/release
 assets: .venv/.export
-	$(BIN)/python -m export.assets make android_demo_assets --run "$(RUN)" --name small
+	$(BIN)/python -m export.bundle make android_demo_assets --run "$(RUN)" --name small
 
 # The same, of the models that are there: metadata, card, golden vectors, manifest.
 describe: .venv/.export
-	$(BIN)/python -m export.assets describe android_demo_assets
+	$(BIN)/python -m export.bundle describe android_demo_assets
 
 # The figures and pictures of README.md and docs/, from the run in $(RUN).
 docs: .venv/.train

@@ -4,7 +4,7 @@ python -m export --run runs/synthetic                    every variant, into run
 python -m export --run runs/synthetic --spec float16 --out models
 python -m export --list                                  the variants and their gates
 python -m export --verify model.tflite                   is it a model of the contract?
-python -m export.assets --help                           the folder that an app needs
+python -m export.bundle --help                           the folder that an app needs
 
 Exit code 0: done; 2: the command or the run is at fault, or a variant breaks a gate; 130: stopped
 by Ctrl-C. A variant that breaks a gate is not written, those that keep theirs are.

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export.assets.folder import problems
-from export.assets.golden import FOLDER, read_array
-from export.assets.manifest import MAX_APP, MAX_FOLDER, manifest_problems
+from export.bundle.folder import problems
+from export.bundle.golden.vectors import FOLDER, read_array
+from export.bundle.manifest import MAX_APP, MAX_FOLDER, manifest_problems
 from fau_tf.inference.model_info import DEFAULT_MODEL
 from tests.helpers import plain_reader
 

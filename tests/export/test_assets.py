@@ -6,11 +6,11 @@ import shutil
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from export.assets import folder as module
-from export.assets import manifest
-from export.assets.__main__ import main
-from export.assets.folder import describe, make_assets, relist
-from export.assets.models import AssetError
+from export.bundle import folder as module
+from export.bundle import manifest
+from export.bundle.__main__ import main
+from export.bundle.folder import describe, make_assets, relist
+from export.bundle.models import AssetError
 from fau_tf import contract, facs
 from fau_tf.utils.files import file_sha256
 from tests.helpers.asset_folder import contents, write_by_hand, write_described, write_export
@@ -384,4 +384,4 @@ def test_usage_errors_are_exit_code_2(given, capsys):
     with pytest.raises(SystemExit) as end:
         main(given)
     assert end.value.code == 2
-    assert "python -m export.assets" in capsys.readouterr().err
+    assert "python -m export.bundle" in capsys.readouterr().err

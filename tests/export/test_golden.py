@@ -6,13 +6,13 @@ import shutil
 import numpy as np
 import pytest
 
-from export.assets import golden as module
-from export.assets.golden import FOLDER, INDEX, read_array
-from export.assets.golden_check import golden_problems
-from export.assets.golden_faces import GOLDEN_FACES, picture
-from export.assets.golden_steady import require_steady
-from export.assets.models import AssetError, read_models
-from export.assets.tolerances import Tolerance
+from export.bundle.golden import vectors as module
+from export.bundle.golden.check import golden_problems
+from export.bundle.golden.faces import GOLDEN_FACES, picture
+from export.bundle.golden.steady import require_steady
+from export.bundle.golden.tolerances import Tolerance
+from export.bundle.golden.vectors import FOLDER, INDEX, read_array
+from export.bundle.models import AssetError, read_models
 from fau_tf.face.align import MAX_SPAN, crop, crop_matrix, invert, transform
 from tests.helpers.asset_folder import write_described
 from tests.helpers.tiny_model import SIZE

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from export.assets.folder import describe
+from export.bundle.folder import describe
 from export.graph.metadata import with_metadata
 from export.sidecar import card, sidecar
 from export.specs import EXPORT_SPECS

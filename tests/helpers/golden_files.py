@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from export.assets.golden import FOLDER, INDEX, read_array
+from export.bundle.golden.vectors import FOLDER, INDEX, read_array
 
 ASSETS = Path(__file__).parents[2] / "android_demo_assets"
 GOLDEN = ASSETS / FOLDER

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
-from export.assets.models import AssetError
-from export.assets.tolerances import Tolerance
+from export.bundle.golden.tolerances import Tolerance
+from export.bundle.models import AssetError
 from fau_tf import contract
 
 _NOISE: Final = 1e-4
@@ -47,7 +47,7 @@ def require_steady(
                     raise AssetError(
                         f"{model.name}, face {face}: noise of {_NOISE:g} grey levels may move "
                         f"{name} by {_SHARE * limit:g}. Received: {off:.3g}. Neighbours nearly tie "
-                        "there: give the face another seed in export/assets/golden_faces.py."
+                        "there: give the face another seed in export/bundle/golden/faces.py."
                     )
 
 

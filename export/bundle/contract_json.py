@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from export.assets.models import AssetModel
-from export.assets.tolerances import CUT_POINTS, GPU, outputs
+from export.bundle.golden.tolerances import CUT_POINTS, GPU, outputs
+from export.bundle.models import AssetModel
 from fau_tf import contract, facs
 from fau_tf.face import align
 from fau_tf.face.landmarks import MESH_POINTS

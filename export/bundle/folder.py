@@ -8,19 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from export.assets.contract_json import LABELS, METADATA, labels, metadata
-from export.assets.golden import FOLDER, write_golden
-from export.assets.golden_check import golden_problems
-from export.assets.manifest import (
-    MANIFEST,
-    files,
-    is_generated,
-    manifest_problems,
-    manifest_text,
-)
-from export.assets.model_card import model_card
-from export.assets.models import AssetError, AssetModel, read_models
-from export.assets.notice import LICENCE, NOTICE, ROOT, notice
+from export.bundle.contract_json import LABELS, METADATA, labels, metadata
+from export.bundle.golden.check import golden_problems
+from export.bundle.golden.vectors import FOLDER, write_golden
+from export.bundle.manifest import MANIFEST, files, is_generated, manifest_problems, manifest_text
+from export.bundle.model_card import model_card
+from export.bundle.models import AssetError, AssetModel, read_models
+from export.bundle.notice import LICENCE, NOTICE, ROOT, notice
 from export.report import FIGURES, PICTURE, REPORT
 from fau_tf.face.mediapipe_landmarks import BUNDLE_NAME
 from fau_tf.utils.files import replacing

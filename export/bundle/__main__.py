@@ -1,9 +1,9 @@
 """What an app needs, in one folder: models, contract, golden vectors, manifest.
 
-python -m export.assets make FOLDER --run runs/synthetic   models of a run, judged, and the rest
-python -m export.assets describe FOLDER                    the rest, of the models that are there
-python -m export.assets relist FOLDER                      manifest.json alone
-python -m export.assets check FOLDER                       is every file as it was made?
+python -m export.bundle make FOLDER --run runs/synthetic   models of a run, judged, and the rest
+python -m export.bundle describe FOLDER                    the rest, of the models that are there
+python -m export.bundle relist FOLDER                      manifest.json alone
+python -m export.bundle check FOLDER                       is every file as it was made?
 
 Exit code 0: done, or whole; 2: the command, the run or the folder is at fault, or a variant breaks
 a gate; 130: stopped by Ctrl-C. Where a folder can't be made whole, it stays as it is.
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _make(options: argparse.Namespace) -> int:
-    from export.assets.folder import make_assets
+    from export.bundle.folder import make_assets
     from export.command import export_command
 
     variants = [EXPORT_SPECS[name] for name in dict.fromkeys(options.spec or SHIPPED)]
@@ -64,7 +64,7 @@ def _make(options: argparse.Namespace) -> int:
 
 
 def _describe(options: argparse.Namespace) -> int:
-    from export.assets.folder import describe
+    from export.bundle.folder import describe
 
     describe(options.folder, say=_say)
     _say(f"   {options.folder} is described")
@@ -72,7 +72,7 @@ def _describe(options: argparse.Namespace) -> int:
 
 
 def _relist(options: argparse.Namespace) -> int:
-    from export.assets.folder import relist
+    from export.bundle.folder import relist
 
     relist(options.folder)
     _say(f"   {options.folder} is listed")
@@ -80,7 +80,7 @@ def _relist(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from export.assets.folder import problems
+    from export.bundle.folder import problems
 
     _say(f"== {options.folder}")
     found = problems(options.folder)
@@ -96,7 +96,7 @@ def _say(line: str) -> None:
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m export.assets",
+        prog="python -m export.bundle",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from export.assets.golden import FOLDER, FORMAT, INDEX, Arrays, computed, read_array
-from export.assets.models import AssetModel
+from export.bundle.golden.vectors import FOLDER, FORMAT, INDEX, Arrays, computed, read_array
+from export.bundle.models import AssetModel
 from fau_tf import contract
 from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.io.images import read_image

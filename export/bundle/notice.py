@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from export.assets.golden import FOLDER
-from export.assets.models import AssetModel
+from export.bundle.golden.vectors import FOLDER
+from export.bundle.models import AssetModel
 from fau_tf.face.mediapipe_landmarks import BUNDLE_NAME
 
 ROOT: Final = Path(__file__).resolve().parents[2]

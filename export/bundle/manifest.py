@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from export.assets.contract_json import LABELS, METADATA
-from export.assets.models import AssetError
+from export.bundle.contract_json import LABELS, METADATA
+from export.bundle.models import AssetError
 from fau_tf import contract
 from fau_tf.face.mediapipe_landmarks import BUNDLE_NAME
 from fau_tf.utils.files import file_sha256

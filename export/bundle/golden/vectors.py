@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
 
-from export.assets.golden_faces import GOLDEN_FACES, GoldenFace, picture
-from export.assets.golden_picture import draw_overview
-from export.assets.golden_steady import require_steady
-from export.assets.models import AssetModel
-from export.assets.tolerances import CUT_POINTS, GPU, outputs
+from export.bundle.golden.faces import GOLDEN_FACES, GoldenFace, picture
+from export.bundle.golden.picture import draw_overview
+from export.bundle.golden.steady import require_steady
+from export.bundle.golden.tolerances import CUT_POINTS, GPU, outputs
+from export.bundle.models import AssetModel
 from fau_tf import contract
 from fau_tf.face.align import Image, Points, crop, crop_matrix
 from fau_tf.inference.interpreter import AUInterpreter

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from export.assets.models import AssetModel
+from export.bundle.models import AssetModel
 
 _DATA: Final = {
     "synthetic faces": (

@@ -1,0 +1,1 @@
+"""Golden vectors: every array between an image and the intensities."""
