@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from export.make import Source, make
 from export.specs import EXPORT_SPECS
+from export.variants import Source, make
 from fau_tf import contract
 from fau_tf.models import heatmap_net
 from fau_tf.models.presets import PRESETS

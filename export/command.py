@@ -4,12 +4,12 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from export.judged import export_run
-from export.make import Source
+from export.export import export_run
 from export.qat.launch import QatSettings
 from export.qat.tuned_run import tuned_run
 from export.run import judgement_faces, load_run, representative_faces
 from export.specs import ExportSpec
+from export.variants import Source
 from fau_tf.data import datasets
 from fau_tf.training.config import RunSettings
 

@@ -1,6 +1,6 @@
 """A network -> verified .tflite files with their JSON, as the main job writes them.
 
-Nothing here needs labels: `python -m export` adds the judgement of `export.judged`.
+Nothing here needs labels: `python -m export` adds the judgement of `export.export`.
 """
 
 import json
@@ -15,9 +15,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 from export.checks import gates
 from export.graph.metadata import with_metadata
-from export.make import Source, make
-from export.sidecar import card, sidecar
+from export.model_json import card, sidecar
 from export.specs import ExportSpec
+from export.variants import Source, make
 from fau_tf import contract, facs
 from fau_tf.facs import MAX_INTENSITY
 from fau_tf.models.presets import NetSpec
@@ -55,7 +55,7 @@ def export_variants(
         images: (N, S, S, 3) float32 faces on which Keras and the file must agree.
         folder: Where they go.
         name: The run's name.
-        variants: Rows of `specs.EXPORT_SPECS`, float ones: others need `export.judged`.
+        variants: Rows of `specs.EXPORT_SPECS`, float ones: others need `export.export`.
         training_data: `name` and `kind` of the faces that the network learnt from.
         facts: Added to each JSON, e.g. its agreement on test people.
         say: Prints a line.

@@ -9,7 +9,7 @@ from ai_edge_quantizer import quantizer
 from ai_edge_quantizer.qtyping import TFLOperationName
 
 from export.graph.flatbuffer import pack, unpack
-from export.quantise import WEIGHT_ONLY
+from export.quantize import WEIGHT_ONLY
 
 _SCC: Final = r".*scc\d.*"
 """Layers of `scc_decoder`, whose two products are fully connected."""

@@ -11,8 +11,8 @@ import pytest
 
 from export.checks.audit import audit
 from export.checks.gpu_run import GpuReport, gpu_residency
-from export.make import Source, make
 from export.specs import EXPORT_SPECS
+from export.variants import Source, make
 from fau_tf import contract
 from fau_tf.models.presets import PRESETS, net_spec
 from tests.helpers.crops import crops

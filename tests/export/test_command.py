@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from export import command, judged, parity, report
-from export import make as sources
+from export import command, parity, report
+from export import export as judged
 from export import run as trained
+from export import variants as sources
 from export.__main__ import main
 from export.qat import launch
 from export.specs import EXPORT_SPECS

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from export.checks.float16_range import LARGEST, float16_range
 from export.graph.dequantize import with_float_weights
-from export.quantise import TFLOperationName
+from export.quantize import TFLOperationName
 from tests.helpers.one_operator import to_tflite
 
 SIZE = 6
@@ -97,14 +97,14 @@ def test_no_faces_are_refused():
 def test_int8_weights_are_decoded_to_scale_times_stored(monkeypatch):
     from ai_edge_litert.interpreter import Interpreter
 
-    from export import quantise
+    from export import quantize
 
-    rule = quantise.Rule((TFLOperationName.CONV_2D,), quantise.DYNAMIC)
-    monkeypatch.setitem(quantise.RECIPES, "planted", (rule,))
+    rule = quantize.Rule((TFLOperationName.CONV_2D,), quantize.DYNAMIC)
+    monkeypatch.setitem(quantize.RECIPES, "planted", (rule,))
     kernel = np.random.default_rng(2).normal(size=(3, 3, 3, 4)).astype("f")
     kernel[..., 1] *= 100  # a scale for each channel
     whole = model(lambda image: tf.nn.conv2d(image, kernel, 1, "VALID"))
-    int8 = quantise.quantise(whole, "planted", faces()[:0])
+    int8 = quantize.quantise(whole, "planted", faces()[:0])
     image = faces()[:1]
 
     def run(flatbuffer):

@@ -10,7 +10,7 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from export import quantise
+from export import quantize
 from export.checks import gates, litert_gpu, weight_types
 from export.checks.operator_lists import max_versions
 from export.convert import convert
@@ -43,8 +43,8 @@ def float16(network):
 
 
 def quantised(float32, monkeypatch, *rules):
-    monkeypatch.setitem(quantise.RECIPES, "planted", rules)
-    return quantise.quantise(float32, "planted", np.zeros((0, 64, 64, 3), np.float32))
+    monkeypatch.setitem(quantize.RECIPES, "planted", rules)
+    return quantize.quantise(float32, "planted", np.zeros((0, 64, 64, 3), np.float32))
 
 
 def changed(flatbuffer, change):
@@ -173,7 +173,7 @@ def test_graphs_that_the_accelerator_was_seen_to_fail_on_are_refused(graph, mess
 
 
 def test_int8_weights_through_dequantize_into_a_dense_layer_are_refused(float32, monkeypatch):
-    rule = quantise.Rule((quantise.TFLOperationName.FULLY_CONNECTED,), quantise.WEIGHT_ONLY)
+    rule = quantize.Rule((quantize.TFLOperationName.FULLY_CONNECTED,), quantize.WEIGHT_ONLY)
     flatbuffer = quantised(float32, monkeypatch, rule)
     assert any("must go in directly" in line for line in litert_gpu.refusals(flatbuffer))
 
@@ -214,7 +214,7 @@ def test_weights_in_another_type_than_the_variants_are_refused(float32, float16)
 
 
 def test_a_quantiser_that_did_nothing_is_refused(float32, monkeypatch):
-    rule = quantise.Rule((quantise.TFLOperationName.CONV_2D,), quantise.DYNAMIC, scope="absent")
+    rule = quantize.Rule((quantize.TFLOperationName.CONV_2D,), quantize.DYNAMIC, scope="absent")
     flatbuffer = quantised(float32, monkeypatch, rule)
     assert weight_types.share_by_type(flatbuffer)["FLOAT32"] > 0.99
     assert_refused(flatbuffer, "weights must be INT8. Received: FLOAT32", INT8)
@@ -222,15 +222,15 @@ def test_a_quantiser_that_did_nothing_is_refused(float32, monkeypatch):
 
 
 def test_a_quantiser_that_left_one_kind_of_layer_out_is_refused(float32, monkeypatch):
-    rule = quantise.Rule((quantise.TFLOperationName.CONV_2D,), quantise.DYNAMIC)
+    rule = quantize.Rule((quantize.TFLOperationName.CONV_2D,), quantize.DYNAMIC)
     lines = weight_types.problems(quantised(float32, monkeypatch, rule), "INT8")
     assert lines
     assert all("FULLY_CONNECTED" in line for line in lines)
 
 
 def test_small_constants_and_biases_may_stay_float(float32, monkeypatch):
-    names = quantise.TFLOperationName
-    rule = quantise.Rule((names.CONV_2D, names.FULLY_CONNECTED), quantise.DYNAMIC)
+    names = quantize.TFLOperationName
+    rule = quantize.Rule((names.CONV_2D, names.FULLY_CONNECTED), quantize.DYNAMIC)
     flatbuffer = quantised(float32, monkeypatch, rule)
     assert weight_types.problems(flatbuffer, "INT8") == []
     kept = [c for c in weight_types.constants(flatbuffer) if c.type == "FLOAT32"]

@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import judged, package, parity, report
-from export.judged import export_run
-from export.make import Source
+from export import export, package, parity, report
+from export.export import export_run
 from export.package import ExportError, run_tflite
 from export.qat.describe import NotQuantisableError
 from export.qat.launch import QatEnvironmentError, QatError
-from export.quantise import RepresentativeSetError
+from export.quantize import RepresentativeSetError
 from export.run import LabelledFaces
 from export.specs import EXPORT_SPECS
+from export.variants import Source
 from fau_tf.inference.model_info import read_model
 from fau_tf.models.presets import PRESETS
 from tests.export.test_export import FACES, _network
@@ -53,11 +53,11 @@ def _once():
 @pytest.fixture(autouse=True)
 def _few_faces(monkeypatch, once):
     for name in ("make", "run_tflite", "keras_outputs", "float16_range"):
-        monkeypatch.setattr(judged, name, once(getattr(judged, name)))
+        monkeypatch.setattr(export, name, once(getattr(export, name)))
     monkeypatch.setattr(parity, "MIN_FACES", 40)
     monkeypatch.setattr(report, "draw_parity", lambda path, _: path.touch())
     monkeypatch.setattr(
-        judged,
+        export,
         "cpu_latency",
         lambda models, *_: {name: {1: {"median_ms": 2.0, "p90_ms": 3.0}} for name in models},
     )
@@ -144,13 +144,13 @@ def test_a_variant_that_can_not_be_made_leaves_the_others(error, source, faces, 
 
 
 def test_a_variant_that_answers_a_constant_leaves_the_others(source, faces, tmp_path, monkeypatch):
-    honest, calls = judged.run_tflite, []
+    honest, calls = export.run_tflite, []
 
     def silent_the_second_time(*given):
         calls.append(given)
         return tuple(x * (len(calls) != 2) for x in honest(*given))
 
-    monkeypatch.setattr(judged, "run_tflite", silent_the_second_time)
+    monkeypatch.setattr(export, "run_tflite", silent_the_second_time)
     refused, said = _export(source, faces, [FLOAT32, ROWS["float16"]], tmp_path)
     assert refused == ["float16"]
     assert any("REFUSED" in line and "must vary" in line for line in said)
@@ -160,9 +160,9 @@ def test_a_variant_that_answers_a_constant_leaves_the_others(source, faces, tmp_
 def test_without_a_float32_that_keeps_its_gates_nothing_is_written(
     source, faces, tmp_path, monkeypatch
 ):
-    honest = judged.far_from_keras
+    honest = export.far_from_keras
     monkeypatch.setattr(
-        judged,
+        export,
         "far_from_keras",
         lambda expected, got, variant: (
             (1.0, ["far off"]) if variant is FLOAT32 else honest(expected, got, variant)
@@ -215,9 +215,9 @@ def test_too_few_faces_prove_nothing(source, faces, tmp_path):
 
 
 def test_a_network_that_answers_nan_writes_nothing(source, faces, tmp_path, monkeypatch):
-    honest = judged.run_tflite
+    honest = export.run_tflite
     monkeypatch.setattr(
-        judged, "run_tflite", lambda *given: tuple(x * np.nan for x in honest(*given))
+        export, "run_tflite", lambda *given: tuple(x * np.nan for x in honest(*given))
     )
     with pytest.raises(ExportError, match="must be finite"):
         _export(source, faces, [FLOAT32], tmp_path / "out")

@@ -17,7 +17,7 @@ from ai_edge_litert.interpreter import Interpreter
 from export.graph import metadata
 from export.graph.flatbuffer import unpack
 from export.graph.metadata import read_metadata, with_metadata
-from export.sidecar import card
+from export.model_json import card
 from export.specs import EXPORT_SPECS
 from fau_tf import contract, facs
 from fau_tf.models.presets import PRESETS

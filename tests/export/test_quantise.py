@@ -9,7 +9,7 @@ from export.checks.audit import audit, problems
 from export.convert import convert
 from export.graph.flatbuffer import pack, unpack
 from export.package import run_tflite
-from export.quantise import RECIPES, RepresentativeSetError, quantise
+from export.quantize import RECIPES, RepresentativeSetError, quantise
 from fau_tf.models.presets import PRESETS
 from tests.export.test_export import SIZES, _network
 

@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
-from export import sidecar as module
+from export import model_json as module
 from export.graph.metadata import with_metadata
-from export.sidecar import card, checkout, sidecar
+from export.model_json import card, checkout, sidecar
 from export.specs import EXPORT_SPECS
 from fau_tf import contract, facs
 from fau_tf.face import align

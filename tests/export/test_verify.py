@@ -14,7 +14,7 @@ from export.checks.verify_child import checks, line
 from export.checks.verify_faces import check_faces
 from export.graph.flatbuffer import pack, unpack
 from export.graph.metadata import with_metadata
-from export.sidecar import card, sidecar
+from export.model_json import card, sidecar
 from export.specs import EXPORT_SPECS
 from fau_tf import contract, facs
 from fau_tf.models.presets import PRESETS

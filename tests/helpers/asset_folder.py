@@ -5,7 +5,7 @@ from pathlib import Path
 
 from export.bundle.folder import describe
 from export.graph.metadata import with_metadata
-from export.sidecar import card, sidecar
+from export.model_json import card, sidecar
 from export.specs import EXPORT_SPECS
 from fau_tf.facs import AUS, LEVELS
 from fau_tf.models.presets import PRESETS

@@ -11,7 +11,7 @@ from export.checks import gates
 from export.checks.float16_range import float16_range
 from export.graph.metadata import with_metadata
 from export.latency import cpu_latency
-from export.make import Source, make
+from export.model_json import card, sidecar
 from export.package import (
     ExportError,
     Outputs,
@@ -25,8 +25,8 @@ from export.qat.describe import NotQuantisableError
 from export.qat.launch import QatEnvironmentError, QatError
 from export.report import Entry, compressed_size, write_report
 from export.run import LabelledFaces
-from export.sidecar import card, sidecar
 from export.specs import EXPORT_SPECS, ExportSpec
+from export.variants import Source, make
 
 _LOOKED_AT: Final = 64
 """Faces on which files are compared with Keras, one by one, and floats with float16's range."""

@@ -55,7 +55,7 @@ def make(source: Source, variant: ExportSpec) -> bytes:
 
 
 def _quantised(source: Source, variant: ExportSpec) -> bytes:
-    from export.quantise import quantise  # the main job does without the `export` extra
+    from export.quantize import quantise  # the main job does without the `export` extra
 
     return quantise(source.float32(variant.selection), variant.scheme, source.representative)
 
