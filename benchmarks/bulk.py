@@ -25,12 +25,12 @@ import numpy as np
 
 from benchmarks.runtime import FPS, made_video
 from fau_tf.cli import predict
-from fau_tf.cli.options import SHARD
 from fau_tf.distributed.bulk import CARD
 from fau_tf.distributed.engine import Engine, started
 from fau_tf.distributed.parts import WARM_UP
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.io.videos import VideoFile
+from fau_tf.outputs.options import SHARD
 from fau_tf.utils.console import without_notices
 
 HOURS, CORES, VIDEO_HOURS = 1000, 100, 1.0

@@ -104,14 +104,14 @@ def _people(path: Path) -> dict[str, list[str]]:
     lacking = [name for name in _PARTS if not found.get(name)]
     if lacking:
         raise RunError(
-            f"{path / run_state.PEOPLE}: must name the people of {', '.join(_PARTS)}. Received: none "
-            f"of {', '.join(lacking)}. Train again: python train_keras.py"
+            f"{path / run_state.PEOPLE}: must name the people of {', '.join(_PARTS)}. "
+            f"Received: none of {', '.join(lacking)}. Train again: python train_keras.py"
         )
     return {name: list(found[name]) for name in _PARTS}
 
 
 def _facts(path: Path) -> dict[str, Any]:
-    """Return `TrainedRun.facts`; the weak AUs are those that fau_tf/evaluation/accuracy.py found."""
+    """Return `TrainedRun.facts`; the weak AUs are those of accuracy.json."""
     weak = _json_object(path / run_state.ACCURACY).get("weak")
     return calibrate.facts(path) | ({"weak": weak} if weak else {})
 

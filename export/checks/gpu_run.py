@@ -164,7 +164,7 @@ def _run(
         "LD_LIBRARY_PATH": str(Path(ai_edge_litert.__file__).parent),  # holds the accelerator
         "XDG_RUNTIME_DIR": folder,
     }
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     try:
         done = subprocess.run(
             command,

@@ -14,7 +14,7 @@ from typing import Final
 
 from export.checks.verify_child import FAILED, SKIPPED, line
 
-_ROOT: Final = Path(__file__).resolve().parent.parent
+_ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 def verify(path: Path, say: Callable[[str], None]) -> int:

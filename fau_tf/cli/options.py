@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import fau_tf
 from fau_tf import contract
-from fau_tf.io.sources import Kind
 from fau_tf.outputs.csv_jsonl import PRESENT_FROM
+from fau_tf.outputs.options import SHARD, PredictOptions
 
 _DESCRIPTION: Final = """\
 Read facial action unit intensities (FACS, 0 to 5) from photos, videos, a webcam or stdin.
@@ -38,17 +38,7 @@ MOST_CAMERAS, MOST_FACES, MOST_THREADS = 99, 1000, 64
 """OpenCV takes 100 and more for the number of a backend, and crashes on -1; LiteRT crashes with
 100,000 threads."""
 
-SHARD, LEAST_SHARD = 1000, 10
-"""Photos or frames of a shard: some 20 s of work, beside which the frames before it that are read
-twice (`cluster.parts.WARM_UP`) weigh 2.5 %."""
-
-# Output -> the kinds that it is written of without being asked for.
-DEFAULTS: Final[dict[str, frozenset[Kind]]] = {
-    "csv": frozenset(Kind),
-    "jsonl": frozenset(),
-    "draw": frozenset((Kind.PHOTO, Kind.PHOTOS)),
-    "plot": frozenset(kind for kind in Kind if kind.moves),
-}
+LEAST_SHARD = 10
 
 # Option -> what it says; each has a --no- form.
 _OUTPUTS: Final = {
@@ -130,25 +120,17 @@ def _add_bulk(found: argparse.ArgumentParser) -> None:
     add("--parquet", action="store_true", help="with --cluster: Parquet, too")
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None) -> PredictOptions:
     """Return the options; a wrong command ends the process with 2 and its usage."""
     found = parser()
-    options = found.parse_args(arguments)
-    if not options.sources and options.webcam is None and options.list is None:
+    given = vars(found.parse_args(arguments))
+    if not given["sources"] and given["webcam"] is None and given["list"] is None:
         found.error("a SOURCE is needed, or --webcam or --list")
     for name in ("workers", "shard", "parquet"):
-        if getattr(options, name) and options.cluster is None:
+        if given[name] and given["cluster"] is None:
             found.error(f"--{name}: needs --cluster")
-    options.shard, options.workers = options.shard or SHARD, options.workers or 0
-    return options
-
-
-def wanted(options: argparse.Namespace, name: str, kind: Kind) -> bool:
-    """Return whether an output is written for a kind of source."""
-    asked: bool | None = getattr(options, name)
-    if name == "plot" and not kind.moves:
-        return False
-    return kind in DEFAULTS[name] if asked is None else asked
+    given |= {"shard": given["shard"] or SHARD, "workers": given["workers"] or 0}
+    return PredictOptions(**given | {"sources": tuple(given["sources"])})
 
 
 def _within(least: int, most: float, kind: Callable[[str], Any]) -> Callable[[str], Any]:

@@ -1,6 +1,5 @@
 """Read action units from photos and videos; see `fau-demo --help`."""
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from fau_tf.inference.neutral_baseline import CalibrationError
 from fau_tf.inference.processing import MEDIAN
 from fau_tf.io.source_paths import expand
 from fau_tf.io.sources import Source, camera, listed
+from fau_tf.outputs.options import PredictOptions
 from fau_tf.outputs.run import Run
 from fau_tf.utils.console import Console, one_line, without_notices
 from fau_tf.utils.optional_imports import MissingLibraryError
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return SOME_UNREADABLE if unread else DONE
 
 
-def _run(options: argparse.Namespace, console: Console) -> list[str]:
+def _run(options: PredictOptions, console: Console) -> list[str]:
     sources = expand(options.sources, skip=options.out)
     if options.webcam is not None:
         sources.append(camera(options.webcam))
@@ -69,7 +69,7 @@ def _said(error: Exception, out: Path) -> str:
     )
 
 
-def _check(options: argparse.Namespace, sources: Sequence[Source]) -> None:
+def _check(options: PredictOptions, sources: Sequence[Source]) -> None:
     """Raise ValueError for options that photos can't have."""
     still = [source.name for source in sources if not source.kind.moves]
     asked = {

@@ -5,7 +5,6 @@ renamed into its place when it is complete, so that a killed worker loses and do
 the same command goes on with those that are left.
 """
 
-import argparse
 import csv
 import hashlib
 import json
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from fau_tf import __version__
-from fau_tf.cli.options import DEFAULTS
 from fau_tf.distributed import engine as engines
 from fau_tf.distributed.parts import Job
 from fau_tf.distributed.reports import Done, stoppable
@@ -25,6 +23,7 @@ from fau_tf.inference.estimator import AUEstimator
 from fau_tf.inference.model_info import default_model
 from fau_tf.io.sources import Kind, Source
 from fau_tf.outputs.file_names import result_names
+from fau_tf.outputs.options import DEFAULTS, PredictOptions
 from fau_tf.outputs.run import processing
 from fau_tf.utils.console import Console
 from fau_tf.utils.files import file_sha256, hold, replacing
@@ -36,7 +35,7 @@ PREPARED: Final = 1
 
 
 def bulk(
-    options: argparse.Namespace,
+    options: PredictOptions,
     sources: Sequence[Source],
     estimator: AUEstimator,
     console: Console,
@@ -74,7 +73,7 @@ def bulk(
 
 
 def _work(
-    options: argparse.Namespace,
+    options: PredictOptions,
     job: Job,
     key: str,
     sources: Sequence[tuple[Source, str]],
@@ -91,7 +90,7 @@ def _work(
     _write_card(job, done, stages)
 
 
-def _refuse(options: argparse.Namespace, sources: Sequence[Source]) -> None:
+def _refuse(options: PredictOptions, sources: Sequence[Source]) -> None:
     """Raise ValueError for what only one machine can do."""
     for name in ("draw", "plot"):
         if getattr(options, name):
@@ -111,13 +110,13 @@ def _refuse(options: argparse.Namespace, sources: Sequence[Source]) -> None:
         )
 
 
-def _outputs(options: argparse.Namespace) -> tuple[str, ...]:
+def _outputs(options: PredictOptions) -> tuple[str, ...]:
     asked = {name: getattr(options, name) for name in ("csv", "jsonl")}
     wanted = {name: bool(DEFAULTS[name]) if on is None else on for name, on in asked.items()}
     return tuple(name for name, on in (wanted | {"parquet": options.parquet}).items() if on)
 
 
-def _job(options: argparse.Namespace, estimator: AUEstimator) -> Job:
+def _job(options: PredictOptions, estimator: AUEstimator) -> Job:
     done, model = processing(options, estimator), options.model or default_model()
     return Job(
         place="",

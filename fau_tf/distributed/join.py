@@ -14,10 +14,10 @@ from fau_tf.distributed.reports import Report
 from fau_tf.distributed.shards import rows
 from fau_tf.inference.estimator import Estimate
 from fau_tf.inference.model_info import ModelInfo
-from fau_tf.inference.neutral_baseline import MedianSpool
 from fau_tf.inference.processing import MEDIAN
 from fau_tf.inference.tracking import OverlapTracker
 from fau_tf.outputs.csv_jsonl import Reading
+from fau_tf.outputs.median_spool import MedianSpool
 from fau_tf.outputs.writers import readings
 from fau_tf.utils.console import one_line
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Final
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
@@ -30,7 +29,7 @@ from fau_tf.training.run_state import ACCURACY
 from fau_tf.utils.json_safe import plain
 from fau_tf.utils.markdown_tables import filled
 
-ROOT: Final = Path(__file__).resolve().parents[1]
+ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "accuracy.md"
 PICTURE: Final = ROOT / "docs" / model_report.PICTURE
 README: Final = ROOT / "README.md"

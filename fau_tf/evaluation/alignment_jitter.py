@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, Final
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from PIL import Image
@@ -36,7 +35,7 @@ from fau_tf.synthetic import sample
 from fau_tf.synthetic.rigs.registry import RIGS
 from fau_tf.synthetic.rigs.rig import FaceRig
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "docs" / "sample" / "astronaut.png"
 SEED: Final = 890_000  # of the first made person; no set begins there
 SIZE: Final = 1000  # px of a crop: only its fractions matter

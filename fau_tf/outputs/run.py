@@ -1,6 +1,5 @@
 """The work of `fau-demo`: every source through the estimator into its results."""
 
-import argparse
 import sys
 import time
 from collections import deque
@@ -10,7 +9,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from fau_tf.cli.options import DEFAULTS, wanted
 from fau_tf.face.align import Image
 from fau_tf.inference.estimator import AUEstimator, Estimate, FaceResult
 from fau_tf.inference.neutral_baseline import neutral_face
@@ -18,6 +16,7 @@ from fau_tf.inference.processing import MEDIAN, Processing
 from fau_tf.io.frame import Frame, Unread
 from fau_tf.io.sources import Kind, Opened, Source, UnreadableError, opened, read_image
 from fau_tf.outputs.file_names import picture_names, result_names
+from fau_tf.outputs.options import PredictOptions
 from fau_tf.outputs.terminal_table import face_table, has_blocks
 from fau_tf.outputs.writers import Plan, Results
 from fau_tf.utils.console import Console, one_line
@@ -57,9 +56,7 @@ class Tally:
 class Run:
     """One call of the command."""
 
-    def __init__(
-        self, options: argparse.Namespace, estimator: AUEstimator, console: Console
-    ) -> None:
+    def __init__(self, options: PredictOptions, estimator: AUEstimator, console: Console) -> None:
         """Read the neutral photo, if one is named.
 
         Raises:
@@ -142,7 +139,7 @@ class Run:
     def _plan(self, source: Source, stream: Opened) -> Plan:
         options = self._options
         return Plan(
-            outputs=frozenset(name for name in DEFAULTS if wanted(options, name, source.kind)),
+            outputs=options.outputs(source.kind),
             moves=source.kind.moves,
             fps=stream.fps,
             smooth=bool(options.smooth),
@@ -193,7 +190,7 @@ class Run:
         return face_table(face.face_id, face, self._options.present_from, blocks=blocks, weak=weak)
 
 
-def processing(options: argparse.Namespace, estimator: AUEstimator) -> Processing:
+def processing(options: PredictOptions, estimator: AUEstimator) -> Processing:
     """Return what the command line asks to be done to the values; reads the neutral photo.
 
     Raises:

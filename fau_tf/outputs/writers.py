@@ -9,13 +9,13 @@ from typing import Final
 from fau_tf.face.align import Image
 from fau_tf.inference.estimator import Estimate, FaceResult
 from fau_tf.inference.model_info import ModelInfo
-from fau_tf.inference.neutral_baseline import MedianSpool
 from fau_tf.inference.provenance import caption, save_picture
 from fau_tf.io.frame import Frame, Unread
 from fau_tf.io.video_writer import VideoWriter
 from fau_tf.outputs import annotate, time_series_plot
 from fau_tf.outputs.csv_jsonl import CsvWriter, JsonlWriter, Reading
 from fau_tf.outputs.file_names import with_ending
+from fau_tf.outputs.median_spool import MedianSpool
 from fau_tf.outputs.time_series import TimeSeries
 
 UNREADABLE = "could not be read"

@@ -5,8 +5,8 @@ import pytest
 
 from benchmarks import bulk
 from benchmarks.runtime import FPS
-from fau_tf.cli.options import SHARD
 from fau_tf.distributed.parts import WARM_UP
+from fau_tf.outputs.options import SHARD
 
 
 def test_tasks_go_to_the_first_free_core():

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from fau_tf.inference.estimator import Estimate, FaceResult, Quality
-from fau_tf.inference.neutral_baseline import MedianSpool, calibrated
+from fau_tf.inference.neutral_baseline import calibrated
 from fau_tf.inference.smoothing import ExponentialSmoother
 from fau_tf.outputs.csv_jsonl import Reading
+from fau_tf.outputs.median_spool import MedianSpool
 
 QUALITY = Quality(60.0, 0.03, 0.6, 0.8, 1.0, 2.0, 3.0, ("soft",), 0.9)
 

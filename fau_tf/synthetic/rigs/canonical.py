@@ -82,7 +82,8 @@ def _sealed(face: Floats) -> Floats:
     )
     seam = 0.5 * (face[upper] + face[lower])
     for ring, inner in (
-        (canonical_topology.UPPER_MID_LIP[9:], upper), (canonical_topology.LOWER_MID_LIP[9:], lower),
+        (canonical_topology.UPPER_MID_LIP[9:], upper),
+        (canonical_topology.LOWER_MID_LIP[9:], lower),
     ):  # fmt: skip
         face[list(ring)] += 0.5 * (seam - face[inner])
     face[upper] = face[lower] = seam

@@ -1,1 +1,0 @@
-"""Photo -> AU intensities by the TFLite interpreter: what the demo needs, no TensorFlow."""
