@@ -47,7 +47,7 @@ qat-env: .venv-qat/.done
 	touch $@
 
 test-qat: .venv/.dev .venv-qat/.done
-	$(BIN)/python -m pytest -q --run-slow tests/export/test_qat.py tests/export/test_qat_child.py
+	$(BIN)/python -m pytest -q --run-slow tests/unit/export/qat/test_qat.py tests/unit/export/qat/test_qat_child.py
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -69,11 +69,11 @@ export: .venv/.export
 LEARN := $(BIN)/python train_keras.py --config configs/release.toml
 ONE_RIG := --set training.epochs=8
 release: .venv/.dev
-	@test -n "$(ICT)" || { echo "error: ICT must name the second rig. Received: nothing. Run 'python -m fau_tf.synthetic convert-ict ICT-FaceKit ict.npz', then 'make release ICT=ict.npz'" >&2; exit 2; }
+	@test -n "$(ICT)" || { echo "error: ICT must name the second rig. Received: nothing. Run 'python -m fau_tf.cli.synthesize convert-ict ICT-FaceKit ict.npz', then 'make release ICT=ict.npz'" >&2; exit 2; }
 	$(LEARN) --set data.ict="$(ICT)"
 	$(LEARN) --set data.ict="$(ICT)" $(ONE_RIG) --set run.name=on_ict --set 'data.learn_rigs=["ict"]'
 	$(LEARN) --set data.ict="$(ICT)" $(ONE_RIG) --set run.name=on_canonical --set 'data.learn_rigs=["canonical"]'
-	$(BIN)/python fau_tf/evaluation/accuracy.py --run runs/release --crossed runs/on_canonical runs/on_ict \
+	$(BIN)/python -m fau_tf.evaluation.accuracy --run runs/release --crossed runs/on_canonical runs/on_ict \
 	  $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(VIDEOS),--videos $(VIDEOS)) --write
 
 # What an app needs, and the default model of the package: of `make release`, unless RUN says else.

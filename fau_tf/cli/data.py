@@ -1,7 +1,7 @@
 """Look at a real data set, and turn it into face records.
 
-python -m fau_tf.data check CONFIG
-python -m fau_tf.data prepare CONFIG
+python -m fau_tf.cli.data check CONFIG
+python -m fau_tf.cli.data prepare CONFIG
 """
 
 import argparse
@@ -82,7 +82,7 @@ def _say(line: str) -> None:
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m fau_tf.data",
+        prog="python -m fau_tf.cli.data",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

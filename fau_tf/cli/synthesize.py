@@ -1,7 +1,7 @@
 """Make faces that nobody owns.
 
-python -m fau_tf.synthetic generate CONFIG [--set section.key=value ...] [--data FOLDER]
-python -m fau_tf.synthetic convert-ict FOLDER FILE.npz
+python -m fau_tf.cli.synthesize generate CONFIG [--set section.key=value ...] [--data FOLDER]
+python -m fau_tf.cli.synthesize convert-ict FOLDER FILE.npz
 """
 
 import argparse
@@ -57,7 +57,7 @@ def _say(line: str) -> None:
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m fau_tf.synthetic",
+        prog="python -m fau_tf.cli.synthesize",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,4 +1,4 @@
-"""`python -m fau_tf.data prepare --cluster`: the shards of a run on one machine, by many.
+"""`python -m fau_tf.cli.data prepare --cluster`: the shards of a run on one machine, by many.
 
 A long clip is cut into pieces of frames, which have records of their own; a shard is its clip's
 pieces one after the other, so it has the same bytes.

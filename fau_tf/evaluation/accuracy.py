@@ -1,8 +1,8 @@
 """How good is a trained model? One judge for it, for its halves on the other rig and for the peer.
 
-python fau_tf/evaluation/accuracy.py --run runs/release --photos FOLDER --videos FILE --write
+python -m fau_tf.evaluation.accuracy --run runs/release --photos FOLDER --videos FILE --write
     --crossed runs/on_canonical runs/on_ict      runs that learnt from one rig alone
-python fau_tf/evaluation/accuracy.py --run runs/synthetic --quick
+python -m fau_tf.evaluation.accuracy --run runs/synthetic --quick
 
 Test people only. Figures on made faces are synthetic; real faces have no labels here. Writes
 RUN/accuracy.json, which `python -m export` takes the weak AUs from, if it has looked for some: with

@@ -1,6 +1,6 @@
 """How far the aligned crop of detected landmarks misses the one of the true landmarks.
 
-python fau_tf/evaluation/alignment_jitter.py [--quick] [--photos FOLDER] [--ict FILE] [--json FILE]
+python -m fau_tf.evaluation.alignment_jitter [--quick] [--photos FOLDER] [--ict FILE] [--json FILE]
 
 annotated: photos with 68 marked landmarks a face (--photos: a folder with dlib's example faces and
     their XML files), MediaPipe's crop against that of the marks.

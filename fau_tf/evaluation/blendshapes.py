@@ -1,6 +1,6 @@
 """Do MediaPipe's blendshapes, which know nothing of us, move the right way when made faces act?
 
-python fau_tf/evaluation/blendshapes.py [--quick] [--rigs canonical ict] [--ict FILE]
+python -m fau_tf.evaluation.blendshapes [--quick] [--rigs canonical ict] [--ict FILE]
                                  [--renderers fast path] [--levels 0 5] [--people N] [--json FILE]
 
 Each person shows each AU alone at intensity 0, 1, 3 and 5, all else the same; the photo of the

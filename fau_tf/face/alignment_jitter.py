@@ -1,8 +1,8 @@
 """How the aligned crop of a real photo misses the exact one, for crops that are rendered.
 
 A photo is aligned by landmarks that were found, a rendered face by those that the mesh gives.
-`python fau_tf/evaluation/alignment_jitter.py` measured, as median ± robust standard deviation, MediaPipe's
-crop beside another one; shifts and scale in per cent, shifts of the plain crop:
+`python -m fau_tf.evaluation.alignment_jitter` measured, as median ± robust standard deviation,
+MediaPipe's crop beside another one; shifts and scale in per cent, shifts of the plain crop:
 
 | beside the crop of | crops | shift x | shift y | rotation | scale |
 |---|---|---|---|---|---|
@@ -65,7 +65,7 @@ def jittered(
     if rig and rig not in LARGER:
         raise ValueError(
             f"rig must be one of {sorted(LARGER)}. Received: {rig}. Measure it with "
-            "fau_tf/evaluation/alignment_jitter.py and add its row."
+            "`python -m fau_tf.evaluation.alignment_jitter` and add its row."
         )
     drawn = np.clip(rng.standard_normal(len(SPREAD)), -LIMIT, LIMIT) * SPREAD * strength
     x, y, degrees, log_scale = drawn.tolist()

@@ -4,7 +4,7 @@ import pytest
 
 from export.checks.gpu_run import gpu_residency
 from tests.helpers import convert_layer
-from tests.unit.test_edge_conv_forms import EXPORTED, SHAPE, feature_maps, layer
+from tests.unit.models.test_scc_forms import EXPORTED, SHAPE, feature_maps, layer
 
 pytestmark = pytest.mark.gpu
 

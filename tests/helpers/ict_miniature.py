@@ -209,5 +209,5 @@ def rig_of(which, folder):
         return ict_rig(write_file(folder / "ict.npz"))
     file = os.environ.get("FAU_ICT")
     if not file:
-        pytest.skip("FAU_ICT must name a file of `python -m fau_tf.synthetic convert-ict`")
+        pytest.skip("FAU_ICT must name a file of `python -m fau_tf.cli.synthesize convert-ict`")
     return ict_rig(Path(file))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fau_tf.data.synthetic_set import person_name
 from fau_tf.training.config import dump_toml, load_config
-from tests.export.test_export import _network
+from tests.unit.export.test_convert import _network
 
 PEOPLE = {
     "train": [person_name(i) for i in (0, 2, 3, 5, 6, 7)],

@@ -20,8 +20,9 @@ def ict(file: Path | None) -> FaceRig:
 
     if file is None:
         raise ValueError(
-            "Rig `ict` needs the converted ICT-FaceKit. Received: no file. Download ICT-FaceKit, "
-            "run `python -m fau_tf.synthetic convert-ict FOLDER ict.npz`, set data.ict=ict.npz."
+            "Rig `ict` needs the converted ICT-FaceKit. Received: no file. Download "
+            "ICT-FaceKit, run `python -m fau_tf.cli.synthesize convert-ict FOLDER ict.npz`, "
+            "set data.ict=ict.npz."
         )
     return ict_rig(file)
 

@@ -65,7 +65,7 @@ def load(path: Path) -> IctFile:
     """Return the content of a converted file.
 
     Raises:
-        ValueError: If it is not what `python -m fau_tf.synthetic convert-ict` writes.
+        ValueError: If it is not what `python -m fau_tf.cli.synthesize convert-ict` writes.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -117,5 +117,5 @@ def _check_array(path: Path, name: str, found: np.ndarray, kinds: str, shape: li
 def _bad(path: Path, received: str) -> ValueError:
     return ValueError(
         f"{path}: must be a converted ICT-FaceKit. Received: {received}. Make it with "
-        "`python -m fau_tf.synthetic convert-ict FOLDER FILE.npz`."
+        "`python -m fau_tf.cli.synthesize convert-ict FOLDER FILE.npz`."
     )

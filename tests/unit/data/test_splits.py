@@ -1,0 +1,105 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from fau_tf.data.adapters import bp4d, disfa
+from fau_tf.data.splits import THREE_FOLDS, Fold, folds
+from fau_tf.data.synthetic_set import person_name, rig_of
+
+EVERYONE = {"bp4d": bp4d.SUBJECTS, "disfa": disfa.SUBJECTS}
+
+
+def everybody_once(found, people):
+    tested = [person for fold in found for person in fold.people["test"]]
+    assert sorted(tested) == sorted(people)
+    for fold in found:
+        parts = [set(names) for names in fold.people.values()]
+        assert all(parts)
+        assert sum(map(len, parts)) == len(set.union(*parts)) == len(people)
+
+
+@pytest.mark.parametrize(("kind", "sizes"), [("bp4d", [14, 14, 13]), ("disfa", [9, 9, 9])])
+def test_three_folds_test_everybody_once(kind, sizes):
+    found = folds("three_folds", EVERYONE[kind], seed=1)
+    everybody_once(found, EVERYONE[kind])
+    assert [len(fold.people["test"]) for fold in found] == sizes
+    assert [fold.name for fold in found] == ["fold1", "fold2", "fold3"]
+
+
+def test_three_folds_are_the_published_ones():
+    # Members named in the papers' lists, one of each fold and data set.
+    for names, some in zip(
+        THREE_FOLDS, (("F023", "M014", "SN030"), ("M018", "SN006"), ("M015", "SN029")), strict=True
+    ):
+        assert set(some) <= set(names)
+    assert sum(map(len, THREE_FOLDS)) == 41 + 27
+
+
+def test_odd_people_train_and_even_ones_test_as_in_fera_2015():
+    [fold] = folds("odd_even", bp4d.SUBJECTS, seed=1)
+    assert len(fold.people["test"]) == 20
+    assert len(fold.seen) == 21
+    assert {int(person[1:]) % 2 for person in fold.people["test"]} == {0}
+    assert {int(person[1:]) % 2 for person in fold.seen} == {1}
+
+
+def test_ones_own_folds():
+    people = [f"p{i}" for i in range(6)]
+    found = folds("own", people, seed=1, own=(("p0", "p1"), ("p2",)))
+    assert [fold.people["test"] for fold in found] == [("p0", "p1"), ("p2",)]
+    assert sorted(found[0].seen) == ["p2", "p3", "p4", "p5"]
+
+
+def test_who_validates_depends_on_the_seed_and_not_on_the_order():
+    one = folds("three_folds", disfa.SUBJECTS, seed=1)
+    assert one == folds("three_folds", disfa.SUBJECTS[::-1], seed=1)
+    assert one != folds("three_folds", disfa.SUBJECTS, seed=2)
+    assert len(one[0].people["validation"]) == round(0.15 * 18)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "people", "own", "message"),
+    [
+        ("three_folds", ["SN001", "SN033"], (), "SN033, in no fold"),
+        ("odd_even", ["SN001", "SN002"], (), "is of BP4D's people"),
+        ("odd_even", ["F001", "F003", "F005"], (), "nobody in test"),
+        ("own", ["a", "b", "c"], (("a",), ("a", "b")), "a, in no fold or in two"),
+        ("own", ["a", "b"], (("a",),), "nobody in train"),
+        ("random", ["a", "b"], (), "at least 10 people"),
+    ],
+)
+def test_a_split_that_cannot_be_is_refused(protocol, people, own, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        folds(protocol, people, seed=1, own=own)
+
+
+def test_some_rigs_people_can_teach_while_all_are_tested():
+    names = [person_name(i) for i in range(60)]
+    (fold,) = folds("random", names, seed=1)
+    rigs = ("canonical", "ict")
+    other = fold.taught_by(lambda one: rig_of(one, rigs) == "ict")
+    assert other.people["test"] == fold.people["test"]
+    assert {int(name[-1]) % 2 for name in other.seen} == {1}
+    assert set(other.seen) == {name for name in fold.seen if int(name[-1]) % 2}
+    with pytest.raises(ValueError, match="nobody in train"):
+        fold.taught_by(lambda _: False)
+
+
+def test_nobody_is_in_two_parts():
+    with pytest.raises(ValueError, match="a in two parts of fold1"):
+        Fold("fold1", {"train": ("a", "b"), "validation": ("c",), "test": ("a",)})
+
+
+@pytest.mark.parametrize("name", ["disfa", "bp4d"])
+def test_configs_state_the_published_figures(name):
+    from fau_tf.evaluation.published import beside
+    from fau_tf.training.config import load_config
+
+    path = Path(__file__).parents[3] / "configs" / f"{name}.toml"
+    text = path.read_text()
+    for value in beside(name).values():
+        assert f"{value:.2f}".removeprefix("0") in text
+    config = load_config(path)
+    assert config.data.kind == name
+    assert config.data.record_size == 320

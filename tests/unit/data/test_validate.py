@@ -1,0 +1,140 @@
+"""`python -m fau_tf.cli.data`: what a check finds, and exit codes."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fau_tf.cli import data as command
+from fau_tf.data.adapters import prepare as prepare_module
+from fau_tf.data.adapters.validate import check
+from fau_tf.data.config import DataSettings
+from tests.helpers import dataset_trees as trees
+from tests.unit.data.test_prepare import Here, cut_video, settings
+
+CONFIG = """
+[data]
+kind = "{kind}"
+root = "{root}"
+record_size = 80
+protocol = "{protocol}"
+[model]
+preset = "tiny"
+aus = "{aus}"
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(prepare_module, "ProcessPoolExecutor", Here)
+
+    def call(name, kind, *more, protocol="three_folds", aus="bp4d"):
+        config = tmp_path / "config.toml"
+        config.write_text(
+            CONFIG.format(kind=kind, root=tmp_path / "in", protocol=protocol, aus=aus)
+        )
+        code = command.main([name, str(config), "--data", str(tmp_path / "data"), *more])
+        return code, capsys.readouterr()
+
+    return call
+
+
+def reasons(found):
+    return " | ".join(f"{one.subject} {one.where} {one.reason}" for one in found.problems)
+
+
+def test_counts_are_those_of_the_labels(tmp_path):
+    truth = trees.bp4d(tmp_path)
+    found = check(settings("bp4d", tmp_path, protocol="odd_even"), 1)
+    for au, counts in found.counts.items():
+        want = [sum(row[au] == level for row in truth.values()) for level in range(6)]
+        assert counts.tolist() == want
+        assert sum(want) == 9
+    both = sum(row[6] >= 1 and row[12] >= 1 for row in truth.values())
+    assert found.together[found.aus.index(6), found.aus.index(12)] == both > 0
+    assert ("frames", "9", "146,847") in found.comparison
+    assert ("subjects", "3", "41") in found.comparison
+    assert json.loads(json.dumps(found.as_json()))["frames"] == 9
+
+
+def test_missing_and_unknown_subjects_are_named(tmp_path):
+    trees.bp4d(tmp_path, subjects=("F001", "F030"))
+    found = check(settings("bp4d", tmp_path), 1)
+    assert "F030 the whole set the data set has no such subject" in reasons(found)
+    assert "F002 the whole set this subject is not there" in reasons(found)
+    assert "F001 the whole set" not in reasons(found)
+    assert "F030, in no fold or in two" not in reasons(found)  # protocol "random" here
+
+
+def test_files_that_cannot_be_read_are_found(tmp_path):
+    trees.bp4d(tmp_path / "bp4d", subjects=("F001",))
+    path = tmp_path / "bp4d" / "2D+3D/F001/T1/0337.jpg"
+    path.write_bytes(b"no picture")
+    assert "0337.jpg: must be a picture" in reasons(check(settings("bp4d", tmp_path / "bp4d"), 1))
+    trees.disfa(tmp_path / "disfa", subjects=("SN001",))
+    film = tmp_path / "disfa/Videos_LeftCamera/LeftVideoSN001_comp.avi"
+    film.write_bytes(b"no film")
+    assert "must be a video file" in reasons(check(settings("disfa", tmp_path / "disfa"), 1))
+
+
+def test_a_label_file_that_is_a_copy_of_anothers_is_found(tmp_path):
+    trees.bp4d(tmp_path, subjects=("F001",), frames=20)
+    root = tmp_path / "AUCoding/AU_INT"
+    text = (root / "AU06/F001_T1_AU06.csv").read_text()
+    (root / "AU12/F001_T1_AU12.csv").write_text(text)
+    assert "AU06 and AU12 have the very same labels" in reasons(
+        check(settings("bp4d", tmp_path), 1)
+    )
+
+
+def test_people_without_a_place_in_the_folds_are_found(tmp_path):
+    trees.disfa(tmp_path, subjects=("SN001", "SN033"))
+    found = check(settings("disfa", tmp_path, protocol="three_folds"), 1)
+    assert "SN033, in no fold or in two" in reasons(found)
+
+
+def test_check_and_prepare_as_commands(run, tmp_path):
+    truth = trees.bp4d(tmp_path / "in")
+    code, printed = run("check", "bp4d")
+    assert code == 1  # 38 subjects are missing
+    assert "not prepared yet" in printed.out
+    code, printed = run("prepare", "bp4d")
+    assert code == 0, printed.err
+    assert "9 records of 3 people" in printed.out
+    code, printed = run("check", "bp4d", "--accept-dropped")
+    assert code == 0
+    page = tmp_path / re.search(r"look at (.*)", printed.out)[1]
+    text = page.read_text()
+    for source in re.findall(r'<img src="(.*?)"', text):
+        assert np.asarray(Image.open(page.parent / source).convert("RGB")).std() > 10, source
+    assert text.count("<img") == 2 + 5
+    assert "146,847" in text
+    assert len(truth) == 9
+
+
+def test_what_is_missing_for_no_documented_reason_ends_with_1(run, tmp_path):
+    trees.disfa(tmp_path / "in", subjects=("SN001", "SN002"))
+    cut_video(tmp_path / "in")
+    code, printed = run("prepare", "disfa", aus="disfa")
+    assert code == 1
+    assert "NOT documented" in printed.out
+    code, _ = run("prepare", "disfa", "--accept-dropped", aus="disfa")
+    assert code == 0
+    code, _ = run("prepare", "disfa", "--set", "data.accept_dropped=true", aus="disfa")
+    assert code == 0
+
+
+def test_what_cannot_be_done_ends_with_2(run, tmp_path):
+    code, printed = run("prepare", "bp4d")
+    assert code == 2
+    assert printed.err.startswith("error: ")
+    assert command.main(["prepare", str(tmp_path / "nowhere.toml")]) == 2
+    (tmp_path / "synthetic.toml").write_text("")
+    assert command.main(["check", str(tmp_path / "synthetic.toml")]) == 2
+
+
+def test_settings_name_what_they_need():
+    with pytest.raises(ValueError, match=r"`data\.landmarks` = .own. needs a data set"):
+        check(DataSettings(kind="csv", root="a.csv", landmarks="own"), 1)

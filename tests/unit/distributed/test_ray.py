@@ -1,0 +1,190 @@
+"""Ray itself, two workers on this machine: nothing is lost or doubled when one is killed."""
+
+import contextlib
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from fau_tf.cli import predict
+from fau_tf.data.adapters.prepare import CARD, DROPPED, prepare
+from fau_tf.distributed import bulk, engine
+from fau_tf.distributed.parts import WORK
+from tests.helpers import dataset_trees as trees
+from tests.helpers.made_video import crossing, write_video
+from tests.helpers.shards_of import joined, one_machine, photo_folder
+from tests.helpers.tiny_model import write_tiny_model
+
+ROOT = Path(__file__).parents[3]
+PHOTOS, SHARD = 300, 20
+
+pytestmark = [
+    # Of Ray's own modules.
+    pytest.mark.filterwarnings("ignore:::ray"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with engine.started("local", 2) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_tiny_model(tmp_path_factory.mktemp("model"))
+
+
+def run(model, out, *arguments):
+    return predict.main([*map(str, arguments), "--model", str(model), "--out", str(out)])
+
+
+def kill_one(out, killed, ended):
+    """Kill a process that has written a report, while it is at another shard.
+
+    Workers take 10 s to begin, minutes on a busy machine, so only the job's end ends the wait.
+    """
+    while not ended.is_set():
+        reports = sorted(out.glob(f"job-*/{WORK}/*.json"))
+        for path in reports if len(reports) > 3 else ():
+            # The job's own file has no process, and reports of joined videos come later.
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                number = int(json.loads(path.read_text())["process"].rpartition(":")[2])
+                os.kill(number, signal.SIGKILL)
+                killed.append(number)
+                return
+        time.sleep(0.02)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_killed_worker_loses_and_doubles_nothing(model, tmp_path, capfd):
+    photo_folder(tmp_path / "in", PHOTOS, broken=217, wide=True)
+    write_video(tmp_path / "in" / "film.mp4", crossing(45))
+    options = ("--faces", "2")
+    wanted = one_machine(model, tmp_path / "one", [tmp_path / "in"], options, code=1)
+    said = capfd.readouterr().err
+    killed, ended = [], threading.Event()
+    killer = threading.Thread(target=kill_one, args=(tmp_path / "many", killed, ended))
+    killer.start()
+    arguments = ("--cluster", "local", "--shard", SHARD, *options)
+    try:
+        assert run(model, tmp_path / "many", tmp_path / "in", *arguments) == 1
+    finally:
+        ended.set()
+        killer.join()
+    assert len(killed) == 1
+    [place] = (tmp_path / "many").glob("job-*")
+    assert joined(place) == wanted
+    assert len(wanted["in_au", "csv"].splitlines()) == 1 + PHOTOS
+    assert capfd.readouterr().err.endswith(said)
+    assert "photo217.png" in said
+    with (place / bulk.FAILED).open(newline="") as file:
+        [failed] = csv.DictReader(file)
+    assert failed["shard"] == "in_au-00010-of-00015"
+    _check_processes(json.loads((place / bulk.CARD).read_text())["processes"])
+
+
+def _check_processes(processes):
+    """Two began, and at least one took the place of the killed one; memory stays."""
+    assert len(processes) >= 3
+    assert sum(one["shards"] for one in processes) == PHOTOS // SHARD + 3
+    busiest = max(processes, key=lambda one: one["shards"])
+    assert busiest["shards"] >= 7
+    # A process that kept its pictures would have 9 MiB more after each shard of photos but the
+    # first, 54 at least; the decoder of videos takes 10, once.
+    assert busiest["last_mib"] - busiest["first_mib"] < 30
+
+
+@pytest.mark.usefixtures("cluster")
+def test_prepared_shards_are_the_bytes_of_one_machine(tmp_path):
+    from fau_tf.data.config import DataSettings
+    from fau_tf.distributed.prepare import spread
+
+    trees.disfa(tmp_path / "in", frames=5)
+    film = next((tmp_path / "in").glob("Videos_LeftCamera/*"))
+    film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    settings = DataSettings(kind="disfa", root=str(tmp_path / "in"), record_size=80, processes=1)
+    said = []
+    run_ = spread(settings, "local", 2, piece=2)
+    many = prepare(settings, tmp_path / "many", say=said.append, run=run_)
+    one = prepare(settings, tmp_path / "one", say=said.append)
+    files = sorted(path.name for path in one.place.iterdir() if path.name != ".lock")
+    assert files == sorted(path.name for path in many.place.iterdir() if path.name != ".lock")
+    shards = [name for name in files if name.endswith(".tfrecord")]
+    assert len(shards) >= 2
+    for name in [*shards, DROPPED]:
+        assert (many.place / name).read_bytes() == (one.place / name).read_bytes(), name
+    assert (one.place / shards[-1]).stat().st_size > 1000
+    assert many.left_out == one.left_out
+    assert len(one.left_out) > 0
+    cards = [json.loads((done.place / CARD).read_text()) for done in (many, one)]
+    assert cards[0] | {"seconds": 0} == cards[1] | {"seconds": 0}
+
+
+class Broken:
+    """A worker that no process can make."""
+
+    def __init__(self):
+        raise ModuleNotFoundError("No module named 'fau_tf.distributed'")
+
+    def __call__(self, row):
+        return row
+
+
+def test_workers_that_can_not_begin_are_an_error_of_ours(cluster):
+    with pytest.raises(engine.ClusterError, match=r"all machines must have the same fau_tf"):
+        list(cluster.run(Broken, [{"key": "1"}]))
+
+
+def listening():
+    """Return address and port of all that waits for connections, as Linux writes them."""
+    lines = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in Path("/proc/net", name).read_text().splitlines()[1:]
+    ]
+    return {fields[1] for fields in lines if fields[3] == "0A"}
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_no_process_and_the_same_command_goes_on(model, tmp_path):
+    photo_folder(tmp_path / "in", PHOTOS)
+    before = listening()
+    command = [
+        sys.executable, "-m", "fau_tf.cli.predict", str(tmp_path / "in"), "--cluster", "local",
+        "--workers", "2", "--shard", "10", "--model", str(model), "--out", str(tmp_path / "out"),
+    ]  # fmt: skip
+    began = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("out/job-*/*-of-*.csv")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    opened = {place.rpartition(":")[0] for place in listening() - before}
+    # 127.0.0.1, and the same as IPv6 has it: nobody else can reach the cluster.
+    assert opened
+    assert opened <= {"0100007F", "0000000000000000FFFF00000100007F"}
+    began.send_signal(signal.SIGINT)
+    _, errors = began.communicate(timeout=60)
+    assert began.returncode == 130, errors
+    assert b"interrupted" in errors
+    [place] = tmp_path.glob("out/job-*")
+    assert 0 < len(list(place.glob("*-of-*.csv"))) < PHOTOS // 10
+    folders = [Path(entry) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    lines = []
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            lines.append((folder / "cmdline").read_bytes())
+    assert not [line for line in lines if str(tmp_path).encode() in line]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(list(place.glob("*-of-*.csv"))) == PHOTOS // 10

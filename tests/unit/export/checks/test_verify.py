@@ -1,0 +1,293 @@
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.checks import gates, verify_faces, weight_types
+from export.checks import verify as module
+from export.checks.verify import verify
+from export.checks.verify_child import checks, line
+from export.checks.verify_faces import check_faces
+from export.graph.flatbuffer import pack, unpack
+from export.graph.metadata import with_metadata
+from export.model_json import card, sidecar
+from export.specs import EXPORT_SPECS
+from fau_tf import contract, facs
+from fau_tf.models.presets import PRESETS
+from tests.helpers.tiny_model import write_tiny_model
+
+ROOT = Path(__file__).parents[4]
+CARD = card(PRESETS["tiny"], EXPORT_SPECS["float32"], "fau_t_float32", {"kind": "synthetic"})
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return write_tiny_model(tmp_path_factory.mktemp("model")).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def described(plain):
+    return with_metadata(plain, CARD)
+
+
+@pytest.fixture(scope="module")
+def vouching(described):
+    return sidecar(described, CARD, {"parity": {}})
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return tuple(verify_faces._crops(64))
+
+
+@pytest.fixture
+def model(tmp_path, described, vouching):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(described)
+    path.with_suffix(".json").write_text(json.dumps(vouching))
+    return path
+
+
+def _states(path):
+    return [(state, text.split()[1].rstrip(":")) for state, text in checks(path)]
+
+
+def _refusal(path):
+    """Return the one line that refuses the file; it must be the last."""
+    lines = list(checks(path))
+    assert [state for state, _ in lines].count("FAILED") == 1
+    state, text = lines[-1]
+    assert state == "FAILED"
+    assert "\n" not in text
+    assert "Received: " in text
+    return text
+
+
+def test_a_model_with_its_json_holds_in_every_check(model):
+    said = []
+    assert verify(model, said.append) == 0
+    assert [text.split()[0] for text in said[1:-1]] == ["ok"] * 7
+    assert hashlib.sha256(model.read_bytes()).hexdigest() in said[1]
+    assert said[-1].strip() == "m.tflite holds in 7 checks"
+
+
+def test_a_model_of_somebody_else_is_checked_by_its_graph_alone(tmp_path, plain):
+    path = tmp_path / "theirs.tflite"
+    path.write_bytes(plain)
+    assert _states(path) == [
+        ("ok", "file"),
+        ("-", "metadata"),
+        ("-", "json"),
+        ("ok", "contract"),
+        ("ok", "faces"),
+        ("ok", "operators"),
+        ("ok", "weights"),
+    ]
+    said = []
+    assert verify(path, said.append) == 0
+    assert said[-1].endswith("holds in 5 checks; 2 could not be made")
+    assert any("(all, rule fau)" in text for text in said)
+
+
+def test_a_json_of_before_the_card_is_enough(tmp_path):
+    path = write_tiny_model(tmp_path)
+    assert [state for state, _ in _states(path)] == ["ok", "-", "ok", "ok", "ok", "ok", "ok"]
+
+
+def test_tensorflow_is_not_needed(model):
+    code = (
+        "import sys; from export import verify; from export.checks.verify_child import main; "
+        f"code = main({str(model)!r}); "
+        "sys.exit(code or int(bool({'tensorflow', 'keras'} & set(sys.modules))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(b"ok ") == 7
+
+
+@pytest.mark.parametrize("share", [0, 0.3, 0.95, 0.999])
+def test_a_cut_file_is_refused_in_one_line_and_nothing_changes(model, share):
+    whole = model.read_bytes()
+    model.write_bytes(whole[: int(share * len(whole))])
+    model.with_suffix(".json").unlink()
+    before = {path: path.read_bytes() for path in model.parent.iterdir()}
+    said = []
+    assert verify(model, said.append) == 2
+    assert sum(text.startswith("FAILED") for text in said) == 1
+    assert said[-1].strip() == "m.tflite is refused"
+    assert {path: path.read_bytes() for path in model.parent.iterdir()} == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_damage_anywhere_is_refused_in_one_line(model, damage):
+    whole = model.read_bytes()
+    model.with_suffix(".json").unlink()
+    rng = np.random.default_rng(0)
+    for place in range(50):
+        broken = np.frombuffer(whole[: len(whole) * place // 50], np.uint8)
+        if damage == "flipped":
+            broken = np.frombuffer(whole, np.uint8).copy()
+            broken[rng.integers(len(whole) - 1000, size=20)] ^= 1 << place % 8  # before the zip
+        model.write_bytes(broken.tobytes())
+        said = []
+        assert verify(model, said.append) == 2
+        assert sum(text.startswith("FAILED") for text in said) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "must be readable. Received: No such file"), (b"\x89PNG\r\n\x1a\n", "identifier TFL3")],
+)
+def test_a_file_that_is_no_model_is_refused(model, content, message):
+    model.unlink()
+    if content is not None:
+        model.write_bytes(content)
+    assert message in _refusal(model)
+
+
+@pytest.mark.parametrize("death", ["os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(3)"])
+def test_the_death_of_the_reader_is_one_line(model, tmp_path, monkeypatch, death):
+    package = tmp_path / "fake" / "export"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    body = "import os, signal, sys\nprint('ok first: yes', flush=True)\nsys.stderr.write('core')\n"
+    (package / "verify_child.py").write_text(f"{body}sys.stderr.flush()\n{death}\n")
+    monkeypatch.setattr(module, "_ROOT", package.parent)
+    said = []
+    assert verify(model, said.append) == 2
+    received = "SIGSEGV, core" if "SIGSEGV" in death else "exit code 3, core"
+    assert received in said[2]
+    assert said[3].strip() == "m.tflite is refused"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"contract_version": 2}, "contract_version must be 1. Received: 2"),
+        ({"sha256": "0" * 64}, "must have the SHA-256 of m.json"),
+        ({"colour_order": "BGR"}, "what the card in the file says. Received: another colour_order"),
+        ({"name": "other"}, "Received: another name"),
+        ({"operators": {}}, "what the graph says. Received: another operators"),
+        ({"bytes": 1}, "Received: another bytes"),
+    ],
+)
+def test_a_json_that_does_not_vouch_for_the_model_is_refused(model, vouching, change, message):
+    model.with_suffix(".json").write_text(json.dumps(vouching | change))
+    assert message in _refusal(model)
+
+
+def test_a_model_of_another_contract_version_is_refused(model, plain):
+    later = CARD | {"contract_version": 2}
+    model.write_bytes(with_metadata(plain, later))
+    assert "contract version 1. Received: 2" in _refusal(model)
+
+
+def test_a_model_of_other_sizes_than_its_json_says_is_refused(tmp_path):
+    path = write_tiny_model(tmp_path)
+    entries = json.loads(path.with_suffix(".json").read_text())
+    path.with_suffix(".json").write_text(json.dumps(entries | {"image_size": 128}))
+    assert "`image` must be ((1, 128, 128, 3), 'FLOAT32')" in _refusal(path)
+
+
+def test_a_graph_that_a_promised_gpu_refuses_is_refused(model, monkeypatch):
+    picky = ("a phone's GPU", lambda _: ["CUMSUM: must be on the list"])
+    monkeypatch.setitem(gates.LISTS, "gpu", (picky,))
+    assert "must run whole on cpu and gpu. Received: a phone's GPU: CUMSUM" in _refusal(model)
+    theirs = unpack(model.read_bytes())
+    theirs.metadata = []
+    model.with_suffix(".json").unlink()
+    model.write_bytes(pack(theirs))  # without the card, that is without a promise
+    state, text = next(row for row in checks(model) if "taken whole" in row[1])
+    assert state == "ok"
+    assert "LiteRT CPU kernels" in text
+    assert "a phone's GPU" not in text
+
+
+def test_weights_of_another_type_than_the_card_promises_are_refused(model, plain, monkeypatch):
+    model.write_bytes(with_metadata(plain, CARD | {"weights": "INT8"}))
+    model.with_suffix(".json").unlink()
+    monkeypatch.setattr(weight_types, "LARGE", 100)  # this model's largest weight has 392 values
+    assert "weights must be stored as INT8" in _refusal(model)
+
+
+def _tflite(answer, centres=28):
+    """Return a model of the contract: `answer`(maps (1, 16, 16, K)) -> maps, intensity."""
+    import tensorflow as tf
+
+    module = tf.Module()
+
+    def serve(image):
+        grey = tf.reduce_mean(tf.nn.avg_pool2d(image, 4, 4, "VALID"), -1, keepdims=True)
+        maps, intensity = answer(grey / 255.0 * tf.linspace(1.0, 5.0, centres))
+        return {contract.OUTPUT_INTENSITY: intensity, contract.OUTPUT_HEATMAPS: maps}
+
+    module.serve = tf.function(
+        serve, input_signature=[tf.TensorSpec((1, 64, 64, 3), tf.float32, name=contract.INPUT)]
+    )
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [module.serve.get_concrete_function()], module
+    )
+    return converter.convert()
+
+
+def _mean(maps, aus=facs.ALL):
+    import tensorflow as tf
+
+    return tf.matmul(tf.reduce_max(maps, (1, 2)), tf.constant(facs.centre_to_au(aus)))
+
+
+def _like(maps, value):
+    """Return a constant that the converter doesn't fold into the graph's outputs."""
+    return maps * 0.0 + value
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda maps: (maps, _mean(maps)), None),
+        (lambda maps: (maps * np.nan, _mean(maps)), "NaN or infinity in the heatmaps"),
+        (lambda maps: (maps, _mean(maps) * np.inf), "NaN or infinity in the intensities"),
+        (lambda maps: (maps * 2, _mean(maps)), "Heatmaps must vary within 0 to 5"),
+        (lambda maps: (maps - 1, _mean(maps)), "Heatmaps must vary within 0 to 5"),
+        (lambda maps: (_like(maps, 1), _mean(maps)), "Heatmaps must vary within 0 to 5"),
+        (lambda maps: (maps, _mean(_like(maps, 1))), "Intensities must vary within 0 to 5"),
+        (
+            lambda maps: (maps, _mean(_like(maps, np.linspace(1, 5, 28, dtype=np.float32)))),
+            "differ from face to face",
+        ),
+        (lambda maps: (maps, _mean(maps)[:, ::-1]), "means of their centres' maxima"),
+        (lambda maps: (maps[..., ::-1], _mean(maps)), "means of their centres' maxima"),
+        (lambda maps: (maps, _mean(maps) * 0.95), "means of their centres' maxima"),
+    ],
+)
+def test_answers_that_cannot_be_right_are_refused(answer, message, faces, monkeypatch):
+    monkeypatch.setattr(verify_faces, "_crops", lambda _: faces)
+    flatbuffer = _tflite(answer)
+    if message is None:
+        assert "4 rendered faces: finite" in check_faces(flatbuffer, {})
+        assert "the card's AUs" in check_faces(flatbuffer, CARD)
+        return
+    for said in ({}, CARD):
+        with pytest.raises(ValueError, match=message):
+            check_faces(flatbuffer, said)
+
+
+def test_a_model_of_unknown_centres_is_checked_without_their_order(faces, monkeypatch):
+    monkeypatch.setattr(verify_faces, "_crops", lambda _: faces)
+    text = check_faces(_tflite(lambda maps: (maps, maps[:, 0, 0, :2]), centres=3), {})
+    assert "their order can't be checked" in text
+
+
+def test_faces_are_the_same_every_time_and_not_alike(faces):
+    np.testing.assert_array_equal(faces, tuple(verify_faces._crops(64)))
+    assert np.shape(faces) == (4, 64, 64, 3)
+    assert min(np.abs(faces[0] - face).mean() for face in faces[1:]) > 5  # of 255
+
+
+def test_a_line_is_one_line():
+    assert line("FAILED", "file", "one\n two\r\n\tthree") == "FAILED  file: one two three"

@@ -1,0 +1,93 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from fau_tf.models.presets import PRESETS
+from fau_tf.training.config import Config, ConfigError, dump_toml, load_config
+
+ROOT = Path(__file__).parents[3]
+
+
+def write(tmp_path, text):
+    file = tmp_path / "a.toml"
+    file.write_text(text)
+    return file
+
+
+def test_changes_beat_file_beats_default(tmp_path):
+    file = write(tmp_path, "[training]\nepochs = 3\nlearning_rate = 1\n[run]\nname = 'x'\n")
+    config = load_config(file, ["training.epochs=5", "run.name=y"])
+    assert config.training.epochs == 5
+    assert config.training.learning_rate == 1.0
+    assert config.run.name == "y"
+    assert config.training.batch_size == Config().training.batch_size
+
+
+def test_a_preset_is_a_row_whose_fields_can_be_replaced():
+    config = load_config(None, ["model.preset=mobile", "model.k=7", "model.scc=[true,false,false]"])
+    want = dataclasses.replace(PRESETS["mobile"], k=7, scc=(True, False, False))
+    assert config.model == want
+
+
+def test_the_resolved_settings_read_back_the_same(tmp_path):
+    config = load_config(None, ["model.preset=mobile", "augment.flip=0", "run.name='a.b-1'"])
+    assert load_config(write(tmp_path, dump_toml(config))) == config
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "configs").glob("*.toml")), ids=lambda f: f.name)
+def test_every_committed_config_loads(file):
+    assert load_config(file).training.epochs >= 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("training.epoch=3", "Unknown setting `training.epoch`. Did you mean `epochs`"),
+        ("trainin.epochs=3", "Unknown section `trainin`. Did you mean `training`"),
+        ("training.epochs=many", "`training.epochs` must be int. Received: 'many'"),
+        ("training.epochs=true", "`training.epochs` must be int. Received: True"),
+        ("training.strategy=many", "`training.strategy` must be one of none, mirrored"),
+        ("training.precision=float8", "`training.precision` must be one of float32, mixed_bfloat"),
+        ("training.checkpoint_seconds=-1", "`training.checkpoint_seconds` must be at least 0"),
+        ("training.epochs=0", "`training.epochs` must be at least 1"),
+        ("training.decoded=nan", "`training.decoded` must be finite"),
+        ("training.floor=-1", "`training.floor` must be at least 0"),
+        ("run.name=../x", "`run.name` names a folder"),
+        ("run.name=", "`run.name` names a folder"),
+        ("data.people=3", "`data.people` must be at least 10"),
+        ("data.record_size=161", "must be even"),
+        ("data.processes=-1", "`data.processes` must be at least 0"),
+        ("augment.flip=7", "`augment.flip` must not be negative, and a share is at most 1"),
+        ("augment.noise=-3", "`augment.noise` must not be negative"),
+        ("model.decoder=[]", "at least one positive width"),
+        ("training.learning_rate=-1.0", "must be positive"),
+        ("model.preset=big", "Preset must be one of"),
+        ("model.aus=disfaa", "must be one of"),
+        ("model.rule=fan", "no centre for"),
+        ("model.heatmap_size=30", "must divide"),
+        ("model.scc=[true]", "yes or no for each stage"),
+        ("data.record_size=130", "at least 1.25 x"),
+        ("data.kind=disfa", "`data.root` must say where disfa lies"),
+        ("data.kind=disfaa", "must be one of synthetic, disfa"),
+        ("data.protocol=own", "lists the test people"),
+        ("data.protocol=odd_even", "split by `data.protocol` random or own"),
+        ('data.learn_rigs=["ict"]', "must be among `data.rigs`, canonical"),
+        ("epochs=3", "section.key=value"),
+    ],
+)
+def test_a_bad_setting_is_refused_with_the_rule(change, message):
+    with pytest.raises(ConfigError, match=message):
+        load_config(None, [change])
+
+
+@pytest.mark.parametrize("text", ["[training", "epochs = 3", "\xff"])
+def test_a_file_that_is_no_settings_file_is_named(tmp_path, text):
+    file = write(tmp_path, text)
+    with pytest.raises(ConfigError, match=r"a\.toml"):
+        load_config(file)
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(ConfigError, match=r"nowhere\.toml: must be a readable TOML file"):
+        load_config(Path("nowhere.toml"))
