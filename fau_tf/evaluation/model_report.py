@@ -47,7 +47,8 @@ def _head(found: Mapping[str, Any]) -> str:
     return (
         "# Accuracy\n\n"
         "Written by `python -m fau_tf.evaluation.accuracy --run RUN --crossed RUN RUN "
-        f"--photos FOLDER --videos FILE --write`, run `{found['run']}`: learnt from {found['learnt']} people, "
+        f"--photos FOLDER --videos FILE --write`, run `{found['run']}`: "
+        f"learnt from {found['learnt']} people, "
         f"judged on {found['faces']} faces of {found['people']} test people of `{found['set']}`, "
         "whom it has not seen.\n\n"
         "**Everything here with an ICC is on made faces. It is not accuracy on BP4D, DISFA or any "
