@@ -38,7 +38,7 @@ test-device: .venv/.dev
 test-long: .venv/.dev
 	$(BIN)/python -m pytest -q -n 2 --run-slow -m slow
 
-# Quantisation-aware training needs tensorflow-model-optimization, which can't share .venv.
+# Quantization-aware training needs tensorflow-model-optimization, which can't share .venv.
 qat-env: .venv-qat/.done
 
 .venv-qat/.done: export/qat_constraints.txt
@@ -87,7 +87,7 @@ describe: .venv/.export
 
 # The figures and pictures of README.md and docs/, from the run in $(RUN).
 docs: .venv/.train
-	$(BIN)/python docs/pictures/au_centres.py
+	$(BIN)/python docs/pictures/au_centers.py
 	$(BIN)/python docs/pictures/contact_sheet.py
 	$(BIN)/python docs/pictures/from_run.py "$(RUN)"
 	$(BIN)/python docs/pictures/gallery.py "$(RUN)"

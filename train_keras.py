@@ -32,7 +32,7 @@ from fau_tf.data.datasets import Faces
 from fau_tf.data.splits import Fold
 from fau_tf.evaluation import evaluate, predictions, published
 from fau_tf.evaluation import figures as report
-from fau_tf.evaluation.graph_figure import draw_neighbours
+from fau_tf.evaluation.graph_figure import draw_neighbors
 from fau_tf.evaluation.predictions import Judgement
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.models.scc import inspect_graph
@@ -157,7 +157,7 @@ def train(
         net = fit.network(config, devices)
         run.say(
             f"   {spec.preset}: {net.count_params() / 1e6:.2f} M parameters, {spec.image_size} px, "
-            f"{len(facs.centres(spec.au_numbers, spec.rule))} AU centres"
+            f"{len(facs.centers(spec.au_numbers, spec.rule))} AU centers"
         )
 
     targets = fit.targets(config)
@@ -187,7 +187,7 @@ def train(
         net = learn_reading(config, run, parts["validation"], targets)
 
     with run.stage("test people"):
-        to_au = facs.centre_to_au(spec.au_numbers, spec.rule)
+        to_au = facs.center_to_au(spec.au_numbers, spec.rule)
         test = parts["test"].batches(targets, batch_size=64)
         coded = parts["test"].labels(targets)
         predicted = predict_intensity(net, spec.codec, to_au, test)
@@ -230,7 +230,7 @@ def train(
         graphs = inspect_graph.channel_graphs(net, images)
         if graphs:
             people = parts["test"].subjects()[:count]
-            draw_neighbours(run / "neighbours.png", graphs[0], images, coded[:count], people)
+            draw_neighbors(run / "neighbors.png", graphs[0], images, coded[:count], people)
 
     metrics = figures | {
         "published": published.beside(faces.name),

@@ -55,7 +55,7 @@ def main() -> None:
     (run / run_state.CHECKPOINT).unlink()
     net = keras.saving.load_model(run / run_state.BEST)
     test = parts["test"].batches(targets, batch_size=64)
-    to_au = facs.centre_to_au(spec.au_numbers, spec.rule)
+    to_au = facs.center_to_au(spec.au_numbers, spec.rule)
     predicted = predict_intensity(net, spec.codec, to_au, test)
     found = agreement.summary(parts["test"].labels(targets), predicted, spec.labels)
     moved = _perturbed(net, spec, parts["test"], targets, to_au)

@@ -16,7 +16,7 @@ def flops(flatbuffer: bytes) -> dict[str, int]:
     """Return operator name -> operations of all of that kind: two a multiply-accumulate.
 
     Only products are counted. What is summed, compared or activated comes to a few per cent of
-    them, and the products with one-hot rows, by which exported graphs gather neighbours, count in
+    them, and the products with one-hot rows, by which exported graphs gather neighbors, count in
     full although they only copy.
     """
     model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)

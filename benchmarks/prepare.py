@@ -130,7 +130,7 @@ def _detect(frames: int) -> dict[str, float]:
 
 
 def _film(path: Path, frames: int) -> Path:
-    """Write a video of faces that move slowly over grey noise."""
+    """Write a video of faces that move slowly over gray noise."""
     cv2 = optional_imports.cv2()
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"XVID"), 20, (WIDTH, HEIGHT))
     rig, rng = sample.canonical_rig(), np.random.default_rng(0)

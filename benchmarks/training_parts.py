@@ -102,7 +102,7 @@ def _on_device(values: Any) -> Any:
 def _batch(config: Config) -> tuple[Any, dict[str, Any]]:
     rng = np.random.default_rng(0)
     spec, batch = config.model, config.training.batch_size
-    size, k = spec.heatmap_size, len(facs.centres(spec.au_numbers, spec.rule))
+    size, k = spec.heatmap_size, len(facs.centers(spec.au_numbers, spec.rule))
     maps = rng.uniform(0, 1, (batch, size, size, k)).astype(np.float32)
     image = rng.uniform(0, 255, (batch, spec.image_size, spec.image_size, 3)).astype(np.float32)
     intensity = rng.uniform(0, 5, (batch, len(spec.au_numbers))).astype(np.float32)

@@ -50,8 +50,8 @@ def main() -> None:
         fit.make_deterministic(config)
         targets = fit.targets(config)
         split = datasets.split(faces, config.data_seed)
-        learnt = (*split["train"].people, *split["test"].people)  # others judge
-        parts = {"train": faces.part(learnt), "validation": split["validation"]}
+        learned = (*split["train"].people, *split["test"].people)  # others judge
+        parts = {"train": faces.part(learned), "validation": split["validation"]}
         fit.fit(heatmap_net.build(config.model), config, parts, targets, run)
         (run / run_state.CHECKPOINT).unlink()
         net = keras.saving.load_model(run / run_state.BEST)
@@ -64,7 +64,7 @@ def judged(net: keras.Model, config: Any, faces: datasets.Faces) -> dict[str, An
     """Return the agreement on all faces of a set."""
     spec, targets = config.model, fit.targets(config)
     part = faces.part(faces.people)
-    to_au = facs.centre_to_au(spec.au_numbers, spec.rule)
+    to_au = facs.center_to_au(spec.au_numbers, spec.rule)
     predicted = predict_intensity(net, spec.codec, to_au, part.batches(targets, batch_size=64))
     return agreement.summary(part.labels(targets), predicted, spec.labels)
 

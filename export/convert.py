@@ -28,11 +28,11 @@ def convert(
         net: (B, S, S, 3) -> (B, h, w, K) heatmaps in the target scale.
         spec: What it was built from.
         weights: How to store them.
-        selection: How the graph finds neighbours; row of `neighbours.SELECTIONS`.
+        selection: How the graph finds neighbors; row of `neighbors.SELECTIONS`.
     """
     net = for_export(net, selection)
     size = spec.image_size
-    to_au = facs.centre_to_au(spec.au_numbers, spec.rule)
+    to_au = facs.center_to_au(spec.au_numbers, spec.rule)
 
     def serve(image: Any) -> dict[str, Any]:
         raw = net(image, training=False)
@@ -62,14 +62,14 @@ def convert(
 
 
 def for_export(net: keras.Model, selection: str = GPU_SELECTION) -> keras.Model:
-    """Return a float32 copy of `net`, same weights, with another form of neighbour search in SCC.
+    """Return a float32 copy of `net`, same weights, with another form of neighbor search in SCC.
 
     Float32 throughout, whatever policy the network was trained under: an exported graph has no
     float16 arithmetic of its own, it is the device that chooses.
 
     Args:
         net: The network.
-        selection: Row of `neighbours.SELECTIONS`.
+        selection: Row of `neighbors.SELECTIONS`.
     """
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:

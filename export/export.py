@@ -21,19 +21,19 @@ from export.package import (
     run_tflite,
     write_pair,
 )
-from export.qat.describe import NotQuantisableError
+from export.qat.describe import NotQuantizableError
 from export.qat.launch import QatEnvironmentError, QatError
 from export.report import Entry, compressed_size, write_report
-from export.run import LabelledFaces
+from export.run import LabeledFaces
 from export.specs import EXPORT_SPECS, ExportSpec
 from export.variants import Source, make
 
 _LOOKED_AT: Final = 64
 """Faces on which files are compared with Keras, one by one, and floats with float16's range."""
 _FLOAT32: Final = EXPORT_SPECS["float32"]
-_NEXT: Final = "Train longer, or quantise less of the graph."
+_NEXT: Final = "Train longer, or quantize less of the graph."
 _NO_REFERENCE: Final = ("float32, which it is compared with, must keep its own gates",)
-_UNMADE: Final = (ExportError, NotQuantisableError, QatEnvironmentError, QatError)
+_UNMADE: Final = (ExportError, NotQuantizableError, QatEnvironmentError, QatError)
 """What one variant may fail with, while the others go on."""
 
 
@@ -76,7 +76,7 @@ class Unmade:
 def export_run(
     source: Source,
     name: str,
-    faces: LabelledFaces,
+    faces: LabeledFaces,
     variants: Sequence[ExportSpec],
     out: Path,
     *,
@@ -96,7 +96,7 @@ def export_run(
         faces: Of test people.
         variants: Rows of `specs.EXPORT_SPECS`; float32 is judged in any case.
         out: Where they go.
-        training_data: `name` and `kind` of the faces that the network learnt from.
+        training_data: `name` and `kind` of the faces that the network learned from.
         facts: Added to each JSON.
         may_skip: Whether a variant whose environment isn't there is left out, and not refused.
         say: Prints a line.
@@ -130,7 +130,7 @@ class _Judge:
 
     source: Source
     name: str
-    faces: LabelledFaces
+    faces: LabeledFaces
     training_data: dict[str, Any]
     say: Callable[[str], None]
 
@@ -205,7 +205,7 @@ def _write(
     row: Judged,
     out: Path,
     latency: dict[int, dict[str, float]],
-    faces: LabelledFaces,
+    faces: LabeledFaces,
     facts: dict[str, Any],
     say: Callable[[str], None],
 ) -> None:

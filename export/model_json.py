@@ -29,7 +29,7 @@ def card(
         spec: The network.
         variant: How the weights are stored.
         name: The model's name, that of its file.
-        training_data: `name` and `kind` of the faces that it learnt from, and what else describes
+        training_data: `name` and `kind` of the faces that it learned from, and what else describes
             them, e.g. the `generator`'s version.
     """
     return {
@@ -41,15 +41,15 @@ def card(
         "preset": spec.preset,
         "image_size": spec.image_size,
         "heatmap_size": spec.heatmap_size,
-        "colour_order": "RGB",
+        "color_order": "RGB",
         "value_range": [0, 255],
-        "normalisation": "inside the graph",
+        "normalization": "inside the graph",
         "intensity_range": [0, MAX_INTENSITY],
         "aus": list(spec.au_numbers),
         "au_labels": spec.labels,
         "au_names": [facs.AUS[au].name for au in spec.au_numbers],
         "rule": spec.rule,
-        "centres": [centre.name for centre in facs.centres(spec.au_numbers, spec.rule)],
+        "centers": [center.name for center in facs.centers(spec.au_numbers, spec.rule)],
         "crop": {"anchors_ibug68": list(align.ANCHORS), "template": align.TEMPLATE.tolist()},
         "training_data": training_data,
     }

@@ -56,7 +56,7 @@ def export_variants(
         folder: Where they go.
         name: The run's name.
         variants: Rows of `specs.EXPORT_SPECS`, float ones: others need `export.export`.
-        training_data: `name` and `kind` of the faces that the network learnt from.
+        training_data: `name` and `kind` of the faces that the network learned from.
         facts: Added to each JSON, e.g. its agreement on test people.
         say: Prints a line.
 
@@ -114,7 +114,7 @@ def write_pair(path: Path, flatbuffer: bytes, entries: dict[str, Any]) -> None:
 
 def keras_outputs(net: keras.Model, spec: NetSpec, images: npt.NDArray[np.float32]) -> Outputs:
     """Return what the network itself says of (N, S, S, 3) images."""
-    to_au = facs.centre_to_au(spec.au_numbers, spec.rule)
+    to_au = facs.center_to_au(spec.au_numbers, spec.rule)
     raw = np.concatenate([np.asarray(net(image[None])) for image in images]).astype(np.float32)
     heatmaps = np.clip(raw / spec.codec.unit, 0, MAX_INTENSITY)
     return spec.codec.decode(raw, to_au), heatmaps
@@ -135,7 +135,7 @@ def far_from_keras(expected: Outputs, got: Outputs, variant: ExportSpec) -> tupl
     ]
     lines = []
     for name, error in zip(("intensities", "heatmaps"), errors, strict=True):
-        # A near-tie among neighbours may flip on a face or two; a fault shows on all.
+        # A near-tie among neighbors may flip on a face or two; a fault shows on all.
         usual = float(np.quantile(error, _SHARE_WITHIN))
         limit = variant.max_intensity_error
         if limit is not None and not usual <= limit:  # NaN too

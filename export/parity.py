@@ -21,7 +21,7 @@ MIN_FACES: Final = 1000
 MIN_FLOAT_ICC: Final = 0.50
 """A float model that knows less has little to lose: its parity says nothing."""
 
-_NEXT: Final = "Quantise less of the graph, or leave this variant out."
+_NEXT: Final = "Quantize less of the graph, or leave this variant out."
 _UNCODED: Final = "Judge on faces in which it is coded and varies."
 
 Floats = npt.NDArray[np.float64]

@@ -1,6 +1,6 @@
 """A float32 .tflite -> the same with int8 weights, by ai-edge-quantizer: recipes as rows.
 
-In every recipe the semantic correspondence finds its neighbours in float: int8 distances choose
+In every recipe the semantic correspondence finds its neighbors in float: int8 distances choose
 others, and the intensities fall apart. Its weights, like all large ones, are int8.
 """
 
@@ -51,7 +51,7 @@ STATIC: Final = OpQuantizationConfig(
 
 @dataclass(frozen=True)
 class Rule:
-    """How one kind of operator is quantised.
+    """How one kind of operator is quantized.
 
     Attributes:
         operators: Its names.
@@ -69,10 +69,10 @@ _DEPTHWISE: Final = (TFLOperationName.DEPTHWISE_CONV_2D,)
 _CONVOLUTIONS: Final = _CONV + _DEPTHWISE
 _BETWEEN: Final = (TFLOperationName.ADD, TFLOperationName.RESIZE_BILINEAR)
 # `scc_decoder` names its layers scc0, scc1, ...; both of SCC's products are fully connected. The
-# other one is the mean over an AU's centres, 1 kB whose halves and thirds are to stay exact.
+# other one is the mean over an AU's centers, 1 kB whose halves and thirds are to stay exact.
 _SCC: Final = Rule((TFLOperationName.FULLY_CONNECTED,), WEIGHT_ONLY, scope=r".*/scc\d.*")
 # The GPU accelerator refuses decoded weights there, and decodes such ones itself. A CPU rounds the
-# features that it multiplies, after the neighbours are found: the distances stay in float.
+# features that it multiplies, after the neighbors are found: the distances stay in float.
 _SCC_ON_GPU: Final = Rule((TFLOperationName.FULLY_CONNECTED,), DYNAMIC, scope=_SCC.scope)
 
 # The paper preset's upsampling; in int8, it is neither faster nor as exact.
@@ -100,7 +100,7 @@ class RepresentativeSetError(ValueError):
     """The faces that ranges are taken from are none, or not the model's input."""
 
 
-def quantise(float32: bytes, recipe: str, representative: npt.NDArray[np.float32]) -> bytes:
+def quantize(float32: bytes, recipe: str, representative: npt.NDArray[np.float32]) -> bytes:
     """Return a float32 flatbuffer with its weights in int8.
 
     Args:
@@ -131,7 +131,7 @@ def _extremes(
 ) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
     """Return the smallest and largest value of each tensor over all faces.
 
-    Given all faces at once, the quantiser averages their ranges as they come, which clips strong
+    Given all faces at once, the quantizer averages their ranges as they come, which clips strong
     expressions: .009 of mean ICC lost on the network of `make train` instead of nothing.
     """
     ranges: dict[str, dict[str, npt.NDArray[np.float32]]] = {}
@@ -158,7 +158,7 @@ def _feeds(
     if not np.isfinite(images).all() or images.min() < 0 or images.max() <= 1:
         raise RepresentativeSetError(
             "The representative set must be RGB, 0 to 255. Received: values from "
-            f"{images.min():.3g} to {images.max():.3g}. Leave the normalisation to the graph."
+            f"{images.min():.3g} to {images.max():.3g}. Leave the normalization to the graph."
         )
     for image in images:
         yield {contract.INPUT: image[None]}

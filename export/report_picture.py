@@ -13,7 +13,7 @@ from export.report_tables import faces
 from export.specs import EXPORT_SPECS
 from fau_tf.evaluation.figures import save_figure
 
-_COLOURS: Final = colormaps["tab10"]
+_COLORS: Final = colormaps["tab10"]
 _WIDTH: Final = 0.8  # of the room that a group of bars has
 
 
@@ -21,7 +21,7 @@ def draw_parity(path: Path, figures: Mapping[str, Any]) -> None:
     """Draw parity.json, see `report.report_figures`."""
     facts, variants = figures["facts"], figures["variants"]
     figure = Figure(figsize=(12, 8), layout="constrained")
-    figure.suptitle(f"{facts['name']}: {faces(facts)} (grey: refused)")
+    figure.suptitle(f"{facts['name']}: {faces(facts)} (gray: refused)")
     halves: Any = figure.subfigures(2, 1)
     top, bottom = halves
     judged = {name: row for name, row in variants.items() if row["parity"]}
@@ -58,7 +58,7 @@ def _agreement(pair: Any, judged: Mapping[str, Any]) -> None:
 def _mean_loss(axes: Axes, variants: Mapping[str, Any]) -> None:
     """Draw the mean ICC lost; a black line is the gate."""
     for place, (name, row) in enumerate(variants.items()):
-        axes.bar(place, _value(row["icc_lost"]["mean"]), _WIDTH, color=_colour(name, row))
+        axes.bar(place, _value(row["icc_lost"]["mean"]), _WIDTH, color=_color(name, row))
         ends = place - _WIDTH / 2, place + _WIDTH / 2
         axes.plot(ends, [row["gates"]["icc_lost"]] * 2, color="black", linewidth=1.5)
     _named(axes, list(variants), "mean ICC lost (- gate)")
@@ -67,9 +67,9 @@ def _mean_loss(axes: Axes, variants: Mapping[str, Any]) -> None:
 def _sizes(axes: Axes, variants: Mapping[str, Any]) -> None:
     """Draw sizes; the hatched part is what stays when zipped."""
     for place, (name, row) in enumerate(variants.items()):
-        axes.bar(place, row["size"] / 1e6, _WIDTH, color=_colour(name, row), alpha=0.6)
+        axes.bar(place, row["size"] / 1e6, _WIDTH, color=_color(name, row), alpha=0.6)
         packed = (row["compressed_size"] or 0) / 1e6
-        axes.bar(place, packed, _WIDTH, color=_colour(name, row), hatch="//", alpha=0.6)
+        axes.bar(place, packed, _WIDTH, color=_color(name, row), hatch="//", alpha=0.6)
         axes.annotate(f"{row['size_ratio']:.2f}", (place, row["size"] / 1e6), ha="center")
     _named(axes, list(variants), "MB (hatched: zipped)")
 
@@ -81,7 +81,7 @@ def _times(axes: Axes, variants: Mapping[str, Any]) -> None:
         for number, (count, taken) in enumerate(row["latency"].items()):
             x = place + (number - (len(row["latency"]) - 1) / 2) * width
             above = max(0.0, taken["p90_ms"] - taken["median_ms"])
-            axes.bar(x, taken["median_ms"], width, color=_colour(name, row), edgecolor="white")
+            axes.bar(x, taken["median_ms"], width, color=_color(name, row), edgecolor="white")
             axes.errorbar(x, taken["median_ms"], [[0.0], [above]], color="black", linewidth=1)
             axes.annotate(count, (x, 0), ha="center", va="bottom", fontsize=7)
     _named(axes, list(variants), "ms a face, by threads")
@@ -102,13 +102,13 @@ def _named(axes: Axes, names: list[str], unit: str, angle: int = 30) -> None:
     axes.tick_params(labelsize=8)
 
 
-def _colour(name: str, row: Mapping[str, Any]) -> Any:
-    """Return the variant's colour; grey where it is refused."""
+def _color(name: str, row: Mapping[str, Any]) -> Any:
+    """Return the variant's color; gray where it is refused."""
     return "#b8c0c8" if row["refused"] else _of(name)
 
 
 def _of(name: str) -> Any:
-    return _COLOURS(list(EXPORT_SPECS).index(name))
+    return _COLORS(list(EXPORT_SPECS).index(name))
 
 
 def _value(number: float | None) -> float:

@@ -51,7 +51,7 @@ class TrainedRun:
 
 
 @dataclass(frozen=True)
-class LabelledFaces:
+class LabeledFaces:
     """Aligned faces as the demo would crop them.
 
     Attributes:
@@ -124,7 +124,7 @@ def _network(path: Path, spec: NetSpec) -> keras.Model:
         why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise _no_network(path, why) from error
     shapes = net.input_shape[1:], net.output_shape[1:]
-    maps = spec.heatmap_size, spec.heatmap_size, len(facs.centres(spec.au_numbers, spec.rule))
+    maps = spec.heatmap_size, spec.heatmap_size, len(facs.centers(spec.au_numbers, spec.rule))
     if shapes != ((spec.image_size, spec.image_size, 3), maps):
         raise _no_network(path, f"{shapes[0]} -> {shapes[1]}, which config.toml doesn't describe")
     return net
@@ -139,15 +139,15 @@ def _no_network(path: Path, received: str) -> RunError:
 
 def representative_faces(
     run: TrainedRun, data: Path, *, say: Callable[[str], None]
-) -> LabelledFaces:
+) -> LabeledFaces:
     """Return `REPRESENTATIVE` faces of validation people, or a few more."""
     part = run_part(run, "validation", REPRESENTATIVE, data, say=say)
-    return labelled(part, run.config)
+    return labeled(part, run.config)
 
 
-def judgement_faces(run: TrainedRun, data: Path, *, say: Callable[[str], None]) -> LabelledFaces:
+def judgement_faces(run: TrainedRun, data: Path, *, say: Callable[[str], None]) -> LabeledFaces:
     """Return `JUDGED` faces of test people, who took no part in training or choosing, or more."""
-    return labelled(run_part(run, "test", JUDGED, data, say=say), run.config)
+    return labeled(run_part(run, "test", JUDGED, data, say=say), run.config)
 
 
 def run_part(
@@ -180,11 +180,11 @@ def run_part(
     return faces.part(faces.people)
 
 
-def labelled(part: datasets.Part, config: Config) -> LabelledFaces:
+def labeled(part: datasets.Part, config: Config) -> LabeledFaces:
     """Return the faces of a part, as the demo would crop them, with their labels."""
     targets = fit.targets(config)
     images = [batch.numpy() for batch, _ in part.batches(targets, batch_size=64)]
-    return LabelledFaces(
+    return LabeledFaces(
         np.concatenate(images), part.labels(targets), part.faces.name, len(part.people)
     )
 

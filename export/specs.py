@@ -9,7 +9,7 @@ Accelerator = Literal["cpu", "gpu"]
 GPU_SELECTION: Final = "one_hot"
 """Only operators that every GPU takes."""
 CPU_SELECTION: Final = "gather_1d"
-"""The same neighbours without a product of each of the k one-hot matrices: the fastest on a CPU."""
+"""The same neighbors without a product of each of the k one-hot matrices: the fastest on a CPU."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class ExportSpec:
         name: Names the file, `fau_<run>_<name>.tflite`.
         scheme: How it is made; row of `make.SCHEMES`.
         accelerators: Where it has to run whole, with no operator left behind.
-        selection: How its graph finds neighbours; row of `neighbours.SELECTIONS`.
+        selection: How its graph finds neighbors; row of `neighbors.SELECTIONS`.
         weights: Type that its weights must be stored as, a name of the schema's `TensorType`.
         max_size: Largest allowed size over that of float32.
         max_icc_loss: Largest allowed mean ICC(3,1) lost against float32, both against labels.
@@ -44,7 +44,7 @@ EXPORT_SPECS: Final = {
     spec.name: spec
     for spec in (
         # Another order of float32 sums: 1e-4 of a grade would be luck, 1e-2 a fault. Near-ties
-        # among neighbours can flip, which moves an intensity by more than rounding does.
+        # among neighbors can flip, which moves an intensity by more than rounding does.
         ExportSpec(
             name="float32",
             scheme="float32",
@@ -66,7 +66,7 @@ EXPORT_SPECS: Final = {
             max_icc_loss=0.001,
             max_intensity_error=0.1,
         ),
-        # 8 bits of weights, activations quantised as they come; arithmetic in int8. A GPU would
+        # 8 bits of weights, activations quantized as they come; arithmetic in int8. A GPU would
         # compute the same as with weight_int8.
         ExportSpec(
             name="dynamic_int8",

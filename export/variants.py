@@ -16,7 +16,7 @@ from fau_tf.models.presets import NetSpec
 
 def _no_fine_tuning(_selection: str) -> bytes:
     raise ValueError(
-        "Quantisation-aware training needs a run's settings and faces. Received: a network alone. "
+        "Quantization-aware training needs a run's settings and faces. Received: a network alone. "
         "Export with `python -m export --run RUN`."
     )
 
@@ -29,8 +29,8 @@ class Source:
         net: The trained network.
         spec: What it was built from.
         representative: (N, S, S, 3) float32 faces, RGB 0 to 255, where static ranges come from.
-        fine_tuned: Returns the flatbuffer that quantisation-aware training ends with, by how it
-            finds neighbours.
+        fine_tuned: Returns the flatbuffer that quantization-aware training ends with, by how it
+            finds neighbors.
     """
 
     net: keras.Model
@@ -43,7 +43,7 @@ class Source:
         return {}
 
     def float32(self, selection: str) -> bytes:
-        """Return the flatbuffer that int8 ones are made from, by how it finds neighbours."""
+        """Return the flatbuffer that int8 ones are made from, by how it finds neighbors."""
         if selection not in self._made:
             self._made[selection] = convert(self.net, self.spec, "float32", selection)
         return self._made[selection]
@@ -54,10 +54,10 @@ def make(source: Source, variant: ExportSpec) -> bytes:
     return SCHEMES[variant.scheme](source, variant)
 
 
-def _quantised(source: Source, variant: ExportSpec) -> bytes:
-    from export.quantize import quantise  # the main job does without the `export` extra
+def _quantized(source: Source, variant: ExportSpec) -> bytes:
+    from export.quantize import quantize  # the main job does without the `export` extra
 
-    return quantise(source.float32(variant.selection), variant.scheme, source.representative)
+    return quantize(source.float32(variant.selection), variant.scheme, source.representative)
 
 
 SCHEMES: Final[dict[Scheme, Callable[[Source, ExportSpec], bytes]]] = {
@@ -65,8 +65,8 @@ SCHEMES: Final[dict[Scheme, Callable[[Source, ExportSpec], bytes]]] = {
     "float16": lambda source, variant: convert(
         source.net, source.spec, "float16", variant.selection
     ),
-    "dynamic_int8": _quantised,
-    "weight_int8": _quantised,
-    "static_int8": _quantised,
+    "dynamic_int8": _quantized,
+    "weight_int8": _quantized,
+    "static_int8": _quantized,
     "qat_int8": lambda source, variant: source.fine_tuned(variant.selection),
 }

@@ -1,6 +1,6 @@
 """AU intensities <-> heatmaps, in one place and one formula.
 
-Axes: h and w heatmap rows and columns, K AU centres, A action units; `...` any leading axes.
+Axes: h and w heatmap rows and columns, K AU centers, A action units; `...` any leading axes.
 """
 
 import math
@@ -26,9 +26,9 @@ TARGET_SCALES: Final[dict[str, Callable[[float], float]]] = {
 class HeatmapCodec:
     """Writes AU intensity as the height of a Gaussian and reads it back as the maximum.
 
-    A centre snaps to the cell that holds it, so that `decode` is exact: the peak of an unsnapped
-    centre reads up to 6 % low at sigma 2. The snapping commutes with a left-right flip, except for
-    a centre exactly on the edge of two cells.
+    A center snaps to the cell that holds it, so that `decode` is exact: the peak of an unsnapped
+    center reads up to 6 % low at sigma 2. The snapping commutes with a left-right flip, except for
+    a center exactly on the edge of two cells.
 
     Attributes:
         image_size: Rows and columns of the image, S.
@@ -61,42 +61,42 @@ class HeatmapCodec:
         """Height of the peak at intensity 1."""
         return TARGET_SCALES[self.target_scale](self.sigma)
 
-    def cells(self, centres: Array, *, xp: ModuleType = np) -> Array:
-        """Return (..., K, 2) the column and row that hold `centres` (..., K, 2) image px.
+    def cells(self, centers: Array, *, xp: ModuleType = np) -> Array:
+        """Return (..., K, 2) the column and row that hold `centers` (..., K, 2) image px.
 
-        A pixel centre is on an integer, so pixel x covers x - 0.5 to x + 0.5.
+        A pixel center is on an integer, so pixel x covers x - 0.5 to x + 0.5.
         """
         stride = self.image_size / self.heatmap_size
-        return xp.floor((centres + 0.5) / stride)
+        return xp.floor((centers + 0.5) / stride)
 
-    def inside(self, centres: Array, *, xp: ModuleType = np) -> Array:
-        """Return (..., K) 1 where a centre lies on the map, else 0: the weight of its channel.
+    def inside(self, centers: Array, *, xp: ModuleType = np) -> Array:
+        """Return (..., K) 1 where a center lies on the map, else 0: the weight of its channel.
 
-        A NaN centre is outside.
+        A NaN center is outside.
         """
-        cell = self.cells(centres, xp=xp)
+        cell = self.cells(centers, xp=xp)
         within = xp.logical_and(cell >= 0, cell <= self.heatmap_size - 1)
         return xp.where(xp.all(within, axis=-1), 1.0, 0.0)
 
-    def bumps(self, centres: Array, *, xp: ModuleType = np) -> Array:
-        """Return (..., h, w, K) Gaussians of height 1 at the snapped `centres` (..., K, 2)."""
-        cell = self.cells(centres, xp=xp)
+    def bumps(self, centers: Array, *, xp: ModuleType = np) -> Array:
+        """Return (..., h, w, K) Gaussians of height 1 at the snapped `centers` (..., K, 2)."""
+        cell = self.cells(centers, xp=xp)
         grid = xp.arange(self.heatmap_size, dtype="float32")
         dx2 = (grid[:, None] - cell[..., None, :, 0]) ** 2  # (..., w, K)
         dy2 = (grid[:, None] - cell[..., None, :, 1]) ** 2  # (..., h, K)
         d2 = dy2[..., :, None, :] + dx2[..., None, :, :]  # (..., h, w, K)
         return xp.exp(d2 / (-2.0 * self.sigma**2))
 
-    def encode(self, centres: Array, intensity: Array, *, xp: ModuleType = np) -> Array:
+    def encode(self, centers: Array, intensity: Array, *, xp: ModuleType = np) -> Array:
         """Return target heatmaps (..., h, w, K) whose maxima are `unit` times the intensities.
 
         Args:
-            centres: (..., K, 2) x, y in image px. A centre outside the map leaves the tail of its
+            centers: (..., K, 2) x, y in image px. A center outside the map leaves the tail of its
                 Gaussian there, or nothing; `inside` gives such a channel weight 0.
             intensity: (..., K) in 0 to 5; 0 gives an all-zero map.
             xp: Array namespace, `numpy` or `keras.ops`.
         """
-        return self.bumps(centres, xp=xp) * (intensity * self.unit)[..., None, None, :]
+        return self.bumps(centers, xp=xp) * (intensity * self.unit)[..., None, None, :]
 
     def peaks(self, heatmaps: Array, *, xp: ModuleType = np) -> Array:
         """Return (..., K) the maximum of each heatmap (..., h, w, K), in intensity units.
@@ -106,11 +106,11 @@ class HeatmapCodec:
         return xp.max(heatmaps, axis=(-3, -2)) / self.unit
 
     def decode(self, heatmaps: Array, to_au: Array, *, xp: ModuleType = np) -> Array:
-        """Return AU intensities (..., A): the mean over an AU's centres of the clipped peaks.
+        """Return AU intensities (..., A): the mean over an AU's centers of the clipped peaks.
 
         Args:
             heatmaps: (..., h, w, K) in the target scale.
-            to_au: (K, A) from `facs.centre_to_au`.
+            to_au: (K, A) from `facs.center_to_au`.
             xp: Array namespace, `numpy` or `keras.ops`.
         """
         return xp.matmul(xp.clip(self.peaks(heatmaps, xp=xp), 0.0, MAX_INTENSITY), to_au)

@@ -1,6 +1,6 @@
 """How far an intensity may be off: an interval around each answer, from people who were set aside.
 
-Conformal prediction: the errors of a network on people whom it hasn't learnt from, sorted, say how
+Conformal prediction: the errors of a network on people whom it hasn't learned from, sorted, say how
 far the next person's is. An answer near 0 errs otherwise than one near 3, so each rounded
 answer has errors of its own (a Mondrian taxonomy). N faces, A action units.
 
@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 LEVEL: Final = 0.9
 ENOUGH: Final = 40
-"""Errors that a rounded answer needs of its own, or it shares those of its neighbours."""
+"""Errors that a rounded answer needs of its own, or it shares those of its neighbors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ def fit_intervals(
     person resemble each other, which this leaves aside: the coverage on other people is measured.
 
     Args:
-        coded: (N, A) of people whom the network hasn't learnt from; NaN where not coded.
+        coded: (N, A) of people whom the network hasn't learned from; NaN where not coded.
         predicted: (N, A) the network's answers.
         level: Between 0 and 1.
 

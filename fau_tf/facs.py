@@ -58,12 +58,12 @@ AU_SETS: Final = {"all": ALL, "disfa": DISFA, "bp4d": BP4D}
 
 
 @dataclass(frozen=True)
-class CentrePoint:
-    """Where one AU centre lies.
+class CenterPoint:
+    """Where one AU center lies.
 
     Attributes:
         side: `left` and `right` of the image, or `upper`, `middle`, `lower` on the midline.
-        landmarks: The centre is the mean of these landmarks ...
+        landmarks: The center is the mean of these landmarks ...
         down: ... moved down by this many inner-eye-corner distances |x39 - x42|.
     """
 
@@ -73,11 +73,11 @@ class CentrePoint:
 
 
 @dataclass(frozen=True)
-class CentreRule:
-    """A named rule set: for each AU that it covers, the AU's centres, and where it is from."""
+class CenterRule:
+    """A named rule set: for each AU that it covers, the AU's centers, and where it is from."""
 
     source: str
-    points: Mapping[int, tuple[CentrePoint, ...]]
+    points: Mapping[int, tuple[CenterPoint, ...]]
 
 
 # iBUG landmarks after a left-right flip of the image: jaw, brows, nose, eyes, mouth.
@@ -103,13 +103,13 @@ IBUG_FROM_MEDIAPIPE: Final = (
 _SIDES: Final = {"left": "right", "right": "left"}
 
 
-def _pair(*left: int, down: float = 0.0) -> tuple[CentrePoint, CentrePoint]:
+def _pair(*left: int, down: float = 0.0) -> tuple[CenterPoint, CenterPoint]:
     right = tuple(MIRROR_68[i] for i in left)
-    return CentrePoint("left", left, down), CentrePoint("right", right, down)
+    return CenterPoint("left", left, down), CenterPoint("right", right, down)
 
 
-def _mid(*landmarks: int, side: str = "middle") -> tuple[CentrePoint]:
-    return (CentrePoint(side, landmarks),)
+def _mid(*landmarks: int, side: str = "middle") -> tuple[CenterPoint]:
+    return (CenterPoint(side, landmarks),)
 
 
 _FAN: Final = {
@@ -121,7 +121,7 @@ _FAN: Final = {
 }
 
 RULES: Final = {
-    "fau": CentreRule(
+    "fau": CenterRule(
         "this package: Fan's points where they are known, a distinct place for every other AU",
         _FAN
         | {
@@ -136,10 +136,10 @@ RULES: Final = {
             26: _pair(58, 7),
         },
     ),
-    "fan": CentreRule(
+    "fan": CenterRule(
         "Fan, Lam and Li, AAAI 2020: recovered from the sample annotation and figure 3", _FAN
     ),
-    "libreface": CentreRule(
+    "libreface": CenterRule(
         "LibreFace (Chang et al., WACV 2024), the table in its code",
         {
             1: _pair(21) + _mid(21, 22, 27),
@@ -158,7 +158,7 @@ RULES: Final = {
             26: _mid(61, 64),
         },
     ),
-    "jaanet": CentreRule(
+    "jaanet": CenterRule(
         "JAA-Net (Shao et al., ECCV 2018) after EAC-Net (Li et al., 2017)",
         {
             1: _pair(21, down=-1 / 2),
@@ -179,8 +179,8 @@ RULES: Final = {
 
 
 @dataclass(frozen=True)
-class Centre:
-    """One of K AU centres, in heatmap channel order.
+class Center:
+    """One of K AU centers, in heatmap channel order.
 
     Attributes:
         au: The AU's number.
@@ -191,45 +191,45 @@ class Centre:
 
     au: int
     name: str
-    point: CentrePoint
+    point: CenterPoint
     mirror: int
 
 
-def centres(aus: Sequence[int], rule: str = "fau") -> tuple[Centre, ...]:
-    """Return the K AU centres of `aus`, in the order of `aus`, by a named rule set.
+def centers(aus: Sequence[int], rule: str = "fau") -> tuple[Center, ...]:
+    """Return the K AU centers of `aus`, in the order of `aus`, by a named rule set.
 
     Raises:
         ValueError: If the rule set is unknown, or lacks one of the AUs.
     """
     if rule not in RULES:
-        raise ValueError(f"AU centre rule must be one of {sorted(RULES)}. Received: {rule!r}")
+        raise ValueError(f"AU center rule must be one of {sorted(RULES)}. Received: {rule!r}")
     points = RULES[rule].points
     if not aus or len(set(aus)) != len(aus):
         raise ValueError(f"AUs must be distinct, at least one. Received: {tuple(aus)}")
     lacking = [au for au in aus if au not in points]
     if lacking:
         raise ValueError(
-            f"Rule {rule!r} has no centre for {', '.join(f'AU{au:02d}' for au in lacking)}; "
+            f"Rule {rule!r} has no center for {', '.join(f'AU{au:02d}' for au in lacking)}; "
             f"it covers {sorted(points)}. Choose rule 'fau', or leave those AUs out."
         )
     names = [f"AU{au:02d}_{point.side}" for au in aus for point in points[au]]
     partner = [f"AU{au:02d}_{_SIDES.get(p.side, p.side)}" for au in aus for p in points[au]]
     rows = [(au, point) for au in aus for point in points[au]]
     return tuple(
-        Centre(au, name, point, names.index(other))
+        Center(au, name, point, names.index(other))
         for (au, point), name, other in zip(rows, names, partner, strict=True)
     )
 
 
-def centre_to_au(aus: Sequence[int], rule: str = "fau") -> npt.NDArray[np.float32]:
-    """Return the (K, A) matrix whose column a averages the centres of the a-th AU."""
-    owner = np.array([centre.au for centre in centres(aus, rule)])
+def center_to_au(aus: Sequence[int], rule: str = "fau") -> npt.NDArray[np.float32]:
+    """Return the (K, A) matrix whose column a averages the centers of the a-th AU."""
+    owner = np.array([center.au for center in centers(aus, rule)])
     onehot = (owner[:, None] == np.array(aus)[None, :]).astype(np.float32)  # (K, A)
     average: npt.NDArray[np.float32] = onehot / onehot.sum(axis=0)
     return average
 
 
-def au_of_centre(aus: Sequence[int], rule: str = "fau") -> npt.NDArray[np.int32]:
-    """Return (K,) the position in `aus` of the AU that each centre belongs to."""
-    owner: npt.NDArray[np.int32] = np.argmax(centre_to_au(aus, rule), axis=1).astype(np.int32)
+def au_of_center(aus: Sequence[int], rule: str = "fau") -> npt.NDArray[np.int32]:
+    """Return (K,) the position in `aus` of the AU that each center belongs to."""
+    owner: npt.NDArray[np.int32] = np.argmax(center_to_au(aus, rule), axis=1).astype(np.int32)
     return owner

@@ -12,7 +12,7 @@ import pytest
 
 OPT_IN = ("slow", "data", "gpu")
 
-# Derandomised: the same examples every time, so that a red run can be repeated.
+# Derandomized: the same examples every time, so that a red run can be repeated.
 hypothesis.settings.register_profile("ci", derandomize=True, max_examples=200, deadline=None)
 hypothesis.settings.load_profile("ci")
 

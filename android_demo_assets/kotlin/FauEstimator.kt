@@ -18,11 +18,11 @@ class FauResult(val info: FauModelInfo, val intensity: Map<String, Float>, val h
     val interval: Map<String, ClosedFloatingPointRange<Float>>?
         get() = info.intervals?.let { known -> intensity.mapValues { (label, value) -> known.around(label, value) } }
 
-    /** Returns the h x w heatmap of an AU centre, row by row. */
-    fun heatmap(centre: String): FloatArray {
-        val channel = info.centres.indexOf(centre)
-        if (channel < 0) throw FauException("An AU centre must be one of ${info.centres}.", centre, "Mind its side.")
-        return FloatArray(info.heatmapSize * info.heatmapSize) { heatmaps[it * info.centres.size + channel] }
+    /** Returns the h x w heatmap of an AU center, row by row. */
+    fun heatmap(center: String): FloatArray {
+        val channel = info.centers.indexOf(center)
+        if (channel < 0) throw FauException("An AU center must be one of ${info.centers}.", center, "Mind its side.")
+        return FloatArray(info.heatmapSize * info.heatmapSize) { heatmaps[it * info.centers.size + channel] }
     }
 }
 
@@ -66,7 +66,7 @@ class FauEstimator private constructor(
         input.writeFloat(crop)
         model.run(mapOf(INPUT to input), outputs, SIGNATURE)
         val intensity = read(INTENSITY, info.auLabels.size)
-        val heatmaps = read(HEATMAPS, info.heatmapSize * info.heatmapSize * info.centres.size)
+        val heatmaps = read(HEATMAPS, info.heatmapSize * info.heatmapSize * info.centers.size)
         return FauResult(info, info.auLabels.zip(intensity.asIterable()).toMap(), heatmaps)
     }
 

@@ -3,7 +3,7 @@ package dev.fau
 import kotlin.math.floor
 
 /**
- * How far an intensity may be off, from people whom the model has not learnt from.
+ * How far an intensity may be off, from people whom the model has not learned from.
  *
  * @property level share of the truths that lie inside, for faces like those people's.
  */

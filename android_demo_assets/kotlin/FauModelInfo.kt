@@ -8,7 +8,7 @@ import java.security.MessageDigest
  * @property imageSize side S of the crop, px.
  * @property heatmapSize side h = w of a heatmap.
  * @property auLabels the A action units, e.g. `AU06`, in the order of `intensity`.
- * @property centres names of the K AU centres, in the order of the heatmap channels.
+ * @property centers names of the K AU centers, in the order of the heatmap channels.
  * @property accelerators what the model was made for: `cpu`, or `cpu` and `gpu`.
  * @property sha256 of the .tflite file.
  * @property intervals how far each intensity may be off; null where the model's run didn't find out.
@@ -19,7 +19,7 @@ class FauModelInfo private constructor(
     val imageSize: Int,
     val heatmapSize: Int,
     val auLabels: List<String>,
-    val centres: List<String>,
+    val centers: List<String>,
     val accelerators: List<String>,
     val sha256: String,
     val intervals: FauIntervals?,
@@ -60,7 +60,7 @@ class FauModelInfo private constructor(
                 imageSize = size(file, entries, "image_size"),
                 heatmapSize = size(file, entries, "heatmap_size"),
                 auLabels = labels,
-                centres = words(file, entries, "centres"),
+                centers = words(file, entries, "centers"),
                 accelerators = words(file, entries, "accelerators"),
                 sha256 = entries["sha256"] as? String
                     ?: throw broken(file, "with text in `sha256`", entries["sha256"]),
@@ -83,7 +83,7 @@ class FauModelInfo private constructor(
             return reasons.entries.associate { (label, why) -> label as String to why as String }
         }
 
-        /** The crop that the model learnt from must be the one that [FauPreprocess] cuts. */
+        /** The crop that the model learned from must be the one that [FauPreprocess] cuts. */
         private fun checkCrop(file: String, crop: Map<*, *>?) {
             val anchors = (crop?.get("anchors_ibug68") as? List<*>)
             val template = (crop?.get("template") as? List<*>)?.flatMap { it as? List<*> ?: listOf(it) }

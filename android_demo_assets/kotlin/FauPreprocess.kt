@@ -6,7 +6,7 @@ import kotlin.math.floor
 import kotlin.math.min
 import kotlin.math.sqrt
 
-/** x' = [a] x + [b] y + [c], y' = [d] x + [e] y + [f]; points are px, pixel centres on integers. */
+/** x' = [a] x + [b] y + [c], y' = [d] x + [e] y + [f]; points are px, pixel centers on integers. */
 data class Affine(
     val a: Double, val b: Double, val c: Double,
     val d: Double, val e: Double, val f: Double,
@@ -26,8 +26,8 @@ data class Affine(
 
 /**
  * From landmarks to the crop that the model reads: the definition of `fau_tf/face/align.py`, in
- * plain Kotlin. Points are (x, y) px, x right, y down, pixel centres on integers; colours are RGB
- * from 0 to 255. Nothing is normalised: the model does that.
+ * plain Kotlin. Points are (x, y) px, x right, y down, pixel centers on integers; colors are RGB
+ * from 0 to 255. Nothing is normalized: the model does that.
  */
 object FauPreprocess {
     const val LANDMARKS = 68
@@ -127,7 +127,7 @@ object FauPreprocess {
      * Returns the aligned crop as the model wants it: [size] x [size] x 3 whole numbers from 0 to
      * 255, row by row, R, G, B.
      *
-     * Bilinear between pixel centres on integers, borders replicated, rounded half up. While a crop
+     * Bilinear between pixel centers on integers, borders replicated, rounded half up. While a crop
      * pixel spans more than 2 picture px, the picture is first shrunk by means of 2 x 2 px (blocks
      * start at pixel 0; a last odd row or column counts twice).
      *

@@ -86,7 +86,7 @@ class FauSampleActivity : ComponentActivity() {
     }
 }
 
-/** A bar for each AU, 0 to 5, grey where it is read poorly, with its interval; and a line of text. */
+/** A bar for each AU, 0 to 5, gray where it is read poorly, with its interval; and a line of text. */
 class AuBarsView(context: Context) : View(context) {
     private val paint = Paint().apply { textSize = 32f }
     private var result: FauResult? = null

@@ -24,7 +24,7 @@ PICTURES = {
     "agreement.png": "agreement.png",
     "scatter.png": "scatter.png",
     "curves.png": "curves.png",
-    "neighbours.png": "neighbours.png",
+    "neighbors.png": "neighbors.png",
 }
 
 

@@ -21,7 +21,7 @@ from export.specs import EXPORT_SPECS
 DONE, AT_FAULT, STOPPED = 0, 2, 130
 SHIPPED: Final = ("float16", "static_int8")
 """For the GPU, and for the CPU. Dynamic int8 would do there too, but how it rounds hangs on the
-smallest change of a face: noise of 1e-4 grey levels moved an intensity by .03 of a grade, and
+smallest change of a face: noise of 1e-4 gray levels moved an intensity by .03 of a grade, and
 golden vectors could not tell that from a fault. Static int8 gave the same bits."""
 
 

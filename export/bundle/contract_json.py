@@ -38,7 +38,7 @@ def metadata(models: Sequence[AssetModel], bundle: Path) -> dict[str, Any]:
         "rule": card["rule"],
         "aus": _aus(card),
         **_interval_level(card),
-        "centres": card["centres"],
+        "centers": card["centers"],
         "training_data": card["training_data"],
         "licence": "Apache-2.0",
         "variants": {model.variant: _variant(model) for model in models},
@@ -54,11 +54,11 @@ def _input(model: AssetModel) -> dict[str, Any]:
     return {
         "name": contract.INPUT,
         "shape": list(model.tensors[contract.INPUT]),
-        "axes": ["batch", "row", "column", "colour"],
+        "axes": ["batch", "row", "column", "color"],
         "dtype": "float32",
-        "colour_order": "RGB",
+        "color_order": "RGB",
         "range": [0, 255],
-        "normalisation": "none: feed pixel values; the graph normalises them",
+        "normalization": "none: feed pixel values; the graph normalizes them",
     }
 
 
@@ -75,9 +75,9 @@ def _outputs(model: AssetModel) -> list[dict[str, Any]]:
         {
             "name": contract.OUTPUT_HEATMAPS,
             "shape": list(model.tensors[contract.OUTPUT_HEATMAPS]),
-            "axes": ["batch", "row", "column", "centre"],
+            "axes": ["batch", "row", "column", "center"],
             **shared,
-            "order": "of `centres`; an intensity is the mean of the maxima of its centres' maps",
+            "order": "of `centers`; an intensity is the mean of the maxima of its centers' maps",
         },
     ]
 
@@ -88,7 +88,7 @@ def _landmarks(bundle: Path) -> dict[str, Any]:
         "bytes": bundle.stat().st_size,
         "sha256": file_sha256(bundle),
         "mesh_points": MESH_POINTS,
-        "px": "x * width, y * height of the landmarker's fractions; pixel centres on integers",
+        "px": "x * width, y * height of the landmarker's fractions; pixel centers on integers",
         "ibug68_from_mesh": list(facs.IBUG_FROM_MEDIAPIPE),
     }
 
@@ -97,15 +97,15 @@ def _crop(size: int) -> dict[str, Any]:
     """Return the geometry of `face.align`, which is the definition."""
     return {
         "size": size,
-        "points": "x right, y down, px; pixel centres on integers",
+        "points": "x right, y down, px; pixel centers on integers",
         "anchors_ibug68": list(align.ANCHORS),
         "template": align.TEMPLATE.tolist(),
         "template_px": "fraction * size - 0.5",
         "fit": "similarity (rotation, one scale, shift) of the anchors to the template, least "
         "squares, in 64-bit floats",
-        "interpolation": "bilinear, in 64-bit floats, at the crop's pixel centres",
+        "interpolation": "bilinear, in 64-bit floats, at the crop's pixel centers",
         "rounding": "half up: floor(value + 0.5), clipped to 0 to 255",
-        "border": "replicate: a point is clamped to the first or last pixel centre",
+        "border": "replicate: a point is clamped to the first or last pixel center",
         "shrink": {
             "while_px_per_crop_px_above": align.MAX_SPAN,
             "by": "means of 2 x 2 px in 32-bit floats, unrounded",
@@ -118,14 +118,14 @@ def _crop(size: int) -> dict[str, Any]:
 
 
 def _aus(card: dict[str, Any]) -> list[dict[str, Any]]:
-    points = facs.centres(card["aus"], card["rule"])
+    points = facs.centers(card["aus"], card["rule"])
     return [
         {
             "number": au,
             "label": facs.AUS[au].label,
             "name": facs.AUS[au].name,
             "muscles": facs.AUS[au].muscles,
-            "centres": [
+            "centers": [
                 {
                     "name": point.name,
                     "channel": channel,

@@ -7,15 +7,15 @@ from export.bundle.models import AssetModel
 
 _DATA: Final = {
     "synthetic faces": (
-        "It learnt from rendered faces only, whose intensities are those that they were rendered "
+        "It learned from rendered faces only, whose intensities are those that they were rendered "
         "with: no coded recording of anybody. Where the backbone starts from ImageNet's weights "
-        "(`NOTICE`), those were learnt from photos.",
+        "(`NOTICE`), those were learned from photos.",
         "How well it agrees with human FACS coders on real faces has **not been measured**: the "
         "figures above are of rendered people whom it had not seen. They show that the network "
         "learns and how the variants rank, and nothing else.",
     ),
     "real faces": (
-        "It learnt from coded recordings of real people. The terms of that data set apply to the "
+        "It learned from coded recordings of real people. The terms of that data set apply to the "
         "use of this model; read them first.",
         "The figures above are of people whom it had not seen, in the same recording conditions. "
         "Other cameras, light, ages and skins may do worse.",
@@ -27,7 +27,7 @@ _USE: Final = """\
 ## Intended use
 
 The intensity, 0 to 5, of {aus} facial action units of FACS in one aligned face, with a heatmap for
-each AU centre, on a phone: research prototypes, teaching, animation, interfaces that the person
+each AU center, on a phone: research prototypes, teaching, animation, interfaces that the person
 chose to use and can switch off.
 
 ## Misuse
@@ -43,9 +43,9 @@ _LIMITS: Final = """\
   faces make it worse; it answers all the same, with no warning of its own.
 - A face at rest may read as active: low brows, deep folds, lip corners that point down. Compare a
   person with their own neutral face.
-- Left and right centres are sides of the picture. Asymmetric action is averaged in the intensity.
+- Left and right centers are sides of the picture. Asymmetric action is averaged in the intensity.
 - Errors of the landmarks move the crop, and with it the intensities.
-- Quantised variants may move a single intensity by the `worst` of the table.
+- Quantized variants may move a single intensity by the `worst` of the table.
 """
 
 
@@ -61,7 +61,7 @@ def model_card(models: Sequence[AssetModel], figures: Mapping[str, Any]) -> str:
     parts = [
         f"# Model card: {', '.join(model.path.stem for model in models)}",
         f"Written by `make assets` from what the export measured. Preset `{card['preset']}`: "
-        f"{card['image_size']} px faces to {len(card['centres'])} heatmaps of "
+        f"{card['image_size']} px faces to {len(card['centers'])} heatmaps of "
         f"{card['heatmap_size']} x {card['heatmap_size']}, contract version "
         f"{card['contract_version']}; `fau_metadata.json` has every tensor, the crop and the AUs.",
         "## Variants",

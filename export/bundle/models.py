@@ -12,7 +12,7 @@ from fau_tf.inference.model_info import ModelError, read_model
 
 _SHARED: Final = (
     "contract_version", "preset", "image_size", "heatmap_size", "aus", "au_labels", "au_names",
-    "rule", "centres", "crop", "training_data",
+    "rule", "centers", "crop", "training_data",
 )  # fmt: skip
 """What an app may rely on, whichever variant it loads."""
 _MAY_BE: Final = ("intervals", "weak")
@@ -55,7 +55,7 @@ class AssetModel:
         return {
             contract.INPUT: (1, size, size, 3),
             contract.OUTPUT_INTENSITY: (1, len(self.entries["aus"])),
-            contract.OUTPUT_HEATMAPS: (1, side, side, len(self.entries["centres"])),
+            contract.OUTPUT_HEATMAPS: (1, side, side, len(self.entries["centers"])),
         }
 
 

@@ -79,7 +79,7 @@ def audit(flatbuffer: bytes) -> Audit:
 
 
 def problems(
-    found: Audit, *, image_size: int, heatmap_size: int, aus: int, centres: int
+    found: Audit, *, image_size: int, heatmap_size: int, aus: int, centers: int
 ) -> list[str]:
     """Return what breaks the contract, one line each; empty when nothing does.
 
@@ -88,7 +88,7 @@ def problems(
         image_size: S.
         heatmap_size: h = w.
         aus: A.
-        centres: K.
+        centers: K.
     """
     lines = [f"operator must be builtin. Received: {name}" for name in found.custom]
     lines += [f"shape must be static. Received: tensor {name}" for name in found.dynamic]
@@ -101,7 +101,7 @@ def problems(
         lines.append(f"tensors must have at most {_MAX_RANK} axes. Received: {found.max_rank}")
     if found.subgraphs != 1:
         lines.append(f"a model must have one subgraph. Received: {found.subgraphs}")
-    maps = (1, heatmap_size, heatmap_size, centres)
+    maps = (1, heatmap_size, heatmap_size, centers)
     takes = {contract.INPUT: ((1, image_size, image_size, 3), "FLOAT32")}
     gives = {
         contract.OUTPUT_INTENSITY: ((1, aus), "FLOAT32"),

@@ -40,7 +40,7 @@ def refusals(flatbuffer: bytes) -> list[str]:
 
 
 def _broken(name: str, operator: Any, model: Any, graph: Any, consumers: Counter[int]) -> list[str]:
-    """Return the conditions on shapes, types and neighbours that one operator breaks."""
+    """Return the conditions on shapes, types and neighbors that one operator breaks."""
     inputs = [graph.tensors[index] for index in operator.inputs if index >= 0]
     outputs = [graph.tensors[index] for index in operator.outputs]
     lines = [

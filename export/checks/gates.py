@@ -2,7 +2,7 @@
 
 - `audit`: builtin operators, no variables, static shapes, batch 1, at most 4 axes, the signature.
 - The list of each accelerator: what is not on it fails to load, or falls to the CPU.
-- `weights`: stored as the variant says, and as small; a quantiser may do nothing and not say so.
+- `weights`: stored as the variant says, and as small; a quantizer may do nothing and not say so.
 - The answers: finite, and not the same for every face.
 
 Whether it runs whole on a GPU is for `gpu_check`, and float16's range for `float16_range`.
@@ -45,7 +45,7 @@ def refusals(
         image_size=spec.image_size,
         heatmap_size=spec.heatmap_size,
         aus=len(spec.au_numbers),
-        centres=len(facs.centres(spec.au_numbers, spec.rule)),
+        centers=len(facs.centers(spec.au_numbers, spec.rule)),
     )
     if found.subgraphs != 1:
         return lines  # the gates below read one graph

@@ -126,7 +126,7 @@ def _contract(subject: _Subject) -> str:
         "image_size": card.get("image_size", _side(shapes.get(contract.INPUT, ()), 1)),
         "heatmap_size": card.get("heatmap_size", _side(maps, 1)),
         "aus": len(card.get("aus", ())) or _side(shapes.get(contract.OUTPUT_INTENSITY, ()), -1),
-        "centres": len(card.get("centres", ())) or _side(maps, -1),
+        "centers": len(card.get("centers", ())) or _side(maps, -1),
     }
     wrong = problems(found, **sizes)
     if wrong:

@@ -17,7 +17,7 @@ from fau_tf.facs import MAX_INTENSITY
 _FACES: Final = 4
 _SEED: Final = 1
 _MARGIN: Final = 1.25  # of the rendered picture around the crop
-# Intensity against the mean of its centres' maxima, grades. Float16 weights put a third of a grade
+# Intensity against the mean of its centers' maxima, grades. Float16 weights put a third of a grade
 # 2e-4 off, int8 activations half a step of 5 / 127; another order of channels is grades off.
 _MEAN_TOLERANCE: Final = 0.03
 _LEAST_CHANGE: Final = 1e-3  # grades between faces; rounding is below, any trained network above
@@ -32,7 +32,7 @@ def check_faces(flatbuffer: bytes, card: dict[str, Any]) -> str:
 
     Raises:
         ValueError: If an output is not finite, not within 0 to 5 or constant, or an intensity not
-            the mean of its centres' maxima.
+            the mean of its centers' maxima.
     """
     run = Interpreter(model_content=flatbuffer, num_threads=1).get_signature_runner(
         contract.SIGNATURE
@@ -71,36 +71,36 @@ def _check_range(name: str, values: npt.NDArray[np.float64]) -> None:
 def _means(
     card: dict[str, Any], intensity: npt.NDArray[np.float64], maps: npt.NDArray[np.float64]
 ) -> str:
-    """Say how far intensities are from the means over their centres' maxima; raise if too far."""
+    """Say how far intensities are from the means over their centers' maxima; raise if too far."""
     peaks = maps.max(axis=(1, 2))  # (N, K)
     off = {
         f"{name}, rule {rule}": float(np.abs(peaks @ matrix - intensity).max())
         for name, rule, matrix in _orders(card, intensity.shape[1], peaks.shape[1])
     }
     if not off:
-        return "AUs and centres are of no table here, so their order can't be checked"
+        return "AUs and centers are of no table here, so their order can't be checked"
     best = min(off, key=lambda name: off[name])
     if off[best] > _MEAN_TOLERANCE:
         raise ValueError(
-            f"Intensities must be the means of their centres' maxima, to {_MEAN_TOLERANCE} of a "
+            f"Intensities must be the means of their centers' maxima, to {_MEAN_TOLERANCE} of a "
             f"grade. Received: {off[best]:.3g} off ({best}). The order of channels or the "
             "decoding is another: export the model again."
         )
-    return f"{off[best]:.1e} of a grade from the means of their centres' maxima ({best})"
+    return f"{off[best]:.1e} of a grade from the means of their centers' maxima ({best})"
 
 
 def _orders(
-    card: dict[str, Any], aus: int, centres: int
+    card: dict[str, Any], aus: int, centers: int
 ) -> Iterator[tuple[str, str, npt.NDArray[np.float32]]]:
     """Yield (name, rule, (K, A) matrix) of what the card says, or else of all tables that fit."""
     said = {"the card's AUs": tuple(card["aus"])} if "aus" in card else facs.AU_SETS
     rules = (card["rule"],) if "rule" in card else tuple(facs.RULES)
     for (name, numbers), rule in product(said.items(), rules):
         try:
-            matrix = facs.centre_to_au(numbers, rule)
+            matrix = facs.center_to_au(numbers, rule)
         except ValueError:  # a rule set that lacks an AU
             continue
-        if matrix.shape == (centres, aus):
+        if matrix.shape == (centers, aus):
             yield name, rule, matrix
 
 

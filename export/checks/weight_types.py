@@ -1,6 +1,6 @@
 """How the weights of a .tflite file are stored: as the variant says, or only in its name?
 
-A quantiser that matches no operator returns the file as it was and reports success; so does one
+A quantizer that matches no operator returns the file as it was and reports success; so does one
 that skips the large layers. Type and size of what is in the file tell.
 """
 
@@ -16,7 +16,7 @@ from export.graph.flatbuffer import is_constant, unpack
 LARGE: Final = 1024
 """Values from which on a constant must have the variant's type.
 
-Below it are clip limits, rank tables of the neighbour search, the mean over an AU's centres and
+Below it are clip limits, rank tables of the neighbor search, the mean over an AU's centers and
 the smallest depthwise kernels: 1 % of a network together, and exact numbers are worth it there.
 """
 _BIAS: Final = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}

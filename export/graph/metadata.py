@@ -17,7 +17,7 @@ from ai_edge_litert import schema_py_generated as schema
 from export.graph.flatbuffer import pack, unpack
 from export.graph.metadata_description import (
     CARD,
-    CENTRES,
+    CENTERS,
     DIGEST,
     IDENTIFIER,
     LABELS,
@@ -85,7 +85,7 @@ def _files(card: dict[str, Any], flatbuffer: bytes) -> dict[str, str]:
     """Return name -> content of what the zip behind `flatbuffer` holds."""
     return {
         LABELS: "".join(f"{label}\n" for label in card["au_labels"]),
-        CENTRES: "".join(f"{name}\n" for name in card["centres"]),
+        CENTERS: "".join(f"{name}\n" for name in card["centers"]),
         CARD: json.dumps(card, indent=1) + "\n",
         DIGEST: hashlib.sha256(flatbuffer).hexdigest() + "\n",
     }

@@ -16,7 +16,7 @@ IDENTIFIER: Final = b"M001"
 CARD: Final = "fau.json"
 """The file of the zip that holds the card; the next two are derived from it."""
 LABELS: Final = "labels.txt"
-CENTRES: Final = "centres.txt"
+CENTERS: Final = "centers.txt"
 DIGEST: Final = "model.sha256"
 """SHA-256 of all that stands before the zip, so that damage shows without the JSON beside it."""
 
@@ -34,7 +34,7 @@ class _Tensor:
 
 _TENSORS: Final = {
     contract.INPUT: _Tensor(
-        "Aligned face, RGB, 0 to 255. Feed pixel values as they are: normalisation is inside the "
+        "Aligned face, RGB, 0 to 255. Feed pixel values as they are: normalization is inside the "
         f"graph. {CARD} has the crop rule.",
         255.0,
     ),
@@ -44,10 +44,10 @@ _TENSORS: Final = {
         LABELS,
     ),
     contract.OUTPUT_HEATMAPS: _Tensor(
-        "A map for each AU centre, in intensity units, 0 to 5: its maximum is the intensity there, "
-        f"and an action unit's is the mean over its centres. Channels in the order of {CENTRES}.",
+        "A map for each AU center, in intensity units, 0 to 5: its maximum is the intensity there, "
+        f"and an action unit's is the mean over its centers. Channels in the order of {CENTERS}.",
         MAX_INTENSITY,
-        CENTRES,
+        CENTERS,
     ),
 }
 
@@ -78,7 +78,7 @@ def _description(card: dict[str, Any], model: Any) -> Any:
     described = tables.ModelMetadataT()
     described.name = card["name"]
     described.description = (
-        "Facial action unit intensity and a heatmap for each AU centre, from an aligned face."
+        "Facial action unit intensity and a heatmap for each AU center, from an aligned face."
     )
     described.version = f"contract {card['contract_version']}"
     described.license = "Apache-2.0"

@@ -1,1 +1,1 @@
-"""Quantisation-aware training with tensorflow-model-optimization, in an environment of its own."""
+"""Quantization-aware training with tensorflow-model-optimization, in an environment of its own."""

@@ -34,8 +34,8 @@ class Kind:
     arrays: Callable[[Any], Weights] | None = None
 
 
-class NotQuantisableError(ValueError):
-    """A network with a layer that quantisation-aware training doesn't know."""
+class NotQuantizableError(ValueError):
+    """A network with a layer that quantization-aware training doesn't know."""
 
 
 def describe(net: keras.Model) -> tuple[list[dict[str, Any]], Weights]:
@@ -48,7 +48,7 @@ def describe(net: keras.Model) -> tuple[list[dict[str, Any]], Weights]:
         net: Functional, with one input and one output, without shared layers.
 
     Raises:
-        NotQuantisableError: For a layer that isn't in the table, or a batch norm that follows
+        NotQuantizableError: For a layer that isn't in the table, or a batch norm that follows
             anything but a convolution of its own.
     """
     rows: list[dict[str, Any]] = []
@@ -103,7 +103,7 @@ def _inputs(config: dict[str, Any]) -> list[str]:
 
 
 def _check(layer: keras.layers.Layer, settings: dict[str, Any]) -> None:
-    """Raise NotQuantisableError where a setting that the twin doesn't have isn't the default."""
+    """Raise NotQuantizableError where a setting that the twin doesn't have isn't the default."""
     plain = {
         "activation": "linear",
         "data_format": "channels_last",
@@ -119,10 +119,10 @@ def _check(layer: keras.layers.Layer, settings: dict[str, Any]) -> None:
             raise _refusal(layer, f"{name}={settings[name]!r}")
 
 
-def _refusal(layer: keras.layers.Layer, why: str) -> NotQuantisableError:
+def _refusal(layer: keras.layers.Layer, why: str) -> NotQuantizableError:
     known = ", ".join(sorted(kind.__name__ for kind in _KINDS))
-    return NotQuantisableError(
-        f"Quantisation-aware training takes plain {known}, and batch norm after a convolution. "
+    return NotQuantizableError(
+        f"Quantization-aware training takes plain {known}, and batch norm after a convolution. "
         f"Received: {layer.name}, a {type(layer).__name__} ({why}). Use a preset with "
         'upsample="resize", or leave qat_int8 out: static_int8 takes every network.'
     )
@@ -156,8 +156,8 @@ def _norm(norm: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
 def _correspondence(layer: Any) -> Weights:
     """Return the two products of `SemanticCorrespondence`, with batch norm inside."""
     scale, shift = _norm(layer)
-    first = np.asarray(layer.centre_kernel, np.float64)
-    second = np.asarray(layer.neighbour_kernel, np.float64)
+    first = np.asarray(layer.center_kernel, np.float64)
+    second = np.asarray(layer.neighbor_kernel, np.float64)
     arrays = {"own": (first - second) * scale, "far": second * scale, "shift": shift}
     return {name: value.astype(np.float32) for name, value in arrays.items()}
 

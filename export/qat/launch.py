@@ -1,4 +1,4 @@
-"""Quantisation-aware training, seen from our environment: files out, a child process, bytes back.
+"""Quantization-aware training, seen from our environment: files out, a child process, bytes back.
 
 tensorflow-model-optimization can't be installed beside mediapipe and turns `tf.keras` into Keras 2
 for the whole process, so it has an environment of its own, made by `make qat-env`.
@@ -35,7 +35,7 @@ _LAST_LINES: Final = 12
 
 
 class QatEnvironmentError(RuntimeError):
-    """The environment of quantisation-aware training isn't there."""
+    """The environment of quantization-aware training isn't there."""
 
 
 class QatError(ValueError):
@@ -91,7 +91,7 @@ def environment_python() -> Path:
     python = Path(os.environ.get(PYTHON_VARIABLE) or ROOT / ".venv-qat" / "bin" / "python")
     if not python.is_file():
         raise QatEnvironmentError(
-            "Quantisation-aware training needs an environment of its own. Received: no "
+            "Quantization-aware training needs an environment of its own. Received: no "
             f"{python.name} at {python}. Run `make qat-env`, or leave qat_int8 out."
         )
     return python
@@ -122,13 +122,13 @@ def qat_variant(
         intensity: (N, A) their labels, NaN where not coded.
         loss: The training's own.
         settings: How to fine-tune.
-        selection: How the file's graph finds neighbours; row of `neighbours.SELECTIONS`.
+        selection: How the file's graph finds neighbors; row of `neighbors.SELECTIONS`.
         seed: Of the order of the faces.
         say: Prints a line.
 
     Raises:
         QatEnvironmentError: If the other environment isn't there or lacks a package.
-        NotQuantisableError: If the network has a layer that the twin lacks.
+        NotQuantizableError: If the network has a layer that the twin lacks.
         QatError: If the twin isn't the network, or the child fails.
     """
     settings = settings or QatSettings()
@@ -222,7 +222,7 @@ def _fail(log: str, code: int, timeout: float, in_time: bool) -> None:
         )
     if lines and lines[-1].startswith(("ModuleNotFoundError", "ImportError")):
         raise QatEnvironmentError(
-            "The environment of quantisation-aware training must have its packages. Received: "
+            "The environment of quantization-aware training must have its packages. Received: "
             f"{lines[-1]}. Run `make qat-env`."
         )
     sys.stderr.write("\n".join(lines[-_LAST_LINES:]) + "\n")

@@ -1,4 +1,4 @@
-"""The last step of quantisation-aware training: SCC's matrices from float32 into int8."""
+"""The last step of quantization-aware training: SCC's matrices from float32 into int8."""
 
 import contextlib
 import io
@@ -25,7 +25,7 @@ def packed(flatbuffer: bytes) -> bytes:
     maker.update_quantization_recipe(_SCC, TFLOperationName.FULLY_CONNECTED, WEIGHT_ONLY)
     # Its progress bar comes although it is switched off.
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-        # That the rest is quantised already is the point.
+        # That the rest is quantized already is the point.
         warnings.filterwarnings("ignore", message="Input model is already partially quantized")
         made = maker.quantize(None, enable_progress_bar=False, enable_progress_report=False)
     return pack(unpack(bytes(made.quantized_model)))

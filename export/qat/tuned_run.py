@@ -1,17 +1,17 @@
-"""Quantisation-aware training of a finished run, on the faces that it was trained with."""
+"""Quantization-aware training of a finished run, on the faces that it was trained with."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from export.qat.launch import QatSettings, qat_variant
-from export.run import LabelledFaces, TrainedRun, run_part
+from export.run import LabeledFaces, TrainedRun, run_part
 from export.specs import CPU_SELECTION
 from fau_tf.training import fit
 
 
 def tuned_run(
     run: TrainedRun,
-    validation: LabelledFaces,
+    validation: LabeledFaces,
     data: Path,
     settings: QatSettings,
     *,
@@ -25,11 +25,11 @@ def tuned_run(
         validation: Faces of validation people, for ranges and the choice of the best step.
         data: Where face records go.
         settings: How to fine-tune.
-        selection: How the file's graph finds neighbours; row of `neighbours.SELECTIONS`.
+        selection: How the file's graph finds neighbors; row of `neighbors.SELECTIONS`.
         say: Prints a line.
 
     Raises:
-        QatEnvironmentError, NotQuantisableError, QatError: As `qat_variant`.
+        QatEnvironmentError, NotQuantizableError, QatError: As `qat_variant`.
     """
     config = run.config
     part = run_part(run, "train", settings.crops, data, say=say)

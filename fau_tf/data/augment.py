@@ -24,13 +24,13 @@ class Augment:
         rotate: Degrees.
         scale: Part of the size.
         shift: Part of the crop, in x and in y.
-        contrast: Part of the contrast about mid-grey.
-        brightness: Grey levels.
-        colour: Part of each channel's gain.
-        noise: Largest standard deviation of Gaussian noise, in grey levels.
+        contrast: Part of the contrast about mid-gray.
+        brightness: Gray levels.
+        color: Part of each channel's gain.
+        noise: Largest standard deviation of Gaussian noise, in gray levels.
         blur: Largest sigma of a Gaussian blur, in px of the crop; drawn from 0 up.
         jpeg: How far JPEG quality falls below 100, at most 95; at 0 there is no JPEG.
-        occlude: Probability that a rectangle of one colour covers a part of the face.
+        occlude: Probability that a rectangle of one color covers a part of the face.
     """
 
     flip: float = 0.5
@@ -39,14 +39,14 @@ class Augment:
     shift: float = 0.03
     contrast: float = 0.2
     brightness: float = 20.0
-    colour: float = 0.08
+    color: float = 0.08
     noise: float = 6.0
     blur: float = 0.0
     jpeg: float = 0.0
     occlude: float = 0.0
 
     def __post_init__(self) -> None:
-        shares = ("flip", "scale", "contrast", "colour", "occlude")
+        shares = ("flip", "scale", "contrast", "color", "occlude")
         for name, value in vars(self).items():
             if value < 0 or (name in shares and value > 1):
                 raise ValueError(
@@ -67,7 +67,7 @@ NO_AUGMENT: Final = Augment(
     shift=0,
     contrast=0,
     brightness=0,
-    colour=0,
+    color=0,
     noise=0,
     blur=0,
     jpeg=0,
@@ -138,7 +138,7 @@ def warp_landmarks(landmarks: Any, views: Any, flipped: Any) -> Any:
 def vary_light(
     images: Any, augment: Augment, seed: Any, *, first: int = 0, batch: Any = None
 ) -> Any:
-    """Return float32 images (B, S, S, 3) with other contrast, brightness, colour and noise.
+    """Return float32 images (B, S, S, 3) with other contrast, brightness, color and noise.
 
     Clipped to 0 to 255.
 
@@ -155,7 +155,7 @@ def vary_light(
     own = slice(first, first + count)
     draw = tf.random.stateless_uniform((batch, 1, 1, 3), seeds[0], -1.0, 1.0)[own]
     tint = tf.random.stateless_uniform((batch, 1, 1, 3), seeds[1], -1.0, 1.0)[own]
-    gain = 1 + augment.colour * tint
+    gain = 1 + augment.color * tint
     x = (images - 128) * (1 + augment.contrast * draw[..., :1]) * gain + 128
     x += augment.brightness * draw[..., 1:2]
     sigma = augment.noise * (draw[..., 2:] + 1) / 2

@@ -36,7 +36,7 @@ class DataSettings:
     landmarks: str = "mediapipe"  # "own": those that the data set ships
     camera: str = "left"  # DISFA
     poses: tuple[int, ...] = (6,)  # FERA 2017; 6 is frontal
-    every: int = 1  # takes the first of so many labelled frames of each clip
+    every: int = 1  # takes the first of so many labeled frames of each clip
     protocol: str = "random"  # "odd_even" is FERA 2015's, "three_folds" that of most papers
     folds: tuple[tuple[str, ...], ...] = ()  # protocol "own": the test people of each fold
     validation: float = (

@@ -43,18 +43,18 @@ def spoil(images: Any, augment: Augment, seed: Any, *, first: int = 0, batch: An
 
 
 def _occlude(images: Any, probability: float, draw: Any) -> Any:
-    """Return images with one rectangle in one colour each, centre anywhere, cut off at the border.
+    """Return images with one rectangle in one color each, center anywhere, cut off at the border.
 
     Args:
         images: (B, S, S, 3).
         probability: Of there being one.
-        draw: (B, 8), 0 to 1: whether, both sides, both centres, the colour.
+        draw: (B, 8), 0 to 1: whether, both sides, both centers, the color.
     """
     size = images.shape[1]
     half = size * (_SIDE[0] + (_SIDE[1] - _SIDE[0]) * draw[:, 1:3]) / 2
-    centre = size * draw[:, 3:5] - 0.5
+    center = size * draw[:, 3:5] - 0.5
     at = tf.range(size, dtype=tf.float32)[:, None]
-    inside = tf.abs(at - centre[:, None, :]) < half[:, None, :]  # (B, S, 2)
+    inside = tf.abs(at - center[:, None, :]) < half[:, None, :]  # (B, S, 2)
     covered = inside[:, :, None, 0] & inside[:, None, :, 1]
     covered &= (draw[:, 0] < probability)[:, None, None]
     return tf.where(covered[..., None], 255 * draw[:, None, None, 5:], images)

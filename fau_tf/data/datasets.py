@@ -142,11 +142,11 @@ def prepare_real(settings: DataSettings, folder: Path, *, say: Callable[[str], N
 
 
 def card(name: str, seen: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what an exported model says of the faces of the data set that it learnt from.
+    """Return what an exported model says of the faces of the data set that it learned from.
 
     Args:
         name: Of the set.
-        seen: People whose faces the network learnt from or was chosen by. The codes of public data
+        seen: People whose faces the network learned from or was chosen by. The codes of public data
             sets are told; the names in one's own lists stay where they are.
     """
     if name.startswith(PREFIX):

@@ -20,7 +20,7 @@ from fau_tf.data import augment as aug
 from fau_tf.data.corruptions import spoil
 from fau_tf.data.record import MARGIN
 from fau_tf.data.tfrecord import parse
-from fau_tf.face.au_centers import au_centres
+from fau_tf.face.au_centers import au_centers
 
 _IN_TURN = 64  # shards at once; more than one person's clips
 
@@ -39,12 +39,12 @@ class Targets:
     aus: Sequence[int]
     rule: str
 
-    def centres(self, landmarks: Any) -> Any:
-        """Return (B, K, 2) from (B, 68, 2) tensors, by `face.au_centres`."""
-        # A centre is a linear function of the landmarks, so the one formula, run on a basis, gives
+    def centers(self, landmarks: Any) -> Any:
+        """Return (B, K, 2) from (B, 68, 2) tensors, by `face.au_centers`."""
+        # A center is a linear function of the landmarks, so the one formula, run on a basis, gives
         # the matrix for TensorFlow.
         basis = np.eye(136, dtype=np.float32).reshape(136, 68, 2)
-        matrix = au_centres(basis, self.aus, self.rule)  # (136, K, 2)
+        matrix = au_centers(basis, self.aus, self.rule)  # (136, K, 2)
         flat = tf.reshape(landmarks, (-1, 136))
         return tf.einsum("bi,ikd->bkd", flat, tf.constant(matrix))
 
@@ -61,16 +61,16 @@ class Targets:
 
         Returns:
             `heatmap` (B, h, w, K) in the target scale; `bump` (B, h, w, K) the same Gaussians at
-            height 1, which say where a centre is whatever its intensity; `weight` (B, K), 0 where
+            height 1, which say where a center is whatever its intensity; `weight` (B, K), 0 where
             not coded or outside the map; `intensity` (B, A), NaN kept.
         """
-        centres = self.centres(landmarks)
+        centers = self.centers(landmarks)
         coded = self.columns(intensity)
-        at_centre = tf.gather(coded, facs.au_of_centre(self.aus, self.rule), axis=1)  # (B, K)
-        known = tf.math.is_finite(at_centre)
-        inside = self.codec.inside(centres, xp=keras.ops)
-        bump = self.codec.bumps(centres, xp=keras.ops)
-        value = tf.where(known, at_centre, 0.0) * self.codec.unit
+        at_center = tf.gather(coded, facs.au_of_center(self.aus, self.rule), axis=1)  # (B, K)
+        known = tf.math.is_finite(at_center)
+        inside = self.codec.inside(centers, xp=keras.ops)
+        bump = self.codec.bumps(centers, xp=keras.ops)
+        value = tf.where(known, at_center, 0.0) * self.codec.unit
         return {
             "heatmap": bump * value[:, None, None, :],
             "bump": bump,

@@ -13,7 +13,7 @@ from fau_tf import facs
 
 FORMAT_VERSION: Final = 1
 MARGIN: Final = 1.25
-"""Field of view of a record's image relative to the plain aligned crop, about the same centre."""
+"""Field of view of a record's image relative to the plain aligned crop, about the same center."""
 JPEG_QUALITY: Final = 92
 
 

@@ -58,13 +58,13 @@ def shard_files(folder: Path) -> list[Path]:
     return files
 
 
-def parse(serialised: Any) -> dict[str, Any]:
+def parse(serialized: Any) -> dict[str, Any]:
     """Return a record's features as tensors, `image` still JPEG bytes; for `tf.data`.
 
     Raises:
         tf.errors.InvalidArgumentError: When run, on a record of another format version.
     """
-    row = tf.io.parse_single_example(serialised, FEATURES)
+    row = tf.io.parse_single_example(serialized, FEATURES)
     wanted = tf.constant(FORMAT_VERSION, tf.int64)
     rule = f"a record must have format version {FORMAT_VERSION}; generate or prepare it again"
     with tf.control_dependencies([tf.debugging.assert_equal(row["version"], wanted, rule)]):

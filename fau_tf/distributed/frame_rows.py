@@ -75,7 +75,7 @@ def _face(entries: list[Any], info: ModelInfo) -> FaceResult:
     return FaceResult(
         box=(x0, y0, x1, y1),
         landmarks=np.array(landmarks, np.float64).reshape(-1, 2),
-        centres=np.zeros((0, 2)),
+        centers=np.zeros((0, 2)),
         intensity=dict(zip(info.labels, intensity, strict=True)),
         heatmaps=np.zeros((0, 0, 0), np.float32),
         matrix=np.zeros((2, 3)),

@@ -1,7 +1,7 @@
 """How good is a trained model? One judge for it, for its halves on the other rig and for the peer.
 
 python -m fau_tf.evaluation.accuracy --run runs/release --photos FOLDER --videos FILE --write
-    --crossed runs/on_canonical runs/on_ict      runs that learnt from one rig alone
+    --crossed runs/on_canonical runs/on_ict      runs that learned from one rig alone
 python -m fau_tf.evaluation.accuracy --run runs/synthetic --quick
 
 Test people only. Figures on made faces are synthetic; real faces have no labels here. Writes
@@ -79,7 +79,7 @@ def judged(run: Run, data: Path, *, peer: bool, quick: bool) -> dict[str, Any]:
         "people": len(people["test"]),
         "faces": len(known.coded),
         "set": faces.name,
-        "learnt": len(run.people["train"]),
+        "learned": len(run.people["train"]),
         "groups": cross_rig.by_group(known, answers, groups),
         "factors": cross_rig.factor_rows(known, answers),
         "persons": cross_rig.person_spread(known, answers),
@@ -96,7 +96,7 @@ def judged(run: Run, data: Path, *, peer: bool, quick: bool) -> dict[str, Any]:
 
 
 def crossed(runs: Sequence[Run], data: Path, *, peer: bool, quick: bool) -> list[dict[str, Any]]:
-    """Return what runs on one rig read on each rig, beside the peer's that learnt from the same."""
+    """Return what runs on one rig read on each rig, beside the baseline of the same."""
     rows = []
     for run in runs:
         faces, people = run.faces(data), _people(run, quick)
@@ -104,7 +104,7 @@ def crossed(runs: Sequence[Run], data: Path, *, peer: bool, quick: bool) -> list
         known, answers = cross_rig.known(test, run), run.answers(test)
         masks = {str(rig): known.rig == rig for rig in dict.fromkeys(known.rig)}
         row = {
-            "learnt_from": list(run.config.data.learn_rigs),
+            "learned_from": list(run.config.data.learn_rigs),
             "epochs": run.config.training.epochs,
             "groups": cross_rig.by_group(known, answers, masks),
         }
@@ -167,7 +167,7 @@ def weak(found: dict[str, Any]) -> dict[str, str]:
         group["per_au"]
         for row in found.get("crossed", [])
         for rig, group in row["groups"].items()
-        if rig not in row["learnt_from"]
+        if rig not in row["learned_from"]
     ]
     for label in LABELS if other else []:
         icc = float(np.mean([group[label]["icc"] for group in other]))

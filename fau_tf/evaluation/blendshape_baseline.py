@@ -1,6 +1,6 @@
 """What anyone would try instead: MediaPipe's 52 blendshapes and a ridge regression to the AUs.
 
-Fitted on the very faces that a run learnt from, its strength chosen on the same validation people,
+Fitted on the very faces that a run learned from, its strength chosen on the same validation people,
 and judged on the same test people.
 """
 

@@ -57,7 +57,7 @@ class Run:
     def answers(self, part: datasets.Part) -> Array:
         """Return (N, A) what its network reads, stretched as it is shipped."""
         spec = self.config.model
-        to_au = facs.centre_to_au(spec.au_numbers, spec.rule)
+        to_au = facs.center_to_au(spec.au_numbers, spec.rule)
         batches = part.batches(fit.targets(self.config), batch_size=64)
         return predict_intensity(best_network(self.path, spec), spec.codec, to_au, batches)
 

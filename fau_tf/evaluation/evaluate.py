@@ -35,7 +35,7 @@ class Network:
         rule: Row of `facs.RULES`.
         answer: Batches of (image, targets) -> (N, A).
         population: Whose names `seen` has.
-        seen: People whom it learnt from or was chosen by.
+        seen: People whom it learned from or was chosen by.
     """
 
     name: str
@@ -105,7 +105,7 @@ def evaluate(
     if not parts:
         raise ValueError(
             f"{found[0].name}: test people must be ones that the network hasn't seen. Received: "
-            f"{len(people)} whom it learnt from. Evaluate on other data."
+            f"{len(people)} whom it learned from. Evaluate on other data."
         )
     return pooled(parts)
 
@@ -139,7 +139,7 @@ def _trained(folder: Path) -> Network:
     config = load_config(folder / "config.toml")
     spec = config.model
     net = best_network(folder, spec)
-    to_au = facs.centre_to_au(spec.au_numbers, spec.rule)
+    to_au = facs.center_to_au(spec.au_numbers, spec.rule)
     people: dict[str, Any] = {}
     if (folder / PEOPLE).is_file():
         people = json.loads((folder / PEOPLE).read_text(encoding="utf-8"))
@@ -159,10 +159,10 @@ def _exported(path: Path) -> Network:
 
     model = AUInterpreter(path)
     info = model.info
-    learnt = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["training_data"]
+    learned = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["training_data"]
 
     def answer(batches: tf.data.Dataset) -> npt.NDArray[np.float32]:
-        # As a camera would give it: whole grey levels.
+        # As a camera would give it: whole gray levels.
         crops = (np.rint(crop).astype(np.uint8) for images, _ in batches for crop in images.numpy())
         return np.stack([model(crop)[0] for crop in crops])
 
@@ -172,6 +172,6 @@ def _exported(path: Path) -> Network:
         HeatmapCodec(info.image_size, info.heatmap_size, 1.0),
         info.rule,
         answer,
-        learnt.get("population") or learnt.get("name", ""),
-        frozenset(learnt.get("people", ())),
+        learned.get("population") or learned.get("name", ""),
+        frozenset(learned.get("people", ())),
     )

@@ -17,7 +17,7 @@ from fau_tf.utils.files import replacing
 Floats = npt.NDArray[np.floating[Any]]
 _BLUE: Final = "#2a6f97"
 _ORANGE: Final = "#e07a2f"
-_GREY: Final = "#b8c0c8"
+_GRAY: Final = "#b8c0c8"
 _DPI: Final = 110
 
 
@@ -35,8 +35,8 @@ def draw_curves(path: Path, history: Sequence[dict[str, float]]) -> None:
         ("mean ICC(3,1)", (("val_icc", "validation people", _ORANGE),), (0, 1)),
     )
     for axes, (title, lines, limits) in zip(figure.subplots(1, 3), panels, strict=True):
-        for key, label, colour in lines:
-            axes.plot(epochs, [row[key] for row in history], "o-", color=colour, label=label)
+        for key, label, color in lines:
+            axes.plot(epochs, [row[key] for row in history], "o-", color=color, label=label)
         axes.set(title=title, xlabel="epoch")
         axes.set_ylim(*(limits or (0, None)))
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -50,7 +50,7 @@ def draw_agreement(path: Path, summary: dict[str, Any], title: str) -> None:
     figure = Figure(figsize=(12, 6), layout="constrained")
     figure.suptitle(title)
     labels = list(summary["per_au"])
-    for axes, metric, name, colour in zip(
+    for axes, metric, name, color in zip(
         figure.subplots(2, 1),
         ("icc", "mae"),
         ("ICC(3,1)", "MAE, grades"),
@@ -58,7 +58,7 @@ def draw_agreement(path: Path, summary: dict[str, Any], title: str) -> None:
         strict=True,
     ):
         values = [summary["per_au"][label][metric] for label in labels]
-        bars = axes.bar(labels, values, color=colour, width=0.65)
+        bars = axes.bar(labels, values, color=color, width=0.65)
         axes.bar_label(bars, fmt="%.2f", fontsize=9, padding=2)
         mean = summary["mean"][metric]
         axes.axhline(mean, color="black", linewidth=1, linestyle="--")
@@ -82,7 +82,7 @@ def draw_scatter(
             axes.set_axis_off()
             continue
         known = np.isfinite(coded[:, i]) & np.isfinite(predicted[:, i])
-        axes.plot([0, MAX_INTENSITY], [0, MAX_INTENSITY], color=_GREY, linewidth=1)
+        axes.plot([0, MAX_INTENSITY], [0, MAX_INTENSITY], color=_GRAY, linewidth=1)
         axes.scatter(coded[known, i], predicted[known, i], s=6, alpha=0.4, color=_BLUE, linewidth=0)
         axes.set_title(labels[i], fontsize=10)
         axes.set(xlim=(-0.2, 5.2), ylim=(-0.2, 5.2), aspect="equal")
@@ -136,7 +136,7 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 def _paired_bars(axes: Axes, coded: Floats, read: Floats, labels: Sequence[str]) -> None:
     place = np.arange(len(labels))
-    axes.barh(place - 0.2, coded, 0.4, color=_GREY, label="coded")
+    axes.barh(place - 0.2, coded, 0.4, color=_GRAY, label="coded")
     axes.barh(place + 0.2, read, 0.4, color=_BLUE, label="predicted")
     axes.set(xlim=(0, MAX_INTENSITY), yticks=place)
     axes.set_yticklabels(labels, fontsize=6)

@@ -13,22 +13,22 @@ from fau_tf.evaluation.figures import save_figure
 from fau_tf.models.scc.inspect_graph import ChannelGraph, pair_overlap
 
 _ROWS: Final = 5  # feature maps shown
-_COLUMNS: Final = 5  # the map and up to four neighbours
+_COLUMNS: Final = 5  # the map and up to four neighbors
 _PAIRS: Final = 1500
 
 
-def draw_neighbours(
+def draw_neighbors(
     path: Path,
     graph: ChannelGraph,
     images: npt.NDArray[np.floating[Any]],
     coded: npt.NDArray[np.floating[Any]],
     people: Sequence[str],
 ) -> None:
-    """Draw feature maps beside their neighbours, and how neighbour sets follow expression.
+    """Draw feature maps beside their neighbors, and how neighbor sets follow expression.
 
     Left: the strongest feature maps of the first face (orange frame) and the maps that the graph
     joins to each. Right: pairs of faces, how far apart their AU intensities are against the share
-    of neighbours that they have in common (`pair_overlap`), with Pearson's r of each group.
+    of neighbors that they have in common (`pair_overlap`), with Pearson's r of each group.
 
     Args:
         path: The picture.
@@ -43,7 +43,7 @@ def draw_neighbours(
     left.suptitle(f"{graph.layer}: a feature map (orange) and those that respond most alike")
     _maps(left.subplots(_ROWS, _COLUMNS + 1, squeeze=False), graph, images[0])
     _expression(right.subplots(), graph, coded, people)
-    right.suptitle(f"how the k = {k} neighbour sets follow expression")
+    right.suptitle(f"how the k = {k} neighbor sets follow expression")
     save_figure(figure, path)
 
 
@@ -85,12 +85,12 @@ def _expression(
     first, second, same = first[keep], second[keep], same[keep]
     share = pair_overlap(graph, first, second)
     apart = np.abs(np.nan_to_num(coded[first]) - np.nan_to_num(coded[second])).sum(axis=1)
-    for mask, label, colour in ((~same, "two people", "#b8c0c8"), (same, "one person", "#2a6f97")):
+    for mask, label, color in ((~same, "two people", "#b8c0c8"), (same, "one person", "#2a6f97")):
         label += _correlation(apart[mask], share[mask])
-        axes.scatter(apart[mask], share[mask], s=9, alpha=0.5, color=colour, label=label)
+        axes.scatter(apart[mask], share[mask], s=9, alpha=0.5, color=color, label=label)
     axes.set(
         xlabel="difference of expression: sum over AUs of |difference of intensity|",
-        ylabel="share of neighbours in common",
+        ylabel="share of neighbors in common",
         ylim=(0, 1),
     )
     axes.legend(frameon=False)

@@ -20,7 +20,7 @@ def draw(path: Path, found: Mapping[str, Any]) -> None:
     if "crossed" in found:
         panels.append(
             (
-                "Another face model than it learnt from",
+                "Another face model than it learned from",
                 "ICC(3,1)",
                 _crossed(found),
                 (*_OURS, *_PEERS),
@@ -32,8 +32,8 @@ def draw(path: Path, found: Mapping[str, Any]) -> None:
         )
     figure = Figure(figsize=(11, 2.6 * len(panels)), layout="constrained")
     rows: Any = figure.subplots(len(panels), 1, squeeze=False)
-    for axes, (title, unit, bars, colours) in zip(rows[:, 0], panels, strict=True):
-        _grouped(axes, bars, colours)
+    for axes, (title, unit, bars, colors) in zip(rows[:, 0], panels, strict=True):
+        _grouped(axes, bars, colors)
         axes.set_title(title, fontsize=10, loc="left")
         axes.set_ylabel(unit)
     save_figure(figure, path)
@@ -50,8 +50,8 @@ def _crossed(found: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
     bars, peers = {}, {}
     for one in found["crossed"]:
         for rig, group in one["groups"].items():
-            if rig not in one["learnt_from"]:
-                name = f"{', '.join(one['learnt_from'])} to {rig}"
+            if rig not in one["learned_from"]:
+                name = f"{', '.join(one['learned_from'])} to {rig}"
                 bars[name] = _iccs(group)
                 if "peer" in one:
                     peers[f"peer, {name}"] = _iccs(one["peer"]["groups"][rig])
@@ -71,12 +71,12 @@ def _iccs(group: Mapping[str, Any]) -> dict[str, float]:
     return {label: row["icc"] for label, row in group["per_au"].items()}
 
 
-def _grouped(axes: Axes, bars: Mapping[str, Mapping[str, float]], colours: Sequence[str]) -> None:
+def _grouped(axes: Axes, bars: Mapping[str, Mapping[str, float]], colors: Sequence[str]) -> None:
     labels = list(next(iter(bars.values())))
     width = _WIDTH / len(bars)
-    for number, ((name, values), colour) in enumerate(zip(bars.items(), colours, strict=False)):
+    for number, ((name, values), color) in enumerate(zip(bars.items(), colors, strict=False)):
         places = np.arange(len(labels)) + (number - (len(bars) - 1) / 2) * width
-        axes.bar(places, [values[label] for label in labels], width, label=name, color=colour)
+        axes.bar(places, [values[label] for label in labels], width, label=name, color=color)
     axes.set_xticks(range(len(labels)), labels, fontsize=8)
     axes.set_ylim(min(0.0, axes.get_ylim()[0]), 1)
     axes.axhline(0, color="black", linewidth=0.6)

@@ -35,10 +35,10 @@ def short(found: Mapping[str, Any]) -> str:
     ]
     for one in found.get("crossed", []):
         rows += [
-            [f"learnt from {', '.join(one['learnt_from'])} alone, judged on {rig}", _icc(group),
+            [f"learned from {', '.join(one['learned_from'])} alone, judged on {rig}", _icc(group),
              _icc(one.get("peer", {}).get("groups", {}).get(rig))]
             for rig, group in one["groups"].items()
-            if rig not in one["learnt_from"]
+            if rig not in one["learned_from"]
         ]  # fmt: skip
     return _table(["made faces", "ICC(3,1), mean of 14 AUs", "peer's"], rows)
 
@@ -48,11 +48,11 @@ def _head(found: Mapping[str, Any]) -> str:
         "# Accuracy\n\n"
         "Written by `python -m fau_tf.evaluation.accuracy --run RUN --crossed RUN RUN "
         f"--photos FOLDER --videos FILE --write`, run `{found['run']}`: "
-        f"learnt from {found['learnt']} people, "
+        f"learned from {found['learned']} people, "
         f"judged on {found['faces']} faces of {found['people']} test people of `{found['set']}`, "
         "whom it has not seen.\n\n"
         "**Everything here with an ICC is on made faces. It is not accuracy on BP4D, DISFA or any "
-        "real face**, which nobody has labelled for us. On real photos there is agreement with "
+        "real face**, which nobody has labeled for us. On real photos there is agreement with "
         "another program, and there are checks that need no labels.\n\n"
         f"![All of it per AU]({PICTURE})"
     )
@@ -92,24 +92,24 @@ def _crossed(found: Mapping[str, Any]) -> str:
     rows = []
     for one in found["crossed"]:
         for rig, group in one["groups"].items():
-            own = "its own" if rig in one["learnt_from"] else "the other"
+            own = "its own" if rig in one["learned_from"] else "the other"
             peer = one.get("peer", {}).get("groups", {}).get(rig)
-            taught = f"{', '.join(one['learnt_from'])}, {one['epochs']} passes"
+            taught = f"{', '.join(one['learned_from'])}, {one['epochs']} passes"
             rows.append([taught, f"{rig}, {own}", _icc(group), *_metrics(group), _icc(peer)])
     labels = list(next(iter(found["crossed"][0]["groups"].values()))["per_au"])
     others = [
-        (f"{', '.join(one['learnt_from'])} on {rig}", group["per_au"])
+        (f"{', '.join(one['learned_from'])} on {rig}", group["per_au"])
         for one in found["crossed"]
         for rig, group in one["groups"].items()
-        if rig not in one["learnt_from"]
+        if rig not in one["learned_from"]
     ]
     each = [[label, *(f"{aus[label]['icc']:.2f}" for _, aus in others)] for label in labels]
     return (
         "## Another face model\n\n"
         "The same recipe with the people of one rig alone, judged on test people of each: how far "
-        "what was learnt carries to faces that somebody else has modelled. The run above made "
+        "what was learned carries to faces that somebody else has modeled. The run above made "
         f"{found['epochs']} passes over all of them.\n\n"
-        + _table(["learnt from", "judged on", "ICC(3,1)", "MAE", "PCC", "peer's ICC(3,1)"], rows)
+        + _table(["learned from", "judged on", "ICC(3,1)", "MAE", "PCC", "peer's ICC(3,1)"], rows)
         + "\n\nICC(3,1) of each AU on the other rig:\n\n"
         + _table(["AU", *(name for name, _ in others)], each)
     )

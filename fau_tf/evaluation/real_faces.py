@@ -266,8 +266,8 @@ def _mirrored_maps(model: AUInterpreter, faces: Sequence[Photo]) -> float:
     """Return the mean absolute difference of a face's maps and its mirror's, mirrored back."""
     info = model.info
     swapped = {"left": "right", "right": "left"}
-    names = [name.rpartition("_") for name in info.centres]
-    partner = [info.centres.index(f"{au}_{swapped.get(side, side)}") for au, _, side in names]
+    names = [name.rpartition("_") for name in info.centers]
+    partner = [info.centers.index(f"{au}_{swapped.get(side, side)}") for au, _, side in names]
     apart = []
     for crop in crops(faces, info.image_size):
         maps = model(crop)[1]

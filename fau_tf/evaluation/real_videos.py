@@ -1,4 +1,4 @@
-"""A real video, which nobody has labelled: an AU beside its blendshape, from frame to frame."""
+"""A real video, which nobody has labeled: an AU beside its blendshape, from frame to frame."""
 
 from pathlib import Path
 from typing import Any, Final

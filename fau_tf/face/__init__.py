@@ -1,1 +1,1 @@
-"""Image -> 68 landmarks -> aligned crop -> AU centres; no TensorFlow."""
+"""Image -> 68 landmarks -> aligned crop -> AU centers; no TensorFlow."""

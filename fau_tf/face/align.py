@@ -1,6 +1,6 @@
 """The aligned crop: one similarity, fitted on points that expressions hardly move.
 
-Points are (x, y) px, x right, y down, pixel centres on integers: pixel x covers x - 0.5 to
+Points are (x, y) px, x right, y down, pixel centers on integers: pixel x covers x - 0.5 to
 x + 0.5, so fraction f of a crop of `size` px is pixel f * size - 0.5.
 """
 
@@ -33,7 +33,7 @@ TEMPLATE: Final[Matrix] = np.array(
 )
 """(9, 2) where the anchors lie, in fractions of the crop.
 
-The canonical MediaPipe mesh seen from the front, eye centres at (.36, .34) and (.64, .34): its
+The canonical MediaPipe mesh seen from the front, eye centers at (.36, .34) and (.64, .34): its
 chin is at .87, and at .96 with the jaw fully open. Eyes further apart, at (.35, .36) and
 (.65, .36), would put the open chin at 1.02, outside.
 """
@@ -49,7 +49,7 @@ def crop_matrix(landmarks: Points, size: int, margin: float = 1.0) -> Matrix:
     Args:
         landmarks: (68, 2) iBUG landmarks in image px.
         size: Side of the crop in px.
-        margin: Field of view relative to the plain crop of the same face, about the same centre.
+        margin: Field of view relative to the plain crop of the same face, about the same center.
 
     Raises:
         ValueError: If the landmarks are not (68, 2), not finite, or have no extent; if size or
@@ -84,14 +84,14 @@ def similarity(source: Points, target: Points) -> Matrix:
         raise ValueError("Points must be finite. Received: NaN or infinity.")
     if np.ptp(source, axis=0).max(initial=0.0) == 0.0:
         raise ValueError(f"Source needs two distinct points. Received: {len(source)}, all equal.")
-    from_centre, to_centre = source.mean(axis=0), target.mean(axis=0)
-    s, t = source - from_centre, target - to_centre
+    from_center, to_center = source.mean(axis=0), target.mean(axis=0)
+    s, t = source - from_center, target - to_center
     spread = np.sum(s**2)
     # As complex numbers t = z s, and least squares gives z = sum(conj(s) t) / sum(|s|^2).
     real = np.sum(s * t) / spread
     imag = np.sum(s[:, 0] * t[:, 1] - s[:, 1] * t[:, 0]) / spread
     turn = np.array(((real, -imag), (imag, real)))
-    return np.column_stack((turn, to_centre - turn @ from_centre))
+    return np.column_stack((turn, to_center - turn @ from_center))
 
 
 def invert(matrix: Matrix) -> Matrix:
@@ -109,7 +109,7 @@ def transform(matrix: Matrix, points: Points) -> npt.NDArray[np.float64]:
 def crop(image: Image, matrix: Matrix, size: int) -> Image:
     """Return the (size, size, 3) uint8 crop; this is the definition that fast paths are tested by.
 
-    Bilinear in float between pixel centres on integers, borders replicated, rounded half up. While
+    Bilinear in float between pixel centers on integers, borders replicated, rounded half up. While
     a crop pixel spans more than 2 image px, the image is first shrunk by means of 2 x 2 px (blocks
     start at pixel 0; a last odd row or column counts twice).
 
@@ -157,7 +157,7 @@ def shrunk(
     corner = np.array(((0, 0), (0, size - 1), (size - 1, 0), (size - 1, size - 1)))
     seen = transform(invert(matrix), corner)
     limit = np.array(image.shape[1::-1])
-    # One block more on each side than the bilinear neighbours need; whole blocks, so that cutting
+    # One block more on each side than the bilinear neighbors need; whole blocks, so that cutting
     # first changes nothing.
     low = (np.floor(seen.min(axis=0)) // block - 1).astype(int) * block
     low = np.clip(low, 0, (limit - 1) // block * block)

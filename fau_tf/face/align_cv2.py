@@ -9,9 +9,9 @@ from fau_tf.utils import optional_imports
 
 
 def fast_crop(image: Image, matrix: Matrix, size: int) -> Image:
-    """Return `align.crop(image, matrix, size)` to within a few grey levels, several times faster.
+    """Return `align.crop(image, matrix, size)` to within a few gray levels, several times faster.
 
-    OpenCV rounds sampling points to 1/32 px and each halving to whole grey levels, so a sharp edge
+    OpenCV rounds sampling points to 1/32 px and each halving to whole gray levels, so a sharp edge
     may differ by some levels; a smooth image differs by one or two.
 
     Args:

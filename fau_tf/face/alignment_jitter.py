@@ -103,7 +103,7 @@ def difference(exact: Matrix, found: Matrix, size: int) -> tuple[float, float, f
         size: Side of the crop in px.
     """
     turn = found[:, :2] @ np.linalg.inv(exact[:, :2])
-    centre = np.full(2, (size - 1) / 2)
-    x, y = (found[:, 2] - turn @ (exact[:, 2] - centre) - centre) / size
+    center = np.full(2, (size - 1) / 2)
+    x, y = (found[:, 2] - turn @ (exact[:, 2] - center) - center) / size
     degrees = np.degrees(np.arctan2(turn[1, 0], turn[0, 0]))
     return float(x), float(y), float(degrees), float(0.5 * np.log(np.linalg.det(turn)))

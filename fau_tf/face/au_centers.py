@@ -1,4 +1,4 @@
-"""68 landmarks -> AU centres, by a rule set of `facs`."""
+"""68 landmarks -> AU centers, by a rule set of `facs`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,13 +11,13 @@ from fau_tf import facs
 _INNER_EYE_CORNERS = (39, 42)
 
 
-def au_centres(
+def au_centers(
     landmarks: npt.NDArray[np.floating[Any]], aus: Sequence[int], rule: str = "fau"
 ) -> npt.NDArray[np.float32]:
-    """Return the (..., K, 2) AU centres in the px of the landmarks, in the order of `facs.centres`.
+    """Return the (..., K, 2) AU centers in the px of the landmarks, in the order of `facs.centers`.
 
     `down` of a rule runs at right angles to the line between the inner eye corners, so a turned,
-    scaled or moved face has its centres turned, scaled and moved.
+    scaled or moved face has its centers turned, scaled and moved.
 
     Args:
         landmarks: (..., 68, 2) iBUG landmarks.
@@ -30,7 +30,7 @@ def au_centres(
     points = np.asarray(landmarks, np.float64)
     if points.shape[-2:] != (68, 2):
         raise ValueError(f"Landmarks must be (..., 68, 2) iBUG points. Received: {points.shape}")
-    rows = [centre.point for centre in facs.centres(aus, rule)]
+    rows = [center.point for center in facs.centers(aus, rule)]
     right, left = (points[..., i, :] for i in _INNER_EYE_CORNERS)
     across = left - right  # (..., 2)
     down = np.stack((-across[..., 1], across[..., 0]), axis=-1)

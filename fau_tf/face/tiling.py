@@ -55,7 +55,7 @@ def uncut(mesh: Mesh, window: Window, height: int, width: int) -> bool:
 def distinct(meshes: Iterable[Mesh]) -> list[Mesh]:
     """Return the faces without repeats; of two readings of one face the first stays.
 
-    Two readings are of one face when the centre of either lies inside the middle half of the other.
+    Two readings are of one face when the center of either lies inside the middle half of the other.
     """
     kept: list[Mesh] = []
     for mesh in meshes:

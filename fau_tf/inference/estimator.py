@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fau_tf.face.align import Image, Matrix, crop_matrix, invert, transform
 from fau_tf.face.align_cv2 import fast_crop
-from fau_tf.face.au_centers import au_centres
+from fau_tf.face.au_centers import au_centers
 from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import NO_FACE, MediaPipeLandmarks
 from fau_tf.face.tiling import Mesh
@@ -31,7 +31,7 @@ class FaceResult:
     Attributes:
         box: Smallest box around the mesh points: x0, y0, x1, y1.
         landmarks: (68, 2) iBUG landmarks.
-        centres: (K, 2) AU centres of the heatmap channels.
+        centers: (K, 2) AU centers of the heatmap channels.
         intensity: AU label, e.g. `AU06`, -> intensity in 0 to 5; NaN where the face was not read.
         heatmaps: (h, w, K) in 0 to 5, over the aligned crop; NaN where the face was not read.
         matrix: (2, 3) photo px -> crop px.
@@ -47,7 +47,7 @@ class FaceResult:
 
     box: tuple[float, float, float, float]
     landmarks: npt.NDArray[np.float64]
-    centres: npt.NDArray[np.float64]
+    centers: npt.NDArray[np.float64]
     intensity: dict[str, float]
     heatmaps: npt.NDArray[np.float32]
     matrix: Matrix
@@ -184,15 +184,15 @@ class AUEstimator(Closing):
         if seen.reason:
             intensity = np.full(len(info.aus), np.nan, np.float32)
             side = info.heatmap_size
-            heatmaps = np.full((side, side, len(info.centres)), np.nan, np.float32)
+            heatmaps = np.full((side, side, len(info.centers)), np.nan, np.float32)
         else:
             intensity, heatmaps = self.interpreter(fast_crop(image, matrix, info.image_size))
-        # The centres are those of the crop, where the face is upright, as in training.
-        centres = au_centres(transform(matrix, landmarks), info.aus, info.rule)
+        # The centers are those of the crop, where the face is upright, as in training.
+        centers = au_centers(transform(matrix, landmarks), info.aus, info.rule)
         return FaceResult(
             box=box(mesh),
             landmarks=landmarks,
-            centres=transform(invert(matrix), centres),
+            centers=transform(invert(matrix), centers),
             intensity=dict(zip(info.labels, intensity.tolist(), strict=True)),
             heatmaps=heatmaps,
             matrix=matrix,

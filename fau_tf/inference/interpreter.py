@@ -78,7 +78,7 @@ class AUInterpreter:
         wanted = {
             contract.INPUT: (1, info.image_size, info.image_size, 3),
             contract.OUTPUT_INTENSITY: (1, len(info.aus)),
-            contract.OUTPUT_HEATMAPS: (1, h, h, len(info.centres)),
+            contract.OUTPUT_HEATMAPS: (1, h, h, len(info.centers)),
         }
         details = self._runner.get_input_details() | self._runner.get_output_details()
         found = {

@@ -26,8 +26,8 @@ class ModelInfo:
         image_size: Side S of the crop, px.
         heatmap_size: Side h = w of a heatmap.
         aus: The A action units, in the order of `intensity`.
-        rule: The AU centre rule set, a key of `facs.RULES`.
-        centres: Names of the K AU centres, in the order of the heatmap channels.
+        rule: The AU center rule set, a key of `facs.RULES`.
+        centers: Names of the K AU centers, in the order of the heatmap channels.
         sha256: Of the .tflite file.
         intervals: Around the intensities; None where the model has none.
         weak: AU label -> why the model's answers for it should not be relied on.
@@ -38,7 +38,7 @@ class ModelInfo:
     heatmap_size: int
     aus: tuple[int, ...]
     rule: str
-    centres: tuple[str, ...]
+    centers: tuple[str, ...]
     sha256: str
     intervals: Intervals | None = None
     weak: Mapping[str, str] = field(default_factory=dict)
@@ -113,14 +113,14 @@ def _checked(path: Path, text: bytes) -> ModelInfo:
     if lacking:
         raise _broken(path, f"complete, with {', '.join(lacking)}", f"only {sorted(entries)}")
     _check_types(path, entries)
-    centres = _centres(path, entries)
+    centers = _centers(path, entries)
     return ModelInfo(
         name=entries["name"],
         image_size=entries["image_size"],
         heatmap_size=entries["heatmap_size"],
         aus=tuple(entries["aus"]),
         rule=entries["rule"],
-        centres=centres,
+        centers=centers,
         sha256=entries["sha256"],
         intervals=_intervals(path, entries),
         weak=_weak(path, entries),
@@ -163,13 +163,13 @@ def _is_positive(value: object) -> bool:
     return type(value) is int and value > 0
 
 
-def _centres(path: Path, entries: dict[str, Any]) -> tuple[str, ...]:
+def _centers(path: Path, entries: dict[str, Any]) -> tuple[str, ...]:
     try:
-        names = [centre.name for centre in facs.centres(entries["aus"], entries["rule"])]
+        names = [center.name for center in facs.centers(entries["aus"], entries["rule"])]
     except ValueError as error:
         raise _broken(path, "of AUs and a rule set that facs.py has", str(error)) from error
-    if entries["centres"] != names:
-        raise _broken(path, f"of the centres {names}", repr(entries["centres"]))
+    if entries["centers"] != names:
+        raise _broken(path, f"of the centers {names}", repr(entries["centers"]))
     return tuple(names)
 
 

@@ -160,7 +160,7 @@ def judge(seen: Look, heatmaps: Heatmaps | None) -> Quality:
     )
 
 
-def sharpness(grey: npt.NDArray[np.uint8]) -> float:
+def sharpness(gray: npt.NDArray[np.uint8]) -> float:
     """Return the share of a picture's variation that blurring it once more takes away, 0 to 1.
 
     The complement of the blur measure of Crete, Dolmiere, Ladret and Nicolas (The blur effect, SPIE
@@ -168,10 +168,10 @@ def sharpness(grey: npt.NDArray[np.uint8]) -> float:
     picture without variation has 0.
 
     Args:
-        grey: (H, W) uint8.
+        gray: (H, W) uint8.
     """
     cv2 = optional_imports.cv2()
-    values = grey.astype(np.float32)
+    values = gray.astype(np.float32)
     lost = []
     for axis, kernel in ((0, (1, _REBLUR)), (1, (_REBLUR, 1))):
         again = cv2.blur(values, kernel)
@@ -215,13 +215,13 @@ def _misfit(landmarks: Points, fit: Matrix) -> float:
 def _face_sharpness(image: Image, fit: Matrix, eyes: float) -> float:
     # Never enlarged: a small face is flagged as small, not as blurred.
     size = int(np.clip(eyes / _TEMPLATE_EYES, 16, _WIDEST))
-    # Pixel centres are on integers: a crop px of the fit is `shrink` px of this one.
+    # Pixel centers are on integers: a crop px of the fit is `shrink` px of this one.
     shrink = size / _WIDEST
     matrix = np.column_stack((fit[:, :2] * shrink, (fit[:, 2] + 0.5) * shrink - 0.5))
     cut = fast_crop(image, matrix, size)
-    grey: Any = optional_imports.cv2().cvtColor(cut, optional_imports.cv2().COLOR_RGB2GRAY)
+    gray: Any = optional_imports.cv2().cvtColor(cut, optional_imports.cv2().COLOR_RGB2GRAY)
     # From brows to chin, without the background.
-    return sharpness(grey[size // 5 : size - size // 10, size // 5 : size - size // 5])
+    return sharpness(gray[size // 5 : size - size // 10, size // 5 : size - size // 5])
 
 
 def _share(value: float, none: float, full: float) -> float:

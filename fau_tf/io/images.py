@@ -31,7 +31,7 @@ class UnreadableImageError(UnreadableError):
 def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image:
     """Return the picture in an image file, (H, W, 3) RGB uint8, upright.
 
-    The EXIF orientation is applied, transparency is put on white, 16-bit greys keep their upper
+    The EXIF orientation is applied, transparency is put on white, 16-bit grays keep their upper
     byte, and of several pictures in a file the first is read.
 
     Args:
@@ -98,11 +98,11 @@ def _refuse(name: str, rule: str, received: str, step: str) -> NoReturn:
 
 def _rgb(name: str, picture: PillowImage.Image) -> Image:
     if picture.mode.startswith("I"):
-        grey = np.asarray(picture)
-        if grey.min() < 0 or grey.max() > 0xFFFF:
-            span = f"{grey.min()} to {grey.max()}"
+        gray = np.asarray(picture)
+        if gray.min() < 0 or gray.max() > 0xFFFF:
+            span = f"{gray.min()} to {gray.max()}"
             _refuse(name, "an image of 8 or 16 bits", span, "Convert it to 8 bits")
-        return np.repeat((grey // 256).astype(np.uint8)[..., None], 3, axis=-1)
+        return np.repeat((gray // 256).astype(np.uint8)[..., None], 3, axis=-1)
     if picture.mode == "F":
         _refuse(name, "an image of whole numbers", "floats", "Convert it to 8 bits")
     if picture.has_transparency_data:

@@ -11,7 +11,7 @@ from fau_tf.codec import HeatmapCodec
 
 
 class _CodecLayer(keras.layers.Layer):
-    """What both layers share: the codec's arguments, the AUs and their centre rule."""
+    """What both layers share: the codec's arguments, the AUs and their center rule."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class _CodecLayer(keras.layers.Layer):
         self.sigma, self.target_scale = sigma, target_scale
         self.aus, self.rule = tuple(aus), rule
         self.codec = HeatmapCodec(image_size, heatmap_size, sigma, target_scale)
-        self.to_au = facs.centre_to_au(self.aus, rule)  # (K, A)
+        self.to_au = facs.center_to_au(self.aus, rule)  # (K, A)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `__init__` takes."""
@@ -39,14 +39,14 @@ class _CodecLayer(keras.layers.Layer):
     def _same_k(self, found: int | None, what: str, shape: Any) -> None:
         if found != len(self.to_au):
             raise ValueError(
-                f"{what} must have K={len(self.to_au)} AU centres, as rule {self.rule!r} gives "
+                f"{what} must have K={len(self.to_au)} AU centers, as rule {self.rule!r} gives "
                 f"for AUs {self.aus}. Received: shape {shape}"
             )
 
 
 @keras.saving.register_keras_serializable(package="fau_tf")
 class HeatmapTarget(_CodecLayer):
-    """AU centres and AU intensities -> target heatmaps; wraps `HeatmapCodec.encode`.
+    """AU centers and AU intensities -> target heatmaps; wraps `HeatmapCodec.encode`.
 
     Args:
         image_size: Rows and columns of the image, S.
@@ -54,18 +54,18 @@ class HeatmapTarget(_CodecLayer):
         sigma: Gaussian standard deviation in heatmap cells.
         target_scale: Row of `codec.TARGET_SCALES`.
         aus: AU numbers, A of them.
-        rule: Row of `facs.RULES`; gives the K centres.
+        rule: Row of `facs.RULES`; gives the K centers.
 
     Input shape:
-        `[(B, K, 2), (B, A)]`: centres x, y in image px, intensities 0 to 5.
+        `[(B, K, 2), (B, A)]`: centers x, y in image px, intensities 0 to 5.
 
     Output shape:
         `(B, h, w, K)`.
     """
 
     def build(self, input_shape: Any) -> None:
-        """Refuse another number of centres or AUs."""
-        self._same_k(input_shape[0][1], "Centres", input_shape[0])
+        """Refuse another number of centers or AUs."""
+        self._same_k(input_shape[0][1], "Centers", input_shape[0])
         if input_shape[1][1] != len(self.aus):
             raise ValueError(
                 f"Intensities must have A={len(self.aus)} columns. Received: shape {input_shape[1]}"
@@ -73,9 +73,9 @@ class HeatmapTarget(_CodecLayer):
 
     def call(self, inputs: Any) -> Any:
         """See the class docstring."""
-        centres, intensity = inputs
+        centers, intensity = inputs
         owner = np.argmax(self.to_au > 0, axis=1)  # (K,)
-        return self.codec.encode(centres, ops.take(intensity, owner, axis=-1), xp=ops)
+        return self.codec.encode(centers, ops.take(intensity, owner, axis=-1), xp=ops)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return (B, h, w, K)."""
@@ -103,7 +103,7 @@ class IntensityDecode(_CodecLayer):
     """
 
     def build(self, input_shape: Any) -> None:
-        """Refuse another number of centres."""
+        """Refuse another number of centers."""
         self._same_k(input_shape[-1], "Heatmaps", input_shape)
 
     def call(self, heatmaps: Any) -> Any:

@@ -28,8 +28,8 @@ def build(spec: NetSpec) -> keras.Model:
     size = spec.image_size
     image = keras.Input((size, size, 3), name=contract.INPUT)
     x = scc_decoder(BACKBONES[spec.backbone].features(image), spec)
-    channels = len(facs.centres(spec.au_numbers, spec.rule))
-    # The paper's head: 1x1, He initialisation, bias, no activation. Scaled down, because AUs
+    channels = len(facs.centers(spec.au_numbers, spec.rule))
+    # The paper's head: 1x1, He initialization, bias, no activation. Scaled down, because AUs
     # are mostly absent: the first maps should be nearly black.
     he = keras.initializers.VarianceScaling(0.02, mode="fan_in", distribution="truncated_normal")
     heatmaps = layers.Conv2D(
@@ -80,10 +80,10 @@ def backbone_variables(model: keras.Model) -> list[keras.Variable]:
     return [variable for layer in backbone for variable in layer.trainable_variables]
 
 
-def synchronise_norms(model: keras.Model) -> int:
+def synchronize_norms(model: keras.Model) -> int:
     """Have norms that learn take their statistics over all replicas; return how many there are.
 
-    For training under tf.distribute: as many small batches then normalise as one large one would.
+    For training under tf.distribute: as many small batches then normalize as one large one would.
     """
     norms = [
         layer

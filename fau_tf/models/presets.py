@@ -23,7 +23,7 @@ class NetSpec:
         decoder: Feature maps after each doubling of the resolution.
         upsample: Row of `scc_decoder.UPSAMPLERS`.
         scc: Which of the decoder's stages end in a semantic correspondence convolution.
-        k: Neighbours per feature map, itself among them.
+        k: Neighbors per feature map, itself among them.
         nodes: `channels` as in the paper; `pixels` is the reference code's mix-up.
         scc_initializer: Row of `scc_decoder.SCC_INITIALIZERS`.
         aus: Row of `facs.AU_SETS`.
@@ -60,7 +60,7 @@ class NetSpec:
             raise ValueError(
                 f"`aus` must be one of {sorted(facs.AU_SETS)}. Received: aus={self.aus!r}"
             )
-        facs.centres(self.au_numbers, self.rule)  # refuses a rule set that lacks an AU
+        facs.centers(self.au_numbers, self.rule)  # refuses a rule set that lacks an AU
         _ = self.codec  # refuses sizes and scales that don't fit
 
     @property

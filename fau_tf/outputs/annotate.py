@@ -1,4 +1,4 @@
-"""The demo picture: photo with boxes, heatmaps and AU centres; a card of AU bars for each face."""
+"""The demo picture: photo with boxes, heatmaps and AU centers; a card of AU bars for each face."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -9,7 +9,7 @@ from PIL import Image as PillowImage
 from fau_tf.face.align import Image, Matrix, invert, transform
 from fau_tf.inference.estimator import FaceResult
 from fau_tf.outputs.csv_jsonl import PRESENT_FROM
-from fau_tf.outputs.drawing import DIM, INK, PAPER, RED, TRACK, Pen, face_colour
+from fau_tf.outputs.drawing import DIM, INK, PAPER, RED, TRACK, Pen, face_color
 from fau_tf.outputs.face_card import CARD_WIDTH, GAP, card, card_height
 from fau_tf.outputs.heatmap_overlay import after, enlargement, heatmap_to_crop, with_heatmaps
 
@@ -20,7 +20,7 @@ NARROWEST: Final = 380
 """Room for the photo, px: enough to read a reason beside a photo one pixel wide."""
 
 _STRIP: Final = 34  # of the reason above, of the caption below the photo, px
-_DOTS_FROM: Final = 180  # px: AU centres on a narrower face would hide it
+_DOTS_FROM: Final = 180  # px: AU centers on a narrower face would hide it
 
 
 def overlay(
@@ -82,9 +82,9 @@ def _photo(image: Image, faces: Sequence[FaceResult], numbers: Sequence[int]) ->
 
 def _mark(pen: Pen, face: FaceResult, number: int, enlarge: Matrix) -> None:
     box = transform(enlarge, np.array(face.box).reshape(2, 2)).ravel().tolist()
-    pen.tag(box, f"{number}", DIM if face.reason else face_colour(number))
+    pen.tag(box, f"{number}", DIM if face.reason else face_color(number))
     if not face.reason and box[2] - box[0] > _DOTS_FROM:
-        for at in transform(enlarge, face.centres):
+        for at in transform(enlarge, face.centers):
             pen.dot(at, 1.5)
 
 

@@ -1,4 +1,4 @@
-"""Text, dots and colours on a canvas, the same on every machine: fonts are Pillow's own."""
+"""Text, dots and colors on a canvas, the same on every machine: fonts are Pillow's own."""
 
 import functools
 import unicodedata
@@ -15,11 +15,11 @@ from fau_tf.utils.text import readable
 INK, DIM, PAPER, CARD, TRACK = "#f2f2f2", "#a4aab3", "#15171b", "#212429", "#343941"
 AMBER, RED = "#ffb703", "#ff6b6b"
 FACES: Final = ("#4cc9f0", "#ffb703", "#b5e48c", "#f78fb3", "#c9a7ff", "#ff8c61")
-"""A face's colour, by its number."""
+"""A face's color, by its number."""
 
 
-def face_colour(number: int) -> str:
-    """Return the colour of a face."""
+def face_color(number: int) -> str:
+    """Return the color of a face."""
     return FACES[number % len(FACES)]
 
 
@@ -37,7 +37,7 @@ class Pen:
     def text(
         self, at: tuple[float, float], words: str, size: int, fill: str, anchor: str = "lm"
     ) -> None:
-        """Write a line, vertically centred at the left unless the anchor says otherwise."""
+        """Write a line, vertically centered at the left unless the anchor says otherwise."""
         self.draw.text(at, _plain(words), fill, _font(size), anchor)
 
     def fitted(
@@ -57,21 +57,21 @@ class Pen:
         """Mark a point: a white ring in a black one stands out on any skin."""
         # At whole px, or the rings of small dots come out uneven.
         at = np.rint(at)
-        for grown, colour in ((2.0, "black"), (1.0, "white"), (0.0, "black")):
+        for grown, color in ((2.0, "black"), (1.0, "white"), (0.0, "black")):
             reach = radius + grown
             box = (at[0] - reach, at[1] - reach, at[0] + reach, at[1] + reach)
-            self.draw.ellipse([float(side) for side in box], fill=colour)
+            self.draw.ellipse([float(side) for side in box], fill=color)
 
-    def tag(self, box: list[float], words: str, colour: str) -> None:
+    def tag(self, box: list[float], words: str, color: str) -> None:
         """Frame a box (x0, y0, x1, y1), with a label on it, or in it at the picture's edge."""
         x0, y0, x1, y1 = box
-        # Black around the colour: seen on any background.
+        # Black around the color: seen on any background.
         self.draw.rectangle((x0 - 2, y0 - 2, x1 + 2, y1 + 2), None, "black", 5)
-        self.draw.rectangle((x0, y0, x1, y1), None, colour, 2)
+        self.draw.rectangle((x0, y0, x1, y1), None, color, 2)
         wide = max(24.0, self.draw.textlength(words, _font(16)) + 12)
         left = max(x0 - 2, 0.0)
         top = y0 - 24 if y0 >= 24 else max(y0, 0.0)
-        self.draw.rectangle((left, top, left + wide, top + 24), colour)
+        self.draw.rectangle((left, top, left + wide, top + 24), color)
         self.text((left + wide / 2, top + 12), words, 16, "black", "mm")
 
 

@@ -1,4 +1,4 @@
-"""A face's card: the aligned face with its heatmaps and AU centres, and a bar for each AU."""
+"""A face's card: the aligned face with its heatmaps and AU centers, and a bar for each AU."""
 
 import functools
 import math
@@ -11,8 +11,8 @@ from fau_tf import facs
 from fau_tf.face.align import Image, crop_matrix, transform
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.inference.estimator import FaceResult
-from fau_tf.outputs.drawing import AMBER, CARD, DIM, INK, RED, TRACK, Pen, face_colour
-from fau_tf.outputs.heatmap_overlay import colour, enlargement, with_heatmaps
+from fau_tf.outputs.drawing import AMBER, CARD, DIM, INK, RED, TRACK, Pen, face_color
+from fau_tf.outputs.heatmap_overlay import color, enlargement, with_heatmaps
 
 CARD_WIDTH: Final = 380
 GAP: Final = 14
@@ -36,7 +36,7 @@ def card(image: Image, face: FaceResult, number: int, present_from: float) -> Pi
     """
     sheet = PillowImage.new("RGB", (CARD_WIDTH, card_height(len(face.intensity))), CARD)
     pen = Pen.on(sheet)
-    pen.draw.rectangle((0, 0, CARD_WIDTH, 4), face_colour(number))
+    pen.draw.rectangle((0, 0, CARD_WIDTH, 4), face_color(number))
     pen.text((GAP, 19), f"Face {number}", 16, INK)
     sure = f"confidence {face.quality.confidence:.2f}"
     pen.text((CARD_WIDTH - GAP, 19), sure, 13, DIM, "rm")
@@ -52,7 +52,7 @@ def card(image: Image, face: FaceResult, number: int, present_from: float) -> Pi
 
 
 def _thumb(image: Image, face: FaceResult) -> PillowImage.Image:
-    """Return the aligned face with its heatmaps and AU centres; grey where it was not read."""
+    """Return the aligned face with its heatmaps and AU centers; gray where it was not read."""
     matrix = crop_matrix(face.landmarks, _THUMB)
     plain = fast_crop(image, matrix, _THUMB)
     if face.reason:
@@ -60,19 +60,19 @@ def _thumb(image: Image, face: FaceResult) -> PillowImage.Image:
     spread = enlargement(_THUMB / face.heatmaps.shape[0])
     thumb = PillowImage.fromarray(with_heatmaps(plain, face.heatmaps, spread))
     pen = Pen.on(thumb)
-    for at in transform(matrix, face.centres):
+    for at in transform(matrix, face.centers):
         pen.dot(at, 0.8)
     return thumb
 
 
 @functools.cache
 def _scale() -> PillowImage.Image:
-    """Return the key of the heatmap colours."""
+    """Return the key of the heatmap colors."""
     sheet = PillowImage.new("RGB", (CARD_WIDTH - 2 * GAP - _THUMB - 24, _THUMB), CARD)
     pen = Pen.on(sheet)
     for step in range(_THUMB):
         level = facs.MAX_INTENSITY * (1 - step / (_THUMB - 1))
-        pen.draw.line((0, step, 16, step), colour(level))
+        pen.draw.line((0, step, 16, step), color(level))
     for level in range(int(facs.MAX_INTENSITY) + 1):
         at = (_THUMB - 1) * (1 - level / facs.MAX_INTENSITY)
         pen.text((26, min(max(at, 7), _THUMB - 7)), str(level), 13, DIM)
@@ -108,7 +108,7 @@ def _bar(pen: Pen, y: int, label: str, values: tuple[float, float | None], prese
     pen.draw.rectangle((left, y - 6, right, y + 6), TRACK)
     if raw * unit >= 1:
         reach = left + min(raw, facs.MAX_INTENSITY) * unit
-        pen.draw.rectangle((left, y - 6, reach, y + 6), colour(raw))
+        pen.draw.rectangle((left, y - 6, reach, y + 6), color(raw))
     for level in range(1, int(facs.MAX_INTENSITY)):
         pen.draw.line((left + level * unit, y - 6, left + level * unit, y + 6), CARD)
     figures = [raw] if calibrated is None else [calibrated, raw]

@@ -1,4 +1,4 @@
-"""Heatmaps as colours over a picture."""
+"""Heatmaps as colors over a picture."""
 
 import functools
 from typing import Final
@@ -14,9 +14,9 @@ from fau_tf.utils import optional_imports
 OPAQUE_FROM, COVER = 2.0, 0.65
 """Intensity from which a heatmap covers the picture most, and how much."""
 
-_STEPS: Final = 128  # levels of an intensity that are told apart: 1.5 grey levels from the next
+_STEPS: Final = 128  # levels of an intensity that are told apart: 1.5 gray levels from the next
 
-# Colours from 0 to 5, blue over green to red: bright and saturated, so that they stand out from
+# Colors from 0 to 5, blue over green to red: bright and saturated, so that they stand out from
 # dark and from light skin.
 _RAMP: Final = np.array(
     [(30, 60, 255), (0, 190, 255), (60, 240, 150), (255, 240, 60), (255, 120, 0), (255, 0, 60)],
@@ -24,7 +24,7 @@ _RAMP: Final = np.array(
 )
 
 
-def colours(intensity: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def colors(intensity: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return (..., 3) RGB 0 to 255 for intensities (...,) in 0 to 5."""
     level = np.clip(intensity, 0.0, facs.MAX_INTENSITY)
     low = np.minimum(level.astype(int), len(_RAMP) - 2)
@@ -33,9 +33,9 @@ def colours(intensity: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return mixed
 
 
-def colour(intensity: float) -> tuple[int, int, int]:
+def color(intensity: float) -> tuple[int, int, int]:
     """Return the RGB of one intensity."""
-    red, green, blue = colours(np.array(intensity, np.float32)).round().astype(int).tolist()
+    red, green, blue = colors(np.array(intensity, np.float32)).round().astype(int).tolist()
     return red, green, blue
 
 
@@ -67,11 +67,11 @@ def with_heatmaps(image: Image, heatmaps: npt.NDArray[np.float32], to_image: Mat
 @functools.cache
 def _paint() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return for each level in `_STEPS` of an intensity what is added, and the share that stays."""
-    # A table: three times as fast as working the colours out for each pixel.
+    # A table: three times as fast as working the colors out for each pixel.
     last = int(facs.MAX_INTENSITY)
     level: npt.NDArray[np.float32] = np.linspace(0, last, last * _STEPS + 1, dtype=np.float32)
     cover = (COVER * np.clip(level / OPAQUE_FROM, 0.0, 1.0)[:, None]).astype(np.float32)
-    return colours(level) * cover, np.float32(1) - cover
+    return colors(level) * cover, np.float32(1) - cover
 
 
 def heatmap_to_crop(face: FaceResult) -> Matrix:
@@ -88,7 +88,7 @@ def after(second: Matrix, first: Matrix) -> Matrix:
 
 def enlargement(zoom: float) -> Matrix:
     """Return the (2, 3) map from px of a picture to those of the same, resized by `zoom`."""
-    # Pixel centres are on integers, so enlarging moves them by half a pixel.
+    # Pixel centers are on integers, so enlarging moves them by half a pixel.
     return np.array(((zoom, 0.0, (zoom - 1) / 2), (0.0, zoom, (zoom - 1) / 2)))
 
 

@@ -13,19 +13,19 @@ from fau_tf.face.align import Image
 from fau_tf.inference.model_info import ModelInfo
 from fau_tf.inference.provenance import caption, save_picture
 from fau_tf.outputs.csv_jsonl import PRESENT_FROM
-from fau_tf.outputs.drawing import CARD, DIM, FACES, INK, PAPER, TRACK, Pen, face_colour
+from fau_tf.outputs.drawing import CARD, DIM, FACES, INK, PAPER, TRACK, Pen, face_color
 from fau_tf.outputs.time_series import TimeSeries, Track
 
 WIDTH: Final = 1200
 MOST_LINES: Final = 6
-"""Faces drawn, those with the most readings; as many as there are colours."""
+"""Faces drawn, those with the most readings; as many as there are colors."""
 
 _LEFT, _RIGHT, _HEAD, _ROW, _FOOT = 232, 24, 56, 60, 64
 _ROOM: Final = WIDTH - _LEFT - _RIGHT
 _SHARP: Final = 2  # curves are drawn this much larger, so that their edges come out smooth
 _GAP: Final = 3.0  # times the usual distance of two points that ends a line
 _TICKS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
-_WAYS: Final = ((0, 1.6, 1.0), (1, 0.8, 0.55))  # intensity, calibrated: width (px), share of colour
+_WAYS: Final = ((0, 1.6, 1.0), (1, 0.8, 0.55))  # intensity, calibrated: width (px), share of color
 
 
 def time_series(
@@ -58,7 +58,7 @@ def drawn(
     """Return the picture of a time series, (h, `WIDTH`, 3) RGB uint8.
 
     Thick lines are intensities with their range behind them, smoothed where that was asked for,
-    thin ones calibrated. Where no face could be read the time line is grey and lines are broken.
+    thin ones calibrated. Where no face could be read the time line is gray and lines are broken.
     """
     height = _HEAD + len(series.labels) * _ROW + _FOOT
     sheet = PillowImage.new("RGB", (WIDTH, height), PAPER)
@@ -82,11 +82,11 @@ def drawn(
 
 
 def _inks(numbers: list[int]) -> dict[int, str]:
-    """Return a colour for each face, the one of its box where no other has it already."""
+    """Return a color for each face, the one of its box where no other has it already."""
     inks: dict[int, str] = {}
     for number in numbers:
-        free = [colour for colour in FACES if colour not in inks.values()]
-        inks[number] = face_colour(number) if face_colour(number) in free else free[0]
+        free = [color for color in FACES if color not in inks.values()]
+        inks[number] = face_color(number) if face_color(number) in free else free[0]
     return inks
 
 
@@ -95,7 +95,7 @@ def _key(series: TimeSeries, present_from: float) -> str:
     thick = "smoothed" if series.smoothed else "raw"
     lines = f"thick: {thick}, " if calibrated or series.smoothed else ""
     lines += "thin: calibrated, " if calibrated else ""
-    return f"{lines}dashed: present from {present_from:g}, grey: no face was read"
+    return f"{lines}dashed: present from {present_from:g}, gray: no face was read"
 
 
 def _head(pen: Pen, series: TimeSeries, inks: dict[int, str], title: str) -> None:
@@ -158,11 +158,11 @@ def _area(
 
 
 def _shade(pen: Pen, series: TimeSeries, span: float, size: tuple[int, int]) -> None:
-    """Grey out the parts of the time line in which no face was read."""
+    """Gray out the parts of the time line in which no face was read."""
     read = sum((track.count[0] for track in series.tracks.values()), np.zeros(len(series.unread)))
     missing = (series.unread > 0) & (read == 0)
     wide = series.step / span * size[0]
-    # As wide as frames are apart, or the grey would come out striped.
+    # As wide as frames are apart, or the gray would come out striped.
     seen = np.flatnonzero((series.unread > 0) | (read > 0))
     wide *= float(np.median(np.diff(seen))) if len(seen) > 1 else 1.0
     for part in np.flatnonzero(missing).tolist():
@@ -205,17 +205,17 @@ def _band(
 
 
 def _line(
-    pen: Pen, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], colour: str, width: float
+    pen: Pen, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], color: str, width: float
 ) -> None:
     points = [(float(a), float(b)) for a, b in zip(x, y, strict=True)]
     if len(points) == 1:
         (a, b), reach = points[0], width
-        pen.draw.ellipse((a - reach, b - reach, a + reach, b + reach), fill=colour)
+        pen.draw.ellipse((a - reach, b - reach, a + reach, b + reach), fill=color)
     else:
-        pen.draw.line(points, colour, max(round(width), 1), joint="curve")
+        pen.draw.line(points, color, max(round(width), 1), joint="curve")
 
 
-def _mixed(colour: str, share: float) -> str:
-    """Return a colour mixed with white."""
-    parts = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+def _mixed(color: str, share: float) -> str:
+    """Return a color mixed with white."""
+    parts = (int(color[at : at + 2], 16) for at in (1, 3, 5))
     return "#" + "".join(f"{round(part * share + 255 * (1 - share)):02x}" for part in parts)

@@ -81,7 +81,7 @@ def learn(
         stretch: Whether answers are stretched; else gains are 1 and thresholds 0.
     """
     y, top = np.asarray(coded, np.float64), np.asarray(peaks, np.float64)
-    to_au = facs.centre_to_au(spec.au_numbers, spec.rule).astype(np.float64)
+    to_au = facs.center_to_au(spec.au_numbers, spec.rule).astype(np.float64)
     plain = np.ones(len(spec.labels)), np.zeros(len(spec.labels))
     gain, threshold = _stretch(y, top, to_au) if stretch else plain
     before, after = (_answers(top, to_au, *curve) for curve in (plain, (gain, threshold)))
@@ -115,7 +115,7 @@ def best_network(folder: Path, spec: NetSpec) -> keras.Model:
                 f"{folder / READING}: must give each AU a gain and a threshold. Received: "
                 f"{error!r}. Run train_keras.py with the run's settings again."
             ) from error
-        owner = facs.au_of_centre(spec.au_numbers, spec.rule)
+        owner = facs.au_of_center(spec.au_numbers, spec.rule)
         rescale(net, curve[owner, 0], curve[owner, 1] * spec.codec.unit)
     return net
 

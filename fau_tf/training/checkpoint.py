@@ -29,7 +29,7 @@ class Progress:
     Attributes:
         made_by: `fit.fingerprint` of what decides the weights.
         settings: The resolved settings as TOML, to say what differs.
-        step: Optimiser steps done.
+        step: Optimizer steps done.
         rows: The history, a row an epoch.
         best_icc: Highest mean ICC on validation people; None before the first epoch's end.
         seconds: Of training, over all sessions.
@@ -111,7 +111,7 @@ def save(path: Path | None, progress: Progress, variables: Sequence[Any]) -> boo
 
 
 def training_variables(model: Any) -> list[Any]:
-    """Return all that changes while a compiled Keras model trains: weights, optimiser, metrics."""
+    """Return all that changes while a compiled Keras model trains: weights, optimizer, metrics."""
     return [*model.variables, *model.optimizer.variables, *model.metrics_variables]
 
 

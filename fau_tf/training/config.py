@@ -45,7 +45,7 @@ class RunSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """Loss and optimisation; docs/training.md gives the figures behind the defaults."""
+    """Loss and optimization; docs/training.md gives the figures behind the defaults."""
 
     epochs: int = 8
     batch_size: int = 32
@@ -56,8 +56,8 @@ class TrainingSettings:
     imagenet: bool = True  # start the backbone from ImageNet weights
     freeze_backbone_norms: bool = True
     backbone_rate: float = 1.0  # of the learning rate, there; below 1 it keeps more of ImageNet
-    floor: float = 0.1  # weight of a heatmap's error far from its AU centre; 1 is plain MSE ...
-    foreground: float = 1.0  # ... with 0 here: weight added at the centre, whatever the intensity
+    floor: float = 0.1  # weight of a heatmap's error far from its AU center; 1 is plain MSE ...
+    foreground: float = 1.0  # ... with 0 here: weight added at the center, whatever the intensity
     decoded: float = 4.0  # weight of the squared error of the decoded intensity
     balance: float = 0.0  # AUs weigh (mean squared intensity) ** -balance, on average 1
     level_balance: float = 0.0  # an AU's levels weigh (share of the frames) ** -level_balance
@@ -94,7 +94,7 @@ class TrainingSettings:
         if self.floor + self.foreground + self.decoded == 0:
             raise ValueError(
                 "One of `training.floor`, `foreground` and `decoded` must be positive, or nothing "
-                "is learnt. Received: all 0"
+                "is learned. Received: all 0"
             )
 
 

@@ -68,7 +68,7 @@ class Display(keras.callbacks.Callback):
 
 
 class Summaries(keras.callbacks.Callback):
-    """Writes loss, error, agreement and learning rate for TensorBoard, by optimiser step.
+    """Writes loss, error, agreement and learning rate for TensorBoard, by optimizer step.
 
     Args:
         folder: Of the event files.

@@ -103,7 +103,7 @@ def heatmap_loss(config: Config, targets: Targets, coded: npt.NDArray[np.float32
     settings = config.training
     return HeatmapLoss(
         codec=targets.codec,
-        to_au=facs.centre_to_au(targets.aus, targets.rule),
+        to_au=facs.center_to_au(targets.aus, targets.rule),
         au_weight=au_weights(coded, settings.balance),
         floor=settings.floor,
         foreground=settings.foreground,
@@ -138,7 +138,7 @@ def fit(
 
     Raises:
         Stopped: After Ctrl-C or SIGTERM, with a checkpoint.
-        NonFiniteError: When a loss or gradient isn't finite; the weights are not yet spoilt.
+        NonFiniteError: When a loss or gradient isn't finite; the weights are not yet spoiled.
     """
     settings = config.training
     devices.check(settings.batch_size)
@@ -214,10 +214,10 @@ def compiled(
     rate: WarmupPlateauDecay | float,
     devices: Devices = ONE_DEVICE,
 ) -> keras.Model:
-    """Return what `Model.fit` trains, its optimiser built."""
+    """Return what `Model.fit` trains, its optimizer built."""
     settings = config.training
     if devices.replicas > 1:
-        heatmap_net.synchronise_norms(net)
+        heatmap_net.synchronize_norms(net)
     with devices.scope():
         model = HeatmapRegressor(net, loss, workers=devices.workers)
         optimizer = CheckedAdam(
@@ -283,7 +283,7 @@ def _judge(
     progress: Progress,
 ) -> ValidationAgreement:
     """Return the callback that judges on validation people and keeps the best network."""
-    to_au = facs.centre_to_au(targets.aus, targets.rule)
+    to_au = facs.center_to_au(targets.aus, targets.rule)
     validation = part.batches(targets, batch_size=64)
     # What is judged is what is kept: it computes in float32, on one device.
     same = config.training.precision == "float32" and config.training.strategy == "none"

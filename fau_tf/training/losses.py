@@ -1,7 +1,7 @@
-"""The training loss: squared error of heatmaps, weighted so that AU centres count.
+"""The training loss: squared error of heatmaps, weighted so that AU centers count.
 
 AUs are mostly absent and a Gaussian covers few cells, so plain MSE stays all-black for long. Two
-terms mend it, and `docs/training.md` has the figures: a weight around each AU centre whatever its
+terms mend it, and `docs/training.md` has the figures: a weight around each AU center whatever its
 intensity, and the squared error of the decoded intensity itself.
 """
 
@@ -23,10 +23,10 @@ class HeatmapLoss:
 
     Attributes:
         codec: Between intensities and heatmaps.
-        to_au: (K, A) from `facs.centre_to_au`.
+        to_au: (K, A) from `facs.center_to_au`.
         au_weight: (A,) weight of each AU, on average 1.
         floor: Weight of every cell.
-        foreground: Weight added at an AU centre, falling off with the target's Gaussian.
+        foreground: Weight added at an AU center, falling off with the target's Gaussian.
         decoded: Weight of the squared error of the decoded intensity.
         level_weight: (A, 6) weight of an AU coded at intensity 0, 1, ... 5, on average over the
             training faces 1; None weighs all alike.
@@ -51,8 +51,8 @@ class HeatmapLoss:
         full = MAX_INTENSITY * self.codec.unit
         error = ops.square((heatmaps - targets["heatmap"]) / full)
         error = ops.sum(error * (self.floor + self.foreground * targets["bump"]), axis=(1, 2))
-        centre_weight = np.matmul(self.to_au > 0, self.au_weight).astype(np.float32)  # (K,)
-        weight = targets["weight"] * centre_weight  # (B, K)
+        center_weight = np.matmul(self.to_au > 0, self.au_weight).astype(np.float32)  # (K,)
+        weight = targets["weight"] * center_weight  # (B, K)
         if self.level_weight is not None:
             weight = weight * ops.matmul(self._levels(targets), np.float32(self.to_au > 0).T)
         loss = _weighted_mean(error, weight)
@@ -64,7 +64,7 @@ class HeatmapLoss:
         coded = targets["intensity"]
         # Not clipped: a peak below 0 or above 5 must still be pulled back.
         predicted = ops.matmul(self.codec.peaks(heatmaps, xp=ops), self.to_au)  # (B, A)
-        # An AU counts where it is coded and all its centres are on the map: each of a column's
+        # An AU counts where it is coded and all its centers are on the map: each of a column's
         # weights in `to_au` then adds up to 1.
         known = ops.matmul(targets["weight"], self.to_au) > 0.99  # (B, A)
         error = ops.square((predicted - ops.where(known, coded, 0.0)) / MAX_INTENSITY)

@@ -1,4 +1,4 @@
-"""A loss or gradient that is not finite: stop before a weight is spoilt, and say where it is."""
+"""A loss or gradient that is not finite: stop before a weight is spoiled, and say where it is."""
 
 import io
 from collections.abc import Sequence
@@ -111,7 +111,7 @@ def explain(
 
 
 def hidden(step: int) -> NonFiniteError:
-    """Return the error for weights that are spoilt already: XLA compiles the checks away."""
+    """Return the error for weights that are spoiled already: XLA compiles the checks away."""
     return NonFiniteError(
         f"All weights must be finite. Received: one that isn't after step {step}; the checkpoint "
         "from before is kept. Give --set training.jit=false --fresh to hear of the step, the "

@@ -19,10 +19,10 @@ DEAD = (3, 7, 12)
 
 
 def case(dead: bool) -> dict[str, np.ndarray]:
-    """Return outputs, neighbours, statistics and each weight's step of gradient descent.
+    """Return outputs, neighbors, statistics and each weight's step of gradient descent.
 
     Args:
-        dead: Whether some feature maps are all zero: exact ties among the neighbours. The
+        dead: Whether some feature maps are all zero: exact ties among the neighbors. The
             gradient of a tie is a matter of choice, so there only the outputs are compared.
     """
     rng = np.random.default_rng(0)
@@ -42,7 +42,7 @@ def case(dead: bool) -> dict[str, np.ndarray]:
     )
     results = {
         "inference": model(x, training=False),
-        "neighbours": layer.neighbours(ops.convert_to_tensor(x)),
+        "neighbors": layer.neighbors(ops.convert_to_tensor(x)),
         "training": model(x, training=True),
         "moving_mean": layer.moving_mean,
         "moving_variance": layer.moving_variance,

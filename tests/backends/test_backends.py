@@ -44,7 +44,7 @@ def test_every_backend_gives_what_tensorflow_gives(
     assert got.pop("backend") == backend
     assert set(got) == set(tensorflow) - {"backend"}
     for name, value in got.items():
-        if name.endswith("neighbours"):
+        if name.endswith("neighbors"):
             assert (value == tensorflow[name]).all(), f"{name}: {backend} chose others"
         else:
             # float32 sums in another order; a step of gradient descent does not add to it

@@ -35,7 +35,7 @@ RUNS = [
 DTYPES = {"landmarks": "<f8", "matrix": "<f8"}
 FLOAT32_LANDMARKS = 1e-3
 """px: MediaPipe's Java classes hold fractions of the picture as float32; 1e-7 of 4,096 px."""
-ONE_GREY_LEVEL = 0.02
+ONE_GRAY_LEVEL = 0.02
 """Grades, of float weights: where landmarks moved by that, single px round to the next level."""
 GUARDS = {
     "picture of too few pixels": "64 x 48 and 3024 pixels",
@@ -70,7 +70,7 @@ GUARDS = {
     "crop of another size": "must be 49152 numbers from 0 to 255. Received: 48387",
     "crop from 0 to 256": "from 256.0 to 256.0",
     "crop of NaN": "from NaN to NaN",
-    "unknown AU centre": "Received: AU99_left",
+    "unknown AU center": "Received: AU99_left",
     "closed estimator": "must be open",
     "bitmap of config RGB_565": "must be ARGB_8888 and not recycled. Received: RGB_565",
     "bitmap of config HARDWARE": "Received: HARDWARE",
@@ -122,10 +122,10 @@ def test_bitmap_assets_and_face_landmarker_lead_to_the_same_numbers(variant, tmp
     found = worst(CONTENT, variant, answer)
     assert found["landmarks"] <= FLOAT32_LANDMARKS, found
     assert found["crop"] <= 1, found
-    assert variant.endswith("int8") or found["intensity"] <= ONE_GREY_LEVEL, found
+    assert variant.endswith("int8") or found["intensity"] <= ONE_GRAY_LEVEL, found
     reader = AUInterpreter(model(variant))
     allowed = tolerance(CONTENT, variant, "cpu", "intensity")
-    for case in CONTENT["cases"]:  # one grey level moves some answers of int8 by .1
+    for case in CONTENT["cases"]:  # one gray level moves some answers of int8 by .1
         name = case["name"]
         cut = answer(name, "crop").reshape(2 * [reader.info.image_size] + [3])
         assert (cut == np.rint(cut)).all(), name

@@ -34,7 +34,7 @@ FLOAT32 = 1e-4
 """Of the largest value: float32 sums in another order. Measured: at most 4e-6."""
 FLOAT16 = 0.1
 """Grades, of an intensity, on 95 % of faces, as `specs` allows float16 weights. Measured: .04 with
-trained weights, .06 with a random head. Near-ties among neighbours flip, which moves single cells
+trained weights, .06 with a random head. Near-ties among neighbors flip, which moves single cells
 of heatmaps further, so those are judged in float32 only."""
 
 

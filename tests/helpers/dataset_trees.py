@@ -22,7 +22,7 @@ FERA2017_AUS = (1, 4, 6, 10, 12, 14, 17)
 
 
 def picture(person, frame=0):
-    """Return a rendered face of 160 px on grey, (240, 320, 3); the light falls frame by frame."""
+    """Return a rendered face of 160 px on gray, (240, 320, 3); the light falls frame by frame."""
     sheet = np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
     sheet[AT[1] : AT[1] + faces.PHOTO, AT[0] : AT[0] + faces.PHOTO] = faces.photo(person)
     return (sheet * 0.96 ** (frame % 12)).astype(np.uint8)
@@ -151,7 +151,7 @@ def fera2017(root, subjects=("F001", "F002"), frames=3, poses=(6,)):
 
 
 def json_list(root, subjects=("F001", "M017"), frames=2):
-    """The reference code's list; x and y of AU centres stand before each intensity."""
+    """The reference code's list; x and y of AU centers stand before each intensity."""
     truth, items = {}, []
     for person, subject in enumerate(subjects):
         folder = root / subject / "T8"
@@ -159,7 +159,7 @@ def json_list(root, subjects=("F001", "M017"), frames=2):
         for n in range(1, frames + 1):
             Image.fromarray(picture(person, n)).save(folder / f"{n}.jpg", quality=95)
             coded = levels(person, n, facs.BP4D)
-            values = [v for c in facs.centres(facs.BP4D) for v in (55.0, 105.5, coded[c.au])]
+            values = [v for c in facs.centers(facs.BP4D) for v in (55.0, 105.5, coded[c.au])]
             items.append({"imgpath": f"{subject}/T8/{n}.jpg", "AUs": values})
             truth[subject, f"{subject}/{folder}", n] = coded
     (root / "list.json").write_text(json.dumps(items))

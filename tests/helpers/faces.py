@@ -8,7 +8,7 @@ import numpy as np
 from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.face.align import Image, crop_matrix, invert, transform
-from fau_tf.face.au_centers import au_centres
+from fau_tf.face.au_centers import au_centers
 from fau_tf.inference.estimator import FaceResult
 from fau_tf.inference.model_info import ModelInfo
 from fau_tf.inference.quality import Quality
@@ -37,7 +37,7 @@ NOTHING = Reading(1, 0, 0.0, "a.mp4", False, 0.0, "no face, found")
 
 
 def info(aus: tuple[int, ...] = facs.ALL, name: str = "tiny", **changes: Any) -> ModelInfo:
-    names = tuple(centre.name for centre in facs.centres(aus))
+    names = tuple(center.name for center in facs.centers(aus))
     return ModelInfo(name, SIZE, HEATMAP, aus, "fau", names, "ab" * 32, **changes)
 
 
@@ -66,16 +66,16 @@ def face(person: int = 0, level: float = 3.0, **changes: Any) -> FaceResult:
     """Return what could have been read of `photo(person)`: all AUs at one level."""
     landmarks = _landmarks(person)
     matrix = crop_matrix(landmarks, SIZE)
-    centres = au_centres(transform(matrix, landmarks), facs.ALL)
+    centers = au_centers(transform(matrix, landmarks), facs.ALL)
     codec = HeatmapCodec(SIZE, HEATMAP, 1.5)
-    levels = np.full(len(centres), level, np.float32)
+    levels = np.full(len(centers), level, np.float32)
     (x0, y0), (x1, y1) = landmarks.min(axis=0).tolist(), landmarks.max(axis=0).tolist()
     entries: dict[str, Any] = {
         "box": (x0, y0, x1, y1),
         "landmarks": landmarks,
-        "centres": transform(invert(matrix), centres),
+        "centers": transform(invert(matrix), centers),
         "intensity": dict.fromkeys(LABELS, level),
-        "heatmaps": codec.encode(centres, levels).astype(np.float32),
+        "heatmaps": codec.encode(centers, levels).astype(np.float32),
         "matrix": matrix,
         "crop_size": SIZE,
         "quality": QUALITY,

@@ -26,7 +26,7 @@ from fau_tf.synthetic.rigs.ict.file import MATERIALS, MOUTH_END, SKIN_END, SOCKE
 from fau_tf.synthetic.rigs.ict.rig import ict_rig
 
 EYE_RADIUS, EYE_BEHIND = 1.40, 1.16
-"""The eyeballs, and how far their centres lie behind the lids' margins, cm."""
+"""The eyeballs, and how far their centers lie behind the lids' margins, cm."""
 SCALE, TILT, SHIFT = 0.97, np.radians(4.0), np.array([0.0, 1.0, -4.5])
 LIPS_APART = 0.08
 LOWEST = -19.0
@@ -194,9 +194,9 @@ def _balls(face, start):
     points, faces, material = [], [], []
     rings = {"Right": canonical_topology.RIGHT_EYE, "Left": canonical_topology.LEFT_EYE}
     for side, ring in rings.items():
-        centre = face[list(ring)].mean(0) - [0, 0, EYE_BEHIND]
+        center = face[list(ring)].mean(0) - [0, 0, EYE_BEHIND]
         faces.append(triples + start + sum(map(len, points)))
-        points.append(sphere + centre)
+        points.append(sphere + center)
         material += [f"M_Sclera{side}"] * len(triples)
     others = [name for name in MATERIALS if name.startswith(("M_Eye", "M_Iris", "M_Lac"))]
     faces.append(np.tile(faces[0][:1], (len(others), 1)))

@@ -1,6 +1,6 @@
 """The semantic correspondence convolution edge by edge, in plain loops: the definition.
 
-Slow on purpose: nothing is factored, batched or reordered. The neighbours come from NumPy; the rest
+Slow on purpose: nothing is factored, batched or reordered. The neighbors come from NumPy; the rest
 is TensorFlow, one edge at a time, so that a gradient tape can differentiate it.
 """
 
@@ -35,7 +35,7 @@ class Result:
     moving_variance: Any
 
 
-def neighbours(nodes: np.ndarray, k: int) -> list[list[list[int]]]:
+def neighbors(nodes: np.ndarray, k: int) -> list[list[list[int]]]:
     """Return [B][C][k]: for nodes (B, C, D) the nearest, lowest index first among equals."""
     return [
         [
@@ -50,7 +50,7 @@ def neighbours(nodes: np.ndarray, k: int) -> list[list[list[int]]]:
 
 def edge_conv(nodes: Any, k: int, weights: Weights, training: bool) -> Result:
     """Return what the layer must return, for nodes (B, C, D)."""
-    graph = neighbours(nodes.numpy(), k)
+    graph = neighbors(nodes.numpy(), k)
     edges = {
         (b, i, j): edge_response(nodes[b, i], nodes[b, j], weights.kernel)
         for b, image in enumerate(graph)
@@ -84,9 +84,9 @@ def edge_conv(nodes: Any, k: int, weights: Weights, training: bool) -> Result:
     )
 
 
-def edge_response(node: Any, neighbour: Any, kernel: Any) -> Any:
+def edge_response(node: Any, neighbor: Any, kernel: Any) -> Any:
     """Return W [x_i ; x_j - x_i], the 1x1 convolution at one edge: (D,)."""
-    feature = tf.concat([node, neighbour - node], axis=0)  # (2D,)
+    feature = tf.concat([node, neighbor - node], axis=0)  # (2D,)
     return tf.linalg.matvec(kernel, feature, transpose_a=True)
 
 

@@ -24,7 +24,7 @@ def matrix(crop, landmarks):
 
 
 def crop_pixels(crop, rows, picture):
-    """Return [row][column][colour] whole numbers; `picture` likewise."""
+    """Return [row][column][color] whole numbers; `picture` likewise."""
     limit = crop["shrink"]["while_px_per_crop_px_above"]
     (a, b, c), (d, e, f) = rows
     span = 1 / math.sqrt(abs(a * e - b * d))

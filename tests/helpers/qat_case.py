@@ -1,4 +1,4 @@
-"""A tiny network, faces and a loss, for the tests of both sides of quantisation-aware training."""
+"""A tiny network, faces and a loss, for the tests of both sides of quantization-aware training."""
 
 import numpy as np
 from keras import layers, ops
@@ -12,7 +12,7 @@ from fau_tf.training.losses import HeatmapLoss
 SPEC = PRESETS["tiny"]
 LOSS = HeatmapLoss(
     codec=SPEC.codec,
-    to_au=facs.centre_to_au(SPEC.au_numbers),
+    to_au=facs.center_to_au(SPEC.au_numbers),
     au_weight=np.ones(len(SPEC.au_numbers), np.float32),
     floor=0.1,
     foreground=1.0,
@@ -35,7 +35,7 @@ def network(spec):
     return net
 
 
-def labelled_faces(count):
+def labeled_faces(count):
     """Return (count, 64, 64, 3) random pictures, 0 to 255, and their intensities."""
     rng = np.random.default_rng(1)
     images = rng.integers(0, 256, (count, 64, 64, 3)).astype(np.float32)

@@ -9,7 +9,7 @@ SIZE = 80  # 1.25 x the tiny preset's 64 px
 
 
 def dotted(landmarks, size=SIZE, radius=1.5):
-    """Return (size, size, 3) uint8: a Gaussian dot at each landmark on grey."""
+    """Return (size, size, 3) uint8: a Gaussian dot at each landmark on gray."""
     y, x = np.mgrid[:size, :size]
     image = np.full((size, size), 60.0)
     for px, py in landmarks:

@@ -18,7 +18,7 @@ def responsive_network(spec: NetSpec, images: Any) -> keras.Model:
 
     Args:
         spec: A row whose backbone has ImageNet weights.
-        images: (N, S, S, 3) faces over which each centre's heatmap has mean 1.5 grades and
+        images: (N, S, S, 3) faces over which each center's heatmap has mean 1.5 grades and
             standard deviation 1.
     """
     keras.utils.set_random_seed(0)

@@ -31,7 +31,7 @@ def write_metadata(
         "heatmap_size": HEATMAP,
         "aus": list(aus),
         "rule": rule,
-        "centres": [centre.name for centre in facs.centres(aus, rule)],
+        "centers": [center.name for center in facs.centers(aus, rule)],
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
     kept = {key: value for key, value in (entries | (changes or {})).items() if value is not None}
@@ -42,8 +42,8 @@ def write_metadata(
 def _flatbuffer(aus: tuple[int, ...], rule: str) -> bytes:
     import tensorflow as tf
 
-    to_au = tf.constant(facs.centre_to_au(aus, rule))
-    scale = tf.linspace(0.2, 1.0, to_au.shape[0])  # each centre answers differently
+    to_au = tf.constant(facs.center_to_au(aus, rule))
+    scale = tf.linspace(0.2, 1.0, to_au.shape[0])  # each center answers differently
 
     class Tiny(tf.Module):
         @tf.function(
@@ -52,8 +52,8 @@ def _flatbuffer(aus: tuple[int, ...], rule: str) -> bytes:
         def serve(self, image: Any) -> dict[str, Any]:
             stride = SIZE // HEATMAP
             small = tf.nn.avg_pool2d(image, stride, stride, "VALID")
-            grey = tf.reduce_mean(small, axis=-1, keepdims=True) / 255.0  # (1, h, w, 1)
-            heatmaps = tf.clip_by_value(facs.MAX_INTENSITY * grey * scale, 0.0, 5.0)
+            gray = tf.reduce_mean(small, axis=-1, keepdims=True) / 255.0  # (1, h, w, 1)
+            heatmaps = tf.clip_by_value(facs.MAX_INTENSITY * gray * scale, 0.0, 5.0)
             intensity = tf.matmul(tf.reduce_max(heatmaps, axis=(1, 2)), to_au)
             return {contract.OUTPUT_INTENSITY: intensity, contract.OUTPUT_HEATMAPS: heatmaps}
 

@@ -37,7 +37,7 @@ def rules(makefile):
     return set(re.findall(r"^([a-z][\w-]*):(?!=)", makefile, re.M))
 
 
-def test_links_targets_and_placeholders_are_recognised():
+def test_links_targets_and_placeholders_are_recognized():
     text = "![a](images/x.png) [b](y.md#part) [c](https://z.org) [d](#here) `e[0](f)`\n[g]: h.md\n"
     assert links(text) == ["h.md", "images/x.png", "y.md"]
     text = "Run `make lint`, which will make sense.\n```\nmake demo IMAGE=x.jpg  # y\n```\n"

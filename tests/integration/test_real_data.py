@@ -70,7 +70,7 @@ def test_the_exported_model_is_judged_as_the_run_was(trained):
     assert found["subjects"].tolist() == want["subjects"].tolist()
     np.testing.assert_array_equal(found["coded"], want["coded"])
     assert np.ptp(want["predicted"]) > 0
-    # Whole grey levels instead of interpolated ones, and answers clipped to 0 to 5.
+    # Whole gray levels instead of interpolated ones, and answers clipped to 0 to 5.
     np.testing.assert_allclose(found["predicted"], want["predicted"].clip(0, 5), atol=0.02)
 
 

@@ -21,7 +21,7 @@ PICTURES = [
     "agreement.png",
     "scatter.png",
     "gallery.png",
-    "neighbours.png",
+    "neighbors.png",
     "astronaut_au.png",
 ]
 
@@ -129,7 +129,7 @@ def test_a_mistake_ends_in_one_line_and_exit_code_2(more, message, tmp_path):
 
 
 def test_a_random_start_is_not_frozen(trained):
-    # The tiny network has no ImageNet weights; its norms must have learnt.
+    # The tiny network has no ImageNet weights; its norms must have learned.
     import keras
 
     from fau_tf.models import heatmap_net  # registers the layers

@@ -9,8 +9,8 @@ from fau_tf import facs
 from fau_tf.codec import TARGET_SCALES, HeatmapCodec
 
 AUS = facs.ALL
-TO_AU = facs.centre_to_au(AUS)
-OWNER = facs.au_of_centre(AUS)
+TO_AU = facs.center_to_au(AUS)
+OWNER = facs.au_of_center(AUS)
 K, A = TO_AU.shape
 SIZES = st.sampled_from([(256, 64), (128, 32), (64, 16), (96, 32)])
 SIGMA = st.floats(0.5, 3)
@@ -25,11 +25,11 @@ def codecs(draw):
 
 
 @given(codecs(), st.data())
-def test_decode_undoes_encode_wherever_the_centres_are(codec, data):
+def test_decode_undoes_encode_wherever_the_centers_are(codec, data):
     pixel = st.floats(-0.5, codec.image_size - 0.625, width=32)
-    centres = data.draw(hnp.arrays(np.float32, (K, 2), elements=pixel))
+    centers = data.draw(hnp.arrays(np.float32, (K, 2), elements=pixel))
     grades = data.draw(hnp.arrays(np.float32, (A,), elements=GRADE))
-    heatmaps = codec.encode(centres, grades[OWNER])
+    heatmaps = codec.encode(centers, grades[OWNER])
     assert heatmaps.shape == (codec.heatmap_size, codec.heatmap_size, K)
     # float32 products and a mean of up to three: some ulp of 5.
     np.testing.assert_allclose(codec.decode(heatmaps, TO_AU), grades, atol=5e-6)
@@ -40,13 +40,13 @@ def test_round_trip_at_every_cell_is_exact(scale):
     codec = HeatmapCodec(64, 16, 1.5, scale)
     grid = np.stack(np.meshgrid(np.arange(16), np.arange(16)), axis=-1).reshape(-1, 2)
     for offset in (0.0, 1.5, 3.4):  # anywhere in the 4 px of a cell
-        centres = (grid * 4 + offset).astype(np.float32)
-        maps = codec.encode(centres, np.full(len(grid), 3.0, np.float32))
+        centers = (grid * 4 + offset).astype(np.float32)
+        maps = codec.encode(centers, np.full(len(grid), 3.0, np.float32))
         rows, columns = np.unravel_index(maps.reshape(-1, len(grid)).argmax(0), (16, 16))
         np.testing.assert_array_equal(columns, grid[:, 0])
         np.testing.assert_array_equal(rows, grid[:, 1])
         np.testing.assert_allclose(maps.max((0, 1)) / codec.unit, 3.0, rtol=1e-6)
-        assert codec.inside(centres).all()
+        assert codec.inside(centers).all()
 
 
 def test_an_absent_au_is_all_black_and_reads_zero():
@@ -56,7 +56,7 @@ def test_an_absent_au_is_all_black_and_reads_zero():
     assert not codec.decode(heatmaps, TO_AU).any()
 
 
-def test_unsnapped_centres_would_read_six_percent_low():
+def test_unsnapped_centers_would_read_six_percent_low():
     grid = np.arange(64) - 31.5
     peak = np.exp(-(grid[:, None] ** 2 + grid**2) / 8).max()
     assert 0.93 < peak < 0.95
@@ -64,9 +64,9 @@ def test_unsnapped_centres_would_read_six_percent_low():
 
 def test_paper_scale_is_equation_one():
     codec = HeatmapCodec(256, 64, 2.0, "paper")
-    centre = np.array([[101.0, 50.0]], np.float32)
-    maps = codec.encode(centre, np.array([4.0], np.float32))[..., 0]
-    column, row = (int(v) for v in codec.cells(centre)[0])
+    center = np.array([[101.0, 50.0]], np.float32)
+    maps = codec.encode(center, np.array([4.0], np.float32))[..., 0]
+    column, row = (int(v) for v in codec.cells(center)[0])
     y, x = np.mgrid[:64, :64]
     want = 4 / (2 * np.pi * 4) * np.exp(-((x - column) ** 2 + (y - row) ** 2) / 8)
     assert want.max() > 0.1
@@ -78,15 +78,15 @@ def test_paper_scale_is_equation_one():
 @given(codecs(), st.data())
 def test_snapping_commutes_with_a_flip(codec, data):
     x = data.draw(st.integers(0, codec.image_size - 1))
-    centre = np.array([[x, 5.0]])
+    center = np.array([[x, 5.0]])
     mirrored = np.array([[codec.image_size - 1 - x, 5.0]])
-    assert codec.cells(mirrored)[0, 0] == codec.heatmap_size - 1 - codec.cells(centre)[0, 0]
+    assert codec.cells(mirrored)[0, 0] == codec.heatmap_size - 1 - codec.cells(center)[0, 0]
 
 
 def test_points_outside_the_map_have_weight_zero():
     codec = HeatmapCodec(128, 32, 1.5)
-    centres = np.array([[0, 0], [127, 127], [-1, 5], [5, 128], [np.nan, 5], [127.4, 0]])
-    np.testing.assert_array_equal(codec.inside(centres), [1, 1, 0, 0, 0, 1])
+    centers = np.array([[0, 0], [127, 127], [-1, 5], [5, 128], [np.nan, 5], [127.4, 0]])
+    np.testing.assert_array_equal(codec.inside(centers), [1, 1, 0, 0, 0, 1])
 
 
 def test_decoding_clips_to_the_grades():
@@ -100,10 +100,10 @@ def test_decoding_clips_to_the_grades():
 @given(codecs(), st.integers(0, 2**32 - 1))
 def test_keras_ops_agrees_with_numpy(codec, seed):
     rng = np.random.default_rng(seed)
-    centres = rng.uniform(-10, codec.image_size + 10, (2, K, 2)).astype(np.float32)
+    centers = rng.uniform(-10, codec.image_size + 10, (2, K, 2)).astype(np.float32)
     grades = rng.uniform(0, 5, (2, K)).astype(np.float32)
-    tensors = [keras.ops.convert_to_tensor(value) for value in (centres, grades)]
-    want = codec.encode(centres, grades)
+    tensors = [keras.ops.convert_to_tensor(value) for value in (centers, grades)]
+    want = codec.encode(centers, grades)
     got = codec.encode(*tensors, xp=keras.ops)
     assert np.isfinite(want).all()
     # Both compute in float32; exp differs by an ulp or two of 5.
@@ -111,7 +111,7 @@ def test_keras_ops_agrees_with_numpy(codec, seed):
     np.testing.assert_allclose(
         codec.decode(got, TO_AU, xp=keras.ops), codec.decode(want, TO_AU), atol=1e-5
     )
-    np.testing.assert_array_equal(codec.inside(tensors[0], xp=keras.ops), codec.inside(centres))
+    np.testing.assert_array_equal(codec.inside(tensors[0], xp=keras.ops), codec.inside(centers))
 
 
 @pytest.mark.parametrize(

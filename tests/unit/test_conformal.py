@@ -51,7 +51,7 @@ def test_an_answer_always_lies_in_its_interval():
     assert (shifted <= high).all()
 
 
-def test_rare_answers_share_the_errors_of_their_neighbours():
+def test_rare_answers_share_the_errors_of_their_neighbors():
     coded, answer = np.zeros((500, 1)), np.zeros((500, 1))
     answer[:300, 0], coded[:300, 0] = 3.0, 2.0
     answer[300:305, 0], coded[300:305, 0] = 4.0, 0.0  # far fewer than ENOUGH

@@ -3,7 +3,7 @@ import pytest
 
 from fau_tf import facs
 
-# The sample annotation of the reference data, M017/T8/336 at 256 x 256, x and y per AU centre.
+# The sample annotation of the reference data, M017/T8/336 at 256 x 256, x and y per AU center.
 SAMPLE = {
     6: ((55, 105.5), (198.5, 104.5)),
     10: ((102, 166), (158, 165)),
@@ -24,8 +24,8 @@ SAMPLE = {
         ("bp4d", "jaanet", 10),
     ],
 )
-def test_number_of_centres(aus, rule, k):
-    assert len(facs.centres(facs.AU_SETS[aus], rule)) == k
+def test_number_of_centers(aus, rule, k):
+    assert len(facs.centers(facs.AU_SETS[aus], rule)) == k
 
 
 def test_data_sets_hold_the_published_aus():
@@ -36,18 +36,18 @@ def test_data_sets_hold_the_published_aus():
 
 @pytest.mark.parametrize("rule", ["fan", "jaanet"])
 def test_a_rule_that_lacks_an_au_is_refused_by_name(rule):
-    with pytest.raises(ValueError, match=r"no centre for .*AU05"):
-        facs.centres(facs.ALL, rule)
+    with pytest.raises(ValueError, match=r"no center for .*AU05"):
+        facs.centers(facs.ALL, rule)
 
 
 def test_unknown_rule_lists_the_known_ones():
     with pytest.raises(ValueError, match="libreface"):
-        facs.centres(facs.ALL, "openface")
+        facs.centers(facs.ALL, "openface")
 
 
 @pytest.mark.parametrize("rule", list(facs.RULES))
-def test_mirroring_twice_gives_the_same_centre(rule):
-    rows = facs.centres(tuple(facs.RULES[rule].points), rule)
+def test_mirroring_twice_gives_the_same_center(rule):
+    rows = facs.centers(tuple(facs.RULES[rule].points), rule)
     for i, row in enumerate(rows):
         partner = rows[row.mirror]
         assert partner.mirror == i
@@ -69,17 +69,17 @@ def test_the_mesh_map_names_68_different_vertices():
     assert max(facs.IBUG_FROM_MEDIAPIPE) < 468
 
 
-def test_an_au_is_the_mean_of_its_centres():
-    matrix = facs.centre_to_au(facs.ALL)
+def test_an_au_is_the_mean_of_its_centers():
+    matrix = facs.center_to_au(facs.ALL)
     assert matrix.shape == (28, 14)
     np.testing.assert_allclose(matrix.sum(axis=0), 1, rtol=1e-6)  # a third isn't exact
     assert ((matrix > 0).sum(axis=1) == 1).all()
-    owner = facs.au_of_centre(facs.ALL)
-    assert [facs.ALL[a] for a in owner] == [c.au for c in facs.centres(facs.ALL)]
+    owner = facs.au_of_center(facs.ALL)
+    assert [facs.ALL[a] for a in owner] == [c.au for c in facs.centers(facs.ALL)]
 
 
 def test_fans_sample_row_implies_whole_landmarks():
-    # Fan's centres are landmarks or midpoints of two, so the rule must give back whole pixels.
+    # Fan's centers are landmarks or midpoints of two, so the rule must give back whole pixels.
     points = {}
     for au in (10, 12):
         for place, point in zip(SAMPLE[au], facs.RULES["fan"].points[au], strict=True):

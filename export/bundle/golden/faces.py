@@ -23,7 +23,7 @@ class GoldenFace:
         height: Of the picture, px.
         scale: Picture px per crop px; no short fraction where the face is upright, or sums would
             come to an exact half, of which the last digit decides where it is rounded to.
-        centre: Where the middle of the crop lies, in fractions of the picture.
+        center: Where the middle of the crop lies, in fractions of the picture.
         roll: Degrees by which the picture turns the face, clockwise.
         seed: Who, and in which light.
         intensity: AU number -> 0 to 5; others are 0.
@@ -34,7 +34,7 @@ class GoldenFace:
     width: int
     height: int
     scale: float
-    centre: tuple[float, float]
+    center: tuple[float, float]
     roll: float
     seed: int
     intensity: dict[int, float]
@@ -47,7 +47,7 @@ GOLDEN_FACES: Final = (
         width=210,
         height=250,
         scale=1.4537,
-        centre=(0.5213, 0.5017),
+        center=(0.5213, 0.5017),
         roll=0.0,
         seed=11,
         intensity={6: 4.0, 12: 4.5, 25: 3.0},
@@ -58,7 +58,7 @@ GOLDEN_FACES: Final = (
         width=260,
         height=220,
         scale=1.2,
-        centre=(0.50, 0.48),
+        center=(0.50, 0.48),
         roll=25.0,
         seed=12,
         intensity={1: 4.0, 2: 3.5, 5: 3.0, 26: 4.0, 25: 3.0},
@@ -69,7 +69,7 @@ GOLDEN_FACES: Final = (
         width=350,
         height=330,
         scale=2.55,
-        centre=(0.49, 0.51),
+        center=(0.49, 0.51),
         roll=-7.0,
         seed=13,
         intensity={4: 4.0, 9: 3.5, 10: 3.0},
@@ -81,7 +81,7 @@ GOLDEN_FACES: Final = (
         width=447,
         height=421,
         scale=4.3,
-        centre=(0.62, 0.66),
+        center=(0.62, 0.66),
         roll=9.0,
         seed=14,
         intensity={15: 4.0, 17: 4.0, 1: 2.0},
@@ -92,7 +92,7 @@ GOLDEN_FACES: Final = (
         width=95,
         height=70,
         scale=0.46,
-        centre=(0.45, 0.50),
+        center=(0.45, 0.50),
         roll=4.0,
         seed=15,
         intensity={20: 4.0, 25: 2.0, 14: 2.0},
@@ -103,7 +103,7 @@ GOLDEN_FACES: Final = (
         width=170,
         height=200,
         scale=1.7,
-        centre=(0.36, 0.34),
+        center=(0.36, 0.34),
         roll=-12.0,
         seed=17,
         intensity={12: 2.0, 2: 3.0, 26: 2.5},
@@ -138,7 +138,7 @@ def _view(face: GoldenFace, points: Points, size: int) -> Matrix:
     upright = crop_matrix(points, size)  # nominal px -> crop px
     angle = np.deg2rad(face.roll)
     turn = face.scale * np.array(((np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))))
-    middle = np.array(face.centre) * (face.width, face.height) - 0.5
+    middle = np.array(face.center) * (face.width, face.height) - 0.5
     # Crop px -> picture px, about the middle of the crop.
     placed = np.column_stack((turn, middle - turn @ np.full(2, size / 2 - 0.5)))
     return np.column_stack((placed[:, :2] @ upright[:, :2], transform(placed, upright[:, 2])))

@@ -11,7 +11,7 @@ from PIL import Image as PillowImage
 from fau_tf import facs
 from fau_tf.face.align import Image
 from fau_tf.outputs.drawing import DIM, INK, PAPER, TRACK, Pen
-from fau_tf.outputs.heatmap_overlay import COVER, OPAQUE_FROM, colour, colours
+from fau_tf.outputs.heatmap_overlay import COVER, OPAQUE_FROM, color, colors
 
 _SIDE: Final = 220  # px of each of the pictures
 _GAP: Final = 10
@@ -61,7 +61,7 @@ def _heat(arrays: Mapping[str, npt.NDArray[Any]]) -> PillowImage.Image:
         PillowImage.fromarray(strongest).resize((_SIDE, _SIDE), PillowImage.Resampling.BILINEAR)
     )
     cover = (COVER * np.clip(grown / OPAQUE_FROM, 0, 1))[..., None]
-    mixed = np.asarray(_grown(arrays["crop"]), np.float32) * (1 - cover) + colours(grown) * cover
+    mixed = np.asarray(_grown(arrays["crop"]), np.float32) * (1 - cover) + colors(grown) * cover
     return PillowImage.fromarray(mixed.round().astype(np.uint8))
 
 
@@ -85,4 +85,4 @@ def _bars(
             y1 = y0 + (high - 3) / len(given) - 1
             long = (_BARS - 60) / facs.MAX_INTENSITY
             pen.draw.rectangle((left + 45, y0, left + 45 + long * facs.MAX_INTENSITY, y1), TRACK)
-            pen.draw.rectangle((left + 45, y0, left + 45 + long * value, y1), colour(value))
+            pen.draw.rectangle((left + 45, y0, left + 45 + long * value, y1), color(value))

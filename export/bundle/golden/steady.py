@@ -1,4 +1,4 @@
-"""Whether a golden face tells a fault from rounding: near a tie among neighbours it would not.
+"""Whether a golden face tells a fault from rounding: near a tie among neighbors it would not.
 
 Another CPU adds up in another order, which is like noise in the last digits of the image. Where
 that moves an output by as much as the tolerance, an honest reader would fail.
@@ -17,7 +17,7 @@ from export.bundle.models import AssetError
 from fau_tf import contract
 
 _NOISE: Final = 1e-4
-"""Grey levels, standard deviation: float32's last digit at 255 is 1.5e-5, and errors add up."""
+"""Gray levels, standard deviation: float32's last digit at 255 is 1.5e-5, and errors add up."""
 _DRAWS: Final = 4
 _SHARE: Final = 0.5
 """Of the tolerance that noise may use up."""
@@ -45,8 +45,8 @@ def require_steady(
                 off, limit = float(np.abs(values - plain[name]).max()), tolerances[name].tolerance
                 if not off <= _SHARE * limit:  # NaN too
                     raise AssetError(
-                        f"{model.name}, face {face}: noise of {_NOISE:g} grey levels may move "
-                        f"{name} by {_SHARE * limit:g}. Received: {off:.3g}. Neighbours nearly tie "
+                        f"{model.name}, face {face}: noise of {_NOISE:g} gray levels may move "
+                        f"{name} by {_SHARE * limit:g}. Received: {off:.3g}. Neighbors nearly tie "
                         "there: give the face another seed in export/bundle/golden/faces.py."
                     )
 

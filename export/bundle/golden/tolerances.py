@@ -28,24 +28,24 @@ CUT_POINTS: Final = {
     "matrix": Tolerance(
         1e-6,
         "crop px, and crop px per picture px",
-        "64-bit sums in another order differ by about 1e-12; 1e-6 px changes no grey level that "
+        "64-bit sums in another order differ by about 1e-12; 1e-6 px changes no gray level that "
         "isn't half-way between two. 32-bit floats don't suffice.",
     ),
     "crop": Tolerance(
         1.0,
-        "grey levels",
+        "gray levels",
         "Rounded half up: where a value lies half-way, the last digit of a sum decides. More is "
-        "another rule of borders, pixel centres, halving or interpolation.",
+        "another rule of borders, pixel centers, halving or interpolation.",
     ),
     "input": Tolerance(
-        1.0, "grey levels", "The crop's values as 32-bit floats, so as near as the crop is."
+        1.0, "gray levels", "The crop's values as 32-bit floats, so as near as the crop is."
     ),
 }
 """Before the model, the same for all variants."""
 
 _ORDER: Final = (
     "32-bit sums in another order: at most 4e-6 was measured between two sets of CPU kernels and "
-    "on ARM, and neighbours that nearly tie may move a value by some 1e-4."
+    "on ARM, and neighbors that nearly tie may move a value by some 1e-4."
 )
 _KERNELS: Final = (
     "Made by XNNPACK, whose int8 gives the same bits on x86 and ARM. Other kernels round "
@@ -54,7 +54,7 @@ _KERNELS: Final = (
 )
 _HALF: Final = (
     "A phone's GPU computes in 16-bit floats by default: {} was measured over a software driver, "
-    "and neighbours that nearly tie may flip. Where 32-bit floats are asked for, the CPU's "
+    "and neighbors that nearly tie may flip. Where 32-bit floats are asked for, the CPU's "
     "tolerance holds."
 )
 GRADE: Final = "grades of 0 to 5"

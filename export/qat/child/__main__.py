@@ -52,7 +52,7 @@ def _difference(job: Job, model: Any) -> float:
     """Return the largest difference to the Keras 3 network's heatmaps, over their largest value."""
     expected = job.array("validation_raw")
     got = np.concatenate([model.predict_on_batch(images) for images in job.images()])
-    # Near-ties among neighbours may flip on a face or two; a wrong twin is wrong on all.
+    # Near-ties among neighbors may flip on a face or two; a wrong twin is wrong on all.
     worst = np.abs(got - expected).reshape(len(got), -1).max(axis=1)
     return float(np.quantile(worst, 0.95) / np.abs(expected).max())
 

@@ -27,7 +27,7 @@ class Job:
         self.asked = json.loads((folder / "job.json").read_text(encoding="utf-8"))
         self.rows = self.asked["rows"]
         self.codec = HeatmapCodec(**self.asked["codec"])
-        self.to_au = facs.centre_to_au(self.asked["aus"], self.asked["rule"])
+        self.to_au = facs.center_to_au(self.asked["aus"], self.asked["rule"])
         with np.load(folder / "weights.npz", allow_pickle=False) as file:
             self.weights = dict(file)
 

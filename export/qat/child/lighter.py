@@ -65,7 +65,7 @@ def _clustered(
     def weights() -> dict[str, Any]:
         # As `strip_clustering` would, which leaves a model that can't learn on.
         own = _own(model, ("cluster_centroids_kernel", "pulling_indices_kernel"))
-        kernels = {name: centres[nearest] for name, (centres, nearest) in own.items()}
+        kernels = {name: centers[nearest] for name, (centers, nearest) in own.items()}
         return twin.get_weights(model) | kernels
 
     return Learner(model, _once(model.trainable_variables), weights)

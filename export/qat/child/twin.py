@@ -17,8 +17,8 @@ class Correspondence(tf_keras.layers.Layer):
     """`SemanticCorrespondence` at inference, batch norm folded, in the same operations.
 
     Args:
-        k: Neighbours per feature map, itself among them.
-        selection: Row of `neighbours.SELECTIONS`.
+        k: Neighbors per feature map, itself among them.
+        selection: Row of `neighbors.SELECTIONS`.
         **kwargs: Of the Keras 2 layer.
     """
 
@@ -76,7 +76,7 @@ def twin(
         rows: From `describe`.
         image_size: Rows and columns of the image, S.
         batch: Static batch; None leaves it open.
-        selection: How SCC finds neighbours, row of `neighbours.SELECTIONS`.
+        selection: How SCC finds neighbors, row of `neighbors.SELECTIONS`.
         wrap: Applied to each layer before it is called.
     """
     tensors: dict[str, Any] = {}

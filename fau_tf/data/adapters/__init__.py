@@ -1,1 +1,1 @@
-"""Data sets as distributed -> clips of labelled frames, before a picture is read."""
+"""Data sets as distributed -> clips of labeled frames, before a picture is read."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from fau_tf import facs
 from fau_tf.data.adapters.clips import Clip, LeftOut, Listing, printable
-from fau_tf.data.adapters.label_files import children, find, labelled, require, with_pictures
+from fau_tf.data.adapters.label_files import children, find, labeled, require, with_pictures
 from fau_tf.data.adapters.landmarks import PointFiles
 from fau_tf.data.config import DataSettings
 
@@ -59,7 +59,7 @@ def bp4d(settings: DataSettings) -> Listing:
                 au: files.get((subject, task, au), levels / f"AU{au:02d}" / name.format(au))
                 for au in facs.BP4D
             }
-            clip = labelled(listing, f"{subject}/{task}", subject, mine, header=1, unknown=True)
+            clip = labeled(listing, f"{subject}/{task}", subject, mine, header=1, unknown=True)
             if clip is not None:
                 clip = with_pictures(listing, clip, pictures)
                 if occurrence is not None:

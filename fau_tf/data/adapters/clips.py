@@ -1,4 +1,4 @@
-"""What a data set holds: clips of labelled frames, and what was left out and why."""
+"""What a data set holds: clips of labeled frames, and what was left out and why."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence

@@ -12,7 +12,7 @@ from typing import Final
 
 from fau_tf import facs
 from fau_tf.data.adapters.clips import Clip, LeftOut, Listing, printable
-from fau_tf.data.adapters.label_files import children, labelled, require, with_pictures
+from fau_tf.data.adapters.label_files import children, labeled, require, with_pictures
 from fau_tf.data.adapters.landmarks import PointFiles
 from fau_tf.data.config import DataSettings
 
@@ -72,7 +72,7 @@ def disfa(settings: DataSettings) -> Listing:
             listing.left_out.append(LeftOut(subject, subject, f"it has no {lacks}"))
             continue
         files = _label_files(folders[subject], rf"{subject}_au{{}}\.txt")
-        clip = labelled(listing, subject, subject, files)
+        clip = labeled(listing, subject, subject, files)
         if clip is not None:
             clip = listing.drop(
                 clip, _frames(MISSING, subject), "the video lacks this frame", documented=True
@@ -98,7 +98,7 @@ def disfa_plus(settings: DataSettings) -> Listing:
             listing.left_out.append(LeftOut(subject, name, f"it has no {lacks}"))
             continue
         files = _label_files(labels[name], r"au{}\.txt")
-        clip = labelled(listing, name, subject, files, header=2)
+        clip = labeled(listing, name, subject, files, header=2)
         if clip is not None:
             listing.clips.append(with_pictures(listing, clip, pictures[name]))
     return listing

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from fau_tf.data.adapters.clips import LeftOut, Listing
-from fau_tf.data.adapters.label_files import labelled
+from fau_tf.data.adapters.label_files import labeled
 from fau_tf.data.config import DataSettings
 
 AUS: Final = (1, 4, 6, 10, 12, 14, 17)
@@ -48,7 +48,7 @@ def fera2017(settings: DataSettings) -> Listing:
         name = f"{subject}/{task}/pose{pose}"
         own = files.get(key, {})
         mine = {au: own.get(au, video.with_name(f"{_stem(key)}_AU{au:02d}_Int.csv")) for au in AUS}
-        clip = labelled(listing, name, subject, mine, header=1, unknown=True)
+        clip = labeled(listing, name, subject, mine, header=1, unknown=True)
         if clip is not None:
             # Frames count from 0 or from 1, as the file begins; those of a video from 1.
             first = min([*clip.numbers.tolist(), 1])

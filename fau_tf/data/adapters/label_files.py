@@ -111,7 +111,7 @@ def _take(labels: Labels, number: int, text: str, unknown: bool, where: str) -> 
         labels.values[number] = value
 
 
-def labelled(
+def labeled(
     listing: Listing,
     name: str,
     subject: str,
@@ -157,7 +157,7 @@ def labelled(
 def with_pictures(listing: Listing, clip: Clip, folder: Path) -> Clip:
     """Return the clip with its pictures, found by number, however many zeros they are named with.
 
-    A labelled frame without a picture is left out; so is a second picture of one number.
+    A labeled frame without a picture is left out; so is a second picture of one number.
     """
     found: dict[int, Path] = {}
     for match, path in children(folder, r"(\d+)\.(?:jpe?g|png|bmp)"):

@@ -17,8 +17,8 @@ from fau_tf.data.adapters.clips import Clip, LeftOut, Listing, printable
 from fau_tf.data.config import DataSettings
 
 _AUS_OF: Final = {
-    len(facs.centres(aus, "fau")): aus for aus in (facs.BP4D, facs.DISFA)
-}  # 10 centres are BP4D's, 24 are DISFA's
+    len(facs.centers(aus, "fau")): aus for aus in (facs.BP4D, facs.DISFA)
+}  # 10 centers are BP4D's, 24 are DISFA's
 _PICTURES_A_CLIP: Final = 500
 _ENDINGS: Final = ("", ".jpg", ".png")
 
@@ -37,8 +37,8 @@ class _Row:
 def json_list(settings: DataSettings) -> Listing:
     """Return the list of Fan's code: `[{"imgpath": "M017/T8/336.jpg", "AUs": [x, y, I, ...]}]`.
 
-    The K triples are AU centres in the order of `facs.centres`, all centres of an AU of one
-    intensity. Where the centres lie follows from landmarks here, as for any other data set; paths
+    The K triples are AU centers in the order of `facs.centers`, all centers of an AU of one
+    intensity. Where the centers lie follows from landmarks here, as for any other data set; paths
     are relative to the list.
 
     Raises:
@@ -142,13 +142,13 @@ def _json_row(folder: Path, where: str, item: Any) -> _Row:
             f"an item needs `imgpath` and `AUs` of {sizes} numbers. Received: {str(item)[:80]}"
         )
     levels = [float(value) for value in values[2::3]]
-    centres = facs.centres(_AUS_OF[len(levels)], "fau")
+    centers = facs.centers(_AUS_OF[len(levels)], "fau")
     intensity: dict[int, float] = {}
-    for centre, level in zip(centres, levels, strict=True):
-        if intensity.setdefault(centre.au, _level(level)) != level:
+    for center, level in zip(centers, levels, strict=True):
+        if intensity.setdefault(center.au, _level(level)) != level:
             raise ValueError(
-                f"centres of AU{centre.au:02d} must have one intensity. "
-                f"Received: {intensity[centre.au]} and {level}"
+                f"centers of AU{center.au:02d} must have one intensity. "
+                f"Received: {intensity[center.au]} and {level}"
             )
     name = item["imgpath"]
     path = next(

@@ -96,7 +96,7 @@ def prepare_clip(job: Job, done: Any) -> None:
     seen = report.records + sum(map(len, gone.values()))
     if seen != len(clip.numbers):
         raise RuntimeError(
-            f"{clip.name}: each labelled frame is a record or left out. Received: {seen} of "
+            f"{clip.name}: each labeled frame is a record or left out. Received: {seen} of "
             f"{len(clip.numbers)}. This is a fault of fau_tf; please report it."
         )
     report.left_out = [
@@ -109,7 +109,7 @@ def prepare_clip(job: Job, done: Any) -> None:
 def _records(
     job: Job, report: ClipReport, gone: dict[str, list[int]]
 ) -> Iterator[FaceRecord | None]:
-    """Yield the record of each labelled frame, or None after noting in `gone` why there is none."""
+    """Yield the record of each labeled frame, or None after noting in `gone` why there is none."""
     clip = job.clip
     try:
         own = clip.points.read() if clip.points else None
@@ -157,7 +157,7 @@ def _record(
 
 
 def _pictures(clip: Clip) -> Generator[tuple[int, Image | str], None, None]:
-    """Yield (frame, picture), or (frame, why there is none), for each labelled frame in order."""
+    """Yield (frame, picture), or (frame, why there is none), for each labeled frame in order."""
     if clip.video is None:
         for number, path in zip(clip.numbers.tolist(), clip.pictures, strict=True):
             yield number, _read(path)

@@ -21,7 +21,7 @@ class Kind:
         aus: Coded AUs; empty where the list says.
         population: The same name in two sets of one population is the same person.
         subjects: Everyone whom the whole set has.
-        frames: Labelled frames of the whole set; 0 where not known.
+        frames: Labeled frames of the whole set; 0 where not known.
         levels: AU -> frames at 0, 1, ... 5 in the whole set, where known.
         own_landmarks: Whether it ships landmarks that can be read.
     """
@@ -113,7 +113,7 @@ def listing(settings: DataSettings) -> Listing:
             else ""
         )
         raise ValueError(
-            f"{printable(settings.root)}: must hold labelled frames. Received: none of "
+            f"{printable(settings.root)}: must hold labeled frames. Received: none of "
             f"{len(found.left_out)} parts can be used.{why}"
         )
     return found

@@ -19,7 +19,7 @@ from fau_tf.data.adapters.clips import LeftOut
 from fau_tf.data.adapters.prepare import Prepared
 from fau_tf.data.adapters.validate import Check
 from fau_tf.data.tfrecord import parse, shard_files
-from fau_tf.face.au_centers import au_centres
+from fau_tf.face.au_centers import au_centers
 from fau_tf.facs import LEVELS
 from fau_tf.utils.files import replacing
 
@@ -53,7 +53,7 @@ def _page(title: str, found: Check, sheets: Sequence[str], prepared: Prepared | 
     frames = sum(len(clip.numbers) for clip in found.listing.clips)
     people = len(found.listing.people)
     clips = len(found.listing.clips)
-    body.append(f"<p>{frames:,} labelled frames of {people} subjects in {clips} clips.</p>")
+    body.append(f"<p>{frames:,} labeled frames of {people} subjects in {clips} clips.</p>")
     if found.comparison:
         body.append("<h2>Against what is published</h2>")
         rows = [(*row, "same" if row[1] == row[2] else "differs") for row in found.comparison]
@@ -71,7 +71,7 @@ def _page(title: str, found: Check, sheets: Sequence[str], prepared: Prepared | 
         dropped = [one for one in prepared.left_out if one not in found.problems]
         body.append(f"<h2>Dropped while preparing: {len(dropped)}</h2>")
         body.append(_problems(dropped))
-        body.append("<h2>Faces at each coded intensity, with the AU's centres</h2>")
+        body.append("<h2>Faces at each coded intensity, with the AU's centers</h2>")
         body += [f'<h3>{name}</h3><img src="sheet_{name}.png">' for name in sheets]
     style = (
         "body{font:15px sans-serif;margin:2em;max-width:75em}img{max-width:100%}"
@@ -177,10 +177,10 @@ def _chosen(prepared: Prepared, aus: Sequence[int]) -> dict[tuple[int, int], lis
 def _tile(row: dict[str, Any], au: int) -> Image.Image:
     picture = Image.open(BytesIO(row["image"])).convert("RGB")
     scale = _TILE / picture.width
-    centres: npt.NDArray[Any] = (au_centres(row["landmarks"], (au,)) + 0.5) * scale
+    centers: npt.NDArray[Any] = (au_centers(row["landmarks"], (au,)) + 0.5) * scale
     tile = picture.resize((_TILE, _TILE))
     pen = ImageDraw.Draw(tile)
-    for x, y in centres.tolist():
+    for x, y in centers.tolist():
         pen.ellipse((x - 3, y - 3, x + 3, y + 3), outline="#e07a2f", width=2)
     return tile
 

@@ -19,7 +19,7 @@ class Backbone:
     """One trunk.
 
     Attributes:
-        features: (B, S, S, 3) RGB 0 to 255 -> (B, S/stride, S/stride, C); normalises by itself.
+        features: (B, S, S, 3) RGB 0 to 255 -> (B, S/stride, S/stride, C); normalizes by itself.
         stride: Image pixels per feature cell.
         load_imagenet: Copies ImageNet weights into a model made of it and returns whether it
             could; None where there are none.

@@ -8,7 +8,7 @@ from keras import ops
 def edge_moments(own: Any, far: Any, index: Any) -> Any:
     """Return (2, D): mean and variance of own_i + far_j over the edges (i, j), j in N(i).
 
-    With both parts centred, an edge's square summed over N(i) is k own_i^2 + 2 own_i near_i plus
+    With both parts centered, an edge's square summed over N(i) is k own_i^2 + 2 own_i near_i plus
     the far_j^2, where near_i is the sum of far over N(i): one product with the graph's (C, C)
     adjacency, and node-sized sums. The gradient computes near again, so that nothing but `own`
     and `far` is kept for it.
@@ -27,7 +27,7 @@ def edge_moments(own: Any, far: Any, index: Any) -> Any:
         summed = ops.matmul(graph, ops.reshape(values, (-1, nodes, width)))
         return ops.reshape(summed, (-1, width))
 
-    def centred(own: Any, far: Any) -> tuple[Any, Any, Any, Any]:
+    def centered(own: Any, far: Any) -> tuple[Any, Any, Any, Any]:
         own_mean = ops.mean(own, axis=0)
         far_mean = ops.mean(far * degree, axis=0) / k
         own, far = own - own_mean, far - far_mean
@@ -39,14 +39,14 @@ def edge_moments(own: Any, far: Any, index: Any) -> Any:
             to_mean, to_variance = ops.unstack(args[-1] if upstream is None else upstream)
             rows = ops.cast(ops.shape(own)[0], own.dtype)
             to_mean, to_variance = to_mean / rows, 2 * to_variance / rows
-            own_part, far_part, near, _ = centred(own, far)
+            own_part, far_part, near, _ = centered(own, far)
             back = product(ops.transpose(links, (0, 2, 1)), own_part) + degree * far_part
             return (
                 to_mean + to_variance * (own_part + near),
                 degree * (to_mean / k) + to_variance * (back / k),
             )
 
-        own_part, far_part, near, mean = centred(own, far)
+        own_part, far_part, near, mean = centered(own, far)
         square = own_part * (own_part + 2 * near) + far_part * far_part * (degree / k)
         variance = ops.mean(square, axis=0)
         # rounding can leave it below zero where all edges are equal
@@ -74,7 +74,7 @@ def over_replicas(mean: Any, variance: Any) -> tuple[Any, Any]:
 
 
 def _adjacency(index: Any, dtype: Any) -> Any:
-    """Return (B, C, C): 1 where j is a neighbour of i, else 0."""
+    """Return (B, C, C): 1 where j is a neighbor of i, else 0."""
     _, nodes, k = index.shape
     batch = ops.shape(index)[0]
     first = ops.reshape(ops.arange(batch * nodes, dtype="int32") * nodes, (-1, 1))

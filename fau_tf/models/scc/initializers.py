@@ -47,12 +47,12 @@ class Halves:
     def __init__(self, initializer: Any) -> None:
         self.initializer = initializer
 
-    def centre(self, shape: Any, dtype: Any = None) -> Any:
+    def center(self, shape: Any, dtype: Any = None) -> Any:
         """Return W1 (D, D)."""
         # Times one: TensorFlow's slices share memory, and would keep the whole draw alive.
         return 1.0 * self._draw(shape, dtype)[: shape[0]]
 
-    def neighbour(self, shape: Any, dtype: Any = None) -> Any:
+    def neighbor(self, shape: Any, dtype: Any = None) -> Any:
         """Return W2 (D, D)."""
         return 1.0 * self._draw(shape, dtype)[shape[0] :]
 

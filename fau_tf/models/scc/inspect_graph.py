@@ -1,4 +1,4 @@
-"""What the dynamic graph is for given faces: which feature maps are neighbours of which."""
+"""What the dynamic graph is for given faces: which feature maps are neighbors of which."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ class ChannelGraph:
     Attributes:
         layer: The layer's name.
         features: (N, H, W, C) what it is built from.
-        index: (N, C, k) the neighbours of each feature map, nearest first.
+        index: (N, C, k) the neighbors of each feature map, nearest first.
     """
 
     layer: str
@@ -39,7 +39,7 @@ def channel_graphs(net: keras.Model, images: npt.NDArray[Any]) -> list[ChannelGr
     outputs = before.predict_on_batch(images)
     outputs = outputs if isinstance(outputs, list) else [outputs]
     return [
-        ChannelGraph(layer.name, features, np.asarray(layer.neighbours(features)))
+        ChannelGraph(layer.name, features, np.asarray(layer.neighbors(features)))
         for layer, features in zip(found, outputs, strict=True)
     ]
 
@@ -47,10 +47,10 @@ def channel_graphs(net: keras.Model, images: npt.NDArray[Any]) -> list[ChannelGr
 def pair_overlap(
     graph: ChannelGraph, first: npt.NDArray[np.intp], second: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.float64]:
-    """Return (P,) the share of neighbours that pairs of faces have in common, 0 to 1.
+    """Return (P,) the share of neighbors that pairs of faces have in common, 0 to 1.
 
-    The mean of `neighbour_overlap` over the feature maps that respond to both faces. Dead maps,
-    the same value everywhere, are left out: they tie, and share neighbours whatever the face.
+    The mean of `neighbor_overlap` over the feature maps that respond to both faces. Dead maps,
+    the same value everywhere, are left out: they tie, and share neighbors whatever the face.
     NaN where no map is left, or with k = 1.
 
     Args:
@@ -63,21 +63,21 @@ def pair_overlap(
     for pair, (a, b) in enumerate(zip(first, second, strict=True)):
         both = alive[a] & alive[b]
         if both.any():
-            shares[pair] = neighbour_overlap(graph.index[a], graph.index[b])[both].mean()
+            shares[pair] = neighbor_overlap(graph.index[a], graph.index[b])[both].mean()
     return shares
 
 
-def neighbour_overlap(
+def neighbor_overlap(
     one: npt.NDArray[np.int32], other: npt.NDArray[np.int32]
 ) -> npt.NDArray[np.float64]:
-    """Return (C,) the share of a feature map's neighbours that two graphs have in common, 0 to 1.
+    """Return (C,) the share of a feature map's neighbors that two graphs have in common, 0 to 1.
 
-    A map is always its own neighbour, so it doesn't count; with k = 1 there is nothing to compare
+    A map is always its own neighbor, so it doesn't count; with k = 1 there is nothing to compare
     and the share is NaN.
 
     Args:
-        one: (C, k) neighbours in one graph.
-        other: (C, k) neighbours in the other.
+        one: (C, k) neighbors in one graph.
+        other: (C, k) neighbors in the other.
     """
     self_index = np.arange(len(one))[:, None]
     shared = (one[:, :, None] == other[:, None, :]).any(axis=2) & (one != self_index)

@@ -1,10 +1,10 @@
-"""Neighbours of a node, and the largest of their values.
+"""Neighbors of a node, and the largest of their values.
 
-Nodes are compared by their squared distance; a node is its own nearest neighbour. Among equally
+Nodes are compared by their squared distance; a node is its own nearest neighbor. Among equally
 close nodes the lowest index wins, on every backend and in every form, so that dead feature maps
 cannot make two forms disagree. They tie exactly where the machine's matrix product gives equal
 columns equal sums, as TensorFlow's does on CPUs with AVX-512; on some without, any of them wins.
-The choice of neighbours is not differentiated; the values that are picked are.
+The choice of neighbors is not differentiated; the values that are picked are.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def closeness(rows: Any, columns: Any) -> Any:
     """Return how close the nodes are: (B, C, C), larger is closer, comparable within a row.
 
     It is `-|x_i - x_j|^2 / D` without the term `|x_i|^2`, which is the same for a whole row. The
-    nodes are centred first (distances don't change, cancellation and float16 overflow do), and
+    nodes are centered first (distances don't change, cancellation and float16 overflow do), and
     divided by D before they are squared.
 
     Args:
@@ -31,9 +31,9 @@ def closeness(rows: Any, columns: Any) -> Any:
     """
     rows, columns = ops.stop_gradient(rows), ops.stop_gradient(columns)
     width = columns.shape[1]
-    centre = ops.mean(columns, axis=2, keepdims=True)  # (B, D, 1)
-    columns = columns - centre
-    rows = rows - ops.reshape(centre, (-1, 1, width))
+    center = ops.mean(columns, axis=2, keepdims=True)  # (B, D, 1)
+    columns = columns - center
+    rows = rows - ops.reshape(center, (-1, 1, width))
     scaled = columns * (1.0 / width)
     # Row by row, so that equal nodes get equal sums: across rows the order of a sum depends on
     # where a node lies, and dead maps would no longer tie.
@@ -52,20 +52,20 @@ def nearest(scores: Any, k: int) -> Any:
 
 
 def flat_rows(index: Any) -> Any:
-    """Return (B*C, k): neighbour numbers within an image -> row numbers of the flattened batch."""
+    """Return (B*C, k): neighbor numbers within an image -> row numbers of the flattened batch."""
     _, nodes, k = index.shape
     first = ops.arange(ops.shape(index)[0], dtype="int32") * nodes
     return ops.reshape(index + ops.reshape(first, (-1, 1, 1)), (-1, k))
 
 
-def neighbour_maximum(values: Any, index: Any) -> Any:
-    """Return (B*C, D): for each node and feature the largest value among the node's neighbours.
+def neighbor_maximum(values: Any, index: Any) -> Any:
+    """Return (B*C, D): for each node and feature the largest value among the node's neighbors.
 
     Args:
         values: (B*C, D) value of each node.
         index: (B*C, k) rows of `values`, as of `flat_rows`.
 
-    No tensor of all edges is made, neither here nor in the gradient: one neighbour is gathered at
+    No tensor of all edges is made, neither here nor in the gradient: one neighbor is gathered at
     a time, and the gradient looks again for the one that won (the first, among equals).
     """
     k = index.shape[1]
@@ -97,7 +97,7 @@ def neighbour_maximum(values: Any, index: Any) -> Any:
 def _gather(scores: Any, values: Any, k: int) -> Any:
     nodes, width = values.shape[1:]
     index = flat_rows(nearest(scores, k))
-    flat = neighbour_maximum(ops.reshape(values, (-1, width)), index)
+    flat = neighbor_maximum(ops.reshape(values, (-1, width)), index)
     return ops.reshape(flat, (-1, nodes, width))
 
 
@@ -177,7 +177,7 @@ class Selection:
 
 
 SELECTIONS: dict[str, Selection] = {
-    # training and Keras inference: top-k, then one gather a neighbour
+    # training and Keras inference: top-k, then one gather a neighbor
     "gather": Selection(_gather, any_batch=True, folds=False),
     # exported graphs: TOPK_V2 -> 1-D GATHER; smallest and fastest
     "gather_1d": Selection(_gather_1d, any_batch=False),

@@ -7,7 +7,7 @@ from keras import ops
 
 from fau_tf.models.scc.edge_batch_norm import edge_moments, over_replicas
 from fau_tf.models.scc.initializers import Halves
-from fau_tf.models.scc.knn import SELECTIONS, closeness, flat_rows, nearest, neighbour_maximum
+from fau_tf.models.scc.knn import SELECTIONS, closeness, flat_rows, nearest, neighbor_maximum
 
 NODES = ("channels", "pixels")
 
@@ -22,18 +22,18 @@ class SemanticCorrespondence(keras.layers.Layer):
         y_i = max over j in N(i) of relu(BN(W [x_i ; x_j - x_i]))
 
     Computed as `W1 x_i + W2 (x_j - x_i) = (W1 - W2) x_i + W2 x_j`: both products once a node
-    instead of once an edge, then the maximum over the neighbours, without a tensor of all edges.
+    instead of once an edge, then the maximum over the neighbors, without a tensor of all edges.
     Batch norm, in training too, has the statistics of all B*C*k edges, exactly; it scales before
     the maximum, so a negative gamma turns it into the minimum, as it should.
 
-    Weights: `centre_kernel` W1 and `neighbour_kernel` W2, (D, D) each, which stacked are the
+    Weights: `center_kernel` W1 and `neighbor_kernel` W2, (D, D) each, which stacked are the
     paper's W, (2D, D); `gamma`, `beta`, `moving_mean`, `moving_variance`, (D,) each.
 
     Args:
-        k: Neighbours per node, the node itself counted. Static.
+        k: Neighbors per node, the node itself counted. Static.
         nodes: "channels", the paper's. "pixels" reshapes (B, H, W, C) straight to C nodes of D
             values, as the authors' released code does by accident; for comparison only.
-        selection: Row of `neighbours.SELECTIONS`: how inference finds the neighbours. Training
+        selection: Row of `neighbors.SELECTIONS`: how inference finds the neighbors. Training
             always gathers. The result is the same; the operators in an exported graph are not.
         initializer: Of W, called with the shape (2D, D).
         momentum: Of the moving batch-norm statistics.
@@ -96,16 +96,16 @@ class SemanticCorrespondence(keras.layers.Layer):
         _, height, width, channels = input_shape
         if self.k > channels:
             raise ValueError(
-                f"SemanticCorrespondence: k={self.k} neighbours need at least as many feature "
+                f"SemanticCorrespondence: k={self.k} neighbors need at least as many feature "
                 f"maps. Received: C={channels}. Lower k or widen the layer before."
             )
         size = height * width
         halves = Halves(self.initializer)
-        self.centre_kernel = self.add_weight(
-            name="centre_kernel", shape=(size, size), initializer=halves.centre
+        self.center_kernel = self.add_weight(
+            name="center_kernel", shape=(size, size), initializer=halves.center
         )
-        self.neighbour_kernel = self.add_weight(
-            name="neighbour_kernel", shape=(size, size), initializer=halves.neighbour
+        self.neighbor_kernel = self.add_weight(
+            name="neighbor_kernel", shape=(size, size), initializer=halves.neighbor
         )
         # Statistics stay in the variables' own precision under a mixed policy.
         for name, start, trainable in (
@@ -131,7 +131,7 @@ class SemanticCorrespondence(keras.layers.Layer):
         return self._image(ops.cast(out, self.compute_dtype), x.shape)
 
     def _train(self, rows: Any, scores: Any) -> Any:
-        """Return (B*C, D), normalised by this batch's edges."""
+        """Return (B*C, D), normalized by this batch's edges."""
         own, far = self._products(rows)
         index = nearest(scores, self.k)
         mean, variance = ops.unstack(edge_moments(own, far, index))
@@ -141,15 +141,15 @@ class SemanticCorrespondence(keras.layers.Layer):
             old = ops.cast(moving, far.dtype)
             moving.assign(old * self.momentum + ops.stop_gradient(batch) * (1 - self.momentum))
         scale, shift = self._norm(mean, variance)
-        largest = neighbour_maximum(scale * far, flat_rows(index))
+        largest = neighbor_maximum(scale * far, flat_rows(index))
         return ops.relu(scale * own + shift + largest)  # ReLU is monotone: after the maximum
 
     def _infer(self, rows: Any, scores: Any) -> Any:
-        """Return (B, C, D), normalised by the moving statistics."""
+        """Return (B, C, D), normalized by the moving statistics."""
         selection = SELECTIONS[self.selection]
         scale, shift = self._norm(*self._precise(self.moving_mean, self.moving_variance))
         if selection.folds:
-            rows, first, second = self._precise(rows, self.centre_kernel, self.neighbour_kernel)
+            rows, first, second = self._precise(rows, self.center_kernel, self.neighbor_kernel)
             own = ops.matmul(rows, (first - second) * scale)
             far = ops.matmul(rows, second * scale)
         else:
@@ -157,7 +157,7 @@ class SemanticCorrespondence(keras.layers.Layer):
             own, far = (ops.reshape(scale * part, shape) for part in self._products(rows))
         return ops.relu(own + shift + selection.maximum(scores, far, self.k))
 
-    def neighbours(self, x: Any) -> Any:
+    def neighbors(self, x: Any) -> Any:
         """Return (B, C, k) int32: the nodes that `x` joins to each node, nearest first."""
         views = self._node_views(ops.convert_to_tensor(x))
         return nearest(closeness(*self._precise(*views)), self.k)
@@ -202,8 +202,8 @@ class SemanticCorrespondence(keras.layers.Layer):
         Computed in the policy's compute dtype, returned in float32 or better.
         """
         rows = ops.reshape(rows, (-1, rows.shape[-1]))  # one large product, not B small ones
-        far = ops.matmul(rows, self.neighbour_kernel)
-        own = ops.matmul(rows, self.centre_kernel) - far
+        far = ops.matmul(rows, self.neighbor_kernel)
+        own = ops.matmul(rows, self.center_kernel) - far
         return self._precise(own, far)
 
     def _norm(self, mean: Any, variance: Any) -> tuple[Any, Any]:
@@ -213,7 +213,7 @@ class SemanticCorrespondence(keras.layers.Layer):
         return scale, beta - mean * scale
 
     def _precise(self, *values: Any) -> tuple[Any, ...]:
-        """Return the values in float32 or better: neighbours and statistics need the digits."""
+        """Return the values in float32 or better: neighbors and statistics need the digits."""
         dtype = keras.backend.result_type(self.compute_dtype, "float32")
         return tuple(ops.cast(value, dtype) for value in values)
 

@@ -73,7 +73,7 @@ def surface(scene: Scene, look: Appearance) -> Surface:
     if look.hair.any():
         at_rest = mesh.vertex_normals(head, rig.faces, _head_normals(rig))
         head = head + look.hair[:, None] * at_rest
-    eyes = [_eyeball(centre, rig.eye_radius, scene.gaze) for centre in body.eyes]
+    eyes = [_eyeball(center, rig.eye_radius, scene.gaze) for center in body.eyes]
     local = np.vstack([head, *eyes])
     turn = rotation(*scene.pose)
     turned = _posed(local, turn, _weights(rig))
@@ -181,13 +181,13 @@ def _cap() -> tuple[Floats, Ints]:
     return points, np.vstack([fan, *quads]).astype(np.int32)
 
 
-def _eyeball(centre: Floats, radius: float, gaze: tuple[float, float]) -> Floats:
+def _eyeball(center: Floats, radius: float, gaze: tuple[float, float]) -> Floats:
     points, _ = _cap()
     turn = rotation(gaze[0], gaze[1], 0.0)
     x, y, z = points.T
     turned = np.stack([row[0] * x + row[1] * y + row[2] * z for row in turn], 1)
     bulge = 1 + 0.045 * np.exp(-((np.arccos(np.clip(z, -1, 1)) / 0.38) ** 2))  # the cornea
-    return np.asarray(centre + radius * bulge[:, None] * turned)
+    return np.asarray(center + radius * bulge[:, None] * turned)
 
 
 def _eye_shades(rig: FaceRig, head: Floats, eyes: list[Floats]) -> list[Floats]:

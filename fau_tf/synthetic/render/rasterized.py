@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from fau_tf.synthetic.render.project import Surface, project, surface
-from fau_tf.synthetic.render.z_buffer import Hits, rasterise
+from fau_tf.synthetic.render.z_buffer import Hits, rasterize
 from fau_tf.synthetic.rigs.rig import Floats, Ints
 from fau_tf.synthetic.scene.background import behind
 from fau_tf.synthetic.scene.camera_noise import Image, exposed
@@ -19,7 +19,7 @@ GLINT, GLINT_TILT = 1.3, 16.0
 """Brightness of the light in the eyes, and degrees of its normal from the camera at most."""
 
 
-def rasterised(scene: Scene, size: int, view: Floats) -> Image:
+def rasterized(scene: Scene, size: int, view: Floats) -> Image:
     """Return the (size, size, 3) uint8 RGB picture of a scene.
 
     Args:
@@ -31,15 +31,15 @@ def rasterised(scene: Scene, size: int, view: Floats) -> Image:
     body = surface(scene, look)
     side = size * OVERSAMPLING
     fine = _affine(project(body.points, scene), view)
-    hits = rasterise(fine, body.faces, side, mirrored=float(np.linalg.det(view[:, :2])) < 0)
-    colour = np.zeros((side * side, 3), np.float32)
+    hits = rasterize(fine, body.faces, side, mirrored=float(np.linalg.det(view[:, :2])) < 0)
+    color = np.zeros((side * side, 3), np.float32)
     cover = np.zeros(side * side, np.float32)
     cover[hits.pixel] = 1
-    colour[hits.pixel] = _shaded(scene, look, body, hits)
-    colour[hits.pixel] *= _open_sky(hits, body, side)[:, None]
+    color[hits.pixel] = _shaded(scene, look, body, hits)
+    color[hits.pixel] *= _open_sky(hits, body, side)[:, None]
     backdrop = behind(scene, size, view)
     alpha = _pooled(cover.reshape(side, side, 1))
-    photo = _pooled(colour.reshape(side, side, 3)) + (1 - alpha) * backdrop
+    photo = _pooled(color.reshape(side, side, 3)) + (1 - alpha) * backdrop
     return exposed(scene, photo)
 
 
@@ -80,18 +80,18 @@ def _bumped(normal: Floats, slope: Floats, column: Ints, turn: Floats) -> Floats
     return np.asarray(tilted / np.sqrt(x * x + y * y + z * z + np.float32(1e-12))[:, None])
 
 
-def _lit(light: Light, normal: Floats, colour: Floats, gloss: Floats, shade: Floats) -> Floats:
+def _lit(light: Light, normal: Floats, color: Floats, gloss: Floats, shade: Floats) -> Floats:
     """Return (N, 3) reflected light: sky, lights that wrap around, and shine."""
     key = np.array(light.key, np.float32)
     half = key + np.array([0, 0, 1], np.float32)
     half /= np.sqrt((half * half).sum())
     sky = np.float32(light.ambient) * (0.80 + 0.25 * normal[:, 1] + 0.15 * normal[:, 2])
     toward = _cosine(normal, key)
-    diffuse = _wrapped(toward) * (np.float32(light.strength) * np.array(light.colour, np.float32))
+    diffuse = _wrapped(toward) * (np.float32(light.strength) * np.array(light.color, np.float32))
     if any(light.fill_light):
         second = _wrapped(_cosine(normal, np.array(light.fill, np.float32)))
         diffuse += second * np.array(light.fill_light, np.float32)
-    total = colour * (diffuse + sky[:, None] * np.array(light.sky, np.float32))
+    total = color * (diffuse + sky[:, None] * np.array(light.sky, np.float32))
     shine = np.float32(light.shine * light.strength) * gloss * (toward > 0)
     shine *= np.maximum(_cosine(normal, half), 0) ** 16 * shade
     eye = np.flatnonzero(gloss >= EYE)

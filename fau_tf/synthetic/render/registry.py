@@ -10,9 +10,9 @@ from fau_tf.synthetic.scene.scene import Scene
 
 def fast(scene: Scene, size: int, view: Floats) -> Image:
     """Return the picture of the z-buffer."""
-    from fau_tf.synthetic.render.rasterized import rasterised
+    from fau_tf.synthetic.render.rasterized import rasterized
 
-    return rasterised(scene, size, view)
+    return rasterized(scene, size, view)
 
 
 def path(scene: Scene, size: int, view: Floats) -> Image:

@@ -25,8 +25,8 @@ class Hits:
     weight: Floats
 
 
-def rasterise(points: Floats, faces: Ints, size: int, *, mirrored: bool = False) -> Hits:
-    """Return the nearest front-facing triangle at each pixel centre.
+def rasterize(points: Floats, faces: Ints, size: int, *, mirrored: bool = False) -> Hits:
+    """Return the nearest front-facing triangle at each pixel center.
 
     Args:
         points: (V, 3) x and y in px, and a third value that is larger nearer the camera and
@@ -57,7 +57,7 @@ def rasterise(points: Floats, faces: Ints, size: int, *, mirrored: bool = False)
 
 
 def _covered(x: Floats, y: Floats, area: Floats, size: int) -> tuple[Ints, Ints]:
-    """Return (pixel, triangle) for every pixel centre inside a triangle, row by row."""
+    """Return (pixel, triangle) for every pixel center inside a triangle, row by row."""
     first = np.maximum(np.ceil(_least(y) - EDGE), 0).astype(np.int64)
     last = np.minimum(np.floor(_most(y) + EDGE), size - 1).astype(np.int64)
     triangle, step = _expand(np.maximum(last - first + 1, 0))

@@ -249,8 +249,8 @@ def sum_pulls(
     return field
 
 
-def _closeness(face: Floats, centres: Floats, sigma: float) -> Floats:
-    distance = ((face[:, None] - centres[None]) ** 2).sum(-1).min(1)
+def _closeness(face: Floats, centers: Floats, sigma: float) -> Floats:
+    distance = ((face[:, None] - centers[None]) ** 2).sum(-1).min(1)
     return np.asarray(np.exp(-distance / (2 * sigma**2)))
 
 

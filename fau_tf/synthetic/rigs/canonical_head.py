@@ -131,9 +131,9 @@ def lid_margin(face: Floats, start: int, ring: tuple[int, ...]) -> Part:
     """Return the edge of the lids and the pocket behind it in which the eyeball lies."""
     rim = np.array(ring)
     n = len(rim)
-    centre = face[rim].mean(0)
-    inner = face[rim] + [0, 0, -0.34] + (centre - face[rim]) * [0.0, 0.06, 0]
-    points = np.vstack([face[rim], inner, face[rim] - [0, 0, 1.2], centre - [0, 0, 2.0]])
+    center = face[rim].mean(0)
+    inner = face[rim] + [0, 0, -0.34] + (center - face[rim]) * [0.0, 0.06, 0]
+    points = np.vstack([face[rim], inner, face[rim] - [0, 0, 1.2], center - [0, 0, 2.0]])
     ids = start + np.arange(3 * n).reshape(3, n)
     faces = _tube(np.vstack([ids, np.full_like(ids[:1], start + 3 * n)]))
     if face[ring[0], 0] < 0:  # the ring of the right eye runs the other way round
@@ -172,7 +172,7 @@ def ear(_face: Floats, start: int, side: int) -> Part:
 
 def neck(_face: Floats, start: int) -> Part:
     """Return neck and shoulders; the atlas paints skin above the neckline and cloth below."""
-    profile = np.array([  # height, half width, half depth, centre z, turns with the head
+    profile = np.array([  # height, half width, half depth, center z, turns with the head
         (-3.0, 5.2, 5.2, -4.4, 1.0), (-7.0, 5.3, 5.3, -4.6, 0.9), (-10.5, 5.5, 5.3, -4.9, 0.6),
         (-13.5, 5.9, 5.3, -5.2, 0.3), (-15.2, 7.6, 5.6, -5.4, 0.1), (-16.6, 12.0, 6.0, -5.4, 0.0),
         (-18.2, 17.0, 6.6, -5.4, 0.0), (-21.0, 19.5, 7.6, -5.4, 0.0), (-34.0, 21.5, 9.0, -5.4, 0.0),

@@ -66,7 +66,7 @@ def basis(points: Floats, anchors: Floats) -> Floats:
 
     Args:
         points: (V, 3) whole neutral head.
-        anchors: (N, 3) points of the face, among which random modes are centred.
+        anchors: (N, 3) points of the face, among which random modes are centered.
     """
     scales = [points * np.array(vector, float) for _, vector in SCALES]
     named = [_proportion(points, row) for row in PROPORTIONS]
@@ -86,15 +86,15 @@ def _random_modes(points: Floats, anchors: Floats) -> list[Floats]:
     for index in range(RANDOM_SYMMETRIC + RANDOM_ASYMMETRIC):
         sides, size = ((1, -1), 0.065) if index < RANDOM_SYMMETRIC else ((1,), 0.045)
         field = np.zeros_like(points)
-        for centre in anchors[rng.integers(len(anchors), size=4)]:
+        for center in anchors[rng.integers(len(anchors), size=4)]:
             sigma, vector = np.full(3, rng.uniform(1.6, 3.2)), rng.normal(0, size, 3)
             for side in sides:
-                field += _bump(points, centre, sigma, vector, side)
+                field += _bump(points, center, sigma, vector, side)
         modes.append(field)
     return modes
 
 
-def _bump(points: Floats, centre: Floats, sigma: Floats, vector: Floats, side: int) -> Floats:
+def _bump(points: Floats, center: Floats, sigma: Floats, vector: Floats, side: int) -> Floats:
     flip = np.array([side, 1.0, 1.0])
-    weight = np.exp(-0.5 * (((points - centre * flip) / sigma) ** 2).sum(1))
+    weight = np.exp(-0.5 * (((points - center * flip) / sigma) ** 2).sum(1))
     return np.asarray(weight[:, None] * vector * flip)

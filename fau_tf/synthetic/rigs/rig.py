@@ -58,7 +58,7 @@ EVEN = Way()
 
 @dataclass(frozen=True, eq=False)
 class FaceRig:
-    """A face as linear fields over one mesh, in centimetres: x to the image's right, y up, z front.
+    """A face as linear fields over one mesh, in centimeters: x to the image's right, y up, z front.
 
     Attributes:
         name: what the rig is called in reports.
@@ -75,7 +75,7 @@ class FaceRig:
         scalp: (V,) 1 where the skull can carry hair, 0 on the face.
         curtain: (V,) bool, vertices of the long-hair sheet, drawn for some people only.
         eye_radius: of the eyeballs, cm.
-        eye_offset: (2, 3) centre of the right and the left eyeball, from the middle of the lids'
+        eye_offset: (2, 3) center of the right and the left eyeball, from the middle of the lids'
             margins, cm.
         shade: (V,) share of light that reaches a vertex.
     """

@@ -135,11 +135,11 @@ def _cloud(rng: np.random.Generator, slope: float) -> Floats:
     return np.asarray((field - field.mean()) / field.std())
 
 
-def _box(out: Floats, rng: np.random.Generator, colour: Floats) -> None:
+def _box(out: Floats, rng: np.random.Generator, color: Floats) -> None:
     left, top = rng.integers(-10, CELLS, 2)
     width, height = rng.integers(3, 36, 2)
     part = out[max(top, 0) : top + height, max(left, 0) : left + width]
-    part += rng.uniform(0.4, 1.0) * (colour - part)
+    part += rng.uniform(0.4, 1.0) * (color - part)
 
 
 def _shelf(out: Floats, rng: np.random.Generator) -> None:
@@ -155,6 +155,6 @@ def _shelf(out: Floats, rng: np.random.Generator) -> None:
 
 
 def _muted(rng: np.random.Generator) -> Floats:
-    """Return a colour in linear light, seldom saturated."""
-    grey = rng.beta(1.2, 1.8)
-    return np.asarray(np.clip(grey * (1 + rng.beta(1, 4) * rng.uniform(-1, 1, 3)), 0, 1))
+    """Return a color in linear light, seldom saturated."""
+    gray = rng.beta(1.2, 1.8)
+    return np.asarray(np.clip(gray * (1 + rng.beta(1, 4) * rng.uniform(-1, 1, 3)), 0, 1))

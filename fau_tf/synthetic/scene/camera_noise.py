@@ -45,13 +45,13 @@ def _shaken(photo: Floats, motion: tuple[float, float]) -> Floats:
 
 
 def _grained(encoded: Floats, camera: Camera) -> Floats:
-    """Return the picture with noise: of light, more of it in the dark, partly in colour."""
+    """Return the picture with noise: of light, more of it in the dark, partly in color."""
     rng = np.random.default_rng(np.random.SeedSequence((camera.seed, 4)))
-    colour = rng.standard_normal(encoded.shape, np.float32)
-    grey = rng.standard_normal((*encoded.shape[:2], 1), np.float32)
+    color = rng.standard_normal(encoded.shape, np.float32)
+    gray = rng.standard_normal((*encoded.shape[:2], 1), np.float32)
     # shot noise grows as the root of the light, and the tone curve compresses what is bright
     level = np.float32(camera.noise) * (1.25 - 0.5 * encoded)
-    return np.asarray(encoded + level * (np.float32(0.75) * colour + np.float32(0.65) * grey))
+    return np.asarray(encoded + level * (np.float32(0.75) * color + np.float32(0.65) * gray))
 
 
 def _sharpened(encoded: Floats, amount: float) -> Floats:

@@ -1,4 +1,4 @@
-"""How a face is lit: evenly, from a window, at noon, in the dark, from behind, in two colours."""
+"""How a face is lit: evenly, from a window, at noon, in the dark, from behind, in two colors."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -22,7 +22,7 @@ class Kind:
         key, ambient: factors on the key light's strength and on ambient light.
         fill: strength of a second light on the other side; 0 is none.
         turn: degrees of that second light from the camera's direction; beyond 90 lies behind.
-        colour: how far the second light may be from white, 0..1, to warm or to cold.
+        color: how far the second light may be from white, 0..1, to warm or to cold.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Kind:
     ambient: Range = (1.0, 1.0)
     fill: Range = (0.0, 0.0)
     turn: Range = (20.0, 70.0)
-    colour: float = 0.0
+    color: float = 0.0
 
 
 KINDS: Final = (
@@ -49,8 +49,8 @@ KINDS: Final = (
         ambient=(0.35, 0.6),
     ),
     Kind(name="from below", share=0.04, side=(0, 40), height=(-40, -15), ambient=(0.6, 1)),
-    Kind(name="rim", share=0.10, fill=(0.6, 1.5), turn=(115, 155), colour=0.2),
-    Kind(name="two colours", share=0.08, fill=(0.2, 0.6), turn=(40, 90), colour=0.7),
+    Kind(name="rim", share=0.10, fill=(0.6, 1.5), turn=(115, 155), color=0.2),
+    Kind(name="two colors", share=0.08, fill=(0.2, 0.6), turn=(40, 90), color=0.7),
 )  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def sample_light(rng: np.random.Generator, own: np.random.Generator) -> Light:
         key=_toward(side, height),
         strength=strength,
         ambient=ambient,
-        colour=(1 + warmth, 1.0, 1 - warmth),
+        color=(1 + warmth, 1.0, 1 - warmth),
         sky=(1 - sky, 1.0, 1 + sky),
         shine=shine,
     )
@@ -86,7 +86,7 @@ def _lit_as(
     if kind.height:
         height = own.uniform(*kind.height)
     # lamps and skies differ from warm to cold, far less in green
-    tint = 1 + kind.colour * own.uniform(-1, 1) * np.array([1.0, 0.1, -1.0])
+    tint = 1 + kind.color * own.uniform(-1, 1) * np.array([1.0, 0.1, -1.0])
     fill = own.uniform(*kind.fill) * tint
     red, green, blue = fill.tolist()
     return replace(

@@ -6,16 +6,16 @@ import numpy as np
 
 from fau_tf.synthetic.scene.person_variation import Habits, sample_habits
 
-# name, colour in linear light, how common
-HAIR_COLOURS = (
+# name, color in linear light, how common
+HAIR_COLORS = (
     ("black", (0.012, 0.010, 0.009), 0.34),
     ("dark brown", (0.035, 0.020, 0.012), 0.26),
     ("brown", (0.090, 0.048, 0.024), 0.16),
     ("blond", (0.30, 0.19, 0.085), 0.10),
     ("red", (0.16, 0.045, 0.015), 0.04),
-    ("grey", (0.22, 0.21, 0.20), 0.10),
+    ("gray", (0.22, 0.21, 0.20), 0.10),
 )
-IRIS_COLOURS = (
+IRIS_COLORS = (
     ("dark brown", (0.025, 0.013, 0.007), 0.40),
     ("brown", (0.070, 0.032, 0.012), 0.25),
     ("hazel", (0.11, 0.075, 0.025), 0.13),
@@ -31,7 +31,7 @@ HAIR_STYLES = (
     ("long", 0.28, 0.9, True),
 )
 
-Colour = tuple[float, float, float]
+Color = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Person:
         melanin: 0 (very light) to 1.25 (very dark).
         haemoglobin: 0.03 to 0.22, how much blood shows.
         age: 0 to 1, strength of the wrinkles.
-        hair, iris, cloth, lip_tint: colours in linear light.
+        hair, iris, cloth, lip_tint: colors in linear light.
         style: row of HAIR_STYLES.
         hairline: height in cm where hair begins on the forehead.
         fringe: whether the hair falls onto the forehead in strands.
@@ -59,10 +59,10 @@ class Person:
     melanin: float
     haemoglobin: float
     age: float
-    hair: Colour
-    iris: Colour
-    cloth: Colour
-    lip_tint: Colour
+    hair: Color
+    iris: Color
+    cloth: Color
+    lip_tint: Color
     style: int
     hairline: float
     fringe: bool
@@ -82,10 +82,10 @@ def sample_person(seed: int, components: int) -> Person:
     melanin = float(1.25 * rng.uniform(0, 1) ** 1.7)
     age = float(rng.beta(1.6, 1.8))
     dark = melanin > 0.3
-    usual = np.array([row[2] for row in HAIR_COLOURS]) * _shift(dark, 6)
+    usual = np.array([row[2] for row in HAIR_COLORS]) * _shift(dark, 6)
     usual[-1] = 0.9 * age**3
-    hair = _pick(rng, HAIR_COLOURS, usual)
-    iris = _pick(rng, IRIS_COLOURS, np.array([r[2] for r in IRIS_COLOURS]) * _shift(dark, 5))
+    hair = _pick(rng, HAIR_COLORS, usual)
+    iris = _pick(rng, IRIS_COLORS, np.array([r[2] for r in IRIS_COLORS]) * _shift(dark, 5))
     style = int(rng.choice(len(HAIR_STYLES), p=[r[1] for r in HAIR_STYLES]))
     fringe = bool(rng.random() < 0.3)
     made_up = rng.random() < 0.25
@@ -97,8 +97,8 @@ def sample_person(seed: int, components: int) -> Person:
         age=age,
         hair=hair,
         iris=iris,
-        cloth=_colour(rng.beta(1, 2.5) * rng.uniform(0.55, 1.0, 3)),
-        lip_tint=_colour(rng.uniform(0.2, 0.55) * rng.uniform((1, 0.05, 0.1), (1.01, 0.3, 0.4))),
+        cloth=_color(rng.beta(1, 2.5) * rng.uniform(0.55, 1.0, 3)),
+        lip_tint=_color(rng.uniform(0.2, 0.55) * rng.uniform((1, 0.05, 0.1), (1.01, 0.3, 0.4))),
         style=style,
         hairline=float(rng.uniform(6.6, 7.8) if fringe else rng.uniform(7.9, 9.8)),
         fringe=fringe,
@@ -120,13 +120,13 @@ def _shift(dark: bool, rows: int) -> np.ndarray[tuple[int], np.dtype[np.float64]
 
 def _pick(
     rng: np.random.Generator,
-    rows: tuple[tuple[str, Colour, float], ...],
+    rows: tuple[tuple[str, Color, float], ...],
     weight: np.ndarray[tuple[int], np.dtype[np.float64]],
-) -> Colour:
+) -> Color:
     row = rows[int(rng.choice(len(rows), p=weight / weight.sum()))]
-    return _colour(np.array(row[1]) * rng.uniform(0.75, 1.3) * rng.uniform(0.93, 1.07, 3))
+    return _color(np.array(row[1]) * rng.uniform(0.75, 1.3) * rng.uniform(0.93, 1.07, 3))
 
 
-def _colour(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Colour:
+def _color(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Color:
     red, green, blue = (float(v) for v in values)
     return red, green, blue

@@ -37,8 +37,8 @@ class Light:
         key: unit vector towards the key light: x to the image's right, y up, z to the camera.
         strength: of the key light; ambient light is `ambient`.
         ambient: 0..1.
-        colour: of the key light, linear RGB around 1.
-        sky: colour of the ambient light.
+        color: of the key light, linear RGB around 1.
+        sky: color of the ambient light.
         shine: 0..1, how oily the skin is.
         fill: unit vector towards a second light, which may stand behind the head.
         fill_light: its linear RGB times its strength; 0 is none.
@@ -47,7 +47,7 @@ class Light:
     key: Triple
     strength: float
     ambient: float
-    colour: Triple
+    color: Triple
     sky: Triple
     shine: float
     fill: Triple = (0.0, 0.0, 1.0)
@@ -65,7 +65,7 @@ class Camera:
         exposure: factor on linear light.
         gamma: contrast exponent after sRGB.
         blur: sigma in output px.
-        noise: standard deviation in 0..1 of the grey levels, at mid-grey.
+        noise: standard deviation in 0..1 of the gray levels, at mid-gray.
         seed: of the noise.
         white: gain of red, green and blue: a white balance that is off.
         motion: (right, down) in output px of the shake while the shutter is open.

@@ -7,11 +7,11 @@ from functools import lru_cache
 import numpy as np
 
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats
-from fau_tf.synthetic.scene.person import HAIR_STYLES, Colour, Person
+from fau_tf.synthetic.scene.person import HAIR_STYLES, Color, Person
 from fau_tf.synthetic.textures import patches, wrinkles
 from fau_tf.synthetic.textures import uv_atlas as atlas
 from fau_tf.synthetic.textures.shared_maps import Paints, au_heights, paints
-from fau_tf.synthetic.textures.skin_color import skin_colour
+from fau_tf.synthetic.textures.skin_color import skin_color
 
 CHANNELS = 6
 """Red, green, blue in linear light, gloss, slope along u, slope along v."""
@@ -110,24 +110,24 @@ def _skin(person: Person, shared: Paints, noise: dict[str, Floats]) -> tuple[Flo
     blood = blood + 0.012 * noise["fine"]
     blood = blood + shared.lips * (0.42 + 0.08 * noise["strand"])
     melanin = melanin + shared.lips * 0.10
-    colour: Floats = skin_colour(np.maximum(melanin, 0), np.maximum(blood, 0))
+    color: Floats = skin_color(np.maximum(melanin, 0), np.maximum(blood, 0))
     tint = (shared.lips * person.lipstick)[..., None]
-    colour = colour * (1 - tint) + tint * _paint(person.lip_tint)
+    color = color * (1 - tint) + tint * _paint(person.lip_tint)
     stubble = shared.beard * person.stubble * np.clip(0.62 + 0.25 * noise["grain"], 0, 0.9)
-    colour = colour * (1 - stubble[..., None]) + stubble[..., None] * _paint(person.hair) * 0.6
+    color = color * (1 - stubble[..., None]) + stubble[..., None] * _paint(person.hair) * 0.6
     dark = shared.shade * (1 - 0.55 * shared.lip_line) * (1 - 0.92 * shared.nostrils)
     dark = dark * np.clip(1 + 3.0 * np.minimum(shared.creases + person.age * shared.age, 0), 0.4, 1)
     gloss = 0.22 + 0.25 * shared.lips + 0.08 * shared.blush
-    return colour * dark[..., None], gloss
+    return color * dark[..., None], gloss
 
 
-def _paint(colour: Colour) -> Floats:
-    return np.array(colour, np.float32)
+def _paint(color: Color) -> Floats:
+    return np.array(color, np.float32)
 
 
-def _paint_over(head: Floats, cover: Floats, colour: Floats, gloss: float) -> None:
+def _paint_over(head: Floats, cover: Floats, color: Floats, gloss: float) -> None:
     cover = cover[..., None]
-    head[..., :3] += cover * (colour - head[..., :3])
+    head[..., :3] += cover * (color - head[..., :3])
     head[..., 3:4] += cover * (gloss - head[..., 3:4])
 
 

@@ -6,12 +6,12 @@ from fau_tf.synthetic.rigs.rig import Floats
 from fau_tf.synthetic.scene.occluders.occluders import sample_glasses
 from fau_tf.synthetic.scene.person import Person
 from fau_tf.synthetic.textures import uv_atlas
-from fau_tf.synthetic.textures.skin_color import skin_colour
+from fau_tf.synthetic.textures.skin_color import skin_color
 
 
 def paint(out: Floats, person: Person, noise: dict[str, Floats], rng: np.random.Generator) -> None:
     """Paint a person's patches into an atlas (SIZE, SIZE, CHANNELS) of appearance.py."""
-    skin = skin_colour(np.array(person.melanin), np.array(person.haemoglobin))
+    skin = skin_color(np.array(person.melanin), np.array(person.haemoglobin))
     rows, columns = uv_atlas.patch("eye")
     out[rows, columns, :3], out[rows, columns, 3] = _eye(person, noise), 2.0
     rows, columns = uv_atlas.patch("mouth")
@@ -42,7 +42,7 @@ def paint(out: Floats, person: Person, noise: dict[str, Floats], rng: np.random.
     glasses = sample_glasses(person.seed)
     if glasses:
         rows, columns = uv_atlas.patch("frame")
-        out[rows, columns, :3], out[rows, columns, 3] = np.array(glasses.colour), 1.0
+        out[rows, columns, :3], out[rows, columns, 3] = np.array(glasses.color), 1.0
     _neck(out, person, noise, skin, rng)
 
 
@@ -59,14 +59,14 @@ def _eye(person: Person, noise: dict[str, Floats]) -> Floats:
     sclera = white * (1 - outer * np.array([0.22, 0.36, 0.38]))
     thread = np.clip(np.sin(9 * turn + 2.2 * noise["mid"][:height, :width]) - 0.72, 0, 1)[..., None]
     sclera = sclera * (1 - thread * outer * veins * np.array([0.3, 1.3, 1.3]))
-    fibre = 1 + 0.22 * np.sin(turn * 23 + 2 * np.sin(turn * 5)) + 0.6 * (radius < 0.27)
-    iris = np.array(person.iris) * fibre[..., None] * (1.15 - 0.45 * y[..., None])
+    fiber = 1 + 0.22 * np.sin(turn * 23 + 2 * np.sin(turn * 5)) + 0.6 * (radius < 0.27)
+    iris = np.array(person.iris) * fiber[..., None] * (1.15 - 0.45 * y[..., None])
     ring = np.clip((radius - 0.33) / 0.09, 0, 1)[..., None]
     iris = iris * (1 - 0.82 * ring)  # the limbal ring
     edge = np.clip((radius - 0.42) / 0.07, 0, 1)[..., None]
-    colour = iris * (1 - edge) + sclera * edge
+    color = iris * (1 - edge) + sclera * edge
     pupil = np.clip((pupil_radius - radius) / 0.03, 0, 1)[..., None]
-    return np.asarray(colour * (1 - pupil) + 0.004 * pupil)
+    return np.asarray(color * (1 - pupil) + 0.004 * pupil)
 
 
 def _teeth(rng: np.random.Generator, rows: slice, columns: slice) -> Floats:
@@ -89,8 +89,8 @@ def _hand(skin: Floats, rows: slice, columns: slice) -> Floats:
     shade = (1 - 0.22 * joint * (t < 0.4)) * (1 - 0.55 * np.clip((t - 0.35) / 0.4, 0, 1))
     red = np.array([0.0, 0.06, 0.05]) * np.clip((s - 0.75) / 0.2, 0, 1)
     nail = np.clip((s - 0.86) / 0.03, 0, 1) * np.clip((0.24 - t) / 0.05, 0, 1)
-    colour = skin * (np.array([0.97, 0.93, 0.92]) - red) * shade
-    return np.asarray(colour + nail * (0.75 * skin + [0.16, 0.10, 0.10] - colour))
+    color = skin * (np.array([0.97, 0.93, 0.92]) - red) * shade
+    return np.asarray(color + nail * (0.75 * skin + [0.16, 0.10, 0.10] - color))
 
 
 def _neck(

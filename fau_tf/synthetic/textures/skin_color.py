@@ -1,4 +1,4 @@
-"""Colour of skin from its two pigments."""
+"""Color of skin from its two pigments."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ less so than wavelength ** -3.3, for blue light that does return has gone less d
 HAEMOGLOBIN = np.array([0.22, 1.50, 1.15])
 
 
-def skin_colour(melanin: Floats, haemoglobin: Floats) -> Floats:
+def skin_color(melanin: Floats, haemoglobin: Floats) -> Floats:
     """Return (..., 3) linear RGB reflectance of skin.
 
     Args:

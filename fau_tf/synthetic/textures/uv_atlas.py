@@ -15,7 +15,7 @@ HEAD_ROWS = 346
 AXIS_Z = -3.5
 RADIUS = 8.5
 TEXELS = SIZE / (RADIUS * np.radians(240))
-"""Texels per centimetre on the cylinder; it shows 240 degrees of the head."""
+"""Texels per centimeter on the cylinder; it shows 240 degrees of the head."""
 
 PATCHES = {
     "eye": (0, 352, 128, 128),

@@ -1,4 +1,4 @@
-"""Drawing on the unrolled head: strokes, blots and polygons given in centimetres on the face."""
+"""Drawing on the unrolled head: strokes, blots and polygons given in centimeters on the face."""
 
 from collections.abc import Sequence
 
@@ -56,10 +56,10 @@ def line(points: Floats, width: float, *, taper: bool = True) -> Floats:
     return out
 
 
-def blot(centre: Floats, sigma_x: float, sigma_y: float) -> Floats:
+def blot(center: Floats, sigma_x: float, sigma_y: float) -> Floats:
     """Return a soft spot, 1 at a texel (2,); sigmas in cm."""
     y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
-    gap = ((x - centre[0]) / sigma_x) ** 2 + ((y - centre[1]) / sigma_y) ** 2
+    gap = ((x - center[0]) / sigma_x) ** 2 + ((y - center[1]) / sigma_y) ** 2
     return np.asarray(np.exp(-gap / (2 * uv_atlas.TEXELS**2)), np.float32)
 
 

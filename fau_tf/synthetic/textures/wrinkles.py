@@ -25,8 +25,8 @@ class Marks:
 
     Attributes:
         furrows: (points, width in cm, depth in cm).
-        bulges: (centre, sigma x, sigma y, height in cm).
-        pebbles: (centre, sigma, height) of the chin's dimpled texture.
+        bulges: (center, sigma x, sigma y, height in cm).
+        pebbles: (center, sigma, height) of the chin's dimpled texture.
     """
 
     furrows: tuple[tuple[tuple[XY, ...], float, float], ...] = ()
@@ -175,16 +175,16 @@ def _height(where: FaceMap, marks: Marks) -> Floats:
         groove = uv_paint.both(uv_paint.line(place, width))
         shoulder = uv_paint.both(uv_paint.line(place, 2.4 * width))
         out += depth * (0.55 * shoulder - 1.35 * groove)
-    for centre, sigma_x, sigma_y, height in marks.bulges:
-        spot = uv_paint.blot(where.texels(_right([centre]))[0], sigma_x, sigma_y)
+    for center, sigma_x, sigma_y, height in marks.bulges:
+        spot = uv_paint.blot(where.texels(_right([center]))[0], sigma_x, sigma_y)
         out += height * uv_paint.both(spot)
-    for centre, sigma, height in marks.pebbles:
+    for center, sigma, height in marks.pebbles:
         rng = np.random.default_rng(17)
-        spot = uv_paint.blot(where.texels(_right([centre]))[0], sigma, sigma)
+        spot = uv_paint.blot(where.texels(_right([center]))[0], sigma, sigma)
         pits = np.zeros(uv_paint.SHAPE, np.float32)
         for x, y in rng.normal(0, sigma, (26, 2)):
             pits += uv_paint.blot(
-                where.texels([(centre[0] + x, centre[1] + 0.8 * y)])[0], 0.13, 0.11
+                where.texels([(center[0] + x, center[1] + 0.8 * y)])[0], 0.13, 0.11
             )
         out -= height * np.minimum(pits, 1.2) * (spot > 0.05)
     return out

@@ -31,7 +31,7 @@ private fun answer(name: String, attempt: () -> Any?) {
     println("$name\t${said.replace('\n', ' ')}")
 }
 
-private val GREY = FauImage(IntArray(64 * 48) { 0x808080 }, 64, 48)
+private val GRAY = FauImage(IntArray(64 * 48) { 0x808080 }, 64, 48)
 private val FACE = DoubleArray(136) { i ->
     val anchor = FauPreprocess.ANCHORS.indexOf(i / 2)
     if (anchor < 0) 30.0 else 60 * FauPreprocess.TEMPLATE[2 * anchor + i % 2]
@@ -51,11 +51,11 @@ private fun landmarks() {
     }
     answer("landmarks in one point") { FauPreprocess.cropMatrix(DoubleArray(136) { 20.0 }, 128) }
     answer("crop of 0 px") { FauPreprocess.cropMatrix(FACE, 0) }
-    answer("matrix without inverse") { FauPreprocess.crop(GREY, Affine(0.0, 0.0, 0.0, 0.0, 0.0, 0.0), 128) }
-    answer("matrix of NaN") { FauPreprocess.crop(GREY, Affine(Double.NaN, 0.0, 0.0, 0.0, 1.0, 0.0), 128) }
+    answer("matrix without inverse") { FauPreprocess.crop(GRAY, Affine(0.0, 0.0, 0.0, 0.0, 0.0, 0.0), 128) }
+    answer("matrix of NaN") { FauPreprocess.crop(GRAY, Affine(Double.NaN, 0.0, 0.0, 0.0, 1.0, 0.0), 128) }
     answer("face as large as a town") {
         val matrix = FauPreprocess.cropMatrix(DoubleArray(136) { FACE[it] * 1e9 }, 128)
-        FauPreprocess.crop(GREY, matrix, 128)
+        FauPreprocess.crop(GRAY, matrix, 128)
     }
 }
 
@@ -114,7 +114,7 @@ private fun estimator(model: File) {
     answer("crop of another size") { estimator.estimate(FloatArray(3 * (size - 1) * (size - 1))) }
     answer("crop from 0 to 256") { estimator.estimate(FloatArray(3 * size * size) { 256f }) }
     answer("crop of NaN") { estimator.estimate(FloatArray(3 * size * size) { Float.NaN }) }
-    answer("unknown AU centre") { estimator.estimate(FloatArray(3 * size * size)).heatmap("AU99_left") }
+    answer("unknown AU center") { estimator.estimate(FloatArray(3 * size * size)).heatmap("AU99_left") }
     estimator.close()
     estimator.close() // twice is fine
     answer("closed estimator") { estimator.estimate(FloatArray(3 * size * size)) }
@@ -123,21 +123,21 @@ private fun estimator(model: File) {
 private fun glue(model: File, scratch: File) {
     val assets = Context(AssetManager(model.parent))
     for (config in listOf(Bitmap.Config.RGB_565, Bitmap.Config.HARDWARE, null)) {
-        answer("bitmap of config $config") { Bitmap(64, 48, config, GREY.argb).toFauImage() }
+        answer("bitmap of config $config") { Bitmap(64, 48, config, GRAY.argb).toFauImage() }
     }
     answer("recycled bitmap") {
-        Bitmap(64, 48, Bitmap.Config.ARGB_8888, GREY.argb).apply { isRecycled = true }.toFauImage()
+        Bitmap(64, 48, Bitmap.Config.ARGB_8888, GRAY.argb).apply { isRecycled = true }.toFauImage()
     }
     answer("missing asset") { fauEstimator(Context(AssetManager(scratch.path)), "none.tflite") }
     val bare = File(scratch, "bare").apply { mkdir() }
     fauEstimator(assets, model.name, useGpu = false).use { estimator ->
         answer("missing landmarker") { FauReader(Context(AssetManager(bare.path)), estimator) }
         FauReader(assets, estimator).use { reader ->
-            val grey = Bitmap(64, 48, Bitmap.Config.ARGB_8888, GREY.argb)
+            val gray = Bitmap(64, 48, Bitmap.Config.ARGB_8888, GRAY.argb)
             FaceLandmarker.found = listOf()
-            println("no face\t${reader.read(grey).size} faces")
+            println("no face\t${reader.read(gray).size} faces")
             FaceLandmarker.found = listOf(List(468) { NormalizedLandmark(0.5f, 0.5f) })
-            answer("landmarker of 468 points") { reader.read(grey) }
+            answer("landmarker of 468 points") { reader.read(gray) }
         }
     }
 }

@@ -63,8 +63,8 @@ private class Output(private val folder: File, private val case: String) {
         floats("intensity", result.info.auLabels.map { result.intensity.getValue(it) }.toFloatArray())
         val ends = result.interval?.let { known -> result.info.auLabels.map { known.getValue(it) } }.orEmpty()
         floats("interval", ends.flatMap { listOf(it.start, it.endInclusive) }.toFloatArray())
-        // Channel by channel and back, so that a centre's heatmap is tested as well.
-        val maps = result.info.centres.map(result::heatmap)
+        // Channel by channel and back, so that a center's heatmap is tested as well.
+        val maps = result.info.centers.map(result::heatmap)
         floats("heatmaps", FloatArray(result.heatmaps.size) { maps[it % maps.size][it / maps.size] })
     }
 

@@ -16,17 +16,17 @@ from fau_tf.data import pipeline
 from fau_tf.data.corruptions import spoil
 from fau_tf.data.record import MARGIN
 from fau_tf.data.tfrecord import shard_files
-from fau_tf.face.au_centers import au_centres
+from fau_tf.face.au_centers import au_centers
 from tests.helpers.records import SIZE, dotted, make_record
 from tests.helpers.shards import write_shards
 
 CROP = 64
 TARGETS = pipeline.Targets(codec=HeatmapCodec(CROP, 16, 1.0), aus=facs.ALL, rule="fau")
 EVERYTHING = aug.Augment(blur=2, jpeg=60, occlude=0.5)
-OF_ALL = facs.centres(facs.ALL)
+OF_ALL = facs.centers(facs.ALL)
 
 
-def spoilt(images, seed=(3, 4), first=0, batch=None, only=True, **how):
+def spoiled(images, seed=(3, 4), first=0, batch=None, only=True, **how):
     """Return what `spoil` makes of (B, S, S, 3); with `only`, without light or noise."""
     augment = replace(aug.NO_AUGMENT if only else aug.Augment(), **how)
     x = tf.constant(images, tf.float32)
@@ -42,18 +42,18 @@ def checked(images):
 
 
 def pictures(count, size=CROP):
-    """Dots on grey with some texture; whole grey levels, none of them 0 or 255."""
+    """Dots on gray with some texture; whole gray levels, none of them 0 or 255."""
     rng = np.random.default_rng(count)
     dots = [dotted(rng.uniform(0.2 * size, 0.8 * size, (9, 2)), size, 3) for _ in range(count)]
     return np.clip(np.stack(dots) + rng.integers(-20, 20, (count, size, size, 1)), 1.0, 254.0)
 
 
-def centroids(grey):
+def centroids(gray):
     """Return (..., 2) x and y of (..., S, S) images whose background is 0."""
-    total = grey.sum((-2, -1))
+    total = gray.sum((-2, -1))
     assert (total > 0).all()
-    at = np.arange(grey.shape[-1])
-    return np.stack([grey.sum(-2) @ at / total, grey.sum(-1) @ at / total], -1)
+    at = np.arange(gray.shape[-1])
+    return np.stack([gray.sum(-2) @ at / total, gray.sum(-1) @ at / total], -1)
 
 
 def lit_pixels(count):
@@ -116,7 +116,7 @@ def test_at_0_a_training_has_the_batches_that_it_had(rows, light, monkeypatch):
         np.testing.assert_array_equal(one[1], before[1])
 
 
-def test_a_worker_has_its_part_of_a_spoilt_batch_and_labels_stay(rows, light):
+def test_a_worker_has_its_part_of_a_spoiled_batch_and_labels_stay(rows, light):
     whole, second = batches(rows, EVERYTHING), batches(rows, EVERYTHING, (1, 2))
     for step in range(2):
         for part in range(2):
@@ -128,8 +128,8 @@ def test_a_worker_has_its_part_of_a_spoilt_batch_and_labels_stay(rows, light):
 @pytest.mark.parametrize("cuts", [(0, 4, 8), (0, 1, 3, 8), tuple(range(9))])
 def test_slices_are_together_the_batch(cuts):
     images, how = pictures(8), {"blur": 3, "jpeg": 60, "occlude": 0.5, "only": False}
-    whole = spoilt(images, **how)
-    parts = [spoilt(images[i:j], first=i, batch=8, **how) for i, j in pairwise(cuts)]
+    whole = spoiled(images, **how)
+    parts = [spoiled(images[i:j], first=i, batch=8, **how) for i, j in pairwise(cuts)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
     assert whole.std((1, 2, 3)).min() > 1
 
@@ -137,7 +137,7 @@ def test_slices_are_together_the_batch(cuts):
 @pytest.mark.parametrize("how", [{"blur": 3}, {"jpeg": 90}, {"occlude": 1}])
 def test_the_seed_decides(how):
     images = pictures(4)
-    once, again, other = (spoilt(images, seed, **how) for seed in ((1, 2), (1, 2), (1, 3)))
+    once, again, other = (spoiled(images, seed, **how) for seed in ((1, 2), (1, 2), (1, 3)))
     np.testing.assert_array_equal(once, again)
     assert (once != other).any((1, 2, 3)).all()
 
@@ -146,8 +146,8 @@ def test_blur_spreads_a_dot_where_it_is():
     # Each channel of each image has its dot elsewhere, so a kernel or a pixel that strays into
     # another image or channel is found.
     images, at = lit_pixels(16)
-    blurred = np.moveaxis(spoilt(images, blur=3).astype(float), -1, 1)
-    # Mid-grey is taken and given back: float32 near 128 is good to 8e-6, over 4096 pixels.
+    blurred = np.moveaxis(spoiled(images, blur=3).astype(float), -1, 1)
+    # Mid-gray is taken and given back: float32 near 128 is good to 8e-6, over 4096 pixels.
     np.testing.assert_allclose(blurred.sum((2, 3)), 140, atol=0.02)
     # The same error half a crop away, against 140 at the dot, is 0.005 px.
     np.testing.assert_allclose(centroids(blurred), at, atol=0.05)
@@ -161,7 +161,7 @@ def test_blur_spreads_a_dot_where_it_is():
 def test_sigma_is_uniform_from_0_to_blur():
     images = np.zeros((600, 25, 25, 3))
     images[:, 12, 12] = 255
-    blurred = spoilt(images, blur=2)[..., 0].astype(float)
+    blurred = spoiled(images, blur=2)[..., 0].astype(float)
     assert blurred.sum((1, 2)).min() > 254
     variance = blurred.sum(1) @ (np.arange(25) - 12) ** 2 / blurred.sum((1, 2))
     sigma = np.sqrt(variance)
@@ -174,16 +174,16 @@ def test_sigma_is_uniform_from_0_to_blur():
 
 @pytest.mark.parametrize("blur", [0.01, 1, 3, 30])
 def test_blur_leaves_a_constant_image_constant_to_the_border(blur):
-    colours = np.random.default_rng(0).uniform(5, 250, (8, 1, 1, 3))
-    images = np.broadcast_to(colours, (8, 16, 16, 3))
+    colors = np.random.default_rng(0).uniform(5, 250, (8, 1, 1, 3))
+    images = np.broadcast_to(colors, (8, 16, 16, 3))
     # The weights sum to 1 within float32.
-    np.testing.assert_allclose(spoilt(images, blur=blur), images, atol=1e-2)
+    np.testing.assert_allclose(spoiled(images, blur=blur), images, atol=1e-2)
 
 
 def test_blur_brings_nothing_over_from_the_other_side():
     images = np.full((8, 32, 32, 3), 10.0)
     images[:4, :, 16:] = images[4:, 16:] = 240
-    change = np.abs(spoilt(images, blur=2) - images)  # reaches 6 px
+    change = np.abs(spoiled(images, blur=2) - images)  # reaches 6 px
     assert change.max() > 10
     far = np.r_[:10, 22:32]
     # The weights sum to 1 within float32.
@@ -193,29 +193,29 @@ def test_blur_brings_nothing_over_from_the_other_side():
 
 def test_jpeg_changes_an_image_a_little():
     images = pictures(12)
-    coarse = np.abs(spoilt(images, jpeg=90) - images).mean((1, 2, 3))
+    coarse = np.abs(spoiled(images, jpeg=90) - images).mean((1, 2, 3))
     assert coarse.min() > 0
     # At quality 10 nothing is left of a texture of +-20, 10 on average, but its mean.
     assert coarse.max() < 12
-    fine = np.abs(spoilt(images, jpeg=1) - images).mean((1, 2, 3))
+    fine = np.abs(spoiled(images, jpeg=1) - images).mean((1, 2, 3))
     assert fine.min() > 0
     assert fine.mean() < 0.7 * coarse.mean()
 
 
 def test_jpeg_comes_last():
-    # Whole grey levels are what a decoder gives; light and noise would leave fractions.
-    varied = spoilt(pictures(3), only=False, blur=1, jpeg=30)
+    # Whole gray levels are what a decoder gives; light and noise would leave fractions.
+    varied = spoiled(pictures(3), only=False, blur=1, jpeg=30)
     np.testing.assert_array_equal(varied, varied.round())
-    assert (spoilt(pictures(3), only=False, blur=1) % 1 != 0).any()
+    assert (spoiled(pictures(3), only=False, blur=1) % 1 != 0).any()
 
 
 def changed(images, how):
     """Return (B, S, S): where occlusion at `how` altered a pixel, and the images after it."""
-    after = spoilt(images, occlude=how)
+    after = spoiled(images, occlude=how)
     return (after != images).any(-1), after
 
 
-def test_occlusion_is_one_rectangle_in_one_colour():
+def test_occlusion_is_one_rectangle_in_one_color():
     images = pictures(64)
     where, after = changed(images, 1)
     assert where.any((1, 2)).all()
@@ -229,9 +229,9 @@ def test_occlusion_is_one_rectangle_in_one_colour():
             whole = not (line[0] or line[-1])
             # A side covers its length in pixels or one more or less; half of it is in sight.
             assert 0.1 * CROP / (1 if whole else 2) - 1 <= len(at) <= 0.4 * CROP + 1
-    colours = np.stack([image[mask][0] for mask, image in zip(where, after, strict=True)])
-    assert len(np.unique(colours, axis=0)) == 64
-    assert colours.std(0).min() > 40, "uniform is 74"
+    colors = np.stack([image[mask][0] for mask, image in zip(where, after, strict=True)])
+    assert len(np.unique(colors, axis=0)) == 64
+    assert colors.std(0).min() > 40, "uniform is 74"
 
 
 def test_occlusion_is_as_frequent_and_large_as_set():
@@ -249,16 +249,16 @@ def test_occlusion_is_as_frequent_and_large_as_set():
 def test_light_and_noise_stay_as_they_are_beside_an_occlusion():
     images = pictures(8)
     where, _ = changed(images, 1)
-    plain, after = spoilt(images, only=False), spoilt(images, only=False, occlude=1)
+    plain, after = spoiled(images, only=False), spoiled(images, only=False, occlude=1)
     assert where.any()
     np.testing.assert_array_equal(after[~where], plain[~where])
     assert (after[where] != plain[where]).any()
-    # An object stands before the camera: its colour is under the same noise.
+    # An object stands before the camera: its color is under the same noise.
     assert np.mean([image[mask].std() for image, mask in zip(after, where, strict=True)]) > 1
 
 
 def mirrored(index):
-    """Return the number of the AU centre that a flip makes of this one."""
+    """Return the number of the AU center that a flip makes of this one."""
     of = {(row.au, frozenset(row.point.landmarks)): i for i, row in enumerate(OF_ALL)}
     row = OF_ALL[index]
     return of[row.au, frozenset(facs.MIRROR_68[i] for i in row.point.landmarks)]
@@ -275,15 +275,15 @@ def mirrored(index):
     seed=st.integers(0, 2**31 - 1),
     index=st.integers(0, len(OF_ALL) - 1),
 )
-def test_au_centres_move_with_the_pixels(seed, index, **how):
+def test_au_centers_move_with_the_pixels(seed, index, **how):
     rng = np.random.default_rng(seed)
     landmarks = rng.uniform(36, 44, (6, 68, 2)).astype(np.float32)
-    images = np.stack([dotted([at[index]]) for at in au_centres(landmarks, facs.ALL)])
+    images = np.stack([dotted([at[index]]) for at in au_centers(landmarks, facs.ALL)])
     augment = replace(aug.NO_AUGMENT, **how)
     views, flipped = aug.crop_views(6, SIZE, CROP, MARGIN, augment, tf.constant([seed, 1]))
     crops = checked(spoil(aug.warp_images(images, views, CROP), augment, tf.constant([seed, 2])))
-    centres = TARGETS.centres(aug.warp_landmarks(landmarks, views, flipped)).numpy()
-    at = centres[:, mirrored(index) if how["flip"] else index]
+    centers = TARGETS.centers(aug.warp_landmarks(landmarks, views, flipped)).numpy()
+    at = centers[:, mirrored(index) if how["flip"] else index]
     # 60 is the background; what JPEG leaves about a dot is below 10 levels more.
     found = centroids(np.maximum(crops[..., 0] - 70, 0))
     # Whole levels, and JPEG's rounding of each frequency within the dot: at most .09 px over 300

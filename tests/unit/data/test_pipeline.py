@@ -13,7 +13,7 @@ from fau_tf.data.record import MARGIN
 from fau_tf.data.splits import split_people
 from fau_tf.data.synthetic_set import SyntheticSet
 from fau_tf.data.tfrecord import shard_files
-from fau_tf.face.au_centers import au_centres
+from fau_tf.face.au_centers import au_centers
 from tests.helpers.records import SIZE, dotted, make_record
 from tests.helpers.shards import write_shards
 
@@ -41,7 +41,7 @@ def test_records_come_back_as_they_were_written(shards):
         assert row["subject"].decode() == record.subject
         assert dict(zip(row["factor_names"], row["factors"], strict=True)) == {b"yaw": 3.0}
         image = tf.io.decode_jpeg(row["image"]).numpy().astype(int)
-        # JPEG at quality 92: a few grey levels.
+        # JPEG at quality 92: a few gray levels.
         assert np.abs(image - record.image).mean() < 2
 
 
@@ -127,13 +127,13 @@ def test_too_few_people_are_refused():
         split_people(["a", "b"], seed=0)
 
 
-def test_centres_in_the_pipeline_equal_au_centres():
+def test_centers_in_the_pipeline_equal_au_centers():
     landmarks = np.random.default_rng(0).uniform(0, 64, (3, 68, 2)).astype(np.float32)
     for rule in ("fau", "libreface"):
         targets = dataclasses.replace(TARGETS, rule=rule)
-        got = targets.centres(tf.constant(landmarks)).numpy()
+        got = targets.centers(tf.constant(landmarks)).numpy()
         # float32 sums of up to three landmarks below 64.
-        np.testing.assert_allclose(got, au_centres(landmarks, facs.ALL, rule), atol=1e-4)
+        np.testing.assert_allclose(got, au_centers(landmarks, facs.ALL, rule), atol=1e-4)
 
 
 def test_unaugmented_batches_are_the_middle_of_the_record(shards):
@@ -148,12 +148,12 @@ def test_unaugmented_batches_are_the_middle_of_the_record(shards):
         edge = (SIZE - 64) // 2
         middle = record.image[edge:-edge, edge:-edge].astype(int)
         assert np.abs(image[i].numpy() - middle).mean() < 2  # JPEG
-        centres = au_centres(record.landmarks - edge, facs.ALL)
-        grades = record.intensities()[facs.au_of_centre(facs.ALL)]
-        want = CODEC.encode(centres, grades)
+        centers = au_centers(record.landmarks - edge, facs.ALL)
+        grades = record.intensities()[facs.au_of_center(facs.ALL)]
+        want = CODEC.encode(centers, grades)
         assert want.max() > 1
         np.testing.assert_allclose(targets["heatmap"][i], want, atol=1e-5)
-        np.testing.assert_array_equal(targets["weight"][i], CODEC.inside(centres))
+        np.testing.assert_array_equal(targets["weight"][i], CODEC.inside(centers))
 
 
 def test_uncoded_labels_get_weight_zero(tmp_path):
@@ -161,7 +161,7 @@ def test_uncoded_labels_get_weight_zero(tmp_path):
     write_shards(tmp_path, [record], shards=1)
     rows = pipeline.examples(shard_files(tmp_path), [record.subject])
     ((_, targets),) = pipeline.batches(rows, TARGETS, record_size=SIZE, batch_size=1)
-    coded = np.array([centre.au == 6 for centre in facs.centres(facs.ALL)])
+    coded = np.array([center.au == 6 for center in facs.centers(facs.ALL)])
     np.testing.assert_array_equal(targets["weight"][0].numpy() > 0, coded)
     assert np.isfinite(targets["heatmap"].numpy()).all()
     assert np.isnan(targets["intensity"].numpy()).sum() == 13
@@ -201,11 +201,11 @@ def test_landmarks_move_with_the_pixels(flip):
     total = crops.sum((1, 2))
     centroid = np.stack([(crops * x).sum((1, 2)) / total, (crops * y).sum((1, 2)) / total], -1)
     assert np.ptp(centroid, axis=0).min() > 3
-    # Grey levels are rounded and the dot interpolated: a tenth of a pixel.
+    # Gray levels are rounded and the dot interpolated: a tenth of a pixel.
     np.testing.assert_allclose(centroid, at, atol=0.1)
 
 
-def test_light_stays_within_the_grey_levels():
+def test_light_stays_within_the_gray_levels():
     images = tf.constant(np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3)), tf.float32)
     varied = aug.vary_light(images, aug.Augment(brightness=80), tf.constant([1, 2])).numpy()
     assert varied.min() >= 0

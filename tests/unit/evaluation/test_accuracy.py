@@ -106,8 +106,8 @@ def test_weak_aus_are_those_that_fail_on_another_rig_or_where_painted():
 
     own, other = group("AU01", 0.0), group("AU10", 0.2)
     crossed = [
-        {"learnt_from": ["ict"], "groups": {"ict": own, "canonical": other}},
-        {"learnt_from": ["canonical"], "groups": {"ict": group("AU10", float("nan"))}},
+        {"learned_from": ["ict"], "groups": {"ict": own, "canonical": other}},
+        {"learned_from": ["canonical"], "groups": {"ict": group("AU10", float("nan"))}},
     ]  # fmt: skip
     painted = [{"aus": {"AU12": 0.2, "AU06": 0.7}}, {"aus": {"AU12": 0.4}}]
     known = dict.fromkeys(LABELS, 0.5) | {"AU09": float("nan"), "AU14": 0.1, "AU15": 0.1}
@@ -132,13 +132,13 @@ def found():
     row = {"covered": 0.91, "width": 1.25}
     return {
         "run": "release", "epochs": 12, "set": "synthetic-canonical-ict",
-        "learnt": 4800, "people": 50,
+        "learned": 4800, "people": 50,
         "faces": 200, "groups": groups, "peer": {"groups": theirs, "missed": 3},
         "factors": factor_rows(faces, answers), "persons": person_spread(faces, answers),
         "coverage": {"level": 0.9, "mean": row, "per_au": dict.fromkeys(LABELS, row)},
         "coverage_by": {"ict": row}, "weak": {"AU10": "ICC 0.20 on faces of another face model"},
         "crossed": [
-            {"learnt_from": ["ict"], "epochs": 8, "groups": rigs, "peer": {"groups": their_rigs}}
+            {"learned_from": ["ict"], "epochs": 8, "groups": rigs, "peer": {"groups": their_rigs}}
         ],
         "videos": [
             {"video": "talk.mp4", "frames": 60, "mean": 0.5, "per_au": dict.fromkeys(LABELS, 0.25)}
@@ -175,7 +175,7 @@ def test_the_readme_shows_our_figures_before_the_peers(found):
     )
     text = model_report.short(found)
     rows = {row[0]: row[1:] for row in (line.split(" | ") for line in text.splitlines())}
-    for name in ("unseen people, canonical", "learnt from ict alone, judged on canonical"):
+    for name in ("unseen people, canonical", "learned from ict alone, judged on canonical"):
         ours, theirs = rows[f"| {name}"]
         assert ours.startswith(icc)
         assert theirs.startswith(peers)
@@ -214,7 +214,7 @@ def test_a_run_is_judged_from_its_folder(tmp_path, capsys):
     command = ["--run", str(path), "--data", str(tmp_path / "data"), "--no-peer"]
     assert accuracy.main([*command, "--json", str(tmp_path / "found.json")]) == 0
     found = json.loads((tmp_path / "found.json").read_text())
-    assert (found["faces"], found["people"], found["learnt"]) == (6, 6, 6)
+    assert (found["faces"], found["people"], found["learned"]) == (6, 6, 6)
     assert 0 < found["groups"]["canonical"]["mean"]["mae"] < 5
     assert "| canonical | 6 |" in capsys.readouterr().out
     # Nobody has looked for weak AUs, so what an earlier look found would have stayed.

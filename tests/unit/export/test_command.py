@@ -142,7 +142,7 @@ def test_a_name_that_is_none_of_a_file_is_refused(name, place, tmp_path, capsys)
     assert "names a folder and files" in one_error(capsys)
 
 
-def test_quantisation_aware_training_by_name_needs_its_environment(
+def test_quantization_aware_training_by_name_needs_its_environment(
     place, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setenv(launch.PYTHON_VARIABLE, str(tmp_path / "none"))

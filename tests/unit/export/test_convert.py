@@ -21,7 +21,7 @@ from fau_tf.models.presets import PRESETS, net_spec
 SPEC = PRESETS["tiny"]
 FLOATS = [EXPORT_SPECS["float32"], EXPORT_SPECS["float16"]]
 FACES = {"name": "test", "kind": "random pixels"}
-SIZES = {"image_size": 64, "heatmap_size": 16, "aus": 14, "centres": 28}
+SIZES = {"image_size": 64, "heatmap_size": 16, "aus": 14, "centers": 28}
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_files_keep_the_contract_and_agree_with_keras(variant, exported, net, im
     assert classic_gpu.refusals(flatbuffer) == []
     intensity, maps = run_tflite(flatbuffer, images)
     raw = np.asarray(net(images))
-    want = SPEC.codec.decode(raw, facs.centre_to_au(SPEC.au_numbers))
+    want = SPEC.codec.decode(raw, facs.center_to_au(SPEC.au_numbers))
     assert np.isfinite(maps).all()
     assert want.std() > 0.1
     assert maps.max() <= 5
@@ -79,7 +79,7 @@ def test_files_keep_the_contract_and_agree_with_keras(variant, exported, net, im
     np.testing.assert_allclose(maps, np.clip(raw / SPEC.codec.unit, 0, 5), atol=tolerance)
     # The two outputs tell the same story; a third (AU09's mean) in 11 bits is 2.4e-4 off.
     np.testing.assert_allclose(
-        maps.max((1, 2)) @ facs.centre_to_au(SPEC.au_numbers), intensity, rtol=3e-4, atol=1e-5
+        maps.max((1, 2)) @ facs.center_to_au(SPEC.au_numbers), intensity, rtol=3e-4, atol=1e-5
     )
 
 
@@ -108,7 +108,7 @@ def test_the_json_vouches_for_the_file(exported):
         assert written["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
         assert set(contract.REQUIRED_METADATA) <= set(written)
         assert written["aus"] == list(facs.ALL)
-        assert len(written["centres"]) == 28
+        assert len(written["centers"]) == 28
     assert not list(folder.glob(".partial*"))
 
 
@@ -269,7 +269,7 @@ def _wrong_file(monkeypatch, change):
             "heatmaps of 95% of the faces must be",
         ),
     ],
-    ids=["nan", "nan maps", "au order", "centre order", "transposed"],
+    ids=["nan", "nan maps", "au order", "center order", "transposed"],
 )
 def test_a_file_that_disagrees_with_keras_is_not_written(
     change, message, net, images, tmp_path, monkeypatch

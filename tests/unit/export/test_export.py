@@ -8,10 +8,10 @@ import pytest
 from export import export, package, parity, report
 from export.export import export_run
 from export.package import ExportError, run_tflite
-from export.qat.describe import NotQuantisableError
+from export.qat.describe import NotQuantizableError
 from export.qat.launch import QatEnvironmentError, QatError
 from export.quantize import RepresentativeSetError
-from export.run import LabelledFaces
+from export.run import LabeledFaces
 from export.specs import EXPORT_SPECS
 from export.variants import Source
 from fau_tf.inference.model_info import read_model
@@ -42,7 +42,7 @@ def faces(source):
     spread = intensity.std(axis=0)  # small: the network is random
     assert (spread > 0).all()
     noise = np.random.default_rng(0).normal(0, 0.5 * spread, intensity.shape)
-    return LabelledFaces(images, (intensity + noise).astype(np.float32), "made up", 4)
+    return LabeledFaces(images, (intensity + noise).astype(np.float32), "made up", 4)
 
 
 @pytest.fixture(scope="module", name="once")
@@ -131,7 +131,7 @@ def test_float32_that_was_not_asked_for_is_judged_and_not_written(source, faces,
     assert _written(tmp_path) == {"float32": False, "float16": True}
 
 
-@pytest.mark.parametrize("error", [QatError, NotQuantisableError])
+@pytest.mark.parametrize("error", [QatError, NotQuantizableError])
 def test_a_variant_that_can_not_be_made_leaves_the_others(error, source, faces, tmp_path):
     def fails(_selection):
         raise error("no such layer")
@@ -207,7 +207,7 @@ def test_a_variant_whose_weights_are_not_what_it_says_is_refused(source, faces, 
 
 
 def test_too_few_faces_prove_nothing(source, faces, tmp_path):
-    few = LabelledFaces(faces.images[:20], faces.intensity[:20], "made up", 2)
+    few = LabeledFaces(faces.images[:20], faces.intensity[:20], "made up", 2)
     refused, said = _export(source, few, [FLOAT32], tmp_path)
     assert refused == ["float32"]
     assert any("at least 40 coded faces" in line for line in said)

@@ -55,7 +55,7 @@ def test_the_card_says_what_a_user_has_to_know(described):
     assert described["contract_version"] == contract.CONTRACT_VERSION
     assert described["aus"] == list(facs.ALL)
     assert described["au_labels"][:2] == ["AU01", "AU02"]
-    assert len(described["centres"]) == 28
+    assert len(described["centers"]) == 28
     assert described["crop"]["anchors_ibug68"] == list(align.ANCHORS)
     assert len(described["crop"]["template"]) == len(align.ANCHORS)
     assert described["training_data"] == DATA

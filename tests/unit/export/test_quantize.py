@@ -9,7 +9,7 @@ from export.checks.audit import audit, problems
 from export.convert import convert
 from export.graph.flatbuffer import pack, unpack
 from export.package import run_tflite
-from export.quantize import RECIPES, RepresentativeSetError, quantise
+from export.quantize import RECIPES, RepresentativeSetError, quantize
 from fau_tf.models.presets import PRESETS
 from tests.unit.export.test_convert import SIZES, _network
 
@@ -31,21 +31,21 @@ def float32():
 
 
 @pytest.fixture(scope="module", params=[(r, f) for r in RECIPES for f in ("one_hot", "gather_1d")])
-def quantised(request, float32):
+def quantized(request, float32):
     recipe, form = request.param
-    return recipe, float32[form], quantise(float32[form], recipe, _faces(16, 1))
+    return recipe, float32[form], quantize(float32[form], recipe, _faces(16, 1))
 
 
-def test_the_file_keeps_the_contract_and_its_weights_are_int8(quantised):
-    _, float32, made = quantised
+def test_the_file_keeps_the_contract_and_its_weights_are_int8(quantized):
+    _, float32, made = quantized
     assert problems(audit(made), **SIZES) == []
     assert weight_types.problems(made, "INT8") == []
     assert weight_types.problems(float32, "INT8") != []
     assert len(made) < 0.5 * len(float32)  # a network this small is half names and shapes
 
 
-def test_answers_stay_close_to_float(quantised):
-    _, float32, made = quantised
+def test_answers_stay_close_to_float(quantized):
+    _, float32, made = quantized
     faces = _faces(12, 2)
     want, got = run_tflite(float32, faces), run_tflite(made, faces)
     for mine, theirs in zip(got, want, strict=True):
@@ -56,8 +56,8 @@ def test_answers_stay_close_to_float(quantised):
         assert np.corrcoef(mine.ravel(), theirs.ravel())[0, 1] > 0.97
 
 
-def test_neighbours_are_found_in_float(quantised):
-    recipe, _, made = quantised
+def test_neighbors_are_found_in_float(quantized):
+    recipe, _, made = quantized
     model = unpack(made)
     (graph,) = model.subgraphs
     seen = 0
@@ -77,8 +77,8 @@ def test_neighbours_are_found_in_float(quantised):
     assert seen > 20  # two SCC layers
 
 
-def test_packing_changes_no_answer_and_equal_files_stay_equal(quantised):
-    _, _, made = quantised
+def test_packing_changes_no_answer_and_equal_files_stay_equal(quantized):
+    _, _, made = quantized
     again = pack(unpack(made))
     assert again == made
     faces = _faces(2, 3)
@@ -88,9 +88,9 @@ def test_packing_changes_no_answer_and_equal_files_stay_equal(quantised):
 def test_static_ranges_are_extremes_whatever_the_order_of_the_faces(float32):
     faces = _faces(6, 4)
     faces[0] = faces[0] * 0.05  # an unlike one: an average would depend on when it comes
-    made = quantise(float32["one_hot"], "static_int8", faces)
-    assert quantise(float32["one_hot"], "static_int8", faces[::-1]) == made
-    assert quantise(float32["one_hot"], "static_int8", faces[1:]) != made
+    made = quantize(float32["one_hot"], "static_int8", faces)
+    assert quantize(float32["one_hot"], "static_int8", faces[::-1]) == made
+    assert quantize(float32["one_hot"], "static_int8", faces[1:]) != made
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_static_ranges_are_extremes_whatever_the_order_of_the_faces(float32):
         (_faces(4, 0) - 127.5, "RGB, 0 to 255"),
         (_faces(4, 0) * np.nan, "RGB, 0 to 255"),
     ],
-    ids=["empty", "size", "type", "unit", "centred", "nan"],
+    ids=["empty", "size", "type", "unit", "centered", "nan"],
 )
 def test_a_representative_set_that_is_none_is_refused(faces, message, float32):
     with pytest.raises(RepresentativeSetError, match=message):
-        quantise(float32["one_hot"], "static_int8", faces)
+        quantize(float32["one_hot"], "static_int8", faces)

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from export.run import RunError, labelled, load_run, run_part
+from export.run import RunError, labeled, load_run, run_part
 from fau_tf.conformal import fit_intervals
 from fau_tf.data.datasets import prepare_synthetic
 from fau_tf.data.synthetic_set import SyntheticSet
@@ -65,7 +65,7 @@ def test_the_runs_own_faces_are_used_where_they_are_there(run, tmp_path):
     assert len(list(data.iterdir())) == 2
     assert own.faces.files[0].parent != other
     assert own.people == part.people
-    np.testing.assert_array_equal(labelled(own, config).images, labelled(part, config).images)
+    np.testing.assert_array_equal(labeled(own, config).images, labeled(part, config).images)
 
 
 def _a_file(run):
@@ -127,7 +127,7 @@ def test_parts_are_of_different_people_and_have_as_many_faces_as_asked_for(whole
         assert part.people
         assert set(part.people) <= set(people)
     for part in parts:
-        faces = labelled(part, config)
+        faces = labeled(part, config)
         assert len(faces.images) == len(faces.intensity) >= 8
         assert faces.images.shape[1:] == (64, 64, 3)
         assert faces.people == len(part.people)

@@ -47,12 +47,12 @@ def test_the_template_is_symmetric():
     np.testing.assert_allclose(align.TEMPLATE[partner], align.TEMPLATE * (-1, 1) + (1, 0))
 
 
-def test_a_margin_widens_the_view_about_the_same_centre(mesh_landmarks):
+def test_a_margin_widens_the_view_about_the_same_center(mesh_landmarks):
     size, margin = 100, 1.25
     plain = align.transform(align.crop_matrix(mesh_landmarks, size), mesh_landmarks)
     wide = align.transform(align.crop_matrix(mesh_landmarks, size, margin), mesh_landmarks)
-    centre = size / 2 - 0.5
-    np.testing.assert_allclose((wide - centre) * margin, plain - centre, atol=1e-9)
+    center = size / 2 - 0.5
+    np.testing.assert_allclose((wide - center) * margin, plain - center, atol=1e-9)
 
 
 def test_the_identity_returns_the_image():
@@ -60,10 +60,10 @@ def test_the_identity_returns_the_image():
     np.testing.assert_array_equal(align.crop(image, shifted(1.0), 16), image)
 
 
-def test_pixel_centres_are_on_integers():
+def test_pixel_centers_are_on_integers():
     image = np.zeros((4, 4, 3), np.uint8)
     image[1, 2] = 200
-    # Twice the size: image px (2, 1) is the centre of crop px 4, 5 by 2, 3.
+    # Twice the size: image px (2, 1) is the center of crop px 4, 5 by 2, 3.
     enlarged = align.crop(image, shifted(2.0, 0.5, 0.5), 8)
     assert enlarged[2:4, 4:6].min() == enlarged.max() == 113  # 200 * (3/4)^2 + .5
 
@@ -86,9 +86,9 @@ def test_a_large_face_is_shrunk_without_aliasing(scale):
 
 def test_cutting_out_the_visible_part_first_changes_nothing():
     image = np.random.default_rng(0).integers(0, 256, (301, 333, 3), np.uint8)
-    centre = shifted(1 / 5.0, -20.0, -18.0)
-    small = align.crop(image, centre, 20)
-    whole, matrix = image, centre
+    center = shifted(1 / 5.0, -20.0, -18.0)
+    small = align.crop(image, center, 20)
+    whole, matrix = image, center
     for _ in range(2):
         whole = align.halved(whole)
         matrix = np.column_stack((2 * matrix[:, :2], align.transform(matrix, np.full(2, 0.5))))

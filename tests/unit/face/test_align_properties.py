@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from fau_tf import facs
 from fau_tf.face import align
-from fau_tf.face.au_centers import au_centres
+from fau_tf.face.au_centers import au_centers
 
 ANGLE = st.floats(-np.pi, np.pi)
 SCALE = st.floats(0.05, 20.0)
@@ -80,29 +80,29 @@ def test_the_crop_follows_a_face_that_is_moved_turned_and_scaled(landmarks, move
 
 
 @given(faces(), similarities(st.floats(0.5, 2.0)), st.sampled_from(sorted(facs.RULES)))
-def test_au_centres_follow_a_face_that_is_moved_turned_and_scaled(landmarks, move, rule):
+def test_au_centers_follow_a_face_that_is_moved_turned_and_scaled(landmarks, move, rule):
     aus = tuple(facs.RULES[rule].points)
-    there = au_centres(align.transform(move, landmarks), aus, rule)
-    here = align.transform(move, au_centres(landmarks, aus, rule).astype(np.float64))
-    # The centres are float32: 24 bits of coordinates up to some 10,000 px.
+    there = au_centers(align.transform(move, landmarks), aus, rule)
+    here = align.transform(move, au_centers(landmarks, aus, rule).astype(np.float64))
+    # The centers are float32: 24 bits of coordinates up to some 10,000 px.
     scale = np.abs(there).max() + np.abs(here).max() + 100
     np.testing.assert_allclose(there, here, rtol=0, atol=1e-6 * scale)
 
 
 @given(faces(), st.sampled_from(sorted(facs.RULES)))
-def test_a_mirrored_face_has_its_centres_mirrored_and_swapped(landmarks, rule):
+def test_a_mirrored_face_has_its_centers_mirrored_and_swapped(landmarks, rule):
     aus = tuple(facs.RULES[rule].points)
-    rows = facs.centres(aus, rule)
+    rows = facs.centers(aus, rule)
     mirrored = (landmarks * (-1, 1))[list(facs.MIRROR_68)]
-    there = au_centres(mirrored, aus, rule)
-    here = (au_centres(landmarks, aus, rule) * np.float32((-1, 1)))[[row.mirror for row in rows]]
+    there = au_centers(mirrored, aus, rule)
+    here = (au_centers(landmarks, aus, rule) * np.float32((-1, 1)))[[row.mirror for row in rows]]
     one_sided = _one_sided(aus, rule)
     np.testing.assert_allclose(there[~one_sided], here[~one_sided], rtol=1e-6, atol=1e-3)
 
 
 def _one_sided(aus, rule):
-    """A few published midline centres are not the mean of mirror partners."""
-    rows = facs.centres(aus, rule)
+    """A few published midline centers are not the mean of mirror partners."""
+    rows = facs.centers(aus, rule)
     return np.array(
         [
             {facs.MIRROR_68[i] for i in row.point.landmarks}

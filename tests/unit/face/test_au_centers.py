@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fau_tf import facs
-from fau_tf.face.au_centers import au_centres
+from fau_tf.face.au_centers import au_centers
 
 
 @pytest.fixture
@@ -33,48 +33,48 @@ def test_the_published_sample_row_implies_landmarks_at_whole_pixels():
     for index, point in placed.items():
         landmarks[index] = point
     landmarks[[39, 42]] = ((100, 100), (150, 100))
-    found = au_centres(landmarks, facs.BP4D, "fan")
+    found = au_centers(landmarks, facs.BP4D, "fan")
     np.testing.assert_array_equal(found.reshape(5, 2, 2), [row[au] for au in facs.BP4D])
 
 
-def test_a_centre_on_one_landmark_is_that_landmark(landmarks):
-    np.testing.assert_array_equal(au_centres(landmarks, (12,)), landmarks[[48, 54]])
+def test_a_center_on_one_landmark_is_that_landmark(landmarks):
+    np.testing.assert_array_equal(au_centers(landmarks, (12,)), landmarks[[48, 54]])
 
 
-def test_a_centre_of_three_landmarks_is_their_mean(landmarks):
+def test_a_center_of_three_landmarks_is_their_mean(landmarks):
     expected = landmarks[[21, 22, 27]].mean(axis=0, keepdims=True)
-    np.testing.assert_allclose(au_centres(landmarks, (4,)), expected, rtol=1e-6)
+    np.testing.assert_allclose(au_centers(landmarks, (4,)), expected, rtol=1e-6)
 
 
 def test_down_is_in_units_of_the_inner_eye_corners(landmarks):
     landmarks[[39, 42]] = ((100, 90), (140, 90))
     below = landmarks[[41, 46]] + (0, 40)
     above = landmarks[[21, 22]] - (0, 20)
-    np.testing.assert_array_equal(au_centres(landmarks, (6,), "jaanet"), below)
-    np.testing.assert_array_equal(au_centres(landmarks, (1,), "jaanet"), above)
+    np.testing.assert_array_equal(au_centers(landmarks, (6,), "jaanet"), below)
+    np.testing.assert_array_equal(au_centers(landmarks, (1,), "jaanet"), above)
 
 
 def test_down_turns_with_the_head(landmarks):
     landmarks[[39, 42]] = ((100, 90), (100, 130))  # the head lies on its side: down is leftwards
     expected = landmarks[[41, 46]] - (40, 0)
-    np.testing.assert_array_equal(au_centres(landmarks, (6,), "jaanet"), expected)
+    np.testing.assert_array_equal(au_centers(landmarks, (6,), "jaanet"), expected)
 
 
 @pytest.mark.parametrize("rule", sorted(facs.RULES))
 def test_a_batch_gives_what_each_face_gives(rule):
     aus = tuple(facs.RULES[rule].points)
     batch = np.random.default_rng(0).uniform(0, 200, (2, 3, 68, 2)).astype(np.float32)
-    together = au_centres(batch, aus, rule)
-    assert together.shape == (2, 3, len(facs.centres(aus, rule)), 2)
+    together = au_centers(batch, aus, rule)
+    assert together.shape == (2, 3, len(facs.centers(aus, rule)), 2)
     assert together.dtype == np.float32
-    np.testing.assert_array_equal(together[1, 2], au_centres(batch[1, 2], aus, rule))
+    np.testing.assert_array_equal(together[1, 2], au_centers(batch[1, 2], aus, rule))
 
 
 def test_wrong_landmarks_are_refused_with_their_shape():
     with pytest.raises(ValueError, match=r"Received: \(5, 2\)"):
-        au_centres(np.zeros((5, 2)), (12,))
+        au_centers(np.zeros((5, 2)), (12,))
 
 
 def test_an_au_that_the_rule_lacks_is_named(landmarks):
     with pytest.raises(ValueError, match="AU05"):
-        au_centres(landmarks, (5, 12), "jaanet")
+        au_centers(landmarks, (5, 12), "jaanet")

@@ -188,7 +188,7 @@ def test_a_face_cut_by_its_window_does_not_count():
     assert tiling.uncut(np.add(mesh, (-110, 0)), (0, 0, 200, 100), 400, 600)
 
 
-def test_a_second_reading_of_a_face_is_dropped_and_a_neighbour_stays():
+def test_a_second_reading_of_a_face_is_dropped_and_a_neighbor_stays():
     mesh = np.array(((100.0, 20.0), (180.0, 100.0)))
     kept = tiling.distinct([mesh, mesh + 5, np.add(mesh, (70, 0))])
     assert len(kept) == 2

@@ -22,11 +22,11 @@ def crop(level):
 def test_a_crop_gives_intensities_and_heatmaps_of_the_contract(model):
     intensity, heatmaps = AUInterpreter(model)(crop(255))
     assert intensity.shape == (len(facs.ALL),)
-    assert heatmaps.shape == (HEATMAP, HEATMAP, len(facs.centres(facs.ALL)))
-    # The tiny model answers 5 times brightness times .2 to 1, averaged over an AU's centres.
-    centre = 5 * np.linspace(0.2, 1.0, heatmaps.shape[-1])
-    np.testing.assert_allclose(heatmaps[0, 0], centre, rtol=1e-5)
-    np.testing.assert_allclose(intensity, centre @ facs.centre_to_au(facs.ALL), rtol=1e-5)
+    assert heatmaps.shape == (HEATMAP, HEATMAP, len(facs.centers(facs.ALL)))
+    # The tiny model answers 5 times brightness times .2 to 1, averaged over an AU's centers.
+    center = 5 * np.linspace(0.2, 1.0, heatmaps.shape[-1])
+    np.testing.assert_allclose(heatmaps[0, 0], center, rtol=1e-5)
+    np.testing.assert_allclose(intensity, center @ facs.center_to_au(facs.ALL), rtol=1e-5)
 
 
 def test_answers_do_not_change_with_later_calls(model):
@@ -41,7 +41,7 @@ def test_answers_do_not_change_with_later_calls(model):
 def test_the_info_names_the_aus_in_order(model):
     info = AUInterpreter(model).info
     assert info.labels[:3] == ("AU01", "AU02", "AU04")
-    assert info.centres == tuple(centre.name for centre in facs.centres(facs.ALL))
+    assert info.centers == tuple(center.name for center in facs.centers(facs.ALL))
 
 
 def test_the_info_has_intervals_and_weak_aus_where_the_json_has(model):
@@ -129,8 +129,8 @@ def test_another_contract_version_is_refused(model, version):
         {"aus": [1, [2]]},
         {"rule": "none"},
         {"rule": ["fau"]},
-        {"centres": ["AU01_left"]},
-        {"centres": 3},
+        {"centers": ["AU01_left"]},
+        {"centers": 3},
         {"image_size": "64"},
         {"image_size": 0},
         {"heatmap_size": True},

@@ -76,7 +76,7 @@ def face(face_id, value, reason=""):
     return FaceResult(
         box=(0, 0, 1, 1),
         landmarks=empty,
-        centres=empty,
+        centers=empty,
         intensity={"AU12": value},
         heatmaps=np.zeros((1, 1, 1), np.float32),
         matrix=np.eye(2, 3),

@@ -34,9 +34,9 @@ def test_a_nose_to_the_right_is_a_positive_yaw_and_one_that_points_down_a_positi
     assert (lowered[tip] - lowered[root])[1] > (level[tip] - level[root])[1]
 
 
-def plain_sharpness(grey):
+def plain_sharpness(gray):
     """The measure of Crete et al. pixel by pixel."""
-    height, width = grey.shape
+    height, width = gray.shape
     shares = []
     for rows in (1, 0):
         pairs = [
@@ -44,7 +44,7 @@ def plain_sharpness(grey):
             for y in range(height - rows)
             for x in range(width - 1 + rows)
         ]
-        again = np.empty(grey.shape)
+        again = np.empty(gray.shape)
         for y in range(height):
             for x in range(width):
                 at = [(y, x + k) if not rows else (y + k, x) for k in range(-4, 5)]
@@ -56,8 +56,8 @@ def plain_sharpness(grey):
                     )
                     for i, j in at
                 ]
-                again[y, x] = np.mean([grey[place] for place in at])
-        before = [abs(float(grey[a]) - float(grey[b])) for a, b in pairs]
+                again[y, x] = np.mean([gray[place] for place in at])
+        before = [abs(float(gray[a]) - float(gray[b])) for a, b in pairs]
         after = [abs(again[a] - again[b]) for a, b in pairs]
         lost = sum(max(0.0, d - e) for d, e in zip(before, after, strict=True))
         shares.append(lost / sum(before))
@@ -65,16 +65,16 @@ def plain_sharpness(grey):
 
 
 def test_sharpness_is_the_published_measure():
-    grey = np.random.default_rng(0).integers(0, 256, (14, 17), np.uint8)
-    expected = plain_sharpness(grey)
+    gray = np.random.default_rng(0).integers(0, 256, (14, 17), np.uint8)
+    expected = plain_sharpness(gray)
     assert 0.3 < expected < 0.95
     # float32 sums.
-    assert sharpness(grey) == pytest.approx(expected, abs=1e-4)
+    assert sharpness(gray) == pytest.approx(expected, abs=1e-4)
 
 
 def test_sharpness_ignores_brightness_and_contrast_and_is_0_without_any():
-    grey = np.random.default_rng(0).integers(0, 100, (30, 30), np.uint8)
-    assert sharpness(grey * 2 + 20) == pytest.approx(sharpness(grey), abs=1e-4)
+    gray = np.random.default_rng(0).integers(0, 100, (30, 30), np.uint8)
+    assert sharpness(gray * 2 + 20) == pytest.approx(sharpness(gray), abs=1e-4)
     assert sharpness(np.full((30, 30), 7, np.uint8)) == 0.0
 
 

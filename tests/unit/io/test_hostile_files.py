@@ -27,7 +27,7 @@ SLOWEST = 5.0
 PICTURES = {
     "rgb.png": ("RGB", {}),
     "palette.png": ("P", {"transparency": 3}),
-    "grey16.png": ("I;16", {}),
+    "gray16.png": ("I;16", {}),
     "alpha.png": ("RGBA", {}),
     "baseline.jpg": ("RGB", {"quality": 80}),
     "progressive.jpg": ("RGB", {"progressive": True, "exif": b"Exif\0\0II*\0\x08\0\0\0\0\0"}),

@@ -54,10 +54,10 @@ def test_the_exif_orientation_is_applied(tmp_path, rgb, orientation):
     np.testing.assert_array_equal(read_image(path), rgb)
 
 
-def test_greys_palettes_and_bilevel_become_rgb(tmp_path, rgb):
-    grey = rgb[..., 0]
-    found = read_image(saved(tmp_path / "grey.png", grey))
-    np.testing.assert_array_equal(found, np.repeat(grey[..., None], 3, axis=-1))
+def test_grays_palettes_and_bilevel_become_rgb(tmp_path, rgb):
+    gray = rgb[..., 0]
+    found = read_image(saved(tmp_path / "gray.png", gray))
+    np.testing.assert_array_equal(found, np.repeat(gray[..., None], 3, axis=-1))
     for mode in ("P", "1", "LA", "CMYK"):
         kind = "tiff" if mode == "CMYK" else "png"
         found = read_image(saved(tmp_path / f"{mode}.{kind}", rgb, mode))
@@ -66,7 +66,7 @@ def test_greys_palettes_and_bilevel_become_rgb(tmp_path, rgb):
         assert found.std() > 10
 
 
-def test_a_16_bit_grey_keeps_its_upper_byte(tmp_path):
+def test_a_16_bit_gray_keeps_its_upper_byte(tmp_path):
     deep = np.linspace(0, 65535, 600).reshape(20, 30).astype(np.uint16)
     found = read_image(saved(tmp_path / "deep.png", deep))
     np.testing.assert_array_equal(found[..., 1], deep // 256)
@@ -81,7 +81,7 @@ def test_transparency_shows_white(tmp_path, rgb):
 
 
 def test_of_an_animation_the_first_picture_is_read(tmp_path):
-    pictures = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    pictures = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     pictures[0].save(tmp_path / "x.gif", save_all=True, append_images=pictures[1:])
     assert (read_image(tmp_path / "x.gif") == (255, 0, 0)).all()
 

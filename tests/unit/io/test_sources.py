@@ -143,11 +143,11 @@ def test_photos_are_frames_with_numbers_and_broken_ones_are_unread(tmp_path):
     assert (third.number, third.image.shape) == (3, (3, 5, 3))
 
 
-def stream_of(*colours, kind="JPEG"):
+def stream_of(*colors, kind="JPEG"):
     content = BytesIO()
-    for colour in colours:
+    for color in colors:
         one = BytesIO()
-        Image.new("RGB", (20, 10), colour).save(one, kind)
+        Image.new("RGB", (20, 10), color).save(one, kind)
         content.write(one.getvalue())
     return content
 

@@ -12,7 +12,7 @@ from fau_tf.io.video_writer import CODECS, SPARE_BYTES, VideoError, VideoWriter
 Usage = namedtuple("Usage", "total used free")
 
 
-def colour(rgb, width=64, height=48):
+def color(rgb, width=64, height=48):
     return np.full((height, width, 3), rgb, np.uint8)
 
 
@@ -33,12 +33,12 @@ def read(path):
 @pytest.mark.parametrize("ending", [*CODECS, ".MP4"])
 def test_what_was_written_can_be_read_back(tmp_path, ending):
     path = tmp_path / f"x{ending}"
-    write(path, [colour((200, 40, 40)), colour((40, 40, 200)), colour((40, 160, 40))])
+    write(path, [color((200, 40, 40)), color((40, 40, 200)), color((40, 160, 40))])
     frames, fps = read(path)
     assert [frame.shape for frame in frames] == [(48, 64, 3)] * 3
     assert fps == 10
     middle = [frame[24, 32].tolist() for frame in frames]
-    # Red, blue, green, in this order; codecs keep a plain colour to within some levels.
+    # Red, blue, green, in this order; codecs keep a plain color to within some levels.
     np.testing.assert_allclose(middle, [(200, 40, 40), (40, 40, 200), (40, 160, 40)], atol=12)
     assert list(tmp_path.iterdir()) == [path]
 
@@ -46,7 +46,7 @@ def test_what_was_written_can_be_read_back(tmp_path, ending):
 @pytest.mark.parametrize("ending", CODECS)
 def test_odd_sides_are_made_even_and_no_pixel_is_lost(tmp_path, ending):
     path = tmp_path / f"x{ending}"
-    write(path, [colour(200, 65, 47)], size=(65, 47))
+    write(path, [color(200, 65, 47)], size=(65, 47))
     ((frame,), _) = read(path)
     assert frame.shape == (48, 66, 3)
     assert frame[:46, :64].min() > 150
@@ -54,7 +54,7 @@ def test_odd_sides_are_made_even_and_no_pixel_is_lost(tmp_path, ending):
 
 def test_a_frame_of_another_size_is_fitted_in(tmp_path):
     path = tmp_path / "x.avi"
-    write(path, [colour(200), colour(200, 640, 240), colour(200, 8, 8)])
+    write(path, [color(200), color(200, 640, 240), color(200, 8, 8)])
     plain, wide, tiny = read(path)[0]
     assert plain.min() > 150
     # 640 x 240 shrunk to 64 x 24; the rest is black.
@@ -72,7 +72,7 @@ def test_an_interrupted_video_is_kept(tmp_path):
 
 
 def _two_then_interrupted():
-    yield from [colour(100), colour(200)]
+    yield from [color(100), color(200)]
     raise KeyboardInterrupt
 
 
@@ -80,10 +80,10 @@ def _two_then_interrupted():
 def test_writing_stops_while_there_is_room_for_the_end_of_the_file(tmp_path, monkeypatch, ending):
     path = tmp_path / f"x{ending}"
     writer = VideoWriter(path, (64, 48), 10)
-    writer.write(colour(100))
+    writer.write(color(100))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, SPARE_BYTES - 1))
     with pytest.raises(OSError, match=r"needs 8.4 MB of free disk space. Received: 8.4 MB"):
-        writer.write(colour(100))
+        writer.write(color(100))
     writer.close()
     writer.close()
     assert len(read(path)[0]) == 1
@@ -98,7 +98,7 @@ def test_a_video_that_cannot_be_read_back_is_an_error_and_the_old_one_stays(tmp_
     path = tmp_path / "x.mp4"
     path.write_text("old")
     writer = VideoWriter(path, (64, 48), 10)
-    writer.write(colour(100))
+    writer.write(color(100))
     release = writer._writer.release
     partial = writer._partial
 
@@ -117,7 +117,7 @@ def test_a_video_that_cannot_be_read_back_is_an_error_and_the_old_one_stays(tmp_
 def test_ctrl_c_between_a_frame_and_its_count_is_no_error(tmp_path):
     writer = VideoWriter(tmp_path / "x.mp4", (64, 48), 10)
     for _ in range(3):
-        writer.write(colour(100))
+        writer.write(color(100))
     writer.frames = 2
     writer.close()
     assert len(read(tmp_path / "x.mp4")[0]) == 3
@@ -153,7 +153,7 @@ def test_frames_must_be_rgb_bytes(tmp_path):
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf"), 90000.0])
 def test_a_rate_that_makes_no_sense_becomes_25(tmp_path, fps):
     path = tmp_path / "x.avi"
-    write(path, [colour(100)] * 2, fps=fps)
+    write(path, [color(100)] * 2, fps=fps)
     assert read(path)[1] == 25
 
 
@@ -161,5 +161,5 @@ def test_a_rate_that_makes_no_sense_becomes_25(tmp_path, fps):
 def test_a_folder_may_have_any_name(tmp_path, folder):
     inside = tmp_path / os.fsdecode(folder)
     inside.mkdir()
-    write(inside / "x.avi", [colour(100)] * 2)
+    write(inside / "x.avi", [color(100)] * 2)
     assert [path.name for path in inside.iterdir()] == ["x.avi"]

@@ -14,7 +14,7 @@ from tests.helpers.made_video import FPS, HEIGHT, PHOTO, WIDTH, frame, write_vid
 COUNT = 20
 
 
-def greys(count):
+def grays(count):
     return [np.full((HEIGHT, WIDTH, 3), 10 + 10 * i, np.uint8) for i in range(count)]
 
 
@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
     """A video of frames that grow brighter, in three containers."""
     folder = tmp_path_factory.mktemp("videos")
     for name in ("x.mp4", "x.avi", "x.mkv"):
-        write_video(folder / name, greys(COUNT))
+        write_video(folder / name, grays(COUNT))
     return folder
 
 
@@ -41,11 +41,11 @@ def test_every_frame_comes_in_rgb_with_its_time(folder, name):
     np.testing.assert_allclose([one.timestamp for one in found], np.arange(COUNT) / FPS, atol=1e-3)
     assert {one.name for one in found} == {str(folder / name)}
     levels = [one.image.mean() for one in found]
-    # Both codecs lose a few grey levels.
+    # Both codecs lose a few gray levels.
     np.testing.assert_allclose(levels, [10 + 10 * i for i in range(COUNT)], atol=4)
 
 
-def test_colours_are_not_swapped(tmp_path):
+def test_colors_are_not_swapped(tmp_path):
     red = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     red[..., 0] = 200
     (one,) = all_frames(write_video(tmp_path / "x.avi", [red]))

@@ -141,10 +141,10 @@ LAYER = {"image_size": 64, "heatmap_size": 16, "sigma": 1.0, "aus": (4, 6, 12)}
 
 def test_heatmap_layers_wrap_the_codec_and_survive_saving(tmp_path):
     codec = HeatmapCodec(64, 16, 1.0)
-    centres = keras.Input((5, 2))
+    centers = keras.Input((5, 2))
     grades = keras.Input((3,))
-    maps = HeatmapTarget(**LAYER)([centres, grades])
-    model = keras.Model([centres, grades], [maps, IntensityDecode(**LAYER)(maps)])
+    maps = HeatmapTarget(**LAYER)([centers, grades])
+    model = keras.Model([centers, grades], [maps, IntensityDecode(**LAYER)(maps)])
     model.save(tmp_path / "codec.keras")
     model = keras.saving.load_model(tmp_path / "codec.keras")
     rng = np.random.default_rng(0)
@@ -152,12 +152,12 @@ def test_heatmap_layers_wrap_the_codec_and_survive_saving(tmp_path):
     coded = rng.uniform(0, 5, (2, 3)).astype(np.float32)
     got, read = (np.asarray(value) for value in model([at, coded]))
     np.testing.assert_allclose(
-        got, codec.encode(at, coded[:, facs.au_of_centre((4, 6, 12))]), atol=1e-5
+        got, codec.encode(at, coded[:, facs.au_of_center((4, 6, 12))]), atol=1e-5
     )
     np.testing.assert_allclose(read, coded, atol=1e-5)  # float32, up to 5
 
 
-def test_heatmap_layers_refuse_another_number_of_centres():
+def test_heatmap_layers_refuse_another_number_of_centers():
     with pytest.raises(ValueError, match="must have K=5"):
         IntensityDecode(**LAYER)(np.zeros((1, 16, 16, 4), np.float32))
     with pytest.raises(ValueError, match="A=3 columns"):

@@ -8,7 +8,7 @@ from fau_tf.models.presets import PRESETS, net_spec
 from fau_tf.models.scc.inspect_graph import (
     ChannelGraph,
     channel_graphs,
-    neighbour_overlap,
+    neighbor_overlap,
     pair_overlap,
 )
 
@@ -38,11 +38,11 @@ def test_a_network_without_scc_has_no_graph():
     assert channel_graphs(net, np.zeros((1, 64, 64, 3), np.float32)) == []
 
 
-def test_overlap_counts_shared_neighbours_without_the_map_itself():
+def test_overlap_counts_shared_neighbors_without_the_map_itself():
     one = np.array([[0, 1, 2], [1, 0, 2], [2, 0, 1], [3, 0, 1]])
     other = np.array([[0, 2, 1], [1, 3, 2], [2, 3, 4], [3, 0, 1]])
-    np.testing.assert_array_equal(neighbour_overlap(one, other), [1, 0.5, 0, 1])
-    assert np.isnan(neighbour_overlap(one[:, :1], other[:, :1])).all()
+    np.testing.assert_array_equal(neighbor_overlap(one, other), [1, 0.5, 0, 1])
+    assert np.isnan(neighbor_overlap(one[:, :1], other[:, :1])).all()
 
 
 def _graph(dead_everywhere=False):
@@ -63,7 +63,7 @@ def _graph(dead_everywhere=False):
     return ChannelGraph("scc", features, index)
 
 
-def test_dead_maps_do_not_count_as_shared_neighbours():
+def test_dead_maps_do_not_count_as_shared_neighbors():
     # faces 0 and 1: maps 0 to 2, of which one shares; 0 and 2: maps 0 and 1, both share
     share = pair_overlap(_graph(), np.array([0, 0]), np.array([1, 2]))
     np.testing.assert_allclose(share, [1 / 3, 1])

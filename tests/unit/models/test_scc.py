@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from fau_tf.models.scc.initializers import NearIdentity
-from fau_tf.models.scc.knn import nearest, neighbour_maximum
+from fau_tf.models.scc.knn import nearest, neighbor_maximum
 from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
 from tests.helpers.layer_checks import assert_close, check_layer
 
@@ -106,13 +106,13 @@ def test_equally_close_nodes_come_lowest_index_first() -> None:
     assert index.tolist() == [[[0, 1, 2, 3, 4], [5, 9, 31, 0, 1]]]
 
 
-# sizes that a vectorised sum or product handles differently: odd, full blocks and a rest
+# sizes that a vectorized sum or product handles differently: odd, full blocks and a rest
 @pytest.mark.parametrize("maps", [13, 24, 28, 50, 67, 100])
 def test_dead_feature_maps_choose_the_lowest_dead_ones(maps: int) -> None:
     x = np.abs(image(2, 8, 8, maps))
     dead = [0, 3, 7, 8, maps - 1]
     x[..., dead] = 0
-    index = np.asarray(SemanticCorrespondence(k=3).neighbours(x))
+    index = np.asarray(SemanticCorrespondence(k=3).neighbors(x))
     assert set(index[:, dead].ravel().tolist()) <= set(dead)
     rows = np.ascontiguousarray(x.reshape(2, 64, maps).transpose(0, 2, 1)) - x.mean()
     product = np.asarray(tf.matmul(rows, rows.transpose(0, 2, 1)))[..., dead]
@@ -121,39 +121,39 @@ def test_dead_feature_maps_choose_the_lowest_dead_ones(maps: int) -> None:
     assert index[:, dead].tolist() == [[dead[:3]] * 5] * 2
 
 
-def test_a_tie_sends_the_gradient_to_the_first_of_the_neighbours_only() -> None:
+def test_a_tie_sends_the_gradient_to_the_first_of_the_neighbors_only() -> None:
     values = tf.zeros((4, 3))
     index = tf.constant([[0, 1, 2], [1, 0, 2], [2, 0, 1], [3, 0, 1]])  # each node itself first
     with tf.GradientTape() as tape:
         tape.watch(values)
-        largest = neighbour_maximum(values, index)
+        largest = neighbor_maximum(values, index)
     gradient = tape.gradient(largest, values)
     np.testing.assert_array_equal(gradient, np.ones((4, 3)))
 
 
-def test_a_node_is_its_own_nearest_neighbour_and_k_1_needs_no_graph() -> None:
+def test_a_node_is_its_own_nearest_neighbor_and_k_1_needs_no_graph() -> None:
     x = image(2, 5, 5, 6)
     layer = random_layer(x.shape, k=1)
-    assert np.asarray(layer.neighbours(x)).tolist() == [[[i] for i in range(6)]] * 2
+    assert np.asarray(layer.neighbors(x)).tolist() == [[[i] for i in range(6)]] * 2
     nodes = x.reshape(2, 25, 6).transpose(0, 2, 1)
     scale = np.asarray(layer.gamma) / np.sqrt(np.asarray(layer.moving_variance) + layer.epsilon)
-    edge = nodes @ np.asarray(layer.centre_kernel)
+    edge = nodes @ np.asarray(layer.center_kernel)
     expected = np.maximum((edge - layer.moving_mean) * scale + layer.beta, 0)
     assert_close(layer(x), expected.transpose(0, 2, 1).reshape(x.shape), 1e-5)
 
 
-def test_with_k_equal_to_c_every_node_has_every_neighbour() -> None:
+def test_with_k_equal_to_c_every_node_has_every_neighbor() -> None:
     x = image(1, 3, 3, 5)
-    index = np.asarray(SemanticCorrespondence(k=5).neighbours(x))
+    index = np.asarray(SemanticCorrespondence(k=5).neighbors(x))
     assert (np.sort(index, axis=-1) == np.arange(5)).all()
 
 
 def test_distances_do_not_depend_on_a_common_offset() -> None:
     x = image(1, 6, 6, 12)
     layer = SemanticCorrespondence(k=4)
-    expected = np.asarray(layer.neighbours(x))
+    expected = np.asarray(layer.neighbors(x))
     # offset 64 is exact in float32 up to 2^-18 of the values; the gaps are larger
-    assert (np.asarray(layer.neighbours(x + 64.0)) == expected).all()
+    assert (np.asarray(layer.neighbors(x + 64.0)) == expected).all()
 
 
 def test_near_identity_starts_near_the_identity() -> None:
@@ -167,8 +167,8 @@ def test_the_initializer_sees_the_papers_shape() -> None:
     layer = SemanticCorrespondence(initializer=NearIdentity(scale=0.3, seed=5))
     layer.build((None, 4, 4, 8))
     kernel = np.asarray(NearIdentity(scale=0.3, seed=5)((32, 16)))
-    assert_close(layer.centre_kernel, kernel[:16], 0.0)
-    assert_close(layer.neighbour_kernel, kernel[16:], 0.0)
+    assert_close(layer.center_kernel, kernel[:16], 0.0)
+    assert_close(layer.neighbor_kernel, kernel[16:], 0.0)
 
 
 @pytest.mark.parametrize(
@@ -177,8 +177,8 @@ def test_the_initializer_sees_the_papers_shape() -> None:
         ({"k": 0}, None, r"k must be an int of at least 1.*Received: k=0"),
         ({"k": 5.0}, None, r"k must be an int.*Received: k=5\.0"),
         ({"k": True}, None, r"k must be an int.*Received: k=True"),
-        ({"k": 6}, (None, 4, 4, 5), r"k=6 neighbours.*Received: C=5"),
-        ({"k": 6, "nodes": "pixels"}, (None, 4, 4, 5), r"k=6 neighbours.*Received: C=5"),
+        ({"k": 6}, (None, 4, 4, 5), r"k=6 neighbors.*Received: C=5"),
+        ({"k": 6, "nodes": "pixels"}, (None, 4, 4, 5), r"k=6 neighbors.*Received: C=5"),
         ({}, (None, None, 4, 8), r"H, W and C static.*None"),
         ({}, (None, 4, 4, None), r"H, W and C static.*None"),
         ({}, (None, 16, 8), r"\(B, H, W, C\)"),

@@ -38,8 +38,8 @@ def make(dtype: str, k: int, nodes: str, seed: int = 0) -> tuple[SemanticCorresp
     layer = SemanticCorrespondence(k=k, nodes=nodes, momentum=0.9, dtype=dtype)
     layer.build((None, HEIGHT, WIDTH, MAPS))
     for weight, value in (
-        (layer.centre_kernel, rng.normal(0, 0.4, (SIZE, SIZE))),
-        (layer.neighbour_kernel, rng.normal(0, 0.4, (SIZE, SIZE))),
+        (layer.center_kernel, rng.normal(0, 0.4, (SIZE, SIZE))),
+        (layer.neighbor_kernel, rng.normal(0, 0.4, (SIZE, SIZE))),
         (layer.gamma, rng.uniform(0.5, 1.5, SIZE) * np.where(np.arange(SIZE) % 3 == 0, -1, 1)),
         (layer.beta, rng.normal(0, 0.5, SIZE)),
         (layer.moving_mean, rng.normal(0, 0.5, SIZE)),
@@ -50,7 +50,7 @@ def make(dtype: str, k: int, nodes: str, seed: int = 0) -> tuple[SemanticCorresp
 
 
 def reference_weights(layer: SemanticCorrespondence) -> naive.Weights:
-    kernel = tf.concat([layer.centre_kernel.value, layer.neighbour_kernel.value], axis=0)
+    kernel = tf.concat([layer.center_kernel.value, layer.neighbor_kernel.value], axis=0)
     values = [
         tf.convert_to_tensor(w.value)
         for w in (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance)
@@ -155,7 +155,7 @@ def test_the_variance_of_constant_edges_is_never_negative() -> None:
     rng = np.random.default_rng(0)
     layer = SemanticCorrespondence(k=3, momentum=0.0)
     layer.build((None, 8, 8, 7))
-    for kernel in (layer.centre_kernel, layer.neighbour_kernel):
+    for kernel in (layer.center_kernel, layer.neighbor_kernel):
         kernel.assign(rng.normal(size=kernel.shape))
     flat = np.broadcast_to(rng.normal(0, 1e4, (8, 8, 1)), (3, 8, 8, 7)).astype("float32")
     out = np.asarray(layer(flat, training=True))  # all nodes are equal, and so are all edges

@@ -1,4 +1,4 @@
-"""The forms of neighbour selection: each equals the layer, in Keras and as an exported graph."""
+"""The forms of neighbor selection: each equals the layer, in Keras and as an exported graph."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ FORBIDDEN = ("GATHER_ND", "BROADCAST_TO", "VAR_HANDLE", "READ_VARIABLE", "CUSTOM
 
 
 def feature_maps(seed: int = 0) -> np.ndarray:
-    """Return (1, H, W, C) as a ReLU leaves them, with dead maps: exact ties among neighbours."""
+    """Return (1, H, W, C) as a ReLU leaves them, with dead maps: exact ties among neighbors."""
     x = np.maximum(np.random.default_rng(seed).normal(size=(1, *SHAPE)), 0).astype("float32")
     x[..., DEAD] = 0
     return x
@@ -48,7 +48,7 @@ def test_each_form_equals_the_layer_dead_maps_included(selection: str, k: int) -
 
 @pytest.mark.parametrize("selection", EXPORTED)
 @pytest.mark.parametrize("size", [1e-3, 1.0, 1e3])
-def test_each_form_finds_the_neighbours_at_any_scale_of_the_features(
+def test_each_form_finds_the_neighbors_at_any_scale_of_the_features(
     selection: str, size: float
 ) -> None:
     x = feature_maps() * np.float32(size)
@@ -81,7 +81,7 @@ def test_batch_norm_is_folded_into_the_exported_weights(selection: str) -> None:
     made = layer(selection)
     own, far = convert_layer.dense_weights(convert_layer.to_tflite(made, SHAPE))
     scale = made.gamma.numpy() / np.sqrt(made.moving_variance.numpy() + made.epsilon)
-    first, second = made.centre_kernel.numpy(), made.neighbour_kernel.numpy()
+    first, second = made.center_kernel.numpy(), made.neighbor_kernel.numpy()
     # the converter's rsqrt and its order of factors: float32 roundings
     assert_close(own, (first - second) * scale, 1e-5)
     assert_close(far, second * scale, 1e-5)

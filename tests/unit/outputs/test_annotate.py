@@ -6,7 +6,7 @@ import pytest
 from fau_tf import facs
 from fau_tf.face import align
 from fau_tf.outputs import annotate, face_card, heatmap_overlay
-from fau_tf.outputs.drawing import Pen, face_colour
+from fau_tf.outputs.drawing import Pen, face_color
 from tests.helpers.faces import LABELS, QUALITY, face, photo, scene_of
 
 NAN = float("nan")
@@ -22,18 +22,18 @@ def middle(amount):
     return (columns * amount).sum() / amount.sum(), (rows * amount).sum() / amount.sum()
 
 
-def test_a_heatmap_lies_over_its_au_centre_in_the_photo():
-    """The peak of one channel, warped into the photo, is where the photo's AU centre is."""
+def test_a_heatmap_lies_over_its_au_center_in_the_photo():
+    """The peak of one channel, warped into the photo, is where the photo's AU center is."""
     one = face(level=5.0)
     black = np.zeros((160, 160, 3), np.uint8)
     to_photo = heatmap_overlay.after(align.invert(one.matrix), heatmap_overlay.heatmap_to_crop(one))
-    # A centre snaps to its cell: half a cell of 4 crop px, as px of the photo, in x and in y.
+    # A center snaps to its cell: half a cell of 4 crop px, as px of the photo, in x and in y.
     half_cell = 2 / np.sqrt(np.linalg.det(one.matrix[:, :2]))
     for k in (0, 7, 20):
         shown = heatmap_overlay.with_heatmaps(black, one.heatmaps[..., k : k + 1], to_photo)
         assert shown.max() > 100
         found = middle(lit(black, shown).astype(float))
-        np.testing.assert_allclose(found, one.centres[k], atol=half_cell + 0.5)
+        np.testing.assert_allclose(found, one.centers[k], atol=half_cell + 0.5)
 
 
 def test_only_the_part_that_heatmaps_reach_is_drawn_and_nothing_is_missed():
@@ -53,8 +53,8 @@ def test_only_the_part_that_heatmaps_reach_is_drawn_and_nothing_is_missed():
                 np.clip(whole / heatmap_overlay.OPAQUE_FROM, 0, 1)[..., None]
                 * heatmap_overlay.COVER
             )
-            expected = image * (1 - cover) + heatmap_overlay.colours(whole) * cover
-            # Rounding to whole grey levels, and OpenCV's sampling points to 1/32 px of a cell:
+            expected = image * (1 - cover) + heatmap_overlay.colors(whole) * cover
+            # Rounding to whole gray levels, and OpenCV's sampling points to 1/32 px of a cell:
             # 5 / 32 in intensity at most, of ramps of 190 levels per unit, covered by 0.65.
             np.testing.assert_allclose(shown, expected, atol=0.5 + 5 / 32 * 190 * 0.65)
             assert np.abs(shown - expected).mean() < 1
@@ -67,13 +67,13 @@ def test_a_heatmap_without_anything_leaves_the_photo_as_it_is(value):
     np.testing.assert_array_equal(still, photo())
 
 
-def test_colours_run_from_blue_to_red_and_clip():
-    levels = heatmap_overlay.colours(np.array((-1.0, 0.0, 5.0, 9.0), np.float32))
+def test_colors_run_from_blue_to_red_and_clip():
+    levels = heatmap_overlay.colors(np.array((-1.0, 0.0, 5.0, 9.0), np.float32))
     np.testing.assert_array_equal(levels[0], levels[1])
     np.testing.assert_array_equal(levels[2], levels[3])
     assert levels[0, 2] > levels[0, 0]
     assert levels[2, 0] > levels[2, 2]
-    assert heatmap_overlay.colour(0.0) == (30, 60, 255)
+    assert heatmap_overlay.color(0.0) == (30, 60, 255)
 
 
 @pytest.mark.parametrize(("person", "least", "most"), [(10, 0, 0.1), (6, 0.4, 0.6), (4, 1.1, 1.5)])
@@ -83,7 +83,7 @@ def test_heatmaps_stand_out_from_every_skin(person, least, most):
     one = face(person, level=3.0)
     to_photo = heatmap_overlay.after(align.invert(one.matrix), heatmap_overlay.heatmap_to_crop(one))
     shown = heatmap_overlay.with_heatmaps(plain, one.heatmaps, to_photo)
-    x, y = np.rint(one.centres).astype(int).T
+    x, y = np.rint(one.centers).astype(int).T
     # Three channels of 256 levels: 60 in sum is plain to see.
     assert np.median(lit(plain, shown)[y, x]) > 60
 
@@ -100,16 +100,16 @@ def test_the_picture_has_a_card_for_every_face(count):
     assert (picture != picture[0, 0]).any(axis=-1).mean() > 0.4
 
 
-def test_the_photo_shows_box_centres_and_heatmaps_of_a_face():
+def test_the_photo_shows_box_centers_and_heatmaps_of_a_face():
     shown = annotate.overlay(photo(), [face()])
     zoom = annotate.PHOTO_SIDE / 160
     x0, y0, x1, _ = face().box
     edge = shown[annotate.GAP + round(y0 * zoom + (zoom - 1) / 2), :]
     line = edge[annotate.GAP + round(x0 * zoom) + 40 : annotate.GAP + round(x1 * zoom) - 40]
-    colour = tuple(bytes.fromhex(face_colour(0)[1:]))
-    # The box's upper side, 2 px wide, in the face's colour.
-    assert (line == colour).all(axis=-1).mean() > 0.9
-    x, y = np.rint(face().centres[0] * zoom + (zoom - 1) / 2).astype(int) + annotate.GAP
+    color = tuple(bytes.fromhex(face_color(0)[1:]))
+    # The box's upper side, 2 px wide, in the face's color.
+    assert (line == color).all(axis=-1).mean() > 0.9
+    x, y = np.rint(face().centers[0] * zoom + (zoom - 1) / 2).astype(int) + annotate.GAP
     assert shown[y, x].max() == 0
     assert shown[y - 6 : y + 7, x - 6 : x + 7].min(axis=-1).max() == 255
 
@@ -222,6 +222,6 @@ def test_there_is_a_bar_for_every_au_of_the_table():
     sheet = np.array(face_card.card(photo(), face(level=4.0), 0, 1.0)).astype(int)
     for row in range(len(facs.AUS)):
         y = face_card.card_height(row) - face_card.GAP + 12
-        colour = np.abs(sheet[y, 208:334] - heatmap_overlay.colour(4.0)).sum(axis=-1) < 6
+        color = np.abs(sheet[y, 208:334] - heatmap_overlay.color(4.0)).sum(axis=-1) < 6
         # Four fifths of the bar, less the division lines.
-        assert 0.74 < colour.mean() < 0.82
+        assert 0.74 < color.mean() < 0.82

@@ -96,8 +96,8 @@ def area(picture, row):
     ].astype(int)
 
 
-def inked(part, colour):
-    return np.abs(part - colour).sum(axis=-1) < 40
+def inked(part, color):
+    return np.abs(part - color).sum(axis=-1) < 40
 
 
 BLUE = tuple(bytes.fromhex(time_series_plot.FACES[0][1:]))
@@ -112,7 +112,7 @@ def test_the_line_is_at_the_height_of_its_level():
         assert abs(rows.mean() - expected) <= 1.5, level
 
 
-def test_the_line_is_broken_and_the_time_grey_where_nothing_was_read():
+def test_the_line_is_broken_and_the_time_gray_where_nothing_was_read():
     readings = [reading(n / 10, 4.0, success=not 40 <= n < 60) for n in range(100)]
     part = area(time_series_plot.drawn(series(readings)), 0)
     line = inked(part, BLUE).any(axis=0)
@@ -120,9 +120,9 @@ def test_the_line_is_broken_and_the_time_grey_where_nothing_was_read():
     assert line[: int(3.8 * wide)].mean() > 0.95
     assert not line[int(4.1 * wide) : int(5.8 * wide)].any()
     assert line[int(6.2 * wide) :].mean() > 0.95
-    grey = tuple(bytes.fromhex(time_series_plot.TRACK[1:]))
-    assert inked(part[6], grey)[int(4.1 * wide) : int(5.8 * wide)].all()
-    assert not inked(part[6], grey)[: int(3.8 * wide)].any()
+    gray = tuple(bytes.fromhex(time_series_plot.TRACK[1:]))
+    assert inked(part[6], gray)[int(4.1 * wide) : int(5.8 * wide)].all()
+    assert not inked(part[6], gray)[: int(3.8 * wide)].any()
 
 
 def test_a_face_that_is_away_has_a_broken_line():
@@ -132,7 +132,7 @@ def test_a_face_that_is_away_has_a_broken_line():
     assert line[: int(0.38 * len(line))].mean() > 0.95
 
 
-def test_every_face_has_a_colour_of_its_own():
+def test_every_face_has_a_color_of_its_own():
     inks = time_series_plot._inks([0, 6, 12, 1])
     assert inks[0] == time_series_plot.FACES[0]
     assert len(set(inks.values())) == 4

@@ -12,7 +12,7 @@ import pytest
 from fau_tf import facs
 from fau_tf.synthetic import sample
 from fau_tf.synthetic.scene.occluders.occluders import Occluders
-from fau_tf.synthetic.textures.skin_color import skin_colour
+from fau_tf.synthetic.textures.skin_color import skin_color
 
 FRONT = (0.0, 0.0, 0.0)
 DIGEST = """
@@ -112,12 +112,12 @@ def test_the_eyes_render_where_the_landmarks_say_under_any_view(rig):
 
 
 def test_melanin_darkens_skin_steadily():
-    colour = skin_colour(np.linspace(0, 1.25, 40), np.full(40, 0.1))
-    assert colour.shape == (40, 3)
-    assert (np.diff(colour, axis=0) < 0).all()
-    assert colour[0].mean() > 0.6
-    assert colour[-1].mean() < 0.06
-    assert (colour[:, 0] > colour[:, 2]).all()
+    color = skin_color(np.linspace(0, 1.25, 40), np.full(40, 0.1))
+    assert color.shape == (40, 3)
+    assert (np.diff(color, axis=0) < 0).all()
+    assert color[0].mean() > 0.6
+    assert color[-1].mean() < 0.06
+    assert (color[:, 0] > color[:, 2]).all()
 
 
 def test_rendered_cheeks_darken_with_melanin(rig):

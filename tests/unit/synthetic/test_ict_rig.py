@@ -90,9 +90,9 @@ def test_eyeballs_fill_the_lids_and_stay_behind_them(rig):
     for ring, offset, side in zip(rig.eyes, rig.eye_offset, (-1, 1), strict=True):
         margin = rig.neutral[ring]
         assert (side * margin[:, 0] > 0).all()
-        centre = margin.mean(0) + offset
+        center = margin.mean(0) + offset
         for blink in (0.0, 0.5, 1.0):
-            away = np.linalg.norm(margin + blink * rig.blink[ring] - centre, axis=1)
+            away = np.linalg.norm(margin + blink * rig.blink[ring] - center, axis=1)
             assert away.min() > rig.eye_radius - 0.15  # further in, the ball would hide the lid
             assert away.max() < rig.eye_radius + 0.75  # at the corners, where it lies deep
     lids = np.array([(37, 41), (38, 40), (43, 47), (44, 46)]).T

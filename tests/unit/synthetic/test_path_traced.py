@@ -16,7 +16,7 @@ from fau_tf.synthetic import sample
 from fau_tf.synthetic.render.path_traced import finish, lights
 from fau_tf.synthetic.render.path_traced import renderer as render_path
 from fau_tf.synthetic.render.project import project, surface
-from fau_tf.synthetic.render.z_buffer import rasterise
+from fau_tf.synthetic.render.z_buffer import rasterize
 from fau_tf.synthetic.scene.occluders.occluders import Occluders
 from fau_tf.synthetic.textures.albedo import appearance
 from tests.helpers.skin import folding
@@ -112,7 +112,7 @@ def test_the_silhouette_is_that_of_the_mesh(rig, monkeypatch):
     body = surface(scene, appearance(scene.rig, scene.person))
     x, y, depth = project(body.points, scene).T
     flat = np.stack([x, y], 1) @ view[:, :2].T + view[:, 2]
-    hits = rasterise(np.column_stack([flat, depth]), body.faces, SIZE)
+    hits = rasterize(np.column_stack([flat, depth]), body.faces, SIZE)
     mesh = np.zeros(SIZE * SIZE, bool)
     mesh[hits.pixel] = True
     traced = alpha.ravel() > 0.5
@@ -201,8 +201,8 @@ def test_the_tracer_tilts_skin_the_way_the_finish_assumes(rig, monkeypatch):
     monkeypatch.setattr(render_path, "creased", lambda *_: flat.astype(np.float32))
     smooth = _seen(monkeypatch, scene, 128, _crop(scene, 128))[0]  # the same paths but for slopes
     face = (traced.alpha > 0.99) & finish._is_skin(traced.uv)
-    face &= (traced.colour.min(-1) > 0.01) & (smooth.colour.min(-1) > 0.01)
-    got = np.log(traced.colour[face][:, 1] / smooth.colour[face][:, 1])
+    face &= (traced.color.min(-1) > 0.01) & (smooth.color.min(-1) > 0.01)
+    got = np.log(traced.color[face][:, 1] / smooth.color[face][:, 1])
     slope = finish._texels(skin, traced.uv)[..., 4:]
     for axis in ([1, 0], [0, 1]):
         tilted = finish._tilted(traced.normal, slope * axis, traced.uv, turn)

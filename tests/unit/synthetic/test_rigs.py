@@ -11,7 +11,7 @@ from scipy.spatial import Delaunay
 from fau_tf import facs
 from fau_tf.synthetic import sample
 from fau_tf.synthetic.render import project
-from fau_tf.synthetic.render.z_buffer import rasterise
+from fau_tf.synthetic.render.z_buffer import rasterize
 from fau_tf.synthetic.rigs.canonical import canonical_rig
 from fau_tf.synthetic.rigs.rig import UNEVEN, Way, expression_offset, identity_shape
 from fau_tf.synthetic.textures.albedo import appearance
@@ -126,7 +126,7 @@ def test_movements_without_a_label_differ_from_every_action_unit(rig):
 
 
 def test_action_units_are_symmetric(rig):
-    # sums over a vertex' neighbours round differently on the two sides; left and right shapes of
+    # sums over a vertex' neighbors round differently on the two sides; left and right shapes of
     # ICT-FaceKit differ by up to 0.007 cm at corners of eyes and lips
     rounding = 1e-9 if rig.name == "canonical" else 1e-2
     for au, field in rig.action_units.items():
@@ -185,7 +185,7 @@ def test_no_expression_or_pose_opens_a_hole_in_the_face(rig, strength, even):
         scale = size / sample.NOMINAL
         points = project.project(body.points, scene) * [scale, scale, 1]
         seen = np.zeros(size * size, bool)
-        seen[rasterise(points, body.faces, size).pixel] = True
+        seen[rasterize(points, body.faces, size).pixel] = True
         hull = Delaunay(sample.landmarks(scene)[17:] * scale)
         place = np.stack([np.arange(size * size) % size, np.arange(size * size) // size], 1)
         inside = hull.find_simplex(place) >= 0

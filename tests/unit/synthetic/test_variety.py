@@ -10,7 +10,7 @@ from fau_tf import facs
 from fau_tf.face.align import crop_matrix
 from fau_tf.synthetic import sample
 from fau_tf.synthetic.render import project, rasterized
-from fau_tf.synthetic.render.z_buffer import rasterise
+from fau_tf.synthetic.render.z_buffer import rasterize
 from fau_tf.synthetic.scene import lighting
 from fau_tf.synthetic.scene.background import KINDS, backdrop
 from fau_tf.synthetic.scene.camera_noise import exposed
@@ -54,7 +54,7 @@ def covered(scene, occluder):
     bare, whole = project.surface(replace(scene, occluders=Occluders()), look), None
     whole = project.surface(hidden, look)
     scale = SIZE / sample.NOMINAL
-    hits = rasterise(project.project(whole.points, scene) * [scale, scale, 1], whole.faces, SIZE)
+    hits = rasterize(project.project(whole.points, scene) * [scale, scale, 1], whole.faces, SIZE)
     foreign = hits.pixel[hits.face >= len(bare.faces)]
     hull = Delaunay(sample.landmarks(scene) * scale)
     pixels = np.stack([np.arange(SIZE**2) % SIZE, np.arange(SIZE**2) // SIZE], 1)
@@ -122,7 +122,7 @@ def test_glasses_frame_the_eyes_and_hide_little(plain, frame):
     assert covered(plain, dark) > 2 * share
 
 
-def test_hands_are_there_in_skin_colour_and_in_front(plain):
+def test_hands_are_there_in_skin_color_and_in_front(plain):
     hand = Occluders(hand=Hand((3.0, -6.5), 120.0, 3, 6.0))
     bare, held = crop(plain), crop(replace(plain, occluders=hand))
     change = np.abs(held - bare).max(-1) > 20
@@ -142,8 +142,8 @@ def test_hands_are_not_sunk_into_the_face(plain):
         scene = replace(plain, occluders=Occluders(hand=hand))
         whole = project.surface(scene, look)
         points = project.project(whole.points, scene) * [scale, scale, 1]
-        alone = rasterise(points, whole.faces[bare:], SIZE).pixel
-        hits = rasterise(points, whole.faces, SIZE)
+        alone = rasterize(points, whole.faces[bare:], SIZE).pixel
+        hits = rasterize(points, whole.faces, SIZE)
         seen = (hits.face >= bare).sum()
         assert seen > 0.93 * len(alone)  # what the skin may hide is the tip of a bent finger
 
@@ -158,8 +158,8 @@ def test_strands_lie_on_the_skin_of_each_person(rig):
         whole = project.surface(scene, look)
         scale = 512 / sample.NOMINAL  # strands are thinner than a pixel of a small picture
         points = project.project(whole.points, scene) * [scale, scale, 1]
-        alone = rasterise(points, whole.faces[bare:], 512).pixel
-        hits = rasterise(points, whole.faces, 512)
+        alone = rasterize(points, whole.faces[bare:], 512).pixel
+        hits = rasterize(points, whole.faces, 512)
         share = (hits.face >= bare).sum() / len(alone)
         assert share > 0.6, person_seed  # the root may lie in the hair
         seen += share
@@ -173,7 +173,7 @@ def test_wrinkles_can_be_seen_at_128_px(plain, au):
     with_folds = crop(replace(acting, wrinkles=1.0))
     without = crop(replace(acting, wrinkles=0.0))
     change = np.abs(with_folds - without).max(-1)
-    # a viewer sees a step of 8 of 255 grey levels beside smooth skin
+    # a viewer sees a step of 8 of 255 gray levels beside smooth skin
     assert (change > 8).sum() > 40
     assert change.max() > 20
 
@@ -213,11 +213,11 @@ def test_lights_are_of_every_kind_and_the_rest_of_a_face_does_not_depend_on_it()
 def test_a_second_light_adds_its_own_light_and_nothing_else(plain):
     """Light adds up: what the second light adds doesn't depend on the first."""
     side = np.tile(np.array([0.8, 0, 0.6], np.float32), (5, 1))
-    grey = (np.full((5, 3), 0.4, np.float32), np.zeros(5, np.float32), np.ones(5, np.float32))
+    gray = (np.full((5, 3), 0.4, np.float32), np.zeros(5, np.float32), np.ones(5, np.float32))
     lit = [
         rasterized._lit(
             replace(plain.light, strength=strength, fill=(0.8, 0.0, 0.6), fill_light=(fill, 0, 0)),
-            side, *grey,
+            side, *gray,
         )
         for strength, fill in ((0.7, 0.0), (0.7, 0.5), (0.2, 0.0), (0.2, 0.5))
     ]  # fmt: skip
@@ -299,11 +299,11 @@ def test_each_fault_of_the_camera_does_what_it_says(plain):
     assert seen(plain, fine, coarse=2.0).std() < 0.6 * seen(plain, fine).std()
 
 
-def test_noise_has_the_stated_strength_at_mid_grey(plain):
+def test_noise_has_the_stated_strength_at_mid_gray(plain):
     photo = np.full((128, 128, 3), 0.5**2.2, np.float32)
     camera = replace(plain.camera, exposure=1.0, gamma=1.0, blur=1e-3, noise=0.02)
     found = exposed(replace(plain, camera=camera), photo).std() / 255
-    assert found == pytest.approx(0.02, rel=0.1)  # of 16,384 px, rounded to grey levels
+    assert found == pytest.approx(0.02, rel=0.1)  # of 16,384 px, rounded to gray levels
 
 
 def test_a_strip_faces_the_side_that_is_stated():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fau_tf.synthetic.render.z_buffer import rasterise
+from fau_tf.synthetic.render.z_buffer import rasterize
 
 
 def _slow(points, faces, size):
@@ -34,16 +34,16 @@ def soup():
 def test_agrees_with_a_loop_over_pixels_and_triangles(soup):
     points, faces = soup
     owner = _slow(points, faces, 24)
-    hits = rasterise(points, faces, 24)
+    hits = rasterize(points, faces, 24)
     found = np.full(24 * 24, -1)
     found[hits.pixel] = hits.face
     assert 5 < len(set(hits.face)) <= 20
     np.testing.assert_array_equal(found.reshape(24, 24), owner)
 
 
-def test_weights_reproduce_the_pixel_centre(soup):
+def test_weights_reproduce_the_pixel_center(soup):
     points, faces = soup
-    hits = rasterise(points, faces, 24)
+    hits = rasterize(points, faces, 24)
     place = (points[faces[hits.face], :2] * hits.weight[..., None]).sum(1)
     assert len(place) > 100
     # weights are float32, coordinates up to 36 px
@@ -52,8 +52,8 @@ def test_weights_reproduce_the_pixel_centre(soup):
 
 def test_mirrored_pictures_show_the_other_winding(soup):
     points, faces = soup
-    plain = rasterise(points, faces, 24)
-    flipped = rasterise(points * [-1, 1, 1] + [23, 0, 0], faces, 24, mirrored=True)
+    plain = rasterize(points, faces, 24)
+    flipped = rasterize(points * [-1, 1, 1] + [23, 0, 0], faces, 24, mirrored=True)
     expected = np.full((24, 24), -1)
     expected[plain.pixel // 24, 23 - plain.pixel % 24] = plain.face
     found = np.full(24 * 24, -1)
@@ -62,15 +62,15 @@ def test_mirrored_pictures_show_the_other_winding(soup):
     np.testing.assert_array_equal(found.reshape(24, 24), expected)
 
 
-def test_a_shared_edge_through_pixel_centres_leaves_no_hole():
+def test_a_shared_edge_through_pixel_centers_leaves_no_hole():
     points = np.array([[0, 0, 1], [8, 0, 1], [8, 8, 1], [0, 8, 1.0]])
     faces = np.array([[0, 2, 1], [0, 3, 2]])
-    hits = rasterise(points, faces, 9)
+    hits = rasterize(points, faces, 9)
     assert len(hits.pixel) == 81
 
 
 def test_nothing_in_view_gives_no_hits():
     points = np.array([[100, 100, 1], [110, 100, 1], [100, 110, 1.0]])
-    hits = rasterise(points, np.array([[0, 2, 1]]), 16)
+    hits = rasterize(points, np.array([[0, 2, 1]]), 16)
     assert hits.pixel.shape == (0,)
     assert hits.weight.shape == (0, 3)

@@ -15,7 +15,7 @@ from fau_tf.training.run_state import BEST, READING
 
 SPEC = net_spec("tiny")
 WHO = [f"person{i // 4:05d}" for i in range(400)]
-OWNER = facs.au_of_centre(SPEC.au_numbers, SPEC.rule)
+OWNER = facs.au_of_center(SPEC.au_numbers, SPEC.rule)
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +106,11 @@ def test_the_network_of_a_run_is_the_stretched_one(net, tmp_path):
 def test_coverage_of_new_people_is_told(tmp_path, stretch):
     coded, peaks = shrunk()
     with RunFolder(tmp_path) as run:
-        learnt = calibrate.learn(coded, peaks, WHO, SPEC, stretch=stretch)
-        learnt.save(run)
+        learned = calibrate.learn(coded, peaks, WHO, SPEC, stretch=stretch)
+        learned.save(run)
     others, theirs = shrunk(seed=1)
-    to_au = facs.centre_to_au(SPEC.au_numbers, SPEC.rule)
-    read = np.clip(learnt.gain[OWNER] * (theirs - learnt.threshold[OWNER]), 0, 5) @ to_au
+    to_au = facs.center_to_au(SPEC.au_numbers, SPEC.rule)
+    read = np.clip(learned.gain[OWNER] * (theirs - learned.threshold[OWNER]), 0, 5) @ to_au
     found = calibrate.coverage(tmp_path, others, read, SPEC.labels)
     # Exchangeable with 400 faces and 400 more: .9, the standard deviation of a mean of 14 AUs that
     # share no noise is below .01; ends inside the answer widen it.
@@ -125,7 +125,7 @@ def test_nobodys_error_is_judged_by_a_stretch_that_it_chose():
     peaks[odd] = 0.3 + 1.3 * (peaks[odd] - 0.3)
     found = calibrate.learn(coded, peaks, WHO, SPEC, stretch=True)
     answers = calibrate._cross_fitted(
-        coded, peaks, facs.centre_to_au(SPEC.au_numbers, SPEC.rule).astype(float), WHO
+        coded, peaks, facs.center_to_au(SPEC.au_numbers, SPEC.rule).astype(float), WHO
     )
     # Gains of 1 / .65 and 1 / .845, each applied to the other's maxima; a grade of 3 is no maximum.
     for half, expected in ((odd, 3 * 1.3), (~odd, 3 / 1.3)):

@@ -64,7 +64,7 @@ def test_every_committed_config_loads(file):
         ("training.learning_rate=-1.0", "must be positive"),
         ("model.preset=big", "Preset must be one of"),
         ("model.aus=disfaa", "must be one of"),
-        ("model.rule=fan", "no centre for"),
+        ("model.rule=fan", "no center for"),
         ("model.heatmap_size=30", "must divide"),
         ("model.scc=[true]", "yes or no for each stage"),
         ("data.record_size=130", "at least 1.25 x"),

@@ -96,7 +96,7 @@ def test_norms_of_each_device_alone_would_be_seen(alone, tmp_path):
         f"sys.path.insert(0, {str(CHILD.parents[2])!r})\n"
         "from tests.helpers import train_on\n"
         "from fau_tf.models import fau_net\n"
-        "fau_net.synchronise_norms = lambda net: 0\n"
+        "fau_net.synchronize_norms = lambda net: 0\n"
         "train_on.main(*sys.argv[1:])\n"
     )
     command = [sys.executable, "-c", code, "mirrored", str(faces), str(tmp_path / "out")]

@@ -7,18 +7,18 @@ from fau_tf.codec import HeatmapCodec
 from fau_tf.training.losses import HeatmapLoss, au_weights
 
 AUS = (4, 6, 12)
-TO_AU = facs.centre_to_au(AUS)
+TO_AU = facs.center_to_au(AUS)
 K, A = TO_AU.shape
 
 
 def batch(codec, seed=0):
     rng = np.random.default_rng(seed)
-    centres = rng.uniform(4, codec.image_size - 4, (2, K, 2)).astype(np.float32)
+    centers = rng.uniform(4, codec.image_size - 4, (2, K, 2)).astype(np.float32)
     coded = rng.uniform(0, 5, (2, A)).astype(np.float32)
-    grades = coded[:, facs.au_of_centre(AUS)]
+    grades = coded[:, facs.au_of_center(AUS)]
     targets = {
-        "heatmap": codec.encode(centres, grades),
-        "bump": codec.bumps(centres),
+        "heatmap": codec.encode(centers, grades),
+        "bump": codec.bumps(centers),
         "weight": np.ones((2, K), np.float32),
         "intensity": coded,
     }
@@ -37,7 +37,7 @@ def test_equals_plain_loops(scale):
     targets, maps = batch(codec)
     au_weight = np.array([0.5, 1.0, 1.5], np.float32)
     full = 5 * codec.unit
-    owner = facs.au_of_centre(AUS)
+    owner = facs.au_of_center(AUS)
     total = weights = 0.0
     for b in range(2):
         for k in range(K):
@@ -70,7 +70,7 @@ def test_the_perfect_prediction_costs_nothing():
 def test_uncoded_aus_neither_cost_nor_teach():
     codec = HeatmapCodec(64, 16, 1.0)
     targets, maps = batch(codec)
-    owner = facs.au_of_centre(AUS)
+    owner = facs.au_of_center(AUS)
     targets["intensity"][:, 1] = np.nan
     targets["weight"][:, owner == 1] = 0
     variable = keras.Variable(maps)

@@ -65,15 +65,15 @@ def test_a_finite_step_is_adam_s():
         np.testing.assert_array_equal(one, other)
 
 
-def spoilt_image(_, data):
+def spoiled_image(_, data):
     data[0][1, 3, 3] = np.nan
 
 
-def spoilt_target(_, data):
+def spoiled_target(_, data):
     data[1]["heatmap"][0, 2, 2, 0] = np.inf
 
 
-def spoilt_weight(model, _):
+def spoiled_weight(model, _):
     fill(model.net.get_layer("maps").kernel, np.nan)
 
 
@@ -96,15 +96,15 @@ def fill(weight, value):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (spoilt_image, "`image` of the batch, before any layer"),
-        (spoilt_target, "`heatmap` of the batch, before any layer"),
-        (spoilt_weight, "the weight maps/kernel"),
+        (spoiled_image, "`image` of the batch, before any layer"),
+        (spoiled_target, "`heatmap` of the batch, before any layer"),
+        (spoiled_weight, "the weight maps/kernel"),
         (overflow, "the output of layer maps"),
         (loss_too_large, "the loss, all layers' outputs being finite"),
         (root_of_zero, "the gradient of norm/beta"),
     ],
 )
-def test_it_stops_before_the_weights_are_spoilt_and_names_the_place(spoil, message, tmp_path):
+def test_it_stops_before_the_weights_are_spoiled_and_names_the_place(spoil, message, tmp_path):
     model, data = trainer()
     spoil(model, data)
     before = trainable(model)
@@ -128,7 +128,7 @@ def test_it_stops_before_the_weights_are_spoilt_and_names_the_place(spoil, messa
 
 def test_under_xla_the_next_checkpoint_stops_and_is_not_written(tmp_path):
     model, data = trainer(jit_compile=True)
-    spoilt_image(model, data)
+    spoiled_image(model, data)
     rows = tf.data.Dataset.from_tensors(data).repeat()
     with StopRequest(print) as stop:
         keep = Checkpoints(tmp_path / "c.npz", Progress("", ""), 2, 0.0, stop)

@@ -20,7 +20,7 @@ SETTINGS = (
 
 
 @pytest.fixture(scope="module")
-def learnt(tmp_path_factory):
+def learned(tmp_path_factory):
     folder = tmp_path_factory.mktemp("precision")
     parts = made_parts(folder / "faces")
     kept = {}
@@ -43,18 +43,18 @@ def learnt(tmp_path_factory):
     "change",
     ["training.precision=mixed_bfloat16", "training.precision=mixed_float16", "training.jit=true"],
 )
-def test_it_learns_as_float32_does(learnt, change):
-    plain = np.array([row["loss"] for row in learnt()[0]])
-    other = np.array([row["loss"] for row in learnt(change)[0]])
+def test_it_learns_as_float32_does(learned, change):
+    plain = np.array([row["loss"] for row in learned()[0]])
+    other = np.array([row["loss"] for row in learned(change)[0]])
     assert np.isfinite(plain).all()
-    assert plain[-1] < 0.8 * plain[0], "nothing was learnt that could be compared"
-    # Rounding to 8 or 11 bits moves each step a little, and neighbours flip.
+    assert plain[-1] < 0.8 * plain[0], "nothing was learned that could be compared"
+    # Rounding to 8 or 11 bits moves each step a little, and neighbors flip.
     np.testing.assert_allclose(other, plain, rtol=0.05)
     assert (other != plain).any(), "the setting must have changed the arithmetic"
 
 
-def test_what_is_kept_computes_in_float32(learnt):
-    _, net = learnt("training.precision=mixed_bfloat16")
+def test_what_is_kept_computes_in_float32(learned):
+    _, net = learned("training.precision=mixed_bfloat16")
     assert {layer.compute_dtype for layer in net.layers} == {"float32"}
     assert all(str(weight.dtype) == "float32" for weight in net.weights)
 

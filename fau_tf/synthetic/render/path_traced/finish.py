@@ -1,8 +1,8 @@
 """From few samples to a calm picture, and light that spreads in skin.
 
-What the tracer returns is divided by what is known exactly, the colour of the surface and the light
+What the tracer returns is divided by what is known exactly, the color of the surface and the light
 that would fall on it if nothing stood in the way. What is left, shadows and bounces, is smooth
-and can be averaged over neighbours without blurring brows, pores or furrows.
+and can be averaged over neighbors without blurring brows, pores or furrows.
 """
 
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ SCATTER = (0.0080, 0.0045, 0.0030)
 SCATTERED = 0.6
 """Share of the light on skin that has spread."""
 STEPS = (1, 2)
-"""Distances in px of the taps of each pass over neighbours."""
+"""Distances in px of the taps of each pass over neighbors."""
 ALIKE = 0.30
-"""How far normals of neighbours may differ that are averaged."""
+"""How far normals of neighbors may differ that are averaged."""
 FLOOR = 0.05
 """Reflectance added to all surfaces, so that shine on black does not divide by nothing."""
 FIREFLY = 6.0
@@ -35,14 +35,14 @@ class Traced:
     """What the tracer returns, (S, S, ...) float32; means over a pixel.
 
     Attributes:
-        colour: (S, S, 3) light, 0 where nothing was hit.
+        color: (S, S, 3) light, 0 where nothing was hit.
         alpha: (S, S) share of the pixel that is covered.
         albedo: (S, S, 3).
         normal: (S, S, 3) of the geometry.
         uv: (S, S, 2) texels.
     """
 
-    colour: Floats
+    color: Floats
     alpha: Floats
     albedo: Floats
     normal: Floats
@@ -63,7 +63,7 @@ def finished(traced: Traced, skin: Floats, panorama: Floats, turn: Floats) -> Fl
     bare_light = _at_least(reflected(panorama, traced.normal))
     open_light = _at_least(reflected(panorama, normal))
     surface = traced.albedo + FLOOR * traced.alpha[..., None]
-    ratio = np.minimum(traced.colour / np.maximum(surface * open_light, 1e-4), FIREFLY)
+    ratio = np.minimum(traced.color / np.maximum(surface * open_light, 1e-4), FIREFLY)
     blunt = (traced.alpha > 0) & (texel[..., 3] < SHARP)
     for step in STEPS:
         ratio = _averaged(ratio, normal, blunt, step)
@@ -101,7 +101,7 @@ def _tilted(normal: Floats, slope: Floats, uv: Floats, turn: Floats) -> Floats:
 
 
 def _averaged(ratio: Floats, normal: Floats, alike: NDArray[np.bool_], step: int) -> Floats:
-    """Return means over 5 x 5 taps of neighbours on the same surface."""
+    """Return means over 5 x 5 taps of neighbors on the same surface."""
     reach = 2 * step
     pad = ((reach, reach), (reach, reach), (0, 0))
     wide = np.pad(np.dstack([ratio, normal, alike]).astype(np.float32), pad)

@@ -32,7 +32,7 @@ def panorama(scene: Scene, wall: Floats) -> Floats:
 
     Args:
         scene: what to show.
-        wall: (3,) mean colour of what lies behind, which the rims of the head reflect.
+        wall: (3,) mean color of what lies behind, which the rims of the head reflect.
     """
     light = scene.light
     rng = np.random.default_rng(np.random.SeedSequence((scene.camera.seed, 8)))
@@ -43,7 +43,7 @@ def panorama(scene: Scene, wall: Floats) -> Floats:
     around = sky * walls * np.array(light.sky)
     behind = np.clip(-1.5 * ahead[..., 2:] - 0.3, 0, 1)
     around = around + behind * (wall - around)
-    key = light.strength * _lobe(light.key, spread)[..., None] * np.array(light.colour)
+    key = light.strength * _lobe(light.key, spread)[..., None] * np.array(light.color)
     fill = _lobe(light.fill, spread)[..., None] * np.array(light.fill_light)
     return np.asarray(around + key + fill, np.float32)
 

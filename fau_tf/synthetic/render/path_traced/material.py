@@ -17,7 +17,7 @@ TEETH = 1.45
 
 
 def material(mi: Any, skin: Floats, light: Light) -> dict[str, Any]:
-    """Return the material of the atlas (SIZE, SIZE, 6): colour, gloss and slopes, see CHANNELS.
+    """Return the material of the atlas (SIZE, SIZE, 6): color, gloss and slopes, see CHANNELS.
 
     Wrinkles are a map of normals and not of heights, since the atlas has slopes everywhere and
     heights only where AUs leave marks: both renderers then show the same furrows.
@@ -33,7 +33,7 @@ def material(mi: Any, skin: Floats, light: Light) -> dict[str, Any]:
             "normalmap": texture(mi, 0.5 + 0.5 * _normals(skin[..., 4:])),
             "bsdf": {
                 "type": "principled",
-                "base_color": texture(mi, np.clip(_colours(skin), 0.002, 0.95)),
+                "base_color": texture(mi, np.clip(_colors(skin), 0.002, 0.95)),
                 "roughness": texture(mi, np.clip(rough, floor, 0.9)),
                 "specular": float(0.14 + 0.45 * light.shine),  # 0.35 is skin: 2.8 % at right angles
             },
@@ -52,7 +52,7 @@ def texture_places(uv: Floats) -> Floats:
     return np.asarray((uv + 0.5) / uv_atlas.SIZE, np.float32)
 
 
-def _colours(skin: Floats) -> Floats:
+def _colors(skin: Floats) -> Floats:
     """Return reflectances; teeth are lighter, for light also reaches them through the lips."""
     out = skin[..., :3].copy()
     out[uv_atlas.patch("teeth")] *= TEETH

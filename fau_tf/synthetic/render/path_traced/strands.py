@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from fau_tf.synthetic.render.project import Surface
-from fau_tf.synthetic.render.z_buffer import Hits, rasterise
+from fau_tf.synthetic.render.z_buffer import Hits, rasterize
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats, Ints
 from fau_tf.synthetic.textures import uv_atlas
 
@@ -116,7 +116,7 @@ def _skin(rig: FaceRig) -> tuple[Hits, Floats]:
     chart = np.column_stack([rig.uv, np.zeros(len(rig.uv))])
     head = (rig.uv[:, 1] < uv_atlas.HEAD_ROWS) & ~rig.curtain
     kept = np.flatnonzero(head[rig.faces].all(1))
-    hits = rasterise(chart, rig.faces[kept], uv_atlas.SIZE)
+    hits = rasterize(chart, rig.faces[kept], uv_atlas.SIZE)
     hits = Hits(hits.pixel, kept[hits.face], hits.weight)
     inside = hits.pixel < uv_atlas.HEAD_ROWS * uv_atlas.SIZE
     hits = Hits(hits.pixel[inside], hits.face[inside], hits.weight[inside])

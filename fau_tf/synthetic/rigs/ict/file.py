@@ -35,7 +35,7 @@ _KEYS: Final[dict[str, tuple[str, tuple[int, ...]]]] = {
 
 @dataclass(frozen=True, eq=False)
 class IctFile:
-    """Arrays of the file, in its own axes: centimetres, x to the image's right, y up, z front.
+    """Arrays of the file, in its own axes: centimeters, x to the image's right, y up, z front.
 
     Attributes:
         neutral: (V, 3) mean face.

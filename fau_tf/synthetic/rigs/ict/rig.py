@@ -149,14 +149,14 @@ def _lid_rings(file: IctFile) -> list[Ints]:
     border = mesh.borders(face[(face < ict_file.SKIN_END).all(1)])
     eyes = []
     for landmarks in (file.landmarks[36:42], file.landmarks[42:48]):
-        centre = file.neutral[landmarks].mean(0)
-        gaps = [np.linalg.norm(file.neutral[ring].mean(0) - centre) for ring in border]
+        center = file.neutral[landmarks].mean(0)
+        gaps = [np.linalg.norm(file.neutral[ring].mean(0) - center) for ring in border]
         eyes.append(border[int(np.argmin(gaps))])
     return eyes
 
 
 def _eye_offset(file: IctFile, points: Floats, shape: Floats, lids: list[Ints]) -> Floats:
-    """Return (2, 3), the centres of its eyeballs from the middle of the lids' margins."""
+    """Return (2, 3), the centers of its eyeballs from the middle of the lids' margins."""
     out = []
     for material, ring in zip(_SCLERAS, lids, strict=True):
         ball = points[np.unique(file.faces_of(material))]

@@ -81,5 +81,5 @@ def tube(line: Floats, radius: Floats, sides: int = 8) -> tuple[Floats, Ints]:
 
 
 def flat(patch: str, count: int) -> Floats:
-    """Return (count, 2) texels, all in the middle of a patch: one colour."""
+    """Return (count, 2) texels, all in the middle of a patch: one color."""
     return uv_atlas.patch_uv(patch, np.full(count, 0.5), np.full(count, 0.5))

@@ -27,7 +27,7 @@ FRAMES: Final = (
     Frame("square", 2.75, 2.10, 4.0, 0.30),
     Frame("large", 3.00, 2.50, 2.8, 0.22),
 )
-COLOURS: Final = (
+COLORS: Final = (
     (0.012, 0.011, 0.011), (0.05, 0.022, 0.010), (0.20, 0.19, 0.18), (0.25, 0.16, 0.05),
     (0.02, 0.03, 0.10), (0.22, 0.02, 0.03), (0.45, 0.42, 0.38),
 )  # fmt: skip
@@ -42,13 +42,13 @@ class Glasses:
 
     Attributes:
         frame: row of FRAMES.
-        colour: linear light.
+        color: linear light.
         dark: whether the lenses are black.
         low: how far they have slid down the nose, cm.
     """
 
     frame: int
-    colour: tuple[float, float, float]
+    color: tuple[float, float, float]
     dark: bool
     low: float
 
@@ -62,32 +62,32 @@ def build(glasses: Glasses, rig: FaceRig, rest: Floats) -> Piece:
     pieces = []
     for ring, side in zip(rig.eyes, (-1.0, 1.0), strict=True):
         eye = rest[ring].mean(0)
-        centre = np.array(
+        center = np.array(
             [side * max(abs(eye[0]), frame.width + 0.45), eye[1] - glasses.low, front]
         )
-        pieces += [_rim(frame, centre, side), _temple(frame, centre, side, rest)]
+        pieces += [_rim(frame, center, side), _temple(frame, center, side, rest)]
         if glasses.dark:
-            pieces.append(_lens(frame, centre, side))
+            pieces.append(_lens(frame, center, side))
     inner = [side * max(abs(rest[ring].mean(0)[0]) - frame.width, 0.45)
              for ring, side in zip(rig.eyes, (-1.0, 1.0), strict=True)]  # fmt: skip
     pieces.append(_nose_piece(frame, inner, float(bridge[1]) - glasses.low * 0.6, front))
     return Piece.joined(pieces)
 
 
-def _outline(frame: Frame, centre: Floats, side: float, grow: float) -> Floats:
+def _outline(frame: Frame, center: Floats, side: float, grow: float) -> Floats:
     """Return (n, 3), a superellipse around a lens, counter-clockwise, bent back at the temples."""
     turn = np.arange(28) / 28 * 2 * np.pi
     c, s = np.cos(turn), np.sin(turn)
     bend = 2 / frame.power
-    x = centre[0] + (frame.width + grow) * np.sign(c) * np.abs(c) ** bend
-    y = centre[1] + (frame.height + grow) * np.sign(s) * np.abs(s) ** bend
-    z = centre[2] - 0.055 * np.clip(side * x - 1.0, 0, None) ** 2
+    x = center[0] + (frame.width + grow) * np.sign(c) * np.abs(c) ** bend
+    y = center[1] + (frame.height + grow) * np.sign(s) * np.abs(s) ** bend
+    z = center[2] - 0.055 * np.clip(side * x - 1.0, 0, None) ** 2
     return np.stack([x, y, z], 1)
 
 
-def _rim(frame: Frame, centre: Floats, side: float) -> Piece:
-    inner = _outline(frame, centre, side, -frame.rim / 2)
-    outer = _outline(frame, centre, side, frame.rim / 2)
+def _rim(frame: Frame, center: Floats, side: float) -> Piece:
+    inner = _outline(frame, center, side, -frame.rim / 2)
+    outer = _outline(frame, center, side, frame.rim / 2)
     back = outer - [0, 0, 0.25]
     points = np.vstack([inner, outer, back])
     n = len(inner)
@@ -97,8 +97,8 @@ def _rim(frame: Frame, centre: Floats, side: float) -> Piece:
     return Piece(points, faces, flat("frame", len(points)))
 
 
-def _lens(frame: Frame, centre: Floats, side: float) -> Piece:
-    rim = _outline(frame, centre, side, 0.0) - [0, 0, 0.05]
+def _lens(frame: Frame, center: Floats, side: float) -> Piece:
+    rim = _outline(frame, center, side, 0.0) - [0, 0, 0.05]
     points = np.vstack([rim, rim.mean(0)])
     n = len(rim)
     i = np.arange(n)
@@ -106,12 +106,12 @@ def _lens(frame: Frame, centre: Floats, side: float) -> Piece:
     return Piece(points, faces, flat("frame", len(points)))
 
 
-def _temple(frame: Frame, centre: Floats, side: float, rest: Floats) -> Piece:
+def _temple(frame: Frame, center: Floats, side: float, rest: Floats) -> Piece:
     """Return the bar from the rim to above the ear."""
-    wide = max(float(np.abs(rest[np.abs(rest[:, 1] - centre[1]) < 2, 0]).max()) - 0.5, 7.0)
-    start = _outline(frame, centre, side, 0.0)
+    wide = max(float(np.abs(rest[np.abs(rest[:, 1] - center[1]) < 2, 0]).max()) - 0.5, 7.0)
+    start = _outline(frame, center, side, 0.0)
     corner = start[np.argmax(side * start[:, 0])] + [0, 0.5 * frame.height, 0]
-    end = np.array([side * wide, centre[1] + 0.6, -3.4])
+    end = np.array([side * wide, center[1] + 0.6, -3.4])
     t = np.linspace(0, 1, 6)[:, None]
     line = corner * (1 - t) + end * t + np.array([side * 0.35, 0, 0]) * np.sin(np.pi * t)
     half = np.array([0, max(0.12, frame.rim / 2), 0]) * side  # seen from its outer side

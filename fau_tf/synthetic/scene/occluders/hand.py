@@ -11,7 +11,7 @@ from fau_tf.synthetic.scene.occluders.face_surface import Skin
 from fau_tf.synthetic.textures import uv_atlas
 
 APART = (1.50, 1.36)
-"""Centimetres between the middles of fingers, at their roots and at their tips."""
+"""Centimeters between the middles of fingers, at their roots and at their tips."""
 JOINTS = ([0, 0.2, 0.3, 0.42, 0.66, 0.8, 1], [0.80, 0.74, 0.79, 0.70, 0.73, 0.66, 0.56])
 """Radius of a finger in cm, from root to tip."""
 BACK = ([-8.5, -7.5, -4.0, -1.0, 0.2, 0.7], [2.2, 2.3, 2.9, 3.15, 2.9, 2.0])
@@ -56,10 +56,10 @@ def build(hand: Hand, skin: Skin) -> Piece:
             pieces.append(_stretched(skin, root, tip, height))
         else:
             pieces.append(_bent(root, ahead, height))
-    centre = knuckles + APART[0] * (1.5 - middle) * aside
-    pieces.append(_thumb(centre, ahead, aside, height))
-    pieces.append(_flat(BACK, centre, ahead, height, 0.34, "hand"))
-    pieces.append(_flat(SLEEVE, centre, ahead, height, 0.55, "neck"))
+    center = knuckles + APART[0] * (1.5 - middle) * aside
+    pieces.append(_thumb(center, ahead, aside, height))
+    pieces.append(_flat(BACK, center, ahead, height, 0.34, "hand"))
+    pieces.append(_flat(SLEEVE, center, ahead, height, 0.55, "neck"))
     return Piece.joined(pieces)
 
 
@@ -79,9 +79,9 @@ def _bent(root: Floats, ahead: Floats, height: float) -> Piece:
     return _finger(np.column_stack([root + forth[:, None] * ahead, height - down]))
 
 
-def _thumb(centre: Floats, ahead: Floats, aside: Floats, height: float) -> Piece:
+def _thumb(center: Floats, ahead: Floats, aside: Floats, height: float) -> Piece:
     t = np.linspace(0, 1, 11)[:, None]
-    plane = centre - 2.6 * aside + (5.2 * t - 6.5) * ahead - 1.7 * np.sin(1.5 * t) * aside
+    plane = center - 2.6 * aside + (5.2 * t - 6.5) * ahead - 1.7 * np.sin(1.5 * t) * aside
     return _finger(np.column_stack([plane, height - 0.5 - 0.6 * t[:, 0]]), 1.1)
 
 
@@ -93,14 +93,14 @@ def _finger(line: Floats, thick: float = 1.0) -> Piece:
 
 
 def _flat(
-    shape: tuple[list[float], list[float]], centre: Floats, ahead: Floats, height: float,
+    shape: tuple[list[float], list[float]], center: Floats, ahead: Floats, height: float,
     thick: float, patch: str,
 ) -> Piece:  # fmt: skip
     """Return a tube of an oval section behind the knuckles, `thick` of its width."""
     forth, width = (np.array(row) for row in shape)
     sides = 14
     depth = height + 0.16 * np.minimum(forth, 0)
-    line = np.column_stack([centre + forth[:, None] * ahead, depth])
+    line = np.column_stack([center + forth[:, None] * ahead, depth])
     points, faces = tube(line, width, sides)
     level = np.append(np.repeat(depth, sides), depth[[0, -1]])
     points[:, 2] = level + thick * (points[:, 2] - level)

@@ -8,7 +8,7 @@ import numpy as np
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats
 from fau_tf.synthetic.scene.occluders import face_surface, glasses, hand
 from fau_tf.synthetic.scene.occluders.accessory_mesh import Piece
-from fau_tf.synthetic.scene.occluders.glasses import BLACK, COLOURS, FRAMES, Glasses
+from fau_tf.synthetic.scene.occluders.glasses import BLACK, COLORS, FRAMES, Glasses
 from fau_tf.synthetic.scene.occluders.hand import Hand
 
 GLASSES, SUNGLASSES, STRANDS, HAND = 0.24, 0.06, 0.14, 0.08
@@ -35,10 +35,10 @@ def sample_glasses(seed: int) -> Glasses | None:
     """Return the glasses of a person of a seed, who may have none."""
     rng = np.random.default_rng(np.random.SeedSequence((seed, 11)))
     wears, dark = rng.random() < GLASSES, rng.random() < SUNGLASSES
-    red, green, blue = COLOURS[int(rng.integers(len(COLOURS)))]
+    red, green, blue = COLORS[int(rng.integers(len(COLORS)))]
     frame, low = int(rng.integers(len(FRAMES))), float(rng.uniform(0.0, 0.7))
-    colour = BLACK if dark else (red, green, blue)
-    return Glasses(frame, colour, bool(dark), low) if wears else None
+    color = BLACK if dark else (red, green, blue)
+    return Glasses(frame, color, bool(dark), low) if wears else None
 
 
 def sample(person_seed: int, face_seed: int, *, hair: bool) -> Occluders:

@@ -262,17 +262,17 @@ def test_the_metadata_is_that_of_the_files(described):
     assert len(told["landmarks"]["ibug68_from_mesh"]) == 68
 
 
-def test_the_metadata_names_each_centre_of_each_au_once(described):
+def test_the_metadata_names_each_center_of_each_au_once(described):
     told = json.loads((described / "fau_metadata.json").read_text())
     assert [row["label"] for row in told["aus"]] == (described / "labels.txt").read_text().split()
     assert {row["number"]: row["name"] for row in told["aus"]} == {
         au: unit.name for au, unit in facs.AUS.items()
     }
     channels = {
-        centre["channel"]: centre["name"] for row in told["aus"] for centre in row["centres"]
+        center["channel"]: center["name"] for row in told["aus"] for center in row["centers"]
     }
-    assert [channels[i] for i in range(len(channels))] == told["centres"]
-    assert len(told["centres"]) == told["outputs"][1]["shape"][-1]
+    assert [channels[i] for i in range(len(channels))] == told["centers"]
+    assert len(told["centers"]) == told["outputs"][1]["shape"][-1]
 
 
 def test_intervals_and_weak_aus_are_in_the_metadata_and_the_card(described):

@@ -78,7 +78,7 @@ def test_a_face_lies_in_its_picture_as_its_row_says(name, made):
     assert pixels.std() > 10, "it shows something"
     assert span(points) == pytest.approx(face.scale, rel=1e-9)  # 64-bit sums
     middle = corners(points).mean(axis=0) + 0.5
-    assert middle / (face.width, face.height) == pytest.approx(face.centre, abs=1e-9)
+    assert middle / (face.width, face.height) == pytest.approx(face.center, abs=1e-9)
     matrix = crop_matrix(points, SIZE)
     turned = np.degrees(np.arctan2(-matrix[1, 0], matrix[0, 0]))
     assert turned == pytest.approx(face.roll, abs=1e-6)
@@ -98,8 +98,8 @@ def test_two_faces_run_off_opposite_borders_of_the_released_size():
     for name, off in (("larger_off_right_bottom", (1, 1)), ("off_left_top", (-1, -1))):
         face = FACES[name]
         half = 128 * face.scale / 2
-        for side, centre, way in zip((face.width, face.height), face.centre, off, strict=True):
-            assert half > side * (1 - centre if way > 0 else centre) + 5, name
+        for side, center, way in zip((face.width, face.height), face.center, off, strict=True):
+            assert half > side * (1 - center if way > 0 else center) + 5, name
 
 
 def test_a_face_is_the_same_bytes_again(made):

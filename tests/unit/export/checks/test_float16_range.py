@@ -104,7 +104,7 @@ def test_int8_weights_are_decoded_to_scale_times_stored(monkeypatch):
     kernel = np.random.default_rng(2).normal(size=(3, 3, 3, 4)).astype("f")
     kernel[..., 1] *= 100  # a scale for each channel
     whole = model(lambda image: tf.nn.conv2d(image, kernel, 1, "VALID"))
-    int8 = quantize.quantise(whole, "planted", faces()[:0])
+    int8 = quantize.quantize(whole, "planted", faces()[:0])
     image = faces()[:1]
 
     def run(flatbuffer):

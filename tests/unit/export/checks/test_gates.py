@@ -42,9 +42,9 @@ def float16(network):
     return convert(network, SPEC, "float16")
 
 
-def quantised(float32, monkeypatch, *rules):
+def quantized(float32, monkeypatch, *rules):
     monkeypatch.setitem(quantize.RECIPES, "planted", rules)
-    return quantize.quantise(float32, "planted", np.zeros((0, 64, 64, 3), np.float32))
+    return quantize.quantize(float32, "planted", np.zeros((0, 64, 64, 3), np.float32))
 
 
 def changed(flatbuffer, change):
@@ -174,7 +174,7 @@ def test_graphs_that_the_accelerator_was_seen_to_fail_on_are_refused(graph, mess
 
 def test_int8_weights_through_dequantize_into_a_dense_layer_are_refused(float32, monkeypatch):
     rule = quantize.Rule((quantize.TFLOperationName.FULLY_CONNECTED,), quantize.WEIGHT_ONLY)
-    flatbuffer = quantised(float32, monkeypatch, rule)
+    flatbuffer = quantized(float32, monkeypatch, rule)
     assert any("must go in directly" in line for line in litert_gpu.refusals(flatbuffer))
 
 
@@ -213,17 +213,17 @@ def test_weights_in_another_type_than_the_variants_are_refused(float32, float16)
     assert_refused(float16, "weights must be INT8. Received: FLOAT16", INT8)
 
 
-def test_a_quantiser_that_did_nothing_is_refused(float32, monkeypatch):
+def test_a_quantizer_that_did_nothing_is_refused(float32, monkeypatch):
     rule = quantize.Rule((quantize.TFLOperationName.CONV_2D,), quantize.DYNAMIC, scope="absent")
-    flatbuffer = quantised(float32, monkeypatch, rule)
+    flatbuffer = quantized(float32, monkeypatch, rule)
     assert weight_types.share_by_type(flatbuffer)["FLOAT32"] > 0.99
     assert_refused(flatbuffer, "weights must be INT8. Received: FLOAT32", INT8)
     assert_refused(flatbuffer, "size must be at most 30%", INT8, len(float32))
 
 
-def test_a_quantiser_that_left_one_kind_of_layer_out_is_refused(float32, monkeypatch):
+def test_a_quantizer_that_left_one_kind_of_layer_out_is_refused(float32, monkeypatch):
     rule = quantize.Rule((quantize.TFLOperationName.CONV_2D,), quantize.DYNAMIC)
-    lines = weight_types.problems(quantised(float32, monkeypatch, rule), "INT8")
+    lines = weight_types.problems(quantized(float32, monkeypatch, rule), "INT8")
     assert lines
     assert all("FULLY_CONNECTED" in line for line in lines)
 
@@ -231,7 +231,7 @@ def test_a_quantiser_that_left_one_kind_of_layer_out_is_refused(float32, monkeyp
 def test_small_constants_and_biases_may_stay_float(float32, monkeypatch):
     names = quantize.TFLOperationName
     rule = quantize.Rule((names.CONV_2D, names.FULLY_CONNECTED), quantize.DYNAMIC)
-    flatbuffer = quantised(float32, monkeypatch, rule)
+    flatbuffer = quantized(float32, monkeypatch, rule)
     assert weight_types.problems(flatbuffer, "INT8") == []
     kept = [c for c in weight_types.constants(flatbuffer) if c.type == "FLOAT32"]
     assert kept

@@ -170,7 +170,7 @@ def test_the_death_of_the_reader_is_one_line(model, tmp_path, monkeypatch, death
     [
         ({"contract_version": 2}, "contract_version must be 1. Received: 2"),
         ({"sha256": "0" * 64}, "must have the SHA-256 of m.json"),
-        ({"colour_order": "BGR"}, "what the card in the file says. Received: another colour_order"),
+        ({"color_order": "BGR"}, "what the card in the file says. Received: another color_order"),
         ({"name": "other"}, "Received: another name"),
         ({"operators": {}}, "what the graph says. Received: another operators"),
         ({"bytes": 1}, "Received: another bytes"),
@@ -215,15 +215,15 @@ def test_weights_of_another_type_than_the_card_promises_are_refused(model, plain
     assert "weights must be stored as INT8" in _refusal(model)
 
 
-def _tflite(answer, centres=28):
+def _tflite(answer, centers=28):
     """Return a model of the contract: `answer`(maps (1, 16, 16, K)) -> maps, intensity."""
     import tensorflow as tf
 
     module = tf.Module()
 
     def serve(image):
-        grey = tf.reduce_mean(tf.nn.avg_pool2d(image, 4, 4, "VALID"), -1, keepdims=True)
-        maps, intensity = answer(grey / 255.0 * tf.linspace(1.0, 5.0, centres))
+        gray = tf.reduce_mean(tf.nn.avg_pool2d(image, 4, 4, "VALID"), -1, keepdims=True)
+        maps, intensity = answer(gray / 255.0 * tf.linspace(1.0, 5.0, centers))
         return {contract.OUTPUT_INTENSITY: intensity, contract.OUTPUT_HEATMAPS: maps}
 
     module.serve = tf.function(
@@ -238,7 +238,7 @@ def _tflite(answer, centres=28):
 def _mean(maps, aus=facs.ALL):
     import tensorflow as tf
 
-    return tf.matmul(tf.reduce_max(maps, (1, 2)), tf.constant(facs.centre_to_au(aus)))
+    return tf.matmul(tf.reduce_max(maps, (1, 2)), tf.constant(facs.center_to_au(aus)))
 
 
 def _like(maps, value):
@@ -260,9 +260,9 @@ def _like(maps, value):
             lambda maps: (maps, _mean(_like(maps, np.linspace(1, 5, 28, dtype=np.float32)))),
             "differ from face to face",
         ),
-        (lambda maps: (maps, _mean(maps)[:, ::-1]), "means of their centres' maxima"),
-        (lambda maps: (maps[..., ::-1], _mean(maps)), "means of their centres' maxima"),
-        (lambda maps: (maps, _mean(maps) * 0.95), "means of their centres' maxima"),
+        (lambda maps: (maps, _mean(maps)[:, ::-1]), "means of their centers' maxima"),
+        (lambda maps: (maps[..., ::-1], _mean(maps)), "means of their centers' maxima"),
+        (lambda maps: (maps, _mean(maps) * 0.95), "means of their centers' maxima"),
     ],
 )
 def test_answers_that_cannot_be_right_are_refused(answer, message, faces, monkeypatch):
@@ -277,9 +277,9 @@ def test_answers_that_cannot_be_right_are_refused(answer, message, faces, monkey
             check_faces(flatbuffer, said)
 
 
-def test_a_model_of_unknown_centres_is_checked_without_their_order(faces, monkeypatch):
+def test_a_model_of_unknown_centers_is_checked_without_their_order(faces, monkeypatch):
     monkeypatch.setattr(verify_faces, "_crops", lambda _: faces)
-    text = check_faces(_tflite(lambda maps: (maps, maps[:, 0, 0, :2]), centres=3), {})
+    text = check_faces(_tflite(lambda maps: (maps, maps[:, 0, 0, :2]), centers=3), {})
     assert "their order can't be checked" in text
 
 

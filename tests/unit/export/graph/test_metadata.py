@@ -113,7 +113,7 @@ def test_constants_behind_the_flatbuffer_come_inside(plain, described, image):
     assert inside == described
 
 
-def test_another_reader_finds_labels_colours_and_ranges(described, monkeypatch):
+def test_another_reader_finds_labels_colors_and_ranges(described, monkeypatch):
     # MediaPipe's displayer parses with the C++ library and the schema's text. Its package lacks a
     # compiled module that only writing needs.
     for name in ("", ".metadata", ".metadata.python"):
@@ -126,15 +126,15 @@ def test_another_reader_finds_labels_colours_and_ranges(described, monkeypatch):
 
     reader = MetadataDisplayer.with_model_buffer(described)
     assert sorted(reader.get_packed_associated_file_list()) == [
-        "centres.txt",
+        "centers.txt",
         "fau.json",
         "labels.txt",
         "model.sha256",
     ]
     labels = reader.get_associated_file_buffer("labels.txt").decode().splitlines()
     assert labels == [facs.AUS[au].label for au in facs.ALL]
-    centres = reader.get_associated_file_buffer("centres.txt").decode().splitlines()
-    assert centres == [centre.name for centre in facs.centres(facs.ALL)]
+    centers = reader.get_associated_file_buffer("centers.txt").decode().splitlines()
+    assert centers == [center.name for center in facs.centers(facs.ALL)]
     assert json.loads(reader.get_associated_file_buffer("fau.json")) == CARD
     found = json.loads(reader.get_metadata_json())
     (graph,) = found["subgraph_metadata"]
@@ -146,7 +146,7 @@ def test_another_reader_finds_labels_colours_and_ranges(described, monkeypatch):
     given = {tensor["name"]: tensor for tensor in graph["output_tensor_metadata"]}
     assert {name: tensor["associated_files"] for name, tensor in given.items()} == {
         "intensity": [{"name": "labels.txt", "type": "TENSOR_AXIS_LABELS"}],
-        "heatmaps": [{"name": "centres.txt", "type": "TENSOR_AXIS_LABELS"}],
+        "heatmaps": [{"name": "centers.txt", "type": "TENSOR_AXIS_LABELS"}],
     }
     assert all(t["stats"] == {"min": [0.0], "max": [5.0]} for t in given.values())
     # Readers go by position, so the order must be the graph's.
@@ -166,14 +166,14 @@ def _parts(described):
     ("change", "message"),
     [
         ({"labels.txt": "AU01\n"}, "other labels.txt"),
-        ({"centres.txt": ""}, "other centres.txt"),
+        ({"centers.txt": ""}, "other centers.txt"),
         ({"extra.txt": ""}, "other extra.txt"),
         ({"model.sha256": "0"}, "other model.sha256"),
         ({"fau.json": "{"}, "fau.json of JSON"),
         ({"fau.json": "[]"}, r"contract version 1\. Received: None"),
         ({"fau.json": '{"contract_version": 2}'}, r"contract version 1\. Received: 2"),
         ({"fau.json": '{"contract_version": true}'}, r"contract version 1\. Received: True"),
-        ({"fau.json": '{"contract_version": 1}'}, "without au_labels, aus, centres"),
+        ({"fau.json": '{"contract_version": 1}'}, "without au_labels, aus, centers"),
     ],
 )
 def test_files_that_contradict_the_card_are_refused(described, change, message):
@@ -192,7 +192,7 @@ def test_a_card_that_contradicts_the_tensors_is_refused(described, change):
 
 
 def test_one_changed_bit_of_a_weight_is_refused(described):
-    at = described.index(np.float32(0.5).tobytes())  # AUs with two centres have such a weight
+    at = described.index(np.float32(0.5).tobytes())  # AUs with two centers have such a weight
     with pytest.raises(ValueError, match=r"other model\.sha256"):
         read_metadata(described[:at] + bytes([described[at] ^ 1]) + described[at + 1 :])
 

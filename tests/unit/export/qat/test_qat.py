@@ -1,4 +1,4 @@
-"""Our side of quantisation-aware training; the other side's tests are in test_qat_child.py."""
+"""Our side of quantization-aware training; the other side's tests are in test_qat_child.py."""
 
 import json
 import os
@@ -15,13 +15,13 @@ from export.checks.weight_types import constants
 from export.convert import convert
 from export.package import run_tflite
 from export.qat import compress, launch
-from export.qat.describe import NotQuantisableError, describe
+from export.qat.describe import NotQuantizableError, describe
 from export.qat.launch import QatEnvironmentError, QatError, QatSettings, qat_variant
 from export.qat.pack import packed
 from export.specs import EXPORT_SPECS
 from fau_tf.models import heatmap_net
 from fau_tf.models.presets import PRESETS, net_spec
-from tests.helpers.qat_case import LOSS, SPEC, batches, computed, labelled_faces, network
+from tests.helpers.qat_case import LOSS, SPEC, batches, computed, labeled_faces, network
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def net():
 
 @pytest.fixture(scope="module")
 def faces():
-    return labelled_faces(4)
+    return labeled_faces(4)
 
 
 # ---- the description
@@ -91,7 +91,7 @@ def two_readers():
     ids=["deconv", "pixels", "activation", "dilation", "leaky", "norm first", "two readers"],
 )
 def test_a_network_that_the_twin_could_not_be_is_refused(make, message):
-    with pytest.raises(NotQuantisableError, match=message):
+    with pytest.raises(NotQuantizableError, match=message):
         describe(make())
 
 
@@ -237,7 +237,7 @@ def test_packing_stores_scc_as_int8_and_leaves_its_arithmetic(faces, float32):
     }
     want, got = (run_tflite(flatbuffer, faces[0])[0] for flatbuffer in (before, after))
     assert want.std() > 0.01
-    # 8 bits of two matrices: a percent or two; another arithmetic, or other neighbours, show more
+    # 8 bits of two matrices: a percent or two; another arithmetic, or other neighbors, show more
     assert np.abs(got - want).mean() < 0.05 * want.std() + 0.02
 
 

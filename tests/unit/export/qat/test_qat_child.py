@@ -1,4 +1,4 @@
-"""Quantisation-aware training for real: needs the environment that `make qat-env` makes."""
+"""Quantization-aware training for real: needs the environment that `make qat-env` makes."""
 
 import zlib
 
@@ -13,7 +13,7 @@ from export.package import run_tflite
 from export.qat.launch import QatEnvironmentError, QatSettings, environment_python, qat_variant
 from export.specs import EXPORT_SPECS
 from fau_tf import facs
-from tests.helpers.qat_case import LOSS, SPEC, batches, labelled_faces, network
+from tests.helpers.qat_case import LOSS, SPEC, batches, labeled_faces, network
 
 
 def environment_is_there():
@@ -36,7 +36,7 @@ def net():
 
 @pytest.fixture(scope="module")
 def faces():
-    return labelled_faces(8)
+    return labeled_faces(8)
 
 
 def tuned(net, faces, **settings):
@@ -57,7 +57,7 @@ def test_the_twin_is_the_network(rounded):
 def test_the_file_keeps_the_contract_with_convolutions_in_int8_and_scc_in_float(rounded):
     found = audit(rounded.flatbuffer)
     sizes = {"image_size": SPEC.image_size, "heatmap_size": SPEC.heatmap_size}
-    assert problems(found, **sizes, aus=len(SPEC.au_numbers), centres=28) == []
+    assert problems(found, **sizes, aus=len(SPEC.au_numbers), centers=28) == []
     # As its row says: the GPU's form multiplies by one-hot rows and has no such operator.
     assert "GATHER" in {name.split()[0] for name in found.operators}
     assert gates.refusals(rounded.flatbuffer, SPEC, EXPORT_SPECS["qat_int8"], None) == []
@@ -66,13 +66,13 @@ def test_the_file_keeps_the_contract_with_convolutions_in_int8_and_scc_in_float(
     scc = [row for row in constants(rounded.flatbuffer) if "scc" in row.name and row.values > 1000]
     assert scc
     assert {row.type for row in scc} == {"INT8"}
-    assert any(name.startswith("BATCH_MATMUL") for name in found.operators)  # neighbours: float
+    assert any(name.startswith("BATCH_MATMUL") for name in found.operators)  # neighbors: float
 
 
 def test_a_rate_of_nothing_leaves_the_network_as_it_was_but_for_rounding(net, faces):
     still = tuned(net, faces, learning_rate=0.0)
     raw = np.asarray(net(faces[0]))
-    want = SPEC.codec.decode(raw, facs.centre_to_au(SPEC.au_numbers))
+    want = SPEC.codec.decode(raw, facs.center_to_au(SPEC.au_numbers))
     got, maps = run_tflite(still.flatbuffer, faces[0])
     assert want.std() > 0.1
     assert np.isfinite(maps).all()

@@ -1,6 +1,6 @@
-"""Draw the AU centres of every rule set on a face: docs/images/au_centres.png.
+"""Draw the AU centers of every rule set on a face: docs/images/au_centers.png.
 
-python docs/pictures/au_centres.py
+python docs/pictures/au_centers.py
 """
 
 import colorsys
@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fau_tf import facs
 from fau_tf.face.align import crop, crop_matrix, transform
-from fau_tf.face.au_centers import au_centres
+from fau_tf.face.au_centers import au_centers
 from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.io.sources import read_image
@@ -37,7 +37,7 @@ def main() -> None:
     sheet = Image.new("RGB", (2 * width, 2 * height), "white")
     for i, panel in enumerate(panels):
         sheet.paste(panel, (i % 2 * width, i // 2 * height))
-    path = DOCS / "images" / "au_centres.png"
+    path = DOCS / "images" / "au_centers.png"
     with replacing(path) as unfinished:
         sheet.save(unfinished, optimize=True)
     print(f"{path.name}: {sheet.size}, {path.stat().st_size / 1000:.0f} kB")
@@ -48,14 +48,14 @@ def _panel(face: Image.Image, landmarks: np.ndarray, rule: str) -> Image.Image:
     panel.paste(face, (SIDE * FINE, TOP * FINE))
     draw = ImageDraw.Draw(panel)
     aus = [au for au in facs.AUS if au in facs.RULES[rule].points]
-    centres = facs.centres(aus, rule)
-    places = au_centres(landmarks, aus, rule) + np.array((SIDE, TOP)) * FINE
-    title = f"rule {rule!r}: {len(aus)} AUs, {len(centres)} centres"
+    centers = facs.centers(aus, rule)
+    places = au_centers(landmarks, aus, rule) + np.array((SIDE, TOP)) * FINE
+    title = f"rule {rule!r}: {len(aus)} AUs, {len(centers)} centers"
     draw.text((panel.width / 2, 20 * FINE), title, "black", _font(20), "mm")
-    # AUs that share a centre share a label.
+    # AUs that share a center share a label.
     shared: dict[tuple[int, int], list[int]] = {}
-    for centre, (x, y) in zip(centres, places, strict=True):
-        shared.setdefault((round(x), round(y)), []).append(centre.au)
+    for center, (x, y) in zip(centers, places, strict=True):
+        shared.setdefault((round(x), round(y)), []).append(center.au)
     for column in _columns(list(shared), panel.width / 2):
         _labels(draw, column, shared, panel)
     return panel.reduce(FINE)
@@ -82,15 +82,15 @@ def _labels(
     heights = _spread([y for _, y in column], LABEL * FINE, TOP * FINE, panel.height)
     for (x, y), height in zip(column, heights, strict=True):
         aus = shared[x, y]
-        colour = _colour(aus[0])
+        color = _color(aus[0])
         edge = (SIDE - 8) * FINE if on_left else panel.width - (SIDE - 8) * FINE
-        draw.line((edge, height, x, y), colour, 3)
+        draw.line((edge, height, x, y), color, 3)
         reach = 5 * FINE
         box = (x - reach, y - reach, x + reach, y + reach)
-        draw.ellipse(box, colour, "white", FINE)
+        draw.ellipse(box, color, "white", FINE)
         words = "AU" + ", ".join(str(au) for au in aus)
         at = edge + (-4 if on_left else 4) * FINE
-        draw.text((at, height), words, colour, _font(16), "rm" if on_left else "lm")
+        draw.text((at, height), words, color, _font(16), "rm" if on_left else "lm")
 
 
 def _spread(wanted: list[int], gap: int, low: int, high: int) -> list[float]:
@@ -104,8 +104,8 @@ def _spread(wanted: list[int], gap: int, low: int, high: int) -> list[float]:
     return heights.tolist()
 
 
-def _colour(au: int) -> tuple[int, int, int]:
-    # Neighbours in the table get hues far apart.
+def _color(au: int) -> tuple[int, int, int]:
+    # Neighbors in the table get hues far apart.
     hue = (facs.ALL.index(au) * 5 % len(facs.ALL)) / len(facs.ALL)
     red, green, blue = colorsys.hsv_to_rgb(hue, 0.95, 0.62)
     return round(255 * red), round(255 * green), round(255 * blue)
