@@ -71,9 +71,9 @@ ONE_RIG := --set training.epochs=8
 release: .venv/.dev
 	@test -n "$(ICT)" || { echo "error: ICT must name the second rig. Received: nothing. Run 'python -m fau_tf.cli.synthesize convert-ict ICT-FaceKit ict.npz', then 'make release ICT=ict.npz'" >&2; exit 2; }
 	$(LEARN) --set data.ict="$(ICT)"
-	$(LEARN) --set data.ict="$(ICT)" $(ONE_RIG) --set run.name=on_ict --set 'data.learn_rigs=["ict"]'
-	$(LEARN) --set data.ict="$(ICT)" $(ONE_RIG) --set run.name=on_canonical --set 'data.learn_rigs=["canonical"]'
-	$(BIN)/python -m fau_tf.evaluation.accuracy --run runs/release --crossed runs/on_canonical runs/on_ict \
+	$(LEARN) --set data.ict="$(ICT)" $(ONE_RIG) --set run.name=on_ict --set 'data.train_rigs=["ict"]'
+	$(LEARN) --set data.ict="$(ICT)" $(ONE_RIG) --set run.name=on_canonical --set 'data.train_rigs=["canonical"]'
+	$(BIN)/python -m fau_tf.evaluation.accuracy --run runs/release --cross-rig runs/on_canonical runs/on_ict \
 	  $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(VIDEOS),--videos $(VIDEOS)) --write
 
 # What an app needs, and the default model of the package: of `make release`, unless RUN says else.

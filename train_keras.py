@@ -33,14 +33,14 @@ from fau_tf.data.splits import Fold
 from fau_tf.evaluation import evaluate, predictions, published
 from fau_tf.evaluation import figures as report
 from fau_tf.evaluation.graph_figure import draw_neighbors
-from fau_tf.evaluation.predictions import Judgement
+from fau_tf.evaluation.predictions import Predictions
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.models.scc import inspect_graph
 from fau_tf.training import calibrate, fit, run_state
 from fau_tf.training.config import Config, load_config
 from fau_tf.training.distribution import Devices
 from fau_tf.training.predict import predict_intensity, predict_peaks
-from fau_tf.training.run_dir import RunFolder
+from fau_tf.training.run_dir import RunDir
 from fau_tf.training.stopping import Stopped
 from fau_tf.utils.optional_imports import MissingLibraryError
 
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = load_config(options.config, options.set)
         fit.make_deterministic(config)
         devices = Devices(config.training.strategy)
-        with RunFolder(options.runs / config.run.name, alone=devices.chief) as run:
+        with RunDir(options.runs / config.run.name, alone=devices.chief) as run:
             if options.evaluate:
                 dropped = score(config, run, options.data, options.evaluate)
             else:
@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def all_folds(
-    config: Config, run: RunFolder, data: Path, devices: Devices, *, fresh: bool = False
+    config: Config, run: RunDir, data: Path, devices: Devices, *, fresh: bool = False
 ) -> int:
     """Train and judge every fold of the protocol, then all test people together.
 
@@ -99,17 +99,17 @@ def all_folds(
         run.say(f"== {fold.name} of {len(folds)}")
         # A fold's weights must not depend on whether another one was trained before it just now.
         fit.make_deterministic(config)
-        with RunFolder(run / fold.name, alone=devices.chief) as own:
+        with RunDir(run / fold.name, alone=devices.chief) as own:
             train(config, own, faces, fold, devices, fresh=fresh)
     if devices.chief:
-        parts = [Judgement.load(run / fold.name / predictions.PREDICTIONS) for fold in folds]
+        parts = [Predictions.load(run / fold.name / predictions.PREDICTIONS) for fold in folds]
         run.say(f"== all {len(folds)} folds together")
         judge(run, predictions.pooled(parts), faces.name)
         run.say(f"all of it is in {run.path}")
     return faces.dropped
 
 
-def score(config: Config, run: RunFolder, data: Path, path: Path) -> int:
+def score(config: Config, run: RunDir, data: Path, path: Path) -> int:
     """Judge a run or a .tflite on the test people of a config; into `runs/<name>/evaluated_...`."""
     with run.stage("faces"):
         faces = fit.prepare(config, data, run)
@@ -124,22 +124,22 @@ def score(config: Config, run: RunFolder, data: Path, path: Path) -> int:
     return faces.dropped
 
 
-def judge(run: RunFolder, answers: Judgement, kind: str, prefix: str = "") -> None:
+def judge(run: RunDir, answers: Predictions, kind: str, prefix: str = "") -> None:
     """Print and keep every figure: metrics.json, predictions.npz and pictures, each with a prefix.
 
     Published figures stand beside ours where there are any.
     """
     figures = answers.figures()
-    held_out = figures["held_out"]
+    test_metrics = figures["test"]
     run.say(predictions.table(figures))
     run.say(predictions.levels_table(figures))
-    for line in published.lines(kind, held_out["mean"]["icc"]):
+    for line in published.lines(kind, test_metrics["mean"]["icc"]):
         run.say(line)
     answers.save(run / f"{prefix}{predictions.PREDICTIONS}")
     people = len(set(answers.subjects))
     title = f"{len(answers.coded)} faces of {people} test people, {kind}"
     labels = list(answers.labels)
-    report.draw_agreement(run / f"{prefix}agreement.png", held_out, title)
+    report.draw_agreement(run / f"{prefix}agreement.png", test_metrics, title)
     report.draw_scatter(
         run / f"{prefix}scatter.png", answers.coded, answers.predicted, labels, title
     )
@@ -148,7 +148,7 @@ def judge(run: RunFolder, answers: Judgement, kind: str, prefix: str = "") -> No
 
 
 def train(
-    config: Config, run: RunFolder, faces: Faces, fold: Fold, devices: Devices, *, fresh: bool
+    config: Config, run: RunDir, faces: Faces, fold: Fold, devices: Devices, *, fresh: bool
 ) -> None:
     """Config -> network -> tf.data -> fit -> ICC table -> export -> pictures, of one fold."""
     spec = config.model
@@ -191,15 +191,15 @@ def train(
         test = parts["test"].batches(targets, batch_size=64)
         coded = parts["test"].labels(targets)
         predicted = predict_intensity(net, spec.codec, to_au, test)
-        answers = Judgement(coded, predicted, parts["test"].subjects(), spec.labels)
+        answers = Predictions(coded, predicted, parts["test"].subjects(), spec.labels)
         answers.save(run / predictions.PREDICTIONS)
         sure = calibrate.coverage(run.path, coded, predicted, spec.labels)
         run.say(f"   {calibrate.coverage_line(sure)}")
         run.write_json(run_state.PEOPLE, evaluate.describe_people(faces, fold.people))
         figures = answers.figures()
-        held_out = figures["held_out"]
+        test_metrics = figures["test"]
         run.say(predictions.table(figures))
-        for line in published.lines(faces.name, held_out["mean"]["icc"]):
+        for line in published.lines(faces.name, test_metrics["mean"]["icc"]):
             run.say(line)
 
     with run.stage("export"):
@@ -214,14 +214,14 @@ def train(
             config.run.name,
             [row for row in EXPORT_SPECS.values() if row.max_intensity_error is not None],
             training_data=datasets.card(faces.name, fold.seen),
-            facts={"test_people": held_out, **calibrate.facts(run.path)},
+            facts={"test_people": test_metrics, **calibrate.facts(run.path)},
             say=run.say,
         )
 
     with run.stage("pictures"):
         title = f"{len(coded)} faces of {len(parts['test'].people)} test people, {faces.name}"
         report.draw_curves(run / "curves.png", history)
-        report.draw_agreement(run / "agreement.png", held_out, title)
+        report.draw_agreement(run / "agreement.png", test_metrics, title)
         report.draw_scatter(run / "scatter.png", coded, predicted, spec.labels, title)
         images, target = next(iter(test))
         images, count = images.numpy(), len(images)
@@ -248,13 +248,13 @@ def train(
     run.say(f"all of it is in {run.path}")
 
 
-def learn_reading(config: Config, run: RunFolder, validation: Any, targets: Any) -> keras.Model:
+def learn_reading(config: Config, run: RunDir, validation: Any, targets: Any) -> keras.Model:
     """Return the best network, its answers stretched and given intervals by validation people."""
     spec = config.model
     plain = keras.saving.load_model(run / run_state.BEST)
     peaks = predict_peaks(plain, spec.codec, validation.batches(targets, batch_size=64))
     coded = validation.labels(targets)
-    who, stretch = validation.subjects(), config.training.stretch
+    who, stretch = validation.subjects(), config.training.calibrate
     calibrate.learn(coded, peaks, who, spec, stretch=stretch).save(run)
     return calibrate.best_network(run.path, spec)
 
@@ -276,7 +276,7 @@ def _gallery(
     )
 
 
-def _photo(run: RunFolder, model: str) -> None:
+def _photo(run: RunDir, model: str) -> None:
     """Run the demo on the sample photo; a bare machine without its libraries skips it."""
     try:
         with MediaPipeLandmarks(num_faces=1):

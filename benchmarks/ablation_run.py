@@ -29,7 +29,7 @@ from fau_tf.models.presets import PRESETS, NetSpec
 from fau_tf.training import fit, run_state
 from fau_tf.training.config import load_config
 from fau_tf.training.predict import predict_intensity
-from fau_tf.training.run_dir import RunFolder
+from fau_tf.training.run_dir import RunDir
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--asked", default="", help="kept in the result, to tell stale ones")
     options = parser.parse_args()
     config = load_config(None, options.set)
-    run = RunFolder(options.folder / config.run.name)
+    run = RunDir(options.folder / config.run.name)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     fit.make_deterministic(config)
     spec = config.model

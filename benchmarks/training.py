@@ -37,7 +37,7 @@ from fau_tf.data import pipeline
 from fau_tf.data.datasets import Faces
 from fau_tf.training import fit
 from fau_tf.training.config import Config, load_config
-from fau_tf.training.run_dir import RunFolder, versions
+from fau_tf.training.run_dir import RunDir, versions
 from fau_tf.utils.files import replacing
 from fau_tf.utils.markdown_tables import filled
 
@@ -161,7 +161,7 @@ def feed(config: Config, quick: bool) -> list[dict[str, Any]]:
     """Return images a second of the input pipeline alone, records in memory and from disk."""
     few = ["data.people=10" if quick else "data.people=60", "data.seed=99"]
     config = _config(config.model.preset, [*few, f"data.record_size={config.data.record_size}"])
-    with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder) / "run") as run:
+    with tempfile.TemporaryDirectory() as folder, RunDir(Path(folder) / "run") as run:
         faces = fit.prepare(config, Path(folder), run)
         streams = {
             "in memory": _stream(faces, config, cache=True),

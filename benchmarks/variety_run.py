@@ -23,7 +23,7 @@ from fau_tf.models import heatmap_net
 from fau_tf.training import fit, run_state
 from fau_tf.training.config import load_config
 from fau_tf.training.predict import predict_intensity
-from fau_tf.training.run_dir import RunFolder
+from fau_tf.training.run_dir import RunDir
 
 DATA = Path("data")
 
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--asked", default="", help="kept in the result, to tell stale ones")
     options = parser.parse_args()
     config = load_config(None, options.set)
-    with RunFolder(options.folder / config.run.name) as run:
+    with RunDir(options.folder / config.run.name) as run:
         tests = {
             name: fit.prepare(load_config(None, changes), DATA, run)
             for name, changes in json.loads(options.tests.read_text()).items()

@@ -40,7 +40,7 @@ class TrainedRun:
         config: Its settings.
         net: Its best network.
         people: `train`, `validation` and `test` -> who was in that part.
-        facts: What else each model's JSON says: `intervals` and `weak`, where the run has them.
+        facts: What else each model's JSON says: `intervals` and `low_reliability`, where known.
     """
 
     path: Path
@@ -111,9 +111,9 @@ def _people(path: Path) -> dict[str, list[str]]:
 
 
 def _facts(path: Path) -> dict[str, Any]:
-    """Return `TrainedRun.facts`; the weak AUs are those of accuracy.json."""
-    weak = _json_object(path / run_state.ACCURACY).get("weak")
-    return calibrate.facts(path) | ({"weak": weak} if weak else {})
+    """Return `TrainedRun.facts`; the low-reliability AUs are those of accuracy.json."""
+    low_reliability = _json_object(path / run_state.ACCURACY).get("low_reliability")
+    return calibrate.facts(path) | ({"low_reliability": low_reliability} if low_reliability else {})
 
 
 def _network(path: Path, spec: NetSpec) -> keras.Model:

@@ -12,7 +12,7 @@ import java.security.MessageDigest
  * @property accelerators what the model was made for: `cpu`, or `cpu` and `gpu`.
  * @property sha256 of the .tflite file.
  * @property intervals how far each intensity may be off; null where the model's run didn't find out.
- * @property weak AUs whose intensities should not be relied on, and why.
+ * @property low-reliability AUs whose intensities should not be relied on, and why.
  */
 class FauModelInfo private constructor(
     val name: String,
@@ -23,7 +23,7 @@ class FauModelInfo private constructor(
     val accelerators: List<String>,
     val sha256: String,
     val intervals: FauIntervals?,
-    val weak: Map<String, String>,
+    val low_reliability: Map<String, String>,
 ) {
     /** Throws unless [flatbuffer] is the file that this JSON describes. */
     fun checkFile(flatbuffer: ByteArray) {
@@ -65,7 +65,7 @@ class FauModelInfo private constructor(
                 sha256 = entries["sha256"] as? String
                     ?: throw broken(file, "with text in `sha256`", entries["sha256"]),
                 intervals = intervals(file, entries["intervals"], labels),
-                weak = weak(file, entries["weak"], labels),
+                low_reliability = low_reliability(file, entries["low_reliability"], labels),
             )
         }
 
@@ -75,10 +75,10 @@ class FauModelInfo private constructor(
                 ?: throw broken(file, "with six ends `below` and `above` of each AU in `intervals`", "$entry".take(80))
         }
 
-        private fun weak(file: String, entry: Any?, labels: List<String>): Map<String, String> {
+        private fun low_reliability(file: String, entry: Any?, labels: List<String>): Map<String, String> {
             val reasons = (entry ?: emptyMap<String, String>()) as? Map<*, *>
             if (reasons == null || !reasons.all { (label, why) -> label in labels && why is String }) {
-                throw broken(file, "with reasons by AU label in `weak`", "$entry".take(80))
+                throw broken(file, "with reasons by AU label in `low_reliability`", "$entry".take(80))
             }
             return reasons.entries.associate { (label, why) -> label as String to why as String }
         }

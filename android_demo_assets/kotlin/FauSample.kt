@@ -106,7 +106,7 @@ class AuBarsView(context: Context) : View(context) {
         val scale = (width - 280f) / 5f
         val intervals = result?.interval.orEmpty()
         for ((label, value) in result?.intensity.orEmpty()) {
-            paint.color = if (label in result?.info?.weak.orEmpty()) Color.GRAY else Color.GREEN
+            paint.color = if (label in result?.info?.low_reliability.orEmpty()) Color.GRAY else Color.GREEN
             canvas.drawRect(140f, y - 26f, 140f + value * scale, y, paint)
             paint.color = Color.WHITE
             intervals[label]?.let { interval ->

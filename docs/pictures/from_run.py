@@ -57,10 +57,10 @@ def _reduce(source: Path, target: Path) -> None:
 
 
 def _results(run: Path, metrics: dict[str, Any]) -> str:
-    held_out, seconds = metrics["held_out"], metrics["seconds"]
+    test_metrics, seconds = metrics["test"], metrics["seconds"]
     versions = json.loads((run / "versions.json").read_text(encoding="utf-8"))
-    frames = int(max(row["frames"] for row in held_out["per_au"].values()))
-    labels = list(held_out["per_au"])
+    frames = int(max(row["frames"] for row in test_metrics["per_au"].values()))
+    labels = list(test_metrics["per_au"])
     sizes = ", ".join(
         f"`{name}.tflite` {size / 1e6:.2f} MB" for name, size in metrics["exported"].items()
     )
@@ -75,8 +75,8 @@ def _results(run: Path, metrics: dict[str, Any]) -> str:
         "|" + "---|" * (len(labels) + 2),
     ]
     for metric in ("icc", "mae", "pcc"):
-        cells = [f"{held_out['per_au'][label][metric]:.2f}" for label in labels]
-        cells.append(f"**{held_out['mean'][metric]:.2f}**")
+        cells = [f"{test_metrics['per_au'][label][metric]:.2f}" for label in labels]
+        cells.append(f"**{test_metrics['mean'][metric]:.2f}**")
         name = {"icc": "ICC(3,1)", "mae": "MAE", "pcc": "PCC"}[metric]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

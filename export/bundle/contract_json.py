@@ -144,8 +144,10 @@ def _aus(card: dict[str, Any]) -> list[dict[str, Any]]:
 def _reading(card: dict[str, Any], label: str) -> dict[str, Any]:
     """Return the AU's interval, and why it is read poorly, where the run knew."""
     interval = card.get("intervals", {}).get("per_au", {}).get(label)
-    weak = card.get("weak", {}).get(label)
-    return ({"interval": interval} if interval else {}) | ({"weak": weak} if weak else {})
+    low_reliability = card.get("low_reliability", {}).get(label)
+    return ({"interval": interval} if interval else {}) | (
+        {"low_reliability": low_reliability} if low_reliability else {}
+    )
 
 
 def _interval_level(card: dict[str, Any]) -> dict[str, Any]:

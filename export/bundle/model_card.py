@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from export.bundle.models import AssetModel
+from fau_tf.inference.model_info import Failed
 
 _DATA: Final = {
     "synthetic faces": (
@@ -141,9 +142,12 @@ def _reading(card: Mapping[str, Any]) -> list[str]:
             "of the truths, from the errors on validation people. They hold for faces like "
             "those; how far they hold on others is not known.",
         ]
-    if card.get("weak"):
-        rows = [f"- {label}: {why}" for label, why in card["weak"].items()]
-        parts += ["## AUs that it reads poorly", "\n".join(rows)]
+    if card.get("low_reliability"):
+        rows = [
+            f"- {label}: {'; '.join(str(Failed(**one)) for one in failed)}"
+            for label, failed in card["low_reliability"].items()
+        ]
+        parts += ["## Low-reliability AUs", "\n".join(rows)]
     return parts
 
 

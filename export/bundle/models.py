@@ -15,7 +15,7 @@ _SHARED: Final = (
     "rule", "centers", "crop", "training_data",
 )  # fmt: skip
 """What an app may rely on, whichever variant it loads."""
-_MAY_BE: Final = ("intervals", "weak")
+_MAY_BE: Final = ("intervals", "low_reliability")
 _NEEDED: Final = (
     *_SHARED, "variant", "accelerators", "weights", "bytes", "versions", "commit", "dirty",
     "parity", "cpu_latency_ms",

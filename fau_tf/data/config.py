@@ -25,7 +25,7 @@ class DataSettings:
     people: int = 1000  # synthetic
     faces_per_person: int = 5  # synthetic
     rigs: tuple[str, ...] = ("canonical",)  # synthetic: face models, which people have in turn
-    learn_rigs: tuple[str, ...] = ()  # of `rigs`, those whose people teach and choose; none: all
+    train_rigs: tuple[str, ...] = ()  # of `rigs`, those whose people teach and choose; none: all
     ict: str = ""  # synthetic: the converted ICT-FaceKit, for the rig "ict"
     renderers: tuple[str, ...] = ("fast",)  # synthetic: which a person's faces have in turn
     wrinkles: bool = True  # synthetic: AUs leave furrows and bulges
@@ -88,10 +88,10 @@ class DataSettings:
                     f"`data.{name}` must be one or more of {', '.join(table)}. "
                     f"Received: {list(given)}"
                 )
-        if set(self.learn_rigs) - set(self.rigs):
+        if set(self.train_rigs) - set(self.rigs):
             raise ValueError(
-                f"`data.learn_rigs` must be among `data.rigs`, {', '.join(self.rigs)}. "
-                f"Received: {list(self.learn_rigs)}"
+                f"`data.train_rigs` must be among `data.rigs`, {', '.join(self.rigs)}. "
+                f"Received: {list(self.train_rigs)}"
             )
         if self.kind == SYNTHETIC and self.protocol not in ("random", "own"):
             raise ValueError(

@@ -1,12 +1,13 @@
-"""How good is a trained model? One judge for it, for its halves on the other rig and for the peer.
+"""Evaluate a trained model, its cross-rig versions and the blendshape baseline.
 
 python -m fau_tf.evaluation.accuracy --run runs/release --photos FOLDER --videos FILE --write
-    --crossed runs/on_canonical runs/on_ict      runs that learned from one rig alone
+    --cross-rig runs/on_canonical runs/on_ict      runs that learned from one rig alone
 python -m fau_tf.evaluation.accuracy --run runs/synthetic --quick
 
-Test people only. Figures on made faces are synthetic; real faces have no labels here. Writes
-RUN/accuracy.json, which `python -m export` takes the weak AUs from, if it has looked for some: with
---crossed or --photos, without --quick. --write: docs/accuracy.md, its picture, README.md's table.
+Test subjects only. Figures on synthetic faces are synthetic; real faces have no labels here. Writes
+RUN/accuracy.json, from which `python -m export` takes the low-reliability AUs, if they were looked
+for: with --cross-rig or --photos, without --quick. --write: docs/accuracy.md, its picture and
+README.md's table.
 """
 
 import argparse
@@ -21,6 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
+from fau_tf import contract
 from fau_tf.evaluation import blendshape_baseline, cross_rig, model_figure, model_report
 from fau_tf.evaluation.cross_rig import LABELS, Array, Known, Run
 from fau_tf.training.calibrate import coverage
@@ -33,29 +35,22 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "accuracy.md"
 PICTURE: Final = ROOT / "docs" / model_report.PICTURE
 README: Final = ROOT / "README.md"
-WEAK_CROSSED: Final = 0.40
-"""Mean ICC on the other rig below which an AU is marked; Cicchetti's `poor` (Psychological
-Assessment 6(4), 1994)."""
-WEAK_PAINTED: Final = 0.5
-"""Median rise on real faces, of an AU that was painted on, below which it is marked."""
-WEAK_REAL: Final = 0.20
-"""Correlation with its blendshapes that an AU must reach on the photos or on a video."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Judge; print the page."""
     options = _options(argv)
     run = Run.of(options.run)
-    halves = [_on_one_rig(Run.of(path)) for path in options.crossed or ()]
+    halves = [_on_one_rig(Run.of(path)) for path in options.cross_rig or ()]
     found: dict[str, Any] = {"run": run.path.name, "epochs": run.config.training.epochs}
-    how = {"peer": not options.no_peer, "quick": options.quick}
+    how = {"baseline": not options.no_baseline, "quick": options.quick}
     found |= judged(run, options.data, **how)
     if halves:
-        found["crossed"] = crossed(halves, options.data, **how)
+        found["cross_rig"] = cross_rig_rows(halves, options.data, **how)
     found |= _on_real_faces(run, options)
-    whole = not options.quick and ("crossed" in found or "photos" in found)
-    if whole:  # else nobody has looked for weak AUs
-        found["weak"] = weak(found)
+    whole = not options.quick and ("cross_rig" in found or "photos" in found)
+    if whole:  # else nobody has looked for low-reliability AUs
+        found["low_reliability"] = low_reliability(found)
         write_text(run.path / ACCURACY, _as_json(found))
     if options.json:
         write_text(options.json, _as_json(found))
@@ -68,8 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def judged(run: Run, data: Path, *, peer: bool, quick: bool) -> dict[str, Any]:
-    """Return the run's figures on its own test people, and the peer's on the same ones."""
+def judged(run: Run, data: Path, *, baseline: bool, quick: bool) -> dict[str, Any]:
+    """Return the run's figures on its own test people, and the baseline's on the same ones."""
     faces = run.faces(data)
     people = _people(run, quick)
     test = faces.part(people["test"])
@@ -90,12 +85,14 @@ def judged(run: Run, data: Path, *, peer: bool, quick: bool) -> dict[str, Any]:
             if mask.any()
         },
     }
-    if peer:
-        found["peer"] = _peer(run, faces, people, known)
+    if baseline:
+        found["baseline"] = _baseline(run, faces, people, known)
     return found
 
 
-def crossed(runs: Sequence[Run], data: Path, *, peer: bool, quick: bool) -> list[dict[str, Any]]:
+def cross_rig_rows(
+    runs: Sequence[Run], data: Path, *, baseline: bool, quick: bool
+) -> list[dict[str, Any]]:
     """Return what runs on one rig read on each rig, beside the baseline of the same."""
     rows = []
     for run in runs:
@@ -104,20 +101,22 @@ def crossed(runs: Sequence[Run], data: Path, *, peer: bool, quick: bool) -> list
         known, answers = cross_rig.known(test, run), run.answers(test)
         masks = {str(rig): known.rig == rig for rig in dict.fromkeys(known.rig)}
         row = {
-            "learned_from": list(run.config.data.learn_rigs),
+            "learned_from": list(run.config.data.train_rigs),
             "epochs": run.config.training.epochs,
             "groups": cross_rig.by_group(known, answers, masks),
         }
-        rows.append(row | ({"peer": _peer(run, faces, people, known, masks)} if peer else {}))
+        rows.append(
+            row | ({"baseline": _baseline(run, faces, people, known, masks)} if baseline else {})
+        )
     return rows
 
 
 def _on_one_rig(run: Run) -> Run:
     """Return a run that may be judged on the rig that it has not seen."""
-    seen, rigs = run.config.data.learn_rigs, run.config.data.rigs
+    seen, rigs = run.config.data.train_rigs, run.config.data.rigs
     if not seen or not set(rigs) - set(seen):
         raise ValueError(
-            f"{run.path}: --crossed needs a run on some of its rigs. Received: data.learn_rigs = "
+            f"{run.path}: --cross-rig needs a run on some of its rigs. Received: data.train_rigs = "
             f"{list(seen)} of {list(rigs)}. Train one: make release names the settings."
         )
     return run
@@ -160,40 +159,57 @@ def _on_real_faces(run: Run, options: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def weak(found: dict[str, Any]) -> dict[str, str]:
-    """Return AU label -> why its readings should not be relied on."""
-    reasons: dict[str, list[str]] = {}
+def low_reliability(found: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return AU label -> criteria of `contract.LOW_RELIABILITY` that it fails, as in JSON."""
+    measured = {
+        "cross_rig_icc": _cross_rig_icc(found),
+        "edited_photo_rise": _edited_photo_rise(found),
+        "blendshape_correlation": _blendshape_correlation(found),
+    }
+    failed: dict[str, list[dict[str, Any]]] = {}
+    for label in LABELS:
+        for criterion, values in measured.items():
+            limit = contract.LOW_RELIABILITY[criterion].limit
+            if label in values and not values[label] >= limit:
+                value = round(values[label], 3)
+                row = {"criterion": criterion, "value": value, "limit": limit}
+                failed.setdefault(label, []).append(row)
+    return failed
+
+
+def _cross_rig_icc(found: dict[str, Any]) -> dict[str, float]:
+    """Return the mean ICC of each AU on rigs that were not trained on."""
     other = [
         group["per_au"]
-        for row in found.get("crossed", [])
+        for row in found.get("cross_rig", [])
         for rig, group in row["groups"].items()
         if rig not in row["learned_from"]
     ]
-    for label in LABELS if other else []:
-        icc = float(np.mean([group[label]["icc"] for group in other]))
-        if not icc >= WEAK_CROSSED:
-            reasons.setdefault(label, []).append(f"ICC {icc:.2f} on faces of another face model")
-    for label in LABELS:
-        rises = [
-            row["aus"][label]
-            for row in found.get("photos", {}).get("painted", [])
-            if label in row["aus"]
-        ]
-        if rises and not max(rises) >= WEAK_PAINTED:
-            reasons.setdefault(label, []).append(
-                f"rises by {max(rises):.2f} on real photos where it is painted on"
-            )
-        real = [found["photos"]["agreement"]] if "photos" in found else []
-        known = [one["per_au"][label] for one in [*real, *found.get("videos", [])]]
-        known = [value for value in known if np.isfinite(value)]
-        if known and max(known) < WEAK_REAL:
-            reasons.setdefault(label, []).append(
-                f"moves with its blendshape by r = {max(known):.2f} at most on real faces"
-            )
-    return {label: "; ".join(why) for label, why in reasons.items()}
+    return {
+        label: float(np.mean([group[label]["icc"] for group in other]))
+        for label in (LABELS if other else [])
+    }
 
 
-def _peer(
+def _edited_photo_rise(found: dict[str, Any]) -> dict[str, float]:
+    """Return the largest median rise of each AU that was painted onto photos."""
+    rows = [row["aus"] for row in found.get("photos", {}).get("painted", [])]
+    return {
+        label: max(row[label] for row in rows if label in row)
+        for label in LABELS
+        if any(label in row for row in rows)
+    }
+
+
+def _blendshape_correlation(found: dict[str, Any]) -> dict[str, float]:
+    """Return the largest correlation of each AU with its blendshapes on photos and videos."""
+    photos = [found["photos"]["agreement"]] if "photos" in found else []
+    real = [one["per_au"] for one in [*photos, *found.get("videos", [])]]
+    known = {label: [one[label] for one in real if np.isfinite(one[label])] for label in LABELS}
+    return {label: max(values) for label, values in known.items() if values}
+
+
+def _baseline(
     run: Run,
     faces: Any,
     people: Mapping[str, Sequence[str]],
@@ -201,7 +217,7 @@ def _peer(
     groups: dict[str, Array] | None = None,
 ) -> dict[str, Any]:
     parts = {name: faces.part(names) for name, names in people.items()}
-    kept = run.path.parent / "peer"
+    kept = run.path.parent / "baseline"
     shapes = {name: blendshape_baseline.blendshapes(part, kept) for name, part in parts.items()}
     train, validation = (
         (shapes[name], run.labels(parts[name])) for name in ("train", "validation")
@@ -231,19 +247,19 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--run", type=Path, required=True, help="the run to judge")
-    parser.add_argument("--crossed", type=Path, nargs="+", help="runs on one rig alone")
+    parser.add_argument("--cross-rig", type=Path, nargs="+", help="runs on one rig alone")
     parser.add_argument("--data", type=Path, default=Path("data"), help="where face records are")
     parser.add_argument("--photos", type=Path, help="folder of dlib's annotated example faces")
     parser.add_argument("--videos", type=Path, nargs="+", help="of one face each")
     parser.add_argument("--model", type=Path, help="for real faces; by default the run's float16")
-    parser.add_argument("--no-peer", action="store_true", help="leave the peer out")
+    parser.add_argument("--no-baseline", action="store_true", help="leave the baseline out")
     parser.add_argument("--quick", action="store_true", help="20 people of each part")
     parser.add_argument("--out", type=Path, help="draw the photos into this folder")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}, README.md")
     options = parser.parse_args(argv)
-    if options.write and (options.quick or options.no_peer):
-        parser.error("--write publishes: leave --quick and --no-peer out")
+    if options.write and (options.quick or options.no_baseline):
+        parser.error("--write publishes: leave --quick and --no-baseline out")
     return options
 
 

@@ -18,7 +18,7 @@ from fau_tf.training import fit
 from fau_tf.training.calibrate import best_network
 from fau_tf.training.config import Config, load_config
 from fau_tf.training.predict import predict_intensity
-from fau_tf.training.run_dir import RunFolder
+from fau_tf.training.run_dir import RunDir
 from fau_tf.training.run_state import PEOPLE
 
 Array = np.ndarray
@@ -48,7 +48,7 @@ class Run:
 
     def faces(self, data: Path) -> datasets.Faces:
         """Return its set, rendered now unless it is there."""
-        return fit.prepare(self.config, data, RunFolder(self.path, alone=False))
+        return fit.prepare(self.config, data, RunDir(self.path, alone=False))
 
     def labels(self, part: datasets.Part) -> Array:
         """Return (N, A) coded intensities of a part."""

@@ -15,7 +15,7 @@ from fau_tf.codec import HeatmapCodec
 from fau_tf.data.adapters.registry import KINDS
 from fau_tf.data.datasets import Faces
 from fau_tf.data.pipeline import Targets
-from fau_tf.evaluation.predictions import Judgement, pooled
+from fau_tf.evaluation.predictions import Predictions, pooled
 from fau_tf.training.calibrate import best_network
 from fau_tf.training.config import load_config
 from fau_tf.training.predict import predict_intensity
@@ -72,7 +72,7 @@ def evaluate(
     people: Sequence[str],
     aus: Sequence[int],
     say: Callable[[str], None],
-) -> Judgement:
+) -> Predictions:
     """Return the answers for `people`; each is judged by the first network that hasn't seen them.
 
     Args:
@@ -121,7 +121,9 @@ def describe_people(faces: Faces, parts: dict[str, Sequence[str]]) -> dict[str, 
     return {"population": population_of(faces.name), **people}
 
 
-def _judged(network: Network, faces: Faces, people: Sequence[str], aus: Sequence[int]) -> Judgement:
+def _judged(
+    network: Network, faces: Faces, people: Sequence[str], aus: Sequence[int]
+) -> Predictions:
     targets = Targets(codec=network.codec, aus=network.aus, rule=network.rule)
     part = faces.part(people)
     answers = network.answer(part.batches(targets, batch_size=_BATCH))
@@ -132,7 +134,7 @@ def _judged(network: Network, faces: Faces, people: Sequence[str], aus: Sequence
         if au in network.aus:
             coded[:, i] = own[:, network.aus.index(au)]
             predicted[:, i] = answers[:, network.aus.index(au)]
-    return Judgement(coded, predicted, part.subjects(), [facs.AUS[au].label for au in aus])
+    return Predictions(coded, predicted, part.subjects(), [facs.AUS[au].label for au in aus])
 
 
 def _trained(folder: Path) -> Network:

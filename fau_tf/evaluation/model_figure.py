@@ -17,7 +17,7 @@ _WIDTH = 0.8  # of the room that an AU's bars have
 def draw(path: Path, found: Mapping[str, Any]) -> None:
     """Draw what the page tells in tables."""
     panels = [("People it has not seen", "ICC(3,1)", _within(found), (*_OURS, *_PEERS))]
-    if "crossed" in found:
+    if "cross_rig" in found:
         panels.append(
             (
                 "Another face model than it learned from",
@@ -42,20 +42,20 @@ def draw(path: Path, found: Mapping[str, Any]) -> None:
 def _within(found: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
     rigs = [name for name in found["groups"] if "," not in name]
     bars = {name: _iccs(found["groups"][name]) for name in rigs}
-    theirs = found.get("peer", {}).get("groups", {})
-    return bars | {f"peer, {name}": _iccs(theirs[name]) for name in rigs if name in theirs}
+    theirs = found.get("baseline", {}).get("groups", {})
+    return bars | {f"baseline, {name}": _iccs(theirs[name]) for name in rigs if name in theirs}
 
 
 def _crossed(found: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
-    bars, peers = {}, {}
-    for one in found["crossed"]:
+    bars, baselines = {}, {}
+    for one in found["cross_rig"]:
         for rig, group in one["groups"].items():
             if rig not in one["learned_from"]:
                 name = f"{', '.join(one['learned_from'])} to {rig}"
                 bars[name] = _iccs(group)
-                if "peer" in one:
-                    peers[f"peer, {name}"] = _iccs(one["peer"]["groups"][rig])
-    return bars | peers
+                if "baseline" in one:
+                    baselines[f"baseline, {name}"] = _iccs(one["baseline"]["groups"][rig])
+    return bars | baselines
 
 
 def _real(found: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:

@@ -20,33 +20,33 @@ def page(found: Mapping[str, Any]) -> str:
         _videos(found),
         _factors(found),
         _coverage(found),
-        _weak(found),
+        _low_reliability(found),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def short(found: Mapping[str, Any]) -> str:
     """Return the few figures that README.md shows, as a table."""
-    peer = found.get("peer", {}).get("groups", {})
+    baseline = found.get("baseline", {}).get("groups", {})
     rows = [
-        [f"unseen people, {name}", _icc(group), _icc(peer.get(name))]
+        [f"unseen people, {name}", _icc(group), _icc(baseline.get(name))]
         for name, group in found["groups"].items()
         if "," not in name
     ]
-    for one in found.get("crossed", []):
+    for one in found.get("cross_rig", []):
         rows += [
             [f"learned from {', '.join(one['learned_from'])} alone, judged on {rig}", _icc(group),
-             _icc(one.get("peer", {}).get("groups", {}).get(rig))]
+             _icc(one.get("baseline", {}).get("groups", {}).get(rig))]
             for rig, group in one["groups"].items()
             if rig not in one["learned_from"]
         ]  # fmt: skip
-    return _table(["made faces", "ICC(3,1), mean of 14 AUs", "peer's"], rows)
+    return _table(["made faces", "ICC(3,1), mean of 14 AUs", "baseline's"], rows)
 
 
 def _head(found: Mapping[str, Any]) -> str:
     return (
         "# Accuracy\n\n"
-        "Written by `python -m fau_tf.evaluation.accuracy --run RUN --crossed RUN RUN "
+        "Written by `python -m fau_tf.evaluation.accuracy --run RUN --cross-rig RUN RUN "
         f"--photos FOLDER --videos FILE --write`, run `{found['run']}`: "
         f"learned from {found['learned']} people, "
         f"judged on {found['faces']} faces of {found['people']} test people of `{found['set']}`, "
@@ -59,20 +59,22 @@ def _head(found: Mapping[str, Any]) -> str:
 
 
 def _within(found: Mapping[str, Any]) -> str:
-    peer = found.get("peer", {}).get("groups", {})
+    baseline = found.get("baseline", {}).get("groups", {})
     rows = [
-        [name, str(group["faces"]), _icc(group), *_metrics(group), _icc(peer.get(name))]
+        [name, str(group["faces"]), _icc(group), *_metrics(group), _icc(baseline.get(name))]
         for name, group in found["groups"].items()
     ]
     text = (
         "## People it has not seen\n\n"
-        "Mean over 14 AUs; in brackets the 95 % interval of a bootstrap over people. The peer is "
-        "what anyone would try instead: MediaPipe's 52 blendshapes of the same pictures, and a "
+        "Mean over 14 AUs; in brackets the 95 % interval of a bootstrap over people. The baseline: "
+        "MediaPipe's 52 blendshapes of the same pictures, and a "
         "ridge regression fitted on the same training faces.\n\n"
-        + _table(["rig, renderer", "faces", "ICC(3,1)", "MAE", "PCC", "peer's ICC(3,1)"], rows)
+        + _table(["rig, renderer", "faces", "ICC(3,1)", "MAE", "PCC", "baseline's ICC(3,1)"], rows)
     )
-    missed = found.get("peer", {}).get("missed")
-    lost = f"MediaPipe found no face in {missed} of them, which count for us and not for the peer."
+    missed = found.get("baseline", {}).get("missed")
+    lost = (
+        f"MediaPipe found no face in {missed} of them, which count for us and not for the baseline."
+    )
     return text + (f"\n\n{lost}" if missed else "")
 
 
@@ -87,19 +89,19 @@ def _aus(found: Mapping[str, Any]) -> str:
 
 
 def _crossed(found: Mapping[str, Any]) -> str:
-    if "crossed" not in found:
+    if "cross_rig" not in found:
         return ""
     rows = []
-    for one in found["crossed"]:
+    for one in found["cross_rig"]:
         for rig, group in one["groups"].items():
             own = "its own" if rig in one["learned_from"] else "the other"
-            peer = one.get("peer", {}).get("groups", {}).get(rig)
+            baseline = one.get("baseline", {}).get("groups", {}).get(rig)
             taught = f"{', '.join(one['learned_from'])}, {one['epochs']} passes"
-            rows.append([taught, f"{rig}, {own}", _icc(group), *_metrics(group), _icc(peer)])
-    labels = list(next(iter(found["crossed"][0]["groups"].values()))["per_au"])
+            rows.append([taught, f"{rig}, {own}", _icc(group), *_metrics(group), _icc(baseline)])
+    labels = list(next(iter(found["cross_rig"][0]["groups"].values()))["per_au"])
     others = [
         (f"{', '.join(one['learned_from'])} on {rig}", group["per_au"])
-        for one in found["crossed"]
+        for one in found["cross_rig"]
         for rig, group in one["groups"].items()
         if rig not in one["learned_from"]
     ]
@@ -109,7 +111,9 @@ def _crossed(found: Mapping[str, Any]) -> str:
         "The same recipe with the people of one rig alone, judged on test people of each: how far "
         "what was learned carries to faces that somebody else has modeled. The run above made "
         f"{found['epochs']} passes over all of them.\n\n"
-        + _table(["learned from", "judged on", "ICC(3,1)", "MAE", "PCC", "peer's ICC(3,1)"], rows)
+        + _table(
+            ["learned from", "judged on", "ICC(3,1)", "MAE", "PCC", "baseline's ICC(3,1)"], rows
+        )
         + "\n\nICC(3,1) of each AU on the other rig:\n\n"
         + _table(["AU", *(name for name, _ in others)], each)
     )
@@ -213,10 +217,10 @@ def _coverage(found: Mapping[str, Any]) -> str:
     )
 
 
-def _weak(found: Mapping[str, Any]) -> str:
-    if "weak" not in found:
+def _low_reliability(found: Mapping[str, Any]) -> str:
+    if "low_reliability" not in found:
         return ""
-    rows = [f"- {label}: {why}" for label, why in found["weak"].items()] or ["None is."]
+    rows = [f"- {label}: {why}" for label, why in found["low_reliability"].items()] or ["None is."]
     painted = {label for row in found.get("photos", {}).get("painted", []) for label in row["aus"]}
     never = [
         label for label in next(iter(found["groups"].values()))["per_au"] if label not in painted

@@ -16,7 +16,7 @@ PREDICTIONS: Final = "predictions.npz"
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement:
+class Predictions:
     """Coded and predicted intensity of N faces.
 
     Attributes:
@@ -36,7 +36,7 @@ class Judgement:
         given = self.coded, self.predicted
         subjects, labels = list(self.subjects), list(self.labels)
         return {
-            "held_out": agreement.summary(*given, labels),
+            "test": agreement.summary(*given, labels),
             "intervals": bootstrap.intervals(*given, subjects, labels),
             "by_subject": bootstrap.by_subject(*given, subjects, labels),
             "by_level": bootstrap.by_level(*given, labels),
@@ -61,12 +61,12 @@ class Judgement:
             return cls(file["coded"], file["predicted"], *names)
 
 
-def pooled(parts: Sequence[Judgement]) -> Judgement:
+def pooled(parts: Sequence[Predictions]) -> Predictions:
     """Return the frames of all folds together, as papers pool them: one table, then the figures."""
     labels = parts[0].labels
     if any(list(part.labels) != list(labels) for part in parts):
         raise ValueError("Folds must have the same AUs. Received: others. Train them again.")
-    return Judgement(
+    return Predictions(
         np.concatenate([part.coded for part in parts]),
         np.concatenate([part.predicted for part in parts]),
         [name for part in parts for name in part.subjects],
@@ -76,7 +76,7 @@ def pooled(parts: Sequence[Judgement]) -> Judgement:
 
 def table(figures: dict[str, Any]) -> str:
     """Return lines of text: per AU the agreement, with the 95 % interval of ICC and MAE."""
-    held, sure = figures["held_out"], figures["intervals"]
+    held, sure = figures["test"], figures["intervals"]
     names = ("icc", "mae", "pcc")
     share = f"{100 * sure['level']:.0f} %"
     head = "".join(f"{name.upper():>8}{share:>16}" for name in names)

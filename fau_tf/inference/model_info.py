@@ -18,6 +18,26 @@ class ModelError(ValueError):
 
 
 @dataclass(frozen=True)
+class Failed:
+    """A criterion of `contract.LOW_RELIABILITY` that an AU fails.
+
+    Attributes:
+        criterion: Its key.
+        value: What was measured.
+        limit: The least value that passes.
+    """
+
+    criterion: str
+    value: float
+    limit: float
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        text = contract.LOW_RELIABILITY[self.criterion].text
+        return f"{text} is {self.value:.2f}; at least {self.limit:.2f} is needed"
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """What a reader has to know of an exported model.
 
@@ -30,7 +50,8 @@ class ModelInfo:
         centers: Names of the K AU centers, in the order of the heatmap channels.
         sha256: Of the .tflite file.
         intervals: Around the intensities; None where the model has none.
-        weak: AU label -> why the model's answers for it should not be relied on.
+        low_reliability: AU label -> the criteria that the model's intensities fail, by which they
+            should not be relied on.
     """
 
     name: str
@@ -41,7 +62,7 @@ class ModelInfo:
     centers: tuple[str, ...]
     sha256: str
     intervals: Intervals | None = None
-    weak: Mapping[str, str] = field(default_factory=dict)
+    low_reliability: Mapping[str, tuple["Failed", ...]] = field(default_factory=dict)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -123,7 +144,7 @@ def _checked(path: Path, text: bytes) -> ModelInfo:
         centers=centers,
         sha256=entries["sha256"],
         intervals=_intervals(path, entries),
-        weak=_weak(path, entries),
+        low_reliability=_low_reliability(path, entries),
     )
 
 
@@ -150,12 +171,20 @@ def _intervals(path: Path, entries: dict[str, Any]) -> Intervals | None:
         raise _broken(path, "JSON with an interval for each AU", str(error)) from error
 
 
-def _weak(path: Path, entries: dict[str, Any]) -> dict[str, str]:
-    weak = entries.get("weak", {})
+def _low_reliability(path: Path, entries: dict[str, Any]) -> dict[str, tuple[Failed, ...]]:
+    rows = entries.get("low_reliability", {})
     labels = {facs.AUS[au].label for au in entries["aus"]}
-    if not isinstance(weak, dict) or not set(weak) <= labels:
-        raise _broken(path, "JSON with reasons by AU label in `weak`", repr(weak))
-    return {label: str(reason) for label, reason in weak.items()}
+    try:
+        if set(rows) - labels:
+            raise ValueError
+        found = {label: tuple(Failed(**one) for one in rows[label]) for label in rows}
+        texts = [str(one) for several in found.values() for one in several]
+    except (TypeError, ValueError, KeyError):
+        texts = []
+    if len(texts) < len(rows) or (rows and not texts):
+        rule = "JSON with criteria by AU label in `low_reliability`"
+        raise _broken(path, rule, repr(rows)[:200])
+    return found
 
 
 def _is_positive(value: object) -> bool:

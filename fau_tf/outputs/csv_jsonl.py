@@ -106,7 +106,7 @@ class _Writer(Closing):
         self._present_from = present_from
         self._vouching = {"processing": processing, **provenance(info)}
         self._sure = info.intervals is not None
-        self._weak = sorted(info.weak)
+        self._low_reliability = sorted(info.low_reliability)
         self._file = RowFile(path)
         try:
             self._file.write(self._head())
@@ -172,7 +172,7 @@ class CsvWriter(_Writer):
             *("frame", "face_id", "timestamp", "confidence", "success"),
             *(f"{label}{ending}" for ending in endings for label in self._labels),
             *("reason", "flags", "source", *_BOX, *MEASURES, *self._vouching),
-            *(("weak_aus",) if self._weak else ()),
+            *(("weak_aus",) if self._low_reliability else ()),
         ]
         return csv_line(columns)
 
@@ -196,7 +196,7 @@ class CsvWriter(_Writer):
             *map(decimal, reading.box or [math.nan] * len(_BOX)),
             *map(decimal, measures),
             *(harmless(str(entry)) for entry in self._vouching.values()),
-            *((" ".join(self._weak),) if self._weak else ()),
+            *((" ".join(self._low_reliability),) if self._low_reliability else ()),
         ]
         return csv_line(row)
 
@@ -233,7 +233,7 @@ class JsonlWriter(_Writer):
             "quality": quality and {name: number(getattr(quality, name)) for name in MEASURES},
             "present_from": self._present_from,
             **self._vouching,
-            **({"weak_aus": self._weak} if self._weak else {}),
+            **({"weak_aus": self._low_reliability} if self._low_reliability else {}),
         }
         return json.dumps(entry, allow_nan=False) + "\n"
 

@@ -186,8 +186,14 @@ class Run:
 
     def _table(self, face: FaceResult) -> str:
         blocks = has_blocks(sys.stdout)
-        weak = self._estimator.interpreter.info.weak
-        return face_table(face.face_id, face, self._options.present_from, blocks=blocks, weak=weak)
+        low_reliability = self._estimator.interpreter.info.low_reliability
+        return face_table(
+            face.face_id,
+            face,
+            self._options.present_from,
+            blocks=blocks,
+            low_reliability=low_reliability,
+        )
 
 
 def processing(options: PredictOptions, estimator: AUEstimator) -> Processing:

@@ -21,7 +21,7 @@ def face_table(
     present_from: float = PRESENT_FROM,
     *,
     blocks: bool = False,
-    weak: Collection[str] = (),
+    low_reliability: Collection[str] = (),
 ) -> str:
     """Return a heading and a line for each AU: label, name, intensity, interval, bar, presence.
 
@@ -34,7 +34,7 @@ def face_table(
         face: What the estimator read.
         present_from: Intensity from which an AU counts as present.
         blocks: Draw bars of block characters, an eighth of one exact; `has_blocks` says where.
-        weak: Labels of AUs that the model reads poorly, which a last line says.
+        low_reliability: Labels of AUs that the model reads poorly, which a last line says.
     """
     lines = _heading(i, face)
     if face.reason:
@@ -50,8 +50,8 @@ def face_table(
             line += "  {:.1f}-{:.1f}".format(*face.interval[label])
         mark = "present" if intensity >= present_from else ""
         lines.append(f"{line}  {_bar(intensity, blocks=blocks)}  {mark}".rstrip())
-    if weak:
-        lines.append(f"    read poorly by this model: {', '.join(sorted(weak))}")
+    if low_reliability:
+        lines.append(f"    read poorly by this model: {', '.join(sorted(low_reliability))}")
     return "\n".join(lines)
 
 

@@ -21,8 +21,8 @@ from fau_tf.facs import MAX_INTENSITY
 from fau_tf.metrics import agreement
 from fau_tf.models.presets import NetSpec
 from fau_tf.models.rescale_head import rescale
-from fau_tf.training.run_dir import RunFolder
-from fau_tf.training.run_state import BEST, READING
+from fau_tf.training.run_dir import RunDir
+from fau_tf.training.run_state import BEST, CALIBRATION
 
 GAINS: Final = np.arange(0.70, 2.001, 0.02)
 THRESHOLDS: Final = np.arange(0.0, 0.801, 0.02)
@@ -49,15 +49,15 @@ class Reading:
     intervals: Intervals
     figures: dict[str, Any]
 
-    def save(self, run: RunFolder) -> None:
-        """Write `READING` into the run's folder."""
+    def save(self, run: RunDir) -> None:
+        """Write `CALIBRATION` into the run's folder."""
         curves = {
             label: {"gain": float(self.gain[a]), "threshold": float(self.threshold[a])}
             for a, label in enumerate(self.labels)
         }
         content = {"contract_version": contract.CONTRACT_VERSION, "stretch": curves}
         content |= {"intervals": self.intervals.as_json(self.labels), "validation": self.figures}
-        run.write_json(READING, content)
+        run.write_json(CALIBRATION, content)
 
 
 def learn(
@@ -99,7 +99,7 @@ def learn(
 
 
 def best_network(folder: Path, spec: NetSpec) -> keras.Model:
-    """Return a run's network, its answers stretched as the run's `READING` says, if it has one.
+    """Return a run's network, its answers stretched as the run's `CALIBRATION` says, if it has one.
 
     Raises:
         ValueError: If that file is not what `Reading.save` writes.
@@ -112,7 +112,7 @@ def best_network(folder: Path, spec: NetSpec) -> keras.Model:
             curve = np.array([[row["gain"], row["threshold"]] for row in rows], np.float64)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
-                f"{folder / READING}: must give each AU a gain and a threshold. Received: "
+                f"{folder / CALIBRATION}: must give each AU a gain and a threshold. Received: "
                 f"{error!r}. Run train_keras.py with the run's settings again."
             ) from error
         owner = facs.au_of_center(spec.au_numbers, spec.rule)
@@ -121,12 +121,12 @@ def best_network(folder: Path, spec: NetSpec) -> keras.Model:
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """Return the content of a run's `READING`, empty where there is none.
+    """Return the content of a run's `CALIBRATION`, empty where there is none.
 
     Raises:
         ValueError: If it isn't a JSON object of this contract.
     """
-    path = folder / READING
+    path = folder / CALIBRATION
     if not path.is_file():
         return {}
     try:
@@ -163,7 +163,7 @@ def coverage(
         labels: A names.
 
     Raises:
-        ValueError: If the folder's `READING` has no intervals for these AUs.
+        ValueError: If the folder's `CALIBRATION` has no intervals for these AUs.
     """
     intervals = Intervals.of_json(read(folder).get("intervals", {}), labels)
     share, width = covered(intervals, coded, predicted)

@@ -61,7 +61,7 @@ class TrainingSettings:
     decoded: float = 4.0  # weight of the squared error of the decoded intensity
     balance: float = 0.0  # AUs weigh (mean squared intensity) ** -balance, on average 1
     level_balance: float = 0.0  # an AU's levels weigh (share of the frames) ** -level_balance
-    stretch: bool = False  # an AU's answers get a threshold and a gain from validation people
+    calibrate: bool = False  # an AU's answers get a threshold and a gain from validation people
     threads: int = 2
     strategy: str = "none"  # "mirrored": all devices; "multi_worker": the machines of TF_CONFIG
     precision: str = "float32"  # of the arithmetic; weights are float32 in any case

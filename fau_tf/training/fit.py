@@ -30,7 +30,7 @@ from fau_tf.training.model import HeatmapRegressor
 from fau_tf.training.nonfinite import CheckedAdam, NonFiniteError, explain, is_non_finite
 from fau_tf.training.optimizer import WarmupPlateauDecay
 from fau_tf.training.predict import predict_intensity
-from fau_tf.training.run_dir import RunFolder
+from fau_tf.training.run_dir import RunDir
 from fau_tf.training.stopping import StopRequest
 
 
@@ -60,7 +60,7 @@ def network(config: Config, devices: Devices = ONE_DEVICE) -> keras.Model:
         keras.config.set_dtype_policy("float32")
 
 
-def prepare(config: Config, folder: Path, run: RunFolder) -> Faces:
+def prepare(config: Config, folder: Path, run: RunDir) -> Faces:
     """Return the run's faces, generated or prepared if they aren't there yet."""
     data = config.data
     if data.kind != SYNTHETIC:
@@ -72,7 +72,7 @@ def prepare(config: Config, folder: Path, run: RunFolder) -> Faces:
 
 
 def folds(config: Config, faces: Faces) -> list[Fold]:
-    """Return the folds of the protocol; people of `data.learn_rigs` alone teach and choose."""
+    """Return the folds of the protocol; people of `data.train_rigs` alone teach and choose."""
     data = config.data
     made = make_folds(
         data.protocol,
@@ -81,9 +81,9 @@ def folds(config: Config, faces: Faces) -> list[Fold]:
         validation=data.validation,
         own=data.folds,
     )
-    if data.kind != SYNTHETIC or not data.learn_rigs:
+    if data.kind != SYNTHETIC or not data.train_rigs:
         return made
-    return [fold.taught_by(lambda one: rig_of(one, data.rigs) in data.learn_rigs) for fold in made]
+    return [fold.taught_by(lambda one: rig_of(one, data.rigs) in data.train_rigs) for fold in made]
 
 
 def targets(config: Config) -> Targets:
@@ -117,7 +117,7 @@ def fit(
     config: Config,
     parts: dict[str, Part],
     targets: Targets,
-    run: RunFolder,
+    run: RunDir,
     *,
     after: Checkpoint | None = None,
     devices: Devices = ONE_DEVICE,
@@ -233,7 +233,7 @@ def compiled(
     return model
 
 
-def _start(net: keras.Model, config: Config, run: RunFolder) -> None:
+def _start(net: keras.Model, config: Config, run: RunDir) -> None:
     """Give the backbone its first weights, and say which."""
     started = config.training.imagenet and heatmap_net.load_imagenet(net, config.model)
     if started and config.training.freeze_backbone_norms:
@@ -259,7 +259,7 @@ def _reports(
     config: Config,
     parts: dict[str, Part],
     targets: Targets,
-    run: RunFolder,
+    run: RunDir,
     progress: Progress,
     rate: WarmupPlateauDecay,
 ) -> list[keras.callbacks.Callback]:
@@ -302,7 +302,7 @@ def _explained(
     config: Config,
     part: Part,
     targets: Targets,
-    run: RunFolder,
+    run: RunDir,
     progress: Progress,
 ) -> NonFiniteError:
     step = progress.step

@@ -26,7 +26,7 @@ _PACKAGES: Final = (
 )
 
 
-class RunFolder(Closing):
+class RunDir(Closing):
     """The folder of one run, which no other process writes into, and a clock for its stages.
 
     Args:

@@ -11,13 +11,13 @@ from typing import Any, Final
 from fau_tf.data.datasets import Faces
 from fau_tf.training.checkpoint import Checkpoint, CheckpointError, Progress
 from fau_tf.training.config import INDIFFERENT, Config, dump_toml
-from fau_tf.training.run_dir import RunFolder, cores, versions, write_text
+from fau_tf.training.run_dir import RunDir, cores, versions, write_text
 
 TRAINING_VERSION: Final = 1
 """Raise it with any change of code after which the same settings and faces give other weights;
 tests/golden/test_versions.py notices one. Runs of another version are trained anew."""
 BEST: Final = "best.keras"
-READING: Final = "reading.json"
+CALIBRATION: Final = "calibration.json"
 HISTORY: Final = "history.csv"
 CHECKPOINT: Final = "checkpoint.npz"
 ACCURACY: Final = "accuracy.json"
@@ -45,7 +45,7 @@ class Finished:
     resumed: list[int]
 
 
-def finished(config: Config, faces: Faces, run: RunFolder) -> Finished | None:
+def finished(config: Config, faces: Faces, run: RunDir) -> Finished | None:
     """Return a finished training that this one would repeat, else None."""
     marker, best, history = run / _TRAINED, run / BEST, run / HISTORY
     if not all(path.is_file() for path in (marker, best, history)):
@@ -59,7 +59,7 @@ def finished(config: Config, faces: Faces, run: RunFolder) -> Finished | None:
     return Finished(rows, noted["seconds"], noted["resumed"])
 
 
-def unfinished(config: Config, faces: Faces, run: RunFolder) -> Checkpoint | None:
+def unfinished(config: Config, faces: Faces, run: RunDir) -> Checkpoint | None:
     """Return where an earlier session of this training stopped, else None.
 
     Raises:
@@ -80,10 +80,10 @@ def unfinished(config: Config, faces: Faces, run: RunFolder) -> Checkpoint | Non
     return checkpoint
 
 
-def begin(config: Config, run: RunFolder) -> None:
+def begin(config: Config, run: RunDir) -> None:
     """Clear the folder for a new training, and say with which settings and versions it is made."""
     # So that no file speaks of a network that is gone.
-    old = (CHECKPOINT, _TRAINED, BEST, HISTORY, READING, PEOPLE, ACCURACY, "metrics.json")
+    old = (CHECKPOINT, _TRAINED, BEST, HISTORY, CALIBRATION, PEOPLE, ACCURACY, "metrics.json")
     for pattern in (*old, "fau_*.tflite", "fau_*.json", f"{EVENTS}/events.*", f"{EXPORT}/*.*"):
         for path in run.path.glob(pattern):
             path.unlink()
@@ -91,7 +91,7 @@ def begin(config: Config, run: RunFolder) -> None:
     run.write_json("versions.json", versions() | {"seed": config.run.seed, "cores": cores()})
 
 
-def finish(config: Config, faces: Faces, run: RunFolder, progress: Progress) -> None:
+def finish(config: Config, faces: Faces, run: RunDir, progress: Progress) -> None:
     """Note that best.keras is what these settings and faces give; the checkpoint is done with."""
     run.seconds["training"] = round(progress.seconds, 1)
     made_by = fingerprint(config, faces)

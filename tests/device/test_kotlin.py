@@ -61,7 +61,7 @@ GUARDS = {
     "five ends of an interval": "six ends `below` and `above` of each AU in `intervals`",
     "an end on the wrong side": "six ends `below` and `above` of each AU in `intervals`",
     "intervals as text": "of each AU in `intervals`. Received: none",
-    "an unknown AU is weak": "reasons by AU label in `weak`. Received: {AU99=never seen}",
+    "an unknown AU is low_reliability": "reasons by AU label in `low_reliability`. Received: {AU99=never seen}",
     "interval of an unknown AU": "AU17, AU20, AU25, AU26]. Received: AU6",
     "an AU twice": "different words in `au_labels`",
     "another model's JSON": "must have the SHA-256 of its JSON file",
@@ -183,12 +183,12 @@ def test_bad_input_is_an_exception_that_says_what_to_do(name, said):
 
 def test_every_bad_input_is_judged(said):
     others = {"mesh points", "no face", "model for the CPU only", "JSON"}
-    others |= {"weak", "level", "no intervals"}
+    others |= {"low_reliability", "level", "no intervals"}
     assert set(said) == set(GUARDS) | others
 
 
 def test_intervals_and_poorly_read_aus_are_there_where_the_json_has_them(said):
-    assert said["weak"] == "{AU10=poor}"
+    assert said["low_reliability"] == "{AU10=poor}"
     assert said["level"] == "0.9"
     assert said["no intervals"] == "null, {}"
 

@@ -13,7 +13,7 @@ from fau_tf.data.synthetic_set import SyntheticSet, synthetic_record
 from fau_tf.synthetic.sample import GENERATOR_VERSION
 from fau_tf.training import fit
 from fau_tf.training.config import load_config
-from fau_tf.training.run_dir import RunFolder
+from fau_tf.training.run_dir import RunDir
 from fau_tf.training.run_state import TRAINING_VERSION
 from tests.helpers.ict_miniature import write_file
 from tests.helpers.made_faces import made_parts
@@ -41,7 +41,7 @@ def first_epochs(folder):
     parts = made_parts(folder / "faces")
     config = load_config(None, SETTINGS)
     keras.utils.set_random_seed(1)
-    with RunFolder(folder / "run") as run:
+    with RunDir(folder / "run") as run:
         progress = fit.fit(fit.network(config), config, parts, fit.targets(config), run)
     return np.array([row["loss"] for row in progress.rows])
 

@@ -15,7 +15,7 @@ VARIANTS = ("float16", "static_int8")
 ICC = {"float16": 0.8125, "static_int8": 0.4375}
 ENDS = {"below": [-0.5] * LEVELS, "above": [0.25] * LEVELS}
 INTERVALS = {"level": 0.9, "per_au": {au.label: ENDS for au in AUS.values()}}
-WEAK = {"AU10": "it rises by 0.10 only"}
+LOW_RELIABILITY = {"AU10": "it rises by 0.10 only"}
 MACHINE = {"cpu": "A CPU of tests", "architecture": "x86_64", "cores": 2, "load": 0.5}
 DATA = {"name": "synthetic-canonical", "kind": "synthetic faces", "generator": "0123456789ab"}
 
@@ -40,7 +40,7 @@ def write_export(folder: Path, variants=VARIANTS, name="t") -> None:
             "parity": parity(described["au_labels"], ICC[variant]),
             "cpu_latency_ms": {"1": {"median_ms": 2.5}, "2": {"median_ms": 1.5}},
             "intervals": INTERVALS,
-            "weak": WEAK,
+            "low_reliability": LOW_RELIABILITY,
         }
         path = folder / f"{described['name']}.tflite"
         path.write_bytes(flatbuffer)

@@ -18,7 +18,7 @@ import tensorflow as tf
 from fau_tf.training import fit
 from fau_tf.training.config import load_config
 from fau_tf.training.distribution import Devices
-from fau_tf.training.run_dir import RunFolder
+from fau_tf.training.run_dir import RunDir
 from tests.helpers.made_faces import stored_parts
 
 SETTINGS = (
@@ -44,7 +44,7 @@ def main(strategy, faces, out, *changes):
     net = fit.network(config, devices)
     start = [np.asarray(weight) for weight in net.weights]
     parts = stored_parts(Path(faces))
-    with RunFolder(Path(f"{out}-run"), alone=devices.chief) as run:
+    with RunDir(Path(f"{out}-run"), alone=devices.chief) as run:
         progress = fit.fit(net, config, parts, fit.targets(config), run, devices=devices)
     if devices.chief:
         weights = {f"weight_{i:04d}": np.asarray(w) for i, w in enumerate(net.weights)}

@@ -47,7 +47,7 @@ def test_from_the_folders_as_distributed_to_the_table(trained):
     folder, done = trained
     run = folder / "runs" / "real"
     metrics = json.loads((run / "metrics.json").read_text())
-    assert metrics["held_out"]["per_au"]["AU12"]["frames"] == 8  # of F002 and F004
+    assert metrics["test"]["per_au"]["AU12"]["frames"] == 8  # of F002 and F004
     assert sorted(metrics["by_subject"]) == ["F002", "F004"]
     assert metrics["published"]["SCC, this method (Fan et al. 2020)"] == 0.72
     assert "this run" in done.stdout
@@ -81,7 +81,7 @@ def test_all_folds_are_trained_and_pooled(tmp_path):
     done = train(tmp_path, "disfa.toml", tmp_path / "DISFA", "data.zero_share=1.0")
     assert done.returncode == 0, done.stdout + done.stderr
     metrics = json.loads((tmp_path / "runs" / "real" / "metrics.json").read_text())
-    assert metrics["held_out"]["per_au"]["AU12"]["frames"] == 36
+    assert metrics["test"]["per_au"]["AU12"]["frames"] == 36
     assert sorted(metrics["by_subject"]) == sorted(subjects)
     # DISFA+ has the same people: only the network that hasn't seen one may judge them.
     trees.disfa_plus(tmp_path / "plus", subjects=("SN001", "SN003", "SN009"))

@@ -51,7 +51,7 @@ def test_a_run_leaves_everything_behind(trained):
     run = folder / "runs" / "tiny"
     names = {path.name for path in run.iterdir()}
     files = {"config.toml", "versions.json", "metrics.json", "history.csv", "best.keras"}
-    files |= {"reading.json"}
+    files |= {"calibration.json"}
     models = {f"fau_tiny_{v}.{kind}" for v in ("float32", "float16") for kind in ("tflite", "json")}
     assert files | models | set(PICTURES) <= names
     assert not any("partial" in name for name in names)
@@ -59,12 +59,12 @@ def test_a_run_leaves_everything_behind(trained):
         picture = np.asarray(Image.open(run / name).convert("RGB"))
         assert picture.std() > 10, name
     metrics = json.loads((run / "metrics.json").read_text())
-    assert set(metrics["held_out"]["mean"]) >= {"icc", "mae", "pcc"}
+    assert set(metrics["test"]["mean"]) >= {"icc", "mae", "pcc"}
     assert 0 < metrics["coverage"]["mean"]["covered"] <= 1
     entries = json.loads((run / "fau_tiny_float16.json").read_text())
-    assert entries["intervals"] == json.loads((run / "reading.json").read_text())["intervals"]
-    assert len(metrics["held_out"]["per_au"]) == 14
-    assert metrics["held_out"]["per_au"]["AU01"]["frames"] == 4
+    assert entries["intervals"] == json.loads((run / "calibration.json").read_text())["intervals"]
+    assert len(metrics["test"]["per_au"]) == 14
+    assert metrics["test"]["per_au"]["AU01"]["frames"] == 4
     versions = json.loads((run / "versions.json").read_text())
     assert versions["seed"] == 1
     assert 1 <= versions["cores"] <= (os.cpu_count() or 1)

@@ -61,7 +61,7 @@ private fun landmarks() {
 
 private fun files(model: File, json: String, scratch: File) {
     answer("missing model") { FauEstimator.fromFile(File(scratch, "no_such.tflite")) }
-    val bare = json.replaceFirst("\"weak\"", "\"others\"")
+    val bare = json.replaceFirst("\"low_reliability\"", "\"others\"")
     val broken = mapOf(
         "other contract version" to json.replaceFirst(Regex("\"contract_version\": *1,"), "\"contract_version\": 2,"),
         "no contract version" to json.replaceFirst("\"contract_version\"", "\"version\""),
@@ -73,15 +73,15 @@ private fun files(model: File, json: String, scratch: File) {
         "five ends of an interval" to json.replaceFirst(Regex("(\"below\": *\\[)[^,]*,"), "$1"),
         "an end on the wrong side" to json.replaceFirst(Regex("(\"above\": *\\[\\s*)[^,]*,"), "$1-1,"),
         "intervals as text" to json.replaceFirst(Regex("\"intervals\": *\\{"), "\"intervals\": \"none\", \"other\": {"),
-        "an unknown AU is weak" to bare.replaceFirst("{", "{\"weak\": {\"AU99\": \"never seen\"},"),
+        "an unknown AU is low_reliability" to bare.replaceFirst("{", "{\"low_reliability\": {\"AU99\": \"never seen\"},"),
         "an AU twice" to json.replaceFirst("\"AU02\"", "\"AU01\""),
     )
     for ((name, text) in broken) answer(name) { check(text != json); FauModelInfo.read(text, "model.json") }
-    val marked = FauModelInfo.read(bare.replaceFirst("{", "{\"weak\": {\"AU10\": \"poor\"},"), "model.json")
-    println("weak\t${marked.weak}")
+    val marked = FauModelInfo.read(bare.replaceFirst("{", "{\"low_reliability\": {\"AU10\": \"poor\"},"), "model.json")
+    println("low_reliability\t${marked.low_reliability}")
     println("level\t${marked.intervals?.level}")
     val none = FauModelInfo.read(bare.replaceFirst("\"intervals\"", "\"more\""), "model.json")
-    println("no intervals\t${none.intervals}, ${none.weak}")
+    println("no intervals\t${none.intervals}, ${none.low_reliability}")
     answer("interval of an unknown AU") { marked.intervals?.around("AU6", 1f) }
     answer("another model's JSON") {
         File(scratch, "other.tflite").writeBytes(model.readBytes() + 0)

@@ -9,7 +9,7 @@ from fau_tf.data.datasets import Faces
 from fau_tf.data.tfrecord import shard_files
 from fau_tf.evaluation import published
 from fau_tf.evaluation.evaluate import Network, evaluate, networks
-from fau_tf.evaluation.predictions import Judgement, levels_table, pooled, table
+from fau_tf.evaluation.predictions import Predictions, levels_table, pooled, table
 from fau_tf.metrics import agreement
 from tests.helpers.records import SIZE, make_record
 from tests.helpers.shards import write_shards
@@ -77,7 +77,7 @@ def made(seed, people):
     rng = np.random.default_rng(seed)
     coded = rng.integers(0, 6, (30, 2)).astype(np.float32)
     predicted = (coded + rng.normal(0, 1, (30, 2))).astype(np.float32)
-    return Judgement(
+    return Predictions(
         coded, predicted, [people[i % len(people)] for i in range(30)], ["AU06", "AU12"]
     )
 
@@ -90,7 +90,7 @@ def test_folds_are_pooled_before_the_figures_are_computed():
         np.concatenate([one.predicted, other.predicted]),
         ["AU06", "AU12"],
     )
-    assert figures["held_out"] == want
+    assert figures["test"] == want
     assert 0 < want["mean"]["icc"] < 1
     assert sorted(figures["by_subject"]) == ["a", "b", "c", "d"]
     assert figures["intervals"]["subjects"] == 4
@@ -104,7 +104,7 @@ def test_folds_are_pooled_before_the_figures_are_computed():
 def test_a_judgement_comes_back_as_it_was_saved(tmp_path):
     one = made(1, "ab")
     one.save(tmp_path / "predictions.npz")
-    again = Judgement.load(tmp_path / "predictions.npz")
+    again = Predictions.load(tmp_path / "predictions.npz")
     np.testing.assert_array_equal(again.coded, one.coded)
     np.testing.assert_array_equal(again.predicted, one.predicted)
     assert (again.subjects, again.labels) == (one.subjects, one.labels)
@@ -113,7 +113,7 @@ def test_a_judgement_comes_back_as_it_was_saved(tmp_path):
 
 def test_folds_of_other_aus_are_not_pooled():
     one = made(1, "ab")
-    other = Judgement(one.coded, one.predicted, one.subjects, ["AU06", "AU17"])
+    other = Predictions(one.coded, one.predicted, one.subjects, ["AU06", "AU17"])
     with pytest.raises(ValueError, match="must have the same AUs"):
         pooled([one, other])
 

@@ -43,12 +43,12 @@ def test_a_runs_intervals_and_weak_aus_go_into_each_json(run):
     sure = fit_intervals(np.zeros((99, 14)), np.zeros((99, 14))).as_json(labels)
     stretch = {label: {"gain": 2.0, "threshold": 0.0} for label in labels}
     entry = {"contract_version": 1, "stretch": stretch, "intervals": sure}
-    (run / "reading.json").write_text(json.dumps(entry))
-    (run / "accuracy.json").write_text('{"weak": {"AU10": "reads poorly"}, "run": "x"}')
+    (run / "calibration.json").write_text(json.dumps(entry))
+    (run / "accuracy.json").write_text('{"low_reliability": {"AU10": "reads poorly"}, "run": "x"}')
     found = load_run(run)
-    assert found.facts == {"intervals": sure, "weak": {"AU10": "reads poorly"}}
+    assert found.facts == {"intervals": sure, "low_reliability": {"AU10": "reads poorly"}}
     head = found.net.get_layer("heatmaps").get_weights()[0]
-    (run / "reading.json").unlink()
+    (run / "calibration.json").unlink()
     np.testing.assert_allclose(head, 2 * load_run(run).net.get_layer("heatmaps").get_weights()[0])
 
 

@@ -45,19 +45,27 @@ def test_the_info_names_the_aus_in_order(model):
 
 
 def test_the_info_has_intervals_and_weak_aus_where_the_json_has(model):
-    assert (AUInterpreter(model).info.intervals, AUInterpreter(model).info.weak) == (None, {})
+    assert (AUInterpreter(model).info.intervals, AUInterpreter(model).info.low_reliability) == (
+        None,
+        {},
+    )
     labels = [facs.AUS[au].label for au in facs.ALL]
     sure = fit_intervals(np.zeros((99, 14)), np.full((99, 14), 0.25)).as_json(labels)
-    changes = {"intervals": sure, "weak": {"AU10": "reads poorly"}}
+    changes = {"intervals": sure, "low_reliability": {"AU10": "reads poorly"}}
     write_metadata(model, facs.ALL, "fau", changes)
     info = AUInterpreter(model).info
-    assert info.weak == {"AU10": "reads poorly"}
+    assert info.low_reliability == {"AU10": "reads poorly"}
     low, _ = info.intervals.around(np.full(14, 0.25))
     np.testing.assert_array_equal(low, 0)
 
 
 @pytest.mark.parametrize(
-    "changes", [{"intervals": {"level": 0.9}}, {"weak": {"AU99": "x"}}, {"weak": ["AU10"]}]
+    "changes",
+    [
+        {"intervals": {"level": 0.9}},
+        {"low_reliability": {"AU99": "x"}},
+        {"low_reliability": ["AU10"]},
+    ],
 )
 def test_bad_intervals_and_weak_aus_are_refused(model, changes):
     write_metadata(model, facs.ALL, "fau", changes)

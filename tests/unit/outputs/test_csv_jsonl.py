@@ -52,7 +52,7 @@ def test_the_columns_begin_as_openface_has_them(tmp_path):
 
 def test_intervals_stand_after_presence_and_weak_aus_at_the_end(tmp_path):
     sure = fit_intervals(np.zeros((99, 2)), np.linspace(0, 1, 198).reshape(99, 2))
-    model = info(AUS, intervals=sure, weak={"AU12": "reads poorly"})
+    model = info(AUS, intervals=sure, low_reliability={"AU12": "reads poorly"})
     read = changed(interval={"AU06": (0.25, 1.5), "AU12": (2.0, 4.0)})
     with CsvWriter(tmp_path / "x.csv", model) as csv_file:
         csv_file.write(read)

@@ -48,7 +48,7 @@ def test_raw_and_calibrated_values_stand_side_by_side():
 
 def test_intervals_stand_after_the_raw_values_and_weak_aus_below():
     sure = dict.fromkeys(LABELS, (0.04, 1.25)) | {"AU25": (3.0, 5.0)}
-    table = face_table(0, face(intensity=LEVELS, interval=sure), weak={"AU12", "AU06"})
+    table = face_table(0, face(intensity=LEVELS, interval=sure), low_reliability={"AU12", "AU06"})
     assert "Lips Part              5.00  3.0-5.0  ####" in line(table, "AU25")
     assert "0.0-1.2" in line(table, "AU02")
     assert table.splitlines()[-1] == "    read poorly by this model: AU06, AU12"

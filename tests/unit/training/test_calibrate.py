@@ -10,8 +10,8 @@ from fau_tf.models import heatmap_net
 from fau_tf.models.presets import net_spec
 from fau_tf.models.rescale_head import rescale
 from fau_tf.training import calibrate
-from fau_tf.training.run_dir import RunFolder
-from fau_tf.training.run_state import BEST, READING
+from fau_tf.training.run_dir import RunDir
+from fau_tf.training.run_state import BEST, CALIBRATION
 
 SPEC = net_spec("tiny")
 WHO = [f"person{i // 4:05d}" for i in range(400)]
@@ -92,7 +92,7 @@ def test_the_network_of_a_run_is_the_stretched_one(net, tmp_path):
     images = np.full((1, SPEC.image_size, SPEC.image_size, 3), 90, np.float32)
     plain = np.asarray(calibrate.best_network(tmp_path, SPEC)(images))
     found = calibrate.learn(coded, peaks, WHO, SPEC, stretch=True)
-    with RunFolder(tmp_path) as run:
+    with RunDir(tmp_path) as run:
         found.save(run)
     stretched = np.asarray(calibrate.best_network(tmp_path, SPEC)(images))
     unit = HeatmapCodec(SPEC.image_size, SPEC.heatmap_size, SPEC.sigma).unit
@@ -105,7 +105,7 @@ def test_the_network_of_a_run_is_the_stretched_one(net, tmp_path):
 @pytest.mark.parametrize("stretch", [False, True])
 def test_coverage_of_new_people_is_told(tmp_path, stretch):
     coded, peaks = shrunk()
-    with RunFolder(tmp_path) as run:
+    with RunDir(tmp_path) as run:
         learned = calibrate.learn(coded, peaks, WHO, SPEC, stretch=stretch)
         learned.save(run)
     others, theirs = shrunk(seed=1)
@@ -147,15 +147,15 @@ def test_nobodys_error_is_judged_by_a_stretch_that_it_chose():
 )
 def test_a_damaged_reading_is_refused(net, tmp_path, content, message):
     net.save(tmp_path / BEST)
-    (tmp_path / READING).write_text(content)
+    (tmp_path / CALIBRATION).write_text(content)
     with pytest.raises(ValueError, match=message):
         calibrate.best_network(tmp_path, SPEC)
 
 
 def test_a_reading_is_plain_json(tmp_path):
     coded, peaks = shrunk()
-    with RunFolder(tmp_path) as run:
+    with RunDir(tmp_path) as run:
         calibrate.learn(coded, peaks, WHO, SPEC, stretch=True).save(run)
-    entry = json.loads((tmp_path / READING).read_text())
+    entry = json.loads((tmp_path / CALIBRATION).read_text())
     assert set(entry) == {"contract_version", "stretch", "intervals", "validation"}
     assert set(entry["stretch"]) == set(SPEC.labels)

@@ -6,7 +6,7 @@ from fau_tf.training import checkpoint
 from fau_tf.training.callbacks import Restore
 from fau_tf.training.checkpoint import Checkpoint, CheckpointError, Progress
 from fau_tf.training.fit import legs
-from fau_tf.training.run_dir import RunFolder
+from fau_tf.training.run_dir import RunDir
 from tests.unit.training.test_nonfinite import step, trainer
 
 PROGRESS = Progress(
@@ -71,11 +71,11 @@ def test_what_is_left_of_three_epochs_of_four_steps(done, want):
 
 
 def test_one_process_at_a_time_writes_a_folder(tmp_path):
-    with RunFolder(tmp_path / "run") as run:
+    with RunDir(tmp_path / "run") as run:
         with pytest.raises(OSError, match="one process at a time writes a run's folder"):
-            RunFolder(tmp_path / "run")
+            RunDir(tmp_path / "run")
         (run.path / ".partial-1.npz").touch()
-    with RunFolder(tmp_path / "run"):
+    with RunDir(tmp_path / "run"):
         assert not list((tmp_path / "run").glob(".partial-*")), "left by a process that was killed"
 
 

@@ -72,7 +72,7 @@ def test_every_committed_config_loads(file):
         ("data.kind=disfaa", "must be one of synthetic, disfa"),
         ("data.protocol=own", "lists the test people"),
         ("data.protocol=odd_even", "split by `data.protocol` random or own"),
-        ('data.learn_rigs=["ict"]', "must be among `data.rigs`, canonical"),
+        ('data.train_rigs=["ict"]', "must be among `data.rigs`, canonical"),
         ("epochs=3", "section.key=value"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from fau_tf.training import fit, run_state
 from fau_tf.training.config import load_config
-from fau_tf.training.run_dir import RunFolder
+from fau_tf.training.run_dir import RunDir
 from tests.helpers.made_faces import made_parts
 
 SETTINGS = (
@@ -30,7 +30,7 @@ def learned(tmp_path_factory):
         if changes not in kept:
             config = load_config(None, [*SETTINGS, *changes])
             keras.utils.set_random_seed(1)
-            with RunFolder(folder / "-".join(changes or ("plain",))) as run:
+            with RunDir(folder / "-".join(changes or ("plain",))) as run:
                 net = fit.network(config)
                 progress = fit.fit(net, config, parts, fit.targets(config), run)
             kept[changes] = progress.rows, keras.saving.load_model(run / run_state.BEST)

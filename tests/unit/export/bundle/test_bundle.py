@@ -280,7 +280,7 @@ def test_intervals_and_weak_aus_are_in_the_metadata_and_the_card(described):
     assert told["intervals"]["level"] == 0.9
     by_label = {row["label"]: row for row in told["aus"]}
     assert by_label["AU06"]["interval"] == {"below": [-0.5] * 6, "above": [0.25] * 6}
-    assert [label for label, row in by_label.items() if "weak" in row] == ["AU10"]
+    assert [label for label, row in by_label.items() if "low_reliability" in row] == ["AU10"]
     card = (described / "MODEL_CARD.md").read_text()
     assert "an interval for 90% of the truths" in card
     assert "- AU10: it rises by 0.10 only" in card
