@@ -64,7 +64,7 @@ export: .venv/.export
 	$(BIN)/python -m export --run "$(RUN)"
 
 # The packaged model from nothing, in hours, resumed by the same command: faces of both rigs, a run on
-# them, one on each rig alone, docs/accuracy.md. ICT=ict.npz is what `convert-ict` wrote. Real faces
+# them, one on each rig alone, docs/experiments/accuracy.md. ICT=ict.npz is what `convert-ict` wrote. Real faces
 # are read where there are some: PHOTOS=folder VIDEOS="a.mp4 b.mp4"
 LEARN := $(BIN)/python train_keras.py --config configs/release.toml
 ONE_RIG := --set training.epochs=8
@@ -87,11 +87,11 @@ describe: .venv/.export
 
 # The figures and pictures of README.md and docs/, from the run in $(RUN).
 docs: .venv/.train
-	$(BIN)/python docs/pictures/au_centers.py
-	$(BIN)/python docs/pictures/contact_sheet.py
-	$(BIN)/python docs/pictures/from_run.py "$(RUN)"
-	$(BIN)/python docs/pictures/gallery.py "$(RUN)"
-	@test ! -f "$(RUN)/export/parity.json" || $(BIN)/python docs/pictures/from_export.py "$(RUN)/export"
+	$(BIN)/python docs/figures/au_centers.py
+	$(BIN)/python docs/figures/contact_sheet.py
+	$(BIN)/python docs/figures/from_run.py "$(RUN)"
+	$(BIN)/python docs/figures/gallery.py "$(RUN)"
+	@test ! -f "$(RUN)/export/parity.json" || $(BIN)/python docs/figures/from_export.py "$(RUN)/export"
 
 # `pip install -e` reads pyproject.toml, so a change there installs again.
 .venv/.train: pyproject.toml constraints.txt

@@ -3,7 +3,7 @@
 python benchmarks/ablation.py                 every row, three seeds; more than an hour on 2 cores
 python benchmarks/ablation.py --group loss    the rows of one group
 python benchmarks/ablation.py --quick         two rows of each group, one seed, a few steps
-python benchmarks/ablation.py --write         also writes the tables to docs/ablation.md
+python benchmarks/ablation.py --write         also writes the tables to docs/experiments/ablation.md
 
 Each training is a process of its own with one thread; finished ones are kept in runs/ablation and
 not repeated, so a stopped command goes on where it was. Test people, synthetic faces.
@@ -163,7 +163,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json:
         options.json.write_text(json.dumps(tables, indent=1) + "\n")
     if options.write:
-        (ROOT / "docs" / "ablation.md").write_text(_page(text))
+        (ROOT / "docs" / "experiments" / "ablation.md").write_text(_page(text))
     return 0
 
 
@@ -249,7 +249,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time (2)")
     parser.add_argument("--quick", action="store_true", help="two rows, one seed, a few steps")
     parser.add_argument("--json", type=Path, help="write the figures here")
-    parser.add_argument("--write", action="store_true", help="write docs/ablation.md")
+    parser.add_argument("--write", action="store_true", help="write docs/experiments/ablation.md")
     return parser.parse_args(argv)
 
 

@@ -1,6 +1,6 @@
 """Speed of training on this machine's device: the step and its parts, its growth, the pipeline.
 
-    python -m benchmarks.training [--quick] [--json FILE] [--write docs/performance.md]
+    python -m benchmarks.training [--quick] [--json FILE] [--write docs/experiments/performance.md]
     python -m benchmarks.training --preset paper --set training.precision=mixed_bfloat16
 
 All programs of a preset run in turn, forwards and backwards, and medians are taken. Parts are

@@ -1,4 +1,4 @@
-"""The figures of parity.json as Markdown, for report.md and docs/export.md."""
+"""The figures of parity.json as Markdown, for report.md and docs/guide/export.md."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

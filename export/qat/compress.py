@@ -3,7 +3,7 @@
     python -m export.qat.compress --run runs/synthetic
 
 Each row is fine-tuned as qat_int8 is, converted in the same way and judged on the same test
-people. Nothing is written: docs/qat.md says what came of it.
+people. Nothing is written: docs/experiments/qat.md says what came of it.
 """
 
 import argparse

@@ -100,7 +100,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--cluster",
         metavar="HOST:PORT|local",
-        help="prepare as a Ray Data job, see docs/cluster.md",
+        help="prepare as a Ray Data job, see docs/guide/distributed.md",
     )
     parser.add_argument(
         "--workers", type=int, default=0, help="processes of that job (0: one on each core)"

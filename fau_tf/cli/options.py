@@ -107,7 +107,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_bulk(found: argparse.ArgumentParser) -> None:
-    add = found.add_argument_group("many files, see docs/cluster.md").add_argument
+    add = found.add_argument_group("many files, see docs/guide/distributed.md").add_argument
     add("--list", type=Path, metavar="FILE", help="also read the files named in it, one a line")
     add(
         "--cluster",

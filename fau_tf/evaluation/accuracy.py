@@ -6,7 +6,7 @@ python -m fau_tf.evaluation.accuracy --run runs/synthetic --quick
 
 Test subjects only. Figures on synthetic faces are synthetic; real faces have no labels here. Writes
 RUN/accuracy.json, from which `python -m export` takes the low-reliability AUs, if they were looked
-for: with --cross-rig or --photos, without --quick. --write: docs/accuracy.md, its picture and
+for: with --cross-rig or --photos, without --quick. --write: docs/experiments/accuracy.md, its picture and
 README.md's table.
 """
 
@@ -32,7 +32,7 @@ from fau_tf.utils.json_safe import plain
 from fau_tf.utils.markdown_tables import filled
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PAGE: Final = ROOT / "docs" / "accuracy.md"
+PAGE: Final = ROOT / "docs" / "experiments" / "accuracy.md"
 PICTURE: Final = ROOT / "docs" / model_report.PICTURE
 README: Final = ROOT / "README.md"
 

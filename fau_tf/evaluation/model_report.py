@@ -1,4 +1,4 @@
-"""The figures of `accuracy.py` as docs/accuracy.md."""
+"""The figures of `accuracy.py` as docs/experiments/accuracy.md."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

@@ -14,7 +14,7 @@ def ibug68(mesh: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
     """Return the (..., 68, 2) iBUG landmarks among the (..., 478, 2) points of MediaPipe's mesh.
 
     On 43 annotated faces the 51 inner landmarks lie 4.1 % of the outer eye distance from
-    the marks that come with them, on average; the jaw less well (docs/face.md).
+    the marks that come with them, on average; the jaw less well (docs/reference/face.md).
 
     Raises:
         ValueError: If the mesh is not (..., 478, 2).

@@ -45,7 +45,7 @@ class RunSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """Loss and optimization; docs/training.md gives the figures behind the defaults."""
+    """Loss and optimization; docs/guide/training.md gives the figures behind the defaults."""
 
     epochs: int = 8
     batch_size: int = 32

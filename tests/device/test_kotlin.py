@@ -61,7 +61,7 @@ GUARDS = {
     "five ends of an interval": "six ends `below` and `above` of each AU in `intervals`",
     "an end on the wrong side": "six ends `below` and `above` of each AU in `intervals`",
     "intervals as text": "of each AU in `intervals`. Received: none",
-    "an unknown AU is low_reliability": "reasons by AU label in `low_reliability`. Received: {AU99=never seen}",
+    "an unknown AU is low_reliability": "criteria by AU label in `low_reliability`",
     "interval of an unknown AU": "AU17, AU20, AU25, AU26]. Received: AU6",
     "an AU twice": "different words in `au_labels`",
     "another model's JSON": "must have the SHA-256 of its JSON file",

@@ -156,7 +156,7 @@ def test_mediapipe_finds_the_landmarks_where_they_are(tmp_path):
 
     points = trees.landmarks(0)
     want = transform(crop_matrix(points, SIZE, margin=MARGIN), points)
-    # Its points differ from the renderer's by 4 % of the eye distance on average (docs/face.md).
+    # Its points differ from the renderer's by 4 % of the eye distance on average (docs/reference/face.md).
     assert np.abs(row["landmarks"] - want)[17:].mean() < 0.05 * SIZE
     image = tf.io.decode_jpeg(row["image"]).numpy()
     assert image.shape == (SIZE, SIZE, 3)

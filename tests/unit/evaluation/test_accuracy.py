@@ -121,6 +121,9 @@ def test_weak_aus_are_those_that_fail_on_another_rig_or_where_painted():
     assert accuracy.low_reliability({}) == {}
 
 
+FAILED = {"criterion": "cross_rig_icc", "value": 0.2, "limit": 0.4}
+
+
 @pytest.fixture(scope="module")
 def found():
     faces, answers = made()

@@ -1,4 +1,4 @@
-"""docs/pictures/from_export.py puts the figures of an export into docs/export.md."""
+"""docs/figures/from_export.py puts the figures of an export into docs/guide/export.md."""
 
 import importlib.util
 import json
@@ -12,7 +12,7 @@ from export import parity
 from export.report import Entry, write_report
 from fau_tf.utils import markdown_tables
 
-SCRIPT = Path(__file__).parents[3] / "docs" / "pictures" / "from_export.py"
+SCRIPT = Path(__file__).parents[3] / "docs" / "figures" / "from_export.py"
 TIMES = {1: {"median_ms": 8.0, "p90_ms": 9.5}}
 
 
@@ -42,7 +42,7 @@ def written(tmp_path_factory):
 
 @pytest.fixture
 def from_export(tmp_path, monkeypatch):
-    """docs/pictures/from_export.py, writing into a copy of the document."""
+    """docs/figures/from_export.py, writing into a copy of the document."""
     spec = importlib.util.spec_from_file_location("from_export", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setattr(sys, "path", list(sys.path))  # which the script changes

@@ -35,7 +35,7 @@ def test_mediapipe_finds_at_least_95_of_100_faces_where_they_are(landmarker):
             eyes = np.linalg.norm(truth[36] - truth[45])
             errors.append(np.linalg.norm(gap, axis=1)[17:].mean() / eyes)
     assert len(errors) >= 95  # 100 measured
-    # Measured 0.036; on photos the mean is 0.041 (docs/face.md).
+    # Measured 0.036; on photos the mean is 0.041 (docs/reference/face.md).
     assert 0 < np.median(errors) < 0.04
     # 0.066, and 0.123 on a mouth torn open before dark teeth, whose lower lip it takes for higher
     assert sorted(errors)[-2] < 0.08

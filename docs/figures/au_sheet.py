@@ -1,7 +1,7 @@
 """Draw docs/images/au_sheet.jpg: each AU at 0, 1, 3 and 5 on one person, by rig and renderer.
 
-python docs/pictures/au_sheet.py                                    # the canonical rig, fast
-python docs/pictures/au_sheet.py --ict FILE --renderers fast path   # all four blocks of columns
+python docs/figures/au_sheet.py                                    # the canonical rig, fast
+python docs/figures/au_sheet.py --ict FILE --renderers fast path   # all four blocks of columns
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Draw the AU centers of every rule set on a face: docs/images/au_centers.png.
 
-python docs/pictures/au_centers.py
+python docs/figures/au_centers.py
 """
 
 import colorsys

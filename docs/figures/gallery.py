@@ -1,7 +1,7 @@
-"""Draw the demo's pictures of docs/demo.md, from rendered faces and the sample photo.
+"""Draw the demo's pictures of docs/guide/predict.md, from rendered faces and the sample photo.
 
-python docs/pictures/gallery.py runs/synthetic              # with the .tflite of a run
-python docs/pictures/gallery.py runs/synthetic --clip talk.mp4   # and keep the rendered video
+python docs/figures/gallery.py runs/synthetic              # with the .tflite of a run
+python docs/figures/gallery.py runs/synthetic --clip talk.mp4   # and keep the rendered video
 """
 
 import argparse

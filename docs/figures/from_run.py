@@ -1,6 +1,6 @@
 """Puts a run's figures into README.md and its pictures into docs/images.
 
-python docs/pictures/from_run.py runs/synthetic
+python docs/figures/from_run.py runs/synthetic
 """
 
 import json

@@ -1,6 +1,6 @@
-"""Puts an export's figures and picture, and the speed benchmark's rows, into docs/export.md.
+"""Puts an export's figures and picture, and the speed benchmark's rows, into docs/guide/export.md.
 
-python docs/pictures/from_export.py runs/synthetic/export [--speed FILE]
+python docs/figures/from_export.py runs/synthetic/export [--speed FILE]
 """
 
 import argparse
@@ -19,7 +19,7 @@ from fau_tf.utils.files import replacing
 from fau_tf.utils.markdown_tables import filled
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT = ROOT / "docs" / "export.md"
+DOCUMENT = ROOT / "docs" / "guide" / "export.md"
 IMAGES = ROOT / "docs" / "images"
 
 
