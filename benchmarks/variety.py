@@ -2,7 +2,7 @@
 
 python benchmarks/variety.py --ict FILE            every row, three seeds; an hour on 2 cores
 python benchmarks/variety.py --quick               two rows, one seed, a few steps, no ICT-FaceKit
-python benchmarks/variety.py --ict FILE --write    also writes the table to docs/guide/synthetic_faces.md
+python benchmarks/variety.py --ict FILE --write    also writes the table into the docs
 
 Every network is judged on the same made people, of both rigs and renderers, of whom it has seen
 none. Without --ict (a converted ICT-FaceKit) only rows of the canonical rig run. Each training is

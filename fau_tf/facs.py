@@ -91,7 +91,7 @@ MIRROR_68: Final = (
     *(64, 63, 62, 61, 60, 67, 66, 65),
 )
 
-# MediaPipe's mesh of 478 -> iBUG 68: the best of three maps on 43 annotated faces (docs/reference/face.md).
+# MediaPipe's mesh of 478 -> iBUG 68: the best of three maps on 43 faces (docs/reference/face.md).
 IBUG_FROM_MEDIAPIPE: Final = (
     *(162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389),
     *(70, 63, 105, 66, 107, 336, 296, 334, 293, 300),

@@ -6,8 +6,8 @@ python -m fau_tf.evaluation.accuracy --run runs/synthetic --quick
 
 Test subjects only. Figures on synthetic faces are synthetic; real faces have no labels here. Writes
 RUN/accuracy.json, from which `python -m export` takes the low-reliability AUs, if they were looked
-for: with --cross-rig or --photos, without --quick. --write: docs/experiments/accuracy.md, its picture and
-README.md's table.
+for: with --cross-rig or --photos, without --quick. --write: docs/experiments/accuracy.md,
+its picture and README.md's table.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """The training loss: squared error of heatmaps, weighted so that AU centers count.
 
 AUs are mostly absent and a Gaussian covers few cells, so plain MSE stays all-black for long. Two
-terms mend it, and `docs/guide/training.md` has the figures: a weight around each AU center whatever its
+terms mend it (figures in `docs/guide/training.md`): a weight around each AU center, whatever its
 intensity, and the squared error of the decoded intensity itself.
 """
 

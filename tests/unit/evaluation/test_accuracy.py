@@ -139,10 +139,11 @@ def found():
         "faces": 200, "groups": groups, "baseline": {"groups": theirs, "missed": 3},
         "factors": factor_rows(faces, answers), "persons": person_spread(faces, answers),
         "coverage": {"level": 0.9, "mean": row, "per_au": dict.fromkeys(LABELS, row)},
-        "coverage_by": {"ict": row}, 
+        "coverage_by": {"ict": row},
         "low_reliability": {"AU10": [FAILED]},
         "cross_rig": [
-            {"learned_from": ["ict"], "epochs": 8, "groups": rigs, "baseline": {"groups": their_rigs}}
+            {"learned_from": ["ict"], "epochs": 8, "groups": rigs,
+             "baseline": {"groups": their_rigs}}
         ],
         "videos": [
             {"video": "talk.mp4", "frames": 60, "mean": 0.5, "per_au": dict.fromkeys(LABELS, 0.25)}
