@@ -10,7 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import hypothesis
 import pytest
 
-OPT_IN = ("slow", "data", "gpu")
+OPT_IN = ("integration", "slow", "data", "gpu")
 
 # Derandomized: the same examples every time, so that a red run can be repeated.
 hypothesis.settings.register_profile("ci", derandomize=True, max_examples=200, deadline=None)

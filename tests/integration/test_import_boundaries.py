@@ -4,7 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.tiny_model import write_tiny_model
+
+pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 PHOTO = ROOT / "docs" / "sample" / "astronaut.png"

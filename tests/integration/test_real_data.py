@@ -14,6 +14,8 @@ import pytest
 
 from tests.helpers import dataset_trees as trees
 
+pytestmark = pytest.mark.integration
+
 ROOT = Path(__file__).parents[2]
 TINY = (
     "data.record_size=80", "data.processes=1", "model.preset=tiny", "training.epochs=3",

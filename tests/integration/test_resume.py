@@ -15,6 +15,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from fau_tf.training.checkpoint import Checkpoint
 from tests.helpers.main_job import MainJob, wait_for
 
+pytestmark = pytest.mark.integration
+
 STEPS = 12
 
 

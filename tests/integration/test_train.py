@@ -14,6 +14,8 @@ from PIL import Image
 from tests.helpers import main_job
 from tests.integration.test_import_boundaries import BLOCKED
 
+pytestmark = pytest.mark.integration
+
 ROOT = Path(__file__).parents[2]
 TINY = main_job.TINY | {"training.epochs": "2", "training.warmup_steps": "1"}
 PICTURES = [

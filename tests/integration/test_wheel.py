@@ -11,6 +11,8 @@ import pytest
 from fau_tf.inference.model_info import DEFAULT_MODEL
 from tests.helpers.tiny_model import write_tiny_model
 
+pytestmark = pytest.mark.integration
+
 ROOT = Path(__file__).parents[2]
 PHOTO = ROOT / "docs" / "sample" / "astronaut.png"
 
