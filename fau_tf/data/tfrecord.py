@@ -1,6 +1,7 @@
 """FaceRecords <-> versioned TFRecord shards."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,7 +9,6 @@ import tensorflow as tf
 
 from fau_tf import facs
 from fau_tf.data.record import FORMAT_VERSION
-from fau_tf.utils.closing import Closing
 
 FEATURES: Final = {
     "version": tf.io.FixedLenFeature([], tf.int64),
@@ -23,7 +23,7 @@ FEATURES: Final = {
 }
 
 
-class RecordWriter(Closing):
+class RecordWriter(AbstractContextManager["RecordWriter"]):
     """Writes rows of `record.as_bytes` into one file.
 
     Args:
@@ -40,6 +40,9 @@ class RecordWriter(Closing):
     def close(self) -> None:
         """Complete the file."""
         self._writer.close()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def shard_files(folder: Path) -> list[Path]:

@@ -14,6 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from itertools import pairwise, product
 from pathlib import Path
@@ -36,7 +37,6 @@ from fau_tf.synthetic.rigs.registry import RIGS
 from fau_tf.synthetic.rigs.rig import FaceRig
 from fau_tf.synthetic.scene.scene import Variety
 from fau_tf.utils import optional_imports
-from fau_tf.utils.closing import Closing
 
 LEVELS: Final = (0, 1, 3, 5)
 SEED: Final = 880_000  # of the first person; no set begins there
@@ -120,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-class Reader(Closing):
+class Reader(AbstractContextManager["Reader"]):
     """MediaPipe's Face Landmarker with blendshapes; use it in a `with` block."""
 
     def __init__(self, num_faces: int = 1) -> None:
@@ -167,8 +167,7 @@ class Reader(Closing):
         self.names = tuple(shape.category_name for shape in shapes)
         return np.array([shape.score for shape in shapes])
 
-    def close(self) -> None:
-        """Free the landmarker."""
+    def __exit__(self, *_: object) -> None:
         self._landmarker.close()
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +11,6 @@ import numpy as np
 from fau_tf.face.align import Image, require_image
 from fau_tf.face.tiling import Mesh, Window, distinct, uncut, windows
 from fau_tf.utils import optional_imports
-from fau_tf.utils.closing import Closing
 
 BUNDLE_NAME: Final = "face_landmarker.task"
 BUNDLE_SHA256: Final = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
@@ -22,7 +22,7 @@ NO_FACE: Final = "no face found"
 """The reason given where `find` returns nothing."""
 
 
-class MediaPipeLandmarks(Closing):
+class MediaPipeLandmarks(AbstractContextManager["MediaPipeLandmarks"]):
     """Finds faces in photos; use it in a `with` block, or call `close`.
 
     Attributes:
@@ -104,6 +104,9 @@ class MediaPipeLandmarks(Closing):
     def close(self) -> None:
         """Free the landmarker."""
         self._landmarker.close()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def default_bundle() -> Path:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -19,7 +20,6 @@ from fau_tf.inference.face_search import FaceFollower, Trail, box, find_in_photo
 from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.inference.model_info import ModelInfo, default_model
 from fau_tf.inference.quality import Quality, judge, look
-from fau_tf.utils.closing import Closing
 
 __all__ = ["AUEstimator", "Estimate", "FaceResult", "Quality"]
 
@@ -78,7 +78,7 @@ class Estimate:
     reason: str = ""
 
 
-class AUEstimator(Closing):
+class AUEstimator(AbstractContextManager["AUEstimator"]):
     """Finds every face and reads its AUs; use it in a `with` block, or call `close`.
 
     `estimate` is for photos: the same picture always gives the same result. `track` and `video` are
@@ -206,6 +206,9 @@ class AUEstimator(Closing):
     def close(self) -> None:
         """Free the landmarker."""
         self._finder.close()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _interval(

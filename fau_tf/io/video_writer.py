@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +11,6 @@ import numpy as np
 
 from fau_tf.face.align import Image, require_image
 from fau_tf.utils import optional_imports
-from fau_tf.utils.closing import Closing
 from fau_tf.utils.line_writer import unused
 
 CODECS: Final = {".mp4": "mp4v", ".avi": "MJPG"}
@@ -31,7 +31,7 @@ class VideoError(OSError):
     """A video can't be written."""
 
 
-class VideoWriter(Closing):
+class VideoWriter(AbstractContextManager["VideoWriter"]):
     """Writes a video frame by frame; use it in a `with` block, or call `close`.
 
     Frames go to a partial file beside `path`, which takes its place at `close`, or when the `with`
@@ -125,6 +125,9 @@ class VideoWriter(Closing):
                 f"{self.path}: all {self.frames} frames must be readable. Received: {kept}. "
                 "Check the free disk space and write the video again."
             )
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _readable(self, partial: Path) -> int:
         """Return how many frames a video has; 0 if the first can't be read."""

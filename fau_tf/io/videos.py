@@ -5,7 +5,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +15,6 @@ from fau_tf.io.frame import Frame
 from fau_tf.io.images import MAX_PIXELS, UnreadableError
 from fau_tf.io.seek_points import Place, Places, found_places, sought, stamp_of
 from fau_tf.utils import optional_imports
-from fau_tf.utils.closing import Closing
 
 CONTAINERS: Final = {
     "mp4": tuple(((4, kind),) for kind in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")),
@@ -54,7 +53,7 @@ def is_video(head: bytes) -> bool:
     return any(all(head[at : at + len(part)] == part for at, part in mark) for mark in marks)
 
 
-class VideoFile(Closing):
+class VideoFile(AbstractContextManager["VideoFile"]):
     """A video file; use it in a `with` block, or call `close`.
 
     Attributes:
@@ -166,6 +165,9 @@ class VideoFile(Closing):
             self._capture.release()
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def camera_frames(index: int, every: int = 1) -> Iterator[Frame]:

@@ -4,6 +4,7 @@ import json
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,6 @@ import numpy.typing as npt
 from fau_tf.inference.model_info import ModelInfo
 from fau_tf.inference.provenance import provenance
 from fau_tf.inference.quality import Quality
-from fau_tf.utils.closing import Closing
 from fau_tf.utils.line_writer import RowFile
 from fau_tf.utils.text import csv_line, decimal, harmless, harmless_path, number, readable
 
@@ -73,7 +73,7 @@ class Reading:
         return self.intensity if self.smoothed is None else self.smoothed
 
 
-class _Writer(Closing):
+class _Writer(AbstractContextManager["_Writer"]):
     """Readings to a `RowFile`, each with the model that vouches for it; one row in memory."""
 
     def __init__(
@@ -125,6 +125,9 @@ class _Writer(Closing):
     def close(self) -> None:
         """Put the file in its place; a second call does nothing."""
         self._file.close()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _head(self) -> str:
         return ""

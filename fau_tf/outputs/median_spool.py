@@ -5,6 +5,7 @@ import json
 import tempfile
 from array import array
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,9 @@ import numpy as np
 from fau_tf.inference.estimator import Quality
 from fau_tf.inference.neutral_baseline import calibrated
 from fau_tf.outputs.csv_jsonl import Reading
-from fau_tf.utils.closing import Closing
 
 
-class MedianSpool(Closing):
+class MedianSpool(AbstractContextManager["MedianSpool"]):
     """Keeps readings on disk until the median of each face is known; use it in a `with` block.
 
     A person who is at rest most of the time has a median near the neutral face; one who holds an
@@ -58,8 +58,7 @@ class MedianSpool(Closing):
                 reading = dataclasses.replace(reading, calibrated=values)
             yield reading
 
-    def close(self) -> None:
-        """Remove the file."""
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
 

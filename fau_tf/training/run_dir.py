@@ -6,12 +6,11 @@ import os
 import platform
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from fau_tf.contract import CONTRACT_VERSION
-from fau_tf.utils.closing import Closing
 from fau_tf.utils.files import replacing, take
 from fau_tf.utils.json_safe import plain
 
@@ -26,7 +25,7 @@ _PACKAGES: Final = (
 )
 
 
-class RunDir(Closing):
+class RunDir(AbstractContextManager["RunDir"]):
     """The folder of one run, which no other process writes into, and a clock for its stages.
 
     Args:
@@ -50,8 +49,7 @@ class RunDir(Closing):
         self.seconds: dict[str, float] = {}
         self.earlier: dict[str, float] = {}  # of stages whose results were reused
 
-    def close(self) -> None:
-        """Let other processes write here."""
+    def __exit__(self, *_: object) -> None:
         if self._lock:
             self._lock.close()
 

@@ -2,10 +2,9 @@
 
 import signal
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Any, Final
-
-from fau_tf.utils.closing import Closing
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -23,7 +22,7 @@ class Stopped(Exception):
         self.exit_code = 128 + number
 
 
-class StopRequest(Closing):
+class StopRequest(AbstractContextManager["StopRequest"]):
     """Notes the first signal; the second ends the process as it would have without this.
 
     Args:
@@ -48,3 +47,6 @@ class StopRequest(Closing):
         """Put the earlier handlers back."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

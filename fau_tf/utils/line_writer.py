@@ -2,13 +2,12 @@
 
 import itertools
 import os
+from contextlib import AbstractContextManager
 from io import FileIO
 from pathlib import Path
 
-from fau_tf.utils.closing import Closing
 
-
-class RowFile(Closing):
+class RowFile(AbstractContextManager["RowFile"]):
     """A file that grows by whole rows; use it in a `with` block, or call `close`.
 
     Rows go unbuffered to a partial file beside `path`, `.partial-<process>-<n>` with its ending,
@@ -59,6 +58,9 @@ class RowFile(Closing):
         self._file.close()
         if self._partial:
             self._partial.replace(self.path)
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def discard(self) -> None:
         """Leave `path` as it was."""
