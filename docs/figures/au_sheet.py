@@ -20,8 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from fau_tf import facs
 from fau_tf.face.align import crop_matrix
 from fau_tf.synthetic import sample
-from fau_tf.synthetic.render.registry import RENDERERS
-from fau_tf.synthetic.rigs.registry import RIGS
+from fau_tf.synthetic.registry import RENDERERS, RIGS
 from fau_tf.synthetic.rigs.rig import FaceRig
 from fau_tf.synthetic.scene.scene import Scene, Variety
 from fau_tf.utils.files import replacing

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from fau_tf.synthetic.render.registry import RENDERERS
-from fau_tf.synthetic.rigs.registry import RIGS
+from fau_tf.synthetic.registry import RENDERERS, RIGS
 
 SYNTHETIC: Final = "synthetic"
 KINDS: Final = (

@@ -17,7 +17,7 @@ from fau_tf.data.process_pool import follow_the_parent
 from fau_tf.data.record import FORMAT_VERSION
 from fau_tf.data.synthetic_set import SyntheticSet, person_name, person_rows
 from fau_tf.data.tfrecord import RecordWriter, shard_files
-from fau_tf.synthetic.rigs.registry import RIGS
+from fau_tf.synthetic.registry import RIGS
 from fau_tf.utils.files import file_sha256, hold, replacing
 
 CARD: Final = "card.json"

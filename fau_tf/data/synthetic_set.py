@@ -12,7 +12,7 @@ from fau_tf.data.config import DataSettings
 from fau_tf.data.record import MARGIN, FaceRecord, as_bytes
 from fau_tf.face import align
 from fau_tf.face import alignment_jitter as jitter
-from fau_tf.synthetic.rigs.registry import RIGS
+from fau_tf.synthetic.registry import RIGS
 from fau_tf.synthetic.sample import GENERATOR_VERSION, landmarks, render, sample_scene
 from fau_tf.synthetic.scene.scene import Variety
 from fau_tf.utils.files import file_sha256

@@ -32,7 +32,7 @@ from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.io.images import read_image
 from fau_tf.synthetic import sample
-from fau_tf.synthetic.rigs.registry import RIGS
+from fau_tf.synthetic.registry import RIGS
 from fau_tf.synthetic.rigs.rig import FaceRig
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -32,8 +32,7 @@ from fau_tf.face.mediapipe_landmarks import (
     read_bundle,
 )
 from fau_tf.synthetic import sample
-from fau_tf.synthetic.render.registry import RENDERERS
-from fau_tf.synthetic.rigs.registry import RIGS
+from fau_tf.synthetic.registry import RENDERERS, RIGS
 from fau_tf.synthetic.rigs.rig import FaceRig
 from fau_tf.synthetic.scene.scene import Variety
 from fau_tf.utils import optional_imports

@@ -6,8 +6,8 @@ from functools import lru_cache
 import numpy as np
 
 from fau_tf import facs
+from fau_tf.synthetic.registry import RENDERERS
 from fau_tf.synthetic.render import project as camera_view
-from fau_tf.synthetic.render.registry import RENDERERS
 from fau_tf.synthetic.rigs.canonical import canonical_rig
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats
 from fau_tf.synthetic.scene.camera_noise import Image

@@ -205,7 +205,7 @@ def test_the_command_writes_a_set_and_shows_its_card(tmp_path, capsys):
     [
         ('data.rigs=["giant"]', r"`data.rigs` must be one or more of canonical, ict"),
         ("data.renderers=[]", r"`data.renderers` must be one or more of fast, path"),
-        ('data.rigs=["ict"]', r"Rig `ict` needs the converted ICT-FaceKit"),
+        ('data.rigs=["ict"]', r"Rig `ict` needs a converted ICT-FaceKit"),
     ],
 )
 def test_settings_that_cannot_be_met_are_named(tmp_path, capsys, monkeypatch, change, message):

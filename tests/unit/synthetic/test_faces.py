@@ -17,10 +17,10 @@ from fau_tf.synthetic.textures.skin_color import skin_color
 FRONT = (0.0, 0.0, 0.0)
 DIGEST = """
 import hashlib
-from fau_tf.synthetic import generate
-rig = generate.canonical_rig()
-scene = generate.sample_scene(rig, person_seed=11, face_seed=4)
-print(hashlib.sha256(generate.render(scene, size=64).tobytes()).hexdigest())
+from fau_tf.synthetic import sample
+rig = sample.canonical_rig()
+scene = sample.sample_scene(rig, person_seed=11, face_seed=4)
+print(hashlib.sha256(sample.render(scene, size=64).tobytes()).hexdigest())
 """
 
 

@@ -30,10 +30,10 @@ SHEARED = np.array([[1.0, 0.2, 0.0], [0.0, 1.0, 0.0]])
 REFLECTED = np.array([[-1.0, 0.0, 255.0], [0.0, 1.0, 0.0]])
 DIGEST = """
 import hashlib
-from fau_tf.synthetic import generate
-rig = generate.canonical_rig()
-scene = generate.sample_scene(rig, person_seed=11, face_seed=4)
-print(hashlib.sha256(generate.render(scene, size=48, renderer="path").tobytes()).hexdigest())
+from fau_tf.synthetic import sample
+rig = sample.canonical_rig()
+scene = sample.sample_scene(rig, person_seed=11, face_seed=4)
+print(hashlib.sha256(sample.render(scene, size=48, renderer="path").tobytes()).hexdigest())
 """
 
 
@@ -276,7 +276,8 @@ def test_without_mitsuba_the_error_names_the_extra(monkeypatch):
 
 def test_only_path_tracing_imports_mitsuba():
     code = (
-        "import sys; from fau_tf.synthetic import generate, render_path; "
+        "import sys; from fau_tf.synthetic import sample; "
+        "from fau_tf.synthetic.render.path_traced import renderer; "
         "print([name for name in ('mitsuba', 'drjit') if name in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
