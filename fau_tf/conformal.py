@@ -1,8 +1,8 @@
-"""How far an intensity may be off: an interval around each answer, from people who were set aside.
+"""Conformal prediction intervals around AU intensities, fitted on validation subjects.
 
-Conformal prediction: the errors of a network on people whom it hasn't learned from, sorted, say how
-far the next person's is. An answer near 0 errs otherwise than one near 3, so each rounded
-answer has errors of its own (a Mondrian taxonomy). N faces, A action units.
+The sorted errors of a network on subjects that it was not trained on bound the error on the next
+subject. Errors of a prediction near 0 differ from those of one near 3, so each rounded prediction
+has its own bounds (a Mondrian taxonomy). N faces, A action units.
 
 Sources: Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005, chapter 4;
 Angelopoulos and Bates, A Gentle Introduction to Conformal Prediction, 2021, section 2.
@@ -22,16 +22,17 @@ Floats = npt.NDArray[np.float64]
 
 LEVEL: Final = 0.9
 ENOUGH: Final = 40
-"""Errors that a rounded answer needs of its own, or it shares those of its neighbors."""
+"""Errors that a rounded prediction needs; with fewer it shares those of the nearest levels."""
 
 
 @dataclass(frozen=True, eq=False)
 class Intervals:
-    """What is added to an answer for the ends of its interval.
+    """Offsets from a prediction to the ends of its conformal prediction interval.
 
     Attributes:
-        level: Share of the truths that lie inside, for people like those set aside.
-        below: (A, 6) for answers that round to 0, 1, ... 5; at most 0.
+        level: Nominal coverage: share of the true intensities inside, for faces like those of the
+            validation subjects.
+        below: (A, 6) for predictions that round to 0, 1, ... 5; at most 0.
         above: (A, 6), at least 0.
     """
 
@@ -43,7 +44,7 @@ class Intervals:
         """Return the low and the high end, (..., A) within 0 to 5; NaN for NaN.
 
         Args:
-            intensity: (..., A) as the network gave it.
+            intensity: (..., A) predictions.
         """
         given = np.asarray(intensity, np.float64)
         known = np.where(np.isfinite(given), given, 0.0)
@@ -54,7 +55,7 @@ class Intervals:
         return low, high
 
     def as_json(self, labels: Sequence[str]) -> dict[str, Any]:
-        """Return plain values; `labels` are the A names."""
+        """Return what a JSON file holds; `labels` are the A names."""
         rows = {
             label: {"below": self.below[a].tolist(), "above": self.above[a].tolist()}
             for a, label in enumerate(labels)
@@ -63,7 +64,7 @@ class Intervals:
 
     @classmethod
     def of_json(cls, entry: Mapping[str, Any], labels: Sequence[str]) -> Self:
-        """Return what `as_json` gave.
+        """Return the intervals that `as_json` wrote.
 
         Raises:
             ValueError: If an AU is missing or has no six finite numbers of the right sign.
@@ -81,23 +82,23 @@ class Intervals:
         if below.shape != shape or above.shape != shape or not 0 < level < 1:
             raise _malformed(f"shapes {below.shape} and {above.shape}, level {level}")
         if not ((below <= 0).all() and (above >= 0).all()):  # NaN too
-            raise _malformed("ends that do not hold the answer between them")
+            raise _malformed("ends on the wrong side of the prediction")
         return cls(level, below, above)
 
 
 def fit_intervals(
     coded: npt.ArrayLike, predicted: npt.ArrayLike, level: float = LEVEL
 ) -> Intervals:
-    """Return the intervals that hold `level` of such truths, or a little more.
+    """Return intervals that cover `level` of the intensities of such faces, or slightly more.
 
-    The n + 1 places of a new error among n sorted ones are equally likely, so the ends are the
-    errors at places floor((n + 1) a) and ceil((n + 1) (1 - a)), a = (1 - level) / 2. Faces of one
-    person resemble each other, which this leaves aside: the coverage on other people is measured.
+    A new error is equally likely to fall between any two of n sorted ones, so the ends are the
+    errors at ranks floor((n + 1) a) and ceil((n + 1) (1 - a)), a = (1 - level) / 2. This ignores
+    that faces of one subject resemble each other: measure the coverage on test subjects.
 
     Args:
-        coded: (N, A) of people whom the network hasn't learned from; NaN where not coded.
-        predicted: (N, A) the network's answers.
-        level: Between 0 and 1.
+        coded: (N, A) of subjects that the network was not trained on; NaN where not coded.
+        predicted: (N, A).
+        level: Nominal coverage, between 0 and 1.
 
     Raises:
         ValueError: If shapes differ or `level` is out of range.
@@ -105,8 +106,8 @@ def fit_intervals(
     y, p = np.asarray(coded, np.float64), np.asarray(predicted, np.float64)
     if y.ndim != 2 or y.shape != p.shape or not 0 < level < 1:
         raise ValueError(
-            "Intervals need (N, A) coded and predicted intensities and a level between 0 and 1. "
-            f"Received: {y.shape}, {p.shape}, level={level}."
+            "Prediction intervals need (N, A) coded and predicted intensities and a level between "
+            f"0 and 1: got {y.shape}, {p.shape} and level={level}."
         )
     columns = [_column(y[:, a], p[:, a], (1 - level) / 2) for a in range(y.shape[1])]
     ends = np.array(columns).reshape(-1, 2, LEVELS)  # (A, 2, 6)
@@ -116,7 +117,7 @@ def fit_intervals(
 def covered(
     intervals: Intervals, coded: npt.ArrayLike, predicted: npt.ArrayLike
 ) -> tuple[Floats, Floats]:
-    """Return (A,) share of the truths inside, and (A,) mean width; NaN where nothing is coded."""
+    """Return (A,) coverage and (A,) mean width of the intervals; NaN where nothing is coded."""
     y = np.asarray(coded, np.float64)
     low, high = intervals.around(predicted)
     known = np.isfinite(y) & np.isfinite(low)
@@ -129,26 +130,26 @@ def covered(
 def _column(coded: Floats, predicted: Floats, tail: float) -> tuple[list[float], list[float]]:
     known = np.isfinite(coded) & np.isfinite(predicted)
     error, level = (coded - predicted)[known], _rounded(predicted[known])
-    ends = [_ends(np.sort(error[_alike(level, i)]), tail) for i in range(LEVELS)]
+    ends = [_ends(np.sort(error[_near(level, i)]), tail) for i in range(LEVELS)]
     return [low for low, _ in ends], [high for _, high in ends]
 
 
-def _alike(level: npt.NDArray[np.intp], wanted: int) -> npt.NDArray[np.bool_]:
-    """Return (N,) whether an answer is near enough to `wanted`: as few levels as hold `ENOUGH`."""
+def _near(level: npt.NDArray[np.intp], wanted: int) -> npt.NDArray[np.bool_]:
+    """Return (N,) which predictions share `wanted`'s errors: as few levels as hold `ENOUGH`."""
     distance = np.abs(level - wanted)
     for reach in range(LEVELS):
-        alike = distance <= reach
-        if alike.sum() >= ENOUGH:
+        near = distance <= reach
+        if near.sum() >= ENOUGH:
             break
-    return alike
+    return near
 
 
 def _ends(error: Floats, tail: float) -> tuple[float, float]:
     n = len(error)
     place = math.floor((n + 1) * tail + 1e-9)
-    if place < 1:  # too few to say anything
+    if place < 1:  # too few for any bound
         return -MAX_INTENSITY, MAX_INTENSITY
-    # An answer lies in its own interval, also where most err to one side.
+    # A prediction lies in its own interval, also where most errors have one sign.
     return min(0.0, float(error[place - 1])), max(0.0, float(error[n - place]))
 
 
@@ -158,6 +159,6 @@ def _rounded(intensity: Floats) -> npt.NDArray[np.intp]:
 
 def _malformed(received: object) -> ValueError:
     return ValueError(
-        f"Intervals must have a level within 0 to 1 and, for each AU, {LEVELS} numbers `below` of "
-        f"at most 0 and `above` of at least 0. Received: {received}. Export the model again."
+        f"`intervals` needs a level between 0 and 1 and, for each AU, {LEVELS} numbers `below` of "
+        f"at most 0 and `above` of at least 0: got {received}. Export the model again."
     )

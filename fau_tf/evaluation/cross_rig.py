@@ -99,7 +99,7 @@ def known(part: datasets.Part, run: Run) -> Known:
 def icc_with_interval(coded: Array, answers: Array, subjects: Sequence[str]) -> dict[str, Any]:
     """Return `agreement.summary` and the 95 % interval of its mean ICC, by subject."""
     figures = agreement.summary(coded, answers, LABELS)
-    sure = bootstrap.intervals(coded, answers, subjects, LABELS)["mean"]["icc"]
+    sure = bootstrap.confidence_intervals(coded, answers, subjects, LABELS)["mean"]["icc"]
     return figures | {"icc_interval": sure, "faces": len(coded)}
 
 

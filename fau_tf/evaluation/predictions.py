@@ -37,7 +37,7 @@ class Predictions:
         subjects, labels = list(self.subjects), list(self.labels)
         return {
             "test": agreement.summary(*given, labels),
-            "intervals": bootstrap.intervals(*given, subjects, labels),
+            "confidence_intervals": bootstrap.confidence_intervals(*given, subjects, labels),
             "by_subject": bootstrap.by_subject(*given, subjects, labels),
             "by_level": bootstrap.by_level(*given, labels),
         }
@@ -76,7 +76,7 @@ def pooled(parts: Sequence[Predictions]) -> Predictions:
 
 def table(figures: dict[str, Any]) -> str:
     """Return lines of text: per AU the agreement, with the 95 % interval of ICC and MAE."""
-    held, sure = figures["test"], figures["intervals"]
+    held, sure = figures["test"], figures["confidence_intervals"]
     names = ("icc", "mae", "pcc")
     share = f"{100 * sure['level']:.0f} %"
     head = "".join(f"{name.upper():>8}{share:>16}" for name in names)

@@ -1,8 +1,9 @@
-"""Agreement between coded and predicted AU intensity: the one judge for every model and variant.
+"""Agreement between coded and predicted AU intensity: ICC(3,1), MAE, RMSE and PCC.
 
-N targets (frames), R raters, A action units. NaN rules: a frame whose coded or predicted
-intensity is NaN for an AU is left out for that AU only; a figure that can't be computed (fewer
-than two frames, no variation) is NaN, and a mean over AUs leaves NaN out.
+Training, evaluation and export all compute their figures here. N targets (frames), R raters, A
+action units. A frame whose coded or predicted intensity is NaN for an AU is left out for that AU
+only. A figure that is undefined (fewer than two frames, or no variation) is NaN, and a mean over
+AUs leaves NaN out.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ def icc31(ratings: npt.ArrayLike) -> float:
     """Return ICC(3,1): two-way mixed effects, single rater, consistency.
 
     `(BMS - EMS) / (BMS + (R - 1) EMS)`. For two raters it equals
-    2 cov(a, b) / (var a + var b): a constant offset is forgiven, an error of scale is not.
+    2 cov(a, b) / (var a + var b): a constant offset costs nothing, an error of scale does.
 
     Args:
         ratings: (N, R), one row a target; without NaN.
@@ -35,9 +36,8 @@ def icc31(ratings: npt.ArrayLike) -> float:
     table = np.asarray(ratings, np.float64)
     if table.ndim != 2 or not np.isfinite(table).all():
         raise ValueError(
-            "ICC(3,1) needs a finite (N, R) table. Received: "
-            f"shape {table.shape}, {int((~np.isfinite(table)).sum())} values not finite. "
-            "Leave such targets out first."
+            f"ICC(3,1) needs a finite (N, R) table: got shape {table.shape} with "
+            f"{int((~np.isfinite(table)).sum())} values not finite. Remove those targets first."
         )
     n, r = table.shape
     if n < 2 or r < 2:
@@ -80,19 +80,19 @@ METRICS: Final[dict[str, Callable[[Floats, Floats], float]]] = {
 
 
 def per_au(coded: npt.ArrayLike, predicted: npt.ArrayLike) -> dict[str, Floats]:
-    """Return each metric of `METRICS` as (A,), and `frames`, how many frames counted, as (A,).
+    """Return each metric of `METRICS` and `frames`, the number of frames used, as (A,).
 
     Args:
-        coded: (N, A) intensity by the human coder; NaN where not coded.
+        coded: (N, A) intensity by the human coder, or of the renderer; NaN where not coded.
         predicted: (N, A) intensity by the model; NaN where no face was found.
 
     Raises:
-        ValueError: If the two are not (N, A) arrays of one shape.
+        ValueError: If the two shapes differ or aren't (N, A).
     """
     y, p = np.asarray(coded, np.float64), np.asarray(predicted, np.float64)
     if y.ndim != 2 or y.shape != p.shape:
         raise ValueError(
-            f"Coded and predicted intensity must both be (N, A). Received: {y.shape} and {p.shape}"
+            f"Coded and predicted intensity must both be (N, A): got {y.shape} and {p.shape}."
         )
     known = np.isfinite(y) & np.isfinite(p)
     columns = [(y[known[:, a], a], p[known[:, a], a]) for a in range(y.shape[1])]
@@ -118,19 +118,11 @@ def summary(
         label: {name: float(values[a]) for name, values in columns.items()}
         for a, label in enumerate(labels)
     }
-    mean = {name: _nanmean(columns[name]) for name in METRICS}
+    mean = {name: mean_of_known(columns[name]) for name in METRICS}
     return {"mean": mean, "per_au": rows}
 
 
-def table(figures: dict[str, Any]) -> str:
-    """Return `summary`'s figures as lines of text: one row an AU, then the mean."""
-    names = list(METRICS)
-    lines = ["   AU      " + "".join(f"{name.upper():>8}" for name in names)]
-    for label, row in (*figures["per_au"].items(), ("mean", figures["mean"])):
-        lines.append(f"   {label:<8}" + "".join(f"{row[name]:8.3f}" for name in names))
-    return "\n".join(lines)
-
-
-def _nanmean(values: Floats) -> float:
+def mean_of_known(values: Floats) -> float:
+    """Return the mean of the finite values; NaN if there are none."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else float("nan")

@@ -7,28 +7,28 @@ from fau_tf.facs import LEVELS
 LABELS = ["AU06", "AU12"]
 
 
-def made(people, seed):
-    """Answers whose error grows with them, of 4 faces each, and truths within 0 to 5."""
+def made(subjects, seed):
+    """Coded intensities and predictions whose error grows with them, 4 faces a subject."""
     rng = np.random.default_rng(seed)
-    coded = rng.integers(0, 6, (4 * people, 2)).astype(float)
+    coded = rng.integers(0, 6, (4 * subjects, 2)).astype(float)
     coded[rng.random(coded.shape) < 0.5] = 0
-    answer = np.clip(coded + rng.normal(0, 0.1 + 0.15 * coded) + [0.2, -0.3], 0, 5)
-    return coded, answer
+    predicted = np.clip(coded + rng.normal(0, 0.1 + 0.15 * coded) + [0.2, -0.3], 0, 5)
+    return coded, predicted
 
 
-def test_intervals_hold_the_wanted_share_of_new_truths():
+def test_coverage_of_new_faces_is_near_the_level():
     intervals = fit_intervals(*made(1000, 1), 0.9)
     share, width = covered(intervals, *made(3000, 2))
     # Exchangeable, so at least .9 in expectation, and close to it where errors differ; the standard
-    # deviation of the share over draws of 4,000 faces in 6 groups is below .01. Answers beyond the
-    # scale are clipped, so many errors are equal and more than .9 may lie inside.
+    # deviation of the share over draws of 4,000 faces in 6 groups is below .01. Predictions beyond
+    # the scale are clipped, so many errors are equal and more than .9 may lie inside.
     assert (share > 0.88).all()
     assert (share < 0.97).all()
     assert (width > 0.1).all()
     assert (width < 2).all()
 
 
-def test_a_high_answer_has_a_wider_interval_where_its_errors_are_larger():
+def test_a_high_prediction_has_a_wider_interval_where_its_errors_are_larger():
     intervals = fit_intervals(*made(1000, 1))
     low, high = intervals.around([[0.1, 0.1], [3.0, 3.0]])
     assert ((high - low)[1] > 1.5 * (high - low)[0]).all()
@@ -39,23 +39,23 @@ def test_a_high_answer_has_a_wider_interval_where_its_errors_are_larger():
 def test_ends_are_the_order_statistics_of_the_errors():
     coded = np.arange(1.0, 100.0)[:, None] / 1000  # n = 99, so the places are exact
     found = fit_intervals(coded, np.zeros_like(coded), 0.9)
-    # floor(100 * .05) = 5th smallest, 0.005, is above the answer itself; the 95th is 0.095.
+    # floor(100 * .05) = 5th smallest, 0.005, is above the prediction itself; the 95th is 0.095.
     np.testing.assert_allclose(found.around([[0.0]]), [[[0.0]], [[0.095]]], atol=1e-12)
 
 
-def test_an_answer_always_lies_in_its_interval():
-    coded, answer = made(100, 3)
-    shifted = np.clip(answer + 1.5, 0, 5)  # errs to one side
+def test_a_prediction_lies_in_its_interval():
+    coded, predicted = made(100, 3)
+    shifted = np.clip(predicted + 1.5, 0, 5)  # errors of one sign
     low, high = fit_intervals(coded, shifted).around(shifted)
     assert (low <= shifted).all()
     assert (shifted <= high).all()
 
 
-def test_rare_answers_share_the_errors_of_their_neighbors():
-    coded, answer = np.zeros((500, 1)), np.zeros((500, 1))
-    answer[:300, 0], coded[:300, 0] = 3.0, 2.0
-    answer[300:305, 0], coded[300:305, 0] = 4.0, 0.0  # far fewer than ENOUGH
-    found = fit_intervals(coded, answer)
+def test_rare_levels_share_the_errors_of_the_nearest_levels():
+    coded, predicted = np.zeros((500, 1)), np.zeros((500, 1))
+    predicted[:300, 0], coded[:300, 0] = 3.0, 2.0
+    predicted[300:305, 0], coded[300:305, 0] = 4.0, 0.0  # far fewer than ENOUGH
+    found = fit_intervals(coded, predicted)
     assert 5 < ENOUGH < 300
     assert found.below[0, 3] == -1.0
     assert found.below[0, 4] == found.below[0, 3]
@@ -66,18 +66,18 @@ def test_too_few_faces_give_the_whole_scale():
     assert (low, high) == (0.0, 5.0)
 
 
-def test_what_is_not_coded_or_not_read_is_left_out():
-    coded, answer = made(200, 4)
+def test_nan_is_left_out():
+    coded, predicted = made(200, 4)
     holes = coded.copy()
     holes[::2, 0] = np.nan
-    found = fit_intervals(holes, answer)
+    found = fit_intervals(holes, predicted)
     np.testing.assert_array_equal(
-        found.below[:1], fit_intervals(coded[1::2], answer[1::2]).below[:1]
+        found.below[:1], fit_intervals(coded[1::2], predicted[1::2]).below[:1]
     )
     low, high = found.around([[np.nan, 1.0]])
     assert np.isnan([low[0, 0], high[0, 0]]).all()
     assert low[0, 1] < 1.0 < high[0, 1]
-    share, _ = covered(found, np.full((3, 2), np.nan), answer[:3])
+    share, _ = covered(found, np.full((3, 2), np.nan), predicted[:3])
     assert np.isnan(share).all()
 
 
@@ -105,7 +105,7 @@ def test_json_and_back():
 def test_malformed_intervals_are_refused(change):
     entry = fit_intervals(*made(50, 5)).as_json(LABELS)
     change(entry)
-    with pytest.raises(ValueError, match=r"Received: .*Export the model again"):
+    with pytest.raises(ValueError, match=r"got .*Export the model again"):
         Intervals.of_json(entry, LABELS)
 
 

@@ -93,8 +93,8 @@ def test_folds_are_pooled_before_the_figures_are_computed():
     assert figures["test"] == want
     assert 0 < want["mean"]["icc"] < 1
     assert sorted(figures["by_subject"]) == ["a", "b", "c", "d"]
-    assert figures["intervals"]["subjects"] == 4
-    low, high = figures["intervals"]["mean"]["icc"]
+    assert figures["confidence_intervals"]["subjects"] == 4
+    low, high = figures["confidence_intervals"]["mean"]["icc"]
     assert low <= want["mean"]["icc"] <= high
     assert sum(row["frames"] for row in figures["by_level"]["AU06"]) == 60
     assert f"{want['per_au']['AU06']['icc']:.3f}" in table(figures)
