@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fau_tf.data import dataset_card
-from fau_tf.data.process_pool import follow_the_parent
+from fau_tf.data.process_pool import worker_pool
 from fau_tf.data.record import FORMAT_VERSION
 from fau_tf.data.synthetic_set import SyntheticSet, person_name, person_rows
 from fau_tf.data.tfrecord import RecordWriter, shard_files
@@ -159,16 +157,11 @@ class _Shards:
         if processes == 1 and "path" not in self._settings.renderers:
             yield from map(work, people)
             return
-        # spawn: TensorFlow's threads in the parent don't survive a fork.
-        context = multiprocessing.get_context("spawn")
         each = min(_PEOPLE_PER_PROCESS[name] for name in self._settings.renderers) * processes
         for start in range(0, len(people), each):
             # A new pool, and not max_tasks_per_child, which can wait for ever in Python 3.11.
-            pool = ProcessPoolExecutor(processes, context, follow_the_parent)
-            try:
+            with worker_pool(processes) as pool:
                 yield from pool.map(work, people[start : start + each])
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _write_card(place: Path, identity: dict[str, Any]) -> None:

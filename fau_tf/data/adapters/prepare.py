@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from fau_tf.data.adapters import registry
 from fau_tf.data.adapters.clips import LeftOut, Listing, printable
 from fau_tf.data.adapters.prepare_clip import STAGES, ClipReport, Job, prepare_clip, report_file
 from fau_tf.data.config import DataSettings
-from fau_tf.data.process_pool import follow_the_parent
+from fau_tf.data.process_pool import worker_pool
 from fau_tf.data.record import FORMAT_VERSION
 from fau_tf.face.align import TEMPLATE
 from fau_tf.face.mediapipe_landmarks import BUNDLE_SHA256
@@ -147,30 +147,22 @@ def _left(jobs: Sequence[Job]) -> list[Job]:
 def _run(jobs: Sequence[Job], total: int, processes: int, say: Callable[[str], None]) -> None:
     frames = sum(len(job.clip.numbers) for job in jobs)
     say(f"   {total - len(jobs)} of {total} clips are there; {frames} frames to prepare")
-    # spawn: TensorFlow's threads in the parent don't survive a fork.
-    context = multiprocessing.get_context("spawn")
-    done = context.Value("q", 0)
+    done = multiprocessing.get_context("spawn").Value("q", 0)
     start = said = time.monotonic()
-    with ProcessPoolExecutor(
-        processes, mp_context=context, initializer=_begin, initargs=(done,)
-    ) as pool:
+    with worker_pool(processes, _begin, done) as pool:
         # The longest first, so that no process is left alone with it at the end.
         order = sorted(jobs, key=lambda job: -len(job.clip.numbers))
         waiting: set[Future[None]] = {pool.submit(_work, job) for job in order}
-        try:
-            while waiting:
-                finished, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    future.result()
-                now = time.monotonic()
-                if done.value and (now - said > _SECONDS or not waiting):
-                    said = now
-                    rate = done.value / (now - start)
-                    rest = (frames - done.value) / rate
-                    say(f"   {done.value}/{frames} frames, {rate:.1f} a second, {rest:.0f} s left")
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        while waiting:
+            finished, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
+            for future in finished:
+                future.result()
+            now = time.monotonic()
+            if done.value and (now - said > _SECONDS or not waiting):
+                said = now
+                rate = done.value / (now - start)
+                rest = (frames - done.value) / rate
+                say(f"   {done.value}/{frames} frames, {rate:.1f} a second, {rest:.0f} s left")
 
 
 _DONE: Any = None  # the counter that this process shares with its parent
@@ -179,7 +171,6 @@ _DONE: Any = None  # the counter that this process shares with its parent
 def _begin(done: Any) -> None:
     global _DONE
     _DONE = done
-    follow_the_parent()
     optional_imports.cv2().setNumThreads(1)  # every core has a process already
 
 

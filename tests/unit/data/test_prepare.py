@@ -28,16 +28,13 @@ def settings(kind, root, **more):
 class Here:
     """A pool's stand-in that works in this process: it starts in no time."""
 
-    def __init__(self, _processes, *, initargs, **_):
-        self.done = initargs[0]
+    def __init__(self, _processes, _initializer, done):
+        self.done = done
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        pass
-
-    def shutdown(self, **_):
         pass
 
     def submit(self, _work, job):
@@ -54,7 +51,7 @@ pytestmark = pytest.mark.usefixtures("in_this_process")
 
 @pytest.fixture
 def in_this_process(monkeypatch):
-    monkeypatch.setattr(prepare_module, "ProcessPoolExecutor", Here)
+    monkeypatch.setattr(prepare_module, "worker_pool", Here)
 
 
 def prepared(kind, root, folder, **more):

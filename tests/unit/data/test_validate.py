@@ -28,7 +28,7 @@ aus = "{aus}"
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(prepare_module, "ProcessPoolExecutor", Here)
+    monkeypatch.setattr(prepare_module, "worker_pool", Here)
 
     def call(name, kind, *more, protocol="three_folds", aus="bp4d"):
         config = tmp_path / "config.toml"
