@@ -83,7 +83,7 @@ def measure(film: Path, frames: int, shard: int) -> dict[str, Any]:
     local = _command(film, film.parent / "one")
     with VideoFile(film) as video:
         began = time.perf_counter()
-        video.places(shard, WARM_UP)
+        video.seek_index(shard, WARM_UP)
         index = (time.perf_counter() - began) / frames
     began = time.perf_counter()
     with started("local", 2) as engine:

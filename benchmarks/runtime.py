@@ -34,7 +34,7 @@ from fau_tf.inference.estimator import AUEstimator
 from fau_tf.inference.face_search import FaceFollower
 from fau_tf.inference.model_info import default_model
 from fau_tf.inference.quality import judge, look
-from fau_tf.io.sources import read_image
+from fau_tf.io.images import read_image
 from fau_tf.io.videos import VideoFile
 
 ROOT = Path(__file__).resolve().parents[1]

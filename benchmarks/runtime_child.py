@@ -35,7 +35,7 @@ def bare_photo(names: dict[str, Any]) -> dict[str, Any]:
 def fau_photo(names: dict[str, Any]) -> dict[str, Any]:
     """Read the AUs of a photo."""
     from fau_tf import AUEstimator
-    from fau_tf.io.sources import read_image
+    from fau_tf.io.images import read_image
 
     with AUEstimator(names["model"]) as estimator:
         assert len(estimator.estimate(read_image(Path(names["photo"]))).faces) == 1

@@ -14,7 +14,7 @@ from fau_tf.face.align import crop, crop_matrix, transform
 from fau_tf.face.au_centers import au_centers
 from fau_tf.face.landmarks import ibug68
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
-from fau_tf.io.sources import read_image
+from fau_tf.io.images import read_image
 from fau_tf.utils.files import replacing
 
 DOCS = Path(__file__).parents[1]

@@ -10,8 +10,7 @@ from fau_tf.inference.estimator import AUEstimator
 from fau_tf.inference.model_info import ModelError
 from fau_tf.inference.neutral_baseline import CalibrationError
 from fau_tf.inference.processing import MEDIAN
-from fau_tf.io.source_paths import expand
-from fau_tf.io.sources import Source, camera, listed
+from fau_tf.io.sources import Source, camera_source, find_sources, read_source_list
 from fau_tf.outputs.options import PredictOptions
 from fau_tf.outputs.run import Run
 from fau_tf.utils.console import Console, one_line, without_notices
@@ -38,11 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: PredictOptions, console: Console) -> list[str]:
-    sources = expand(options.sources, skip=options.out)
+    sources = find_sources(options.sources, skip=options.out)
     if options.webcam is not None:
-        sources.append(camera(options.webcam))
+        sources.append(camera_source(options.webcam))
     if options.list is not None:
-        sources += listed(options.list)
+        sources += read_source_list(options.list)
     _check(options, sources)
     with without_notices():
         estimator = AUEstimator(options.model, options.faces, options.threads)
@@ -71,7 +70,7 @@ def _said(error: Exception, out: Path) -> str:
 
 def _check(options: PredictOptions, sources: Sequence[Source]) -> None:
     """Raise ValueError for options that photos can't have."""
-    still = [source.name for source in sources if not source.kind.moves]
+    still = [source.name for source in sources if not source.kind.is_sequence]
     asked = {
         f"--smooth {options.smooth}": options.smooth is not None,
         f"--neutral {MEDIAN}": options.neutral == MEDIAN,

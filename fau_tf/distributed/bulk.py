@@ -21,7 +21,7 @@ from fau_tf.distributed.reports import Done, stoppable
 from fau_tf.distributed.stages import Stages
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.inference.model_info import default_model
-from fau_tf.io.sources import Kind, Source
+from fau_tf.io.sources import Source, SourceKind
 from fau_tf.outputs.file_names import result_names
 from fau_tf.outputs.options import DEFAULTS, PredictOptions
 from fau_tf.outputs.run import processing
@@ -99,7 +99,7 @@ def _refuse(options: PredictOptions, sources: Sequence[Source]) -> None:
                 "want to look at in another call."
             )
     for source in sources:
-        if source.kind in (Kind.CAMERA, Kind.STDIN):
+        if source.kind in (SourceKind.CAMERA, SourceKind.STDIN):
             raise ValueError(
                 "--cluster: needs files, which every machine can open. Received: "
                 f"{source.name}. Read it without --cluster."

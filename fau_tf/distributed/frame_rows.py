@@ -13,7 +13,7 @@ import numpy as np
 from fau_tf.inference.estimator import Estimate, FaceResult
 from fau_tf.inference.model_info import ModelInfo
 from fau_tf.inference.quality import Quality
-from fau_tf.io.frame import Frame
+from fau_tf.io.images import Frame
 from fau_tf.utils.files import replacing
 
 _NOTHING: Final = np.zeros((0, 0, 3), np.uint8)

@@ -11,8 +11,8 @@ import numpy as np
 
 from fau_tf.inference.face_search import Trail
 from fau_tf.inference.processing import Processing
-from fau_tf.io.seek_points import Place, Places
-from fau_tf.io.sources import Kind, Source
+from fau_tf.io.seek_points import SeekIndex, SeekPoint
+from fau_tf.io.sources import Source, SourceKind
 
 WARM_UP: Final = 25
 """Frames that are read before a range begins, so that its faces are known as in a run from the
@@ -104,7 +104,7 @@ class Part:
     first: int
     last: int
     paths: tuple[str, ...]
-    after: Place | None = None
+    after: SeekPoint | None = None
     known: Trail | None = None
     key: str = ""
 
@@ -127,7 +127,7 @@ class Part:
             **entries
             | {
                 "paths": tuple(entries["paths"]),
-                "after": after and Place(**after),
+                "after": after and SeekPoint(**after),
                 "known": trail_of(entries["known"]),
             }
         )
@@ -156,7 +156,7 @@ def photo_parts(source: Source, name: str, shard: int) -> list[Part]:
     ]  # fmt: skip
 
 
-def video_parts(source: Source, name: str, places: Places | None, job: Job) -> list[Part]:
+def video_parts(source: Source, name: str, places: SeekIndex | None, job: Job) -> list[Part]:
     """Return the shards of a video, in order: one where its frames can't be told by their times.
 
     Args:
@@ -169,7 +169,7 @@ def video_parts(source: Source, name: str, places: Places | None, job: Job) -> l
     if places is None or not places.ordered or not places.frames:
         return [whole]
     each = range_of(job)
-    known = {place.number: place for place in places.found}
+    known = {point.number: point for point in places.points}
     starts = range(0, places.frames, each)
     return [
         replace(
@@ -196,7 +196,7 @@ def ahead(job: Job) -> int:
 
 def photos(part: Part) -> bool:
     """Return whether each picture of a shard is read by itself."""
-    return not Kind(part.kind).moves
+    return not SourceKind(part.kind).is_sequence
 
 
 def trail_entries(trail: Trail | None) -> dict[str, Any] | None:
@@ -219,6 +219,8 @@ def trail_of(entries: dict[str, Any] | None) -> Trail | None:
     return Trail(entries["frames"], meshes)
 
 
-def places_of(entries: dict[str, Any]) -> Places:
+def places_of(entries: dict[str, Any]) -> SeekIndex:
     """Return the places that a worker wrote."""
-    return Places(**entries | {"found": tuple(Place(**place) for place in entries["found"])})
+    return SeekIndex(
+        **entries | {"points": tuple(SeekPoint(**point) for point in entries["points"])}
+    )

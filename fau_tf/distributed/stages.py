@@ -23,7 +23,7 @@ from fau_tf.distributed.parts import (
 from fau_tf.distributed.reports import Done, ProcessUse, Report
 from fau_tf.distributed.shards import outputs_of
 from fau_tf.distributed.worker import DONE, Worker
-from fau_tf.io.sources import Kind, Source
+from fau_tf.io.sources import Source, SourceKind
 from fau_tf.utils.console import Console
 from fau_tf.utils.files import replacing
 
@@ -58,11 +58,12 @@ class Stages:
             ValueError: If a shard failed, for another reason than its pictures.
         """
         done = [
-            Done(source.name, "frames" if source.kind.moves else "photos") for source, _ in sources
+            Done(source.name, "frames" if source.kind.is_sequence else "photos")
+            for source, _ in sources
         ]
         cut = self._cut(sources, done)
         self._run("read", [part for parts in cut for part in parts if not self._is_read(part)])
-        videos = [i for i, (source, _) in enumerate(sources) if source.kind.moves and cut[i]]
+        videos = [i for i, (source, _) in enumerate(sources) if source.kind.is_sequence and cut[i]]
         self._mend(cut, videos, done)
         joined = self._join([cut[i] for i in videos])
         for i, parts in enumerate(cut):
@@ -76,17 +77,17 @@ class Stages:
         films = {
             name: self._put(whole_video(source, name))
             for source, name in sources
-            if source.kind.moves
+            if source.kind.is_sequence
         }
         missing = [part for part in films.values() if not self._file(part, ".places").is_file()]
         self._run("find_places", missing)
         cut: list[list[Part]] = []
         for (source, name), came in zip(sources, done, strict=True):
-            if source.kind.moves:
+            if source.kind.is_sequence:
                 parts = self._ranges(source, films[name], came)
             else:
                 parts = photo_parts(source, name, self._job.shard)
-            if source.kind is Kind.PHOTOS and not parts:
+            if source.kind is SourceKind.PHOTOS and not parts:
                 came.fail(
                     "",
                     f"{source.name}: must hold photos or videos. Received: none. Check the path.",
@@ -167,7 +168,7 @@ class Stages:
     def _count_end(self, came: Done, part: Part) -> None:
         """Note where a video that was cut into ranges ends too early."""
         film = self._named(
-            whole_video(Source(Kind.VIDEO, part.source, (Path(part.paths[0]),)), part.name)
+            whole_video(Source(SourceKind.VIDEO, part.source, (Path(part.paths[0]),)), part.name)
         )
         found = json.loads(self._file(film, ".places").read_text(encoding="utf-8"))
         if found["places"]["fault"]:

@@ -18,8 +18,8 @@ from fau_tf.distributed.shards import rows
 from fau_tf.inference.estimator import AUEstimator, Estimate
 from fau_tf.inference.face_search import Trail
 from fau_tf.inference.model_info import ModelInfo, read_model
-from fau_tf.io.frame import Frame, Unread
-from fau_tf.io.sources import Kind, Source, UnreadableError, opened
+from fau_tf.io.images import Frame, UnreadableError, UnreadFrame
+from fau_tf.io.sources import Source, SourceKind, open_frames
 from fau_tf.io.videos import VideoFile
 from fau_tf.outputs.run import still
 from fau_tf.outputs.writers import readings, unread_row
@@ -76,7 +76,7 @@ class _Reader:
             try:
                 with VideoFile(Path(part.paths[0])) as video:
                     if not 0 < video.count <= range_of(job):
-                        entries = asdict(video.places(range_of(job), ahead(job)))
+                        entries = asdict(video.seek_index(range_of(job), ahead(job)))
             except UnreadableError as error:
                 fault = str(error)
         with replacing(done) as unfinished:
@@ -113,13 +113,13 @@ class _Reader:
         process = self._job.processing.begin()
         first = next(steps)
         # As without a cluster: nothing is written of a single photo that can't be opened.
-        if part.kind == Kind.PHOTO.value and isinstance(first[0], Unread):
+        if part.kind == SourceKind.PHOTO.value and isinstance(first[0], UnreadFrame):
             report.unread.append(one_line(first[0].reason))
             return
         report.written = True
         with rows(self._job, part, self._info()) as write:
             for item, estimate in chain((first,), steps):
-                if isinstance(item, Unread):
+                if isinstance(item, UnreadFrame):
                     report.unread.append(one_line(item.reason))
                     write(unread_row(item))
                     continue
@@ -127,12 +127,12 @@ class _Reader:
                 for reading in readings(item, process(estimate, item.timestamp)):
                     write(reading)
 
-    def _pictures(self, part: Part, attempts: Attempts) -> Iterator[Frame | Unread]:
+    def _pictures(self, part: Part, attempts: Attempts) -> Iterator[Frame | UnreadFrame]:
         for number, path in enumerate(part.paths, part.first):
             if not attempts.begin(number):
-                yield Unread(deadly(path), number, 0.0, path)
+                yield UnreadFrame(deadly(path), number, 0.0, path)
                 continue
-            with opened(Source(Kind.PHOTO, path, (Path(path),)), first=number) as stream:
+            with open_frames(Source(SourceKind.PHOTO, path, (Path(path),)), first=number) as stream:
                 yield from stream.frames
 
     def _frames(

@@ -132,7 +132,7 @@ def require_image(image: Image) -> None:
     if image.ndim != 3 or image.shape[-1] != 3 or image.size == 0 or image.dtype != np.uint8:
         raise ValueError(
             f"An image must be (H, W, 3) RGB uint8. Received: {image.shape} {image.dtype}. "
-            "Read files with fau_tf.io.sources.read_image."
+            "Read files with fau_tf.io.images.read_image."
         )
 
 

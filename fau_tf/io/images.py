@@ -1,11 +1,12 @@
-"""Image files and bytes -> RGB uint8 arrays, upright; whatever they hold."""
+"""Image files and bytes, decoded to upright RGB arrays; frames of a source."""
 
 import os
 import stat
 import warnings
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Final, NoReturn
+from typing import BinaryIO, Final
 
 import numpy as np
 from PIL import Image as PillowImage
@@ -14,105 +15,147 @@ from PIL import ImageOps, UnidentifiedImageError
 from fau_tf.face.align import Image
 
 MAX_PIXELS: Final = 64_000_000
-"""Larger pictures are refused before they are decoded."""
+"""Larger images are refused before they are decoded."""
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-"""Pillow's readers that run no other program and need no further file."""
+"""Pillow's readers that start no other program and open no second file."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One image of a source.
+
+    Attributes:
+        image: (H, W, 3) RGB uint8.
+        number: Counts from 1 within the source.
+        timestamp: Seconds from the start of the source.
+        name: File or camera that the image comes from.
+    """
+
+    image: Image
+    number: int = 1
+    timestamp: float = 0.0
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class UnreadFrame:
+    """The place in a source of an image that cannot be read.
+
+    Attributes:
+        reason: Error message.
+        number: Counts from 1 within the source, along with the frames.
+        timestamp: Seconds from the start of the source.
+        name: File that should hold the image.
+    """
+
+    reason: str
+    number: int = 1
+    timestamp: float = 0.0
+    name: str = ""
 
 
 class UnreadableError(ValueError):
-    """A source can't be read, or not to its end."""
-
-
-class UnreadableImageError(UnreadableError):
-    """A file is not an image that can be read."""
+    """A source cannot be read, or not to its end."""
 
 
 def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image:
-    """Return the picture in an image file, (H, W, 3) RGB uint8, upright.
+    """Return the image in a file, (H, W, 3) RGB uint8, upright.
 
-    The EXIF orientation is applied, transparency is put on white, 16-bit grays keep their upper
-    byte, and of several pictures in a file the first is read.
+    The EXIF orientation is applied, transparency is blended with white, 16-bit gray keeps its upper
+    byte, and a file with several images gives its first.
 
     Args:
-        path: JPEG, PNG, WebP, BMP, GIF, TIFF or PPM.
-        max_pixels: Larger pictures are refused from their header, before they are decoded.
+        path: JPEG, PNG, WebP, BMP, GIF, TIFF or PPM file.
+        max_pixels: A larger image is refused by its header, before it is decoded.
 
     Raises:
-        UnreadableImageError: If the file is missing, no image, truncated or too large.
+        UnreadableError: If the file is missing, not an image, truncated or too large.
     """
-    name = str(path)
-    try:
-        # Without waiting for the other end of a pipe; what is looked at is what is read.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    # Also a name that is too long, a folder that may not be entered, a zero in the name.
-    except (OSError, ValueError) as error:
-        cause = getattr(error, "strerror", None) or str(error)
-        _refuse(name, "a regular file", cause, "Check the path")
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        _refuse(name, "a regular file", "something else", "Check the path")
-    with os.fdopen(descriptor, "rb") as file:
-        return _decoded(file, name, max_pixels)
+    with os.fdopen(open_regular(path), "rb") as file:
+        return _decode(file, str(path), max_pixels)
 
 
 def decode_image(content: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Image:
-    """Return the picture that the bytes of an image file hold; see `read_image`.
+    """Return the image that the bytes of an image file hold, as `read_image` does.
 
     Args:
-        content: Of the file.
-        name: What errors call it.
-        max_pixels: Larger pictures are refused from their header, before they are decoded.
+        content: Bytes of the file.
+        name: Name of the image in error messages.
+        max_pixels: A larger image is refused by its header, before it is decoded.
 
     Raises:
-        UnreadableImageError: If it is no image, truncated or too large.
+        UnreadableError: If the content is not an image, truncated or too large.
     """
-    return _decoded(BytesIO(content), name, max_pixels)
+    return _decode(BytesIO(content), name, max_pixels)
 
 
-def _decoded(file: BinaryIO, name: str, max_pixels: int) -> Image:
+def open_regular(path: Path) -> int:
+    """Return a read-only descriptor of a regular file; never waits for the writer of a pipe.
+
+    Raises:
+        UnreadableError: If the file cannot be opened or is a folder, a pipe or a device.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    # ValueError: a null byte in the path.
+    except (OSError, ValueError) as error:
+        cause = getattr(error, "strerror", None) or str(error)
+        raise UnreadableError(f"{path}: cannot be opened: {cause}. Check the path.") from error
+    # The open descriptor is checked, so nobody can swap the file between the check and the read.
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UnreadableError(f"{path}: not a regular file. Check the path.")
+    return descriptor
+
+
+def _decode(file: BinaryIO, name: str, max_pixels: int) -> Image:
     with warnings.catch_warnings():
-        # Our own cap is lower than the one that Pillow warns about.
+        # Pillow warns above a limit that is higher than MAX_PIXELS.
         warnings.simplefilter("ignore")
         try:
             with PillowImage.open(file, formats=FORMATS) as picture:
                 if picture.width * picture.height > max_pixels:
-                    _refuse_size(name, max_pixels, f"{picture.width} x {picture.height} px")
+                    raise _too_large(f"{name}: {picture.width} x {picture.height} px", max_pixels)
                 return _rgb(name, ImageOps.exif_transpose(picture))
-        except UnreadableImageError:
+        except UnreadableError:
             raise
         except PillowImage.DecompressionBombError:
-            _refuse_size(name, max_pixels, "many times that")
+            raise _too_large(f"{name}: the image", max_pixels) from None
         except UnidentifiedImageError:
-            kinds = "an image (" + ", ".join(FORMATS) + ")"
             size = file.seek(0, os.SEEK_END)
-            _refuse(name, kinds, f"{size} bytes of something else", "Convert it")
-        # Pillow's decoders raise whatever a broken file leads them to.
+            raise UnreadableError(
+                f"{name}: {size} bytes that are not an image ({', '.join(FORMATS)}). Convert the "
+                "file to one of these formats."
+            ) from None
+        # Pillow's decoders raise many types of exceptions on damaged files.
         except Exception as error:
-            _refuse(name, "an intact image", str(error) or type(error).__name__, "Save it again")
+            cause = str(error) or type(error).__name__
+            raise UnreadableError(
+                f"{name}: the image is damaged: {cause}. Save it again."
+            ) from error
 
 
-def _refuse(name: str, rule: str, received: str, step: str) -> NoReturn:
-    raise UnreadableImageError(f"{name}: must be {rule}. Received: {received}. {step}.") from None
+def _too_large(what: str, max_pixels: int) -> UnreadableError:
+    limit = f"{max_pixels / 1e6:.0f} million pixels"
+    return UnreadableError(f"{what} exceeds the limit of {limit}. Shrink the image.")
 
 
 def _rgb(name: str, picture: PillowImage.Image) -> Image:
     if picture.mode.startswith("I"):
         gray = np.asarray(picture)
         if gray.min() < 0 or gray.max() > 0xFFFF:
-            span = f"{gray.min()} to {gray.max()}"
-            _refuse(name, "an image of 8 or 16 bits", span, "Convert it to 8 bits")
+            raise UnreadableError(
+                f"{name}: values from {gray.min()} to {gray.max()} exceed 16 bits. Convert the "
+                "image to 8 bits."
+            )
         return np.repeat((gray // 256).astype(np.uint8)[..., None], 3, axis=-1)
     if picture.mode == "F":
-        _refuse(name, "an image of whole numbers", "floats", "Convert it to 8 bits")
+        raise UnreadableError(
+            f"{name}: floating-point pixels are not supported. Convert the image to 8 bits."
+        )
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         white = PillowImage.new("RGBA", picture.size, "white")
         picture = PillowImage.alpha_composite(white, picture)
     return np.array(picture.convert("RGB"))
-
-
-def _refuse_size(name: str, max_pixels: int, received: str) -> NoReturn:
-    _refuse(
-        name, f"an image of at most {max_pixels / 1e6:.0f} million pixels", received, "Shrink it"
-    )

@@ -1,4 +1,4 @@
-"""Where a video can be entered so that the frames behind are those of a reading from its start."""
+"""Frame-exact seeking: entry points of a video that give the frames of a read from its start."""
 
 import math
 import zlib
@@ -8,83 +8,83 @@ from typing import Any, Final
 from fau_tf.utils import optional_imports
 
 _STEPS_BACK: Final = (0, 64, 512)
-"""Frames before the wanted one that are sought in turn, until decoding from there leads to it."""
+"""Frames before the wanted one to seek to in turn, until decoding from there arrives at it."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """A frame that can be gone to, and known again.
+class SeekPoint:
+    """A frame that can be sought, and recognized.
 
     Attributes:
         number: Counts from 1.
-        stamp: The container's time of it, ms.
-        check: CRC-32 of its pixels.
+        timestamp_ms: Its time in the container.
+        crc32: Checksum of its pixels.
     """
 
     number: int
-    stamp: float
-    check: int
+    timestamp_ms: float
+    crc32: int
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where a video can be entered.
+class SeekIndex:
+    """Entry points of a video.
 
     Attributes:
-        frames: How many frames can be read.
-        found: For each wanted one.
-        ordered: Whether the container's times grow from frame to frame, so that one tells which.
-        fault: Why the video is not intact; else empty.
+        frames: Number of readable frames.
+        points: The frames before which a range may begin.
+        ordered: Whether the container's times grow from frame to frame, so a time identifies one.
+        fault: Why the video is damaged; empty if it is intact.
     """
 
     frames: int
-    found: tuple[Place, ...]
+    points: tuple[SeekPoint, ...]
     ordered: bool
     fault: str = ""
 
 
-def found_places(capture: Any, each: int, ahead: int) -> Places:
-    """Return where ranges of frames can begin; decodes an OpenCV capture to its end.
+def build_seek_index(capture: Any, range_frames: int, lead_frames: int) -> SeekIndex:
+    """Return the entry points for equal ranges of frames; decodes an OpenCV capture to its end.
 
     Args:
-        capture: At its start.
-        each: Frames of a range.
-        ahead: A range is begun so many frames early.
+        capture: An OpenCV capture at its start.
+        range_frames: Length of a range.
+        lead_frames: Frames before a range at which reading begins.
     """
-    found: list[Place] = []
+    points: list[SeekPoint] = []
     number, last, ordered = 0, -1e-9, True
     while capture.grab():
         number += 1
-        seconds = stamp_of(capture) / 1000
+        seconds = timestamp_ms(capture) / 1000
         ordered = ordered and math.isfinite(seconds) and seconds > last
         last = seconds
-        if (number + ahead) % each == 0:
-            found.append(Place(number, stamp_of(capture), check_sum(capture)))
-    return Places(number, tuple(found), ordered)
+        if (number + lead_frames) % range_frames == 0:
+            points.append(SeekPoint(number, timestamp_ms(capture), _crc32(capture)))
+    return SeekIndex(number, tuple(points), ordered)
 
 
-def sought(capture: Any, place: Place) -> bool:
-    """Return whether an OpenCV capture stands at a frame now, after seeking it.
+def seek_to(capture: Any, point: SeekPoint) -> bool:
+    """Move an OpenCV capture to a frame; return whether it arrived there.
 
-    OpenCV seeks by an assumed rate, and a decoder may begin with pictures that lack what they refer
-    to. So the frame must have the time and the pixels that it has when all are decoded.
+    OpenCV seeks by an assumed frame rate, and a decoder may begin with frames whose references are
+    missing. The frame is accepted only with the time and pixels of a decode from the start.
     """
     position = optional_imports.cv2().CAP_PROP_POS_FRAMES
     for back in _STEPS_BACK:
-        capture.set(position, max(place.number - 1 - back, 0))
-        while (read := capture.grab()) and stamp_of(capture) < place.stamp:
+        capture.set(position, max(point.number - 1 - back, 0))
+        while (read := capture.grab()) and timestamp_ms(capture) < point.timestamp_ms:
             pass
-        if read and stamp_of(capture) == place.stamp and check_sum(capture) == place.check:
+        if read and timestamp_ms(capture) == point.timestamp_ms and _crc32(capture) == point.crc32:
             return True
     return False
 
 
-def stamp_of(capture: Any) -> float:
-    """Return the container's time of the present frame, ms."""
+def timestamp_ms(capture: Any) -> float:
+    """Return the container's time of the current frame, ms."""
     return float(capture.get(optional_imports.cv2().CAP_PROP_POS_MSEC))
 
 
-def check_sum(capture: Any) -> int:
-    """Return the CRC-32 of the present frame's pixels; -1 where it can't be decoded."""
+def _crc32(capture: Any) -> int:
+    """Return the CRC-32 of the current frame's pixels; -1 if it cannot be decoded."""
     read, bgr = capture.retrieve()
     return zlib.crc32(bgr) if read else -1

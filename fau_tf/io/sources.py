@@ -1,96 +1,298 @@
-"""Sources -> frames."""
+"""Sources: what a name on the command line refers to, and the frames in it.
 
+A name is an image file, a video file, a folder (all images and videos in it and in its subfolders),
+a pattern (`*`, `?`, `[...]`, and `**` for folders), or `-` for images on stdin.
+"""
+
+import fnmatch
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
-from fau_tf.io.frame import Frame, Unread
-from fau_tf.io.image_stream import pictures
+from fau_tf.io.image_stream import split_images
 from fau_tf.io.images import (
-    FORMATS,
     MAX_PIXELS,
+    Frame,
     UnreadableError,
-    UnreadableImageError,
+    UnreadFrame,
     decode_image,
+    open_regular,
     read_image,
 )
-from fau_tf.io.source_paths import STDIN, Kind, Source, camera, expand, listed
-from fau_tf.io.videos import UnreadableVideoError, VideoFile, camera_frames
+from fau_tf.io.videos import VideoFile, camera_frames, is_video
 
-__all__ = [
-    "FORMATS", "MAX_PIXELS", "Frame", "Kind", "Opened", "Source", "Unread", "UnreadableError",
-    "UnreadableImageError", "UnreadableVideoError", "camera", "expand", "listed", "opened",
-    "read_image",
-]  # fmt: skip
+STDIN: Final = "-"
+
+_IMAGE_ENDINGS: Final = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm"),
+)
+_IMAGE_SIGNATURES: Final = (
+    *(b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"P4", b"P5", b"P6"),
+)
+_VIDEO_ENDINGS: Final = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ogv", ".wmv", ".asf", ".flv", ".mpg"),
+    *(".mpeg", ".ts", ".mts", ".3gp", ".y4m"),
+)
+
+
+class SourceKind(Enum):
+    """Kind of a source; PHOTOS is a set of photos that share their results."""
+
+    PHOTO = "photo"
+    PHOTOS = "photos"
+    VIDEO = "video"
+    CAMERA = "camera"
+    STDIN = "stdin"
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether its frames follow each other in time."""
+        return self in (SourceKind.VIDEO, SourceKind.CAMERA, SourceKind.STDIN)
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A source that is being read.
+class Source:
+    """Something that frames are read from.
 
     Attributes:
-        frames: Its pictures; `Unread` for each photo or picture of stdin that is broken. Raises
-            `UnreadableError` where a video, a camera or stdin can't be read to its end.
-        count: How many to expect; 0 where nobody knows.
-        fps: Frames a second, of those that are yielded.
+        kind: Its kind.
+        name: As the user named it.
+        paths: Its files; empty for a camera and for stdin.
+        index: Number of a camera.
     """
 
-    frames: Iterator[Frame | Unread]
+    kind: SourceKind
+    name: str
+    paths: tuple[Path, ...] = ()
+    index: int = 0
+
+
+@dataclass(frozen=True)
+class FrameStream:
+    """Frames of an open source.
+
+    Attributes:
+        frames: In order; `UnreadFrame` for a damaged photo or image on stdin. Raises
+            `UnreadableError` if a video, a camera or stdin cannot be read to its end.
+        count: Number of frames to expect; 0 if it is unknown.
+        fps: Frames per second, of those that are yielded.
+    """
+
+    frames: Iterator[Frame | UnreadFrame]
     count: int = 0
     fps: float = 25.0
 
 
+def find_sources(names: Sequence[str], skip: Path | None = None) -> list[Source]:
+    """Return the sources that names refer to.
+
+    A folder or a pattern gives one source with all its photos, sorted by name, and one per video.
+    Links to folders are not followed, so link cycles end. The first bytes of a file decide its
+    kind; if they are unknown, its ending does, so that reading it gives a precise error. Other
+    files in a folder are left out.
+
+    Args:
+        names: From the command line.
+        skip: Folder to leave out, usually that of the results.
+
+    Raises:
+        ValueError: If a name is empty.
+    """
+    if "" in names:
+        # As a path, "" would be the current folder with everything in it.
+        raise ValueError("SOURCE: the name is empty. Check the variable that it comes from.")
+    return [source for name in names for source in _resolve(name, skip)]
+
+
+def read_source_list(path: Path) -> list[Source]:
+    """Return the sources in a text file: one with all its photos, and one per video.
+
+    Args:
+        path: UTF-8 file with a photo or video path on each line; empty lines are skipped.
+
+    Raises:
+        ValueError: If the file cannot be read.
+    """
+    try:
+        names = os.fsdecode(path.read_bytes()).split("\n")
+    except OSError as error:
+        raise ValueError(
+            f"--list: {path} cannot be read: {error.strerror}. Check the path."
+        ) from error
+    return _group(str(path), [Path(name.rstrip("\r")) for name in names if name.strip()])
+
+
+def camera_source(index: int) -> Source:
+    """Return a camera as a source."""
+    return Source(SourceKind.CAMERA, f"camera{index}", index=index)
+
+
 @contextmanager
-def opened(
+def open_frames(
     source: Source,
     every: int = 1,
     fps: float = 25.0,
     stdin: BinaryIO | None = None,
     max_pixels: int = MAX_PIXELS,
     first: int = 1,
-) -> Iterator[Opened]:
-    """Open a source.
+) -> Iterator[FrameStream]:
+    """Open a source for reading its frames.
 
     Args:
-        source: From `expand` or `camera`.
-        every: Yields the first of so many frames of a video, a camera or stdin.
-        fps: Frames a second of stdin, which has no times of its own.
-        stdin: Read in place of the process' own.
-        max_pixels: Larger pictures are refused before they are decoded.
+        source: From `find_sources`, `read_source_list` or `camera_source`.
+        every: Yields every n-th frame of a video, a camera or stdin, beginning with the first.
+        fps: Frames per second of stdin, which has no timestamps.
+        stdin: Stream to read instead of the process's stdin.
+        max_pixels: Larger images are refused before they are decoded.
         first: Number of the first photo.
 
     Raises:
-        UnreadableError: If it is a video that can't be read.
+        UnreadableError: If the source is a video that cannot be opened.
     """
-    if source.kind is Kind.CAMERA:
-        yield Opened(camera_frames(source.index, every))
-    elif source.kind is Kind.VIDEO:
+    if source.kind is SourceKind.CAMERA:
+        yield FrameStream(camera_frames(source.index, every))
+    elif source.kind is SourceKind.VIDEO:
         with VideoFile(source.paths[0], max_pixels) as video:
-            yield Opened(video.frames(every), -(-video.count // every), video.fps / every)
-    elif source.kind is Kind.STDIN:
+            yield FrameStream(video.frames(every), -(-video.count // every), video.fps / every)
+    elif source.kind is SourceKind.STDIN:
         stream = sys.stdin.buffer if stdin is None else stdin
-        numbered = enumerate(pictures(stream), 1)
+        numbered = enumerate(split_images(stream), 1)
         wanted = ((number, bytes_) for number, bytes_ in numbered if (number - 1) % every == 0)
-        yield Opened((_picture(*one, fps, max_pixels) for one in wanted), 0, fps / every)
+        yield FrameStream((_stdin_frame(*one, fps, max_pixels) for one in wanted), 0, fps / every)
     else:
-        photos = (_photo(path, i, max_pixels) for i, path in enumerate(source.paths, first))
-        yield Opened(photos, len(source.paths))
+        photos = (_photo_frame(path, i, max_pixels) for i, path in enumerate(source.paths, first))
+        yield FrameStream(photos, len(source.paths))
 
 
-def _photo(path: Path, number: int, max_pixels: int) -> Frame | Unread:
+def _photo_frame(path: Path, number: int, max_pixels: int) -> Frame | UnreadFrame:
     try:
         return Frame(read_image(path, max_pixels), number, 0.0, str(path))
-    except UnreadableImageError as error:
-        return Unread(str(error), number, 0.0, str(path))
+    except UnreadableError as error:
+        return UnreadFrame(str(error), number, 0.0, str(path))
 
 
-def _picture(number: int, content: bytes, fps: float, max_pixels: int) -> Frame | Unread:
+def _stdin_frame(number: int, content: bytes, fps: float, max_pixels: int) -> Frame | UnreadFrame:
     seconds = (number - 1) / fps
-    name = f"stdin, picture {number}"
     try:
-        return Frame(decode_image(content, name, max_pixels), number, seconds, STDIN)
-    except UnreadableImageError as error:
-        return Unread(str(error), number, seconds, STDIN)
+        image = decode_image(content, f"stdin, image {number}", max_pixels)
+    except UnreadableError as error:
+        return UnreadFrame(str(error), number, seconds, STDIN)
+    return Frame(image, number, seconds, STDIN)
+
+
+def _resolve(name: str, skip: Path | None) -> list[Source]:
+    path = Path(name)
+    if name == STDIN:
+        return [Source(SourceKind.STDIN, "stdin")]
+    if _is_folder(path):
+        return _group(name, _media_files(path, skip))
+    if not os.path.lexists(name) and _is_pattern(name):
+        found = _matching_files(path, skip)
+        if found:
+            return _group(name, found)
+    return [Source(_file_kind(path) or SourceKind.PHOTO, name, (path,))]
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    # A name that is too long or holds a null byte: reading it as a file gives the error.
+    except (OSError, ValueError):
+        return False
+
+
+def _is_pattern(name: str) -> bool:
+    return any(mark in name for mark in "*?[")
+
+
+def _group(name: str, files: Sequence[Path]) -> list[Source]:
+    """Return files as one source of photos and one source per video."""
+    kinds = {path: _file_kind(path) for path in files}
+    # A path of unknown kind counts as a photo, so that it is reported as unread: a folder without
+    # read permission, or a line of a list that is neither photo nor video.
+    photos = tuple(path for path in files if kinds[path] is not SourceKind.VIDEO)
+    videos = [
+        Source(SourceKind.VIDEO, str(path), (path,))
+        for path in files
+        if kinds[path] is SourceKind.VIDEO
+    ]
+    return [Source(SourceKind.PHOTOS, name, photos), *videos] if photos or not videos else videos
+
+
+def _file_kind(path: Path) -> SourceKind | None:
+    """Return the kind of a file by its first bytes, else by its ending, else None."""
+    head = _first_bytes(path)
+    if is_video(head):
+        return SourceKind.VIDEO
+    if _is_image(head):
+        return SourceKind.PHOTO
+    ending = path.suffix.lower()
+    if ending in _VIDEO_ENDINGS:
+        return SourceKind.VIDEO
+    return SourceKind.PHOTO if ending in _IMAGE_ENDINGS else None
+
+
+def _is_image(head: bytes) -> bool:
+    return head.startswith(_IMAGE_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        with os.fdopen(open_regular(path), "rb", buffering=0) as file:
+            return file.read(256)
+    except (OSError, UnreadableError):
+        return b""
+
+
+def _media_files(folder: Path, skip: Path | None) -> list[Path]:
+    """Return all photos and videos in a folder and its subfolders, sorted.
+
+    Links to folders are not followed; a folder without read permission is returned itself.
+    """
+    found: list[Path] = []
+    closed: list[Path] = []
+    left_out = os.path.realpath(skip) if skip else None
+    for place, folders, files in os.walk(
+        folder, onerror=lambda error: closed.append(Path(error.filename)), followlinks=False
+    ):
+        folders[:] = sorted(
+            name for name in folders if os.path.realpath(Path(place) / name) != left_out
+        )
+        found += [Path(place) / name for name in files]
+    return sorted([*closed, *(path for path in found if _file_kind(path))])
+
+
+def _matching_files(pattern: Path, skip: Path | None) -> list[Path]:
+    """Return the files that match a pattern, and the media files of matching folders."""
+    # Not `glob`, which follows links to folders: two links that lead back double the paths with
+    # each level.
+    parts = pattern.parts
+    first = next(i for i, part in enumerate(parts) if _is_pattern(part))
+    base = Path(*parts[:first]) if first else Path()
+    found: list[Path] = []
+    for place, folders, files in os.walk(base, followlinks=False):
+        inside = Path(place).relative_to(base).parts
+        for name in [*folders, *files]:
+            if _matches((*inside, name), parts[first:]):
+                path = Path(place) / name
+                if name in files:
+                    found.append(path)
+                elif not path.is_symlink():
+                    found += _media_files(path, skip)
+    return sorted(set(found))
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return _matches(parts, pattern[1:]) or bool(parts and _matches(parts[1:], pattern))
+    return bool(
+        parts and fnmatch.fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+    )

@@ -1,8 +1,7 @@
-"""Video files and cameras -> frames, by OpenCV."""
+"""Video files and cameras, decoded to frames by OpenCV."""
 
 import math
 import os
-import stat
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,9 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from fau_tf.face.align import Image
-from fau_tf.io.frame import Frame
-from fau_tf.io.images import MAX_PIXELS, UnreadableError
-from fau_tf.io.seek_points import Place, Places, found_places, sought, stamp_of
+from fau_tf.io.images import MAX_PIXELS, Frame, UnreadableError, open_regular
+from fau_tf.io.seek_points import SeekIndex, SeekPoint, build_seek_index, seek_to, timestamp_ms
 from fau_tf.utils import optional_imports
 
 CONTAINERS: Final = {
@@ -27,38 +25,36 @@ CONTAINERS: Final = {
     "mpegts": (((0, b"\x47"), (188, b"\x47")),),
     "yuv4mpegpipe": (((0, b"YUV4MPEG2"),),),
 }
-"""Container -> the ways in which its files begin: (offset, bytes), all of them."""
+"""Container -> alternative signatures of its files; a signature is (offset, bytes) pairs."""
 
-# FFmpeg reads only these kinds, and only local files: a playlist that leads elsewhere is refused.
-# Its names of formats, as OpenCV passes them on.
+# FFmpeg may read only these containers (its names for them), and only local files: a playlist that
+# refers to other files or hosts is refused.
 _FFMPEG_OPTIONS: Final = (
     "protocol_whitelist;file|format_whitelist;"
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,ogg,asf,flv,mpeg,mpegvideo,mpegts,yuv4mpegpipe"
 )
 
-_MISSING: Final = 0.02
-"""Share of the frames that a container promises and that may be missing from its end: some count by
-duration times rate, which rounds."""
+_TOLERATED_LOSS: Final = 0.02
+"""Share of the announced frames that may be missing at the end of an intact video: some containers
+announce duration times frame rate, which rounds."""
 
 _FALLBACK_FPS: Final = 25.0
 
 
-class UnreadableVideoError(UnreadableError):
-    """A file or a camera is not a video that can be read, or not to its end."""
-
-
 def is_video(head: bytes) -> bool:
-    """Return whether a file's first 256 bytes are those of a video."""
-    marks = [mark for marks in CONTAINERS.values() for mark in marks]
-    return any(all(head[at : at + len(part)] == part for at, part in mark) for mark in marks)
+    """Return whether the first 256 bytes of a file are those of a video."""
+    signatures = [signature for several in CONTAINERS.values() for signature in several]
+    return any(
+        all(head[at : at + len(part)] == part for at, part in signature) for signature in signatures
+    )
 
 
 class VideoFile(AbstractContextManager["VideoFile"]):
     """A video file; use it in a `with` block, or call `close`.
 
     Attributes:
-        fps: Frames a second, as the container says; 25 where it says nothing usable.
-        count: Frames that the container promises; 0 where it says nothing.
+        fps: Frames per second, as the container states; 25 if it states nothing usable.
+        count: Number of frames, as the container states; 0 if it states none.
     """
 
     def __init__(self, path: Path, max_pixels: int = MAX_PIXELS) -> None:
@@ -66,16 +62,16 @@ class VideoFile(AbstractContextManager["VideoFile"]):
 
         Args:
             path: MP4, MOV, Matroska, WebM, AVI, Ogg, ASF, FLV, MPEG, MPEG-TS or Y4M.
-            max_pixels: Larger frames are refused before one is decoded.
+            max_pixels: A video with larger frames is refused before one is decoded.
 
         Raises:
-            UnreadableVideoError: If the file is missing, no video or too large.
+            UnreadableError: If the file is missing, not a video or too large.
         """
         self._path, self._cv2 = path, optional_imports.cv2()
-        self._descriptor = _opened(path)
+        self._descriptor = _open_video(path)
         try:
-            self._capture: Any = _capture(self._cv2, self._descriptor, path)
-            self._check(max_pixels)
+            self._capture: Any = _open_capture(self._cv2, self._descriptor, path)
+            self._check_size(max_pixels)
         except BaseException:
             os.close(self._descriptor)
             raise
@@ -84,20 +80,20 @@ class VideoFile(AbstractContextManager["VideoFile"]):
         count = float(self._capture.get(self._cv2.CAP_PROP_FRAME_COUNT))
         self.count = int(count) if math.isfinite(count) and 0 < count < 1e9 else 0
 
-    def frames(self, every: int = 1, after: Place | None = None) -> Iterator[Frame]:
-        """Yield the frames, upright; the timestamps are the container's, where they grow.
+    def frames(self, every: int = 1, after: SeekPoint | None = None) -> Iterator[Frame]:
+        """Yield the frames, upright; timestamps are the container's as long as they grow.
 
         Args:
-            every: Yields the first of so many frames; numbers go on counting all of them.
-            after: Begins behind this frame, of a video whose `places` are ordered.
+            every: Yields every n-th frame, beginning with the first; numbers count all frames.
+            after: Begins behind this frame, of a video whose seek index is ordered.
 
         Raises:
-            UnreadableVideoError: After the last frame that could be read, if more were promised.
+            UnreadableError: After the last readable frame, if the container announced more.
         """
         number, last = 0, -1e-9
         if after is not None:
             number = after.number
-            self._pass(after)
+            self._skip_to(after)
         while self._capture.grab():
             number += 1
             if (number - 1) % every:
@@ -105,58 +101,58 @@ class VideoFile(AbstractContextManager["VideoFile"]):
             read, bgr = self._capture.retrieve()
             if not read:
                 break
-            seconds = stamp_of(self._capture) / 1000
+            seconds = timestamp_ms(self._capture) / 1000
             if not (math.isfinite(seconds) and seconds > last):
                 seconds = max((number - 1) / self.fps, last + every / self.fps)
             last = seconds
             yield Frame(_rgb(self._cv2, bgr), number, seconds, str(self._path))
         self._check_end(number)
 
-    def places(self, each: int, ahead: int) -> Places:
+    def seek_index(self, range_frames: int, lead_frames: int) -> SeekIndex:
         """Return where ranges of frames can begin; decodes all frames once and keeps none.
 
         Args:
-            each: Frames of a range.
-            ahead: A range is begun so many frames early.
+            range_frames: Length of a range.
+            lead_frames: Frames before a range at which reading begins.
         """
-        places = found_places(self._capture, each, ahead)
+        index = build_seek_index(self._capture, range_frames, lead_frames)
         try:
-            self._check_end(places.frames)
-        except UnreadableVideoError as error:
-            return replace(places, fault=str(error))
-        return places
+            self._check_end(index.frames)
+        except UnreadableError as error:
+            return replace(index, fault=str(error))
+        return index
 
-    def _pass(self, place: Place) -> None:
-        """Go on behind a frame: by seeking, where that leads to it, or else by decoding."""
-        if not sought(self._capture, place):
+    def _skip_to(self, point: SeekPoint) -> None:
+        """Move behind a frame: by seeking if that works, else by decoding from the start."""
+        if not seek_to(self._capture, point):
             self._capture.release()
-            self._capture = _capture(self._cv2, self._descriptor, self._path)
-            for _ in range(place.number):
+            self._capture = _open_capture(self._cv2, self._descriptor, self._path)
+            for _ in range(point.number):
                 self._capture.grab()
 
     def _check_end(self, number: int) -> None:
-        if number == 0 or number < self.count * (1 - _MISSING) - 1:
-            raise UnreadableVideoError(
-                f"{self._path}: must be an intact video. Received: {number} frames of "
-                f"{self.count or 'an unknown number'}. Copy or convert it again."
+        if number == 0 or number < self.count * (1 - _TOLERATED_LOSS) - 1:
+            raise UnreadableError(
+                f"{self._path}: the video is damaged: {number} of {self.count or 'its'} frames can "
+                "be read. Copy or convert it again."
             )
 
-    def _check(self, max_pixels: int) -> None:
+    def _check_size(self, max_pixels: int) -> None:
         cv2 = self._cv2
         width, height = (
             self._capture.get(side)
             for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
         )
         if not self._capture.isOpened() or width < 1 or height < 1:
-            raise UnreadableVideoError(
-                f"{self._path}: must be an intact video that OpenCV can decode. Received: "
-                "a container without one. Convert it, e.g. to H.264 in MP4."
+            raise UnreadableError(
+                f"{self._path}: OpenCV cannot decode this video. Convert it, for example to H.264 "
+                "in MP4."
             )
         if width * height > max_pixels:
             self._capture.release()
-            raise UnreadableVideoError(
-                f"{self._path}: frames must have at most {max_pixels / 1e6:.0f} million pixels. "
-                f"Received: {width:.0f} x {height:.0f} px. Shrink it."
+            raise UnreadableError(
+                f"{self._path}: frames of {width:.0f} x {height:.0f} px exceed the limit of "
+                f"{max_pixels / 1e6:.0f} million pixels. Shrink the video."
             )
 
     def close(self) -> None:
@@ -171,14 +167,14 @@ class VideoFile(AbstractContextManager["VideoFile"]):
 
 
 def camera_frames(index: int, every: int = 1) -> Iterator[Frame]:
-    """Yield the frames of a camera until it ends; timestamps count from the first one.
+    """Yield the frames of a camera until it stops; timestamps count from the first frame.
 
     Args:
         index: OpenCV's number of the camera, 0 for the first.
-        every: Yields the first of so many frames.
+        every: Yields every n-th frame, beginning with the first.
 
     Raises:
-        UnreadableVideoError: If there is no such camera, or it stops.
+        UnreadableError: If the camera cannot be opened, or when it stops.
     """
     cv2 = optional_imports.cv2()
     _silence(cv2)
@@ -193,35 +189,27 @@ def camera_frames(index: int, every: int = 1) -> Iterator[Frame]:
                 yield Frame(_rgb(cv2, bgr), number, time.monotonic() - start, f"camera {index}")
     finally:
         capture.release()
-    received = f"none after {number}" if number else "no camera that can be opened"
-    raise UnreadableVideoError(
-        f"camera {index}: must give frames. Received: {received}. Check its number, that it is "
-        "plugged in and that no other program uses it."
+    problem = f"no more frames after {number}" if number else "cannot be opened"
+    raise UnreadableError(
+        f"camera {index}: {problem}. Check its number, that it is plugged in, and that no other "
+        "program uses it."
     )
 
 
-def _opened(path: Path) -> int:
-    """Return a descriptor of a file that is a video by its first bytes."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    except (OSError, ValueError) as error:
-        cause = getattr(error, "strerror", None) or str(error)
-        raise UnreadableVideoError(
-            f"{path}: must be a regular file. Received: {cause}. Check the path."
-        ) from error
-    regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-    if regular and is_video(os.read(descriptor, 256)):
+def _open_video(path: Path) -> int:
+    """Return a descriptor of a file whose first bytes are those of a video."""
+    descriptor = open_regular(path)
+    if is_video(os.read(descriptor, 256)):
         return descriptor
     os.close(descriptor)
-    received = "other content" if regular else "something else"
-    raise UnreadableVideoError(
-        f"{path}: must be a video file ({', '.join(CONTAINERS)}). Received: {received}. Convert it."
+    raise UnreadableError(
+        f"{path}: not a video file ({', '.join(CONTAINERS)}). Convert it to one of these formats."
     )
 
 
-def _capture(cv2: Any, descriptor: int, path: Path) -> Any:
-    # By descriptor: FFmpeg takes a name apart (`http:`, `%d`), and OpenCV has no bytes for a name
-    # that is no text.
+def _open_capture(cv2: Any, descriptor: int, path: Path) -> Any:
+    # By descriptor, because FFmpeg interprets file names (`http:`, `%d`) and OpenCV does not accept
+    # names that are not text.
     by_number = Path(f"/proc/self/fd/{descriptor}")
     name = str(by_number) if by_number.exists() else str(path.absolute())
     _silence(cv2)
@@ -230,7 +218,7 @@ def _capture(cv2: Any, descriptor: int, path: Path) -> Any:
 
 
 def _silence(cv2: Any) -> None:
-    """Keep OpenCV's and FFmpeg's own messages off the terminal; ours say what failed."""
+    """Keep messages of OpenCV and FFmpeg off the terminal; the errors raised here replace them."""
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 

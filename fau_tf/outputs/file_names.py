@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from fau_tf.io.sources import Kind, Source
+from fau_tf.io.sources import Source, SourceKind
 
 LONGEST_STEM: Final = 220
 """Bytes; names may have 255, and endings come after the stem."""
@@ -53,7 +53,7 @@ def unique(stem: str, taken: set[str]) -> str:
 
 
 def _stem(source: Source) -> str:
-    if source.kind is Kind.PHOTOS:
+    if source.kind is SourceKind.PHOTOS:
         folder = Path(source.name)
         while any(mark in str(folder) for mark in "*?[") and not folder.exists():
             folder = folder.parent
@@ -64,7 +64,7 @@ def _stem(source: Source) -> str:
 def _keep_inputs(sources: Iterable[Source], names: Iterable[Path]) -> None:
     # Unlike Path.resolve, realpath takes a link that leads to itself.
     inputs = {os.path.realpath(path) for source in sources for path in source.paths}
-    folders = {os.path.realpath(s.name) for s in sources if s.kind is Kind.PHOTOS}
+    folders = {os.path.realpath(s.name) for s in sources if s.kind is SourceKind.PHOTOS}
     for name in names:
         if os.path.realpath(name.parent) in folders:
             raise ValueError(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fau_tf.io.sources import Kind
+from fau_tf.io.sources import SourceKind
 from fau_tf.outputs.csv_jsonl import PRESENT_FROM
 
 SHARD: Final = 1000
@@ -12,11 +12,11 @@ SHARD: Final = 1000
 twice (`distributed.parts.WARM_UP`) weigh 2.5 %."""
 
 # Output -> the kinds that it is written of without being asked for.
-DEFAULTS: Final[dict[str, frozenset[Kind]]] = {
-    "csv": frozenset(Kind),
+DEFAULTS: Final[dict[str, frozenset[SourceKind]]] = {
+    "csv": frozenset(SourceKind),
     "jsonl": frozenset(),
-    "draw": frozenset((Kind.PHOTO, Kind.PHOTOS)),
-    "plot": frozenset(kind for kind in Kind if kind.moves),
+    "draw": frozenset((SourceKind.PHOTO, SourceKind.PHOTOS)),
+    "plot": frozenset(kind for kind in SourceKind if kind.is_sequence),
 }
 
 
@@ -70,12 +70,12 @@ class PredictOptions:
     threads: int = 1
     quiet: bool = False
 
-    def outputs(self, kind: Kind) -> frozenset[str]:
+    def outputs(self, kind: SourceKind) -> frozenset[str]:
         """Return the outputs that are written for a kind of source."""
         return frozenset(name for name in DEFAULTS if self._wanted(name, kind))
 
-    def _wanted(self, name: str, kind: Kind) -> bool:
+    def _wanted(self, name: str, kind: SourceKind) -> bool:
         asked: bool | None = getattr(self, name)
-        if name == "plot" and not kind.moves:
+        if name == "plot" and not kind.is_sequence:
             return False
         return kind in DEFAULTS[name] if asked is None else asked

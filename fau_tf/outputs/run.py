@@ -13,15 +13,15 @@ from fau_tf.face.align import Image
 from fau_tf.inference.estimator import AUEstimator, Estimate, FaceResult
 from fau_tf.inference.neutral_baseline import neutral_face
 from fau_tf.inference.processing import MEDIAN, Processing
-from fau_tf.io.frame import Frame, Unread
-from fau_tf.io.sources import Kind, Opened, Source, UnreadableError, opened, read_image
+from fau_tf.io.images import Frame, UnreadableError, UnreadFrame, read_image
+from fau_tf.io.sources import FrameStream, Source, SourceKind, open_frames
 from fau_tf.outputs.file_names import picture_names, result_names
 from fau_tf.outputs.options import PredictOptions
 from fau_tf.outputs.terminal_table import face_table, has_blocks
 from fau_tf.outputs.writers import Plan, Results
 from fau_tf.utils.console import Console, one_line
 
-Step = tuple[Frame | Unread, Estimate]
+Step = tuple[Frame | UnreadFrame, Estimate]
 """A picture and what was read from it: nothing from one that is broken."""
 
 NOTHING: Final = Estimate(())
@@ -89,31 +89,35 @@ class Run:
         return unread
 
     def _source(self, source: Source, name: Path, tally: Tally) -> None:
-        if source.kind is Kind.PHOTOS and not source.paths:
+        if source.kind is SourceKind.PHOTOS and not source.paths:
             raise UnreadableError(
                 f"{source.name}: must hold photos or videos. Received: none. Check the path."
             )
         options = self._options
-        with opened(source, options.every, options.fps) as stream:
+        with open_frames(source, options.every, options.fps) as stream:
             steps = (
-                self._moving(stream) if source.kind.moves else still(stream.frames, self._estimator)
+                self._moving(stream)
+                if source.kind.is_sequence
+                else still(stream.frames, self._estimator)
             )
             first = next(steps, None)
             # Nothing is written of a photo or a video that can't be opened.
-            if first and not (source.kind is Kind.PHOTO and isinstance(first[0], Unread)):
+            if first and not (
+                source.kind is SourceKind.PHOTO and isinstance(first[0], UnreadFrame)
+            ):
                 self._read(source, name, chain((first,), steps), tally, stream)
             elif first:
-                raise UnreadableError(first[0].reason if isinstance(first[0], Unread) else "")
+                raise UnreadableError(first[0].reason if isinstance(first[0], UnreadFrame) else "")
             else:
                 raise UnreadableError(
                     f"{source.name}: must hold pictures. Received: none. Check what sends them."
                 )
 
     def _read(
-        self, source: Source, name: Path, steps: Iterator[Step], tally: Tally, stream: Opened
+        self, source: Source, name: Path, steps: Iterator[Step], tally: Tally, stream: FrameStream
     ) -> None:
         self._wrote = True
-        pictures = picture_names(source, name) if source.kind is Kind.PHOTOS else [name]
+        pictures = picture_names(source, name) if source.kind is SourceKind.PHOTOS else [name]
         process = self._processing.begin()
         progress = self._console.progress(source.name, stream.count)
         info, plan = self._estimator.interpreter.info, self._plan(source, stream)
@@ -121,26 +125,26 @@ class Run:
             with Results(name, source.name, info, plan) as results:
                 for item, estimate in steps:
                     progress.step()
-                    if isinstance(item, Unread):
+                    if isinstance(item, UnreadFrame):
                         tally.unread.append(one_line(item.reason))
                         results.add_unread(item)
                         continue
                     estimate = process(estimate, item.timestamp)
-                    place = 0 if source.kind is not Kind.PHOTOS else item.number - 1
+                    place = 0 if source.kind is not SourceKind.PHOTOS else item.number - 1
                     results.add(item, estimate, pictures[place])
                     tally.count(estimate, self._options.faces)
         except KeyboardInterrupt:
             # The usual way to end a camera, and the only one.
-            if source.kind is not Kind.CAMERA:
+            if source.kind is not SourceKind.CAMERA:
                 raise
         finally:
             progress.end()
 
-    def _plan(self, source: Source, stream: Opened) -> Plan:
+    def _plan(self, source: Source, stream: FrameStream) -> Plan:
         options = self._options
         return Plan(
             outputs=options.outputs(source.kind),
-            moves=source.kind.moves,
+            moves=source.kind.is_sequence,
             fps=stream.fps,
             smooth=bool(options.smooth),
             neutral=MEDIAN if options.neutral == MEDIAN else "file" if options.neutral else "",
@@ -149,8 +153,8 @@ class Run:
             cards=min(options.faces, 2),
         )
 
-    def _moving(self, stream: Opened) -> Iterator[Step]:
-        waiting: deque[Frame | Unread] = deque()
+    def _moving(self, stream: FrameStream) -> Iterator[Step]:
+        waiting: deque[Frame | UnreadFrame] = deque()
 
         def images() -> Iterator[Image]:
             for item in stream.frames:
@@ -160,7 +164,7 @@ class Run:
 
         try:
             for estimate in self._estimator.video(images()):
-                while isinstance(waiting[0], Unread):
+                while isinstance(waiting[0], UnreadFrame):
                     yield waiting.popleft(), NOTHING
                 yield waiting.popleft(), estimate
         except UnreadableError:
@@ -172,11 +176,11 @@ class Run:
         say, name = self._console.say, one_line(source.name)
         if not tally.pictures:
             say(f"{name}: not read")
-        elif source.kind is Kind.PHOTO:
+        elif source.kind is SourceKind.PHOTO:
             say(f"{name}: {_found(tally.last)} ({seconds * 1000:.0f} ms)")
             say(*(self._table(face) for face in tally.last.faces if alone))
         else:
-            what = "frames" if source.kind.moves else "photos"
+            what = "frames" if source.kind.is_sequence else "photos"
             rate = tally.pictures / max(seconds, 1e-9)
             found = f"{tally.pictures} {what}, {tally.with_face} with a face that was read"
             say(f"{name}: {found}, {rate:.1f} a second")
@@ -209,7 +213,7 @@ def processing(options: PredictOptions, estimator: AUEstimator) -> Processing:
     return Processing(options.smooth, options.neutral or "", rest)
 
 
-def still(pictures: Iterable[Frame | Unread], estimator: AUEstimator) -> Iterator[Step]:
+def still(pictures: Iterable[Frame | UnreadFrame], estimator: AUEstimator) -> Iterator[Step]:
     """Yield photos and what is read from each by itself."""
     for item in pictures:
         yield item, estimator.estimate(item.image) if isinstance(item, Frame) else NOTHING

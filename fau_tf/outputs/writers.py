@@ -10,7 +10,7 @@ from fau_tf.face.align import Image
 from fau_tf.inference.estimator import Estimate, FaceResult
 from fau_tf.inference.model_info import ModelInfo
 from fau_tf.inference.provenance import caption, save_picture
-from fau_tf.io.frame import Frame, Unread
+from fau_tf.io.images import Frame, UnreadFrame
 from fau_tf.io.video_writer import VideoWriter
 from fau_tf.outputs import annotate, time_series_plot
 from fau_tf.outputs.csv_jsonl import CsvWriter, JsonlWriter, Reading
@@ -106,7 +106,7 @@ class Results:
         elif picture is not None:
             self._draw_photo(frame, estimate, picture)
 
-    def add_unread(self, unread: Unread) -> None:
+    def add_unread(self, unread: UnreadFrame) -> None:
         """Write the row of a picture that could not be read."""
         self._row(unread_row(unread))
 
@@ -177,7 +177,7 @@ def readings(frame: Frame, estimate: Estimate) -> Sequence[Reading]:
     return [Reading(frame.number, 0, frame.timestamp, frame.name, False, 0.0, estimate.reason)]
 
 
-def unread_row(unread: Unread) -> Reading:
+def unread_row(unread: UnreadFrame) -> Reading:
     """Return the row of a picture that could not be read."""
     return Reading(unread.number, 0, unread.timestamp, unread.name, False, 0.0, UNREADABLE)
 

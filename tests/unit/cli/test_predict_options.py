@@ -81,7 +81,7 @@ def test_a_neutral_photo_gives_columns_of_their_own(model, tmp_path):
     [
         (["--neutral", "median"], "needs frames that follow each other"),
         (["--smooth", "0.5"], "needs frames that follow each other"),
-        (["--neutral", "none.png"], "none.png: must be a regular file"),
+        (["--neutral", "none.png"], "none.png: cannot be opened"),
     ],
 )
 def test_processing_that_a_photo_cannot_have_ends_with_2(model, tmp_path, capsys, options, said):
@@ -107,7 +107,7 @@ def test_an_empty_name_is_not_the_present_folder(model, tmp_path, capsys, monkey
     shutil.copy(PHOTO, tmp_path / "mine.png")
     monkeypatch.chdir(tmp_path)
     assert run(model, "out", *names) == 2
-    assert "SOURCE: must be a name. Received: an empty one." in capsys.readouterr().err
+    assert "SOURCE: the name is empty" in capsys.readouterr().err
     assert not Path("out").exists()
 
 

@@ -356,7 +356,7 @@ def test_a_broken_video_with_such_a_name_is_reported(tmp_path):
     done = prepared("csv", root / "faces.csv", tmp_path / "out")
     assert done.records == 0
     [one] = done.undocumented
-    assert "ann\\xff.avi: must be a video file" in one.reason
+    assert "ann\\xff.avi: not a video file" in one.reason
     assert "ann\\xff.avi" in (done.place / "dropped.csv").read_text()
 
 

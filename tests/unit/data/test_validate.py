@@ -76,7 +76,7 @@ def test_files_that_cannot_be_read_are_found(tmp_path):
     trees.disfa(tmp_path / "disfa", subjects=("SN001",))
     film = tmp_path / "disfa/Videos_LeftCamera/LeftVideoSN001_comp.avi"
     film.write_bytes(b"no film")
-    assert "must be a video file" in reasons(check(settings("disfa", tmp_path / "disfa"), 1))
+    assert "not a video file" in reasons(check(settings("disfa", tmp_path / "disfa"), 1))
 
 
 def test_a_label_file_that_is_a_copy_of_anothers_is_found(tmp_path):

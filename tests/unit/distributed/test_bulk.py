@@ -129,7 +129,7 @@ def test_a_range_that_begins_with_other_faces_is_read_again(
 
 
 def test_a_video_that_can_not_be_sought_gives_the_same_rows(model, media, tmp_path, monkeypatch):
-    monkeypatch.setattr(videos, "sought", lambda *_: False)
+    monkeypatch.setattr(videos, "seek_to", lambda *_: False)
     films = [media / "film.mp4"]
     wanted = one_machine(model, tmp_path / "one", films, FEW)
     assert cluster(model, tmp_path / "many", *films, *FEW) == 0
@@ -145,7 +145,7 @@ def test_a_folder_of_photos_with_a_broken_one(model, media, tmp_path, capfd):
     assert len(wanted["photos_au", "csv"].splitlines()) == 1 + PHOTOS
     # The same list at the end, after the line of the shard.
     again = capfd.readouterr().err
-    assert "photo006.png: must be" in said
+    assert "photo006.png: the image is damaged" in said
     assert again.endswith(said)
     assert "photos_au-00000-of-00002: " in again
     [row] = table(job(tmp_path / "many") / bulk.FAILED)
@@ -172,7 +172,7 @@ def test_a_video_that_ends_too_early_is_read_as_far_as_that(model, media, tmp_pa
     films = [film, nothing, media / "film.mp4"]
     wanted = one_machine(model, tmp_path / "one", films, FEW, code=1)
     _, _, said = capfd.readouterr().err.partition("Not read:")  # before it, decoders speak
-    assert "cut.avi: must be an intact video" in said
+    assert "cut.avi: the video is damaged" in said
     assert "nothing.avi" in said
     assert cluster(model, tmp_path / "many", *films, *FEW) == 1
     assert joined(job(tmp_path / "many")) == wanted

@@ -6,7 +6,7 @@ import pytest
 from fau_tf import facs
 from fau_tf.face import align
 from fau_tf.face.align_cv2 import fast_crop
-from fau_tf.io.sources import read_image
+from fau_tf.io.images import read_image
 
 ROOT = Path(__file__).parents[3]
 PHOTO = ROOT / "docs" / "sample" / "astronaut.png"

@@ -17,7 +17,7 @@ from fau_tf.face.mediapipe_landmarks import (
     default_bundle,
     read_bundle,
 )
-from fau_tf.io.sources import read_image
+from fau_tf.io.images import read_image
 from fau_tf.utils import optional_imports
 
 PHOTO = Path(__file__).parents[3] / "docs" / "sample" / "astronaut.png"

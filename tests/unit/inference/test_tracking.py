@@ -5,7 +5,7 @@ from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.inference import face_search
 from fau_tf.inference.face_search import FaceFollower, around, find_in_photo
 from fau_tf.inference.tracking import MIN_OVERLAP, OverlapTracker, overlap
-from fau_tf.io.sources import read_image
+from fau_tf.io.images import read_image
 from tests.helpers.made_video import PHOTO, crossing, face, frame
 
 

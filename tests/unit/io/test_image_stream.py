@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from fau_tf.io import image_stream
-from fau_tf.io.image_stream import UnreadableStreamError, pictures
+from fau_tf.io.image_stream import split_images
+from fau_tf.io.images import UnreadableError
 
 
 def encoded(seed, kind, **options):
@@ -37,43 +38,45 @@ class Dripping(BytesIO):
 
 @pytest.mark.parametrize("kind", [BytesIO, Dripping])
 def test_each_picture_comes_out_as_it_went_in(kind):
-    assert list(pictures(kind(b"".join(ALL)))) == ALL
+    assert list(split_images(kind(b"".join(ALL)))) == ALL
 
 
 def test_nothing_is_no_picture():
-    assert list(pictures(BytesIO())) == []
+    assert list(split_images(BytesIO())) == []
 
 
 def test_restart_markers_do_not_end_a_picture():
     whole = ALL[0]
     scan = whole.rindex(b"\xff\xda")
     marked = whole[: scan + 30] + b"\xff\xd0\xff\x00" + whole[scan + 30 :]
-    assert list(pictures(BytesIO(marked + ALL[1]))) == [marked, ALL[1]]
+    assert list(split_images(BytesIO(marked + ALL[1]))) == [marked, ALL[1]]
 
 
 @pytest.mark.parametrize("i", range(len(ALL)))
 @pytest.mark.parametrize("keep", [1, 3, 20, -1])
 def test_an_end_within_a_picture_is_an_error_after_the_ones_before(i, keep):
-    found = pictures(BytesIO(ALL[0] + ALL[i][:keep]))
+    found = split_images(BytesIO(ALL[0] + ALL[i][:keep]))
     assert next(found) == ALL[0]
-    with pytest.raises(UnreadableStreamError, match="an end within picture 2, after"):
+    with pytest.raises(UnreadableError, match="ends within image 2, after"):
         next(found)
 
 
 @pytest.mark.parametrize("content", [b"hello", b"GIF89a", b"\x89Pxxxxxxxx", bytes(100)])
 def test_other_bytes_are_an_error_with_the_way_to_send_pictures(content):
-    with pytest.raises(UnreadableStreamError, match=r"picture 1 must begin as a JPEG.*ffmpeg"):
-        list(pictures(BytesIO(content)))
+    with pytest.raises(
+        UnreadableError, match=r"image 1 begins with .*neither JPEG nor PNG.*ffmpeg"
+    ):
+        list(split_images(BytesIO(content)))
 
 
 def test_a_picture_without_an_end_is_refused_before_memory_is_full(monkeypatch):
-    monkeypatch.setattr(image_stream, "MAX_PICTURE", 10_000)
+    monkeypatch.setattr(image_stream, "MAX_BYTES", 10_000)
     endless = ALL[0][:-2] + bytes(200_000)
-    with pytest.raises(UnreadableStreamError, match="at most 0 MiB"):
-        list(pictures(BytesIO(endless)))
+    with pytest.raises(UnreadableError, match="exceeds the limit of 0 MiB"):
+        list(split_images(BytesIO(endless)))
     huge = b"\x89PNG\r\n\x1a\n\x7f\xff\xff\xffIDAT" + bytes(200_000)
-    with pytest.raises(UnreadableStreamError, match="at most 0 MiB"):
-        list(pictures(BytesIO(huge)))
+    with pytest.raises(UnreadableError, match="exceeds the limit of 0 MiB"):
+        list(split_images(BytesIO(huge)))
 
 
 def test_changed_bytes_never_raise_anything_else():
@@ -84,7 +87,7 @@ def test_changed_bytes_never_raise_anything_else():
         for at in rng.integers(0, len(content), 5):
             content[at] = rng.integers(0, 256)
         try:
-            ends["whole"] += len(list(pictures(BytesIO(content)))) > 0
-        except UnreadableStreamError:
+            ends["whole"] += len(list(split_images(BytesIO(content)))) > 0
+        except UnreadableError:
             ends["refused"] += 1
     assert min(ends.values()) > 20

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from fau_tf.io import images
-from fau_tf.io.images import UnreadableImageError, decode_image, read_image
+from fau_tf.io.images import UnreadableError, decode_image, read_image
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_of_an_animation_the_first_picture_is_read(tmp_path):
 def test_bytes_are_read_as_files_are(tmp_path, rgb):
     path = saved(tmp_path / "x.png", rgb)
     np.testing.assert_array_equal(decode_image(path.read_bytes(), "x"), rgb)
-    with pytest.raises(UnreadableImageError, match="stdin: must be an image"):
+    with pytest.raises(UnreadableError, match="stdin: 5 bytes that are not an image"):
         decode_image(b"hello", "stdin")
 
 
@@ -102,10 +102,10 @@ def test_a_large_picture_is_refused_before_it_is_decoded(tmp_path):
     path = tmp_path / "bomb.png"
     # A header that promises 30,000 x 30,000 px, and nothing after it.
     path.write_bytes(_png_header(30_000, 30_000))
-    with pytest.raises(UnreadableImageError, match="at most 64 million pixels"):
+    with pytest.raises(UnreadableError, match="exceeds the limit of 64 million pixels"):
         read_image(path)
     path.write_bytes(_png_header(9_000, 9_000))
-    with pytest.raises(UnreadableImageError, match=r"bomb\.png: .*Received: 9000 x 9000 px\. Shri"):
+    with pytest.raises(UnreadableError, match=r"bomb\.png: 9000 x 9000 px exceeds .*Shrink"):
         read_image(path)
 
 
@@ -121,7 +121,7 @@ def _png_header(width, height):
 def test_the_pixel_cap_can_be_set(tmp_path, rgb):
     path = saved(tmp_path / "x.png", rgb)
     assert read_image(path, max_pixels=600).shape == rgb.shape
-    with pytest.raises(UnreadableImageError, match="30 x 20 px"):
+    with pytest.raises(UnreadableError, match="30 x 20 px"):
         read_image(path, max_pixels=599)
 
 
@@ -132,7 +132,7 @@ def test_a_truncated_picture_is_refused_with_its_path(tmp_path, kind, keep):
     path = saved(tmp_path / f"cut.{kind}", noise)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * keep)])
-    with pytest.raises(UnreadableImageError, match=rf"cut\.{kind}: must be an .*Received"):
+    with pytest.raises(UnreadableError, match=rf"cut\.{kind}: .*(damaged|not an image)"):
         read_image(path)
 
 
@@ -140,14 +140,20 @@ def test_a_truncated_picture_is_refused_with_its_path(tmp_path, kind, keep):
 def test_what_is_not_a_picture_is_refused(tmp_path, content):
     path = tmp_path / "x.jpg"
     path.write_bytes(content)
-    with pytest.raises(UnreadableImageError, match=r"x\.jpg: must be an image \(JPEG.*Convert it"):
+    with pytest.raises(
+        UnreadableError, match=r"x\.jpg: \d+ bytes that are not an image \(JPEG.*Convert"
+    ):
         read_image(path)
 
 
 def test_a_missing_file_a_folder_and_a_pipe_are_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    for name, received in (("none", "No such file"), (".", "else"), ("pipe", "else")):
-        with pytest.raises(UnreadableImageError, match=f"a regular file.*{received}"):
+    for name, received in (
+        ("none", "No such file"),
+        (".", "not a regular"),
+        ("pipe", "not a regular"),
+    ):
+        with pytest.raises(UnreadableError, match=f"{received}.*Check the path"):
             read_image(tmp_path / name)
 
 
@@ -157,7 +163,7 @@ def test_a_missing_file_a_folder_and_a_pipe_are_refused(tmp_path):
 )
 def test_a_name_that_no_file_can_have_is_refused(tmp_path, name, received):
     (tmp_path / "x").write_text("a file, no folder")
-    with pytest.raises(UnreadableImageError, match=f"a regular file.*{received}.*Check the path"):
+    with pytest.raises(UnreadableError, match=f"cannot be opened: .*{received}.*Check the path"):
         read_image(tmp_path / name)
 
 
@@ -166,16 +172,16 @@ def test_a_picture_in_a_folder_that_may_not_be_entered_is_refused(tmp_path, monk
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(images.os, "open", refuse)  # the superuser may enter any folder
-    with pytest.raises(UnreadableImageError, match=r"a regular file\. Received: Permission denied"):
+    with pytest.raises(UnreadableError, match="cannot be opened: Permission denied"):
         read_image(tmp_path / "x.png")
 
 
 def test_floats_and_32_bit_values_are_refused(tmp_path):
     floats = saved(tmp_path / "f.tiff", np.ones((4, 4), np.float32))
     deep = saved(tmp_path / "i.tiff", np.full((4, 4), 70_000, np.int32))
-    with pytest.raises(UnreadableImageError, match="whole numbers"):
+    with pytest.raises(UnreadableError, match="floating-point pixels are not supported"):
         read_image(floats)
-    with pytest.raises(UnreadableImageError, match="70000"):
+    with pytest.raises(UnreadableError, match="70000"):
         read_image(deep)
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fau_tf.io import sources
-from fau_tf.io.sources import Frame, Kind, Source, Unread, expand, opened
+from fau_tf.io.images import Frame, UnreadFrame
+from fau_tf.io.sources import Source, SourceKind, camera_source, find_sources, open_frames
 from tests.helpers.made_video import PHOTO, frame, write_video
 
 
@@ -38,11 +38,11 @@ def relative(source, folder):
 
 
 def test_a_folder_is_its_photos_sorted_and_each_of_its_videos(tree):
-    photos, clip = expand([str(tree)])
-    assert photos.kind is Kind.PHOTOS
+    photos, clip = find_sources([str(tree)])
+    assert photos.kind is SourceKind.PHOTOS
     found = relative(photos, tree)
     assert found == ["a.jpg", "b.png", "deep/c.PNG", "deep/deeper/d.jpeg", "no_ending"]
-    assert (clip.kind, clip.paths) == (Kind.VIDEO, (tree / "clip.mp4",))
+    assert (clip.kind, clip.paths) == (SourceKind.VIDEO, (tree / "clip.mp4",))
 
 
 def test_a_folder_that_may_not_be_entered_is_unread_and_not_skipped(tree, monkeypatch):
@@ -56,14 +56,14 @@ def test_a_folder_that_may_not_be_entered_is_unread_and_not_skipped(tree, monkey
 
     monkeypatch.setattr(os, "scandir", scandir)
     for name in (str(tree), str(tree / "dee*"), str(tree / "deep")):
-        photos = expand([name])[0]
-        with opened(photos) as stream:
-            unread = [one.name for one in stream.frames if isinstance(one, Unread)]
+        photos = find_sources([name])[0]
+        with open_frames(photos) as stream:
+            unread = [one.name for one in stream.frames if isinstance(one, UnreadFrame)]
         assert unread == [str(tree / "deep")]
 
 
 def test_results_inside_a_folder_are_left_out(tree):
-    photos, _ = expand([str(tree)], skip=tree / "deep")
+    photos, _ = find_sources([str(tree)], skip=tree / "deep")
     assert relative(photos, tree) == ["a.jpg", "b.png", "no_ending"]
 
 
@@ -79,8 +79,8 @@ def test_results_inside_a_folder_are_left_out(tree):
     ],
 )
 def test_a_pattern_is_the_photos_that_fit(tree, pattern, found):
-    (photos,) = expand([str(tree / pattern)])
-    assert photos.kind is Kind.PHOTOS
+    (photos,) = find_sources([str(tree / pattern)])
+    assert photos.kind is SourceKind.PHOTOS
     assert relative(photos, tree) == found
 
 
@@ -91,31 +91,37 @@ def test_patterns_end_where_links_lead_in_circles(tmp_path):
     (tmp_path / "a" / "x").symlink_to(tmp_path)
     (tmp_path / "b" / "x").symlink_to(tmp_path)
     (tmp_path / "a" / "p.png").write_bytes(PHOTO.read_bytes())
-    (photos,) = expand([str(tmp_path / "**" / "*.png")])
+    (photos,) = find_sources([str(tmp_path / "**" / "*.png")])
     assert relative(photos, tmp_path) == ["a/p.png"]
 
 
 def test_a_name_that_exists_is_no_pattern(tmp_path):
     path = tmp_path / "a[1]*.png"
     path.write_bytes(PHOTO.read_bytes())
-    (found,) = expand([str(path)])
-    assert (found.kind, found.paths) == (Kind.PHOTO, (path,))
+    (found,) = find_sources([str(path)])
+    assert (found.kind, found.paths) == (SourceKind.PHOTO, (path,))
 
 
 def test_files_are_what_their_first_bytes_say(tmp_path, video):
     (tmp_path / "x.mp4").write_bytes(PHOTO.read_bytes())
     (tmp_path / "x.png").write_bytes(video)
-    photo, film = expand([str(tmp_path / "x.mp4"), str(tmp_path / "x.png")])
-    assert photo.kind is Kind.PHOTO
-    assert film.kind is Kind.VIDEO
+    photo, film = find_sources([str(tmp_path / "x.mp4"), str(tmp_path / "x.png")])
+    assert photo.kind is SourceKind.PHOTO
+    assert film.kind is SourceKind.VIDEO
 
 
 def test_files_that_are_nothing_known_are_taken_by_their_ending(tmp_path):
     for name in ("x.mp4", "x.png", "x.txt"):
         (tmp_path / name).write_text("hello")
     names = [str(tmp_path / name) for name in ("x.mp4", "x.png", "x.txt", "none.mkv", "none*")]
-    kinds = [source.kind for source in expand(names)]
-    assert kinds == [Kind.VIDEO, Kind.PHOTO, Kind.PHOTO, Kind.VIDEO, Kind.PHOTO]
+    kinds = [source.kind for source in find_sources(names)]
+    assert kinds == [
+        SourceKind.VIDEO,
+        SourceKind.PHOTO,
+        SourceKind.PHOTO,
+        SourceKind.VIDEO,
+        SourceKind.PHOTO,
+    ]
 
 
 @pytest.mark.parametrize("name", ["n" * 300, "x\0.png", "loop", "file/inside", "\udce9*"])
@@ -123,22 +129,22 @@ def test_names_that_lead_nowhere_become_sources_that_fail(tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "file").write_text("no folder")
-    (source,) = expand([name])
-    with opened(source) as stream:
+    (source,) = find_sources([name])
+    with open_frames(source) as stream:
         (found,) = stream.frames
-    assert isinstance(found, Unread)
-    assert "must be a regular file" in found.reason
+    assert isinstance(found, UnreadFrame)
+    assert "cannot be opened: " in found.reason
 
 
 def test_photos_are_frames_with_numbers_and_broken_ones_are_unread(tmp_path):
     Image.new("RGB", (4, 3), "red").save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(PHOTO.read_bytes()[:5000])
     Image.new("RGB", (5, 3), "red").save(tmp_path / "c.png")
-    with opened(*expand([str(tmp_path)])) as stream:
+    with open_frames(*find_sources([str(tmp_path)])) as stream:
         first, second, third = stream.frames
         assert stream.count == 3
     assert (first.number, first.timestamp, first.name) == (1, 0.0, str(tmp_path / "a.png"))
-    assert isinstance(second, Unread)
+    assert isinstance(second, UnreadFrame)
     assert (second.number, second.name) == (2, str(tmp_path / "b.png"))
     assert (third.number, third.image.shape) == (3, (3, 5, 3))
 
@@ -153,15 +159,15 @@ def stream_of(*colors, kind="JPEG"):
 
 
 def test_pictures_on_stdin_are_frames_with_times():
-    (source,) = expand(["-"])
-    assert source == Source(Kind.STDIN, "stdin")
+    (source,) = find_sources(["-"])
+    assert source == Source(SourceKind.STDIN, "stdin")
     content = stream_of("red", "lime", "blue").getvalue()
-    with opened(source, fps=10.0, stdin=BytesIO(content)) as stream:
+    with open_frames(source, fps=10.0, stdin=BytesIO(content)) as stream:
         found = list(stream.frames)
     assert [(one.number, one.timestamp) for one in found] == [(1, 0.0), (2, 0.1), (3, 0.2)]
     peaks = [int(one.image.mean(axis=(0, 1)).argmax()) for one in found]
     assert peaks == [0, 1, 2]
-    with opened(source, every=2, fps=10.0, stdin=BytesIO(content)) as stream:
+    with open_frames(source, every=2, fps=10.0, stdin=BytesIO(content)) as stream:
         assert stream.fps == 5.0
         assert [one.number for one in stream.frames] == [1, 3]
 
@@ -170,13 +176,13 @@ def test_a_broken_picture_on_stdin_is_unread_and_the_next_is_read():
     content = bytearray(stream_of("red", kind="PNG").getvalue())
     content[45] ^= 0xFF  # in the compressed data
     content += stream_of("blue").getvalue()
-    with opened(Source(Kind.STDIN, "stdin"), stdin=BytesIO(content)) as stream:
+    with open_frames(Source(SourceKind.STDIN, "stdin"), stdin=BytesIO(content)) as stream:
         broken, whole = stream.frames
-    assert isinstance(broken, Unread)
-    assert broken.reason.startswith("stdin, picture 1: must be an intact image")
+    assert isinstance(broken, UnreadFrame)
+    assert broken.reason.startswith("stdin, image 1: the image is damaged")
     assert isinstance(whole, Frame)
     np.testing.assert_allclose(whole.image.mean(axis=(0, 1)), (0, 0, 255), atol=3)  # JPEG's loss
 
 
 def test_a_camera_is_a_source():
-    assert sources.camera(2) == Source(Kind.CAMERA, "camera2", index=2)
+    assert camera_source(2) == Source(SourceKind.CAMERA, "camera2", index=2)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fau_tf.io.sources import Kind, Source, camera
+from fau_tf.io.sources import Source, SourceKind, camera_source
 from fau_tf.outputs.file_names import picture_names, result_names
 from fau_tf.utils import console
 from fau_tf.utils.console import Console, one_line
@@ -80,13 +80,13 @@ def test_an_error_is_one_line_whatever_a_name_holds():
 
 def test_results_are_named_after_their_sources():
     sources = [
-        Source(Kind.PHOTO, "a/x.png", (Path("a/x.png"),)),
-        Source(Kind.VIDEO, "b/x.mp4", (Path("b/x.mp4"),)),
-        Source(Kind.PHOTO, "n.png", (Path("n" * 300 + ".png"),)),
-        Source(Kind.PHOTOS, "in/", (Path("in/y.png"),)),
-        Source(Kind.PHOTOS, "in/**/*.png", (Path("in/y.png"),)),
-        Source(Kind.STDIN, "stdin"),
-        camera(1),
+        Source(SourceKind.PHOTO, "a/x.png", (Path("a/x.png"),)),
+        Source(SourceKind.VIDEO, "b/x.mp4", (Path("b/x.mp4"),)),
+        Source(SourceKind.PHOTO, "n.png", (Path("n" * 300 + ".png"),)),
+        Source(SourceKind.PHOTOS, "in/", (Path("in/y.png"),)),
+        Source(SourceKind.PHOTOS, "in/**/*.png", (Path("in/y.png"),)),
+        Source(SourceKind.STDIN, "stdin"),
+        camera_source(1),
     ]
     names = [path.name for path in result_names(sources, Path("out"))]
     assert names[:2] == ["x_au", "x_2_au"]
@@ -96,14 +96,16 @@ def test_results_are_named_after_their_sources():
 
 @pytest.mark.parametrize("ending", ["png", "csv", "jsonl", "mp4"])
 def test_results_never_take_the_place_of_a_source(tmp_path, ending):
-    sources = [Source(Kind.PHOTO, name, (tmp_path / name,)) for name in ("x.png", f"x_au.{ending}")]
+    sources = [
+        Source(SourceKind.PHOTO, name, (tmp_path / name,)) for name in ("x.png", f"x_au.{ending}")
+    ]
     with pytest.raises(ValueError, match="must not replace a source"):
         result_names(sources, tmp_path)
     assert len(result_names(sources, tmp_path / "out")) == 2
 
 
 def test_results_never_go_among_the_photos_of_a_folder(tmp_path):
-    source = Source(Kind.PHOTOS, str(tmp_path / "."), (tmp_path / "x.png",))
+    source = Source(SourceKind.PHOTOS, str(tmp_path / "."), (tmp_path / "x.png",))
     with pytest.raises(ValueError, match="--out: must not be a source"):
         result_names([source], tmp_path)
     assert result_names([source], tmp_path / "out")[0].parent == tmp_path / "out"
@@ -112,7 +114,7 @@ def test_results_never_go_among_the_photos_of_a_folder(tmp_path):
 def test_pictures_of_a_folder_keep_its_folders_and_are_told_apart(tmp_path):
     names = ("a.png", "a.jpg", "deep/a.png")
     paths = tuple(tmp_path / name for name in names)
-    found = picture_names(Source(Kind.PHOTOS, str(tmp_path), paths), Path("out/in_au"))
+    found = picture_names(Source(SourceKind.PHOTOS, str(tmp_path), paths), Path("out/in_au"))
     assert found == [
         Path("out/in_au/a_au"),
         Path("out/in_au/a_2_au"),
