@@ -1,5 +1,5 @@
-# make train | make test | make demo IMAGE=photo.jpg | make docs | make lint
-# Each sets up what it needs: .venv with the pinned packages of constraints.txt.
+# make train | make test | make demo IMAGE=photo.jpg | make export | make docs | make check
+# Each target sets up what it needs: .venv with the pinned packages of constraints.txt.
 
 PYTHON ?= python3
 IMAGE ?= docs/sample/astronaut.png
@@ -7,23 +7,46 @@ RUN ?= runs/synthetic
 MODEL ?= $(firstword $(wildcard $(RUN)/fau_*_float16.tflite))
 OUT ?= demo_out
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -q
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 
-.PHONY: train test test-backends test-device qat-env test-qat test-long lint demo export release assets describe docs clean
+.PHONY: train test check test-all test-slow test-backends test-device qat-env test-qat demo export release assets describe docs site clean
 
+# ---- the main job -----------------------------------------------------------------------------
 train: .venv/.train
 	$(BIN)/python train_keras.py
 
+demo: .venv/.train
+	@test -n "$(MODEL)" || { echo "error: no model in $(RUN). Run 'make train' first, or give MODEL=file.tflite" >&2; exit 2; }
+	$(BIN)/python -m fau_tf.cli.predict "$(IMAGE)" --model "$(MODEL)" --out "$(OUT)"
+
+# Every variant of the run in $(RUN), evaluated on test subjects, into $(RUN)/export.
+export: .venv/.export
+	$(BIN)/python -m export --run "$(RUN)"
+
+# ---- tests ------------------------------------------------------------------------------------
+# The unit tests: minutes, run all day.
 test: .venv/.dev
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal --cov --cov-report=term
+	$(PYTEST) -n 2 --dist worksteal
+
+# Lint, format, import rules, types.
+check: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+# All that needs no accelerator and no second environment, with coverage: what CI runs.
+test-all: check
+	$(PYTEST) -n 2 --dist worksteal --run-integration --cov --cov-report=term
+
+# 2,000 mutated files, damaged models, long conversions: half an hour.
+test-slow: .venv/.dev
+	$(PYTEST) -n 2 --run-slow --run-integration -m slow
 
 # The SCC layer on JAX and PyTorch against TensorFlow, in an environment of their own.
 test-backends: .venv/.dev .venv-backends/.done
-	FAU_BACKENDS_PYTHON="$(CURDIR)/.venv-backends/bin/python" $(BIN)/python -m pytest -q tests/backends
-
-.venv-backends/.done:
-	$(PYTHON) -m venv .venv-backends
-	.venv-backends/bin/python -m pip install -q "keras>=3.15,<3.16" jax==0.10.2 torch==2.13.0
-	touch $@
+	FAU_BACKENDS_PYTHON="$(CURDIR)/.venv-backends/bin/python" $(PYTEST) --run-integration tests/backends
 
 # GPU variants on LiteRT's GPU accelerator over a software Vulkan driver; the Kotlin of
 # android_demo_assets/ on the JVM; its models on emulated ARM. What is missing is installed (Debian,
@@ -32,48 +55,26 @@ test-device: .venv/.dev
 	sh tests/device/install_driver.sh
 	sh tests/device/install_kotlin.sh
 	sh tests/device/install_arm.sh $(BIN)/python
-	$(BIN)/python -m pytest -q --run-gpu tests/device
-
-# Minutes: the wheel in an empty folder, 2,000 mutated files, damaged models, long conversions.
-test-long: .venv/.dev
-	$(BIN)/python -m pytest -q -n 2 --run-slow -m slow
+	$(PYTEST) --run-gpu --run-integration tests/device
 
 # Quantization-aware training needs tensorflow-model-optimization, which can't share .venv.
 qat-env: .venv-qat/.done
 
-.venv-qat/.done: export/qat_constraints.txt
-	test -x .venv-qat/bin/python || $(PYTHON) -m venv .venv-qat
-	.venv-qat/bin/python -m pip install -q --disable-pip-version-check -r export/qat_constraints.txt
-	touch $@
-
 test-qat: .venv/.dev .venv-qat/.done
-	$(BIN)/python -m pytest -q --run-slow tests/unit/export/qat/test_qat.py tests/unit/export/qat/test_qat_child.py
+	$(PYTEST) --run-slow --run-integration tests/unit/export/qat
 
-lint: .venv/.dev
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
-	$(BIN)/mypy
-
-demo: .venv/.train
-	@test -n "$(MODEL)" || { echo "error: no model in $(RUN). Run 'make train' first, or give MODEL=file.tflite" >&2; exit 2; }
-	$(BIN)/python -m fau_tf.cli.predict "$(IMAGE)" --model "$(MODEL)" --out "$(OUT)"
-
-# Every variant of the run in $(RUN), judged on test people, into $(RUN)/export.
-export: .venv/.export
-	$(BIN)/python -m export --run "$(RUN)"
-
-# The packaged model from nothing, in hours, resumed by the same command: faces of both rigs, a run on
-# them, one on each rig alone, docs/experiments/accuracy.md. ICT=ict.npz is what `convert-ict` wrote. Real faces
-# are read where there are some: PHOTOS=folder VIDEOS="a.mp4 b.mp4"
-LEARN := $(BIN)/python train_keras.py --config configs/release.toml
+# ---- release ----------------------------------------------------------------------------------
+# The packaged model from nothing, in hours, resumed by the same command: synthetic faces of both
+# rigs, a run on them, one on each rig alone, docs/experiments/accuracy.md. ICT=ict.npz is what
+# `convert-ict` wrote. Real faces are read where there are some: PHOTOS=folder VIDEOS="a.mp4 b.mp4"
+TRAIN_RELEASE := $(BIN)/python train_keras.py --config configs/release.toml
 ONE_RIG := --set training.epochs=8
 release: .venv/.dev
 	@test -n "$(ICT)" || { echo "error: ICT must name the second rig. Received: nothing. Run 'python -m fau_tf.cli.synthesize convert-ict ICT-FaceKit ict.npz', then 'make release ICT=ict.npz'" >&2; exit 2; }
-	$(LEARN) --set data.ict="$(ICT)"
-	$(LEARN) --set data.ict="$(ICT)" $(ONE_RIG) --set run.name=on_ict --set 'data.train_rigs=["ict"]'
-	$(LEARN) --set data.ict="$(ICT)" $(ONE_RIG) --set run.name=on_canonical --set 'data.train_rigs=["canonical"]'
-	$(BIN)/python -m fau_tf.evaluation.accuracy --run runs/release --cross-rig runs/on_canonical runs/on_ict \
+	$(TRAIN_RELEASE) --set data.ict="$(ICT)"
+	$(TRAIN_RELEASE) --set data.ict="$(ICT)" $(ONE_RIG) --set run.name=on_ict --set 'data.train_rigs=["ict"]'
+	$(TRAIN_RELEASE) --set data.ict="$(ICT)" $(ONE_RIG) --set run.name=on_canonical --set 'data.train_rigs=["canonical"]'
+	$(BIN)/python -m fau_tf.cli.evaluate --run runs/release --cross-rig runs/on_canonical runs/on_ict \
 	  $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(VIDEOS),--videos $(VIDEOS)) --write
 
 # What an app needs, and the default model of the package: of `make release`, unless RUN says else.
@@ -85,29 +86,41 @@ assets: .venv/.export
 describe: .venv/.export
 	$(BIN)/python -m export.bundle describe android_demo_assets
 
-# The figures and pictures of README.md and docs/, from the run in $(RUN).
+# ---- documentation ----------------------------------------------------------------------------
+# The pictures of README.md and docs/ that the shipped model makes. Figures of a run or an export
+# are put into the docs by docs/figures/from_run.py and from_export.py.
 docs: .venv/.train
 	$(BIN)/python docs/figures/au_centers.py
 	$(BIN)/python docs/figures/contact_sheet.py
-	$(BIN)/python docs/figures/from_run.py "$(RUN)"
-	$(BIN)/python docs/figures/gallery.py "$(RUN)"
-	@test ! -f "$(RUN)/export/parity.json" || $(BIN)/python docs/figures/from_export.py "$(RUN)/export"
+	$(BIN)/python docs/figures/gallery.py
 
+# Guide, reference and experiments as HTML, into build/site.
+site: .venv/.docs
+	$(BIN)/mkdocs build --strict -q -d build/site
+
+# ---- environments -----------------------------------------------------------------------------
 # `pip install -e` reads pyproject.toml, so a change there installs again.
 .venv/.train: pyproject.toml constraints.txt
 	@echo "== packages"
 	$(PYTHON) -c 'import sys; sys.exit("error: Python 3.11 or newer is needed. Received: " + sys.version.split()[0] + ". Set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[train]"
+	$(PIP) -e ".[train]"
 	touch $@
 
-.venv/.dev: .venv/.train
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[dev]"
+.venv/.dev .venv/.export .venv/.docs: .venv/.%: .venv/.train
+	$(PIP) -e ".[$*]"
 	touch $@
 
-.venv/.export: .venv/.train
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[export]"
+.venv-backends/.done:
+	$(PYTHON) -m venv .venv-backends
+	.venv-backends/bin/python -m pip install -q "keras>=3.15,<3.16" jax==0.10.2 torch==2.13.0
 	touch $@
 
+.venv-qat/.done: export/qat_constraints.txt
+	test -x .venv-qat/bin/python || $(PYTHON) -m venv .venv-qat
+	.venv-qat/bin/python -m pip install -q --disable-pip-version-check -r export/qat_constraints.txt
+	touch $@
+
+# Environments and caches; never runs/, data/ or results.
 clean:
-	rm -rf .venv .venv-qat .venv-backends build runs data demo_out
+	rm -rf .venv .venv-qat .venv-backends build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
