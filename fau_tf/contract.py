@@ -1,4 +1,4 @@
-"""What an exported model takes and gives; `export` writes it, `fau_tf.inference` reads it.
+"""Contract between `export`, which writes a model, and `fau_tf.inference`, which reads it.
 
 Batch 1, static shapes, S = image size, h = w = heatmap size, A action units, K AU centers:
 
@@ -6,7 +6,7 @@ Batch 1, static shapes, S = image size, h = w = heatmap size, A action units, K 
 |---|---|---|---|
 | `image` in | (1, S, S, 3) | float32 | aligned face, RGB, 0 to 255; normalized in the graph |
 | `intensity` out | (1, A) | float32 | FACS intensity, clipped to 0 to 5 |
-| `heatmaps` out | (1, h, w, K) | float32 | intensity units, whatever the training scale was |
+| `heatmaps` out | (1, h, w, K) | float32 | intensity units, for any target scale of the training |
 """
 
 from collections.abc import Mapping
@@ -35,11 +35,11 @@ REQUIRED_METADATA: Final = (
 
 @dataclass(frozen=True)
 class Criterion:
-    """What an AU must reach for its intensities to be relied on.
+    """A measurement that an AU must pass for its intensities to be reliable.
 
     Attributes:
-        limit: The least value.
-        text: What was measured, as a sentence's subject.
+        limit: The smallest value that passes.
+        text: The measurement, as the subject of a sentence.
     """
 
     limit: float
@@ -49,15 +49,18 @@ class Criterion:
 LOW_RELIABILITY: Final[Mapping[str, Criterion]] = MappingProxyType(
     {
         "cross_rig_icc": Criterion(
-            0.40, "ICC(3,1) on synthetic faces of a rig it was not trained on"
+            0.40, "mean ICC(3,1) on synthetic faces of a rig that was not used for training"
         ),
-        "edited_photo_rise": Criterion(0.5, "median rise on real photos with the AU painted on"),
+        "edited_photo_rise": Criterion(
+            0.5, "median rise, in intensity units, on real photos edited to show the AU"
+        ),
         "blendshape_correlation": Criterion(
-            0.20, "correlation with MediaPipe's blendshapes on real faces"
+            0.20, "largest correlation with the AU's MediaPipe blendshape on real photos and videos"
         ),
     }
 )
-"""Criteria of the JSON entry `low_reliability`: AU label -> list of criterion, value and limit.
+"""Criterion of the JSON entry `low_reliability` -> its limit and meaning.
 
-0.40 is where Cicchetti's `poor` ends (Psychological Assessment 6(4), 1994).
+The entry is AU label -> list of failed `criterion`, measured `value` and `limit`. An ICC of 0.40 is
+where Cicchetti's `poor` ends (Psychological Assessment 6(4), 1994).
 """

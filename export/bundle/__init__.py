@@ -1,1 +1,1 @@
-"""What an app gets: models, their contract, golden vectors, and a manifest that vouches for all."""
+"""The asset folder of an app: models, metadata, documents, golden vectors and a manifest."""

@@ -1,12 +1,12 @@
-"""What an app needs, in one folder: models, contract, golden vectors, manifest.
+"""Write or check the folder of everything that an app needs.
 
-python -m export.bundle make FOLDER --run runs/synthetic   models of a run, judged, and the rest
-python -m export.bundle describe FOLDER                    the rest, of the models that are there
-python -m export.bundle relist FOLDER                      manifest.json alone
-python -m export.bundle check FOLDER                       is every file as it was made?
+python -m export.bundle make FOLDER --run runs/synthetic   export a run's models and describe them
+python -m export.bundle describe FOLDER                    describe the models that are there
+python -m export.bundle relist FOLDER                      write manifest.json only
+python -m export.bundle check FOLDER                       report missing, altered or stale files
 
-Exit code 0: done, or whole; 2: the command, the run or the folder is at fault, or a variant breaks
-a gate; 130: stopped by Ctrl-C. Where a folder can't be made whole, it stays as it is.
+Exit code 0: success; 2: the command, the run or the folder has a fault, or a variant fails a gate;
+130: stopped by Ctrl-C. After a failure the folder is unchanged.
 """
 
 import argparse
@@ -16,81 +16,79 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
+
+from export.bundle.folder import describe, make_assets, problems, relist
 from export.specs import EXPORT_SPECS
 
 DONE, AT_FAULT, STOPPED = 0, 2, 130
 SHIPPED: Final = ("float16", "static_int8")
-"""For the GPU, and for the CPU. Dynamic int8 would do there too, but how it rounds hangs on the
-smallest change of a face: noise of 1e-4 gray levels moved an intensity by .03 of a grade, and
-golden vectors could not tell that from a fault. Static int8 gave the same bits."""
+"""Variants for the GPU and for the CPU.
+
+Dynamic int8 would do for the CPU, but its rounding depends on the smallest change of a face: noise
+of 1e-4 gray levels moved an intensity by 0.03, which golden vectors could not tell from a fault.
+Static int8 gave the same bits.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     options = _options(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
     try:
-        return int(options.command(options))
+        faults = _COMMANDS[options.command](options)
     except KeyboardInterrupt:
         print("error: stopped. Run it again.", file=sys.stderr)
         return STOPPED
-    # Whatever is wrong with a run, its faces, the folder or the disk; a fault of ours shows.
+    # A fault of the run, its faces, the folder or the disk; a bug keeps its traceback.
     except (ValueError, OSError, RuntimeError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return AT_FAULT
+    return AT_FAULT if faults else DONE
 
 
-def _make(options: argparse.Namespace) -> int:
-    from export.bundle.folder import make_assets
-    from export.command import export_command
+def _make(options: argparse.Namespace) -> list[str]:
+    from export.command import export_command  # which loads TensorFlow
 
     variants = [EXPORT_SPECS[name] for name in dict.fromkeys(options.spec or SHIPPED)]
 
     def export(stage: Path) -> list[str]:
         return export_command(
-            options.run, variants, stage, options.data, name=options.name, may_skip=False, say=_say
+            options.run, variants, stage, options.data, name=options.name, may_skip=False, say=_log
         )
 
-    refused = make_assets(options.folder, export, say=_say)
+    refused = make_assets(options.folder, export, log=_log)
     if refused:
         print(
-            f"error: {options.folder} stays as it is, since gates refuse {', '.join(refused)}; the "
-            "lines above say why. Train longer, or name other variants by --spec.",
+            f"error: {options.folder} is unchanged because {', '.join(refused)} failed the gates "
+            "reported above. Train longer, or choose other variants with --spec.",
             file=sys.stderr,
         )
-        return AT_FAULT
-    _say(f"   {options.folder} is made")
-    return DONE
+    return refused
 
 
-def _describe(options: argparse.Namespace) -> int:
-    from export.bundle.folder import describe
-
-    describe(options.folder, say=_say)
-    _say(f"   {options.folder} is described")
-    return DONE
+def _describe(options: argparse.Namespace) -> list[str]:
+    describe(options.folder, new_golden=options.new_golden, log=_log)
+    return []
 
 
-def _relist(options: argparse.Namespace) -> int:
-    from export.bundle.folder import relist
-
+def _relist(options: argparse.Namespace) -> list[str]:
     relist(options.folder)
-    _say(f"   {options.folder} is listed")
-    return DONE
+    return []
 
 
-def _check(options: argparse.Namespace) -> int:
-    from export.bundle.folder import problems
-
-    _say(f"== {options.folder}")
+def _check(options: argparse.Namespace) -> list[str]:
+    _log(f"== {options.folder}")
     found = problems(options.folder)
     for line in found:
-        _say(f"   {line}")
-    _say(f"   {len(found)} faults" if found else "   whole; the models give the golden vectors")
-    return AT_FAULT if found else DONE
+        _log(f"   {line}")
+    _log(f"   {len(found)} faults" if found else "   complete; the models give the golden vectors")
+    return found
 
 
-def _say(line: str) -> None:
+_COMMANDS: Final = {"make": _make, "describe": _describe, "relist": _relist, "check": _check}
+
+
+def _log(line: str) -> None:
     print(line, flush=True)
 
 
@@ -100,27 +98,32 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    make = commands.add_parser("make", help="export a run's models and describe them")
-    make.add_argument("folder", type=Path)
-    make.add_argument("--run", type=Path, required=True, help="folder that train_keras.py left")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    make, describing, *others = (
+        commands.add_parser(name, help=text)
+        for name, text in (
+            ("make", "export a run's models and describe them"),
+            ("describe", "write everything but the models"),
+            ("relist", "write manifest.json only"),
+            ("check", "report missing, altered, unknown or stale files"),
+        )
+    )
+    for command in (make, describing, *others):
+        command.add_argument("folder", type=Path)
+    make.add_argument("--run", type=Path, required=True, help="folder written by train_keras.py")
     make.add_argument(
         "--spec",
         action="append",
         choices=list(EXPORT_SPECS),
-        help=f"a variant; may be given again ({', '.join(SHIPPED)})",
+        help=f"a variant; may be repeated (default: {', '.join(SHIPPED)})",
     )
-    make.add_argument("--name", help="in the files' names, fau_NAME_... (the run's)")
+    make.add_argument("--name", help="NAME in the file names fau_NAME_... (default: the run's)")
     make.add_argument("--data", type=Path, default=Path("data"), help="face records (data)")
-    make.set_defaults(command=_make)
-    for name, command, text in (
-        ("describe", _describe, "write all but the models"),
-        ("relist", _relist, "write manifest.json alone"),
-        ("check", _check, "say what is missing, altered, unknown or stale"),
-    ):
-        other = commands.add_parser(name, help=text)
-        other.add_argument("folder", type=Path)
-        other.set_defaults(command=command)
+    describing.add_argument(
+        "--new-golden",
+        action="store_true",
+        help="write the golden vectors anew even if the present ones are within tolerance",
+    )
     return parser.parse_args(argv)
 
 

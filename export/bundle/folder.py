@@ -1,4 +1,4 @@
-"""Everything of an asset folder that commands write, put in place at once."""
+"""Write or check an asset folder; its generated files are replaced together or not at all."""
 
 import json
 import shutil
@@ -8,48 +8,53 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from export.bundle.contract_json import LABELS, METADATA, labels, metadata
+from export.bundle.documents import NOTICE, ROOT, model_card, notice
 from export.bundle.golden.check import golden_problems
-from export.bundle.golden.vectors import FOLDER, write_golden
+from export.bundle.golden.vectors import FOLDER, keep_golden, write_golden
 from export.bundle.manifest import MANIFEST, files, is_generated, manifest_problems, manifest_text
-from export.bundle.model_card import model_card
+from export.bundle.metadata import LABELS, METADATA, labels, metadata
 from export.bundle.models import AssetError, AssetModel, read_models
-from export.bundle.notice import LICENCE, NOTICE, ROOT, notice
 from export.report import FIGURES, PICTURE, REPORT
 from fau_tf.face.mediapipe_landmarks import BUNDLE_NAME
 from fau_tf.utils.files import replacing
 
 MODEL_CARD: Final = "MODEL_CARD.md"
-Say = Callable[[str], None]
+LICENSE: Final = "LICENSE"
+Log = Callable[[str], None]
 
 
-def make_assets(folder: Path, export: Callable[[Path], list[str]], *, say: Say) -> list[str]:
-    """Replace the models, and all that describes them; return the variants that were refused.
+def make_assets(folder: Path, export: Callable[[Path], list[str]], *, log: Log) -> list[str]:
+    """Replace the models and everything that describes them; return the refused variants.
 
-    Where one is refused, or anything fails, the folder stays as it is.
+    If a variant is refused or anything fails, the folder is unchanged.
 
     Args:
-        folder: Has the files that no command writes.
+        folder: Contains the hand-written files.
         export: Writes models and their report into a folder; returns the refused variants.
-        say: Prints a line.
+        log: Receives progress lines.
 
     Raises:
-        AssetError: If what is exported or lies in the folder can't be made assets of.
+        AssetError: If the exported files or those in the folder don't make an asset folder.
     """
     with _stage(folder) as stage:
-        _by_hand(folder)  # now, not after minutes of judging
+        _hand_written(folder)  # a fault shows now, not after minutes of evaluation
         refused = export(stage)
         if not refused:
-            _describe(folder, stage, say)
+            _describe(folder, stage, new_golden=True, log=log)
             _put(stage, folder)
     return refused
 
 
-def describe(folder: Path, *, say: Say) -> None:
-    """Write all that describes the models of a folder: metadata, card, golden vectors, manifest.
+def describe(folder: Path, *, new_golden: bool = False, log: Log) -> None:
+    """Write metadata, documents, golden vectors and manifest for the models in a folder.
+
+    Args:
+        folder: Contains the models and the hand-written files.
+        new_golden: Whether to replace golden vectors that are still within tolerance.
+        log: Receives progress lines.
 
     Raises:
-        AssetError: If no assets can be made of what lies there.
+        AssetError: If the files in the folder don't make an asset folder.
     """
     with _stage(folder) as stage:
         for model in read_models(folder):
@@ -58,15 +63,15 @@ def describe(folder: Path, *, say: Say) -> None:
         for name in (REPORT, FIGURES, PICTURE):
             if (folder / name).exists():
                 shutil.copyfile(folder / name, stage / name)
-        _describe(folder, stage, say)
+        _describe(folder, stage, new_golden=new_golden, log=log)
         _put(stage, folder)
 
 
 def relist(folder: Path) -> None:
-    """Write the manifest anew, after a change to what is written by hand.
+    """Write the manifest again, after a change to hand-written files.
 
     Raises:
-        AssetError: If a file is there that no asset folder has, or one is lacking.
+        AssetError: If the folder has a file that doesn't belong there, or lacks one.
     """
     text = manifest_text(files(folder))
     with replacing(folder / MANIFEST) as unfinished:
@@ -74,81 +79,99 @@ def relist(folder: Path) -> None:
 
 
 def problems(folder: Path) -> list[str]:
-    """Return what is wrong with a folder, one line each; empty if nothing."""
+    """Return the faults of a folder, one line each."""
     lines = manifest_problems(folder)
     if lines:
-        return lines  # the rest would only follow from it
+        return lines  # further faults would only follow from these
     try:
         models = read_models(folder)
         texts = _texts(models, folder, folder)
     except AssetError as error:
         return [str(error)]
     lines = [
-        f"stale: {name}. It must be what the models and this version of fau_tf give. Describe the "
-        "folder again: make describe"
+        f"stale: {name} differs from what the models and this version of fau_tf give. Run: "
+        "make describe"
         for name, text in texts.items()
         if not (folder / name).exists() or (folder / name).read_text(encoding="utf-8") != text
     ]
-    return [*lines, *golden_problems(folder, models)]
+    return [*lines, *golden_problems(folder / FOLDER, models)]
 
 
 @contextmanager
 def _stage(folder: Path) -> Iterator[Path]:
-    """Give a folder on the same disk, gone at the end, in which what is new is completed."""
+    """Give a temporary folder on the same disk, in which the new files are completed."""
     if not folder.is_dir():
         raise AssetError(
-            f"{folder}: must be the folder of assets, with what is written by hand. Received: no "
-            "folder. Restore it from Git."
+            f"{folder} must be the asset folder with its hand-written files. Received: no folder. "
+            "Restore it from Git."
         )
     with tempfile.TemporaryDirectory(dir=folder.resolve().parent, prefix=".assets-") as stage:
         yield Path(stage)
 
 
-def _describe(folder: Path, stage: Path, say: Say) -> None:
-    """Complete `stage`, where the models are, with all that describes them."""
+def _describe(folder: Path, stage: Path, *, new_golden: bool, log: Log) -> None:
+    """Complete `stage`, which has the models, with all files that describe them."""
     models = read_models(stage)
-    by_hand = _by_hand(folder)
+    by_hand = _hand_written(folder)
     for name, text in _texts(models, stage, folder).items():
         (stage / name).write_text(text, encoding="utf-8")
-    write_golden(models, stage / FOLDER, say=say)
-    text = manifest_text(by_hand | files(stage))
-    (stage / MANIFEST).write_text(text, encoding="utf-8")
+    _golden_vectors(models, folder / FOLDER, stage / FOLDER, new=new_golden, log=log)
+    (stage / MANIFEST).write_text(manifest_text(by_hand | files(stage)), encoding="utf-8")
 
 
-def _by_hand(folder: Path) -> dict[str, Path]:
-    """Return the files that no command writes; raise AssetError where they aren't as they must."""
+def _golden_vectors(
+    models: Sequence[AssetModel], golden: Path, out: Path, *, new: bool, log: Log
+) -> None:
+    """Write golden vectors, or copy those in `golden` if they are within tolerance.
+
+    Rendering and models differ in the last digits from one machine to another. Keeping valid
+    vectors means that they change only when the code or a model does.
+    """
+    log("== golden vectors")
+    changes = [] if new else golden_problems(golden, models, check_index=False)
+    for line in changes:
+        log(f"   {line}")
+    if new or changes:
+        write_golden(models, out, log=log)
+    else:
+        keep_golden(models, golden, out)
+        log("   kept: all are within tolerance")
+
+
+def _hand_written(folder: Path) -> dict[str, Path]:
+    """Return the hand-written files; raise AssetError if one is missing or doesn't belong."""
     found = {path: where for path, where in files(folder).items() if not is_generated(path)}
     manifest_text(found)
     return found
 
 
 def _texts(models: Sequence[AssetModel], exported: Path, folder: Path) -> dict[str, str]:
-    """Return name -> content of what says in words or JSON what the models are.
+    """Return file name -> content of metadata and documents.
 
     Args:
         models: From `read_models`.
-        exported: Where the export's report is.
-        folder: Where the face landmarker is.
+        exported: Contains the export's report.
+        folder: Contains the face landmarker.
     """
     try:
         figures = json.loads((exported / FIGURES).read_text(encoding="utf-8"))
         described = metadata(models, folder / BUNDLE_NAME)
     except (OSError, ValueError) as error:
         raise AssetError(
-            f"Assets must have {BUNDLE_NAME} and the export's {FIGURES}. Received: {error}. "
-            "Restore them from Git, or export again: make assets"
+            f"An asset folder must have {BUNDLE_NAME} and the export's {FIGURES}. Received: "
+            f"{error}. Restore them from Git, or export again: make assets"
         ) from error
     return {
         LABELS: labels(models),
         METADATA: json.dumps(described, indent=1) + "\n",
-        MODEL_CARD: model_card(models, figures),
+        MODEL_CARD: model_card(models, figures["facts"]["machine"]),
         NOTICE: notice(models),
-        LICENCE: (ROOT / LICENCE).read_text(encoding="utf-8"),
+        LICENSE: (ROOT / LICENSE).read_text(encoding="utf-8"),
     }
 
 
 def _put(stage: Path, folder: Path) -> None:
-    """Move what is complete into place, the manifest last; remove what isn't written any more."""
+    """Move the new files into place, the manifest last; remove generated files that are gone."""
     new = files(stage)
     for path in (*(path for path in new if path != MANIFEST), MANIFEST):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

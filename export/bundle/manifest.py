@@ -1,4 +1,4 @@
-"""Every file of an asset folder with its size and SHA-256, and whether that still holds."""
+"""manifest.json: every file of an asset folder with its size and SHA-256."""
 
 import fnmatch
 import json
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from export.bundle.contract_json import LABELS, METADATA
+from export.bundle.metadata import LABELS, METADATA
 from export.bundle.models import AssetError
 from fau_tf import contract
 from fau_tf.face.mediapipe_landmarks import BUNDLE_NAME
@@ -15,23 +15,23 @@ from fau_tf.utils.files import file_sha256
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = 1
 HAND_WRITTEN: Final = ("README.md", "kotlin/*", BUNDLE_NAME)
-"""What no command writes: lies there in one copy and is only listed."""
+"""Files that no command writes; the manifest lists them."""
 GENERATED: Final = (
     "fau_*.tflite", "fau_*.json", "report.md", "parity.json", "parity.png", LABELS,
     "MODEL_CARD.md", "NOTICE", "LICENSE", "golden/*", MANIFEST,
 )  # fmt: skip
-"""What commands write, and remove where they don't write it again."""
+"""Files that commands write, and remove if they no longer write them."""
 
 MAX_FOLDER: Final = 20_000_000
-"""Bytes of all files."""
+"""Most bytes of all files together."""
 MAX_APP: Final = 10_000_000
-"""Bytes of what an app ships: one variant, its metadata and the landmarker."""
+"""Most bytes that an app ships: one variant, its metadata and the landmarker."""
 
-_NEXT: Final = "Restore it from Git, or describe the folder again: make describe"
+_NEXT: Final = "Restore it from Git, or run: make describe"
 
 
 def is_generated(path: str) -> bool:
-    """Return whether commands write a file; `path` is relative to the folder, by slashes."""
+    """Return whether commands write the file at `path`, which is relative to the folder."""
     return _matches(path, GENERATED)
 
 
@@ -45,23 +45,23 @@ def manifest_text(listed: Mapping[str, Path]) -> str:
     """Return manifest.json.
 
     Args:
-        listed: Path in the folder -> where the file lies now.
+        listed: Path in the folder -> where the file is now.
 
     Raises:
-        AssetError: If a file is neither one that commands write nor one of `HAND_WRITTEN`, or one
-            of the latter is missing.
+        AssetError: If a file is neither generated nor in `HAND_WRITTEN`, or one of the latter is
+            missing.
     """
     stray = [path for path in listed if not _matches(path, (*GENERATED, *HAND_WRITTEN))]
     if stray:
         raise AssetError(
-            f"Assets must be generated, or among {', '.join(HAND_WRITTEN)}. Received: "
-            f"{', '.join(stray)}. Move it out of the folder."
+            f"A file of an asset folder must be generated, or among {', '.join(HAND_WRITTEN)}. "
+            f"Received: {', '.join(stray)}. Move it out of the folder."
         )
     lacking = [name for name in HAND_WRITTEN if "*" not in name and name not in listed]
     if lacking:
         raise AssetError(
-            f"Assets must have {', '.join(lacking)}, which no command writes. Received: none. "
-            "Restore it from Git."
+            f"An asset folder must have {', '.join(lacking)}, which no command writes. Received: "
+            "no such file. Restore it from Git."
         )
     rows = [
         {"path": path, "generated": is_generated(path), **_row(where)}
@@ -73,7 +73,7 @@ def manifest_text(listed: Mapping[str, Path]) -> str:
 
 
 def manifest_problems(folder: Path) -> list[str]:
-    """Return which files are missing, altered or unknown, one line each; empty if none."""
+    """Return which files are missing, altered, unknown or too large, one line each."""
     try:
         manifest: Any = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         listed = {row["path"]: row for row in manifest["files"]}
@@ -86,38 +86,38 @@ def manifest_problems(folder: Path) -> list[str]:
             f"{MANIFEST}: format and contract version must be {FORMAT} and "
             f"{contract.CONTRACT_VERSION}. Received: {version[0]!r} and {version[1]!r}. {_NEXT}"
         ]
-    there = {path: where for path, where in files(folder).items() if path != MANIFEST}
-    return [*_file_problems(listed, there), *_size_problems(folder, there)]
+    present = {path: where for path, where in files(folder).items() if path != MANIFEST}
+    return [*_file_problems(listed, present), *_size_problems(folder, present)]
 
 
-def _file_problems(listed: Mapping[str, Any], there: Mapping[str, Path]) -> Iterator[str]:
-    for path in sorted({*listed, *there}):
-        if path not in there:
-            yield f"missing: {path}. It is in {MANIFEST}. {_NEXT}"
+def _file_problems(listed: Mapping[str, Any], present: Mapping[str, Path]) -> Iterator[str]:
+    for path in sorted({*listed, *present}):
+        if path not in present:
+            yield f"missing: {path} is listed in {MANIFEST}. {_NEXT}"
         elif path not in listed:
-            yield f"unknown: {path}. It isn't in {MANIFEST}. Remove it, or: make describe"
+            yield f"unknown: {path} is not listed in {MANIFEST}. Remove it, or run: make describe"
         else:
             wanted = {key: listed[path].get(key) for key in ("bytes", "sha256")}
-            if (found := _row(there[path])) != wanted:
-                yield f"altered: {path}. {MANIFEST} has {wanted}. Received: {found}. {_NEXT}"
+            if (found := _row(present[path])) != wanted:
+                yield f"altered: {path} must have {wanted}. Received: {found}. {_NEXT}"
 
 
-def _size_problems(folder: Path, there: Mapping[str, Path]) -> Iterator[str]:
-    whole = _bytes((*there.values(), folder / MANIFEST))
+def _size_problems(folder: Path, present: Mapping[str, Path]) -> Iterator[str]:
+    whole = _bytes((*present.values(), folder / MANIFEST))
     if whole > MAX_FOLDER:
         yield (
-            f"The folder must be at most {MAX_FOLDER} bytes. Received: {whole}. Leave a variant "
-            "out, or take a smaller preset."
+            f"The folder must have at most {MAX_FOLDER} bytes. Received: {whole}. Omit a variant, "
+            "or use a smaller preset."
         )
-    shared = [there[name] for name in (BUNDLE_NAME, METADATA, LABELS) if name in there]
-    for path, where in there.items():
-        beside = there.get(path.removesuffix(".tflite") + ".json")
+    shared = [present[name] for name in (BUNDLE_NAME, METADATA, LABELS) if name in present]
+    for path, where in present.items():
+        beside = present.get(path.removesuffix(".tflite") + ".json")
         if path.endswith(".tflite"):
             app = _bytes((where, *shared, *([beside] if beside else [])))
             if app > MAX_APP:
                 yield (
-                    f"{path}: with its metadata and {BUNDLE_NAME} it must be at most {MAX_APP} "
-                    f"bytes. Received: {app}. Take a smaller preset or another variant."
+                    f"{path} with its metadata and {BUNDLE_NAME} must have at most {MAX_APP} "
+                    f"bytes. Received: {app}. Use a smaller preset or another variant."
                 )
 
 

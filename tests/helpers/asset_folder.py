@@ -1,4 +1,4 @@
-"""A folder of assets with two variants of a tiny model, as an export and hands leave it."""
+"""An asset folder with two variants of a tiny model."""
 
 import json
 from pathlib import Path
@@ -15,13 +15,13 @@ VARIANTS = ("float16", "static_int8")
 ICC = {"float16": 0.8125, "static_int8": 0.4375}
 ENDS = {"below": [-0.5] * LEVELS, "above": [0.25] * LEVELS}
 INTERVALS = {"level": 0.9, "per_au": {au.label: ENDS for au in AUS.values()}}
-LOW_RELIABILITY = {"AU10": "it rises by 0.10 only"}
+LOW_RELIABILITY = {"AU10": [{"criterion": "edited_photo_rise", "value": 0.1, "limit": 0.5}]}
 MACHINE = {"cpu": "A CPU of tests", "architecture": "x86_64", "cores": 2, "load": 0.5}
 DATA = {"name": "synthetic-canonical", "kind": "synthetic faces", "generator": "0123456789ab"}
 
 
 def write_by_hand(folder: Path) -> Path:
-    """Make `folder` with the files that no command writes; return it."""
+    """Create `folder` with the hand-written files; return it."""
     (folder / "kotlin").mkdir(parents=True)
     (folder / "README.md").write_text("# Read me\n")
     (folder / "face_landmarker.task").write_bytes(b"a landmarker")
@@ -30,7 +30,7 @@ def write_by_hand(folder: Path) -> Path:
 
 
 def write_export(folder: Path, variants=VARIANTS, name="t") -> None:
-    """Write what `export.command` leaves in `folder`."""
+    """Write what `export.command` writes into `folder`."""
     plain = write_tiny_model(folder)
     for variant in variants:
         row = EXPORT_SPECS[variant]
@@ -52,9 +52,9 @@ def write_export(folder: Path, variants=VARIANTS, name="t") -> None:
 
 
 def write_described(folder: Path) -> Path:
-    """Make `folder` a whole one, as `describe` leaves it; return it."""
+    """Create `folder` with all files, as `describe` leaves it; return it."""
     write_export(write_by_hand(folder))
-    describe(folder, say=str)
+    describe(folder, log=str)
     return folder
 
 

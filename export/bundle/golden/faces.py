@@ -1,4 +1,4 @@
-"""The faces of the golden vectors: rendered, of the canonical rig alone, so that all is ours."""
+"""The rendered faces of the golden vectors, of the canonical rig, whose mesh may be shipped."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -9,23 +9,23 @@ from fau_tf.face.align import Image, Matrix, Points, crop_matrix, transform
 from fau_tf.synthetic.sample import canonical_rig, landmarks, render, sample_scene
 from fau_tf.synthetic.scene.scene import Variety
 
-_BLUR: Final = 0.8  # px; noise would double the PNGs and say nothing more
+_BLUR: Final = 0.8  # px; noise would double the size of the PNGs and test nothing more
 
 
 @dataclass(frozen=True, kw_only=True)
 class GoldenFace:
-    """One picture, and how a face lies in it.
+    """A picture with one face.
 
     Attributes:
-        name: Names its files.
-        what: What it is there to show, for a reader.
+        name: Stem of its files.
+        what: The case that it covers.
         width: Of the picture, px.
         height: Of the picture, px.
-        scale: Picture px per crop px; no short fraction where the face is upright, or sums would
-            come to an exact half, of which the last digit decides where it is rounded to.
-        center: Where the middle of the crop lies, in fractions of the picture.
-        roll: Degrees by which the picture turns the face, clockwise.
-        seed: Who, and in which light.
+        scale: Picture px per crop px. Not a short fraction for an upright face: sums would then be
+            exactly half-way between two gray levels, and the last digit would decide the rounding.
+        center: Position of the crop's middle, in fractions of the picture.
+        roll: Clockwise rotation of the face in the picture, degrees.
+        seed: Of person and lighting.
         intensity: AU number -> 0 to 5; others are 0.
     """
 
@@ -40,10 +40,11 @@ class GoldenFace:
     intensity: dict[int, float]
 
 
+# After a change to a face: python -m export.bundle describe FOLDER --new-golden
 GOLDEN_FACES: Final = (
     GoldenFace(
         name="upright",
-        what="upright, whole in the picture, no halving",
+        what="upright, entirely inside the picture, no halving",
         width=210,
         height=250,
         scale=1.4537,
@@ -54,7 +55,7 @@ GOLDEN_FACES: Final = (
     ),
     GoldenFace(
         name="rotated",
-        what="turned by 25 degrees",
+        what="rotated by 25 degrees",
         width=260,
         height=220,
         scale=1.2,
@@ -65,7 +66,7 @@ GOLDEN_FACES: Final = (
     ),
     GoldenFace(
         name="large",
-        what="more than 2 picture px per crop px: halved once, before the crop",
+        what="more than 2 picture px per crop px: halved once before the crop",
         width=350,
         height=330,
         scale=2.55,
@@ -76,8 +77,8 @@ GOLDEN_FACES: Final = (
     ),
     GoldenFace(
         name="larger_off_right_bottom",
-        what="more than 4 picture px per crop px: halved twice; runs off an odd right and bottom "
-        "border, where the last row or column counts twice",
+        what="more than 4 picture px per crop px: halved twice; extends beyond the right and "
+        "bottom borders of odd sides, where the last row or column counts twice",
         width=447,
         height=421,
         scale=4.3,
@@ -99,7 +100,7 @@ GOLDEN_FACES: Final = (
     ),
     GoldenFace(
         name="off_left_top",
-        what="runs off the left and top border, which are replicated",
+        what="extends beyond the left and top borders, which are replicated",
         width=170,
         height=200,
         scale=1.7,
@@ -134,7 +135,7 @@ def picture(face: GoldenFace, size: int) -> tuple[Image, Points]:
 
 
 def _view(face: GoldenFace, points: Points, size: int) -> Matrix:
-    """Return the (2, 3) map from nominal px to px of the picture."""
+    """Return the (2, 3) matrix from nominal px to picture px."""
     upright = crop_matrix(points, size)  # nominal px -> crop px
     angle = np.deg2rad(face.roll)
     turn = face.scale * np.array(((np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))))

@@ -1,78 +1,70 @@
-"""How far a reader's numbers may be from the golden ones, at each cut point, and why."""
+"""Tolerances of the golden vectors at each cut point, with the reasons for them."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final, TypedDict
 
 
-@dataclass(frozen=True)
-class Tolerance:
-    """Largest absolute difference of any element.
-
-    Attributes:
-        tolerance: In `unit`.
-        unit: Of the array's values.
-        reason: Why not more and not less.
-    """
+class Tolerance(TypedDict):
+    """The largest absolute difference allowed in any element of an array, and its reason."""
 
     tolerance: float
     unit: str
     reason: str
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values."""
-        return asdict(self)
-
 
 CUT_POINTS: Final = {
-    "landmarks": Tolerance(0.0, "px", "Given, not computed: the 64-bit floats as they are."),
+    "landmarks": Tolerance(
+        tolerance=0.0, unit="px", reason="Given, not computed: 64-bit floats, unchanged."
+    ),
     "matrix": Tolerance(
-        1e-6,
-        "crop px, and crop px per picture px",
-        "64-bit sums in another order differ by about 1e-12; 1e-6 px changes no gray level that "
-        "isn't half-way between two. 32-bit floats don't suffice.",
+        tolerance=1e-6,
+        unit="crop px, and crop px per picture px",
+        reason="64-bit sums in another order differ by about 1e-12; 1e-6 px changes a gray level "
+        "only if it is half-way between two. 32-bit floats are not sufficient.",
     ),
     "crop": Tolerance(
-        1.0,
-        "gray levels",
-        "Rounded half up: where a value lies half-way, the last digit of a sum decides. More is "
-        "another rule of borders, pixel centers, halving or interpolation.",
+        tolerance=1.0,
+        unit="gray levels",
+        reason="Values are rounded half up: if one is half-way, the last digit of a sum decides. A "
+        "larger difference means other rules for borders, pixel centers, halving or interpolation.",
     ),
     "input": Tolerance(
-        1.0, "gray levels", "The crop's values as 32-bit floats, so as near as the crop is."
+        tolerance=1.0,
+        unit="gray levels",
+        reason="The crop's values as 32-bit floats, so the crop's tolerance applies.",
     ),
 }
-"""Before the model, the same for all variants."""
+"""Cut points before the model, the same for all variants."""
 
-_ORDER: Final = (
+_FLOAT: Final = (
     "32-bit sums in another order: at most 4e-6 was measured between two sets of CPU kernels and "
-    "on ARM, and neighbors that nearly tie may move a value by some 1e-4."
+    "on ARM, and near-ties among neighbors may change a value by some 1e-4."
 )
-_KERNELS: Final = (
-    "Made by XNNPACK, whose int8 gives the same bits on x86 and ARM. Other kernels round "
-    "otherwise: up to {} was measured for those without XNNPACK. A wrong crop, channel order or "
-    "scale is off by more than 1."
+_INT8: Final = (
+    "Written with XNNPACK, whose int8 kernels give the same bits on x86 and ARM. Other kernels "
+    "round differently: up to {} was measured without XNNPACK. A wrong crop, channel order or "
+    "scale differs by more than 1."
 )
-_HALF: Final = (
-    "A phone's GPU computes in 16-bit floats by default: {} was measured over a software driver, "
-    "and neighbors that nearly tie may flip. Where 32-bit floats are asked for, the CPU's "
-    "tolerance holds."
+_GPU: Final = (
+    "A phone's GPU computes in 16-bit floats by default: {} was measured with a software driver, "
+    "and near-ties among neighbors may flip. If 32-bit floats are requested, the CPU's tolerance "
+    "applies."
 )
-GRADE: Final = "grades of 0 to 5"
-
-CPU_FLOAT: Final = {
-    "heatmaps": Tolerance(1e-3, GRADE, _ORDER),
-    "intensity": Tolerance(1e-3, GRADE, _ORDER),
-}
-CPU_INT8: Final = {
-    "heatmaps": Tolerance(0.25, GRADE, _KERNELS.format("0.16")),
-    "intensity": Tolerance(0.2, GRADE, _KERNELS.format("0.12")),
-}
-GPU: Final = {
-    "heatmaps": Tolerance(0.25, GRADE, _HALF.format("0.04")),
-    "intensity": Tolerance(0.1, GRADE, _HALF.format("0.03")),
-}
 
 
-def outputs(weights: str) -> dict[str, Tolerance]:
-    """Return the tolerances of a variant's outputs on a CPU, by the type of its weights."""
-    return CPU_INT8 if weights == "INT8" else CPU_FLOAT
+def outputs(weights: str, accelerator: str = "cpu") -> dict[str, Tolerance]:
+    """Return the tolerances of a variant's outputs.
+
+    Args:
+        weights: Type of its weights, e.g. `INT8`.
+        accelerator: `cpu` or `gpu`.
+    """
+    if accelerator == "gpu":
+        heatmaps, intensity = (0.25, _GPU.format("0.04")), (0.1, _GPU.format("0.03"))
+    elif weights == "INT8":
+        heatmaps, intensity = (0.25, _INT8.format("0.16")), (0.2, _INT8.format("0.12"))
+    else:
+        heatmaps = intensity = (1e-3, _FLOAT)
+    return {
+        name: Tolerance(tolerance=tolerance, unit="intensity units (0 to 5)", reason=reason)
+        for name, (tolerance, reason) in {"heatmaps": heatmaps, "intensity": intensity}.items()
+    }

@@ -1,4 +1,4 @@
-"""The golden faces side by side, for a human to look at: picture, crop, heatmaps, intensities."""
+"""overview.png: picture, crop, heatmaps and intensities of each golden face, for inspection."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ Shown = tuple[str, Image, Mapping[str, npt.NDArray[Any]]]
 
 
 def draw_overview(path: Path, faces: Sequence[Shown], labels: Sequence[str]) -> None:
-    """Draw a row for each face."""
+    """Draw one row per face."""
     canvas = PillowImage.new("RGB", (3 * (_SIDE + _GAP) + _BARS + _GAP, _ROW * len(faces)), PAPER)
     for row, (name, pixels, arrays) in enumerate(faces):
         top = row * _ROW + _GAP
@@ -33,7 +33,7 @@ def draw_overview(path: Path, faces: Sequence[Shown], labels: Sequence[str]) -> 
         for column, shown in enumerate(strip):
             canvas.paste(shown, (_GAP + column * (_SIDE + _GAP), top + 20))
         _bars(pen, (3 * (_SIDE + _GAP) + _GAP, top + 20), arrays, labels)
-    # A palette: a quarter of the bytes, and only for the eye.
+    # A palette takes a quarter of the bytes.
     canvas.quantize(128).save(path, "PNG", optimize=True)
 
 
@@ -71,7 +71,7 @@ def _bars(
     arrays: Mapping[str, npt.NDArray[Any]],
     labels: Sequence[str],
 ) -> None:
-    """Draw a line for each AU, with a bar for each variant; each face names the variants."""
+    """Draw one line per AU with one bar per variant, and the variants' names above."""
     given = [name for name in arrays if name.startswith("intensity.")]
     left, top = at
     pen.text((left, top - 12), " / ".join(name.partition(".")[2] for name in given), 11, DIM)
