@@ -107,4 +107,4 @@ def _batch(config: Config) -> tuple[Any, dict[str, Any]]:
     image = rng.uniform(0, 255, (batch, spec.image_size, spec.image_size, 3)).astype(np.float32)
     intensity = rng.uniform(0, 5, (batch, len(spec.au_numbers))).astype(np.float32)
     weight = np.ones((batch, k), np.float32)
-    return image, {"heatmap": maps, "bump": maps, "weight": weight, "intensity": intensity}
+    return image, {"heatmap": maps, "gaussian": maps, "weight": weight, "intensity": intensity}

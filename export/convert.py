@@ -10,8 +10,9 @@ from keras import ops
 
 from export.graph.split_activations import unfused
 from export.specs import GPU_SELECTION
-from fau_tf import contract, facs
+from fau_tf import contract
 from fau_tf.facs import MAX_INTENSITY
+from fau_tf.models.heatmap_layers import IntensityDecode
 from fau_tf.models.presets import NetSpec
 from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
 
@@ -32,12 +33,13 @@ def convert(
     """
     net = for_export(net, selection)
     size = spec.image_size
-    to_au = facs.center_to_au(spec.au_numbers, spec.rule)
+    decode = IntensityDecode.of(spec.codec, spec.au_numbers, spec.rule)
 
     def serve(image: Any) -> dict[str, Any]:
         raw = net(image, training=False)
         return {
-            contract.OUTPUT_INTENSITY: spec.codec.decode(raw, to_au, xp=ops),
+            # `call`: the layer's own name scope would rename the file's tensors.
+            contract.OUTPUT_INTENSITY: decode.call(raw),
             contract.OUTPUT_HEATMAPS: ops.clip(raw / spec.codec.unit, 0.0, MAX_INTENSITY),
         }
 

@@ -78,7 +78,7 @@ class HeatmapCodec:
         within = xp.logical_and(cell >= 0, cell <= self.heatmap_size - 1)
         return xp.where(xp.all(within, axis=-1), 1.0, 0.0)
 
-    def bumps(self, centers: Array, *, xp: ModuleType = np) -> Array:
+    def gaussians(self, centers: Array, *, xp: ModuleType = np) -> Array:
         """Return (..., h, w, K) Gaussians of height 1 at the snapped `centers` (..., K, 2)."""
         cell = self.cells(centers, xp=xp)
         grid = xp.arange(self.heatmap_size, dtype="float32")
@@ -96,7 +96,7 @@ class HeatmapCodec:
             intensity: (..., K) in 0 to 5; 0 gives an all-zero map.
             xp: Array namespace, `numpy` or `keras.ops`.
         """
-        return self.bumps(centers, xp=xp) * (intensity * self.unit)[..., None, None, :]
+        return self.gaussians(centers, xp=xp) * (intensity * self.unit)[..., None, None, :]
 
     def peaks(self, heatmaps: Array, *, xp: ModuleType = np) -> Array:
         """Return (..., K) the maximum of each heatmap (..., h, w, K), in intensity units.

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-_SMALL: Final = {"heatmap": np.float16, "bump": np.float16}  # 3 digits are enough of a target
+_SMALL: Final = {"heatmap": np.float16, "gaussian": np.float16}  # 3 digits are enough of a target
 _BATCH: Final = 32  # of Keras here; changes nothing but the time
 
 

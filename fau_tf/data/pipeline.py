@@ -1,15 +1,15 @@
 """Shards -> batches: image (B, S, S, 3) and everything that the loss compares with.
 
-What is not coded (NaN) becomes weight 0 here, and nowhere else.
+What is not coded (NaN) becomes weight 0 in `HeatmapTarget`, and nowhere else.
 """
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
@@ -21,6 +21,7 @@ from fau_tf.data.corruptions import spoil
 from fau_tf.data.record import MARGIN
 from fau_tf.data.tfrecord import parse
 from fau_tf.face.au_centers import au_centers
+from fau_tf.models.heatmap_layers import HeatmapTarget
 
 _IN_TURN = 64  # shards at once; more than one person's clips
 
@@ -60,23 +61,14 @@ class Targets:
             intensity: (B, 14) in the order of `facs.ALL`, NaN where not coded.
 
         Returns:
-            `heatmap` (B, h, w, K) in the target scale; `bump` (B, h, w, K) the same Gaussians at
-            height 1, which say where a center is whatever its intensity; `weight` (B, K), 0 where
-            not coded or outside the map; `intensity` (B, A), NaN kept.
+            `heatmap`, `gaussian` and `weight` of `HeatmapTarget`; `intensity` (B, A), NaN kept.
         """
-        centers = self.centers(landmarks)
         coded = self.columns(intensity)
-        at_center = tf.gather(coded, facs.au_of_center(self.aus, self.rule), axis=1)  # (B, K)
-        known = tf.math.is_finite(at_center)
-        inside = self.codec.inside(centers, xp=keras.ops)
-        bump = self.codec.bumps(centers, xp=keras.ops)
-        value = tf.where(known, at_center, 0.0) * self.codec.unit
-        return {
-            "heatmap": bump * value[:, None, None, :],
-            "bump": bump,
-            "weight": tf.cast(known, tf.float32) * inside,
-            "intensity": coded,
-        }
+        return {**self._layer([self.centers(landmarks), coded]), "intensity": coded}
+
+    @cached_property
+    def _layer(self) -> HeatmapTarget:
+        return HeatmapTarget.of(self.codec, self.aus, self.rule)
 
 
 def examples(

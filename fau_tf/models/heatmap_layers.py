@@ -1,9 +1,8 @@
-"""The codec as Keras layers: targets for training, intensities for the exported graph."""
+"""The heatmap codec as Keras layers: targets for training, intensities for the exported graph."""
 
-from typing import Any
+from typing import Any, Self
 
 import keras
-import numpy as np
 from keras import ops
 
 from fau_tf import facs
@@ -30,13 +29,26 @@ class _CodecLayer(keras.layers.Layer):
         self.codec = HeatmapCodec(image_size, heatmap_size, sigma, target_scale)
         self.to_au = facs.center_to_au(self.aus, rule)  # (K, A)
 
+    @classmethod
+    def of(cls, codec: HeatmapCodec, aus: Any, rule: str) -> Self:
+        """Return the float32 layer of a codec, whatever the global precision policy."""
+        return cls(
+            codec.image_size,
+            codec.heatmap_size,
+            codec.sigma,
+            codec.target_scale,
+            aus=aus,
+            rule=rule,
+            dtype="float32",
+        )
+
     def get_config(self) -> dict[str, Any]:
         """Return what `__init__` takes."""
         names = ("image_size", "heatmap_size", "sigma", "target_scale", "rule")
         own = {name: getattr(self, name) for name in names} | {"aus": list(self.aus)}
         return {**super().get_config(), **own}
 
-    def _same_k(self, found: int | None, what: str, shape: Any) -> None:
+    def _require_k(self, found: int | None, what: str, shape: Any) -> None:
         if found != len(self.to_au):
             raise ValueError(
                 f"{what} must have K={len(self.to_au)} AU centers, as rule {self.rule!r} gives "
@@ -46,7 +58,9 @@ class _CodecLayer(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="fau_tf")
 class HeatmapTarget(_CodecLayer):
-    """AU centers and AU intensities -> target heatmaps; wraps `HeatmapCodec.encode`.
+    """AU centers and AU intensities -> what the training loss compares heatmaps with.
+
+    An AU that is not coded (NaN) gets an all-zero heatmap of weight 0.
 
     Args:
         image_size: Rows and columns of the image, S.
@@ -57,30 +71,35 @@ class HeatmapTarget(_CodecLayer):
         rule: Row of `facs.RULES`; gives the K centers.
 
     Input shape:
-        `[(B, K, 2), (B, A)]`: centers x, y in image px, intensities 0 to 5.
+        `[(B, K, 2), (B, A)]`: centers x, y in image px, intensities 0 to 5 or NaN.
 
     Output shape:
-        `(B, h, w, K)`.
+        A dictionary: `heatmap` `(B, h, w, K)` in the target scale; `gaussian` `(B, h, w, K)` the
+        same Gaussians at height 1, which say where a center is whatever the intensity; `weight`
+        `(B, K)`, 0 where the AU is not coded or the center is off the map, else 1.
     """
 
     def build(self, input_shape: Any) -> None:
         """Refuse another number of centers or AUs."""
-        self._same_k(input_shape[0][1], "Centers", input_shape[0])
-        if input_shape[1][1] != len(self.aus):
+        centers, intensity = input_shape
+        self._require_k(centers[1], "Centers", centers)
+        if intensity[1] != len(self.aus):
             raise ValueError(
-                f"Intensities must have A={len(self.aus)} columns. Received: shape {input_shape[1]}"
+                f"Intensities must have A={len(self.aus)} columns. Received: shape {intensity}"
             )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any) -> dict[str, Any]:
         """See the class docstring."""
         centers, intensity = inputs
-        owner = np.argmax(self.to_au > 0, axis=1)  # (K,)
-        return self.codec.encode(centers, ops.take(intensity, owner, axis=-1), xp=ops)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return (B, h, w, K)."""
-        size = self.heatmap_size
-        return (input_shape[0][0], size, size, len(self.to_au))
+        at_center = ops.take(intensity, facs.au_of_center(self.aus, self.rule), axis=1)  # (B, K)
+        coded = ops.isfinite(at_center)
+        height = ops.where(coded, at_center, 0.0) * self.codec.unit
+        gaussian = self.codec.gaussians(centers, xp=ops)
+        return {
+            "heatmap": gaussian * height[:, None, None, :],
+            "gaussian": gaussian,
+            "weight": ops.cast(coded, "float32") * self.codec.inside(centers, xp=ops),
+        }
 
 
 @keras.saving.register_keras_serializable(package="fau_tf")
@@ -104,7 +123,7 @@ class IntensityDecode(_CodecLayer):
 
     def build(self, input_shape: Any) -> None:
         """Refuse another number of centers."""
-        self._same_k(input_shape[-1], "Heatmaps", input_shape)
+        self._require_k(input_shape[-1], "Heatmaps", input_shape)
 
     def call(self, heatmaps: Any) -> Any:
         """See the class docstring."""

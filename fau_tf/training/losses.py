@@ -50,7 +50,7 @@ class HeatmapLoss:
         heatmaps = ops.cast(heatmaps, "float32")
         full = MAX_INTENSITY * self.codec.unit
         error = ops.square((heatmaps - targets["heatmap"]) / full)
-        error = ops.sum(error * (self.floor + self.foreground * targets["bump"]), axis=(1, 2))
+        error = ops.sum(error * (self.floor + self.foreground * targets["gaussian"]), axis=(1, 2))
         center_weight = np.matmul(self.to_au > 0, self.au_weight).astype(np.float32)  # (K,)
         weight = targets["weight"] * center_weight  # (B, K)
         if self.level_weight is not None:

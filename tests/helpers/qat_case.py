@@ -46,12 +46,12 @@ def batches(count=100, size=2):
     rng = np.random.default_rng(2)
     k = LOSS.to_au.shape[0]
     for _ in range(count):
-        bump = rng.uniform(0, 1, (size, 16, 16, k)).astype(np.float32)
+        gaussian = rng.uniform(0, 1, (size, 16, 16, k)).astype(np.float32)
         yield (
             rng.uniform(0, 255, (size, 64, 64, 3)).astype(np.float32),
             {
-                "heatmap": 2 * bump,
-                "bump": bump,
+                "heatmap": 2 * gaussian,
+                "gaussian": gaussian,
                 "weight": np.ones((size, k), np.float32),
                 "intensity": np.full((size, LOSS.to_au.shape[1]), 2, np.float32),
             },

@@ -13,7 +13,7 @@ from export.qat.child.job import Job, validation_icc
 from export.qat.child.lighter import Learner
 from fau_tf.training.losses import HeatmapLoss
 
-_TARGETS: Final = ("heatmap", "bump", "weight", "intensity")
+_TARGETS: Final = ("heatmap", "gaussian", "weight", "intensity")
 _VIEWS: Final = 4  # how often validation people are looked at, besides the start
 
 

@@ -139,22 +139,26 @@ def test_the_backbones_variables_are_all_before_the_decoder(preset):
 LAYER = {"image_size": 64, "heatmap_size": 16, "sigma": 1.0, "aus": (4, 6, 12)}
 
 
-def test_heatmap_layers_wrap_the_codec_and_survive_saving(tmp_path):
+def test_heatmap_layers_encode_and_decode_as_the_codec_does_and_survive_saving(tmp_path):
     codec = HeatmapCodec(64, 16, 1.0)
-    centers = keras.Input((5, 2))
-    grades = keras.Input((3,))
-    maps = HeatmapTarget(**LAYER)([centers, grades])
-    model = keras.Model([centers, grades], [maps, IntensityDecode(**LAYER)(maps)])
-    model.save(tmp_path / "codec.keras")
+    inputs = [keras.Input((5, 2)), keras.Input((3,))]
+    target = HeatmapTarget.of(codec, (4, 6, 12), "fau")(inputs)
+    decoded = IntensityDecode.of(codec, (4, 6, 12), "fau")(target["heatmap"])
+    keras.Model(inputs, {**target, "decoded": decoded}).save(tmp_path / "codec.keras")
     model = keras.saving.load_model(tmp_path / "codec.keras")
     rng = np.random.default_rng(0)
-    at = rng.uniform(0, 63, (2, 5, 2)).astype(np.float32)
+    centers = rng.uniform(0, 63, (2, 5, 2)).astype(np.float32)
+    centers[0, 4] = -9  # off the map
     coded = rng.uniform(0, 5, (2, 3)).astype(np.float32)
-    got, read = (np.asarray(value) for value in model([at, coded]))
-    np.testing.assert_allclose(
-        got, codec.encode(at, coded[:, facs.au_of_center((4, 6, 12))]), atol=1e-5
-    )
-    np.testing.assert_allclose(read, coded, atol=1e-5)  # float32, up to 5
+    coded[1, 0] = np.nan
+    found = {name: np.asarray(value) for name, value in model([centers, coded]).items()}
+    owner = facs.au_of_center((4, 6, 12))
+    np.testing.assert_allclose(found["gaussian"], codec.gaussians(centers), atol=1e-6)
+    known = np.nan_to_num(coded)
+    np.testing.assert_allclose(found["heatmap"], codec.encode(centers, known[:, owner]), atol=1e-5)
+    np.testing.assert_array_equal(found["weight"], [[1, 1, 1, 1, 0], [0, 1, 1, 1, 1]])
+    np.testing.assert_allclose(found["decoded"][0, :2], coded[0, :2], atol=1e-5)  # float32, up to 5
+    np.testing.assert_allclose(found["decoded"][1], known[1], atol=1e-5)
 
 
 def test_heatmap_layers_refuse_another_number_of_centers():

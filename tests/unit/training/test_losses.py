@@ -18,7 +18,7 @@ def batch(codec, seed=0):
     grades = coded[:, facs.au_of_center(AUS)]
     targets = {
         "heatmap": codec.encode(centers, grades),
-        "bump": codec.bumps(centers),
+        "gaussian": codec.gaussians(centers),
         "weight": np.ones((2, K), np.float32),
         "intensity": coded,
     }
@@ -42,7 +42,7 @@ def test_equals_plain_loops(scale):
     for b in range(2):
         for k in range(K):
             error = ((maps[b, ..., k] - targets["heatmap"][b, ..., k]) / full) ** 2
-            total += au_weight[owner[k]] * (error * (0.1 + targets["bump"][b, ..., k])).sum()
+            total += au_weight[owner[k]] * (error * (0.1 + targets["gaussian"][b, ..., k])).sum()
             weights += au_weight[owner[k]]
     peaks = maps.max((1, 2)) / codec.unit
     decoded = np.stack([peaks[:, owner == a].mean(1) for a in range(A)], 1)

@@ -179,7 +179,8 @@ def test_the_child_gets_all_that_it_needs_and_no_pickle(net, faces, float32, tmp
         if path.suffix == ".npy"
     }
     assert {name: len(array) for name, array in arrays.items()} == {
-        **dict.fromkeys(("image", "heatmap", "bump", "weight", "intensity"), 6),  # whole batches
+        # whole batches
+        **dict.fromkeys(("image", "heatmap", "gaussian", "weight", "intensity"), 6),
         **dict.fromkeys(("validation_image", "validation_intensity", "validation_raw"), 4),
     }
     first_image, first = next(batches())
