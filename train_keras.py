@@ -162,7 +162,7 @@ def train(
 
     targets = fit.targets(config)
     parts = datasets.parts(faces, fold)
-    parts["train"] = parts["train"].thinned(targets, config.data.zero_share)
+    parts["train"] = parts["train"].thinned(targets, config.data.neutral_fraction)
     for name, part in parts.items():
         run.say(f"   {name}: {len(part.people)} people")
 

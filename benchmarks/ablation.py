@@ -35,8 +35,8 @@ BUDGET = {
     "training.threads": "1",
     "data.seed": "1",
 }
-QUICK = BUDGET | {"data.people": "40"}
-REGRESSION = {"training.floor": "0.0", "training.foreground": "0.0"}
+QUICK = BUDGET | {"data.subjects": "40"}
+REGRESSION = {"training.background_weight": "0.0", "training.foreground_weight": "0.0"}
 
 
 @dataclass(frozen=True)
@@ -94,16 +94,20 @@ GROUPS = {
             Row(
                 "plain-mse",
                 "plain MSE",
-                {"training.floor": "1.0", "training.foreground": "0.0", "training.decoded": "0.0"},
+                {
+                    "training.background_weight": "1.0",
+                    "training.foreground_weight": "0.0",
+                    "training.intensity_weight": "0.0",
+                },
             ),
-            Row("no-decoded", "foreground weight only", {"training.decoded": "0.0"}),
+            Row("no-decoded", "foreground weight only", {"training.intensity_weight": "0.0"}),
             Row(
                 "no-foreground",
                 "plain MSE and the term on the decoded intensity",
-                {"training.floor": "1.0", "training.foreground": "0.0"},
+                {"training.background_weight": "1.0", "training.foreground_weight": "0.0"},
             ),
             Row("paper-scale", "the paper's target scale, Eq. 1", {"model.target_scale": "paper"}),
-            Row("balanced", "AUs balanced by energy ** -0.5", {"training.balance": "0.5"}),
+            Row("balanced", "AUs balanced by energy ** -0.5", {"training.au_balance": "0.5"}),
         ),
     ),
     "decoder": (

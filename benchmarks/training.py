@@ -159,7 +159,7 @@ def grow(preset: str, changes: list[str]) -> list[dict[str, Any]]:
 
 def feed(config: Config, quick: bool) -> list[dict[str, Any]]:
     """Return images a second of the input pipeline alone, records in memory and from disk."""
-    few = ["data.people=10" if quick else "data.people=60", "data.seed=99"]
+    few = ["data.subjects=10" if quick else "data.subjects=60", "data.seed=99"]
     config = _config(config.model.preset, [*few, f"data.record_size={config.data.record_size}"])
     with tempfile.TemporaryDirectory() as folder, RunDir(Path(folder) / "run") as run:
         faces = fit.prepare(config, Path(folder), run)

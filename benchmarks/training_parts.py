@@ -50,7 +50,9 @@ def plain_step(config: Config) -> Program:
     """Return a step of plain Keras: a heatmap network of equal parameters, no SCC, MSE, Adam."""
     net = widened(without_scc(config.model))
     heatmap_net.freeze_backbone_norms(net)
-    net.compile(optimizer=keras.optimizers.Adam(1e-4), loss="mse", jit_compile=config.training.jit)
+    net.compile(
+        optimizer=keras.optimizers.Adam(1e-4), loss="mse", jit_compile=config.training.jit_compile
+    )
     image, targets = _batch(config)
     return lambda: net.train_on_batch(image, targets["heatmap"])
 
@@ -84,7 +86,7 @@ def _trainer(config: Config) -> keras.Model:
 
 
 def _gradient(config: Config, net: keras.Model, loss: Callable[[Any], Any], image: Any) -> Program:
-    @tf.function(jit_compile=config.training.jit)
+    @tf.function(jit_compile=config.training.jit_compile)
     def run(image: Any) -> Any:
         with tf.GradientTape() as tape:
             value = loss(net(image, training=True))

@@ -37,13 +37,13 @@ BUDGET = {
     "training.epochs": "4",
     "training.warmup_steps": "30",
     "training.threads": "1",
-    "data.people": "200",
-    "data.faces_per_person": "4",
+    "data.subjects": "200",
+    "data.faces_per_subject": "4",
     "data.seed": "31",
 }
-QUICK = BUDGET | {"training.epochs": "1", "data.people": "30", "data.faces_per_person": "2"}
-JUDGES = {"data.people": "100", "data.faces_per_person": "2", "data.seed": "47"}
-QUICK_JUDGES = JUDGES | {"data.people": "10"}
+QUICK = BUDGET | {"training.epochs": "1", "data.subjects": "30", "data.faces_per_subject": "2"}
+JUDGES = {"data.subjects": "100", "data.faces_per_subject": "2", "data.seed": "47"}
+QUICK_JUDGES = JUDGES | {"data.subjects": "10"}
 CANONICAL, ICT = '["canonical"]', '["ict"]'
 MIXED = '["fast", "path"]'
 

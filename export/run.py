@@ -90,10 +90,10 @@ def load_run(path: Path) -> TrainedRun:
             f"{version!r}. Export it with the fau_tf that trained it, or train again."
         )
     config = load_config(path / "config.toml")
-    if config.data.kind != SYNTHETIC:
+    if config.data.dataset != SYNTHETIC:
         raise RunError(
             f"{path}: `python -m export` judges on faces that it renders itself. Received: a run "
-            f"on {config.data.kind}, whose float32 and float16 models train_keras.py has exported. "
+            f"on {config.data.dataset}, whose float32 and float16 models train_keras.py exported. "
             "Judge those: python train_keras.py --config CONFIG --evaluate FILE.tflite"
         )
     return TrainedRun(path, config, _network(path, config.model), _people(path), _facts(path))
@@ -169,7 +169,7 @@ def run_part(
     if own.faces_per_person * len(people) >= count and is_there(own, folder):
         everything = datasets.prepare_synthetic(own, folder, processes=1, say=say)
         return everything.part(people[: -(-count // own.faces_per_person)])
-    each = max(config.data.faces_per_person, -(-count // len(people)))  # rounded up
+    each = max(config.data.faces_per_subject, -(-count // len(people)))  # rounded up
     faces = datasets.prepare_synthetic(
         SyntheticSet.of(config.data, config.data_seed, each=each),
         folder,

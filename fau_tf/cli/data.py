@@ -24,8 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _options(argv)
     try:
         config = load_config(options.config, options.set)
-        if config.data.kind == SYNTHETIC:
-            raise ValueError("`data.kind` must be a real data set. Received: synthetic")
+        if config.data.dataset == SYNTHETIC:
+            raise ValueError("`data.dataset` must be a real data set. Received: synthetic")
         faulty = _COMMANDS[options.command](config, options)
     except KeyboardInterrupt:
         print("stopped; the same command goes on from what is complete", file=sys.stderr)

@@ -35,8 +35,8 @@ def _generate(options: argparse.Namespace) -> None:
     from fau_tf.training.config import load_config
 
     config = load_config(options.config, options.set)
-    if config.data.kind != SYNTHETIC:
-        raise ValueError(f"`data.kind` must be {SYNTHETIC}. Received: {config.data.kind}")
+    if config.data.dataset != SYNTHETIC:
+        raise ValueError(f"`data.dataset` must be {SYNTHETIC}. Received: {config.data.dataset}")
     settings = SyntheticSet.of(config.data, config.data_seed)
     processes = config.data.processes or os.cpu_count() or 1
     done = generate(settings, options.data, processes=processes, say=_say)

@@ -1,87 +1,92 @@
-"""Settings of a data set: which faces, from where, and who judges whom."""
+"""Settings of a data set: which faces, where they lie, and how subjects are split."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from fau_tf.synthetic.registry import RENDERERS, RIGS
 
 SYNTHETIC: Final = "synthetic"
-KINDS: Final = (
+DATASETS: Final = (
     SYNTHETIC, "disfa", "disfa_plus", "bp4d", "fera2015", "fera2017", "json_list", "csv",
 )  # fmt: skip
-PROTOCOLS: Final = ("random", "odd_even", "three_folds", "own")
-LANDMARKS: Final = ("mediapipe", "own")
+PROTOCOLS: Final = ("random", "odd_even", "three_folds", "custom")
+LANDMARKS: Final = ("mediapipe", "dataset")
 CAMERAS: Final = ("left", "right")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:
-    """Which faces."""
+    """Section `[data]` of a config."""
 
-    kind: str = SYNTHETIC
-    root: str = ""  # of real data: the folder as distributed, or the JSON or CSV file
-    seed: int = 0  # of faces and split; 0 takes the run's
-    people: int = 1000  # synthetic
-    faces_per_person: int = 5  # synthetic
-    rigs: tuple[str, ...] = ("canonical",)  # synthetic: face models, which people have in turn
-    train_rigs: tuple[str, ...] = ()  # of `rigs`, those whose people teach and choose; none: all
-    ict: str = ""  # synthetic: the converted ICT-FaceKit, for the rig "ict"
-    renderers: tuple[str, ...] = ("fast",)  # synthetic: which a person's faces have in turn
-    wrinkles: bool = True  # synthetic: AUs leave furrows and bulges
-    occluders: bool = True  # synthetic: glasses, strands of hair, hands
-    jitter: bool = True  # synthetic: crops miss the exact place as a detector's do
-    record_size: int = 160  # at least 1.25 x the preset's image size; 320 for real data
-    processes: int = 2  # that render or prepare, 0 for all cores; the result doesn't depend on it
-    landmarks: str = "mediapipe"  # "own": those that the data set ships
+    dataset: str = SYNTHETIC  # one of DATASETS
+    root: str = ""  # real data: the folder as distributed, or the JSON or CSV file
+    seed: int = 0  # of synthetic faces and of the split; 0: the run's seed
+    record_size: int = 160  # px of a stored face, at least 1.25 x model.image_size
+    processes: int = 2  # that render or prepare, 0: all cores; the records do not depend on it
+
+    # Synthetic faces
+    subjects: int = 1000
+    faces_per_subject: int = 5
+    rigs: tuple[str, ...] = ("canonical",)  # face models, assigned to subjects in turn
+    train_rigs: tuple[str, ...] = ()  # rigs of training and validation subjects; (): all of `rigs`
+    ict: str = ""  # file of the converted ICT-FaceKit, for the rig "ict"
+    renderers: tuple[str, ...] = ("fast",)  # assigned to a subject's faces in turn
+    wrinkles: bool = True  # AUs cause furrows and bulges
+    occluders: bool = True  # glasses, strands of hair, hands
+    jitter: bool = True  # misalign crops as a landmark detector does
+
+    # Real data
+    landmarks: str = "mediapipe"  # "dataset": those that DISFA and BP4D ship
     camera: str = "left"  # DISFA
-    poses: tuple[int, ...] = (6,)  # FERA 2017; 6 is frontal
-    every: int = 1  # takes the first of so many labeled frames of each clip
-    protocol: str = "random"  # "odd_even" is FERA 2015's, "three_folds" that of most papers
-    folds: tuple[tuple[str, ...], ...] = ()  # protocol "own": the test people of each fold
-    validation: float = (
-        0.15  # share of the other people who choose the checkpoint; not for "random"
+    poses: tuple[int, ...] = (6,)  # FERA 2017, 1 to 9; 6 is frontal
+    frame_stride: int = 1  # use every n-th labeled frame of a clip
+    neutral_fraction: float = 1.0  # of the training frames without any active AU that are used
+    accept_dropped: bool = (
+        False  # exit with 0 although frames were dropped for undocumented reasons
     )
-    zero_share: float = 1.0  # of the training frames without any AU, so many are used
-    accept_dropped: bool = False  # exit 0 though frames were dropped for undocumented reasons
+
+    # Splits by subject
+    protocol: str = "random"  # "odd_even" as in FERA 2015, "three_folds" as in most papers
+    folds: tuple[tuple[str, ...], ...] = ()  # protocol "custom": the test subjects of each fold
+    validation_fraction: float = 0.15  # of the subjects outside the test set; not for "random"
 
     def __post_init__(self) -> None:
-        least = {"seed": 0, "people": 10, "faces_per_person": 1, "processes": 0, "every": 1}
-        for name, limit in least.items():
-            if getattr(self, name) < limit:
-                raise ValueError(
-                    f"`data.{name}` must be at least {limit}. Received: {getattr(self, name)}"
-                )
-        rows = {"kind": KINDS, "protocol": PROTOCOLS, "landmarks": LANDMARKS, "camera": CAMERAS}
-        for name, allowed in rows.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"`data.{name}` must be one of {', '.join(allowed)}. "
-                    f"Received: {getattr(self, name)!r}"
-                )
+        require_at_least(
+            "data",
+            self,
+            {"seed": 0, "subjects": 10, "faces_per_subject": 1, "processes": 0, "frame_stride": 1},
+        )
+        require_one_of(
+            "data",
+            self,
+            {"dataset": DATASETS, "protocol": PROTOCOLS, "landmarks": LANDMARKS, "camera": CAMERAS},
+        )
         if self.record_size < 16 or self.record_size % 2:
             raise ValueError(
                 "`data.record_size` must be even and at least 16 px, as the renderer needs. "
                 f"Received: {self.record_size}"
             )
-        if not 0 < self.validation < 1:
+        if not 0 < self.validation_fraction < 1:
             raise ValueError(
-                f"`data.validation` must be within 0 to 1. Received: {self.validation}"
+                "`data.validation_fraction` must be between 0 and 1. "
+                f"Received: {self.validation_fraction}"
             )
-        if not 0 < self.zero_share <= 1:
+        if not 0 < self.neutral_fraction <= 1:
             raise ValueError(
-                f"`data.zero_share` must be above 0, to 1. Received: {self.zero_share}"
+                "`data.neutral_fraction` must be above 0 and at most 1. "
+                f"Received: {self.neutral_fraction}"
             )
-        self._check_kind()
+        self._require_consistent()
 
-    def _check_kind(self) -> None:
-        if self.kind != SYNTHETIC and not self.root:
+    def _require_consistent(self) -> None:
+        if self.dataset != SYNTHETIC and not self.root:
             raise ValueError(
-                f"`data.root` must say where {self.kind} lies. Received: ''. "
+                f"`data.root` must be the folder or file of {self.dataset}. Received: ''. "
                 "Give --set data.root=FOLDER."
             )
-        for name, given, table in (
-            ("rigs", self.rigs, RIGS), ("renderers", self.renderers, RENDERERS),
-        ):  # fmt: skip
+        for name, table in (("rigs", RIGS), ("renderers", RENDERERS)):
+            given = getattr(self, name)
             if not given or set(given) - set(table):
                 raise ValueError(
                     f"`data.{name}` must be one or more of {', '.join(table)}. "
@@ -92,13 +97,32 @@ class DataSettings:
                 f"`data.train_rigs` must be among `data.rigs`, {', '.join(self.rigs)}. "
                 f"Received: {list(self.train_rigs)}"
             )
-        if self.kind == SYNTHETIC and self.protocol not in ("random", "own"):
+        if self.dataset == SYNTHETIC and self.protocol not in ("random", "custom"):
             raise ValueError(
-                "Synthetic people are split by `data.protocol` random or own. "
+                "`data.protocol` must be random or custom for synthetic subjects. "
                 f"Received: {self.protocol!r}"
             )
-        if (self.protocol == "own") != bool(self.folds):
+        if (self.protocol == "custom") != bool(self.folds):
             raise ValueError(
-                '`data.folds` lists the test people of each fold for `data.protocol` = "own", and '
-                f"is empty otherwise. Received: {self.protocol!r} with {len(self.folds)} folds"
+                "`data.folds` must list the test subjects of each fold for `data.protocol` = "
+                f"'custom', else be empty. Received: {self.protocol!r} with {len(self.folds)} folds"
+            )
+
+
+def require_at_least(section: str, settings: Any, least: Mapping[str, float]) -> None:
+    """Raise ValueError for a setting below its minimum."""
+    for name, limit in least.items():
+        if getattr(settings, name) < limit:
+            raise ValueError(
+                f"`{section}.{name}` must be at least {limit}. Received: {getattr(settings, name)}"
+            )
+
+
+def require_one_of(section: str, settings: Any, allowed: Mapping[str, Sequence[str]]) -> None:
+    """Raise ValueError for a setting that is none of its allowed values."""
+    for name, values in allowed.items():
+        if getattr(settings, name) not in values:
+            raise ValueError(
+                f"`{section}.{name}` must be one of {', '.join(values)}. "
+                f"Received: {getattr(settings, name)!r}"
             )

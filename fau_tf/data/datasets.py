@@ -132,7 +132,7 @@ def prepare_real(settings: DataSettings, folder: Path, *, say: Callable[[str], N
     require_whole(done.place)
     dropped = sum(max(1, len(one.numbers)) for one in done.undocumented)
     return Faces(
-        settings.kind,
+        settings.dataset,
         tuple(shard_files(done.place)),
         done.people,
         settings.record_size,

@@ -71,11 +71,11 @@ def folds(
 
     Args:
         protocol: "random" (80/10/10), "odd_even" (FERA 2015: learn from odd, test on even numbers),
-            "three_folds" or "own".
+            "three_folds" or "custom".
         people: Everyone who has a face.
         seed: Of "random" and of who validates; the order of `people` doesn't matter.
         validation: Share of the people who are not tested that choose the checkpoint, at least one.
-        own: Test people of each fold of the protocol "own".
+        own: Test people of each fold of the protocol "custom".
 
     Raises:
         ValueError: If a part would be empty, or somebody has no place in the protocol.
@@ -86,7 +86,7 @@ def folds(
     if protocol == "odd_even":
         tests = [[person for person in everyone if _number(person) % 2 == 0]]
     else:
-        table = own if protocol == "own" else THREE_FOLDS
+        table = own if protocol == "custom" else THREE_FOLDS
         _require_known(protocol, everyone, table)
         tests = [[person for person in everyone if person in set(names)] for names in table]
     return [

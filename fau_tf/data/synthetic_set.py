@@ -52,8 +52,8 @@ class SyntheticSet:
     def of(cls, settings: DataSettings, seed: int, *, each: int = 0) -> "SyntheticSet":
         """Return the set of a run's settings, with `each` faces of a person if given."""
         return cls(
-            people=settings.people,
-            faces_per_person=each or settings.faces_per_person,
+            people=settings.subjects,
+            faces_per_person=each or settings.faces_per_subject,
             record_size=settings.record_size,
             seed=seed,
             rigs=settings.rigs,

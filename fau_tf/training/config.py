@@ -1,4 +1,4 @@
-"""Settings of a run: sections of a TOML file, overridden by `--set section.key=value`."""
+"""Settings of a run: defaults, overridden by a TOML file, overridden by `--set`."""
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from fau_tf.data.augment import Augment
-from fau_tf.data.config import DataSettings
+from fau_tf.data.config import DataSettings, require_at_least, require_one_of
 from fau_tf.models.presets import PRESETS, NetSpec, did_you_mean, net_spec
 
 STRATEGIES: Final = ("none", "mirrored", "multi_worker")
@@ -20,87 +20,98 @@ PRECISIONS: Final = ("float32", "mixed_bfloat16", "mixed_float16")
 INDIFFERENT: Final = (
     "data.processes", "data.root", "data.ict", "data.accept_dropped", "training.checkpoint_seconds",
 )  # fmt: skip
-"""Settings that may change between two sessions of one training: the result is the same."""
+"""Settings that do not affect the trained weights, so they may change when a run resumes."""
 
 
 class ConfigError(ValueError):
-    """A setting that is unknown, mistyped or doesn't fit; commands exit with code 2."""
+    """A setting that is unknown, mistyped or out of range; commands exit with code 2."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """Where the results go, and the seed of weights, order, augmentation and synthetic faces."""
+    """Section `[run]` of a config."""
 
-    name: str = "synthetic"  # the run's folder is runs/<name>, its models are fau_<name>_*.tflite
-    seed: int = 1
+    name: str = "synthetic"  # of the folder runs/<name> and the models fau_<name>_*.tflite
+    seed: int = 1  # of weights, order, augmentation, and of the data where data.seed is 0
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
             raise ValueError(
-                "`run.name` names a folder and files: letters, digits, `.`, `_` and `-`, the first "
-                f"a letter or digit. Received: {self.name!r}"
+                "`run.name` must be letters, digits, `.`, `_` and `-`, beginning with a letter or "
+                f"digit, as it names files. Received: {self.name!r}"
             )
-        _at_least("run", self, {"seed": 0})
+        require_at_least("run", self, {"seed": 0})
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """Loss and optimization; docs/guide/training.md gives the figures behind the defaults."""
+    """Section `[training]` of a config; docs/guide/training.md gives figures for the defaults."""
 
+    # Optimizer
     epochs: int = 8
     batch_size: int = 32
     learning_rate: float = 2e-3
-    warmup_steps: int = 60
-    decay_share: float = 0.5  # last part of the run, in which the rate falls linearly to 0
-    clip_norm: float = 5.0
-    imagenet: bool = True  # start the backbone from ImageNet weights
-    freeze_backbone_norms: bool = True
-    backbone_rate: float = 1.0  # of the learning rate, there; below 1 it keeps more of ImageNet
-    floor: float = 0.1  # weight of a heatmap's error far from its AU center; 1 is plain MSE ...
-    foreground: float = 1.0  # ... with 0 here: weight added at the center, whatever the intensity
-    decoded: float = 4.0  # weight of the squared error of the decoded intensity
-    balance: float = 0.0  # AUs weigh (mean squared intensity) ** -balance, on average 1
-    level_balance: float = 0.0  # an AU's levels weigh (share of the frames) ** -level_balance
-    calibrate: bool = False  # an AU's answers get a threshold and a gain from validation people
-    threads: int = 2
+    warmup_steps: int = 60  # of linear warm-up
+    decay_fraction: float = 0.5  # of the steps, at the end, in which the rate falls linearly to 0
+    clip_norm: float = 5.0  # largest global norm of a gradient
+
+    # Backbone
+    imagenet: bool = True  # start from ImageNet weights
+    freeze_backbone_norms: bool = True  # keep the statistics of batch normalization
+    backbone_rate_factor: float = 1.0  # times the learning rate; below 1 keeps more of ImageNet
+
+    # Loss: squared error of the heatmaps, weighted by background_weight + foreground_weight * g,
+    # with g the Gaussian of height 1 at the AU center; (1, 0) is the mean squared error
+    background_weight: float = 0.1
+    foreground_weight: float = 1.0
+    intensity_weight: float = 4.0  # of the squared error of the decoded intensity
+    au_balance: float = 0.0  # an AU weighs (mean squared intensity) ** -au_balance, on average 1
+    level_balance: float = 0.0  # a level of an AU weighs (share of frames) ** -level_balance
+
+    calibrate: bool = (
+        False  # post-hoc calibration: threshold and gain per AU, on validation subjects
+    )
+
+    # Execution
+    threads: int = 2  # that one operator uses
     strategy: str = "none"  # "mirrored": all devices; "multi_worker": the machines of TF_CONFIG
-    precision: str = "float32"  # of the arithmetic; weights are float32 in any case
-    jit: bool = False  # compile the step with XLA
-    checkpoint_seconds: float = 60.0  # between checkpoints; one is written after each epoch anyway
+    precision: str = "float32"  # of the computation; weights are stored in float32
+    jit_compile: bool = False  # compile the training step with XLA
+    checkpoint_seconds: float = 60.0  # between checkpoints; every epoch ends with one
 
     def __post_init__(self) -> None:
-        _at_least("training", self, {"epochs": 1, "batch_size": 1, "threads": 1, "warmup_steps": 0})
-        _at_least("training", self, {"floor": 0, "foreground": 0, "decoded": 0})
-        _at_least("training", self, {"checkpoint_seconds": 0, "level_balance": 0})
-        _at_least("training", self, {"backbone_rate": 0})
-        for name, rows in (("strategy", STRATEGIES), ("precision", PRECISIONS)):
-            if getattr(self, name) not in rows:
-                raise ValueError(
-                    f"`training.{name}` must be one of {', '.join(rows)}. "
-                    f"Received: {getattr(self, name)!r}"
-                )
+        require_at_least(
+            "training",
+            self,
+            {"epochs": 1, "batch_size": 1, "threads": 1, "warmup_steps": 0}
+            | dict.fromkeys(("background_weight", "foreground_weight", "intensity_weight"), 0)
+            | {"checkpoint_seconds": 0, "level_balance": 0, "backbone_rate_factor": 0},
+        )
+        require_one_of("training", self, {"strategy": STRATEGIES, "precision": PRECISIONS})
         if self.precision == "mixed_float16" and self.strategy != "none":
             raise ValueError(
                 "`training.precision` = 'mixed_float16' scales the loss on one device only. "
-                f"Received: strategy {self.strategy!r}. Use 'mixed_bfloat16'."
+                f"Received: `training.strategy` = {self.strategy!r}. Use 'mixed_bfloat16'."
             )
         for name in ("learning_rate", "clip_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(
                     f"`training.{name}` must be positive. Received: {getattr(self, name)}"
                 )
-        if not 0 <= self.decay_share <= 1:
-            raise ValueError(f"`training.decay_share` must be 0 to 1. Received: {self.decay_share}")
-        if self.floor + self.foreground + self.decoded == 0:
+        if not 0 <= self.decay_fraction <= 1:
             raise ValueError(
-                "One of `training.floor`, `foreground` and `decoded` must be positive, or nothing "
-                "is learned. Received: all 0"
+                f"`training.decay_fraction` must be 0 to 1. Received: {self.decay_fraction}"
+            )
+        if self.background_weight + self.foreground_weight + self.intensity_weight == 0:
+            raise ValueError(
+                "One of `training.background_weight`, `training.foreground_weight` and "
+                "`training.intensity_weight` must be positive. Received: all 0"
             )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Everything that `train_keras.py` can be told."""
+    """All settings of a run, one attribute a section."""
 
     run: RunSettings = field(default_factory=RunSettings)
     data: DataSettings = field(default_factory=DataSettings)
@@ -110,34 +121,44 @@ class Config:
 
     @property
     def data_seed(self) -> int:
-        """Seed of the faces and of who is in which split."""
+        """Seed of the synthetic faces and of the split."""
         return self.data.seed or self.run.seed
 
     def __post_init__(self) -> None:
         if self.data.record_size < self.model.image_size * 1.25:
             raise ValueError(
-                "`data.record_size` must be at least 1.25 x `model.image_size`, the margin that "
-                f"augmentation moves in. Received: {self.data.record_size} for "
-                f"{self.model.image_size}"
+                "`data.record_size` must be at least 1.25 x `model.image_size` of "
+                f"`model.preset`, for augmentation to move the crop. Received: "
+                f"{self.data.record_size} for {self.model.image_size}"
             )
+
+
+Origins = Mapping[tuple[str, str], str]
+"""(section, key) -> the file and key, or the argument, that gave the value."""
 
 
 def load_config(path: Path | None = None, changes: Sequence[str] = ()) -> Config:
     """Return the defaults, overridden by a TOML file, overridden by `section.key=value`.
 
     Raises:
-        ConfigError: For a file that can't be read, an unknown or mistyped setting, a bad value.
+        ConfigError: For an unreadable file, or an unknown, mistyped or out-of-range setting; it
+            begins with the file and key, or the `--set` argument, that gave the value.
     """
+    values: dict[str, dict[str, Any]] = {}
+    origins: dict[tuple[str, str], str] = {}
+    for section, given in (_read(path) if path else {}).items():
+        values[section] = dict(given)
+        origins |= {(section, key): f"{path}, {section}.{key}" for key in given}
+    for change in changes:
+        section, key, value = _parse_change(change)
+        values.setdefault(section, {})[key] = value
+        origins[section, key] = f"--set {change}"
     try:
-        raw = _read(path) if path else {}
-        for change in changes:
-            section, key, value = _parse_change(change)
-            raw.setdefault(section, {})[key] = value
-        return _config(raw)
+        return Config(**{name: _section(name, given, origins) for name, given in values.items()})
     except ConfigError:
         raise
     except ValueError as error:
-        raise ConfigError(f"{path or 'settings'}: {error}") from error
+        raise _located(error, origins) from error
 
 
 def dump_toml(config: Config) -> str:
@@ -151,12 +172,39 @@ def dump_toml(config: Config) -> str:
     return "\n".join(lines)
 
 
-def _at_least(section: str, settings: Any, least: Mapping[str, int]) -> None:
-    for name, limit in least.items():
-        if getattr(settings, name) < limit:
-            raise ValueError(
-                f"`{section}.{name}` must be at least {limit}. Received: {getattr(settings, name)}"
-            )
+def _section(name: str, values: Mapping[str, Any], origins: Origins) -> Any:
+    """Return one section's settings, checked."""
+    own = {at: origin for at, origin in origins.items() if at[0] == name}
+    sections = get_type_hints(Config)
+    try:
+        if name not in sections:
+            raise ValueError(f"Unknown section `{name}`.{did_you_mean(name, list(sections))}")
+        hints = get_type_hints(sections[name])
+        checked = {}
+        for key, value in values.items():
+            if key not in hints:
+                near = did_you_mean(key, list(hints))
+                raise ValueError(f"Unknown setting `{name}.{key}`.{near}")
+            checked[key] = _typed(f"{name}.{key}", hints[key], value)
+        if name == "model":
+            return net_spec(checked.pop("preset", PRESETS["small"].preset), checked)
+        return sections[name](**checked)
+    except ValueError as error:
+        raise _located(error, own) from error
+
+
+def _located(error: ValueError, origins: Origins) -> ConfigError:
+    """Return the error with the origins of the settings that it names, or else of all."""
+    text = str(error)
+    named = [origin for (name, key), origin in origins.items() if f"`{name}.{key}`" in text]
+    if not named:  # a message without the section, as from `NetSpec`
+        named = [
+            origin
+            for (_, key), origin in origins.items()
+            if re.search(rf"\b{re.escape(key)}\b", text, re.IGNORECASE)
+        ]
+    places = dict.fromkeys(named or origins.values())
+    return ConfigError(f"{', and '.join(places) or 'defaults'}: {error}")
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
@@ -166,7 +214,9 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
         raise ConfigError(f"{path}: must be a readable TOML file. Received: {error}") from error
     for name, section in raw.items():
         if not isinstance(section, dict):
-            raise ConfigError(f"{path}: settings stand in sections. Received: `{name}` outside one")
+            raise ConfigError(
+                f"{path}: settings must be in sections. Received: `{name}` outside one"
+            )
     return raw
 
 
@@ -174,37 +224,12 @@ def _parse_change(change: str) -> tuple[str, str, Any]:
     path, equals, text = change.partition("=")
     section, dot, key = path.strip().partition(".")
     if not (equals and dot and section and key):
-        raise ConfigError(f"--set takes section.key=value. Received: {change!r}")
+        raise ConfigError(f"--set must be section.key=value. Received: {change!r}")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()  # a bare word is a string
     return section, key, value
-
-
-def _config(raw: Mapping[str, Mapping[str, Any]]) -> Config:
-    sections = get_type_hints(Config)
-    made: dict[str, Any] = {}
-    for name, values in raw.items():
-        if name not in sections:
-            raise ConfigError(f"Unknown section `{name}`.{did_you_mean(name, list(sections))}")
-        checked = _checked(name, sections[name], values)
-        if name == "model":
-            made[name] = net_spec(checked.pop("preset", Config().model.preset), checked)
-        else:
-            made[name] = sections[name](**checked)
-    return Config(**made)
-
-
-def _checked(section: str, kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    hints = get_type_hints(kind)
-    checked = {}
-    for name, value in values.items():
-        if name not in hints:
-            near = did_you_mean(name, list(hints))
-            raise ConfigError(f"Unknown setting `{section}.{name}`.{near}")
-        checked[name] = _typed(f"{section}.{name}", hints[name], value)
-    return checked
 
 
 def _typed(name: str, want: Any, value: Any) -> Any:
@@ -216,9 +241,9 @@ def _typed(name: str, want: Any, value: Any) -> Any:
     plain = want if isinstance(want, type) and not isinstance(want, types.GenericAlias) else tuple
     if type(value) is not plain:
         kind = plain.__name__ if plain is not tuple else "a list"
-        raise ConfigError(f"`{name}` must be {kind}. Received: {value!r}")
+        raise ValueError(f"`{name}` must be {kind}. Received: {value!r}")
     if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(f"`{name}` must be finite. Received: {value!r}")
+        raise ValueError(f"`{name}` must be finite. Received: {value!r}")
     return value
 
 

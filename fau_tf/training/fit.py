@@ -63,7 +63,7 @@ def network(config: Config, devices: Devices = ONE_DEVICE) -> keras.Model:
 def prepare(config: Config, folder: Path, run: RunDir) -> Faces:
     """Return the run's faces, generated or prepared if they aren't there yet."""
     data = config.data
-    if data.kind != SYNTHETIC:
+    if data.dataset != SYNTHETIC:
         return prepare_real(data, folder, say=run.say)
     settings = SyntheticSet.of(data, config.data_seed)
     return prepare_synthetic(
@@ -78,10 +78,10 @@ def folds(config: Config, faces: Faces) -> list[Fold]:
         data.protocol,
         faces.people,
         seed=config.data_seed,
-        validation=data.validation,
+        validation=data.validation_fraction,
         own=data.folds,
     )
-    if data.kind != SYNTHETIC or not data.train_rigs:
+    if data.dataset != SYNTHETIC or not data.train_rigs:
         return made
     return [fold.taught_by(lambda one: rig_of(one, data.rigs) in data.train_rigs) for fold in made]
 
@@ -104,10 +104,10 @@ def heatmap_loss(config: Config, targets: Targets, coded: npt.NDArray[np.float32
     return HeatmapLoss(
         codec=targets.codec,
         to_au=facs.center_to_au(targets.aus, targets.rule),
-        au_weight=au_weights(coded, settings.balance),
-        floor=settings.floor,
-        foreground=settings.foreground,
-        decoded=settings.decoded,
+        au_weight=au_weights(coded, settings.au_balance),
+        floor=settings.background_weight,
+        foreground=settings.foreground_weight,
+        decoded=settings.intensity_weight,
         level_weight=level_weights(coded, settings.level_balance),
     )
 
@@ -146,7 +146,10 @@ def fit(
     coded = parts["train"].labels(targets)
     steps = max(1, len(coded) // settings.batch_size)
     rate = WarmupPlateauDecay(
-        settings.learning_rate, settings.epochs * steps, settings.warmup_steps, settings.decay_share
+        settings.learning_rate,
+        settings.epochs * steps,
+        settings.warmup_steps,
+        settings.decay_fraction,
     )
     loss = heatmap_loss(config, targets, coded)
     model = compiled(net, config, loss, rate, devices)
@@ -224,11 +227,11 @@ def compiled(
             rate,
             clipnorm=settings.clip_norm,
             slow=heatmap_net.backbone_variables(net),
-            share=settings.backbone_rate,
+            share=settings.backbone_rate_factor,
         )
         if settings.precision == "mixed_float16":  # small gradients would be 0 in float16
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-        model.compile(optimizer=optimizer, jit_compile=settings.jit)
+        model.compile(optimizer=optimizer, jit_compile=settings.jit_compile)
         model.optimizer.build(model.trainable_variables)
     return model
 

@@ -114,8 +114,8 @@ def hidden(step: int) -> NonFiniteError:
     """Return the error for weights that are spoiled already: XLA compiles the checks away."""
     return NonFiniteError(
         f"All weights must be finite. Received: one that isn't after step {step}; the checkpoint "
-        "from before is kept. Give --set training.jit=false --fresh to hear of the step, the "
-        "records and the layer."
+        "from before is kept. Give --set training.jit_compile=false --fresh to hear of the step, "
+        "the records and the layer."
     )
 
 

@@ -14,8 +14,8 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 TINY = {
     "model.preset": "tiny",
-    "data.people": "20",
-    "data.faces_per_person": "2",
+    "data.subjects": "20",
+    "data.faces_per_subject": "2",
     "data.record_size": "80",
     "data.processes": "1",
     "training.epochs": "3",

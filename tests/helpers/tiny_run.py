@@ -15,8 +15,8 @@ PEOPLE = {
 SETTINGS = (
     "run.name=tiny",
     "model.preset=tiny",
-    "data.people=10",
-    "data.faces_per_person=1",
+    "data.subjects=10",
+    "data.faces_per_subject=1",
     "data.record_size=80",
     "data.processes=1",
 )

@@ -27,7 +27,7 @@ SETTINGS = (
     "training.epochs=2",
     "training.batch_size=8",
     "training.warmup_steps=4",
-    "training.backbone_rate=0.5",
+    "training.backbone_rate_factor=0.5",
     "training.threads=1",
 )
 

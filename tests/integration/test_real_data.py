@@ -80,7 +80,7 @@ def test_the_exported_model_is_judged_as_the_run_was(trained):
 def test_all_folds_are_trained_and_pooled(tmp_path):
     subjects = ("SN001", "SN002", "SN006", "SN011", "SN003", "SN004")
     trees.disfa(tmp_path / "DISFA", subjects=subjects, frames=6)
-    done = train(tmp_path, "disfa.toml", tmp_path / "DISFA", "data.zero_share=1.0")
+    done = train(tmp_path, "disfa.toml", tmp_path / "DISFA", "data.neutral_fraction=1.0")
     assert done.returncode == 0, done.stdout + done.stderr
     metrics = json.loads((tmp_path / "runs" / "real" / "metrics.json").read_text())
     assert metrics["test"]["per_au"]["AU12"]["frames"] == 36
@@ -88,7 +88,7 @@ def test_all_folds_are_trained_and_pooled(tmp_path):
     # DISFA+ has the same people: only the network that hasn't seen one may judge them.
     trees.disfa_plus(tmp_path / "plus", subjects=("SN001", "SN003", "SN009"))
     folds = 'data.folds=[["SN001"], ["SN003"], ["SN009"]]'
-    plus = ("data.kind=disfa_plus", "data.protocol=own", folds, "run.name=plus")
+    plus = ("data.dataset=disfa_plus", "data.protocol=custom", folds, "run.name=plus")
     run = ("--evaluate", str(tmp_path / "runs" / "real"))
     done = train(tmp_path, "disfa.toml", tmp_path / "plus", *plus, evaluate=run)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -171,7 +171,7 @@ def running(pid):
 
 
 def test_rendering_processes_end_with_a_run_that_is_killed(tmp_path):
-    job = MainJob(tmp_path, data__people="200", data__processes="2", data__faces_per_person="20")
+    job = MainJob(tmp_path, data__subjects="200", data__processes="2", data__faces_per_subject="20")
     process = job.start()
 
     def children():

@@ -114,7 +114,7 @@ def test_the_same_seed_gives_the_same_history_and_weights(trained, tmp_path):
     ("more", "message"),
     [
         (["--set", "training.epoch=3"], "Did you mean `epochs`"),
-        (["--set", "data.people=5"], "must be at least 10"),
+        (["--set", "data.subjects=5"], "must be at least 10"),
         (["--set", "model.k=500"], "`k` must be 1 to 16"),
         (["--runs", "README.md/x"], "Give another --runs"),
         (["--config", "nowhere.toml"], "nowhere.toml"),

@@ -46,7 +46,7 @@ def bp4d(settings: DataSettings) -> Listing:
     }
     occurrence = find(root, "au_occ", deep=2) or find(root, "aucoding", deep=1)
     points = None
-    if settings.landmarks == "own":
+    if settings.landmarks == "dataset":
         points = require(root, r"2dfeatures", "2DFeatures", deep=2)
     for match, folder in children(faces, _SUBJECT):
         subject = match[0].upper()
@@ -63,7 +63,7 @@ def bp4d(settings: DataSettings) -> Listing:
             if clip is not None:
                 clip = with_pictures(listing, clip, pictures)
                 if occurrence is not None:
-                    fera = settings.kind == "fera2015"
+                    fera = settings.dataset == "fera2015"
                     clip = _compared(listing, clip, occurrence, fera=fera)
                 if points is not None:
                     clip = _with_points(listing, clip, points, pictures)

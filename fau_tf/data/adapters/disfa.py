@@ -64,7 +64,7 @@ def disfa(settings: DataSettings) -> Listing:
     place = require(root, r"actionunit_?labels", "ActionUnit_Labels")
     folders = {match[0].upper(): path for match, path in children(place, r"SN\d+")}
     points = None
-    if settings.landmarks == "own":
+    if settings.landmarks == "dataset":
         points = require(root, r"landmark_?points", "Landmark_Points")
     for subject in sorted(films.keys() | folders.keys()):
         if subject not in films or subject not in folders:

@@ -71,7 +71,7 @@ def place_of(settings: DataSettings, listing: Listing, folder: Path) -> Path:
         ]
         digest.update("\0".join([clip.name, clip.subject, *media]).encode())
         digest.update(clip.numbers.tobytes() + clip.intensity.tobytes())
-    return folder / f"{settings.kind}-{digest.hexdigest()[:10]}"
+    return folder / f"{settings.dataset}-{digest.hexdigest()[:10]}"
 
 
 def jobs_of(settings: DataSettings, listing: Listing, place: Path) -> list[Job]:
@@ -81,7 +81,7 @@ def jobs_of(settings: DataSettings, listing: Listing, place: Path) -> list[Job]:
         Job(
             clip,
             place / f"faces-{i:05d}-of-{total:05d}.tfrecord",
-            settings.kind,
+            settings.dataset,
             settings.record_size,
         )
         for i, clip in enumerate(listing.clips)
@@ -205,7 +205,7 @@ def _write_card(
     place: Path, settings: DataSettings, prepared: Prepared, shards: Sequence[Path]
 ) -> None:
     card = {
-        "kind": settings.kind,
+        "kind": settings.dataset,
         "landmarks": settings.landmarks,
         "record_size": settings.record_size,
         "format": FORMAT_VERSION,

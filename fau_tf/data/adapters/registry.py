@@ -93,17 +93,18 @@ def listing(settings: DataSettings) -> Listing:
         ValueError: If the kind ships no landmarks but its own are wanted; if no frame is left.
         OSError: If a folder that the kind needs is not there.
     """
-    kind = KINDS[settings.kind]
-    if settings.landmarks == "own" and not kind.own_landmarks:
+    kind = KINDS[settings.dataset]
+    if settings.landmarks == "dataset" and not kind.own_landmarks:
         having = ", ".join(name for name, row in KINDS.items() if row.own_landmarks)
         raise ValueError(
-            f'`data.landmarks` = "own" needs a data set that ships them: {having}. '
-            f"Received: {settings.kind}. Use mediapipe."
+            f'`data.landmarks` = "dataset" needs a data set that ships them: {having}. '
+            f"Received: {settings.dataset}. Use mediapipe."
         )
     found = kind.read(settings)
-    if settings.every > 1:
+    if settings.frame_stride > 1:
         found.clips = [
-            clip.only(np.arange(len(clip.numbers)) % settings.every == 0) for clip in found.clips
+            clip.only(np.arange(len(clip.numbers)) % settings.frame_stride == 0)
+            for clip in found.clips
         ]
     found.clips.sort(key=lambda clip: clip.name)
     if not any(len(clip.numbers) for clip in found.clips):

@@ -77,7 +77,7 @@ def check(settings: DataSettings, seed: int) -> Check:
         OSError: If a folder is missing.
     """
     listing = registry.listing(settings)
-    kind = registry.KINDS[settings.kind]
+    kind = registry.KINDS[settings.dataset]
     levels = np.concatenate([clip.intensity for clip in listing.clips])  # (N, 14)
     rounded = np.round(levels)
     counts = {
@@ -94,12 +94,12 @@ def check(settings: DataSettings, seed: int) -> Check:
             settings.protocol,
             listing.people,
             seed=seed,
-            validation=settings.validation,
+            validation=settings.validation_fraction,
             own=settings.folds,
         )
     except ValueError as error:
         problems.append(LeftOut("", "folds", str(error)))
-    comparison = _compared(listing, kind, counts, settings.every)
+    comparison = _compared(listing, kind, counts, settings.frame_stride)
     return Check(listing, counts, active.T @ active, aus, comparison, problems)
 
 

@@ -22,7 +22,7 @@ SIZE = 80
 
 
 def settings(kind, root, **more):
-    return DataSettings(kind=kind, root=str(root), record_size=SIZE, processes=1, **more)
+    return DataSettings(dataset=kind, root=str(root), record_size=SIZE, processes=1, **more)
 
 
 class Here:
@@ -128,7 +128,7 @@ def inner(points):
 @pytest.mark.parametrize(("kind", "write"), [("disfa", trees.disfa), ("bp4d", trees.bp4d)])
 def test_own_landmarks_are_those_of_the_data_set(tmp_path, kind, write):
     truth = write(tmp_path / "in", own=True)
-    done = prepared(kind, tmp_path / "in", tmp_path / "out", landmarks="own")
+    done = prepared(kind, tmp_path / "in", tmp_path / "out", landmarks="dataset")
     check(done, truth)
     by_name = {row["source"].decode(): row["landmarks"] for row in rows_of(done)}
     assert len(by_name) == len(truth)
@@ -172,7 +172,7 @@ def test_frames_that_disfas_error_log_names_are_left_out_with_own_landmarks_only
     place.mkdir(parents=True)
     for n in range(4538, 4546):
         (place / f"SN004_{n - 1:04d}_lm.mat").write_bytes(b"")
-    listing = registry.listing(settings("disfa", tmp_path, landmarks="own"))
+    listing = registry.listing(settings("disfa", tmp_path, landmarks="dataset"))
     assert listing.clips[0].numbers.tolist() == [4538, 4539, 4540]
     assert [(one.frames, one.documented) for one in listing.left_out] == [("4541-4545", True)]
 

@@ -46,7 +46,7 @@ def test_odd_people_train_and_even_ones_test_as_in_fera_2015():
 
 def test_ones_own_folds():
     people = [f"p{i}" for i in range(6)]
-    found = folds("own", people, seed=1, own=(("p0", "p1"), ("p2",)))
+    found = folds("custom", people, seed=1, own=(("p0", "p1"), ("p2",)))
     assert [fold.people["test"] for fold in found] == [("p0", "p1"), ("p2",)]
     assert sorted(found[0].seen) == ["p2", "p3", "p4", "p5"]
 
@@ -64,8 +64,8 @@ def test_who_validates_depends_on_the_seed_and_not_on_the_order():
         ("three_folds", ["SN001", "SN033"], (), "SN033, in no fold"),
         ("odd_even", ["SN001", "SN002"], (), "is of BP4D's people"),
         ("odd_even", ["F001", "F003", "F005"], (), "nobody in test"),
-        ("own", ["a", "b", "c"], (("a",), ("a", "b")), "a, in no fold or in two"),
-        ("own", ["a", "b"], (("a",),), "nobody in train"),
+        ("custom", ["a", "b", "c"], (("a",), ("a", "b")), "a, in no fold or in two"),
+        ("custom", ["a", "b"], (("a",),), "nobody in train"),
         ("random", ["a", "b"], (), "at least 10 people"),
     ],
 )
@@ -101,5 +101,5 @@ def test_configs_state_the_published_figures(name):
     for value in beside(name).values():
         assert f"{value:.2f}".removeprefix("0") in text
     config = load_config(path)
-    assert config.data.kind == name
+    assert config.data.dataset == name
     assert config.data.record_size == 320

@@ -196,8 +196,8 @@ def test_the_command_writes_a_set_and_shows_its_card(tmp_path, capsys):
     asked = ["generate", str(config), "--data", str(tmp_path / "data")]
     assert command.main(asked) == 0
     assert "10 rendered faces of 10 people" in capsys.readouterr().out
-    assert command.main([*asked, "--set", "data.kind=disfa", "--set", "data.root=x"]) == 2
-    assert "`data.kind` must be synthetic. Received: disfa" in capsys.readouterr().err
+    assert command.main([*asked, "--set", "data.dataset=disfa", "--set", "data.root=x"]) == 2
+    assert "`data.dataset` must be synthetic. Received: disfa" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tests.unit.data.test_prepare import Here, cut_video, settings
 
 CONFIG = """
 [data]
-kind = "{kind}"
+dataset = "{kind}"
 root = "{root}"
 record_size = 80
 protocol = "{protocol}"
@@ -136,5 +136,5 @@ def test_what_cannot_be_done_ends_with_2(run, tmp_path):
 
 
 def test_settings_name_what_they_need():
-    with pytest.raises(ValueError, match=r"`data\.landmarks` = .own. needs a data set"):
-        check(DataSettings(kind="csv", root="a.csv", landmarks="own"), 1)
+    with pytest.raises(ValueError, match=r"`data\.landmarks` = .dataset. needs a data set"):
+        check(DataSettings(dataset="csv", root="a.csv", landmarks="dataset"), 1)

@@ -113,7 +113,7 @@ def test_prepared_shards_are_the_bytes_of_one_machine(tmp_path):
     trees.disfa(tmp_path / "in", frames=5)
     film = next((tmp_path / "in").glob("Videos_LeftCamera/*"))
     film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
-    settings = DataSettings(kind="disfa", root=str(tmp_path / "in"), record_size=80, processes=1)
+    settings = DataSettings(dataset="disfa", root=str(tmp_path / "in"), record_size=80, processes=1)
     said = []
     run_ = spread(settings, "local", 2, piece=2)
     many = prepare(settings, tmp_path / "many", say=said.append, run=run_)

@@ -51,11 +51,11 @@ def test_every_committed_config_loads(file):
         ("training.precision=float8", "`training.precision` must be one of float32, mixed_bfloat"),
         ("training.checkpoint_seconds=-1", "`training.checkpoint_seconds` must be at least 0"),
         ("training.epochs=0", "`training.epochs` must be at least 1"),
-        ("training.decoded=nan", "`training.decoded` must be finite"),
-        ("training.floor=-1", "`training.floor` must be at least 0"),
-        ("run.name=../x", "`run.name` names a folder"),
-        ("run.name=", "`run.name` names a folder"),
-        ("data.people=3", "`data.people` must be at least 10"),
+        ("training.intensity_weight=nan", "`training.intensity_weight` must be finite"),
+        ("training.background_weight=-1", "`training.background_weight` must be at least 0"),
+        ("run.name=../x", "`run.name` must be letters"),
+        ("run.name=", "`run.name` must be letters"),
+        ("data.subjects=3", "`data.subjects` must be at least 10"),
         ("data.record_size=161", "must be even"),
         ("data.processes=-1", "`data.processes` must be at least 0"),
         ("augment.flip=7", "`augment.flip` must not be negative, and a share is at most 1"),
@@ -68,10 +68,10 @@ def test_every_committed_config_loads(file):
         ("model.heatmap_size=30", "must divide"),
         ("model.scc=[true]", "yes or no for each stage"),
         ("data.record_size=130", "at least 1.25 x"),
-        ("data.kind=disfa", "`data.root` must say where disfa lies"),
-        ("data.kind=disfaa", "must be one of synthetic, disfa"),
-        ("data.protocol=own", "lists the test people"),
-        ("data.protocol=odd_even", "split by `data.protocol` random or own"),
+        ("data.dataset=disfa", "`data.root` must be the folder or file of disfa"),
+        ("data.dataset=disfaa", "must be one of synthetic, disfa"),
+        ("data.protocol=custom", "must list the test subjects"),
+        ("data.protocol=odd_even", "`data.protocol` must be random or custom"),
         ('data.train_rigs=["ict"]', "must be among `data.rigs`, canonical"),
         ("epochs=3", "section.key=value"),
     ],
@@ -91,3 +91,35 @@ def test_a_file_that_is_no_settings_file_is_named(tmp_path, text):
 def test_a_missing_file_is_named():
     with pytest.raises(ConfigError, match=r"nowhere\.toml: must be a readable TOML file"):
         load_config(Path("nowhere.toml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "named"),
+    [
+        # a value out of range, on either side
+        ("", ["training.epochs=0"], "--set training.epochs=0: `training.epochs` must be at least"),
+        ("[training]\nepochs = 0", [], "a.toml, training.epochs: `training.epochs` must be at"),
+        ("[training]\nepochs = 0", ["training.epochs=3", "run.seed=-1"], "--set run.seed=-1: `run"),
+        # the last of several values counts
+        ("[run]\nseed = -1", ["run.seed=-2"], "--set run.seed=-2: "),
+        # wrong types and unknown names
+        ("", ["training.epochs=many"], "--set training.epochs=many: `training.epochs` must be int"),
+        ("[training]\nepoch = 3", [], "a.toml, training.epoch: Unknown setting"),
+        ("[trainin]\nepochs = 3", [], "a.toml, trainin.epochs: Unknown section"),
+        ("", ["trainin.epochs=3"], "--set trainin.epochs=3: Unknown section"),
+        # errors that name a setting without its section, as those of presets do
+        ("[model]\nk = 3", ["model.aus=disfaa"], "--set model.aus=disfaa: `aus` must be"),
+        ("[model]\npreset = 'big'", ["model.k=3"], "a.toml, model.preset: Preset must be"),
+        # two settings that contradict each other
+        ("[data]\nrecord_size = 130", [], "a.toml, data.record_size: `data.record_size` must be"),
+        ("", ["model.preset=paper"], "--set model.preset=paper: `data.record_size` must be"),
+        ("[data]\nprotocol = 'custom'", ["data.folds=[]"],
+         "a.toml, data.protocol, and --set data.folds=[]: `data.folds` must list"),
+    ],
+)  # fmt: skip
+def test_an_error_names_the_file_and_key_or_the_argument_that_gave_the_value(
+    tmp_path, text, changes, named
+):
+    with pytest.raises(ConfigError) as error:
+        load_config(write(tmp_path, text), changes)
+    assert str(error.value).removeprefix(f"{tmp_path}/").startswith(named)

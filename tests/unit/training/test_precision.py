@@ -41,7 +41,11 @@ def learned(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "change",
-    ["training.precision=mixed_bfloat16", "training.precision=mixed_float16", "training.jit=true"],
+    [
+        "training.precision=mixed_bfloat16",
+        "training.precision=mixed_float16",
+        "training.jit_compile=true",
+    ],
 )
 def test_it_learns_as_float32_does(learned, change):
     plain = np.array([row["loss"] for row in learned()[0]])
