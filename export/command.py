@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from export.export import export_run
-from export.qat.launch import QatSettings
-from export.qat.tuned_run import tuned_run
+from export.qat.fine_tune import tuned_run
 from export.run import judgement_faces, load_run, representative_faces
 from export.specs import ExportSpec
 from export.variants import Source
@@ -51,7 +50,7 @@ def export_command(
     say(f"   judged on {len(test.images)} faces of {test.people} test people, {test.name}")
 
     def fine_tuned(selection: str) -> bytes:
-        return tuned_run(run, validation, data, QatSettings(), selection=selection, say=say)
+        return tuned_run(run, validation, data, selection=selection, log=say)
 
     return export_run(
         Source(run.net, run.config.model, validation.images, fine_tuned),

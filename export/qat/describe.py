@@ -1,8 +1,8 @@
-"""Keras network -> plain rows and arrays, batch norm folded: all that a twin is built from.
+"""Description of a Keras network as JSON rows and arrays, with batch norm folded.
 
-tensorflow-model-optimization wraps Keras 2 layers only, so the network is built once more in the
-other environment. Batch norm is folded here, once and for all: what is rounded there is then
-exactly what ships, a kernel an output channel at a time.
+tensorflow-model-optimization wraps Keras 2 layers only, so the child process builds the network
+again from this description. Since batch norm is folded here, the kernels that the child rounds are
+those of the exported file, with one scale per output channel.
 """
 
 from collections.abc import Callable
@@ -20,13 +20,13 @@ Weights = dict[str, npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Kind:
-    """How a layer class is described.
+class LayerKind:
+    """Description of a layer class.
 
     Attributes:
-        name: What the twin knows it as; row of `child.twin.LAYERS`.
-        settings: Which entries of its Keras configuration count.
-        arrays: Returns its weights by name, for a layer that has some.
+        name: Key of `child.twin.LAYERS`.
+        settings: Entries of its Keras configuration that the twin needs.
+        arrays: Returns its weights by name, if it has some.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Kind:
 
 
 class NotQuantizableError(ValueError):
-    """A network with a layer that quantization-aware training doesn't know."""
+    """The network has a layer that quantization-aware training doesn't support."""
 
 
 def describe(net: keras.Model) -> tuple[list[dict[str, Any]], Weights]:
@@ -48,8 +48,8 @@ def describe(net: keras.Model) -> tuple[list[dict[str, Any]], Weights]:
         net: Functional, with one input and one output, without shared layers.
 
     Raises:
-        NotQuantizableError: For a layer that isn't in the table, or a batch norm that follows
-            anything but a convolution of its own.
+        NotQuantizableError: For an unsupported layer, or a batch norm that isn't the only layer
+            after a convolution.
     """
     rows: list[dict[str, Any]] = []
     weights: Weights = {}
@@ -68,7 +68,7 @@ def describe(net: keras.Model) -> tuple[list[dict[str, Any]], Weights]:
             continue
         kind = _KINDS.get(type(layer))
         if kind is None:
-            raise _refusal(layer, "not in the table")
+            raise _refusal(layer, "not supported")
         settings = layer.get_config()
         _check(layer, settings)
         rows.append(
@@ -103,7 +103,7 @@ def _inputs(config: dict[str, Any]) -> list[str]:
 
 
 def _check(layer: keras.layers.Layer, settings: dict[str, Any]) -> None:
-    """Raise NotQuantizableError where a setting that the twin doesn't have isn't the default."""
+    """Raise NotQuantizableError if a setting that the twin lacks isn't the default."""
     plain = {
         "activation": "linear",
         "data_format": "channels_last",
@@ -122,9 +122,9 @@ def _check(layer: keras.layers.Layer, settings: dict[str, Any]) -> None:
 def _refusal(layer: keras.layers.Layer, why: str) -> NotQuantizableError:
     known = ", ".join(sorted(kind.__name__ for kind in _KINDS))
     return NotQuantizableError(
-        f"Quantization-aware training takes plain {known}, and batch norm after a convolution. "
+        f"Quantization-aware training supports plain {known}, and batch norm after a convolution. "
         f"Received: {layer.name}, a {type(layer).__name__} ({why}). Use a preset with "
-        'upsample="resize", or leave qat_int8 out: static_int8 takes every network.'
+        'upsample="resize", or omit qat_int8: static_int8 supports every network.'
     )
 
 
@@ -137,7 +137,7 @@ def _kernel(layer: keras.layers.Layer) -> Weights:
 
 
 def _fold(norm: keras.layers.Layer, into: str, weights: Weights) -> None:
-    """Scale kernel and bias of the convolution `into` so that `norm` needn't follow."""
+    """Fold `norm` into kernel and bias of the convolution `into`."""
     scale, shift = _norm(norm)
     kernel, bias = weights[f"{into}/kernel"], weights[f"{into}/bias"]
     per_channel = scale[:, None] if kernel.shape[3] == 1 != len(scale) else scale
@@ -146,7 +146,7 @@ def _fold(norm: keras.layers.Layer, into: str, weights: Weights) -> None:
 
 
 def _norm(norm: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return batch norm at its moving statistics as scale and shift."""
+    """Return batch norm with its moving statistics as scale and shift."""
     parts = (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
     gamma, beta, mean, variance = (np.asarray(part, np.float64) for part in parts)
     scale = gamma / np.sqrt(variance + norm.epsilon)
@@ -154,7 +154,7 @@ def _norm(norm: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
 
 
 def _correspondence(layer: Any) -> Weights:
-    """Return the two products of `SemanticCorrespondence`, with batch norm inside."""
+    """Return the two matrices of `SemanticCorrespondence`, with batch norm folded in."""
     scale, shift = _norm(layer)
     first = np.asarray(layer.center_kernel, np.float64)
     second = np.asarray(layer.neighbor_kernel, np.float64)
@@ -162,13 +162,13 @@ def _correspondence(layer: Any) -> Weights:
     return {name: value.astype(np.float32) for name, value in arrays.items()}
 
 
-_KINDS: Final[dict[type, Kind]] = {
-    layers.InputLayer: Kind("input", ()),
-    layers.Rescaling: Kind("rescaling", ("scale", "offset")),
-    layers.Conv2D: Kind("conv", ("filters", "kernel_size", "strides", "padding"), _kernel),
-    layers.DepthwiseConv2D: Kind("depthwise", ("kernel_size", "strides", "padding"), _kernel),
-    layers.ReLU: Kind("relu", ("max_value",)),
-    layers.Add: Kind("add", ()),
-    layers.UpSampling2D: Kind("resize", ("size", "interpolation")),
-    SemanticCorrespondence: Kind("correspondence", ("k",), _correspondence),
+_KINDS: Final[dict[type, LayerKind]] = {
+    layers.InputLayer: LayerKind("input", ()),
+    layers.Rescaling: LayerKind("rescaling", ("scale", "offset")),
+    layers.Conv2D: LayerKind("conv", ("filters", "kernel_size", "strides", "padding"), _kernel),
+    layers.DepthwiseConv2D: LayerKind("depthwise", ("kernel_size", "strides", "padding"), _kernel),
+    layers.ReLU: LayerKind("relu", ("max_value",)),
+    layers.Add: LayerKind("add", ()),
+    layers.UpSampling2D: LayerKind("resize", ("size", "interpolation")),
+    SemanticCorrespondence: LayerKind("correspondence", ("k",), _correspondence),
 }

@@ -1,4 +1,4 @@
-"""A tiny network, faces and a loss, for the tests of both sides of quantization-aware training."""
+"""A tiny network, faces and a loss for the tests of quantization-aware training."""
 
 import numpy as np
 from keras import layers, ops
@@ -17,11 +17,14 @@ LOSS = HeatmapLoss(
     floor=0.1,
     foreground=1.0,
     decoded=4.0,
+    level_weight=np.linspace(
+        0.5, 1.5, len(SPEC.au_numbers) * facs.LEVELS, dtype=np.float32
+    ).reshape(-1, facs.LEVELS),
 )
 
 
 def network(spec):
-    """Every weight and statistic drawn, so that none is a 0 or 1 that hides a mistake."""
+    """Return a network with all weights and statistics drawn: a 0 or 1 could hide a mistake."""
     net = heatmap_net.build(spec)
     rng = np.random.default_rng(0)
     for weight in net.weights:
@@ -59,7 +62,7 @@ def batches(count=100, size=2):
 
 
 def computed(rows, weights, images):
-    """Run the rows with plain functions: what a twin has to compute."""
+    """Run the rows with plain functions, as a twin has to."""
 
     def convolution(kind):
         def run(name, settings, x):

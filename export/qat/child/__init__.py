@@ -1,1 +1,1 @@
-"""The side that runs in .venv-qat: Keras 2 and the toolkit. Nothing here is imported elsewhere."""
+"""The part that runs in .venv-qat, with Keras 2 and the toolkit; only its own modules import it."""

@@ -1,9 +1,8 @@
-"""Where the twin rounds to 8 bits, as tensorflow-model-optimization's own extension points.
+"""Rounding to 8 bits in the twin, by the extension points of tensorflow-model-optimization.
 
-Its default scheme is for networks that it takes whole: it would round the image, take 1000s of
-steps to find ranges, and give a depthwise kernel one scale. Here ranges are measured before and
-held; kernels have a scale an output channel; SCC has its matrices and its result rounded, and
-nothing in between.
+Its default scheme would round the image, take thousands of steps to find ranges, and give a
+depthwise kernel a single scale. Here ranges are measured beforehand and fixed, kernels have one
+scale per output channel, and of SCC only the matrices and the result are rounded.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,37 +15,37 @@ import tf_keras
 from export.qat.child import twin
 
 _API: Final = tfmot.quantization.keras
-_MOST: Final = 127  # of a weight: int8 without -128, so that zero is in the middle
+_MOST: Final = 127  # largest quantized weight: int8 without -128 is symmetric around zero
 
 Ranges = Mapping[str, tuple[float, float]]
 
 
 class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
-    """Rounds weights to 8 bits, symmetrically, with a scale for each output channel."""
+    """Rounds weights to 8 bits, symmetrically, with one scale per output channel."""
 
     def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:
-        """Keep nothing: the scales follow the weights."""
+        """Create no variables: the scales follow from the weights."""
         del tensor_shape, name, layer
         return {}
 
     def __call__(self, inputs: Any, training: bool, weights: Any, **_: Any) -> Any:
-        """Return `inputs` on the grid; the gradient passes as if it had been there before."""
+        """Return `inputs` on the grid; the gradient is that of the identity."""
         del training, weights
         return inputs + tf.stop_gradient(on_grid(inputs) - inputs)
 
     def get_config(self) -> dict[str, Any]:
-        """Return nothing; it has no settings."""
+        """Return no settings."""
         return {}
 
 
-class HeldRange(tfmot.quantization.keras.quantizers.Quantizer):
-    """Rounds a layer's result to 8 bits between two bounds."""
+class FixedRange(tfmot.quantization.keras.quantizers.Quantizer):
+    """Rounds a layer's result to 8 bits between two fixed bounds."""
 
     def __init__(self, low: float, high: float) -> None:
         self.low, self.high = low, high
 
     def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:
-        """Keep nothing: the bounds are settings."""
+        """Create no variables: the bounds are settings."""
         del tensor_shape, name, layer
         return {}
 
@@ -61,11 +60,11 @@ class HeldRange(tfmot.quantization.keras.quantizers.Quantizer):
 
 
 class Rounding(tfmot.quantization.keras.QuantizeConfig):
-    """Which weights of a layer are rounded, and its result's range.
+    """Rounding of a layer's weights and of its result.
 
     Args:
-        weights: Attributes of the layer.
-        output: (low, high), or None where the next layer rounds.
+        weights: Names of the layer's attributes to round.
+        output: Range (low, high) of the result, or None if the next layer rounds.
     """
 
     def __init__(self, weights: Sequence[str], output: Sequence[float] | None) -> None:
@@ -76,23 +75,23 @@ class Rounding(tfmot.quantization.keras.QuantizeConfig):
         return [(getattr(layer, name), KernelQuantizer()) for name in self.weights]
 
     def set_quantize_weights(self, layer: Any, quantize_weights: Sequence[Any]) -> None:
-        """Have the layer compute with the rounded weights."""
+        """Replace the layer's weights by the rounded ones."""
         for name, value in zip(self.weights, quantize_weights, strict=True):
             setattr(layer, name, value)
 
     def get_activations_and_quantizers(self, layer: Any) -> list[Any]:
-        """Return none: activations are layers of their own here."""
+        """Return none: activations are separate layers here."""
         del layer
         return []
 
     def set_quantize_activations(self, layer: Any, quantize_activations: Sequence[Any]) -> None:
-        """Do nothing; see above."""
+        """Do nothing, as there are none."""
         del layer, quantize_activations
 
     def get_output_quantizers(self, layer: Any) -> list[Any]:
         """Return the result's quantizer, if it has one."""
         del layer
-        return [] if self.output is None else [HeldRange(*self.output)]
+        return [] if self.output is None else [FixedRange(*self.output)]
 
     def get_config(self) -> dict[str, Any]:
         """Return what `__init__` takes."""
@@ -114,7 +113,7 @@ class _NoDefaults(tfmot.quantization.keras.QuantizeRegistry):
 
 
 class _Scheme(tfmot.quantization.keras.QuantizeScheme):
-    """Nothing but the annotations."""
+    """Quantization of the annotated layers only."""
 
     def get_layout_transformer(self) -> Any:
         return _AsAnnotated()
@@ -131,10 +130,9 @@ _WEIGHTS: Final = {
 
 
 def rounded_outputs(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the layers whose results are rounded: all but a ReLU's input, the image and resizing.
+    """Return the layers whose results are rounded: all but the image, resizing and a ReLU's input.
 
-    A ReLU is fused into the convolution before it, and a bilinear mean keeps the range of what it
-    is taken from.
+    A ReLU is fused into the convolution before it, and bilinear resizing keeps its input's range.
     """
     before_relu = {name for row in rows if row["kind"] == "relu" for name in row["inputs"]}
     return [
@@ -147,7 +145,7 @@ def rounded_outputs(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def measure_ranges(
     rows: Sequence[Mapping[str, Any]], model: Any, batches: Sequence[Any]
 ) -> dict[str, tuple[float, float]]:
-    """Return the smallest and largest result of each rounded layer over `batches`, 0 among them.
+    """Return the range, including 0, of each rounded layer's result over `batches`.
 
     Args:
         rows: From `describe`.
@@ -176,7 +174,7 @@ def rounding_twin(
     selection: str,
     weights: bool,
 ) -> Any:
-    """Return the twin with rounding in place, its weights still random.
+    """Return the twin with rounding in its graph and random weights.
 
     Args:
         rows: From `describe`.
@@ -184,7 +182,7 @@ def rounding_twin(
         ranges: From `measure_ranges`.
         batch: As of `twin.twin`.
         selection: As of `twin.twin`.
-        weights: Whether to round weights too; False for a model whose weights lie on the grid.
+        weights: Whether to round weights too; False if they are on the grid already.
     """
 
     def annotate(layer: Any, row: Mapping[str, Any]) -> Any:
@@ -194,14 +192,14 @@ def rounding_twin(
             return layer
         return _API.quantize_annotate_layer(layer, Rounding(rounded, output))
 
-    ours = (Rounding, KernelQuantizer, HeldRange, twin.Correspondence)
-    with _API.quantize_scope({kind.__name__: kind for kind in ours}):
+    custom = (Rounding, KernelQuantizer, FixedRange, twin.Correspondence)
+    with _API.quantize_scope({kind.__name__: kind for kind in custom}):
         annotated = twin.twin(rows, image_size, batch=batch, selection=selection, wrap=annotate)
         return _API.quantize_apply(annotated, scheme=_Scheme())
 
 
 def on_grid(weights: Any) -> Any:
-    """Return weights rounded to 255 steps a channel, the last axis with more than one entry."""
+    """Return weights rounded to 255 levels per channel, the last axis with more than one entry."""
     axis = len(weights.shape) - (2 if weights.shape[-1] == 1 else 1)  # a depthwise kernel's is 2
     others = [other for other in range(len(weights.shape)) if other != axis]
     step = tf.reduce_max(tf.abs(weights), axis=others, keepdims=True) / _MOST

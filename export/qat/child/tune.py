@@ -1,4 +1,4 @@
-"""Fine-tuning: the training's own loss on labels, and the step that validation people prefer."""
+"""Fine-tuning with the training's loss; the step with the best validation ICC is kept."""
 
 import sys
 from collections.abc import Iterator
@@ -9,16 +9,21 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras
 
+from export.qat.child import twin
 from export.qat.child.job import Job, validation_icc
-from export.qat.child.lighter import Learner
 from fau_tf.training.losses import HeatmapLoss
 
 _TARGETS: Final = ("heatmap", "gaussian", "weight", "intensity")
-_VIEWS: Final = 4  # how often validation people are looked at, besides the start
+_EVALUATIONS: Final = 4  # on validation subjects, besides the one at the start
 
 
-def fine_tune(job: Job, learner: Learner) -> tuple[dict[str, Any], list[dict[str, float]]]:
-    """Return the weights with the best validation ICC, those of the start among them; and how."""
+def fine_tune(job: Job, model: Any) -> tuple[dict[str, Any], list[dict[str, float]]]:
+    """Return the weights with the best validation ICC, and the history of the evaluations.
+
+    Args:
+        job: Its arrays and settings.
+        model: The rounding twin, (B, S, S, 3) -> (B, h, w, K); its start counts as a candidate.
+    """
     settings = job.asked["settings"]
     images = job.array("image")
     size, epochs = settings["batch_size"], settings["epochs"]
@@ -26,28 +31,23 @@ def fine_tune(job: Job, learner: Learner) -> tuple[dict[str, Any], list[dict[str
     rate = tf_keras.optimizers.schedules.PolynomialDecay(
         settings["learning_rate"],
         max(steps, 1),
-        end_learning_rate=0.0,  # else 1e-4, more than it starts from
+        end_learning_rate=0.0,  # the default, 1e-4, is above the initial rate
     )
-    step = _step(job, learner, tf_keras.optimizers.Adam(rate, clipnorm=settings["clip_norm"]))
-    best, history = learner.weights(), [{"step": 0, "icc": validation_icc(job, learner.model)}]
-    say(f"before: ICC {history[0]['icc']:.4f} on validation people")
-    views = {round(steps * (view + 1) / _VIEWS) for view in range(_VIEWS)}
+    step = _step(job, model, tf_keras.optimizers.Adam(rate, clipnorm=settings["clip_norm"]))
+    best, history = twin.get_weights(model), [{"step": 0, "icc": validation_icc(job, model)}]
+    _print(f"before: ICC {history[0]['icc']:.4f} on validation subjects")
+    evaluations = {round(steps * (number + 1) / _EVALUATIONS) for number in range(_EVALUATIONS)}
     losses: list[float] = []
     for number, chosen in enumerate(_batches(len(images), size, epochs, job.asked["seed"]), 1):
         targets = {name: tf.constant(job.array(name)[chosen], tf.float32) for name in _TARGETS}
-        learner.before_step()
         losses.append(float(step(tf.constant(images[chosen], tf.float32), targets)))
-        if number in views:
-            entry = {
-                "step": number,
-                "loss": float(np.mean(losses)),
-                "icc": validation_icc(job, learner.model),
-            }
-            if entry["icc"] > max(row["icc"] for row in history):
-                best = learner.weights()
-            history.append(entry)
+        if number in evaluations:
+            icc = validation_icc(job, model)
+            if icc > max(row["icc"] for row in history):
+                best = twin.get_weights(model)
+            history.append({"step": number, "loss": float(np.mean(losses)), "icc": icc})
             losses = []
-            say(f"step {number}/{steps}: loss {entry['loss']:.4f}, ICC {entry['icc']:.4f}")
+            _print(f"step {number}/{steps}: loss {history[-1]['loss']:.4f}, ICC {icc:.4f}")
     return best, history
 
 
@@ -59,23 +59,27 @@ def _batches(count: int, size: int, epochs: int, seed: int) -> Iterator[npt.NDAr
             yield np.sort(order[start : start + size])
 
 
-def _step(job: Job, learner: Learner, optimizer: Any) -> Any:
-    """Return the function that learns from one batch: the training's own loss, on labels."""
-    asked = job.asked["loss"] | {"au_weight": np.array(job.asked["loss"]["au_weight"], np.float32)}
-    loss = HeatmapLoss(codec=job.codec, to_au=job.to_au, **asked)
-    learned = list(learner.learned)
+def _step(job: Job, model: Any, optimizer: Any) -> Any:
+    """Return the function that trains on one batch and returns its loss."""
+    arrays = {
+        name: None if job.asked["loss"][name] is None else np.float32(job.asked["loss"][name])
+        for name in ("au_weight", "level_weight")
+    }
+    loss = HeatmapLoss(codec=job.codec, to_au=job.to_au, **(job.asked["loss"] | arrays))
+    # Not `trainable_weights`, in which a toolkit wrapper lists some of them twice.
+    trained = list(twin.variables(model).values())
 
     @tf.function
     def step(images: Any, targets: Any) -> Any:
         with tf.GradientTape() as tape:
-            value = loss(targets, learner.model(images, training=True))
-        optimizer.apply_gradients(zip(tape.gradient(value, learned), learned, strict=True))
+            value = loss(targets, model(images, training=True))
+        optimizer.apply_gradients(zip(tape.gradient(value, trained), trained, strict=True))
         return value
 
     return step
 
 
-def say(line: str) -> None:
-    """Print a line at once; `launch` passes it on."""
+def _print(line: str) -> None:
+    """Print a line at once, for `launch` to pass on."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()

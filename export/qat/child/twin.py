@@ -1,4 +1,4 @@
-"""The network in Keras 2 layers, from the rows of `describe`."""
+"""The network rebuilt in Keras 2 layers from the rows of `describe`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -10,7 +10,7 @@ from keras import ops  # Keras 3, whose operations work on any TensorFlow tensor
 from fau_tf.models.scc.knn import SELECTIONS, closeness
 
 Wrap = Callable[[Any, Mapping[str, Any]], Any]
-"""(layer, row of `describe`) -> the layer to use in its place."""
+"""(layer, row of `describe`) -> the layer to use instead."""
 
 
 class Correspondence(tf_keras.layers.Layer):
@@ -18,7 +18,7 @@ class Correspondence(tf_keras.layers.Layer):
 
     Args:
         k: Neighbors per feature map, itself among them.
-        selection: Row of `neighbors.SELECTIONS`.
+        selection: Key of `knn.SELECTIONS`.
         **kwargs: Of the Keras 2 layer.
     """
 
@@ -27,7 +27,7 @@ class Correspondence(tf_keras.layers.Layer):
         self.k, self.selection = k, selection
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights: `own` and `far` (D, D), `shift` (D,)."""
+        """Create the weights: `own` and `far` (D, D), `shift` (D,)."""
         size = input_shape[1] * input_shape[2]
         self.own = self.add_weight(name="own", shape=(size, size))
         self.far = self.add_weight(name="far", shape=(size, size))
@@ -59,7 +59,7 @@ LAYERS: Final[dict[str, Callable[..., Any]]] = {
     "resize": _L.UpSampling2D,
     "correspondence": Correspondence,
 }
-"""Kind of `describe` -> the layer, made from its settings."""
+"""Kind of `describe` -> the layer class, called with its settings."""
 
 
 def twin(
@@ -70,13 +70,13 @@ def twin(
     selection: str,
     wrap: Wrap | None = None,
 ) -> Any:
-    """Return the Keras 2 model of `rows`, its weights still random.
+    """Return the Keras 2 model of `rows` with random weights.
 
     Args:
         rows: From `describe`.
         image_size: Rows and columns of the image, S.
-        batch: Static batch; None leaves it open.
-        selection: How SCC finds neighbors, row of `neighbors.SELECTIONS`.
+        batch: Static batch size; None for any.
+        selection: How SCC finds neighbors, a key of `knn.SELECTIONS`.
         wrap: Applied to each layer before it is called.
     """
     tensors: dict[str, Any] = {}
@@ -96,12 +96,12 @@ def twin(
 
 
 def set_weights(model: Any, weights: Mapping[str, Any]) -> None:
-    """Move `weights`, named `layer/weight`, into the layers of those names, every one of them."""
+    """Assign all of `weights`, named `layer/weight`, to the layers of those names."""
     left = dict(weights)
     for name, variable in variables(model).items():
         variable.assign(left.pop(name))
     if left:
-        raise ValueError(f"Every weight must have a place. Received besides: {sorted(left)}")
+        raise ValueError(f"The twin has no variables for the weights {sorted(left)}.")
 
 
 def get_weights(model: Any) -> dict[str, Any]:
@@ -124,4 +124,4 @@ def variables(model: Any) -> dict[str, Any]:
 _WEIGHTS: Final = {name: name for name in ("kernel", "bias", "own", "far", "shift")} | {
     "depthwise_kernel": "kernel"
 }
-"""Variable -> what `describe` calls it; a wrapper's own counter isn't among them."""
+"""Variable -> its name in `describe`; a wrapper's own counter is not included."""

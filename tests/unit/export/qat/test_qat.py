@@ -1,5 +1,6 @@
-"""Our side of quantization-aware training; the other side's tests are in test_qat_child.py."""
+"""Quantization-aware training up to the child process, which test_qat_child.py tests."""
 
+import dataclasses
 import json
 import os
 import sys
@@ -14,10 +15,10 @@ from export.checks.audit import audit
 from export.checks.weight_types import constants
 from export.convert import convert
 from export.package import run_tflite
-from export.qat import compress, launch
+from export.qat import launch
 from export.qat.describe import NotQuantizableError, describe
-from export.qat.launch import QatEnvironmentError, QatError, QatSettings, qat_variant
-from export.qat.pack import packed
+from export.qat.fine_tune import QatSettings, packed, qat_variant
+from export.qat.launch import QatEnvironmentError, QatError
 from export.specs import EXPORT_SPECS
 from fau_tf.models import heatmap_net
 from fau_tf.models.presets import PRESETS, net_spec
@@ -42,7 +43,7 @@ def test_the_description_computes_what_the_network_does(preset):
     spec = PRESETS[preset]
     net = network(spec)
     rows, weights = describe(net)
-    rows = json.loads(json.dumps(rows))  # as it travels
+    rows = json.loads(json.dumps(rows))  # as the child reads them
     rng = np.random.default_rng(3)
     images = rng.uniform(0, 255, (2, spec.image_size, spec.image_size, 3)).astype(np.float32)
     want, got = np.asarray(net(images)), computed(rows, weights, images)
@@ -52,7 +53,7 @@ def test_the_description_computes_what_the_network_does(preset):
     np.testing.assert_allclose(got, want, atol=1e-4 * np.abs(want).max())
 
 
-def test_batch_norm_is_gone_and_nothing_else(net):
+def test_batch_norms_are_folded_and_all_other_layers_kept(net):
     rows, weights = describe(net)
     kept = [layer for layer in net.layers if not isinstance(layer, layers.BatchNormalization)]
     assert [row["name"] for row in rows] == [layer.name for layer in kept]
@@ -90,16 +91,16 @@ def two_readers():
     ],
     ids=["deconv", "pixels", "activation", "dilation", "leaky", "norm first", "two readers"],
 )
-def test_a_network_that_the_twin_could_not_be_is_refused(make, message):
+def test_an_unsupported_network_is_refused(make, message):
     with pytest.raises(NotQuantizableError, match=message):
         describe(make())
 
 
-# ---- the child process, played by a script
+# ---- the child process, replaced by a script
 
 
 def child(folder, monkeypatch, body):
-    """Have `launch` run a Python script in place of the other environment's Python."""
+    """Replace the other environment's Python by a script with the given body."""
     script = folder / "python"
     lines = [
         f"#!{sys.executable}",
@@ -111,7 +112,7 @@ def child(folder, monkeypatch, body):
     monkeypatch.setenv(launch.PYTHON_VARIABLE, str(script))
 
 
-def answer(difference, model):
+def result(difference, model):
     return (
         "print('half way', flush=True)\n"
         f"(folder / 'result.json').write_text(json.dumps({{'twin_difference': {difference}}}))\n"
@@ -126,27 +127,28 @@ def float32(net, tmp_path_factory):
     return path
 
 
-def tuned(net, faces, settings=None, say=str):
-    return qat_variant(net, SPEC, batches(), *faces, loss=LOSS, settings=settings, say=say)
+def tuned(net, faces, log=str, **settings):
+    how = QatSettings(**settings)
+    return qat_variant(net, SPEC, batches(), *faces, loss=LOSS, settings=how, log=log)
 
 
-def test_an_interrupt_ends_the_child_and_its_clock(net, faces, tmp_path, monkeypatch):
+def test_an_interrupt_ends_the_child_and_its_timer(net, faces, tmp_path, monkeypatch):
     child(tmp_path, monkeypatch, "import os, time; print(os.getpid(), flush=True); time.sleep(60)")
-    said, threads = [], threading.active_count()
+    lines, threads = [], threading.active_count()
 
     def interrupted(line):
-        said.append(line)
+        lines.append(line)
         if line.strip().isdigit():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        tuned(net, faces, say=interrupted)
+        tuned(net, faces, log=interrupted)
     with pytest.raises(ProcessLookupError):
-        os.kill(int(said[-1]), 0)
+        os.kill(int(lines[-1]), 0)
     assert threading.active_count() == threads  # else Python would wait an hour before it ends
 
 
-def test_without_the_environment_the_error_says_how_to_make_it(net, faces, tmp_path, monkeypatch):
+def test_the_error_without_the_environment_names_the_command(net, faces, tmp_path, monkeypatch):
     monkeypatch.setenv(launch.PYTHON_VARIABLE, str(tmp_path / "none"))
     with pytest.raises(QatEnvironmentError, match="Run `make qat-env`"):
         tuned(net, faces)
@@ -156,22 +158,29 @@ def test_without_the_environment_the_error_says_how_to_make_it(net, faces, tmp_p
         launch.environment_python()
 
 
-def test_what_the_child_makes_comes_back_packed(net, faces, float32, tmp_path, monkeypatch):
-    child(tmp_path, monkeypatch, answer(1e-6, float32))
-    said = []
-    result = tuned(net, faces, say=said.append)
-    assert result.facts == {"twin_difference": 1e-6}
-    assert result.flatbuffer == packed(float32.read_bytes())
-    assert any("half way" in line for line in said)
+def test_the_childs_model_is_packed_and_its_lines_logged(
+    net, faces, float32, tmp_path, monkeypatch
+):
+    child(tmp_path, monkeypatch, result(1e-6, float32))
+    lines = []
+    found = tuned(net, faces, log=lines.append)
+    assert found.facts == {"twin_difference": 1e-6}
+    assert found.flatbuffer == packed(float32.read_bytes())
+    assert any("half way" in line for line in lines)
 
 
-def test_the_child_gets_all_that_it_needs_and_no_pickle(net, faces, float32, tmp_path, monkeypatch):
+def test_the_child_receives_settings_loss_and_arrays_without_pickle(
+    net, faces, float32, tmp_path, monkeypatch
+):
     kept = tmp_path / "kept"
-    body = f"import shutil\nshutil.copytree(folder, {str(kept)!r})\n" + answer(0, float32)
+    body = f"import shutil\nshutil.copytree(folder, {str(kept)!r})\n" + result(0, float32)
     child(tmp_path, monkeypatch, body)
-    tuned(net, faces, QatSettings(crops=5))
+    tuned(net, faces, crops=5)
     job = json.loads((kept / "job.json").read_text())
-    assert {"rows", "codec", "aus", "rule", "loss", "settings", "seed"} <= set(job)
+    assert {"rows", "codec", "aus", "rule", "settings", "seed"} <= set(job)
+    sent = job["loss"] | {"codec": SPEC.codec, "to_au": LOSS.to_au}
+    assert set(sent) == {field.name for field in dataclasses.fields(LOSS)}
+    np.testing.assert_array_equal(np.float32(sent["level_weight"]), LOSS.level_weight)
     assert job["selection"] == EXPORT_SPECS["qat_int8"].selection
     arrays = {
         path.stem: np.load(path, allow_pickle=False)
@@ -195,41 +204,39 @@ def test_the_child_gets_all_that_it_needs_and_no_pickle(net, faces, float32, tmp
 @pytest.mark.parametrize(
     ("body", "error", "message"),
     [
-        ("raise ValueError('no such layer')", QatError, "exit code 1, ValueError: no such layer"),
+        ("raise ValueError('no such layer')", QatError, "exit code 1: ValueError: no such layer"),
         ("import tf_kerass", QatEnvironmentError, "No module named 'tf_kerass'.*make qat-env"),
-        ("sys.exit(3)", QatError, "exit code 3, no message"),
+        ("sys.exit(3)", QatError, "exit code 3: no message"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", QatError, "exit code -9"),
-        ("import time; time.sleep(60)", QatError, "must end within 2 s"),
+        ("import time; time.sleep(60)", QatError, r"must end within 0\.5 s"),
     ],
     ids=["error", "no package", "silent", "killed", "too slow"],
 )
-def test_a_child_that_fails_is_reported(body, error, message, net, faces, tmp_path, monkeypatch):
+def test_a_failed_child_is_reported(body, error, message, net, faces, tmp_path, monkeypatch):
     child(tmp_path, monkeypatch, body)
     with pytest.raises(error, match=message):
-        tuned(net, faces, QatSettings(timeout=2))
+        tuned(net, faces, timeout=0.5 if "sleep" in body else 60)
 
 
 @pytest.mark.parametrize("difference", ["2e-4", "float('nan')"])
-def test_a_twin_that_is_another_network_is_refused(
+def test_a_twin_that_differs_from_the_network_is_refused(
     difference, net, faces, float32, tmp_path, monkeypatch
 ):
-    child(tmp_path, monkeypatch, answer(difference, float32))
+    child(tmp_path, monkeypatch, result(difference, float32))
     with pytest.raises(QatError, match=r"twin's heatmaps must be within 0\.0001"):
         tuned(net, faces)
 
 
-def test_without_training_faces_there_is_nothing_to_tune(
-    net, faces, float32, tmp_path, monkeypatch
-):
-    child(tmp_path, monkeypatch, answer(0, float32))
+def test_an_empty_training_set_is_refused(net, faces, float32, tmp_path, monkeypatch):
+    child(tmp_path, monkeypatch, result(0, float32))
     with pytest.raises(QatError, match="needs training faces"):
-        qat_variant(net, SPEC, [], *faces, loss=LOSS, say=str)
+        qat_variant(net, SPEC, [], *faces, loss=LOSS, settings=QatSettings(), log=str)
 
 
-# ---- the last step
+# ---- packing
 
 
-def test_packing_stores_scc_as_int8_and_leaves_its_arithmetic(faces, float32):
+def test_packing_stores_scc_as_int8_and_keeps_its_arithmetic(faces, float32):
     before, after = float32.read_bytes(), packed(float32.read_bytes())
     types = {row.name: row.type for row in constants(after) if "scc" in row.name}
     assert sorted(types.values()).count("INT8") == 4  # two layers, two matrices each
@@ -238,10 +245,5 @@ def test_packing_stores_scc_as_int8_and_leaves_its_arithmetic(faces, float32):
     }
     want, got = (run_tflite(flatbuffer, faces[0])[0] for flatbuffer in (before, after))
     assert want.std() > 0.01
-    # 8 bits of two matrices: a percent or two; another arithmetic, or other neighbors, show more
+    # 8 bits in two matrices: a percent or two; other arithmetic or neighbors would differ more
     assert np.abs(got - want).mean() < 0.05 * want.std() + 0.02
-
-
-def test_the_trial_of_lighter_forms_needs_a_run(tmp_path, capsys):
-    assert compress.main(["--run", str(tmp_path)]) == 2
-    assert "a finished run must hold config.toml" in capsys.readouterr().err
