@@ -18,7 +18,6 @@ from typing import Any
 # Before TensorFlow loads. At 2 its graph passes still print errors that are none.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -39,7 +38,7 @@ from fau_tf.models.scc import inspect_graph
 from fau_tf.training import calibrate, fit, run_state
 from fau_tf.training.config import Config, load_config
 from fau_tf.training.distribution import Devices
-from fau_tf.training.predict import predict_intensity, predict_peaks
+from fau_tf.training.predict import predict_intensity
 from fau_tf.training.run_dir import RunDir
 from fau_tf.training.stopping import Stopped
 from fau_tf.utils.optional_imports import MissingLibraryError
@@ -183,14 +182,13 @@ def train(
     if done is None:
         run_state.finish(config, faces, run, progress)
 
-    with run.stage("validation people"):
-        net = learn_reading(config, run, parts["validation"], targets)
+    with run.stage("calibration"):
+        net = calibrate.calibrate_run(config, run, parts["validation"], targets)
 
     with run.stage("test people"):
-        to_au = facs.center_to_au(spec.au_numbers, spec.rule)
         test = parts["test"].batches(targets, batch_size=64)
         coded = parts["test"].labels(targets)
-        predicted = predict_intensity(net, spec.codec, to_au, test)
+        predicted = predict_intensity(net, spec, test)
         answers = Predictions(coded, predicted, parts["test"].subjects(), spec.labels)
         answers.save(run / predictions.PREDICTIONS)
         sure = calibrate.coverage(run.path, coded, predicted, spec.labels)
@@ -214,7 +212,7 @@ def train(
             config.run.name,
             [row for row in EXPORT_SPECS.values() if row.max_intensity_error is not None],
             training_data=datasets.card(faces.name, fold.seen),
-            facts={"test_people": test_metrics, **calibrate.facts(run.path)},
+            facts={"test_people": test_metrics, **calibrate.model_json_entries(run.path)},
             say=run.say,
         )
 
@@ -246,17 +244,6 @@ def train(
         _photo(run, exported[-1]["name"])
     run.write_json("metrics.json", metrics | {"seconds": run.seconds | run.earlier})
     run.say(f"all of it is in {run.path}")
-
-
-def learn_reading(config: Config, run: RunDir, validation: Any, targets: Any) -> keras.Model:
-    """Return the best network, its answers stretched and given intervals by validation people."""
-    spec = config.model
-    plain = keras.saving.load_model(run / run_state.BEST)
-    peaks = predict_peaks(plain, spec.codec, validation.batches(targets, batch_size=64))
-    coded = validation.labels(targets)
-    who, stretch = validation.subjects(), config.training.calibrate
-    calibrate.learn(coded, peaks, who, spec, stretch=stretch).save(run)
-    return calibrate.best_network(run.path, spec)
 
 
 def _gallery(

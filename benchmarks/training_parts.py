@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.ablation_run import widened
 from fau_tf import facs
 from fau_tf.models import heatmap_net
 from fau_tf.models.presets import NetSpec
@@ -48,13 +47,28 @@ def backbone_gradient(config: Config) -> Program:
 
 def plain_step(config: Config) -> Program:
     """Return a step of plain Keras: a heatmap network of equal parameters, no SCC, MSE, Adam."""
-    net = widened(without_scc(config.model))
+    net = _widened(config.model)
     heatmap_net.freeze_backbone_norms(net)
     net.compile(
         optimizer=keras.optimizers.Adam(1e-4), loss="mse", jit_compile=config.training.jit_compile
     )
     image, targets = _batch(config)
     return lambda: net.train_on_batch(image, targets["heatmap"])
+
+
+def _widened(spec: NetSpec) -> keras.Model:
+    """Return the network without SCC, its decoder widened to as many parameters within 1 %."""
+    wanted = heatmap_net.build(spec).count_params()
+
+    def network(factor: float) -> keras.Model:
+        decoder = tuple(round(width * factor) for width in spec.decoder)
+        return heatmap_net.build(replace(without_scc(spec), decoder=decoder))
+
+    low, high = 1.0, 8.0
+    while high - low > 0.005:
+        middle = (low + high) / 2
+        low, high = (middle, high) if network(middle).count_params() < wanted else (low, middle)
+    return network(high)
 
 
 def forward_flops(spec: NetSpec) -> int:

@@ -16,7 +16,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import keras
 import tensorflow as tf
 
-from fau_tf import facs
 from fau_tf.data import datasets
 from fau_tf.metrics import agreement
 from fau_tf.models import heatmap_net
@@ -64,8 +63,7 @@ def judged(net: keras.Model, config: Any, faces: datasets.Faces) -> dict[str, An
     """Return the agreement on all faces of a set."""
     spec, targets = config.model, fit.targets(config)
     part = faces.part(faces.people)
-    to_au = facs.center_to_au(spec.au_numbers, spec.rule)
-    predicted = predict_intensity(net, spec.codec, to_au, part.batches(targets, batch_size=64))
+    predicted = predict_intensity(net, spec, part.batches(targets, batch_size=64))
     return agreement.summary(part.labels(targets), predicted, spec.labels)
 
 

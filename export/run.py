@@ -113,12 +113,14 @@ def _people(path: Path) -> dict[str, list[str]]:
 def _facts(path: Path) -> dict[str, Any]:
     """Return `TrainedRun.facts`; the low-reliability AUs are those of accuracy.json."""
     low_reliability = _json_object(path / run_state.ACCURACY).get("low_reliability")
-    return calibrate.facts(path) | ({"low_reliability": low_reliability} if low_reliability else {})
+    return calibrate.model_json_entries(path) | (
+        {"low_reliability": low_reliability} if low_reliability else {}
+    )
 
 
 def _network(path: Path, spec: NetSpec) -> keras.Model:
     try:
-        net = calibrate.best_network(path, spec)
+        net = calibrate.calibrated_network(path, spec)
     # A damaged archive shows as whatever its reader trips over.
     except Exception as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -15,7 +15,7 @@ from fau_tf.data import datasets
 from fau_tf.data.synthetic_set import rig_of
 from fau_tf.metrics import agreement, bootstrap
 from fau_tf.training import fit
-from fau_tf.training.calibrate import best_network
+from fau_tf.training.calibrate import calibrated_network
 from fau_tf.training.config import Config, load_config
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.run_dir import RunDir
@@ -57,9 +57,8 @@ class Run:
     def answers(self, part: datasets.Part) -> Array:
         """Return (N, A) what its network reads, stretched as it is shipped."""
         spec = self.config.model
-        to_au = facs.center_to_au(spec.au_numbers, spec.rule)
         batches = part.batches(fit.targets(self.config), batch_size=64)
-        return predict_intensity(best_network(self.path, spec), spec.codec, to_au, batches)
+        return predict_intensity(calibrated_network(self.path, spec), spec, batches)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from fau_tf.data.adapters.registry import KINDS
 from fau_tf.data.datasets import Faces
 from fau_tf.data.pipeline import Targets
 from fau_tf.evaluation.predictions import Predictions, pooled
-from fau_tf.training.calibrate import best_network
+from fau_tf.training.calibrate import calibrated_network
 from fau_tf.training.config import load_config
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.run_state import BEST, PEOPLE
@@ -140,8 +140,7 @@ def _judged(
 def _trained(folder: Path) -> Network:
     config = load_config(folder / "config.toml")
     spec = config.model
-    net = best_network(folder, spec)
-    to_au = facs.center_to_au(spec.au_numbers, spec.rule)
+    net = calibrated_network(folder, spec)
     people: dict[str, Any] = {}
     if (folder / PEOPLE).is_file():
         people = json.loads((folder / PEOPLE).read_text(encoding="utf-8"))
@@ -150,7 +149,7 @@ def _trained(folder: Path) -> Network:
         tuple(spec.au_numbers),
         spec.codec,
         spec.rule,
-        lambda batches: predict_intensity(net, spec.codec, to_au, batches),
+        lambda batches: predict_intensity(net, spec, batches),
         people.get("population", ""),
         frozenset([*people.get("train", []), *people.get("validation", [])]),
     )

@@ -4,6 +4,8 @@ from itertools import takewhile
 from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
 from keras import layers
 
 from fau_tf import contract, facs
@@ -54,6 +56,32 @@ def load_imagenet(model: keras.Model, spec: NetSpec) -> bool:
     """
     load = BACKBONES[spec.backbone].load_imagenet
     return load is not None and load(model)
+
+
+def rescale_heatmaps(
+    model: keras.Model, gain: npt.NDArray[np.floating], threshold: npt.NDArray[np.floating]
+) -> None:
+    """Make `model` predict `gain * (heatmap - threshold)` for each heatmap; in place.
+
+    The last layer is a 1x1 convolution whose weights and biases take both, so the graph does not
+    grow. A heatmap's maximum stays where it was.
+
+    Args:
+        model: From `build`.
+        gain: (K,) positive.
+        threshold: (K,) in the target scale.
+
+    Raises:
+        ValueError: If a gain is not positive, or there are not K of each.
+    """
+    head = model.get_layer(contract.OUTPUT_HEATMAPS)
+    kernel, bias = head.get_weights()  # (1, 1, C, K), (K,)
+    if gain.shape != bias.shape or threshold.shape != bias.shape or not (gain > 0).all():
+        raise ValueError(
+            f"Rescaling needs {len(bias)} positive gains and {len(bias)} thresholds: got gains of "
+            f"shape {gain.shape}, the smallest {gain.min():g}, thresholds of {threshold.shape}."
+        )
+    head.set_weights([kernel * gain, gain * (bias - threshold)])
 
 
 def freeze_backbone_norms(model: keras.Model) -> int:

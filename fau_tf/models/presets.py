@@ -1,9 +1,12 @@
-"""Networks as rows: everything that `fau_net.build` needs, and the codec that fits it."""
+"""Network presets: everything that `heatmap_net.build` needs, and the codec that fits it."""
 
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
 
 from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
@@ -19,13 +22,13 @@ class NetSpec:
         heatmap_size: Rows and columns of a heatmap, h = w.
         sigma: Gaussian standard deviation of the targets, in heatmap cells.
         target_scale: Row of `codec.TARGET_SCALES`.
-        backbone: Row of `backbone.BACKBONES`.
+        backbone: Row of `backbones.backbone.BACKBONES`.
         decoder: Feature maps after each doubling of the resolution.
-        upsample: Row of `scc_decoder.UPSAMPLERS`.
+        upsample: Row of `scc.decoder.UPSAMPLERS`.
         scc: Which of the decoder's stages end in a semantic correspondence convolution.
         k: Neighbors per feature map, itself among them.
         nodes: `channels` as in the paper; `pixels` is the reference code's mix-up.
-        scc_initializer: Row of `scc_decoder.SCC_INITIALIZERS`.
+        scc_initializer: Row of `scc.decoder.SCC_INITIALIZERS`.
         aus: Row of `facs.AU_SETS`.
         rule: Row of `facs.RULES`.
     """
@@ -72,6 +75,11 @@ class NetSpec:
     def labels(self) -> list[str]:
         """The A labels, e.g. `AU06`, in output order."""
         return [facs.AUS[au].label for au in self.au_numbers]
+
+    @property
+    def to_au(self) -> npt.NDArray[np.float32]:
+        """The (K, A) matrix of `facs.center_to_au`."""
+        return facs.center_to_au(self.au_numbers, self.rule)
 
     @property
     def codec(self) -> HeatmapCodec:

@@ -1,8 +1,9 @@
-"""What validation people teach about a trained network: how to stretch its answers, how far off.
+"""Post-hoc calibration: a threshold and a gain for each AU, and conformal prediction intervals.
 
-A squared error is least when answers shrink towards the mean: small ones where nothing acts, too
-low ones where much does. Each AU gets a threshold and a gain, the same for all its heatmaps, which
-go into the network's last layer; then intervals around the answers, `fau_tf.conformal`.
+A squared error is smallest when predictions shrink towards the mean: too high where an AU is
+absent, too low where it is strong. Each AU gets a threshold and a gain, shared by its heatmaps and
+folded into the network's last layer, then intervals around its predictions, `fau_tf.conformal`.
+Both are fitted on the validation subjects. N faces, A action units, K AU centers.
 """
 
 import json
@@ -17,37 +18,41 @@ import numpy.typing as npt
 
 from fau_tf import contract, facs
 from fau_tf.conformal import Intervals, covered, fit_intervals
+from fau_tf.data.datasets import Part
+from fau_tf.data.pipeline import Targets
 from fau_tf.facs import MAX_INTENSITY
 from fau_tf.metrics import agreement
+from fau_tf.models.heatmap_net import rescale_heatmaps
 from fau_tf.models.presets import NetSpec
-from fau_tf.models.rescale_head import rescale
+from fau_tf.training.config import Config
+from fau_tf.training.predict import predict_peaks
 from fau_tf.training.run_dir import RunDir
 from fau_tf.training.run_state import BEST, CALIBRATION
 
 GAINS: Final = np.arange(0.70, 2.001, 0.02)
 THRESHOLDS: Final = np.arange(0.0, 0.801, 0.02)
-"""In grades. Never below 0: a heatmap without its AU stays black."""
-_FRAMES: Final = 100  # fewer coded faces leave an AU as it is
+"""In intensity units. Never below 0: the heatmap of an absent AU stays black."""
+_MIN_FRAMES: Final = 100  # an AU with fewer coded faces keeps gain 1 and threshold 0
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
-    """How a network's answers become intensities.
+class Calibration:
+    """Calibration of a trained network.
 
     Attributes:
         labels: A names, e.g. `AU06`.
         gain: (A,).
-        threshold: (A,) in grades.
-        intervals: Around the stretched answers.
-        figures: ICC(3,1) and MAE of each AU on the validation people, before and after.
+        threshold: (A,) in intensity units.
+        intervals: Around the calibrated predictions.
+        validation: ICC(3,1) and MAE of each AU on the validation subjects, before and after.
     """
 
     labels: list[str]
     gain: Floats
     threshold: Floats
     intervals: Intervals
-    figures: dict[str, Any]
+    validation: dict[str, Any]
 
     def save(self, run: RunDir) -> None:
         """Write `CALIBRATION` into the run's folder."""
@@ -55,38 +60,48 @@ class Reading:
             label: {"gain": float(self.gain[a]), "threshold": float(self.threshold[a])}
             for a, label in enumerate(self.labels)
         }
-        content = {"contract_version": contract.CONTRACT_VERSION, "stretch": curves}
-        content |= {"intervals": self.intervals.as_json(self.labels), "validation": self.figures}
-        run.write_json(CALIBRATION, content)
+        content = {"contract_version": contract.CONTRACT_VERSION, "curves": curves}
+        content |= {"intervals": self.intervals.as_json(self.labels)}
+        run.write_json(CALIBRATION, content | {"validation": self.validation})
 
 
-def learn(
+def calibrate_run(config: Config, run: RunDir, validation: Part, targets: Targets) -> keras.Model:
+    """Calibrate a run's best network on its validation subjects, save `CALIBRATION`, return it."""
+    net = keras.saving.load_model(run / BEST)
+    peaks = predict_peaks(net, config.model, validation.batches(targets, batch_size=64))
+    coded, subjects = validation.labels(targets), validation.subjects()
+    curves = config.training.calibrate
+    calibrate(coded, peaks, subjects, config.model, fit_curves=curves).save(run)
+    return calibrated_network(run.path, config.model)
+
+
+def calibrate(
     coded: npt.ArrayLike,
     peaks: npt.ArrayLike,
     subjects: Sequence[str],
     spec: NetSpec,
     *,
-    stretch: bool,
-) -> Reading:
-    """Return what validation people teach.
+    fit_curves: bool,
+) -> Calibration:
+    """Return the calibration that agrees best with the coded intensities.
 
-    The errors that make the intervals are cross-fitted: an answer is stretched as the people of the
-    other half would have it, so that nobody's error is judged by a stretch that it chose.
+    The errors behind the intervals are cross-fitted: each half of the subjects is calibrated on
+    the other half, so that no error is measured on subjects that its own curve was fitted to.
 
     Args:
-        coded: (N, A) intensities of their faces, NaN where not coded.
-        peaks: (N, K) maxima of the heatmaps in grades, from `predict.predict_peaks`.
+        coded: (N, A) intensities of the validation faces, NaN where not coded.
+        peaks: (N, K) heatmap maxima in intensity units, from `predict.predict_peaks`.
         subjects: N names.
         spec: The network.
-        stretch: Whether answers are stretched; else gains are 1 and thresholds 0.
+        fit_curves: Whether to fit gains and thresholds; else they are 1 and 0.
     """
     y, top = np.asarray(coded, np.float64), np.asarray(peaks, np.float64)
-    to_au = facs.center_to_au(spec.au_numbers, spec.rule).astype(np.float64)
-    plain = np.ones(len(spec.labels)), np.zeros(len(spec.labels))
-    gain, threshold = _stretch(y, top, to_au) if stretch else plain
-    before, after = (_answers(top, to_au, *curve) for curve in (plain, (gain, threshold)))
+    to_au = spec.to_au.astype(np.float64)
+    identity = np.ones(len(spec.labels)), np.zeros(len(spec.labels))
+    gain, threshold = _fit_curves(y, top, to_au) if fit_curves else identity
+    before, after = (_predict(top, to_au, *curve) for curve in (identity, (gain, threshold)))
     found = {"before": agreement.per_au(y, before), "after": agreement.per_au(y, after)}
-    figures = {
+    validation = {
         label: {
             f"{name}_{when}": float(values[name][a])
             for when, values in found.items()
@@ -94,33 +109,33 @@ def learn(
         }
         for a, label in enumerate(spec.labels)
     }
-    unseen = _cross_fitted(y, top, to_au, subjects) if stretch else after
-    return Reading(spec.labels, gain, threshold, fit_intervals(y, unseen), figures)
+    predicted = _cross_fit(y, top, to_au, subjects) if fit_curves else after
+    return Calibration(spec.labels, gain, threshold, fit_intervals(y, predicted), validation)
 
 
-def best_network(folder: Path, spec: NetSpec) -> keras.Model:
-    """Return a run's network, its answers stretched as the run's `CALIBRATION` says, if it has one.
+def calibrated_network(folder: Path, spec: NetSpec) -> keras.Model:
+    """Return a run's best network with its calibration, if the run has one, in the last layer.
 
     Raises:
-        ValueError: If that file is not what `Reading.save` writes.
+        ValueError: If `CALIBRATION` is not what `Calibration.save` writes.
     """
     net = keras.saving.load_model(folder / BEST)
-    entry = read(folder)
+    entry = read_calibration(folder)
     if entry:
         try:
-            rows = [entry["stretch"][label] for label in spec.labels]
+            rows = [entry["curves"][label] for label in spec.labels]
             curve = np.array([[row["gain"], row["threshold"]] for row in rows], np.float64)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
-                f"{folder / CALIBRATION}: must give each AU a gain and a threshold. Received: "
-                f"{error!r}. Run train_keras.py with the run's settings again."
+                f"{folder / CALIBRATION} must give each AU a gain and a threshold: got {error!r}. "
+                "Run train_keras.py with the run's settings again."
             ) from error
         owner = facs.au_of_center(spec.au_numbers, spec.rule)
-        rescale(net, curve[owner, 0], curve[owner, 1] * spec.codec.unit)
+        rescale_heatmaps(net, curve[owner, 0], curve[owner, 1] * spec.codec.unit)
     return net
 
 
-def read(folder: Path) -> dict[str, Any]:
+def read_calibration(folder: Path) -> dict[str, Any]:
     """Return the content of a run's `CALIBRATION`, empty where there is none.
 
     Raises:
@@ -134,38 +149,38 @@ def read(folder: Path) -> dict[str, Any]:
         version = entry["contract_version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{path}: must be a JSON object with a contract_version. Received: {error!r}. Run "
+            f"{path} must be a JSON object with a contract_version: got {error!r}. Run "
             "train_keras.py with the run's settings again."
         ) from error
     if version != contract.CONTRACT_VERSION:
         raise ValueError(
-            f"{path}: must be of contract {contract.CONTRACT_VERSION}. Received: {version!r}. "
+            f"{path} must be of contract version {contract.CONTRACT_VERSION}: got {version!r}. "
             "Train again with this fau_tf."
         )
     return dict(entry)
 
 
-def facts(folder: Path) -> dict[str, Any]:
-    """Return what the JSON beside an exported model says of a run's reading."""
-    entry = read(folder)
+def model_json_entries(folder: Path) -> dict[str, Any]:
+    """Return what the JSON beside an exported model takes over from a run's calibration."""
+    entry = read_calibration(folder)
     return {"intervals": entry["intervals"]} if entry else {}
 
 
 def coverage(
     folder: Path, coded: npt.ArrayLike, predicted: npt.ArrayLike, labels: list[str]
 ) -> dict[str, Any]:
-    """Return the share of the truths inside the run's intervals, and their mean width, per AU.
+    """Return the coverage of the run's intervals and their mean width, overall and per AU.
 
     Args:
         folder: Of the run.
-        coded: (N, A) of people who took no part in the intervals.
+        coded: (N, A) of subjects that the intervals were not fitted to.
         predicted: (N, A).
         labels: A names.
 
     Raises:
         ValueError: If the folder's `CALIBRATION` has no intervals for these AUs.
     """
-    intervals = Intervals.of_json(read(folder).get("intervals", {}), labels)
+    intervals = Intervals.of_json(read_calibration(folder).get("intervals", {}), labels)
     share, width = covered(intervals, coded, predicted)
     rows = {
         label: {"covered": float(share[a]), "width": float(width[a])}
@@ -177,39 +192,29 @@ def coverage(
 
 def coverage_line(found: dict[str, Any]) -> str:
     """Return one line of text on what `coverage` found."""
-    least = min(found["per_au"].items(), key=lambda row: row[1]["covered"])
+    label, least = min(found["per_au"].items(), key=lambda row: row[1]["covered"])
     return (
-        f"intervals for {found['level']:.0%} of the truths hold {found['mean']['covered']:.1%} of "
-        f"these people's, least {least[0]} {least[1]['covered']:.1%}; they are "
-        f"{found['mean']['width']:.2f} grades wide on average"
+        f"{found['level']:.0%} prediction intervals: coverage {found['mean']['covered']:.1%} "
+        f"(lowest {label}, {least['covered']:.1%}), mean width {found['mean']['width']:.2f}"
     )
 
 
-def _stretch(coded: Floats, peaks: Floats, to_au: Floats) -> tuple[Floats, Floats]:
-    """Return (A,) gains and (A,) thresholds that agree best with the coders."""
-    curves = [_best_curve(coded[:, a], peaks[:, to_au[:, a] > 0]) for a in range(coded.shape[1])]
+def _fit_curves(coded: Floats, peaks: Floats, to_au: Floats) -> tuple[Floats, Floats]:
+    """Return (A,) gains and (A,) thresholds."""
+    curves = [_fit_curve(coded[:, a], peaks[:, to_au[:, a] > 0]) for a in range(coded.shape[1])]
     return np.array([gain for gain, _ in curves]), np.array([low for _, low in curves])
 
 
-def _cross_fitted(coded: Floats, peaks: Floats, to_au: Floats, subjects: Sequence[str]) -> Floats:
-    """Return (N, A) answers of each half of the people, stretched as the other half teaches."""
-    odd = np.isin(subjects, sorted(set(subjects))[1::2])
-    answers = np.empty_like(coded)
-    for half in (odd, ~odd):
-        curve = _stretch(coded[~half], peaks[~half], to_au)
-        answers[half] = _answers(peaks[half], to_au, *curve)
-    return answers
-
-
-def _best_curve(coded: Floats, peaks: Floats) -> tuple[float, float]:
+def _fit_curve(coded: Floats, peaks: Floats) -> tuple[float, float]:
+    """Return the gain and the threshold of one AU that maximize Lin's concordance."""
     known = np.isfinite(coded)
     y, top = coded[known], peaks[known]
-    if len(y) < _FRAMES or np.ptp(y) == 0:
+    if len(y) < _MIN_FRAMES or np.ptp(y) == 0:
         return 1.0, 0.0
     # (thresholds, gains): a row of gains at once, (gains, N, heatmaps), is fast and still small.
     tried = np.stack(
         [
-            _concordance(y, _stretched(top, GAINS[:, None, None], low).mean(axis=2))
+            _concordance(y, _rescale(top, GAINS[:, None, None], low).mean(axis=2))
             for low in THRESHOLDS
         ]
     )
@@ -217,24 +222,34 @@ def _best_curve(coded: Floats, peaks: Floats) -> tuple[float, float]:
     return float(GAINS[gain]), float(THRESHOLDS[low])
 
 
-def _answers(peaks: Floats, to_au: Floats, gain: Floats, threshold: Floats) -> Floats:
+def _cross_fit(coded: Floats, peaks: Floats, to_au: Floats, subjects: Sequence[str]) -> Floats:
+    """Return (N, A) predictions for each half of the subjects, calibrated on the other half."""
+    odd = np.isin(subjects, sorted(set(subjects))[1::2])
+    predicted = np.empty_like(coded)
+    for half in (odd, ~odd):
+        curves = _fit_curves(coded[~half], peaks[~half], to_au)
+        predicted[half] = _predict(peaks[half], to_au, *curves)
+    return predicted
+
+
+def _predict(peaks: Floats, to_au: Floats, gain: Floats, threshold: Floats) -> Floats:
     owner = to_au.argmax(axis=1)  # (K,)
-    answers: Floats = _stretched(peaks, gain[owner], threshold[owner]) @ to_au
-    return answers
+    predicted: Floats = _rescale(peaks, gain[owner], threshold[owner]) @ to_au
+    return predicted
 
 
-def _stretched(peaks: Floats, gain: Any, threshold: Any) -> Floats:
+def _rescale(peaks: Floats, gain: Any, threshold: Any) -> Floats:
     return np.clip(gain * (peaks - threshold), 0.0, MAX_INTENSITY)
 
 
 def _concordance(coded: Floats, predicted: Floats) -> Floats:
-    """Return Lin's concordance (Biometrics 45(1), 1989): offsets and scale both cost, unlike ICC's.
+    """Return Lin's concordance (Biometrics 45(1), 1989), which offsets and scale both lower.
 
-    An intensity is a grade, so a reader wants the right one and not only the right order.
+    ICC(3,1) ignores an offset; an intensity is read as an absolute value.
 
     Args:
         coded: (N,).
-        predicted: (..., N) of some readers.
+        predicted: (..., N).
     """
     middle = predicted.mean(axis=-1, keepdims=True)
     covariance = ((coded - coded.mean()) * (predicted - middle)).mean(axis=-1)

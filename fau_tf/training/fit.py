@@ -286,7 +286,6 @@ def _judge(
     progress: Progress,
 ) -> ValidationAgreement:
     """Return the callback that judges on validation people and keeps the best network."""
-    to_au = facs.center_to_au(targets.aus, targets.rule)
     validation = part.batches(targets, batch_size=64)
     # What is judged is what is kept: it computes in float32, on one device.
     same = config.training.precision == "float32" and config.training.strategy == "none"
@@ -295,7 +294,7 @@ def _judge(
     def predict() -> npt.NDArray[np.float32]:
         if plain is not net:
             plain.set_weights(net.get_weights())
-        return predict_intensity(plain, targets.codec, to_au, validation)
+        return predict_intensity(plain, config.model, validation)
 
     return ValidationAgreement(plain, predict, part.labels(targets), best, progress)
 

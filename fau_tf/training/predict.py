@@ -1,27 +1,26 @@
-"""Intensities of a data set, as a NumPy array."""
+"""Predictions for a data set as NumPy arrays; training, calibration and evaluation share them."""
+
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
-from fau_tf.codec import HeatmapCodec
+from fau_tf.models.presets import NetSpec
 
 
 def predict_intensity(
-    net: keras.Model,
-    codec: HeatmapCodec,
-    to_au: npt.NDArray[np.float32],
-    batches: tf.data.Dataset,
+    net: keras.Model, spec: NetSpec, batches: Iterable[Any]
 ) -> npt.NDArray[np.float32]:
-    """Return (N, A) decoded intensities, in the order of `batches`."""
-    found = [codec.decode(net.predict_on_batch(image), to_au) for image, _ in batches]
+    """Return (N, A) decoded intensities, in the order of `batches` of (image, targets)."""
+    found = [spec.codec.decode(net.predict_on_batch(image), spec.to_au) for image, _ in batches]
     return np.concatenate(found).astype(np.float32)
 
 
 def predict_peaks(
-    net: keras.Model, codec: HeatmapCodec, batches: tf.data.Dataset
+    net: keras.Model, spec: NetSpec, batches: Iterable[Any]
 ) -> npt.NDArray[np.float32]:
-    """Return (N, K) maxima of the heatmaps in grades, not clipped, in the order of `batches`."""
-    found = [codec.peaks(net.predict_on_batch(image)) for image, _ in batches]
+    """Return (N, K) heatmap maxima in intensity units, not clipped, in the order of `batches`."""
+    found = [spec.codec.peaks(net.predict_on_batch(image)) for image, _ in batches]
     return np.concatenate(found).astype(np.float32)

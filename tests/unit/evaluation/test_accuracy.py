@@ -213,7 +213,7 @@ def test_a_run_is_judged_from_its_folder(tmp_path, capsys):
     coded, peaks = rng.uniform(0, 5, (200, 14)), rng.uniform(0, 5, (200, 28))
     who = [f"person{i:05d}" for i in range(200)]
     with RunDir(path) as run:
-        calibrate.learn(coded, peaks, who, spec, stretch=False).save(run)
+        calibrate.calibrate(coded, peaks, who, spec, fit_curves=False).save(run)
     people = PEOPLE | {"test": PEOPLE["train"]}  # more than two of them
     (path / "people.json").write_text(json.dumps(people))
     command = ["--run", str(path), "--data", str(tmp_path / "data"), "--no-baseline"]

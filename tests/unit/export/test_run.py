@@ -41,8 +41,8 @@ def test_a_runs_intervals_and_weak_aus_go_into_each_json(run):
     assert load_run(run).facts == {}
     labels = load_run(run).config.model.labels
     sure = fit_intervals(np.zeros((99, 14)), np.zeros((99, 14))).as_json(labels)
-    stretch = {label: {"gain": 2.0, "threshold": 0.0} for label in labels}
-    entry = {"contract_version": 1, "stretch": stretch, "intervals": sure}
+    curves = {label: {"gain": 2.0, "threshold": 0.0} for label in labels}
+    entry = {"contract_version": 1, "curves": curves, "intervals": sure}
     (run / "calibration.json").write_text(json.dumps(entry))
     (run / "accuracy.json").write_text('{"low_reliability": {"AU10": "reads poorly"}, "run": "x"}')
     found = load_run(run)
