@@ -25,9 +25,9 @@ import numpy as np
 
 from benchmarks.runtime import FPS, made_video
 from fau_tf.cli import predict
-from fau_tf.distributed.bulk import CARD
-from fau_tf.distributed.engine import Engine, started
-from fau_tf.distributed.parts import WARM_UP
+from fau_tf.distributed.cluster import Cluster, start_cluster
+from fau_tf.distributed.job import LEAD
+from fau_tf.distributed.predict import CARD
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.io.videos import VideoFile
 from fau_tf.outputs.options import SHARD
@@ -83,12 +83,12 @@ def measure(film: Path, frames: int, shard: int) -> dict[str, Any]:
     local = _command(film, film.parent / "one")
     with VideoFile(film) as video:
         began = time.perf_counter()
-        video.seek_index(shard, WARM_UP)
+        video.seek_index(shard, LEAD)
         index = (time.perf_counter() - began) / frames
     began = time.perf_counter()
-    with started("local", 2) as engine:
+    with start_cluster("local", 2) as cluster:
         up = time.perf_counter() - began
-        hand_out = _empty(engine)
+        hand_out = _empty(cluster)
         jobs = {workers: _job(film, frames, shard, workers) for workers in (1, 2)}
     size = sum(path.stat().st_size for path in (film.parent / "one").glob("*.csv"))
     both = jobs[2]
@@ -125,7 +125,7 @@ def simulated(measured: dict[str, Any], seed: int = 0) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     # Machines aren't alike: a shard takes 0.8 to 1.2 of the mean.
     spread = rng.uniform(0.8, 1.2, (videos, shards))
-    work = spread * each * (SHARD + WARM_UP)
+    work = spread * each * (SHARD + LEAD)
     steps = {
         "find ranges": np.full(videos, frames * measured["ms a frame to find ranges"] / 1000),
         "read": work.ravel() + measured["ms to hand out a shard"] / 1000,
@@ -146,7 +146,7 @@ def simulated(measured: dict[str, Any], seed: int = 0) -> dict[str, Any]:
             f"{videos} videos of {VIDEO_HOURS:g} hour, {FPS} frames a second, of this size, with "
             "one face: rows and work grow with faces",
             "cores like this machine's, as busy as these were; shards take 0.8 to 1.2 of the mean",
-            f"shards of {SHARD} frames, and {WARM_UP} more before each; none is read again",
+            f"shards of {SHARD} frames, and {LEAD} more before each; none is read again",
             "storage that feeds all cores; no worker is lost (each loses half a shard on average)",
             f"{CORE_HOUR} dollars a core and hour, all cores paid to the end",
         ],
@@ -191,17 +191,17 @@ def _job(film: Path, frames: int, shard: int, workers: int) -> dict[str, float]:
     shutil.rmtree(out)
     return {
         "rate": workers * frames / busy,
-        "each": busy / (frames + WARM_UP * (ranges - 1)),
+        "each": busy / (frames + LEAD * (ranges - 1)),
         "join": card["join_seconds"] / frames,
         "start": wall - busy / workers - card["join_seconds"],
         "mib": max(one["last_mib"] for one in card["processes"]),
     }
 
 
-def _empty(engine: Engine) -> float:
+def _empty(cluster: Cluster) -> float:
     """Return seconds between the first and the last of rows that need no work, a row."""
     times = [
-        time.perf_counter() for _ in engine.run(Nothing, [{"key": str(i)} for i in range(EMPTY)])
+        time.perf_counter() for _ in cluster.run(Nothing, [{"key": str(i)} for i in range(EMPTY)])
     ]
     return (times[-1] - times[0]) / (len(times) - 1)
 

@@ -39,9 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _prepare(config: Config, options: argparse.Namespace) -> bool:
     run = None
     if options.cluster is not None:
-        from fau_tf.distributed.prepare import spread
+        from fau_tf.distributed.prepare import cluster_runner
 
-        run = spread(config.data, options.cluster, options.workers)
+        run = cluster_runner(config.data, options.cluster, options.workers)
     done = prepare(config.data, options.data, say=_say, run=run)
     for line in summary(done):
         _say(line)

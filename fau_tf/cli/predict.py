@@ -47,10 +47,10 @@ def _run(options: PredictOptions, console: Console) -> list[str]:
         estimator = AUEstimator(options.model, options.faces, options.threads)
     with estimator:
         if options.cluster is not None:
-            from fau_tf.distributed.bulk import bulk
+            from fau_tf.distributed.predict import predict
 
             _make_folder(options.out)
-            return bulk(options, sources, estimator, console)
+            return predict(options, sources, estimator, console)
         run = Run(options, estimator, console)
         _make_folder(options.out)
         return run.all(sources)

@@ -1,1 +1,1 @@
-"""The same work on many machines: jobs of shards for Ray Data. Nothing here is needed on one."""
+"""Optional extra: prediction and data preparation as Ray Data jobs on many machines."""

@@ -1,46 +1,47 @@
-"""What a worker says of a shard: a file that is there once the shard is complete."""
+"""Reports that workers leave on disk, and the loop that collects them."""
 
 import json
 import os
 import resource
 import socket
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from fau_tf.distributed.cluster import Cluster, Row
 from fau_tf.utils.console import one_line
 from fau_tf.utils.files import replacing
 
 TRIED: Final = ".tried"
 """Ending of the files of `Attempts`."""
-DEATHS: Final = 3
-"""So many processes may die of a picture; then it is left out."""
+MAX_CRASHES: Final = 3
+"""Processes that an image may crash before it is left out."""
+_PROGRESS_SECONDS: Final = 10.0
 
 
 @dataclass
-class Report:
-    """What became of a shard.
+class ShardReport:
+    """Result of a shard; its file marks the shard as complete.
 
     Attributes:
-        pictures: How many were read.
-        with_face: Those with a face whose AUs were read.
-        crowded: Those with as many faces as were wanted.
-        written: Whether it has rows.
-        unread: What could not be read, and why.
-        fault: Why a video ends there, if it should go on.
-        start: What was known of the frames before the range, see `parts.trail_entries`.
-        end: The same of its last one.
-        seconds: That it took.
-        process: Host and number of the process.
-        peak_mib: The most memory that this process has had so far.
+        images: Number of photos or frames that were read.
+        with_face: Those with a face whose AUs were estimated.
+        written: Whether the shard has rows.
+        unread: Error messages of photos that cannot be read.
+        fault: Why a video ends in this range although it should go on.
+        start: Face search state before the first frame, see `job.state_entries`.
+        end: Face search state after the last frame.
+        seconds: Time that the shard took.
+        process: Host and id of the process.
+        peak_mib: Peak memory of the process so far.
     """
 
-    pictures: int = 0
+    images: int = 0
     with_face: int = 0
-    crowded: int = 0
     written: bool = False
     unread: list[str] = field(default_factory=list)
     fault: str = ""
@@ -51,27 +52,27 @@ class Report:
     peak_mib: float = 0.0
 
     def save(self, path: Path) -> None:
-        """Write it whole, with the process that it is from."""
-        self.process = process()
+        """Write the report whole, with the process that it comes from."""
+        self.process = process_name()
         self.peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         with replacing(path) as unfinished:
             unfinished.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
     @classmethod
-    def load(cls, path: Path) -> "Report":
+    def load(cls, path: Path) -> "ShardReport":
         """Return the report that a worker wrote."""
         return cls(**json.loads(path.read_text(encoding="utf-8")))
 
 
 @dataclass
-class ProcessUse:
-    """What a process did.
+class ProcessUsage:
+    """Work of one process.
 
     Attributes:
-        shards: How many it read.
-        seconds: That they took.
-        first_mib: The most memory that it had had after the first one.
-        last_mib: The same after the last one.
+        shards: Number of shards that it read.
+        seconds: Time that they took.
+        first_mib: Peak memory after the first shard.
+        last_mib: Peak memory after the last shard.
     """
 
     shards: int = 0
@@ -79,62 +80,34 @@ class ProcessUse:
     first_mib: float = 0.0
     last_mib: float = 0.0
 
-    def count(self, report: Report) -> None:
-        """Add a shard's report."""
+    def add(self, report: ShardReport) -> None:
+        """Count a shard."""
         self.first_mib = self.first_mib or report.peak_mib
         self.last_mib = report.peak_mib
         self.shards += 1
         self.seconds += report.seconds
 
 
-@dataclass
-class Done:
-    """What came of a source.
+class Attempts:
+    """Notes on disk of the image that a process is reading, so the next one knows what crashed it.
 
-    Attributes:
-        source: Its name.
-        unit: What its pictures are called.
-        shards: How many it was cut into.
-        pictures: How many were read.
-        with_face: Those with a face whose AUs were read.
-        mended: Ranges that were read again, since a face was followed in another way before them.
-        failures: Source, shard and reason of all that could not be read.
+    Args:
+        path: Notes of a shard, left by earlier processes.
     """
 
-    source: str
-    unit: str
-    shards: int = 0
-    pictures: int = 0
-    with_face: int = 0
-    mended: int = 0
-    failures: list[tuple[str, str, str]] = field(default_factory=list)
-
-    def fail(self, shard: str, reason: str) -> None:
-        """Note what could not be read."""
-        self.failures.append((self.source, shard, one_line(reason)))
-
-
-class Attempts:
-    """Notes on disk which picture a process is at, so that the next one knows what it died of."""
-
     def __init__(self, path: Path) -> None:
-        """Read what earlier processes left.
-
-        Args:
-            path: The notes of a shard.
-        """
-        self._path, self._process = path, process()
+        self._path, self._process = path, process_name()
         last: dict[str, int] = {}
         for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
             who, _, number = line.rpartition(" ")
-            if number.isdecimal():  # the last line of a killed process may be half a one
+            if number.isdecimal():  # the last line of a killed process may be incomplete
                 last[who] = int(number)
         last.pop(self._process, None)
-        self._deaths = Counter(last.values())
+        self._crashes = Counter(last.values())
 
     def begin(self, number: int) -> bool:
-        """Note the next picture; return False where too many processes died of it."""
-        if self._deaths[number] >= DEATHS:
+        """Note the next image; return False if it has crashed too many processes."""
+        if self._crashes[number] >= MAX_CRASHES:
             return False
         with self._path.open("a", encoding="utf-8") as notes:
             notes.write(f"{self._process} {number}\n")
@@ -142,8 +115,8 @@ class Attempts:
 
 
 @contextmanager
-def stoppable(work: Path) -> Iterator[None]:
-    """Forget all attempts below a folder on Ctrl-C, of which processes die through no picture."""
+def forget_attempts_on_interrupt(work: Path) -> Iterator[None]:
+    """Delete the notes of `Attempts` on Ctrl-C, which ends processes that read a good image."""
     try:
         yield
     except KeyboardInterrupt:
@@ -152,27 +125,70 @@ def stoppable(work: Path) -> Iterator[None]:
         raise
 
 
-def guarded(key: str, work: Callable[[], None]) -> dict[str, str]:
-    """Do some work; return its key and an error, empty where all is well.
+def crash_message(name: str) -> str:
+    """Return the error message for an image that `Attempts` leaves out."""
+    return f"{name}: {MAX_CRASHES} processes crashed while reading it. Convert it or leave it out."
 
-    Whatever one shard leads to, the others are done; the job ends with this one's name.
+
+def process_name() -> str:
+    """Return host and id of this process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def catch_error(row: Row, work: Callable[[], None]) -> Row:
+    """Do the work of a row; return its key and its error, empty if there is none.
+
+    A shard that fails does not stop the others; `run_rows` raises at the end.
     """
+    error = ""
     try:
         work()
-    except Exception as error:
-        said = one_line(str(error)) or "no reason given"
-        return {"key": key, "error": f"{type(error).__name__}: {said}"}
-    return {"key": key, "error": ""}
+    except Exception as caught:
+        cause = one_line(str(caught)) or "no message"
+        error = f"{row['name']}: {type(caught).__name__}: {cause}"
+    return {"key": row["key"], "error": error}
 
 
-def deadly(name: str) -> str:
-    """Return what is said of a picture that `Attempts` leaves out."""
-    return (
-        f"{name}: must be read without an end of the process that reads it. Received: {DEATHS} "
-        "processes that ended there. Convert it, or leave it out."
-    )
+def run_rows(
+    cluster: Cluster,
+    worker: type[Callable[[Row], Row]],
+    rows: Sequence[Row],
+    *,
+    title: str,
+    log: Callable[[str], None],
+    log_error: Callable[[str], None],
+    finished: Callable[[str], str] = lambda _: "",
+) -> None:
+    """Work on rows {key, name, ...}; log errors at once, and progress every 10 s.
 
+    Args:
+        cluster: Does the work.
+        worker: Ends with `catch_error`.
+        rows: The work.
+        title: Begins each line of progress.
+        log: Prints a line.
+        log_error: Prints an error.
+        finished: Called with the key of each row that succeeded; returns a status for the log.
 
-def process() -> str:
-    """Return host and number of this process."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    Raises:
+        ValueError: If a row failed; the others are done.
+    """
+    failed: list[str] = []
+    status = ""
+    start = logged = time.monotonic()
+    for count, row in enumerate(cluster.run(worker, rows), 1):
+        if row["error"]:
+            failed.append(row["error"])
+            log_error(f"  {row['error']}")
+        else:
+            status = finished(row["key"])
+        now = time.monotonic()
+        if now - logged > _PROGRESS_SECONDS or count == len(rows):
+            logged = now
+            left = (len(rows) - count) * (now - start) / count
+            log(f"  {title}: {count} of {len(rows)} done{status}, {left:.0f} s left")
+    if failed:
+        raise ValueError(
+            f"{len(failed)} of {len(rows)} shards failed, first {failed[0]} The others are kept; "
+            "the same command continues with the failed ones."
+        )

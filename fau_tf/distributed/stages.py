@@ -1,248 +1,267 @@
-"""The steps of a job, each of which uses all workers: find ranges, read, mend, join."""
+"""The stages of a job, each spread over all workers: index, read, read again, join."""
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
 
-from fau_tf.distributed.engine import Engine
-from fau_tf.distributed.parts import (
+from fau_tf.distributed.cluster import Cluster
+from fau_tf.distributed.job import (
     Job,
-    Part,
-    named,
-    photo_parts,
-    photos,
-    places_of,
-    trail_of,
-    video_parts,
+    Shard,
+    photo_shards,
+    seek_index_from,
+    state_from,
+    video_shards,
     whole_video,
 )
-from fau_tf.distributed.reports import Done, ProcessUse, Report
-from fau_tf.distributed.shards import outputs_of
+from fau_tf.distributed.reports import ProcessUsage, ShardReport, run_rows
+from fau_tf.distributed.shard_files import result_files
 from fau_tf.distributed.worker import DONE, Worker
 from fau_tf.io.sources import Source, SourceKind
-from fau_tf.utils.console import Console
+from fau_tf.utils.console import Console, one_line
 from fau_tf.utils.files import replacing
 
-_SECONDS: Final = 10.0  # between two lines of progress
+
+@dataclass
+class SourceSummary:
+    """Result of a source.
+
+    Attributes:
+        source: Its name.
+        unit: `photos` or `frames`.
+        shards: Number of its shards.
+        images: Number of photos or frames that were read.
+        with_face: Those with a face whose AUs were estimated.
+        reread: Ranges that were read again, because a face was followed differently before them.
+        failures: Source, shard and error message of everything that cannot be read.
+    """
+
+    source: str
+    unit: str
+    shards: int = 0
+    images: int = 0
+    with_face: int = 0
+    reread: int = 0
+    failures: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def add_failure(self, shard: str, reason: str) -> None:
+        """Note something that cannot be read."""
+        self.failures.append((self.source, shard, one_line(reason)))
+
+    def add_report(self, report: ShardReport, shard: str = "") -> None:
+        """Count a report."""
+        self.images += report.images
+        self.with_face += report.with_face
+        for reason in report.unread:
+            self.add_failure(shard, reason)
+
+
+@dataclass
+class _SourceWork:
+    """A source on its way through the stages.
+
+    Attributes:
+        summary: Its result so far.
+        is_video: Whether its shards are ranges of frames.
+        shards: In order; none if it cannot be opened.
+        end_fault: Why a video ends too early, by its seek index.
+    """
+
+    summary: SourceSummary
+    is_video: bool
+    shards: list[Shard] = field(default_factory=list)
+    end_fault: str = ""
 
 
 class Stages:
-    """One job.
+    """The stages of one job.
 
     Attributes:
-        processes: Host and number of each process that read a shard -> what it did.
-        join_seconds: That joining took, of all videos.
+        processes: Host and id of each process that read a shard -> its work.
+        join_seconds: Time that joining took, over all videos.
     """
 
-    def __init__(self, job: Job, key: str, engine: Engine, console: Console) -> None:
-        """Take over a job whose folder is there.
+    def __init__(self, job: Job, key: str, cluster: Cluster, console: Console) -> None:
+        """Take over a job whose folder exists.
 
         Args:
-            job: What is wanted.
-            key: Of its files, model and settings.
-            engine: Does the work.
-            console: Says how far it is.
+            job: The job.
+            key: Hash of its files, model and settings.
+            cluster: Does the work.
+            console: Prints progress.
         """
-        self._job, self._key, self._engine, self._console = job, key, engine, console
-        self.processes: dict[str, ProcessUse] = {}
+        self._job, self._key, self._cluster, self._console = job, key, cluster, console
+        self.processes: dict[str, ProcessUsage] = {}
         self.join_seconds = 0.0
 
-    def all(self, sources: Sequence[tuple[Source, str]]) -> list[Done]:
-        """Read all sources, each with the name of its results; return what came of each.
+    def run(self, sources: Sequence[tuple[Source, str]]) -> list[SourceSummary]:
+        """Read all sources, each with the name of its results; return a summary of each.
 
         Raises:
-            ValueError: If a shard failed, for another reason than its pictures.
+            ValueError: If a shard failed for another reason than its images.
         """
-        done = [
-            Done(source.name, "frames" if source.kind.is_sequence else "photos")
-            for source, _ in sources
-        ]
-        cut = self._cut(sources, done)
-        self._run("read", [part for parts in cut for part in parts if not self._is_read(part)])
-        videos = [i for i, (source, _) in enumerate(sources) if source.kind.is_sequence and cut[i]]
-        self._mend(cut, videos, done)
-        joined = self._join([cut[i] for i in videos])
-        for i, parts in enumerate(cut):
-            done[i].shards = len(parts)
-            whole = joined[videos.index(i)] if i in videos else None
-            self._count(done[i], parts, whole)
-        return done
+        works = self._cut(sources)
+        self._read([shard for work in works for shard in work.shards])
+        videos = [work for work in works if work.is_video and work.shards]
+        self._read_again(videos)
+        self._join(videos)
+        for work in works:
+            work.summary.shards = len(work.shards)
+            for shard in () if work.is_video else work.shards:
+                work.summary.add_report(self._report(shard), shard.label)
+        return [work.summary for work in works]
 
-    def _cut(self, sources: Sequence[tuple[Source, str]], done: Sequence[Done]) -> list[list[Part]]:
-        """Return the shards of each source; none for one that can't be opened."""
-        films = {
-            name: self._put(whole_video(source, name))
+    def _cut(self, sources: Sequence[tuple[Source, str]]) -> list[_SourceWork]:
+        """Return the shards of each source; indexes long videos first."""
+        videos = {
+            name: self._register(whole_video(source, name))
             for source, name in sources
             if source.kind.is_sequence
         }
-        missing = [part for part in films.values() if not self._file(part, ".places").is_file()]
-        self._run("find_places", missing)
-        cut: list[list[Part]] = []
-        for (source, name), came in zip(sources, done, strict=True):
-            if source.kind.is_sequence:
-                parts = self._ranges(source, films[name], came)
+        new = [video for video in videos.values() if not self._file(video, DONE["index"]).is_file()]
+        self._spread("index", new)
+        works = []
+        for source, name in sources:
+            unit = "frames" if name in videos else "photos"
+            work = _SourceWork(SourceSummary(source.name, unit), name in videos)
+            if work.is_video:
+                shards = self._ranges(work, videos[name])
             else:
-                parts = photo_parts(source, name, self._job.shard)
-            if source.kind is SourceKind.PHOTOS and not parts:
-                came.fail(
-                    "",
-                    f"{source.name}: must hold photos or videos. Received: none. Check the path.",
-                )
-            cut.append([self._put(part) for part in parts])
-        return cut
+                shards = photo_shards(source, name, self._job.shard)
+            if source.kind is SourceKind.PHOTOS and not shards:
+                work.summary.add_failure("", f"{source.name}: no photos or videos. Check the path.")
+            work.shards = [self._register(shard) for shard in shards]
+            works.append(work)
+        return works
 
-    def _ranges(self, source: Source, film: Part, came: Done) -> list[Part]:
-        found = json.loads(self._file(film, ".places").read_text(encoding="utf-8"))
+    def _ranges(self, work: _SourceWork, video: Shard) -> list[Shard]:
+        found = json.loads(self._file(video, DONE["index"]).read_text(encoding="utf-8"))
         if found["fault"]:
-            came.fail("", found["fault"])
+            work.summary.add_failure("", found["fault"])
             return []
-        places = found["places"] and places_of(found["places"])
-        return video_parts(source, film.name, places, self._job)
+        index = found["index"] and seek_index_from(found["index"])
+        work.end_fault = index.fault if index else ""
+        return video_shards(video, index, self._job)
 
-    def _mend(self, cut: list[list[Part]], videos: Sequence[int], done: Sequence[Done]) -> None:
-        """Read ranges again that did not begin with the faces that the one before ended with."""
-        left = list(videos)
-        while left:
-            again: dict[int, list[Part]] = {}
-            for i in left:
-                again[i] = [self._put(part) for part in self._unfit(cut[i])]
-                for part in again[i]:
-                    cut[i][part.index] = part
-                done[i].mended += len(again[i])
-            left = [i for i in left if again[i]]
-            several = [part for parts in again.values() for part in parts]
-            self._run("read", [part for part in several if not self._is_read(part)])
+    def _read(self, shards: Sequence[Shard]) -> None:
+        self._spread("read", [shard for shard in shards if not self._is_read(shard)])
 
-    def _unfit(self, parts: Sequence[Part]) -> Iterator[Part]:
-        fitted = True
-        for before, part in pairwise(parts):
+    def _read_again(self, videos: Sequence[_SourceWork]) -> None:
+        """Read ranges again whose face search did not begin as the range before ended."""
+        pending = list(videos)
+        while pending:
+            again = [[self._register(one) for one in self._mismatched(w.shards)] for w in pending]
+            for work, shards in zip(pending, again, strict=True):
+                work.summary.reread += len(shards)
+                for shard in shards:
+                    work.shards[shard.index] = shard
+            self._read([shard for shards in again for shard in shards])
+            pending = [work for work, shards in zip(pending, again, strict=True) if shards]
+
+    def _mismatched(self, shards: Sequence[Shard]) -> Iterator[Shard]:
+        """Yield ranges to read again, with the state that the range before ended with."""
+        matched = True
+        for before, shard in pairwise(shards):
             ended = self._report(before)
             if ended.fault:
                 return
-            fits = ended.end == self._report(part).start
-            # After one that is read again, nobody knows yet.
-            again = self._named(replace(part, known=trail_of(ended.end)))
-            # One that was begun with this very knowledge can't be mended: its first frame is bad.
-            if fitted and not fits and again.key != part.key:
+            matches = ended.end == self._report(shard).start
+            again = replace(shard, state=state_from(ended.end)).with_key(self._key)
+            # Behind a range that is read again, the right state is not known yet. A range that
+            # began with this very state is damaged at its first frame and stays as it is.
+            if matched and not matches and again.key != shard.key:
                 yield again
-            fitted = fits
+            matched = matches
 
-    def _join(self, videos: Sequence[Sequence[Part]]) -> list[Report]:
-        keys = []
-        for parts in videos:
-            content = json.dumps([part.text() for part in parts])
-            part = named(self._key + content, parts[0])
-            keys.append(part)
-            with replacing(self._file(part, ".part")) as unfinished:
+    def _join(self, videos: Sequence[_SourceWork]) -> None:
+        joints = []
+        for work in videos:
+            content = json.dumps([shard.to_json() for shard in work.shards])
+            joint = work.shards[0].with_key(self._key + content)
+            joints.append(joint)
+            with replacing(self._file(joint, ".part")) as unfinished:
                 unfinished.write_text(content, encoding="utf-8")
-        left = []
-        for joint, parts in zip(keys, videos, strict=True):
-            if self._file(joint, DONE["join"]).is_file() and not self._all_there(joint, parts):
-                self._file(joint, DONE["join"]).unlink()
-            if not self._file(joint, DONE["join"]).is_file():
-                left.append(joint)
-        self._run("join", left)
-        reports = [self._report(joint) for joint in keys]
-        self.join_seconds = sum(report.seconds for report in reports)
-        return reports
+            if not self._is_joined(joint, work.shards):
+                self._file(joint, DONE["join"]).unlink(missing_ok=True)
+        self._spread("join", [one for one in joints if not self._file(one, DONE["join"]).is_file()])
+        for work, joint in zip(videos, joints, strict=True):
+            report = self._report(joint)
+            self.join_seconds += report.seconds
+            work.summary.add_report(report)
+            if work.end_fault and not report.unread and len(work.shards) > 1:
+                work.summary.add_failure("", work.end_fault)
 
-    def _count(self, came: Done, parts: Sequence[Part], whole: Report | None) -> None:
-        if whole is not None:
-            came.pictures, came.with_face = whole.pictures, whole.with_face
-            for reason in whole.unread:
-                came.fail("", reason)
-            if not whole.unread and len(parts) > 1:
-                self._count_end(came, parts[0])
-            return
-        for part in parts:
-            report = self._report(part)
-            came.pictures += report.pictures
-            came.with_face += report.with_face
-            for reason in report.unread:
-                came.fail(part.shard, reason)
-
-    def _count_end(self, came: Done, part: Part) -> None:
-        """Note where a video that was cut into ranges ends too early."""
-        film = self._named(
-            whole_video(Source(SourceKind.VIDEO, part.source, (Path(part.paths[0]),)), part.name)
-        )
-        found = json.loads(self._file(film, ".places").read_text(encoding="utf-8"))
-        if found["places"]["fault"]:
-            came.fail("", found["places"]["fault"])
-
-    def _run(self, do: str, parts: Sequence[Part]) -> None:
-        """Have shards worked on, and say how far it is.
+    def _spread(self, step: str, shards: Sequence[Shard]) -> None:
+        """Do a step of shards on all workers.
 
         Raises:
             ValueError: If one failed; the others are done.
         """
-        rows = [{"do": do, "key": part.key, "place": self._job.place} for part in parts]
-        shards = {part.key: part for part in parts}
-        failed: list[str] = []
-        start = said = time.monotonic()
-        pictures = 0
-        for count, row in enumerate(self._engine.run(Worker, rows), 1):
-            part = shards[row["key"]]
-            if row["error"]:
-                failed.append(f"{part.shard}: {row['error']}")
-                self._console.complain(f"  {failed[-1]}")
-            elif do == "read":
-                report = self._report(part)
-                pictures += report.pictures
-                self.processes.setdefault(report.process, ProcessUse()).count(report)
-                for reason in report.unread:
-                    self._console.complain(f"  {part.shard}: {reason}")
-            now = time.monotonic()
-            if now - said > _SECONDS or (do == "read" and count == len(parts)):
-                said = now
-                self._say(do, count, len(parts), pictures, now - start)
-        if failed:
-            raise ValueError(
-                f"Shards must be done. Received: {len(failed)} of {len(parts)} that failed, e.g. "
-                f"{failed[0]} The others are kept; the same command goes on."
-            )
+        labels = {shard.key: shard.label for shard in shards}
+        rows = [
+            {"key": key, "name": label, "step": step, "folder": self._job.folder}
+            for key, label in labels.items()
+        ]
+        images, start = 0, time.monotonic()
 
-    def _say(self, do: str, count: int, total: int, pictures: int, seconds: float) -> None:
-        rest = (total - count) * seconds / count
-        what = f"{do.replace('_', ' ')}: {count} of {total} shards"
-        rate = f", {pictures} pictures, {pictures / max(seconds, 1e-9):.1f} a second"
-        self._console.say(f"  {what}{rate if pictures else ''}, {rest:.0f} s left")
+        def finished(key: str) -> str:
+            nonlocal images
+            if step != "read":
+                return ""
+            report = ShardReport.load(self._job.work / f"{key}{DONE[step]}")
+            self.processes.setdefault(report.process, ProcessUsage()).add(report)
+            for reason in report.unread:
+                self._console.complain(f"  {labels[key]}: {reason}")
+            images += report.images
+            return f", {images} images, {images / max(time.monotonic() - start, 1e-9):.1f} a second"
 
-    def _is_read(self, part: Part) -> bool:
-        """Return whether a shard is complete; a report whose rows are gone is taken back."""
-        path = self._file(part, DONE["read"])
-        if not path.is_file():
+        run_rows(
+            self._cluster,
+            Worker,
+            rows,
+            title=step,
+            log=self._console.say,
+            log_error=self._console.complain,
+            finished=finished,
+        )
+
+    def _is_read(self, shard: Shard) -> bool:
+        """Return whether a shard is complete; deletes a report whose rows are missing."""
+        done = self._file(shard, DONE["read"])
+        if not done.is_file():
             return False
-        files = outputs_of(self._job, part) if photos(part) else [self._file(part, ".rows")]
-        written = self._report(part).written or not photos(part)
-        if written and not all(file.is_file() for file in files):
-            path.unlink()
+        if shard.is_video:
+            files = [self._file(shard, ".rows")]
+        else:
+            files = result_files(self._job, shard) if self._report(shard).written else []
+        if all(file.is_file() for file in files):
+            return True
+        done.unlink()
+        return False
+
+    def _is_joined(self, joint: Shard, shards: Sequence[Shard]) -> bool:
+        """Return whether the rows of a video are complete."""
+        if not self._file(joint, DONE["join"]).is_file():
             return False
-        return True
+        report = self._report(joint)
+        if report.unread or not report.written:
+            return False  # fewer files than ranges; joining again is quick
+        return all(file.is_file() for shard in shards for file in result_files(self._job, shard))
 
-    def _all_there(self, joint: Part, parts: Iterable[Part]) -> bool:
-        if self._report(joint).unread or not self._report(joint).written:
-            return False  # quick to do again
-        return all(file.is_file() for part in parts for file in outputs_of(self._job, part))
-
-    def _put(self, part: Part) -> Part:
+    def _register(self, shard: Shard) -> Shard:
         """Return a shard with its key, after writing it where workers read it."""
-        part = self._named(part)
-        path = self._file(part, ".part")
+        shard = shard.with_key(self._key)
+        path = self._file(shard, ".part")
         if not path.is_file():
             with replacing(path) as unfinished:
-                unfinished.write_text(part.text(), encoding="utf-8")
-        return part
+                unfinished.write_text(shard.to_json(), encoding="utf-8")
+        return shard
 
-    def _named(self, part: Part) -> Part:
-        return named(self._key, part)
+    def _report(self, shard: Shard) -> ShardReport:
+        return ShardReport.load(self._file(shard, DONE["read"]))
 
-    def _report(self, part: Part) -> Report:
-        return Report.load(self._file(part, DONE["read"]))
-
-    def _file(self, part: Part, ending: str) -> Path:
-        return self._job.work / f"{part.key}{ending}"
+    def _file(self, shard: Shard, ending: str) -> Path:
+        return self._job.work / f"{shard.key}{ending}"

@@ -1,4 +1,4 @@
-"""The work on one shard, by a process that has loaded the models once."""
+"""The work on one shard, in a process that loads the models once."""
 
 import json
 import os
@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from fau_tf import __version__
-from fau_tf.distributed import frame_rows
+from fau_tf.distributed.cluster import Row
+from fau_tf.distributed.job import Job, Shard, state_entries
 from fau_tf.distributed.join import join
-from fau_tf.distributed.parts import Job, Part, ahead, photos, range_of, trail_entries
-from fau_tf.distributed.reports import TRIED, Attempts, Report, deadly, guarded
-from fau_tf.distributed.shards import rows
+from fau_tf.distributed.reports import TRIED, Attempts, ShardReport, catch_error, crash_message
+from fau_tf.distributed.shard_files import write_estimates, write_rows
 from fau_tf.inference.estimator import AUEstimator, Estimate
 from fau_tf.inference.face_search import Trail
 from fau_tf.inference.model_info import ModelInfo, read_model
@@ -29,146 +29,141 @@ from fau_tf.utils.files import file_sha256, replacing
 
 
 class Worker:
-    """Does what it is told, by rows {do, key, place}; Ray Data makes one in each process."""
+    """Works on rows {key, name, step, folder}; Ray Data makes one per process."""
 
     def __init__(self) -> None:
-        self._jobs: dict[str, _Reader] = {}
+        self._jobs: dict[str, _JobWorker] = {}
 
-    def __call__(self, row: dict[str, str]) -> dict[str, str]:
-        """Return the key and an error, empty where all is well."""
+    def __call__(self, row: Row) -> Row:
+        """Return the key and an error, empty if there is none."""
 
         def work() -> None:
-            if row["place"] not in self._jobs:
-                self._jobs = {row["place"]: _Reader(Path(row["place"]))}
-            self._jobs[row["place"]].work(row["do"], row["key"])
+            if row["folder"] not in self._jobs:
+                self._jobs = {row["folder"]: _JobWorker(Path(row["folder"]))}
+            self._jobs[row["folder"]].work(row["step"], row["key"])
 
-        return guarded(row["key"], work)
+        return catch_error(row, work)
 
 
-class _Reader:
+class _JobWorker:
     """The work of one job."""
 
-    def __init__(self, place: Path) -> None:
-        self._job = Job.load(place)
+    def __init__(self, folder: Path) -> None:
+        self._job = Job.load(folder)
         if self._job.version != __version__:
             raise ValueError(
-                f"All machines must have the same fau_tf. Received: {__version__} here, "
-                f"{self._job.version} where the job began. Install that one."
+                f"fau_tf is {__version__} here and {self._job.version} where the job began. "
+                "Install the same version on all machines."
             )
-        os.chdir(self._job.folder)  # names of files are relative to it, and stay as they are
-        optional_imports.cv2().setNumThreads(1)  # every core has a process already
+        os.chdir(self._job.working_dir)  # relative paths stay as the user named them
+        optional_imports.cv2().setNumThreads(1)  # as `cluster._SINGLE_THREADED`, for OpenCV
         self._estimator: AUEstimator | None = None
 
-    def work(self, do: str, key: str) -> None:
-        """Do something to a shard, unless it was done before."""
-        path = self._job.work / f"{key}.part"
-        done = self._job.work / f"{key}{DONE[do]}"
+    def work(self, step: str, key: str) -> None:
+        """Do a step of a shard, unless it is done."""
+        done = self._job.work / f"{key}{DONE[step]}"
         if not done.is_file():
-            _WORK[do](self, path, done)
+            _STEPS[step](self, self._job.work / f"{key}.part", done)
 
-    def find_places(self, path: Path, done: Path) -> None:
-        """Find out where a video can be entered; null for one that is a shard by itself."""
-        part, job = Part.parsed(path.read_text(encoding="utf-8")), self._job
-        entries, fault = None, ""
+    def index(self, path: Path, done: Path) -> None:
+        """Find where reading a video can begin; null for a video of one shard."""
+        shard, job = Shard.from_json(path.read_text(encoding="utf-8")), self._job
+        index, fault = None, ""
         if not Attempts(path.with_suffix(TRIED)).begin(0):
-            fault = deadly(part.paths[0])
+            fault = crash_message(shard.paths[0])
         else:
             try:
-                with VideoFile(Path(part.paths[0])) as video:
-                    if not 0 < video.count <= range_of(job):
-                        entries = asdict(video.seek_index(range_of(job), ahead(job)))
+                with VideoFile(Path(shard.paths[0])) as video:
+                    if not 0 < video.count <= job.range_frames:
+                        index = asdict(video.seek_index(job.range_frames, job.lead_frames))
             except UnreadableError as error:
                 fault = str(error)
         with replacing(done) as unfinished:
-            unfinished.write_text(json.dumps({"places": entries, "fault": fault}), encoding="utf-8")
+            unfinished.write_text(json.dumps({"index": index, "fault": fault}), encoding="utf-8")
 
     def read(self, path: Path, done: Path) -> None:
-        """Read photos into rows, or frames into what `join` makes rows of."""
-        part = Part.parsed(path.read_text(encoding="utf-8"))
-        attempts, report = Attempts(path.with_suffix(TRIED)), Report()
-        self._models()  # before the clock starts: it is once in a process
+        """Write the rows of photos, or the estimates from which `join` makes those of a video."""
+        shard = Shard.from_json(path.read_text(encoding="utf-8"))
+        attempts, report = Attempts(path.with_suffix(TRIED)), ShardReport()
+        self._models()  # once per process, so not part of the shard's time
         start = time.perf_counter()
-        if photos(part):
-            self._photos(part, report, attempts)
-        else:
-            with frame_rows.writing(
-                path.with_suffix(".rows"), landmarks="jsonl" in self._job.outputs
-            ) as add:
-                for frame, estimate in self._frames(part, report, attempts):
+        if shard.is_video:
+            landmarks = "jsonl" in self._job.outputs
+            with write_estimates(path.with_suffix(".rows"), landmarks=landmarks) as add:
+                for frame, estimate in self._frames(shard, report, attempts):
                     add(frame, estimate)
-                    self._count(report, estimate)
+                    _count(report, estimate)
+        else:
+            self._photos(shard, report, attempts)
         report.seconds = time.perf_counter() - start
         report.save(done)
 
     def join(self, path: Path, done: Path) -> None:
         """Write the rows of a video whose ranges have been read."""
         start = time.perf_counter()
-        parts = [Part.parsed(text) for text in json.loads(path.read_text(encoding="utf-8"))]
-        report = join(self._job, parts, self._info())
+        shards = [Shard.from_json(text) for text in json.loads(path.read_text(encoding="utf-8"))]
+        report = join(self._job, shards, self._info())
         report.seconds = time.perf_counter() - start
         report.save(done)
 
-    def _photos(self, part: Part, report: Report, attempts: Attempts) -> None:
-        steps = still(self._pictures(part, attempts), self._models())
+    def _photos(self, shard: Shard, report: ShardReport, attempts: Attempts) -> None:
+        steps = still(self._photo_frames(shard, attempts), self._models())
         process = self._job.processing.begin()
         first = next(steps)
-        # As without a cluster: nothing is written of a single photo that can't be opened.
-        if part.kind == SourceKind.PHOTO.value and isinstance(first[0], UnreadFrame):
+        # As on one machine, a single photo that cannot be read has no result file.
+        if shard.kind == SourceKind.PHOTO.value and isinstance(first[0], UnreadFrame):
             report.unread.append(one_line(first[0].reason))
             return
         report.written = True
-        with rows(self._job, part, self._info()) as write:
+        with write_rows(self._job, shard, self._info()) as write:
             for item, estimate in chain((first,), steps):
                 if isinstance(item, UnreadFrame):
                     report.unread.append(one_line(item.reason))
                     write(unread_row(item))
                     continue
-                self._count(report, estimate)
+                _count(report, estimate)
                 for reading in readings(item, process(estimate, item.timestamp)):
                     write(reading)
 
-    def _pictures(self, part: Part, attempts: Attempts) -> Iterator[Frame | UnreadFrame]:
-        for number, path in enumerate(part.paths, part.first):
+    def _photo_frames(self, shard: Shard, attempts: Attempts) -> Iterator[Frame | UnreadFrame]:
+        for number, path in enumerate(shard.paths, shard.first):
             if not attempts.begin(number):
-                yield UnreadFrame(deadly(path), number, 0.0, path)
+                yield UnreadFrame(crash_message(path), number, 0.0, path)
                 continue
-            with open_frames(Source(SourceKind.PHOTO, path, (Path(path),)), first=number) as stream:
+            photo = Source(SourceKind.PHOTO, path, (Path(path),))
+            with open_frames(photo, first=number) as stream:
                 yield from stream.frames
 
     def _frames(
-        self, part: Part, report: Report, attempts: Attempts
+        self, shard: Shard, report: ShardReport, attempts: Attempts
     ) -> Iterator[tuple[Frame, Estimate]]:
-        """Yield the frames of a range and what is read from them."""
-        every, estimator = self._job.every, self._models()
+        """Yield the frames of a range and their estimates; note the state at both ends."""
+        every, estimator, point = self._job.every, self._models(), shard.seek_point
         try:
-            with VideoFile(Path(part.paths[0])) as video:
-                estimator.restart(Trail(part.after.number // every) if part.after else None)
-                for frame in self._entered(video, part, attempts):
-                    if frame.number < part.first:
+            with VideoFile(Path(shard.paths[0])) as video:
+                estimator.restart(Trail(point.number // every) if point else None)
+                for frame in self._frames_with_lead(video, shard, attempts):
+                    if frame.number < shard.first:
                         estimator.track(frame.image)
                         continue
-                    if frame.number == part.first:
-                        estimator.restart(part.known or estimator.trail)
-                        report.start = trail_entries(estimator.trail)
+                    if frame.number == shard.first:
+                        estimator.restart(shard.state or estimator.trail)
+                        report.start = state_entries(estimator.trail)
                     yield frame, estimator.track(frame.image)
         except UnreadableError as error:
             report.fault = str(error)
-        report.end = trail_entries(estimator.trail)
+        report.end = state_entries(estimator.trail)
 
-    def _entered(self, video: VideoFile, part: Part, attempts: Attempts) -> Iterator[Frame]:
-        """Yield the frames to warm up by, and those of a range."""
+    def _frames_with_lead(
+        self, video: VideoFile, shard: Shard, attempts: Attempts
+    ) -> Iterator[Frame]:
         every = self._job.every
-        for frame in video.frames(every, part.after):
+        for frame in video.frames(every, shard.seek_point):
             if not attempts.begin(frame.number):
-                raise UnreadableError(deadly(f"{part.paths[0]}, frame {frame.number}"))
+                raise UnreadableError(crash_message(f"{shard.paths[0]}, frame {frame.number}"))
             yield frame
-            if part.last and frame.number + every > part.last:
+            if shard.last and frame.number + every > shard.last:
                 return
-
-    def _count(self, report: Report, estimate: Estimate) -> None:
-        report.pictures += 1
-        report.with_face += any(not face.reason for face in estimate.faces)
-        report.crowded += len(estimate.faces) == self._job.faces
 
     def _info(self) -> ModelInfo:
         return read_model(Path(self._job.model))[1]
@@ -179,19 +174,25 @@ class _Reader:
             found = [file_sha256(path) for path in (model, model.with_suffix(".json"))]
             if found != [job.model_sha256, job.info_sha256]:
                 raise ValueError(
-                    f"{job.model}: it and its JSON file must be those that the job began with, of "
-                    f"SHA-256 {job.model_sha256} and {job.info_sha256}. Received: {found}. Put "
-                    "them back, or begin another job."
+                    f"{job.model} or its JSON file has changed since the job began: "
+                    f"SHA-256 {found}, "
+                    f"before {[job.model_sha256, job.info_sha256]}. Restore both files or start "
+                    "another job."
                 )
             self._estimator = AUEstimator(job.model, job.faces, job.threads)
         return self._estimator
 
 
-DONE: Final = {"find_places": ".places", "read": ".json", "join": ".json"}
-"""What is done to a shard -> ending of the file that says so."""
+def _count(report: ShardReport, estimate: Estimate) -> None:
+    report.images += 1
+    report.with_face += any(not face.reason for face in estimate.faces)
 
-_WORK: Final[dict[str, Callable[[_Reader, Path, Path], None]]] = {
-    "find_places": _Reader.find_places,
-    "read": _Reader.read,
-    "join": _Reader.join,
+
+DONE: Final = {"index": ".index", "read": ".json", "join": ".json"}
+"""Step -> ending of the file that marks a shard's step as done."""
+
+_STEPS: Final[dict[str, Callable[[_JobWorker, Path, Path], None]]] = {
+    "index": _JobWorker.index,
+    "read": _JobWorker.read,
+    "join": _JobWorker.join,
 }

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks import bulk
 from benchmarks.runtime import FPS
-from fau_tf.distributed.parts import WARM_UP
+from fau_tf.distributed.job import LEAD
 from fau_tf.outputs.options import SHARD
 
 
@@ -27,7 +27,7 @@ def test_a_thousand_hours_are_their_frames_and_those_before_each_shard():
     }
     found = bulk.simulated(measured)
     frames = 1000 * 3600 * FPS
-    wanted = frames * (20.0 * (1 + WARM_UP / SHARD) + 1.5) / 1000 / 3600
+    wanted = frames * (20.0 * (1 + LEAD / SHARD) + 1.5) / 1000 / 3600
     # 90,000 draws from 0.8 to 1.2 have a mean within 0.1 % of 1.
     assert found["core hours of work"] == pytest.approx(wanted, rel=1e-3)
     # Nearly all of the time all cores are at work: the last shard is one of 900 on each.

@@ -15,8 +15,9 @@ import pytest
 
 from fau_tf.cli import predict
 from fau_tf.data.adapters.prepare import CARD, DROPPED, prepare
-from fau_tf.distributed import bulk, engine
-from fau_tf.distributed.parts import WORK
+from fau_tf.distributed import cluster as clusters
+from fau_tf.distributed import predict as cluster_predict
+from fau_tf.distributed.job import WORK
 from tests.helpers import dataset_trees as trees
 from tests.helpers.made_video import crossing, write_video
 from tests.helpers.shards_of import joined, one_machine, photo_folder
@@ -26,6 +27,7 @@ ROOT = Path(__file__).parents[3]
 PHOTOS, SHARD = 300, 20
 
 pytestmark = [
+    pytest.mark.integration,
     # Of Ray's own modules.
     pytest.mark.filterwarnings("ignore:::ray"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
@@ -36,7 +38,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def cluster():
-    with engine.started("local", 2) as found:
+    with clusters.start_cluster("local", 2) as found:
         yield found
 
 
@@ -88,10 +90,10 @@ def test_a_killed_worker_loses_and_doubles_nothing(model, tmp_path, capfd):
     assert len(wanted["in_au", "csv"].splitlines()) == 1 + PHOTOS
     assert capfd.readouterr().err.endswith(said)
     assert "photo217.png" in said
-    with (place / bulk.FAILED).open(newline="") as file:
+    with (place / cluster_predict.FAILED).open(newline="") as file:
         [failed] = csv.DictReader(file)
     assert failed["shard"] == "in_au-00010-of-00015"
-    _check_processes(json.loads((place / bulk.CARD).read_text())["processes"])
+    _check_processes(json.loads((place / cluster_predict.CARD).read_text())["processes"])
 
 
 def _check_processes(processes):
@@ -108,14 +110,14 @@ def _check_processes(processes):
 @pytest.mark.usefixtures("cluster")
 def test_prepared_shards_are_the_bytes_of_one_machine(tmp_path):
     from fau_tf.data.config import DataSettings
-    from fau_tf.distributed.prepare import spread
+    from fau_tf.distributed.prepare import cluster_runner
 
     trees.disfa(tmp_path / "in", frames=5)
     film = next((tmp_path / "in").glob("Videos_LeftCamera/*"))
     film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
     settings = DataSettings(dataset="disfa", root=str(tmp_path / "in"), record_size=80, processes=1)
     said = []
-    run_ = spread(settings, "local", 2, piece=2)
+    run_ = cluster_runner(settings, "local", 2, piece=2)
     many = prepare(settings, tmp_path / "many", say=said.append, run=run_)
     one = prepare(settings, tmp_path / "one", say=said.append)
     files = sorted(path.name for path in one.place.iterdir() if path.name != ".lock")
@@ -131,6 +133,18 @@ def test_prepared_shards_are_the_bytes_of_one_machine(tmp_path):
     assert cards[0] | {"seconds": 0} == cards[1] | {"seconds": 0}
 
 
+class Threads:
+    """A worker that returns its thread settings."""
+
+    def __call__(self, row):
+        return {name: os.environ.get(name, "") for name in row}
+
+
+def test_workers_start_with_one_thread_each(cluster):
+    one = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    assert list(cluster.run(Threads, [dict.fromkeys(one, "")])) == [one]
+
+
 class Broken:
     """A worker that no process can make."""
 
@@ -142,7 +156,7 @@ class Broken:
 
 
 def test_workers_that_can_not_begin_are_an_error_of_ours(cluster):
-    with pytest.raises(engine.ClusterError, match=r"all machines must have the same fau_tf"):
+    with pytest.raises(clusters.ClusterError, match="the same fau_tf on every machine"):
         list(cluster.run(Broken, [{"key": "1"}]))
 
 
@@ -156,7 +170,6 @@ def listening():
     return {fields[1] for fields in lines if fields[3] == "0A"}
 
 
-@pytest.mark.slow
 def test_ctrl_c_leaves_no_process_and_the_same_command_goes_on(model, tmp_path):
     photo_folder(tmp_path / "in", PHOTOS)
     before = listening()

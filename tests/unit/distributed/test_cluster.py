@@ -7,7 +7,7 @@ import time
 import pytest
 
 from fau_tf.cli import predict
-from fau_tf.distributed import engine
+from fau_tf.distributed import cluster as clusters
 from tests.helpers.tiny_model import write_tiny_model
 
 
@@ -50,11 +50,11 @@ def test_where_nothing_answers_the_next_step_is_named(model, tmp_path, monkeypat
     # Not Ray's own patience, which is a minute.
     assert time.monotonic() - start < 20
     said = capfd.readouterr().err
-    assert "a Ray cluster must answer at 127.0.0.1" in said
+    assert "no Ray cluster answers at 127.0.0.1" in said
     assert "ray start --head" in said
 
 
 @pytest.mark.parametrize("address", ["", "here", "ray://head:10001", "head:port", "a b:6379"])
 def test_an_address_is_local_or_host_and_port(address):
-    with pytest.raises(engine.ClusterError, match=r"must be local, or HOST:PORT"):
-        engine._require_answer(address)
+    with pytest.raises(clusters.ClusterError, match="expected local or HOST:PORT"):
+        clusters._require_answer(address)

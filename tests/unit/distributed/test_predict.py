@@ -10,7 +10,10 @@ import pytest
 from PIL import Image
 
 from fau_tf.cli import predict
-from fau_tf.distributed import bulk, engine, parts, reports, worker
+from fau_tf.distributed import cluster as clusters
+from fau_tf.distributed import job as jobs
+from fau_tf.distributed import predict as cluster_predict
+from fau_tf.distributed import reports, worker
 from fau_tf.io import videos
 from tests.helpers.made_video import crossing, face, write_video
 from tests.helpers.shards_of import joined, one_machine, photo_folder
@@ -32,7 +35,7 @@ class Here:
         rows = list(rows)
         work = make() if rows else None
         for row in rows:
-            self.done.append((row["do"], row["key"]))
+            self.done.append((row["step"], row["key"]))
             yield work(row)
 
 
@@ -44,8 +47,8 @@ def here(monkeypatch):
     def started(_address, _workers):
         yield found
 
-    monkeypatch.setattr(engine, "started", started)
-    monkeypatch.setattr(engine, "require_ray", lambda _: None)
+    monkeypatch.setattr(clusters, "start_cluster", started)
+    monkeypatch.setattr(clusters, "require_ray", lambda _: None)
     return found
 
 
@@ -117,15 +120,15 @@ def test_a_range_that_begins_with_other_faces_is_read_again(
     here, model, media, tmp_path, monkeypatch
 ):
     # Without frames before a range, none begins with the faces that were followed to there.
-    monkeypatch.setattr(parts, "WARM_UP", 0)
+    monkeypatch.setattr(jobs, "LEAD", 0)
     films = [media / "cross.avi"]
     wanted = one_machine(model, tmp_path / "one", films, FEW)
     assert cluster(model, tmp_path / "many", *films, *FEW) == 0
     assert joined(job(tmp_path / "many")) == wanted
-    [entry] = json.loads((job(tmp_path / "many") / bulk.CARD).read_text())["sources"]
+    [entry] = json.loads((job(tmp_path / "many") / cluster_predict.CARD).read_text())["sources"]
     assert entry["shards"] == 4
-    assert entry["mended"] >= 3
-    assert sum(do == "read" for do, _ in here.done) == 4 + entry["mended"]
+    assert entry["reread"] >= 3
+    assert sum(do == "read" for do, _ in here.done) == 4 + entry["reread"]
 
 
 def test_a_video_that_can_not_be_sought_gives_the_same_rows(model, media, tmp_path, monkeypatch):
@@ -148,7 +151,7 @@ def test_a_folder_of_photos_with_a_broken_one(model, media, tmp_path, capfd):
     assert "photo006.png: the image is damaged" in said
     assert again.endswith(said)
     assert "photos_au-00000-of-00002: " in again
-    [row] = table(job(tmp_path / "many") / bulk.FAILED)
+    [row] = table(job(tmp_path / "many") / cluster_predict.FAILED)
     assert row["shard"] == "photos_au-00000-of-00002"
     assert "photo006.png" in row["reason"]
 
@@ -220,7 +223,7 @@ def test_a_job_goes_on_with_the_shards_that_are_left(here, model, media, tmp_pat
     calls = []
 
     def stopped(self, row):
-        calls.append(row["do"])
+        calls.append(row["step"])
         if calls.count("read") == 4:
             raise KeyboardInterrupt
         return read(self, row)
@@ -230,16 +233,16 @@ def test_a_job_goes_on_with_the_shards_that_are_left(here, model, media, tmp_pat
         assert cluster(model, tmp_path / "many", *names, *FEW) == 130
     assert calls.count("read") == 4
     place = job(tmp_path / "many")
-    assert not (place / bulk.CARD).exists()
+    assert not (place / cluster_predict.CARD).exists()
     here.done.clear()
     assert cluster(model, tmp_path / "many", *names, *FEW) == 1
     assert sum(do == "read" for do, _ in here.done) == 4 + 2 - 3
-    assert not any(do == "find_places" for do, _ in here.done)
+    assert not any(do == "index" for do, _ in here.done)
     assert joined(place) == wanted
     here.done.clear()
     assert cluster(model, tmp_path / "many", *names, *FEW) == 1
     assert here.done == []
-    assert not (place / parts.WORK).exists()
+    assert not (place / jobs.WORK).exists()
 
 
 def test_another_list_model_or_setting_is_another_job(model, tmp_path):
@@ -273,9 +276,9 @@ def test_what_ends_the_processes_that_read_it_is_left_out(model, media, tmp_path
     place = job(tmp_path)
     rows = table(place / "photos_au-00000-of-00002.csv")
     assert [row["reason"] for row in rows if row["success"] == "0"] == 2 * ["could not be read"]
-    failed = table(place / bulk.FAILED)
-    assert any("photo003.png: must be read without an end" in row["reason"] for row in failed)
-    assert any("cross.avi, frame 21: must be read" in row["reason"] for row in failed)
+    failed = table(place / cluster_predict.FAILED)
+    assert any("photo003.png: 3 processes crashed" in row["reason"] for row in failed)
+    assert any("cross.avi, frame 21: 3 processes crashed" in row["reason"] for row in failed)
     frames = joined(place)["cross_au", "csv"].decode().splitlines()
     assert max(int(row["frame"]) for row in csv.DictReader(frames)) == 20
 
@@ -286,11 +289,11 @@ def test_who_stops_a_job_leaves_no_picture_to_blame(tmp_path, end, left):
     notes.parent.mkdir()
 
     def stopped():
-        notes.write_text("".join(f"host:{i} 1\n" for i in range(reports.DEATHS)))
+        notes.write_text("".join(f"host:{i} 1\n" for i in range(reports.MAX_CRASHES)))
         raise end
 
     for _ in range(2):
-        with pytest.raises(end), reports.stoppable(tmp_path):
+        with pytest.raises(end), reports.forget_attempts_on_interrupt(tmp_path):
             stopped()
         assert notes.is_file() == left
         assert reports.Attempts(notes).begin(1) != left
@@ -306,7 +309,7 @@ def test_a_process_that_was_killed_elsewhere_is_no_reason(tmp_path):
 def test_a_shard_that_fails_is_named_and_the_others_are_kept(
     here, model, media, tmp_path, monkeypatch, capfd
 ):
-    rows = worker.rows
+    rows = worker.write_rows
 
     def full(job, part, info):
         if part.index == 1:
@@ -314,11 +317,11 @@ def test_a_shard_that_fails_is_named_and_the_others_are_kept(
         return rows(job, part, info)
 
     with monkeypatch.context() as patch:
-        patch.setattr(worker, "rows", full)
+        patch.setattr(worker, "write_rows", full)
         assert cluster(model, tmp_path, media / "photos") == 2
     said = capfd.readouterr().err
     assert "photos_au-00001-of-00002: OSError" in said
-    assert "the same command goes on" in said
+    assert "the same command continues" in said
     here.done.clear()
     assert cluster(model, tmp_path, media / "photos") == 1
     assert len(here.done) == 1
@@ -327,11 +330,11 @@ def test_a_shard_that_fails_is_named_and_the_others_are_kept(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("x.png", "--draw"), "--cluster: writes rows only. Received: --draw"),
-        (("x.png", "--plot"), "--cluster: writes rows only. Received: --plot"),
-        (("-",), "--cluster: needs files, which every machine can open. Received: stdin"),
-        (("--webcam",), "Received: camera0"),
-        (("x.png", "--no-csv"), "--cluster: must write something"),
+        (("x.png", "--draw"), "--cluster writes rows only, so --draw is not possible"),
+        (("x.png", "--plot"), "--cluster writes rows only, so --plot is not possible"),
+        (("-",), "every machine can open, so stdin is not possible"),
+        (("--webcam",), "every machine can open, so camera0 is not possible"),
+        (("x.png", "--no-csv"), "--cluster has nothing to write with --no-csv"),
     ],
 )
 def test_what_needs_one_machine_is_refused(here, model, tmp_path, capfd, arguments, said):

@@ -1,0 +1,177 @@
+"""Ray Data, started without its notices: rows of text through worker classes."""
+
+import logging
+import os
+import re
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fau_tf.utils.console import without_notices
+
+LOCAL: Final = "local"
+Row = dict[str, str]
+
+_OBJECT_STORE: Final = 100 << 20
+"""Bytes of a local object store: rows hold names only, and Ray requires at least 75 MiB."""
+_ENVIRONMENT: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+"""Turns off usage statistics, and messages that the errors raised here replace."""
+_ONE_MACHINE: Final = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Lets Ray keep 127.0.0.1, which it replaces on Linux by an address that other hosts reach."""
+_SINGLE_THREADED: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""Environment of the workers, before NumPy loads. Every core has a worker already, and BLAS threads
+that spin while they wait for a core take its time: one NumPy function took 380 ms instead of 4 ms
+beside two busy processes."""
+_CONNECT_SECONDS: Final = 5.0
+
+
+class ClusterError(ValueError):
+    """Ray is missing, or its cluster cannot be used."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running Ray cluster.
+
+    Attributes:
+        workers: Number of worker processes.
+    """
+
+    workers: int
+
+    def run(self, worker: type[Callable[[Row], Row]], rows: Iterable[Row]) -> Iterator[Row]:
+        """Yield the worker's result for each row, in the order in which they finish.
+
+        Ray repeats a row whose process was killed, so a worker must accept a half-done row.
+
+        Raises:
+            ClusterError: If the workers cannot start, or the cluster disappears.
+        """
+        import ray.data
+        from ray.exceptions import RayError
+
+        items = list(rows)
+        if not items:
+            return
+        # One row per task, and one task at a time per worker: no row waits for a busy worker while
+        # another one is free.
+        pool = ray.data.ActorPoolStrategy(
+            size=min(self.workers, len(items)), max_tasks_in_flight_per_actor=1
+        )
+        data = ray.data.from_items(items, override_num_blocks=len(items))
+        try:
+            yield from data.map(
+                worker, compute=pool, num_cpus=1, runtime_env={"env_vars": _SINGLE_THREADED}
+            ).iter_rows()
+        except RayError as error:
+            cause = [line for line in str(error).splitlines() if line.strip()][-1:]
+            raise ClusterError(
+                f"--cluster: the workers failed: {''.join(cause).strip() or type(error).__name__}. "
+                "Install the same fau_tf on every machine and keep `ray start` running; the same "
+                "command continues with the remaining shards."
+            ) from error
+
+
+@contextmanager
+def start_cluster(address: str, workers: int) -> Iterator[Cluster]:
+    """Start a cluster on this machine or join one; leave it in any case, also after Ctrl-C.
+
+    A program that has called `ray.init` itself keeps its cluster.
+
+    Args:
+        address: `local`, or HOST:PORT of a cluster's head.
+        workers: Number of worker processes; 0 for one per core.
+
+    Raises:
+        ClusterError: If Ray is missing, or nothing answers at the address.
+    """
+    ray = require_ray(address)
+    if ray.is_initialized():
+        yield _cluster(ray, workers)
+        return
+    folder = tempfile.mkdtemp(prefix="ray") if address == LOCAL else ""
+    try:
+        with without_notices():
+            _init(ray, address, workers or os.cpu_count() or 1, folder)
+        yield _cluster(ray, workers)
+    finally:
+        ray.shutdown()
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def require_ray(address: str) -> Any:
+    """Return the Ray module; Ray reads its environment variables when it is imported.
+
+    Args:
+        address: As in `start_cluster`.
+
+    Raises:
+        ClusterError: If Ray is not installed.
+    """
+    for name, value in (_ENVIRONMENT | (_ONE_MACHINE if address == LOCAL else {})).items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise ClusterError(
+            f'--cluster: Ray Data is not installed: {error}. Run pip install "fau_tf[cluster]", or '
+            "leave out --cluster."
+        ) from error
+    return ray
+
+
+def _cluster(ray: Any, workers: int) -> Cluster:
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # `Cluster.run` reports its errors
+    cores = int(ray.cluster_resources().get("CPU", 1))
+    return Cluster(min(workers or cores, cores))
+
+
+def _init(ray: Any, address: str, workers: int, folder: str) -> None:
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address == LOCAL:
+        ray.init(
+            num_cpus=workers,
+            include_dashboard=False,
+            object_store_memory=_OBJECT_STORE,
+            _node_ip_address="127.0.0.1",
+            _temp_dir=folder,
+            **quiet,
+        )
+        return
+    _require_answer(address)
+    try:
+        ray.init(address=address, **quiet)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise _unreachable(address, cause) from error
+
+
+def _require_answer(address: str) -> None:
+    match = re.fullmatch(r"([^\s:/]+|\[[0-9a-fA-F:]+\]):(\d{1,5})", address)
+    if not match:
+        raise ClusterError(
+            f"--cluster: expected {LOCAL} or HOST:PORT, got {address!r}. `ray start --head` prints "
+            "the address."
+        )
+    try:
+        connection = (match[1].strip("[]"), int(match[2]))
+        socket.create_connection(connection, _CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise _unreachable(address, str(error)) from error
+
+
+def _unreachable(address: str, cause: str) -> ClusterError:
+    return ClusterError(
+        f"--cluster: no Ray cluster answers at {address}: {cause}. Start one there with `ray start "
+        "--head`; if it asks for a token, set RAY_AUTH_MODE=token for this command, too. To work "
+        f"on this machine, use --cluster {LOCAL}."
+    )

@@ -1,0 +1,149 @@
+"""Files of a shard: result rows as CSV, JSON lines and Parquet, and estimates on the way there."""
+
+import gzip
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from fau_tf.distributed.job import Job, Shard
+from fau_tf.inference.estimator import Estimate, FaceResult
+from fau_tf.inference.model_info import ModelInfo
+from fau_tf.inference.quality import Quality
+from fau_tf.io.images import Frame
+from fau_tf.outputs.csv_jsonl import Reading
+from fau_tf.outputs.writers import WRITERS
+from fau_tf.utils.files import replacing
+
+_PARQUET: Final = "parquet"
+_TEXT_COLUMNS: Final = (
+    "reason", "flags", "source", "processing", "model", "model_sha256", "weak_aus",
+)  # fmt: skip
+_NO_IMAGE: Final = np.zeros((0, 0, 3), np.uint8)
+
+
+def result_files(job: Job, shard: Shard) -> list[Path]:
+    """Return the files of a shard's rows."""
+    return [Path(job.folder) / f"{shard.label}.{ending}" for ending in job.outputs]
+
+
+@contextmanager
+def write_rows(job: Job, shard: Shard, info: ModelInfo) -> Iterator[Callable[[Reading], None]]:
+    """Yield a function that adds a row; the files appear when the block ends without an error."""
+    folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=job.work))
+    endings = set(job.outputs) & WRITERS.keys() | ({"csv"} if _PARQUET in job.outputs else set())
+    try:
+        with ExitStack() as files:
+            writers = [
+                files.enter_context(
+                    WRITERS[ending](
+                        folder / f"rows.{ending}",
+                        info,
+                        smoothed=bool(job.processing.smooth),
+                        calibrated=bool(job.processing.neutral),
+                        present_from=job.present_from,
+                        processing=job.processing.name,
+                    )
+                )
+                for ending in sorted(endings)
+            ]
+
+            def write(reading: Reading) -> None:
+                for writer in writers:
+                    writer.write(reading)
+
+            yield write
+        if _PARQUET in job.outputs:
+            _csv_to_parquet(folder / "rows.csv", folder / f"rows.{_PARQUET}")
+        for path in result_files(job, shard):
+            (folder / f"rows{path.suffix}").replace(path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def write_estimates(path: Path, *, landmarks: bool) -> Iterator[Callable[[Frame, Estimate], None]]:
+    """Yield a function that adds a frame's estimate; the file appears when the block ends.
+
+    Args:
+        path: The file.
+        landmarks: Whether to keep the landmarks; they are most of the data.
+    """
+    with replacing(path) as unfinished, gzip.open(unfinished, "wt", 1, encoding="utf-8") as file:
+
+        def add(frame: Frame, estimate: Estimate) -> None:
+            faces = [_face_entries(face, landmarks) for face in estimate.faces]
+            file.write(json.dumps([frame.number, frame.timestamp, estimate.reason, faces]) + "\n")
+
+        yield add
+
+
+def read_estimates(path: Path, name: str, info: ModelInfo) -> Iterator[tuple[Frame, Estimate]]:
+    """Yield each frame without its image, and its estimate with face ids of 0.
+
+    Args:
+        path: From `write_estimates`.
+        name: Of the video, as it stands in the rows.
+        info: The model's.
+    """
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        for line in file:
+            number, timestamp, reason, faces = json.loads(line)
+            found = tuple(_face(entries, info) for entries in faces)
+            yield Frame(_NO_IMAGE, number, timestamp, name), Estimate(found, reason)
+
+
+def _face_entries(face: FaceResult, landmarks: bool) -> list[Any]:
+    return [
+        face.box,
+        face.landmarks.tolist() if landmarks else [],
+        list(face.intensity.values()),
+        asdict(face.quality),
+        face.reason,
+        face.interval and list(face.interval.values()),
+    ]
+
+
+def _face(entries: list[Any], info: ModelInfo) -> FaceResult:
+    box, landmarks, intensity, quality, reason, interval = entries
+    x0, y0, x1, y1 = box
+    return FaceResult(
+        box=(x0, y0, x1, y1),
+        landmarks=np.array(landmarks, np.float64).reshape(-1, 2),
+        centers=np.zeros((0, 2)),
+        intensity=dict(zip(info.labels, intensity, strict=True)),
+        heatmaps=np.zeros((0, 0, 0), np.float32),
+        matrix=np.zeros((2, 3)),
+        crop_size=info.image_size,
+        quality=Quality(**quality | {"flags": tuple(quality["flags"])}),
+        reason=reason,
+        interval=interval and dict(zip(info.labels, map(tuple, interval), strict=True)),
+    )
+
+
+def _csv_to_parquet(table: Path, path: Path) -> None:
+    """Convert a CSV file of `CsvWriter`: figures become numbers, NaN becomes null."""
+    from pyarrow import csv, parquet
+
+    with table.open(encoding="utf-8") as file:
+        names = file.readline().rstrip("\n").split(",")
+    options = csv.ConvertOptions(
+        column_types={name: _column_type(name) for name in names}, null_values=["NaN"]
+    )
+    parsing = csv.ParseOptions(newlines_in_values=True)  # a reason may contain a line end
+    content: Any = csv.read_csv(table, parse_options=parsing, convert_options=options)
+    parquet.write_table(content, path)
+
+
+def _column_type(column: str) -> str:
+    if column in _TEXT_COLUMNS:
+        return "string"
+    if column in ("frame", "face_id", "contract_version"):
+        return "int64"
+    return "int8" if column == "success" or column.endswith("_c") else "float64"
