@@ -14,7 +14,7 @@ import numpy.typing as npt
 from fau_tf import contract, facs
 from fau_tf.data import datasets
 from fau_tf.data.config import SYNTHETIC
-from fau_tf.data.synthetic_generate import is_there
+from fau_tf.data.synthetic_generate import is_complete
 from fau_tf.data.synthetic_set import SyntheticSet
 from fau_tf.models.presets import NetSpec
 from fau_tf.training import calibrate, fit, run_state
@@ -168,7 +168,7 @@ def run_part(
     """
     config, people = run.config, run.people[part]
     own = SyntheticSet.of(config.data, config.data_seed)
-    if own.faces_per_person * len(people) >= count and is_there(own, folder):
+    if own.faces_per_person * len(people) >= count and is_complete(own, folder):
         everything = datasets.prepare_synthetic(own, folder, processes=1, say=say)
         return everything.part(people[: -(-count // own.faces_per_person)])
     each = max(config.data.faces_per_subject, -(-count // len(people)))  # rounded up

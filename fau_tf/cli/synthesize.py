@@ -1,4 +1,4 @@
-"""Make faces that nobody owns.
+"""Generate a set of synthetic faces, or convert ICT-FaceKit, the second face model.
 
 python -m fau_tf.cli.synthesize generate CONFIG [--set section.key=value ...] [--data FOLDER]
 python -m fau_tf.cli.synthesize convert-ict FOLDER FILE.npz
@@ -16,11 +16,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
-    options = _options(argv)
+    options = _parse(argv)
     try:
-        options.run(options)
+        if options.command == "generate":
+            _generate(options.config, options.set, options.data)
+        else:
+            _convert(options.folder, options.file)
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from what is complete", file=sys.stderr)
+        print("stopped; the same command continues from the complete shards", file=sys.stderr)
         return 130
     except (ValueError, OSError, ImportError, BrokenProcessPool) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -28,51 +31,52 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _generate(options: argparse.Namespace) -> None:
+def _generate(path: Path, changes: Sequence[str], parent: Path) -> None:
     from fau_tf.data.config import SYNTHETIC
     from fau_tf.data.synthetic_generate import CARD_PAGE, generate
     from fau_tf.data.synthetic_set import SyntheticSet
     from fau_tf.training.config import load_config
 
-    config = load_config(options.config, options.set)
+    config = load_config(path, changes)
     if config.data.dataset != SYNTHETIC:
-        raise ValueError(f"`data.dataset` must be {SYNTHETIC}. Received: {config.data.dataset}")
+        raise ValueError(
+            f"`data.dataset` must be {SYNTHETIC}, not {config.data.dataset}. Prepare real data "
+            "with `python -m fau_tf.cli.data prepare`."
+        )
     settings = SyntheticSet.of(config.data, config.data_seed)
     processes = config.data.processes or os.cpu_count() or 1
-    done = generate(settings, options.data, processes=processes, say=_say)
-    _say((done.place / CARD_PAGE).read_text(encoding="utf-8"))
-    _say(f"records and card in {done.place}")
+    done = generate(settings, parent, processes=processes, log=_log)
+    _log((done.folder / CARD_PAGE).read_text(encoding="utf-8"))
+    _log(f"records and card in {done.folder}")
 
 
-def _convert(options: argparse.Namespace) -> None:
+def _convert(folder: Path, file: Path) -> None:
     from fau_tf.synthetic.rigs.ict.convert import convert
 
-    convert(options.folder, options.file)
-    _say(f"{options.file} is there; use it with --set data.ict={options.file}")
+    convert(folder, file)
+    _log(f"wrote {file}; use it with --set data.ict={file}")
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     print(line, flush=True)
 
 
-def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m fau_tf.cli.synthesize",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    one = commands.add_parser("generate", help="write a set of face records with its card")
-    one.add_argument("config", type=Path, help="TOML file of settings, e.g. configs/release.toml")
-    one.add_argument(
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    generate = commands.add_parser("generate", help="render a set of face records with its card")
+    generate.add_argument("config", type=Path, help="TOML settings, e.g. configs/release.toml")
+    generate.add_argument(
         "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting"
     )
-    one.add_argument("--data", type=Path, default=Path("data"), help="where face records go")
-    one.set_defaults(run=_generate)
-    two = commands.add_parser("convert-ict", help="make one file of a download of ICT-FaceKit")
-    two.add_argument("folder", type=Path, help="of ICT-FaceKit, which holds FaceXModel")
-    two.add_argument("file", type=Path, help="the .npz to write")
-    two.set_defaults(run=_convert)
+    generate.add_argument("--data", type=Path, default=Path("data"), help="where sets are written")
+    convert = commands.add_parser("convert-ict", help="convert a download of ICT-FaceKit")
+    convert.add_argument("folder", type=Path, help="the download, which holds FaceXModel")
+    convert.add_argument("file", type=Path, help="the .npz to write")
     return parser.parse_args(argv)
 
 

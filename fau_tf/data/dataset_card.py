@@ -1,4 +1,4 @@
-"""The data card of a generated set: what is in it, counted from its records."""
+"""The data card of a synthetic set: counts and quantiles over its records."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ SPREAD: Final = (
 )  # fmt: skip
 """Factors whose quantiles the card gives."""
 SHARES: Final = ("glasses", "strands", "hand", "stubble", "path_traced")
-"""Factors of which the card says how many faces have them."""
+"""Factors for which the card gives the share of faces that have them."""
 _QUANTILES: Final = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
 def describe(files: Sequence[Path]) -> dict[str, Any]:
-    """Return counts of AUs, people, rigs and renderers, and the spread of the other factors.
+    """Return counts of AU intensities, people and rigs, and quantiles of the other factors.
 
     Args:
         files: Shards, read once from end to end.
@@ -41,7 +41,7 @@ def describe(files: Sequence[Path]) -> dict[str, Any]:
     known = dict(zip(names, np.stack(factors).T, strict=True))
     return {
         "records": sum(subjects.values()),
-        "persons": len(subjects),
+        "subjects": len(subjects),
         "faces_of": dict(sorted(datasets.items())),
         "counts": level_counts(np.stack(intensity)),
         "spread": {
@@ -56,11 +56,11 @@ def describe(files: Sequence[Path]) -> dict[str, Any]:
 
 
 def level_counts(intensity: npt.NDArray[np.float32]) -> dict[str, list[int]]:
-    """Return, per AU, how many faces are at 0 and around each of 1 to 5.
+    """Return AU label -> number of faces at 0 and around each of 1 to 5.
 
     Args:
-        intensity: (N, 14) in the order of `facs.ALL`; above 0 the nearest whole one counts, and
-            the least of them is 1.
+        intensity: (N, 14) in the order of `facs.ALL`; a value above 0 counts for the nearest whole
+            intensity of 1 to 5.
     """
     level = np.where(intensity > 0, np.clip(np.rint(intensity), 1, facs.MAX_INTENSITY), 0)
     return {
@@ -73,9 +73,9 @@ def page(name: str, card: dict[str, Any]) -> str:
     """Return the card as Markdown."""
     lines = [
         f"# {name}", "",
-        f"{card['records']} rendered faces of {card['persons']} people nobody is; generator "
-        f"{card['generator']}, seed {card['seed']}, {card['record_size']} px. Synthetic: no face "
-        "here is a person's, and figures on them are no figures on real faces.", "",
+        f"{card['records']} synthetic faces of {card['subjects']} synthetic subjects; generator "
+        f"version {card['generator']}, seed {card['seed']}, {card['record_size']} px. No face is "
+        "that of a real person, and no figure measured on them holds for real faces.", "",
         "| setting | |", "|---|---|",
         f"| rigs, people in turn | {', '.join(card['rigs'])} |",
         f"| renderers, faces in turn | {', '.join(card['renderers'])} |",

@@ -15,7 +15,7 @@ from fau_tf.data.adapters.registry import KINDS
 from fau_tf.data.augment import NO_AUGMENT, Augment
 from fau_tf.data.config import DataSettings
 from fau_tf.data.splits import Fold, folds
-from fau_tf.data.synthetic_generate import generate, require_whole
+from fau_tf.data.synthetic_generate import generate, require_intact
 from fau_tf.data.synthetic_set import PREFIX, SyntheticSet
 from fau_tf.data.tfrecord import shard_files
 from fau_tf.synthetic.sample import GENERATOR_VERSION
@@ -120,8 +120,8 @@ def prepare_synthetic(
     only: Sequence[str] = (),
 ) -> Faces:
     """Return the set of synthetic faces that `generate` makes of the same arguments, or finds."""
-    done = generate(settings, folder, processes=processes, say=say, only=only)
-    return Faces(settings.name, tuple(shard_files(done.place)), done.people, settings.record_size)
+    done = generate(settings, folder, processes=processes, log=say, only=only)
+    return Faces(settings.name, tuple(shard_files(done.folder)), done.people, settings.record_size)
 
 
 def prepare_real(settings: DataSettings, folder: Path, *, say: Callable[[str], None]) -> Faces:
@@ -129,7 +129,7 @@ def prepare_real(settings: DataSettings, folder: Path, *, say: Callable[[str], N
     done = prepare(settings, folder, say=say)
     for line in summary(done):
         say(line)
-    require_whole(done.place)
+    require_intact(done.place)
     dropped = sum(max(1, len(one.numbers)) for one in done.undocumented)
     return Faces(
         settings.dataset,

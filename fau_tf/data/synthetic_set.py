@@ -1,4 +1,4 @@
-"""Synthetic faces as FaceRecords: rendered straight into the aligned view."""
+"""Synthetic faces as records, rendered straight into the aligned crop."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,24 +18,24 @@ from fau_tf.synthetic.scene.scene import Variety
 from fau_tf.utils.files import file_sha256
 
 PREFIX: Final = "synthetic-"
-"""Of the names of sets that were generated."""
+"""Start of a synthetic set's name."""
 _PERSON: Final = "person"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SyntheticSet:
-    """A generated set; the same values give the same bytes.
+    """Settings of a synthetic set; the same values give the same bytes.
 
     Attributes:
-        people: How many persons.
+        people: Number of subjects.
         faces_per_person: Images of each, with different expression, pose and light.
         record_size: Rows and columns of a record's image.
-        seed: Of everything.
-        rigs: Names of face models, which people have in turn.
-        renderers: Names of renderers, which a person's faces have in turn.
+        seed: Decides all faces.
+        rigs: Names of face models, taken in turn by the people.
+        renderers: Names of renderers, taken in turn by a person's faces.
         ict: The converted ICT-FaceKit, where `rigs` names it.
-        variety: What else varies.
-        jitter: Whether crops miss the exact place as those of a landmark detector do.
+        variety: Parts of a scene that may be left out.
+        jitter: Whether crops are misplaced as a landmark detector would misplace them.
     """
 
     people: int
@@ -50,7 +50,7 @@ class SyntheticSet:
 
     @classmethod
     def of(cls, settings: DataSettings, seed: int, *, each: int = 0) -> "SyntheticSet":
-        """Return the set of a run's settings, with `each` faces of a person if given."""
+        """Return the set of a run's settings, with `each` faces per person if given."""
         return cls(
             people=settings.subjects,
             faces_per_person=each or settings.faces_per_subject,
@@ -65,11 +65,11 @@ class SyntheticSet:
 
     @property
     def name(self) -> str:
-        """Return what the set is called, e.g. synthetic-canonical."""
+        """Return the set's name, e.g. synthetic-canonical-ict."""
         return PREFIX + "-".join(dict.fromkeys(self.rigs))
 
     def identity(self) -> dict[str, Any]:
-        """Return what decides the bytes, as plain values; files by their content."""
+        """Return everything that decides the bytes, as plain values; files by their hash."""
         values = asdict(self)
         values["ict"] = file_sha256(self.ict) if self.ict else ""
         return values | {"generator": GENERATOR_VERSION}
@@ -105,13 +105,13 @@ def synthetic_record(settings: SyntheticSet, person: int, face: int) -> FaceReco
 
 
 def person_rows(settings: SyntheticSet, person: int) -> list[dict[str, Any]]:
-    """Return rows of `record.as_bytes`, the faces of one person."""
+    """Return all faces of one person, as rows of `record.as_bytes`."""
     record = partial(synthetic_record, settings, person)
     return [as_bytes(record(face)) for face in range(settings.faces_per_person)]
 
 
 def rig_of(person: str, rigs: Sequence[str]) -> str:
-    """Return whose face model a person has, by `person_name`, in a set of these rigs."""
+    """Return the rig of the person with this `person_name`, in a set of these rigs."""
     return rigs[int(person.removeprefix(_PERSON)) % len(rigs)]
 
 

@@ -1,20 +1,23 @@
-"""Generated sets: resumed by shard, proof against crashes, and counted in their card."""
+"""Synthetic sets: resumed by shard, robust to crashes, and counted in their card."""
 
 import json
+import os
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from fau_tf import facs
-from fau_tf.cli import synthesize as command
+from fau_tf.cli import synthesize
 from fau_tf.data import dataset_card, synthetic_generate, synthetic_set
 from fau_tf.data.synthetic_set import SyntheticSet, synthetic_record
-from fau_tf.data.tfrecord import shard_files
-from fau_tf.synthetic import sample as drawing
+from fau_tf.data.tfrecord import parse, shard_files
+from fau_tf.synthetic import sample
 from fau_tf.synthetic.rigs.canonical import canonical_rig
 from fau_tf.utils.files import hold
-from tests.helpers import made_people
+from tests.helpers import fake_renderer
 
 SETTINGS = SyntheticSet(people=35, faces_per_person=2, record_size=80, seed=1)
 SHARDS = 4  # of ten people, the last of five
@@ -22,137 +25,142 @@ SHARDS = 4  # of ten people, the last of five
 
 @pytest.fixture(autouse=True)
 def cheap(monkeypatch):
-    monkeypatch.setattr(synthetic_generate, "person_rows", made_people.rows)
+    monkeypatch.setattr(synthetic_generate, "person_rows", fake_renderer.rows)
 
 
-def make(folder, settings=SETTINGS, *, processes=1, only=()):
+def generate(parent, settings=SETTINGS, *, processes=1, only=()):
     lines = []
-    made = synthetic_generate.generate(
-        settings, folder, processes=processes, say=lines.append, only=only
+    done = synthetic_generate.generate(
+        settings, parent, processes=processes, log=lines.append, only=only
     )
-    return made, lines
+    return done, lines
 
 
-def contents(place):
-    return {file.name: file.read_bytes() for file in shard_files(place)}
+def contents(folder):
+    return {file.name: file.read_bytes() for file in shard_files(folder)}
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
+    """The complete set, and the bytes of its shards."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(synthetic_generate, "person_rows", made_people.rows)
-        made, _ = make(tmp_path_factory.mktemp("whole"))
-    return contents(made.place)
+        patch.setattr(synthetic_generate, "person_rows", fake_renderer.rows)
+        done, _ = generate(tmp_path_factory.mktemp("whole"))
+    return done, contents(done.folder)
 
 
-def test_an_interrupted_set_goes_on_from_its_complete_shards(tmp_path, monkeypatch, whole):
+def test_an_interrupted_set_continues_from_its_complete_shards(tmp_path, monkeypatch, whole):
     asked = []
 
-    def stops(settings, person):
+    def rows(settings, person, last):
         asked.append(person)
-        if person == 24:
+        if person == last:
             raise KeyboardInterrupt
-        return made_people.rows(settings, person)
+        return fake_renderer.rows(settings, person)
 
-    monkeypatch.setattr(synthetic_generate, "person_rows", stops)
+    monkeypatch.setattr(synthetic_generate, "person_rows", lambda *a: rows(*a, last=24))
     with pytest.raises(KeyboardInterrupt):
-        make(tmp_path)
-    (place,) = tmp_path.iterdir()
-    kept = {file.name for file in place.iterdir() if file.suffix == ".tfrecord"}
-    assert len(kept) == 2
-    assert not (place / synthetic_generate.CARD).exists()
-    assert list(place.glob(".partial-*")) == []
+        generate(tmp_path)
+    (folder,) = tmp_path.iterdir()
+    assert len(list(folder.glob("*.tfrecord"))) == 2
+    assert not (folder / synthetic_generate.CARD).exists()
+    assert list(folder.glob(".partial-*")) == []
 
     asked.clear()
-    monkeypatch.setattr(
-        synthetic_generate, "person_rows", lambda *a: asked.append(a[1]) or made_people.rows(*a)
-    )
-    made, lines = make(tmp_path)
+    monkeypatch.setattr(synthetic_generate, "person_rows", lambda *a: rows(*a, last=None))
+    done, lines = generate(tmp_path)
     assert asked == list(range(20, 35))
-    assert any("2 of 4 shards are there" in line for line in lines)
-    assert contents(made.place) == whole
-    assert len(whole) == SHARDS
+    assert any("2 of 4 shards are complete" in line for line in lines)
+    assert contents(done.folder) == whole[1]
+    assert len(whole[1]) == SHARDS
 
 
-def test_a_crashed_process_is_replaced_and_nothing_lost_or_doubled(tmp_path, monkeypatch, whole):
+@pytest.mark.integration
+def test_after_a_crash_another_process_renders_the_shard(tmp_path, monkeypatch, whole):
     flag = tmp_path / "crashed"
-    monkeypatch.setenv(made_people.CRASH_ONCE, str(flag))
-    made, lines = make(tmp_path / "set", processes=2)
+    monkeypatch.setenv(fake_renderer.CRASH_ONCE, str(flag))
+    done, lines = generate(tmp_path / "set", processes=2)
     assert flag.exists()
     assert any("crashed" in line for line in lines)
-    assert contents(made.place) == whole
+    assert contents(done.folder) == whole[1]
 
 
-@pytest.mark.slow
-def test_crashes_without_end_are_an_error_and_what_is_complete_stays(tmp_path, monkeypatch):
-    monkeypatch.setenv(made_people.CRASH_ALWAYS, "1")
-    monkeypatch.setattr(synthetic_generate, "_CRASHES", 1)
-    with pytest.raises(BrokenProcessPool, match=r"Received: 2 crashes at faces-00001-of-00004"):
-        make(tmp_path, processes=2)
-    (place,) = tmp_path.iterdir()
-    assert [file.name for file in place.glob("*.tfrecord")] == ["faces-00000-of-00004.tfrecord"]
+@pytest.mark.integration
+def test_repeated_crashes_are_an_error_and_complete_shards_stay(tmp_path, monkeypatch):
+    monkeypatch.setenv(fake_renderer.CRASH_ALWAYS, "1")
+    monkeypatch.setattr(synthetic_generate, "_RETRIES", 1)
+    with pytest.raises(BrokenProcessPool, match=r"faces-00001-of-00004.tfrecord crashed 2 times"):
+        generate(tmp_path, processes=2)
+    (folder,) = tmp_path.iterdir()
+    assert [file.name for file in folder.glob("*.tfrecord")] == ["faces-00000-of-00004.tfrecord"]
 
 
-def test_a_second_process_at_the_same_set_is_refused(tmp_path, monkeypatch):
+@pytest.mark.integration
+def test_rendering_processes_use_one_thread_each(tmp_path, monkeypatch):
+    monkeypatch.setattr(synthetic_generate, "person_rows", fake_renderer.thread_limits)
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    done, _ = generate(tmp_path, processes=2, only=["person00000", "person00001"])
+    rows = tf.data.TFRecordDataset([str(file) for file in shard_files(done.folder)]).map(parse)
+    assert {row["source"].numpy().decode() for row in rows} == {"1 1"}
+    # the parent's own variables are restored
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert "OPENBLAS_NUM_THREADS" not in os.environ
+
+
+def test_a_second_process_may_not_generate_the_same_set(tmp_path, monkeypatch):
     def meanwhile(*_):
         with pytest.raises(OSError, match="one process at a time generates a set"):
-            make(tmp_path)
+            generate(tmp_path)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(synthetic_generate, "person_rows", meanwhile)
     with pytest.raises(KeyboardInterrupt):
-        make(tmp_path)
+        generate(tmp_path)
 
 
-def test_many_may_read_a_complete_set(tmp_path):
-    made, _ = make(tmp_path)
-    with hold(made.place, "mine"):
-        again, said = make(tmp_path)
-    assert again == made
-    assert said == [f"   {made.place.name} is there already"]
+def test_many_processes_may_read_a_complete_set(whole):
+    done, _ = whole
+    with hold(done.folder, "locked by the test"):
+        again, lines = generate(done.folder.parent)
+    assert again == done
+    assert lines == [f"   {done.folder.name} is complete"]
 
 
-def test_only_some_people_are_a_set_of_their_own(tmp_path):
-    made, _ = make(tmp_path, only=["person00003", "person00030"])
-    assert made.people == ("person00003", "person00030")
-    card = json.loads((made.place / synthetic_generate.CARD).read_text())
-    assert card["records"] == 4
-    assert card["persons"] == 2
+def test_a_changed_shard_is_refused(tmp_path):
+    done, _ = generate(tmp_path, only=["person00003", "person00030"])
+    assert done.people == ("person00003", "person00030")
+    (shard,) = shard_files(done.folder)
+    shard.write_bytes(shard.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=f"differ from the hashes in card.json: {shard.name}"):
+        generate(tmp_path, only=["person00003", "person00030"])
 
 
 def test_other_settings_are_another_set(tmp_path):
-    places = {
-        synthetic_generate.generate(
-            settings, tmp_path, processes=1, say=str, only=["person00000"]
-        ).place
-        for settings in (
-            SETTINGS,
-            SyntheticSet(people=35, faces_per_person=2, record_size=80, seed=2),
-            SyntheticSet(people=35, faces_per_person=2, record_size=80, seed=1, jitter=False),
-        )
-    }
-    assert len(places) == 3
+    sets = (SETTINGS, replace(SETTINGS, seed=2), replace(SETTINGS, jitter=False))
+    folders = {generate(tmp_path, settings, only=["person00000"])[0].folder for settings in sets}
+    assert len(folders) == 3
 
 
-def test_the_card_counts_what_is_in_the_records(tmp_path):
-    made, _ = make(tmp_path)
-    card = json.loads((made.place / synthetic_generate.CARD).read_text())
+def test_the_card_counts_the_records(whole):
+    folder = whole[0].folder
+    card = json.loads((folder / synthetic_generate.CARD).read_text())
     assert card["records"] == 70
-    assert card["persons"] == 35
+    assert card["subjects"] == 35
     assert card["faces_of"] == {"synthetic-canonical": 70}
-    rows = [row for person in range(35) for row in made_people.rows(SETTINGS, person)]
+    rows = [row for person in range(35) for row in fake_renderer.rows(SETTINGS, person)]
     intensity = np.array([row["intensity"] for row in rows])
     assert card["counts"] == dataset_card.level_counts(intensity)
     assert all(sum(row) == 70 for row in card["counts"].values())
     assert card["spread"]["melanin"][0] == 0
     assert card["spread"]["melanin"][-1] == pytest.approx(3.4)
     assert card["shares"] == {"glasses": 0.5}
-    page = (made.place / synthetic_generate.CARD_PAGE).read_text()
-    assert "70 rendered faces of 35 people" in page
+    page = (folder / synthetic_generate.CARD_PAGE).read_text()
+    assert "70 synthetic faces of 35 synthetic subjects" in page
     assert f"| AU12 | {' | '.join(map(str, card['counts']['AU12']))} |" in page
 
 
-def test_levels_are_the_nearest_whole_intensity_and_0_is_absence_alone():
+def test_intensities_count_for_the_nearest_level_and_only_zero_for_absence():
     values = [0.0, 0.3, 1.49, 1.51, 4.49, 4.51, 5.0]
     intensity = np.zeros((len(values), len(facs.ALL)), np.float32)
     intensity[:, 3] = values
@@ -161,11 +169,10 @@ def test_levels_are_the_nearest_whole_intensity_and_0_is_absence_alone():
     assert counts[0] == [7, 0, 0, 0, 0, 0]
 
 
-def test_people_take_rigs_in_turn_and_faces_renderers(monkeypatch):
+def test_people_take_rigs_in_turn_and_faces_take_renderers(monkeypatch):
     used = []
-    rigs = ("canonical", "ict")
-    table = {name: lambda _: canonical_rig() for name in rigs}
-    monkeypatch.setattr(synthetic_set, "RIGS", table)
+    rigs, renderers = ("canonical", "ict"), ("fast", "path")
+    monkeypatch.setattr(synthetic_set, "RIGS", {name: lambda _: canonical_rig() for name in rigs})
 
     def renderer(name):
         def draw(_scene, size, _view):
@@ -174,12 +181,10 @@ def test_people_take_rigs_in_turn_and_faces_renderers(monkeypatch):
 
         return draw
 
-    table = {name: renderer(name) for name in ("fast", "path")}
-    monkeypatch.setattr(drawing, "RENDERERS", table)
-    both = SyntheticSet(
-        people=10, faces_per_person=2, record_size=32, seed=1, rigs=rigs,
-        renderers=("fast", "path"),
-    )  # fmt: skip
+    monkeypatch.setattr(sample, "RENDERERS", {name: renderer(name) for name in renderers})
+    both = replace(
+        SETTINGS, people=10, record_size=32, rigs=rigs, renderers=renderers
+    )
     records = [synthetic_record(both, person, face) for person in range(4) for face in range(2)]
     turns = [record.dataset.removeprefix("synthetic-") for record in records]
     assert turns == [*("canonical",) * 2, *("ict",) * 2] * 2
@@ -190,27 +195,27 @@ def test_people_take_rigs_in_turn_and_faces_renderers(monkeypatch):
     assert both.name == "synthetic-canonical-ict"
 
 
-def test_the_command_writes_a_set_and_shows_its_card(tmp_path, capsys):
-    config = tmp_path / "faces.toml"
-    config.write_text("[data]\npeople = 10\nfaces_per_person = 1\nprocesses = 1\n")
-    asked = ["generate", str(config), "--data", str(tmp_path / "data")]
-    assert command.main(asked) == 0
-    assert "10 rendered faces of 10 people" in capsys.readouterr().out
-    assert command.main([*asked, "--set", "data.dataset=disfa", "--set", "data.root=x"]) == 2
-    assert "`data.dataset` must be synthetic. Received: disfa" in capsys.readouterr().err
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "faces.toml"
+    path.write_text("[data]\nsubjects = 10\nfaces_per_subject = 1\nprocesses = 1\n")
+    return ["generate", str(path), "--data", str(tmp_path / "data")]
+
+
+def test_the_command_writes_a_set_and_shows_its_card(config, capsys):
+    assert synthesize.main(config) == 0
+    assert "10 synthetic faces of 10 synthetic subjects" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ('data.rigs=["giant"]', r"`data.rigs` must be one or more of canonical, ict"),
-        ("data.renderers=[]", r"`data.renderers` must be one or more of fast, path"),
-        ('data.rigs=["ict"]', r"Rig `ict` needs a converted ICT-FaceKit"),
+        ('data.rigs=["giant"]', "`data.rigs`"),
+        ("data.renderers=[]", "`data.renderers`"),
+        ('data.rigs=["ict"]', "Rig `ict` needs a converted ICT-FaceKit"),
+        ("data.dataset=disfa --set data.root=x", "`data.dataset` must be synthetic, not disfa"),
     ],
 )
-def test_settings_that_cannot_be_met_are_named(tmp_path, capsys, monkeypatch, change, message):
-    monkeypatch.setattr(synthetic_generate, "person_rows", synthetic_set.person_rows)
-    config = tmp_path / "faces.toml"
-    config.write_text("[data]\npeople = 10\nfaces_per_person = 1\nprocesses = 1\n")
-    assert command.main(["generate", str(config), "--set", change, "--data", str(tmp_path)]) == 2
+def test_wrong_settings_are_named(config, capsys, change, message):
+    assert synthesize.main([*config, "--set", *change.split()]) == 2
     assert message in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Cheap rows of a generated set, in place of rendering; a function that other processes find."""
+"""Cheap rows of a synthetic set in place of rendering, importable by other processes."""
 
 import os
 import time
@@ -10,14 +10,14 @@ from fau_tf.data.synthetic_set import person_name
 from tests.helpers.records import make_record
 
 CRASH_ONCE = "FAU_TEST_CRASH_ONCE"
-"""Names a file: the process that meets person 13 while it isn't there makes it and dies."""
+"""Names a file: the process that reaches person 13 while it is missing makes it and dies."""
 CRASH_ALWAYS = "FAU_TEST_CRASH_ALWAYS"
 
 
 def rows(settings, person):
-    """Return the rows of a person, as `data.synthetic.person_rows` does."""
+    """Stand in for `synthetic_set.person_rows`."""
     if person == 13 and os.environ.get(CRASH_ALWAYS):
-        time.sleep(0.5)  # what is finished reaches the parent first, as it does with slow faces
+        time.sleep(0.5)  # finished rows reach the parent first, as they do with slow faces
         os._exit(1)
     flag = os.environ.get(CRASH_ONCE)
     if person == 13 and flag and not Path(flag).exists():
@@ -34,3 +34,10 @@ def rows(settings, person):
         )
         for face in range(settings.faces_per_person)
     ]
+
+
+def thread_limits(settings, person):
+    """Report the variables that limit NumPy's threads, as a row's source."""
+    source = f"{os.environ.get('OMP_NUM_THREADS')} {os.environ.get('OPENBLAS_NUM_THREADS')}"
+    record = replace(make_record(person, 0), subject=person_name(person), source=source)
+    return [as_bytes(record)] * settings.faces_per_person
