@@ -28,8 +28,7 @@ import numpy as np
 
 from fau_tf.face.align import crop_matrix
 from fau_tf.face.align_cv2 import fast_crop
-from fau_tf.face.landmarks import ibug68
-from fau_tf.face.mediapipe_landmarks import default_bundle
+from fau_tf.face.mediapipe_landmarks import default_bundle, ibug68
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.inference.face_search import FaceFollower
 from fau_tf.inference.model_info import default_model

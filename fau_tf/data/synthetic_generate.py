@@ -19,7 +19,7 @@ from fau_tf.data.record import FORMAT_VERSION
 from fau_tf.data.synthetic_set import SyntheticSet, person_name, person_rows
 from fau_tf.data.tfrecord import RecordWriter, shard_files
 from fau_tf.synthetic.registry import RIGS
-from fau_tf.utils.files import file_sha256, hold, replacing
+from fau_tf.utils.files import file_sha256, lock_folder, replacing
 
 CARD: Final = "card.json"
 CARD_PAGE: Final = "card.md"
@@ -74,7 +74,7 @@ def generate(
         log(f"   {folder.name} is complete")
     else:
         folder.mkdir(parents=True, exist_ok=True)
-        with hold(folder, "one process at a time generates a set"):
+        with lock_folder(folder, "one process at a time generates a set"):
             for name in settings.rigs:
                 RIGS[name](settings.ict)  # reports a malformed file before work begins
             _render_shards(settings, _shards(folder, people), processes, log)

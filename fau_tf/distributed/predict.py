@@ -26,7 +26,7 @@ from fau_tf.outputs.file_names import result_names
 from fau_tf.outputs.options import DEFAULTS, PredictOptions
 from fau_tf.outputs.run import processing
 from fau_tf.utils.console import Console
-from fau_tf.utils.files import file_sha256, hold, replacing
+from fau_tf.utils.files import file_sha256, lock_folder, replacing
 
 CARD: Final = "job.json"
 FAILED: Final = "failed.csv"
@@ -60,7 +60,7 @@ def predict(
     folder = options.out / f"job-{key[:10]}"
     job = replace(job, folder=str(folder.absolute()))
     job.work.mkdir(parents=True, exist_ok=True)
-    with hold(folder, "one process at a time works on a job"):
+    with lock_folder(folder, "one process at a time works on a job"):
         if (folder / CARD).is_file():
             console.say(f"{folder.name} is complete already")
         else:

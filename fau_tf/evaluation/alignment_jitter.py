@@ -28,8 +28,7 @@ from PIL import Image
 
 from fau_tf.face import alignment_jitter
 from fau_tf.face.align import crop_matrix
-from fau_tf.face.landmarks import ibug68
-from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks, ibug68
 from fau_tf.io.images import read_image
 from fau_tf.synthetic import sample
 from fau_tf.synthetic.registry import RIGS
@@ -170,7 +169,7 @@ def compared(exact: np.ndarray, found: np.ndarray | None) -> np.ndarray:
     """Return (4,) x, y in parts of the crop, degrees, log scale; NaN if nothing was found."""
     if found is None:
         return np.full(len(COLUMNS), np.nan)
-    return np.array(alignment_jitter.difference(exact, found, SIZE))
+    return np.array(alignment_jitter.view_difference(exact, found, SIZE))
 
 
 def row(name: str, differences: Sequence[np.ndarray]) -> dict[str, Any]:

@@ -130,7 +130,7 @@ class Reader(AbstractContextManager["Reader"]):
         """
         self._mp = optional_imports.mediapipe()
         vision = self._mp.tasks.vision
-        with optional_imports.naming_what_is_missing("MediaPipe"):
+        with optional_imports.explain_import_errors("MediaPipe"):
             self._landmarker = vision.FaceLandmarker.create_from_options(
                 vision.FaceLandmarkerOptions(
                     base_options=self._mp.tasks.BaseOptions(

@@ -19,8 +19,7 @@ from fau_tf.evaluation import alignment_jitter, blendshapes
 from fau_tf.evaluation.cross_rig import Array
 from fau_tf.face.align import crop_matrix, transform
 from fau_tf.face.align_cv2 import fast_crop
-from fau_tf.face.landmarks import ibug68
-from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks, ibug68
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.inference.provenance import save_picture

@@ -1,4 +1,4 @@
-"""The aligned crop: one similarity, fitted on points that expressions hardly move.
+"""Aligned face crops: one similarity transform, fitted on points that expressions hardly move.
 
 Points are (x, y) px, x right, y down, pixel centers on integers: pixel x covers x - 0.5 to
 x + 0.5, so fraction f of a crop of `size` px is pixel f * size - 0.5.
@@ -31,16 +31,16 @@ TEMPLATE: Final[Matrix] = np.array(
         (0.5000, 0.5479),
     )
 )
-"""(9, 2) where the anchors lie, in fractions of the crop.
+"""(9, 2) positions of the anchors, in fractions of the crop.
 
-The canonical MediaPipe mesh seen from the front, eye centers at (.36, .34) and (.64, .34): its
-chin is at .87, and at .96 with the jaw fully open. Eyes further apart, at (.35, .36) and
-(.65, .36), would put the open chin at 1.02, outside.
+The frontal canonical MediaPipe mesh with eye centers at (.36, .34) and (.64, .34): its chin is at
+.87, and at .96 with the jaw fully open. With eye centers at (.35, .36) and (.65, .36) the chin of
+the open jaw would be at 1.02, outside the crop.
 """
 TEMPLATE.setflags(write=False)
 
 MAX_SPAN: Final = 2
-"""Image px that a crop pixel may span before the image is halved."""
+"""Image px per crop px above which the image is halved first."""
 
 
 def crop_matrix(landmarks: Points, size: int, margin: float = 1.0) -> Matrix:
@@ -49,7 +49,7 @@ def crop_matrix(landmarks: Points, size: int, margin: float = 1.0) -> Matrix:
     Args:
         landmarks: (68, 2) iBUG landmarks in image px.
         size: Side of the crop in px.
-        margin: Field of view relative to the plain crop of the same face, about the same center.
+        margin: Field of view relative to the default crop, about the same center.
 
     Raises:
         ValueError: If the landmarks are not (68, 2), not finite, or have no extent; if size or
@@ -57,19 +57,19 @@ def crop_matrix(landmarks: Points, size: int, margin: float = 1.0) -> Matrix:
     """
     landmarks = np.asarray(landmarks, np.float64)
     if landmarks.shape != (68, 2):
-        raise ValueError(f"Landmarks must be (68, 2) iBUG points. Received: {landmarks.shape}")
+        raise ValueError(f"Landmarks must be (68, 2) iBUG points, got {landmarks.shape}.")
     if size < 1 or not margin > 0:
-        raise ValueError(f"Crop size and margin must be positive. Received: {size}, {margin}")
+        raise ValueError(f"Crop size and margin must be positive, got {size} and {margin}.")
     target = (0.5 + (TEMPLATE - 0.5) / margin) * size - 0.5
     return similarity(landmarks[list(ANCHORS)], target)
 
 
 def similarity(source: Points, target: Points) -> Matrix:
-    """Return the (2, 3) rotation, uniform scale and shift that best maps source to target.
+    """Return the (2, 3) similarity that maps source to target with the least squared error.
 
     Args:
         source: (N, 2) points, at least two of them distinct.
-        target: (N, 2) where they should go; least squares.
+        target: (N, 2) points to map them to.
 
     Raises:
         ValueError: If the shapes differ, a value is not finite, or all source points coincide.
@@ -77,13 +77,12 @@ def similarity(source: Points, target: Points) -> Matrix:
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     if source.shape != target.shape or source.ndim != 2 or source.shape[1] != 2:
         raise ValueError(
-            "Source and target must both be (N, 2). "
-            f"Received: source {source.shape}, target {target.shape}"
+            f"Source and target must both be (N, 2), got {source.shape} and {target.shape}."
         )
     if not (np.isfinite(source).all() and np.isfinite(target).all()):
-        raise ValueError("Points must be finite. Received: NaN or infinity.")
+        raise ValueError("Points must be finite, got NaN or infinity.")
     if np.ptp(source, axis=0).max(initial=0.0) == 0.0:
-        raise ValueError(f"Source needs two distinct points. Received: {len(source)}, all equal.")
+        raise ValueError(f"Source needs two distinct points, got {len(source)} equal ones.")
     from_center, to_center = source.mean(axis=0), target.mean(axis=0)
     s, t = source - from_center, target - to_center
     spread = np.sum(s**2)
@@ -107,7 +106,7 @@ def transform(matrix: Matrix, points: Points) -> npt.NDArray[np.float64]:
 
 
 def crop(image: Image, matrix: Matrix, size: int) -> Image:
-    """Return the (size, size, 3) uint8 crop; this is the definition that fast paths are tested by.
+    """Return the (size, size, 3) uint8 crop; the definition that other implementations follow.
 
     Bilinear in float between pixel centers on integers, borders replicated, rounded half up. While
     a crop pixel spans more than 2 image px, the image is first shrunk by means of 2 x 2 px (blocks
@@ -131,8 +130,8 @@ def require_image(image: Image) -> None:
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[-1] != 3 or image.size == 0 or image.dtype != np.uint8:
         raise ValueError(
-            f"An image must be (H, W, 3) RGB uint8. Received: {image.shape} {image.dtype}. "
-            "Read files with fau_tf.io.images.read_image."
+            f"An image must be (H, W, 3) RGB uint8, got {image.shape} {image.dtype}. Read files "
+            "with fau_tf.io.images.read_image."
         )
 
 
@@ -148,7 +147,7 @@ def halved(pixels: Pixels) -> npt.NDArray[np.float32]:
 def shrunk(
     image: Image, matrix: Matrix, size: int, halve: Callable[[Pixels], Pixels] = halved
 ) -> tuple[Pixels, Matrix]:
-    """Return the part of the image that the crop shows, at most 2 px a crop px, and its matrix."""
+    """Return the visible part of the image at no more than 2 px per crop px, and its matrix."""
     scale = 1.0 / np.sqrt(abs(np.linalg.det(matrix[:, :2])))  # image px per crop px
     halvings = 0
     while scale / 2**halvings > MAX_SPAN:
@@ -157,8 +156,8 @@ def shrunk(
     corner = np.array(((0, 0), (0, size - 1), (size - 1, 0), (size - 1, size - 1)))
     seen = transform(invert(matrix), corner)
     limit = np.array(image.shape[1::-1])
-    # One block more on each side than the bilinear neighbors need; whole blocks, so that cutting
-    # first changes nothing.
+    # One block more on each side than the bilinear neighbors need, and whole blocks, so the halved
+    # pixels are those of the whole image.
     low = (np.floor(seen.min(axis=0)) // block - 1).astype(int) * block
     low = np.clip(low, 0, (limit - 1) // block * block)
     high = np.clip(np.ceil(seen.max(axis=0)).astype(int) + 2 * block + 1, low + 1, limit)

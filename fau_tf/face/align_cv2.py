@@ -1,4 +1,4 @@
-"""The aligned crop by OpenCV: for live use, tested against the definition in `align`."""
+"""The aligned crop by OpenCV, for live use; tests compare it with the definition in `align`."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from fau_tf.utils import optional_imports
 def fast_crop(image: Image, matrix: Matrix, size: int) -> Image:
     """Return `align.crop(image, matrix, size)` to within a few gray levels, several times faster.
 
-    OpenCV rounds sampling points to 1/32 px and each halving to whole gray levels, so a sharp edge
-    may differ by some levels; a smooth image differs by one or two.
+    OpenCV rounds sampling points to 1/32 px and each halving to whole gray levels, so sharp edges
+    differ by a few levels and smooth areas by one or two.
 
     Args:
         image: (H, W, 3) RGB uint8.

@@ -1,4 +1,4 @@
-"""68 landmarks -> AU centers, by a rule set of `facs`."""
+"""AU centers from 68 landmarks, by a rule set of `facs`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,8 +16,8 @@ def au_centers(
 ) -> npt.NDArray[np.float32]:
     """Return the (..., K, 2) AU centers in the px of the landmarks, in the order of `facs.centers`.
 
-    `down` of a rule runs at right angles to the line between the inner eye corners, so a turned,
-    scaled or moved face has its centers turned, scaled and moved.
+    A rule's `down` is perpendicular to the line between the inner eye corners, so the centers
+    follow a face that is rotated, scaled or moved.
 
     Args:
         landmarks: (..., 68, 2) iBUG landmarks.
@@ -29,7 +29,7 @@ def au_centers(
     """
     points = np.asarray(landmarks, np.float64)
     if points.shape[-2:] != (68, 2):
-        raise ValueError(f"Landmarks must be (..., 68, 2) iBUG points. Received: {points.shape}")
+        raise ValueError(f"Landmarks must be (..., 68, 2) iBUG points, got {points.shape}.")
     rows = [center.point for center in facs.centers(aus, rule)]
     right, left = (points[..., i, :] for i in _INNER_EYE_CORNERS)
     across = left - right  # (..., 2)

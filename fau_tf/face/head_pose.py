@@ -1,4 +1,4 @@
-"""Which way a face looks, from its mesh points alone."""
+"""Head pose from mesh points: a least-squares fit of MediaPipe's canonical face."""
 
 from typing import Any, Final
 
@@ -17,9 +17,9 @@ _RIGID: Final = (
     (93, -7.54, -1.05, -2.43), (323, 7.54, -1.05, -2.43), (151, 0.00, 6.55, 5.03),
     (9, 0.00, 4.89, 5.39),
 )  # fmt: skip
-"""Mesh point, and where the canonical MediaPipe face has it: x right, y up, z to the camera, cm.
+"""Mesh point, and its position on the canonical MediaPipe face: x right, y up, z to the camera, cm.
 
-Forehead, temples, nose, eye corners, cheeks: what the jaw, the lips and the brows hardly move.
+Forehead, temples, nose, eye corners and cheeks, which the jaw, lips and brows hardly move.
 """
 
 _POINTS: Final = [row[0] for row in _RIGID]
@@ -27,16 +27,16 @@ _SHAPE: Final = np.array([row[1:] for row in _RIGID]) - np.mean([row[1:] for row
 
 
 def head_pose(mesh: npt.NDArray[np.floating[Any]]) -> tuple[float, float, float]:
-    """Return yaw, pitch and roll in degrees; 0, 0, 0 looks into the camera.
+    """Return yaw, pitch and roll in degrees; 0, 0, 0 faces the camera.
 
-    Yaw is positive where the nose points to the image's right, pitch where it points down, roll
-    where the head leans counter-clockwise as the viewer sees it. The head is first pitched, then
-    turned, then rolled in the picture's plane, so that yaw and pitch are those of the upright crop.
+    Yaw is positive if the nose points to the right of the image, pitch if it points down, roll if
+    the head leans counter-clockwise as the viewer sees it. The rotations are pitch, then yaw, then
+    roll in the image plane, so yaw and pitch are those of the upright crop.
 
-    The canonical face under scaled orthographic projection, least squares. On rendered faces of six
-    people a yaw of 30 reads as 34, of 45 as 50 (3 to 4 degrees between people), a pitch of
-    30 as 21 up and 30 down. MediaPipe's own matrix reads a yaw of 45 as 40 and the same pitches; it
-    also depends on which part of the picture was looked at.
+    The projection is scaled orthographic. On rendered faces of six synthetic subjects, a yaw of 30
+    is estimated as 34, of 45 as 50 (3 to 4 degrees between subjects), a pitch of 30 as 21 up and 30
+    down. MediaPipe's own matrix estimates a yaw of 45 as 40 and the same pitches; it also depends
+    on the tile that was searched.
 
     Args:
         mesh: (478, 2) mesh points, px.

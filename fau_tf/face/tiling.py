@@ -1,8 +1,8 @@
-"""Where to look for faces in a photo: the whole of it, then overlapping parts.
+"""Overlapping tiles of an image for face detection, and the removal of duplicate detections.
 
-MediaPipe's detector sees 128 px a side and misses faces narrower than about an eighth of the
-picture. Of 43 faces in nine group photos it finds 11 in the whole photo, 42 in its halves and 43
-in its thirds.
+MediaPipe's detector resizes its input to 128 px and misses faces narrower than about an eighth of
+the image. Of 43 faces in nine group photos it finds 11 in the whole photo, 42 with halves added
+and 43 with thirds added.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,34 +14,34 @@ import numpy.typing as npt
 Mesh = npt.NDArray[np.float64]
 Window = tuple[int, int, int, int]
 
-MIN_VIEW: Final = 96
-"""Parts with a shorter side are not looked at: their faces are too small to read."""
+MIN_TILE: Final = 96
+"""Tiles with a shorter side are skipped: faces in them are too small to estimate AUs, px."""
 
 
 def windows(height: int, width: int, divisions: Sequence[int]) -> list[Window]:
-    """Return the parts (x0, y0, x1, y1) of a picture to look at.
+    """Return the tiles (x0, y0, x1, y1) of an image, px.
 
     Args:
-        height: Of the picture, px.
-        width: Of the picture, px.
-        divisions: For each d, parts of 1/d of the height and width that overlap by half.
+        height: Of the image, px.
+        width: Of the image, px.
+        divisions: For each d, tiles of 1/d of the height and width that overlap by half.
     """
-    parts: list[Window] = []
+    tiles: list[Window] = []
     for division in divisions:
         tall, wide = -(-height // division), -(-width // division)
-        if division > 1 and min(tall, wide) < MIN_VIEW:
+        if division > 1 and min(tall, wide) < MIN_TILE:
             continue
         steps = 2 * division - 1
-        parts += [
+        tiles += [
             (x, y, x + wide, y + tall)
             for y in np.linspace(0, height - tall, steps).astype(int).tolist()
             for x in np.linspace(0, width - wide, steps).astype(int).tolist()
         ]
-    return parts
+    return tiles
 
 
 def uncut(mesh: Mesh, window: Window, height: int, width: int) -> bool:
-    """Return whether a face lies within its window, wherever the picture goes on beyond it."""
+    """Return whether a face lies inside its window, on every side where the image continues."""
     x0, y0, x1, y1 = window
     low, high = mesh.min(axis=0), mesh.max(axis=0)
     return bool(
@@ -53,9 +53,9 @@ def uncut(mesh: Mesh, window: Window, height: int, width: int) -> bool:
 
 
 def distinct(meshes: Iterable[Mesh]) -> list[Mesh]:
-    """Return the faces without repeats; of two readings of one face the first stays.
+    """Return the faces without duplicates; of two detections of one face the first stays.
 
-    Two readings are of one face when the center of either lies inside the middle half of the other.
+    Two detections are of one face if the center of either lies in the middle half of the other.
     """
     kept: list[Mesh] = []
     for mesh in meshes:

@@ -13,8 +13,7 @@ import numpy.typing as npt
 from fau_tf.face.align import Image, Matrix, crop_matrix, invert, transform
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.au_centers import au_centers
-from fau_tf.face.landmarks import ibug68
-from fau_tf.face.mediapipe_landmarks import NO_FACE, MediaPipeLandmarks
+from fau_tf.face.mediapipe_landmarks import NO_FACE, MediaPipeLandmarks, ibug68
 from fau_tf.face.tiling import Mesh
 from fau_tf.inference.face_search import FaceFollower, Trail, box, find_in_photo
 from fau_tf.inference.interpreter import AUInterpreter

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fau_tf.contract import CONTRACT_VERSION
-from fau_tf.utils.files import replacing, take
+from fau_tf.utils.files import lock_folder, replacing
 from fau_tf.utils.json_safe import plain
 
 _PACKAGES: Final = (
@@ -45,7 +45,9 @@ class RunDir(AbstractContextManager["RunDir"]):
                 f"Received: {error.strerror}. Give another --runs."
             ) from error
         self.path = path
-        self._lock = take(path, "one process at a time writes a run's folder") if alone else None
+        self._lock = (
+            lock_folder(path, "one process at a time writes a run's folder") if alone else None
+        )
         self.seconds: dict[str, float] = {}
         self.earlier: dict[str, float] = {}  # of stages whose results were reused
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and whether they are what they were."""
+"""Atomic writes, file hashes and folder locks."""
 
 import fcntl
 import hashlib
@@ -11,12 +11,12 @@ from uuid import uuid4
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give the path of a file to write, which takes the place of `path` once it is complete.
+    """Yield the path of a file to write; it replaces `path` at the end of the block.
 
-    It lies beside `path` and ends alike; after an error it is gone and `path` is as it was. Two
-    processes may do so at once, also on two machines that share the folder.
+    It is in the same folder and has the same ending. After an error it is deleted and `path` is
+    unchanged. Several processes may do so at once, also on machines that share the folder.
     """
-    # Not named after `path`, whose name may already be as long as a name can be.
+    # Not named after `path`, whose name may have the maximum length already.
     unfinished = path.with_name(f".partial-{uuid4().hex}{path.suffix}")
     try:
         yield unfinished
@@ -31,17 +31,17 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def take(folder: Path, rule: str) -> TextIO:
-    """Return the lock of a folder, held until it is closed or the process ends, however it ends.
+def lock_folder(folder: Path, rule: str) -> TextIO:
+    """Return the lock of a folder, held until it is closed or the process ends in any way.
 
-    What a killed process has left half-written in the folder is removed.
+    Use it in a `with` block, or call `close`. Deletes the partial files of killed processes.
 
     Args:
-        folder: Which must be there.
-        rule: Why nobody else may, in words.
+        folder: An existing folder.
+        rule: Reason for the lock, for the error message.
 
     Raises:
-        OSError: If another process holds it.
+        OSError: If another process holds the lock.
     """
     lock = (folder / ".lock").open("a")
     try:
@@ -49,16 +49,9 @@ def take(folder: Path, rule: str) -> TextIO:
     except BlockingIOError as error:
         lock.close()
         raise OSError(
-            f"{folder}: {rule}. Received: another one that is at work there. Wait for it, or name "
-            "another folder."
+            f"{folder}: another process is at work there, but {rule}. Wait for it, or use another "
+            "folder."
         ) from error
     for half in folder.glob(".partial-*"):
         half.unlink()
     return lock
-
-
-@contextmanager
-def hold(folder: Path, rule: str) -> Iterator[None]:
-    """Hold a folder, see `take`."""
-    with take(folder, rule):
-        yield

@@ -1,13 +1,13 @@
-"""Values that JSON can hold."""
+"""Conversion of Python values to valid JSON values."""
 
 import math
 from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """Return a value whose dicts, lists and tuples hold None in place of NaN and infinity.
+    """Return a value with None in place of NaN and infinity, in nested containers too.
 
-    JSON has no word for those, and readers other than Python's refuse the one that Python writes.
+    JSON has neither, and most parsers refuse the `NaN` that Python writes.
     """
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}

@@ -1,17 +1,17 @@
-"""Tables of documents that commands write, between `<!-- name -->` and `<!-- end of name -->`."""
+"""Generated blocks of documents, between `<!-- name -->` and `<!-- end of name -->`."""
 
 
 def filled(text: str, name: str, content: str) -> str:
-    """Return a document with `content` in the block of that name.
+    """Return a document with `content` as its block of that name.
 
     Raises:
-        ValueError: Unless it has exactly one such block.
+        ValueError: If the document does not have exactly one such block.
     """
     begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
     if text.count(begin) != 1 or text.count(end) != 1:
         raise ValueError(
-            f"The document must have one {begin.strip()} and one {end}. "
-            f"Received: {text.count(begin)} and {text.count(end)}. Put the block back."
+            f"The document must have one {begin.strip()} and one {end}, got "
+            f"{text.count(begin)} and {text.count(end)}. Put the block back."
         )
     head, rest = text.split(begin)
     return f"{head}{begin}{content}\n{end}{rest.split(end)[1]}"

@@ -1,4 +1,4 @@
-"""OpenCV and MediaPipe, imported when first used, with missing system libraries named."""
+"""OpenCV and MediaPipe, imported on first use; errors say what to install."""
 
 import importlib
 import sys
@@ -14,11 +14,11 @@ DEBIAN_PACKAGES: Final = {
     "libgthread-2.0.so.0": "libglib2.0-0",
     "libglib-2.0.so.0": "libglib2.0-0",
 }
-"""System libraries that the wheels of OpenCV and MediaPipe expect, and who brings them."""
+"""System library that the wheels of OpenCV and MediaPipe expect -> its Debian package."""
 
 
 class MissingLibraryError(ImportError):
-    """A Python package or a system library that reading photos needs is not installed."""
+    """OpenCV, MediaPipe or a system library that they need is not installed."""
 
 
 def cv2() -> Any:
@@ -27,7 +27,7 @@ def cv2() -> Any:
     Raises:
         MissingLibraryError: If it or a system library is not installed.
     """
-    with naming_what_is_missing("OpenCV"):
+    with explain_import_errors("OpenCV"):
         return importlib.import_module("cv2")
 
 
@@ -37,13 +37,13 @@ def mediapipe() -> Any:
     Raises:
         MissingLibraryError: If it or a system library is not installed.
     """
-    with naming_what_is_missing("MediaPipe"), _tensorflow_hidden():
+    with explain_import_errors("MediaPipe"), _hide_tensorflow():
         return importlib.import_module("mediapipe")
 
 
 @contextmanager
-def naming_what_is_missing(who: str) -> Iterator[None]:
-    """Turn a failed import or load of a library into an error that names the next step."""
+def explain_import_errors(who: str) -> Iterator[None]:
+    """Turn errors of loading a library into `MissingLibraryError` with the next step."""
     try:
         yield
     except (ImportError, OSError) as error:
@@ -52,24 +52,24 @@ def naming_what_is_missing(who: str) -> Iterator[None]:
         library = next((name for name in DEBIAN_PACKAGES if name in str(error)), None)
         if library:
             package = DEBIAN_PACKAGES[library]
-            advice = f"Install it: apt-get install {package}"
-            raise MissingLibraryError(
-                f"{who} needs the system library {library} (Debian package {package}). {advice}"
-            ) from error
-        if isinstance(error, ModuleNotFoundError):
-            raise MissingLibraryError(
-                f"Reading photos needs the Python package {error.name}. "
-                f"Install the dependencies of fau_tf: pip install fau_tf"
-            ) from error
-        raise MissingLibraryError(
-            f"{who} can't be loaded. Received: {error}. Install the library that it names."
-        ) from error
+            problem = (
+                f"{who} needs the system library {library} (Debian package {package}). Install it: "
+                f"apt-get install {package}"
+            )
+        elif isinstance(error, ModuleNotFoundError):
+            problem = (
+                f"The Python package {error.name} is not installed. Install fau_tf with its "
+                "dependencies: pip install fau_tf"
+            )
+        else:
+            problem = f"{who} cannot be loaded: {error}. Install the library that it names."
+        raise MissingLibraryError(problem) from error
 
 
 @contextmanager
-def _tensorflow_hidden() -> Iterator[None]:
-    # Where TensorFlow is installed, MediaPipe imports the whole of it for the decorator of its own
-    # API docs: 2.6 s of a 3.2 s start. It does without where that import fails.
+def _hide_tensorflow() -> Iterator[None]:
+    # If TensorFlow is installed, MediaPipe imports it for a decorator of its API docs, which takes
+    # 2.6 s of a 3.2 s start. If the import fails, MediaPipe does without it.
     hide = "tensorflow" not in sys.modules
     if hide:
         sys.modules["tensorflow"] = None  # type: ignore[assignment]

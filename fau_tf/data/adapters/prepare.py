@@ -24,7 +24,7 @@ from fau_tf.data.record import FORMAT_VERSION
 from fau_tf.face.align import TEMPLATE
 from fau_tf.face.mediapipe_landmarks import BUNDLE_SHA256
 from fau_tf.utils import optional_imports
-from fau_tf.utils.files import file_sha256, hold, replacing
+from fau_tf.utils.files import file_sha256, lock_folder, replacing
 
 PREPARED: Final = 1
 """Raised when what a frame becomes changes, so that sets are prepared again."""
@@ -114,7 +114,7 @@ def prepare(
         say(f"   {place.name} is there already")
         return _collected(place, listing, jobs)
     place.mkdir(parents=True, exist_ok=True)
-    with hold(place, "one process at a time prepares a set"):
+    with lock_folder(place, "one process at a time prepares a set"):
         left = _left(jobs)
         if left and run:
             run(left, len(jobs), say)

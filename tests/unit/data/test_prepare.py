@@ -15,7 +15,7 @@ from fau_tf.data.adapters.clips import printable
 from fau_tf.data.adapters.prepare_clip import Job, prepare_clip, report_file
 from fau_tf.data.config import DataSettings
 from fau_tf.data.tfrecord import parse
-from fau_tf.utils.files import hold
+from fau_tf.utils.files import lock_folder
 from tests.helpers import dataset_trees as trees
 
 SIZE = 80
@@ -442,7 +442,7 @@ def test_other_labels_are_another_set(tmp_path):
 def test_one_process_at_a_time_prepares_a_set_and_many_read_it(tmp_path):
     trees.bp4d(tmp_path / "in", subjects=("F001",))
     done = prepared("bp4d", tmp_path / "in", tmp_path / "out")
-    with hold(done.place, "mine"):
+    with lock_folder(done.place, "mine"):
         assert prepared("bp4d", tmp_path / "in", tmp_path / "out").records == done.records > 0
         (done.place / "card.json").unlink()
         with pytest.raises(OSError, match="one process at a time"):

@@ -16,7 +16,7 @@ from fau_tf.data.synthetic_set import SyntheticSet, synthetic_record
 from fau_tf.data.tfrecord import parse, shard_files
 from fau_tf.synthetic import sample
 from fau_tf.synthetic.rigs.canonical import canonical_rig
-from fau_tf.utils.files import hold
+from fau_tf.utils.files import lock_folder
 from tests.helpers import fake_renderer
 
 SETTINGS = SyntheticSet(people=35, faces_per_person=2, record_size=80, seed=1)
@@ -121,7 +121,7 @@ def test_a_second_process_may_not_generate_the_same_set(tmp_path, monkeypatch):
 
 def test_many_processes_may_read_a_complete_set(whole):
     done, _ = whole
-    with hold(done.folder, "locked by the test"):
+    with lock_folder(done.folder, "locked by the test"):
         again, lines = generate(done.folder.parent)
     assert again == done
     assert lines == [f"   {done.folder.name} is complete"]
