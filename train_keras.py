@@ -26,8 +26,8 @@ from export.specs import EXPORT_SPECS
 from fau_tf import facs
 from fau_tf.cli import predict
 from fau_tf.data import datasets
-from fau_tf.data.adapters.registry import KINDS
-from fau_tf.data.datasets import Faces
+from fau_tf.data.adapters.registry import DATASETS
+from fau_tf.data.datasets import FaceDataset
 from fau_tf.data.splits import Fold
 from fau_tf.evaluation import evaluate, predictions, published
 from fau_tf.evaluation import figures as report
@@ -113,10 +113,10 @@ def score(config: Config, run: RunDir, data: Path, path: Path) -> int:
     with run.stage("faces"):
         faces = fit.prepare(config, data, run)
         folds = fit.folds(config, faces)
-        people = sorted({person for fold in folds for person in fold.people["test"]})
+        people = sorted({person for fold in folds for person in fold.subjects["test"]})
     with run.stage(f"evaluation of {path}"):
         found = evaluate.networks(path)
-        known = KINDS[faces.name].aus if faces.name in KINDS else ()
+        known = DATASETS[faces.name].aus if faces.name in DATASETS else ()
         aus = [au for au in found[0].aus if au in known or not known]
         answers = evaluate.evaluate(found, faces, people, aus, run.say)
         judge(run, answers, faces.name, f"evaluated_{path.stem}_")
@@ -147,7 +147,7 @@ def judge(run: RunDir, answers: Predictions, kind: str, prefix: str = "") -> Non
 
 
 def train(
-    config: Config, run: RunDir, faces: Faces, fold: Fold, devices: Devices, *, fresh: bool
+    config: Config, run: RunDir, faces: FaceDataset, fold: Fold, devices: Devices, *, fresh: bool
 ) -> None:
     """Config -> network -> tf.data -> fit -> ICC table -> export -> pictures, of one fold."""
     spec = config.model
@@ -160,10 +160,10 @@ def train(
         )
 
     targets = fit.targets(config)
-    parts = datasets.parts(faces, fold)
-    parts["train"] = parts["train"].thinned(targets, config.data.neutral_fraction)
+    parts = datasets.subsets(faces, fold)
+    parts["train"] = parts["train"].subsample_neutral(targets, config.data.neutral_fraction)
     for name, part in parts.items():
-        run.say(f"   {name}: {len(part.people)} people")
+        run.say(f"   {name}: {len(part.subjects)} people")
 
     with run.stage("training"):
         done = None if fresh else run_state.finished(config, faces, run)
@@ -189,11 +189,11 @@ def train(
         test = parts["test"].batches(targets, batch_size=64)
         coded = parts["test"].labels(targets)
         predicted = predict_intensity(net, spec, test)
-        answers = Predictions(coded, predicted, parts["test"].subjects(), spec.labels)
+        answers = Predictions(coded, predicted, parts["test"].face_subjects(), spec.labels)
         answers.save(run / predictions.PREDICTIONS)
         sure = calibrate.coverage(run.path, coded, predicted, spec.labels)
         run.say(f"   {calibrate.coverage_line(sure)}")
-        run.write_json(run_state.PEOPLE, evaluate.describe_people(faces, fold.people))
+        run.write_json(run_state.PEOPLE, evaluate.describe_people(faces, fold.subjects))
         figures = answers.figures()
         test_metrics = figures["test"]
         run.say(predictions.table(figures))
@@ -211,13 +211,13 @@ def train(
             run.path,
             config.run.name,
             [row for row in EXPORT_SPECS.values() if row.max_intensity_error is not None],
-            training_data=datasets.card(faces.name, fold.seen),
+            training_data=datasets.training_data_info(faces.name, fold.train_and_validation),
             facts={"test_people": test_metrics, **calibrate.model_json_entries(run.path)},
             say=run.say,
         )
 
     with run.stage("pictures"):
-        title = f"{len(coded)} faces of {len(parts['test'].people)} test people, {faces.name}"
+        title = f"{len(coded)} faces of {len(parts['test'].subjects)} test people, {faces.name}"
         report.draw_curves(run / "curves.png", history)
         report.draw_agreement(run / "agreement.png", test_metrics, title)
         report.draw_scatter(run / "scatter.png", coded, predicted, spec.labels, title)
@@ -227,12 +227,12 @@ def train(
         _gallery(run / "gallery.png", net, spec, images, target, predicted[:count])
         graphs = inspect_graph.channel_graphs(net, images)
         if graphs:
-            people = parts["test"].subjects()[:count]
+            people = parts["test"].face_subjects()[:count]
             draw_neighbors(run / "neighbors.png", graphs[0], images, coded[:count], people)
 
     metrics = figures | {
         "published": published.beside(faces.name),
-        "data": {"name": faces.name, "test_people": len(parts["test"].people)},
+        "data": {"name": faces.name, "test_people": len(parts["test"].subjects)},
         "coverage": sure,
         "resumed_at_steps": resumed,
         "parameters": net.count_params(),

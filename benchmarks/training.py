@@ -34,7 +34,7 @@ import tensorflow as tf
 from benchmarks import training_parts as parts
 from benchmarks.scc import table
 from fau_tf.data import pipeline
-from fau_tf.data.datasets import Faces
+from fau_tf.data.datasets import FaceDataset
 from fau_tf.training import fit
 from fau_tf.training.config import Config, load_config
 from fau_tf.training.run_dir import RunDir, versions
@@ -173,8 +173,8 @@ def feed(config: Config, quick: bool) -> list[dict[str, Any]]:
     return [{"records": name, "images_per_second": 1e3 * images / t} for name, t in ms.items()]
 
 
-def _stream(faces: Faces, config: Config, *, cache: bool) -> Any:
-    rows = pipeline.examples(faces.files, faces.people, cache=cache)
+def _stream(faces: FaceDataset, config: Config, *, cache: bool) -> Any:
+    rows = pipeline.examples(faces.files, faces.subjects, cache=cache)
     return iter(
         pipeline.batches(
             rows,

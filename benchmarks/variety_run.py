@@ -48,9 +48,9 @@ def main() -> None:
         tf.config.threading.set_inter_op_parallelism_threads(1)
         fit.make_deterministic(config)
         targets = fit.targets(config)
-        split = datasets.split(faces, config.data_seed)
-        learned = (*split["train"].people, *split["test"].people)  # others judge
-        parts = {"train": faces.part(learned), "validation": split["validation"]}
+        split = datasets.random_subsets(faces, config.data_seed)
+        learned = (*split["train"].subjects, *split["test"].subjects)  # others judge
+        parts = {"train": faces.subset(learned), "validation": split["validation"]}
         fit.fit(heatmap_net.build(config.model), config, parts, targets, run)
         (run / run_state.CHECKPOINT).unlink()
         net = keras.saving.load_model(run / run_state.BEST)
@@ -59,10 +59,10 @@ def main() -> None:
         run.write_json("variety.json", {"asked": options.asked, "tests": found})
 
 
-def judged(net: keras.Model, config: Any, faces: datasets.Faces) -> dict[str, Any]:
+def judged(net: keras.Model, config: Any, faces: datasets.FaceDataset) -> dict[str, Any]:
     """Return the agreement on all faces of a set."""
     spec, targets = config.model, fit.targets(config)
-    part = faces.part(faces.people)
+    part = faces.subset(faces.subjects)
     predicted = predict_intensity(net, spec, part.batches(targets, batch_size=64))
     return agreement.summary(part.labels(targets), predicted, spec.labels)
 

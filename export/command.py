@@ -58,7 +58,7 @@ def export_command(
         test,
         variants,
         out,
-        training_data=datasets.card(test.name),
+        training_data=datasets.training_data_info(test.name),
         facts=run.facts,
         may_skip=may_skip,
         say=say,

@@ -154,7 +154,7 @@ def judgement_faces(run: TrainedRun, data: Path, *, say: Callable[[str], None]) 
 
 def run_part(
     run: TrainedRun, part: str, count: int, folder: Path, *, say: Callable[[str], None]
-) -> datasets.Part:
+) -> datasets.Subset:
     """Return at least `count` faces of people of one part, rendered unless they are there.
 
     The run's own set is taken where it is on disk and has enough.
@@ -169,25 +169,25 @@ def run_part(
     config, people = run.config, run.people[part]
     own = SyntheticSet.of(config.data, config.data_seed)
     if own.faces_per_person * len(people) >= count and is_complete(own, folder):
-        everything = datasets.prepare_synthetic(own, folder, processes=1, say=say)
-        return everything.part(people[: -(-count // own.faces_per_person)])
+        everything = datasets.prepare_synthetic(own, folder, processes=1, log=say)
+        return everything.subset(people[: -(-count // own.faces_per_person)])
     each = max(config.data.faces_per_subject, -(-count // len(people)))  # rounded up
     faces = datasets.prepare_synthetic(
         SyntheticSet.of(config.data, config.data_seed, each=each),
         folder,
         processes=config.data.processes or os.cpu_count() or 1,
-        say=say,
+        log=say,
         only=people[: -(-count // each)],
     )
-    return faces.part(faces.people)
+    return faces.subset(faces.subjects)
 
 
-def labeled(part: datasets.Part, config: Config) -> LabeledFaces:
+def labeled(part: datasets.Subset, config: Config) -> LabeledFaces:
     """Return the faces of a part, as the demo would crop them, with their labels."""
     targets = fit.targets(config)
     images = [batch.numpy() for batch, _ in part.batches(targets, batch_size=64)]
     return LabeledFaces(
-        np.concatenate(images), part.labels(targets), part.faces.name, len(part.people)
+        np.concatenate(images), part.labels(targets), part.faces.name, len(part.subjects)
     )
 
 

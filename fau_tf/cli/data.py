@@ -42,10 +42,10 @@ def _prepare(config: Config, options: argparse.Namespace) -> bool:
         from fau_tf.distributed.prepare import cluster_runner
 
         run = cluster_runner(config.data, options.cluster, options.workers)
-    done = prepare(config.data, options.data, say=_say, run=run)
+    done = prepare(config.data, options.data, log=_say, run=run)
     for line in summary(done):
         _say(line)
-    _say(f"records in {done.place}, what is missing in {done.place / DROPPED}")
+    _say(f"records in {done.folder}, what is missing in {done.folder / DROPPED}")
     return bool(done.undocumented)
 
 
@@ -64,7 +64,7 @@ def _check(config: Config, options: argparse.Namespace) -> bool:
     for warning in found.listing.warnings:
         _say(f"! {warning}")
     place = place_of(config.data, found.listing, options.data)
-    prepared = prepare(config.data, options.data, say=_say) if (place / CARD).is_file() else None
+    prepared = prepare(config.data, options.data, log=_say) if (place / CARD).is_file() else None
     if prepared is None:
         _say("  not prepared yet: contact sheets come with the next check after that")
     folder = options.out or place.with_name(f"{place.name}-check")

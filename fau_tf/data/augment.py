@@ -1,10 +1,10 @@
-"""Augmentation of aligned faces: the picture and its points always move together.
+"""Geometric and photometric augmentation of aligned faces.
 
-The crop is one affine resampling of the record: flip, rotation, scale and shift are all in its
-matrix, so an augmented image is interpolated once, and points go through the same matrix.
+Flip, rotation, scale and shift form one affine matrix from crop to record. The image is resampled
+once, and the landmarks are transformed by the same matrix.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
@@ -17,20 +17,20 @@ _MIRROR: Final = np.array(MIRROR_68, np.int32)
 
 @dataclass(frozen=True, kw_only=True)
 class Augment:
-    """How far training images are varied; each range is symmetric and drawn uniformly.
+    """Section `[augment]` of a config: ranges, symmetric around no change, drawn uniformly.
 
     Attributes:
         flip: Probability of a left-right flip.
         rotate: Degrees.
-        scale: Part of the size.
-        shift: Part of the crop, in x and in y.
-        contrast: Part of the contrast about mid-gray.
+        scale: Fraction of the size.
+        shift: Fraction of the crop, in x and in y.
+        contrast: Fraction of the contrast about mid-gray.
         brightness: Gray levels.
-        color: Part of each channel's gain.
+        color: Fraction of each channel's gain.
         noise: Largest standard deviation of Gaussian noise, in gray levels.
-        blur: Largest sigma of a Gaussian blur, in px of the crop; drawn from 0 up.
-        jpeg: How far JPEG quality falls below 100, at most 95; at 0 there is no JPEG.
-        occlude: Probability that a rectangle of one color covers a part of the face.
+        blur: Largest sigma of a Gaussian blur, in px of the crop.
+        jpeg: Largest reduction of JPEG quality from 100, at most 95; 0 means no compression.
+        occlude: Probability of an occluding rectangle.
     """
 
     flip: float = 0.5
@@ -46,33 +46,20 @@ class Augment:
     occlude: float = 0.0
 
     def __post_init__(self) -> None:
-        shares = ("flip", "scale", "contrast", "color", "occlude")
+        fractions = ("flip", "scale", "contrast", "color", "occlude")
         for name, value in vars(self).items():
-            if value < 0 or (name in shares and value > 1):
+            if value < 0 or (name in fractions and value > 1):
                 raise ValueError(
-                    f"`augment.{name}` must not be negative, and a share is at most 1. "
+                    f"`augment.{name}` must not be negative, and at most 1 if a fraction. "
                     f"Received: {value}"
                 )
         if self.jpeg > 95:
             raise ValueError(
-                "`augment.jpeg` must be at most 95, as quality 5 is the lowest. "
-                f"Received: {self.jpeg}"
+                f"`augment.jpeg` must be at most 95, which is quality 5. Received: {self.jpeg}"
             )
 
 
-NO_AUGMENT: Final = Augment(
-    flip=0,
-    rotate=0,
-    scale=0,
-    shift=0,
-    contrast=0,
-    brightness=0,
-    color=0,
-    noise=0,
-    blur=0,
-    jpeg=0,
-    occlude=0,
-)
+NO_AUGMENT: Final = Augment(**dict.fromkeys((row.name for row in fields(Augment)), 0.0))
 
 
 def crop_views(
@@ -85,7 +72,7 @@ def crop_views(
         record_size: Rows and columns of the record's image.
         size: Rows and columns of the crop.
         margin: Field of view of the record relative to the crop.
-        augment: How far to vary.
+        augment: Ranges.
         seed: (2,) int of the stateless draw.
     """
     draw = tf.random.stateless_uniform((6, batch), seed, -1.0, 1.0)
@@ -95,7 +82,7 @@ def crop_views(
     sign = tf.where(flipped, -1.0, 1.0)
     cos, sin = zoom * tf.cos(turn), zoom * tf.sin(turn)
     linear = tf.stack([tf.stack([cos * sign, -sin], -1), tf.stack([sin * sign, cos], -1)], -2)
-    # The middle of the crop falls on the middle of the record, plus the shift.
+    # The center of the crop lies at the center of the record, plus the shift.
     middle = (record_size - 1) / 2 + tf.transpose(draw[3:5]) * (
         augment.shift * record_size / margin
     )
@@ -138,16 +125,14 @@ def warp_landmarks(landmarks: Any, views: Any, flipped: Any) -> Any:
 def vary_light(
     images: Any, augment: Augment, seed: Any, *, first: int = 0, batch: Any = None
 ) -> Any:
-    """Return float32 images (B, S, S, 3) with other contrast, brightness, color and noise.
-
-    Clipped to 0 to 255.
+    """Return images (B, S, S, 3) with other contrast, brightness and color, and noise; 0 to 255.
 
     Args:
         images: (B, S, S, 3) float32.
-        augment: How far to vary.
-        seed: (2,) int of the stateless draw.
-        first: Number of the first image within the batch that is drawn for.
-        batch: Images of that batch; by default B.
+        augment: Ranges.
+        seed: (2,) int of the stateless draws.
+        first: Index of the first image within the batch that is drawn for.
+        batch: Size of that batch; B by default.
     """
     seeds = tf.random.split(seed, 3)
     count = tf.shape(images)[0]

@@ -7,7 +7,7 @@ from typing import Any, Final
 from fau_tf.synthetic.registry import RENDERERS, RIGS
 
 SYNTHETIC: Final = "synthetic"
-DATASETS: Final = (
+DATASET_NAMES: Final = (
     SYNTHETIC, "disfa", "disfa_plus", "bp4d", "fera2015", "fera2017", "json_list", "csv",
 )  # fmt: skip
 PROTOCOLS: Final = ("random", "odd_even", "three_folds", "custom")
@@ -19,7 +19,7 @@ CAMERAS: Final = ("left", "right")
 class DataSettings:
     """Section `[data]` of a config."""
 
-    dataset: str = SYNTHETIC  # one of DATASETS
+    dataset: str = SYNTHETIC  # one of DATASET_NAMES
     root: str = ""  # real data: the folder as distributed, or the JSON or CSV file
     seed: int = 0  # of synthetic faces and of the split; 0: the run's seed
     record_size: int = 160  # px of a stored face, at least 1.25 x model.image_size
@@ -60,7 +60,12 @@ class DataSettings:
         require_one_of(
             "data",
             self,
-            {"dataset": DATASETS, "protocol": PROTOCOLS, "landmarks": LANDMARKS, "camera": CAMERAS},
+            {
+                "dataset": DATASET_NAMES,
+                "protocol": PROTOCOLS,
+                "landmarks": LANDMARKS,
+                "camera": CAMERAS,
+            },
         )
         if self.record_size < 16 or self.record_size % 2:
             raise ValueError(

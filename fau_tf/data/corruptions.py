@@ -1,4 +1,4 @@
-"""What a camera and what stands before it do to a crop; no point moves."""
+"""Corruptions of aligned faces: occlusion, blur, light and noise, JPEG. No landmark moves."""
 
 import math
 from typing import Any, Final
@@ -7,27 +7,27 @@ import tensorflow as tf
 
 from fau_tf.data.augment import Augment, vary_light
 
-# Part of the crop that each side of what covers a face takes.
 _SIDE: Final = (0.1, 0.4)
+"""Range of each side of an occluding rectangle, as a fraction of the crop."""
 
 
-def spoil(images: Any, augment: Augment, seed: Any, *, first: int = 0, batch: Any = None) -> Any:
-    """Return float32 images (B, S, S, 3), 0 to 255: occluded, blurred, in other light, as JPEG.
+def corrupt(images: Any, augment: Augment, seed: Any, *, first: int = 0, batch: Any = None) -> Any:
+    """Return images (B, S, S, 3) float32, 0 to 255: occluded, blurred, relit, compressed.
 
-    In the order in which it happens to light on its way into a file. What is set to 0 is left out,
-    and no draw depends on another setting.
+    The order is that from the scene through the camera into a file. Settings at 0 are skipped, and
+    no random draw depends on another setting.
 
     Args:
-        images: (B, S, S, 3) float32, S static.
-        augment: How far to vary.
-        seed: (2,) int of the stateless draw.
-        first: Number of the first image within the batch that is drawn for.
-        batch: Images of that batch; by default B.
+        images: (B, S, S, 3) float32, 0 to 255, S static.
+        augment: Strength of each corruption.
+        seed: (2,) int of the stateless draws.
+        first: Index of the first image within the batch that is drawn for.
+        batch: Size of that batch; B by default.
     """
     count = tf.shape(images)[0]
     batch = count if batch is None else batch
     own = slice(first, first + count)
-    # The light has the seed itself: it was here first, and older runs must come out the same.
+    # `vary_light` keeps the seed itself, so that runs without these corruptions do not change.
     seeds = [tf.random.fold_in(seed, i) for i in range(3)]
     if augment.occlude:
         draw = tf.random.stateless_uniform((batch, 8), seeds[0])[own]
@@ -43,12 +43,12 @@ def spoil(images: Any, augment: Augment, seed: Any, *, first: int = 0, batch: An
 
 
 def _occlude(images: Any, probability: float, draw: Any) -> Any:
-    """Return images with one rectangle in one color each, center anywhere, cut off at the border.
+    """Return images with one rectangle of one color each, cut off at the border.
 
     Args:
         images: (B, S, S, 3).
-        probability: Of there being one.
-        draw: (B, 8), 0 to 1: whether, both sides, both centers, the color.
+        probability: Of a rectangle.
+        draw: (B, 8), 0 to 1: occurrence, sides (2), center (2), color (3).
     """
     size = images.shape[1]
     half = size * (_SIDE[0] + (_SIDE[1] - _SIDE[0]) * draw[:, 1:3]) / 2
@@ -63,7 +63,7 @@ def _occlude(images: Any, probability: float, draw: Any) -> Any:
 def _gaussians(largest: float, draw: Any) -> Any:
     """Return (B, 2 r + 1) weights that sum to 1, of sigma `largest * draw`."""
     radius = math.ceil(3 * largest)
-    # Below a hundredth of a pixel nothing is blurred, and 0 / 0 is nothing.
+    # Below a hundredth of a pixel there is no blur; the limit avoids 0 / 0.
     sigma = tf.maximum(largest * draw, 0.01)[:, None]
     weights = tf.exp(-0.5 * (tf.range(-radius, radius + 1, dtype=tf.float32) / sigma) ** 2)
     return weights / tf.reduce_sum(weights, -1, keepdims=True)
@@ -79,8 +79,8 @@ def _blur(images: Any, weights: Any) -> Any:
     size, radius = images.shape[1], weights.shape[1] // 2
     source = tf.clip_by_value(tf.range(-radius, size + radius), 0, size - 1)
     x = tf.gather(tf.gather(images, source, axis=1), source, axis=2)
-    # Every image has a kernel of its own, so the batch goes into the channels: a depthwise
-    # convolution computes each channel alone, whichever others a worker has beside it.
+    # Each image has its own kernel, so the batch moves into the channels: a depthwise convolution
+    # treats channels independently, whatever part of the batch a worker has.
     x = tf.reshape(tf.transpose(x, (1, 2, 0, 3)), (1, size + 2 * radius, size + 2 * radius, -1))
     taps = tf.repeat(tf.transpose(weights), 3, axis=1)  # (2 r + 1, 3 B)
     for kernel in (taps[:, None, :, None], taps[None, :, :, None]):
@@ -89,7 +89,7 @@ def _blur(images: Any, weights: Any) -> Any:
 
 
 def _jpeg(images: Any, quality: Any) -> Any:
-    """Return images after JPEG at each one's quality."""
+    """Return images after JPEG compression, each at its own quality."""
     whole = tf.cast(tf.round(images), tf.uint8), tf.cast(tf.round(quality), tf.int32)
     coded = tf.map_fn(
         lambda each: tf.image.adjust_jpeg_quality(*each), whole, fn_output_signature=tf.uint8

@@ -1,63 +1,64 @@
-"""A data set by name: made or found once, then the same shards every time."""
+"""Data sets on disk: generated or prepared once, then read by subject."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from fau_tf import facs
 from fau_tf.data import pipeline
 from fau_tf.data.adapters.prepare import prepare, summary
-from fau_tf.data.adapters.registry import KINDS
+from fau_tf.data.adapters.registry import DATASETS
 from fau_tf.data.augment import NO_AUGMENT, Augment
 from fau_tf.data.config import DataSettings
-from fau_tf.data.splits import Fold, folds
+from fau_tf.data.splits import Fold, make_folds
 from fau_tf.data.synthetic_generate import generate, require_intact
 from fau_tf.data.synthetic_set import PREFIX, SyntheticSet
 from fau_tf.data.tfrecord import shard_files
 from fau_tf.synthetic.sample import GENERATOR_VERSION
 
-_CACHED_BYTES = 2_000_000_000
+_CACHED_BYTES: Final = 2_000_000_000
 
 
 @dataclass(frozen=True)
-class Faces:
-    """A data set on disk.
+class FaceDataset:
+    """Face records on disk.
 
     Attributes:
-        name: Of the set.
-        files: Its shards.
-        people: Who has a record, sorted.
+        name: Of the data set, e.g. "disfa".
+        files: The shards.
+        subjects: All with a record, sorted.
         record_size: Rows and columns of an image.
-        clips: Whether a shard is a clip, whose frames resemble each other: many are then read in
-            turn, for a batch to hold many people.
-        dropped: Frames that are missing for reasons that nobody documented; 0 where accepted.
+        clips: Whether a shard holds one clip, whose frames look alike. Many shards are then read
+            in turn, so that a batch has many subjects.
+        dropped: Frames dropped for undocumented reasons; 0 where the settings accept them.
     """
 
     name: str
     files: tuple[Path, ...]
-    people: tuple[str, ...]
+    subjects: tuple[str, ...]
     record_size: int
     clips: bool = False
     dropped: int = 0
 
-    def part(self, people: Sequence[str]) -> "Part":
-        """Return the faces of some of its people."""
+    def subset(self, subjects: Sequence[str]) -> "Subset":
+        """Return the faces of some subjects."""
         cached = sum(file.stat().st_size for file in self.files) <= _CACHED_BYTES
-        rows = pipeline.examples(self.files, people, cache=cached, in_turn=self.clips)
-        return Part(self, tuple(people), rows)
+        records = pipeline.examples(self.files, subjects, cache=cached, in_turn=self.clips)
+        return Subset(self, tuple(subjects), records)
 
 
 @dataclass(frozen=True)
-class Part:
-    """The faces of some of its people."""
+class Subset:
+    """The faces of some subjects of a data set; `records` yields them parsed, JPEG undecoded."""
 
-    faces: Faces
-    people: tuple[str, ...]
-    rows: tf.data.Dataset
+    faces: FaceDataset
+    subjects: tuple[str, ...]
+    records: tf.data.Dataset
 
     def batches(
         self,
@@ -69,9 +70,9 @@ class Part:
         start: int = 0,
         share: tuple[int, int] = (0, 1),
     ) -> tf.data.Dataset:
-        """Return `pipeline.batches` of this part."""
+        """Return `pipeline.batches` of these faces."""
         return pipeline.batches(
-            self.rows,
+            self.records,
             targets,
             record_size=self.faces.record_size,
             batch_size=batch_size,
@@ -81,34 +82,38 @@ class Part:
             share=share,
         )
 
-    def thinned(self, targets: pipeline.Targets, share: float) -> "Part":
-        """Return the part with only a share of the frames on which none of the AUs is coded > 0.
+    def subsample_neutral(self, targets: pipeline.Targets, fraction: float) -> "Subset":
+        """Return the subset with only a fraction of the frames on which all AUs are at 0.
 
-        Which ones depends on a frame's source alone, so they are the same every time.
+        A hash of a frame's source decides, so the same frames remain every time.
         """
-        if share >= 1:
+        if fraction >= 1:
             return self
-        limit = round(share * 10_000)
+        limit = round(fraction * 10_000)
 
-        def kept(row: dict[str, Any]) -> Any:
-            active = tf.reduce_any(targets.columns(row["intensity"][None]) > 0)
-            return active | (tf.strings.to_hash_bucket_fast(row["source"], 10_000) < limit)
+        def kept(record: dict[str, Any]) -> Any:
+            active = tf.reduce_any(targets.columns(record["intensity"][None]) > 0)
+            return active | (tf.strings.to_hash_bucket_fast(record["source"], 10_000) < limit)
 
-        return replace(self, rows=self.rows.filter(kept))
+        return replace(self, records=self.records.filter(kept))
 
     def sources(self, step: int, *, batch_size: int, seed: int) -> list[str]:
-        """Return where the faces of the step-th seeded batch are from."""
-        rows = pipeline.endless(self.rows, seed).skip(step * batch_size).take(batch_size)
-        return [row["source"].numpy().decode() for row in rows]
+        """Return the sources of the faces in one batch of seeded `batches`, counted from 0."""
+        records = pipeline.endless(self.records, seed).skip(step * batch_size).take(batch_size)
+        return [record["source"].numpy().decode() for record in records]
 
     def labels(self, targets: pipeline.Targets) -> npt.NDArray[np.float32]:
-        """Return (N, A) coded intensities, in the order of unseeded `batches`."""
-        return pipeline.labels(self.rows, targets)
+        """Return (N, A) coded intensities in the order of unseeded `batches`; NaN: not coded."""
+        coded = self._column("intensity", np.zeros((0, len(facs.ALL)), np.float32))
+        return coded[:, [facs.ALL.index(au) for au in targets.aus]]
 
-    def subjects(self) -> list[str]:
-        """Return who is on each face, in the order of unseeded `batches`."""
-        names = self.rows.map(lambda row: row["subject"]).batch(4096)
-        return [name.decode() for batch in names.as_numpy_iterator() for name in batch]
+    def face_subjects(self) -> list[str]:
+        """Return the subject of each face, in the order of unseeded `batches`."""
+        return [name.decode() for name in self._column("subject", np.zeros(0, object))]
+
+    def _column(self, name: str, empty: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        values = self.records.map(lambda record: record[name]).batch(4096)
+        return np.concatenate([empty, *values.as_numpy_iterator()])
 
 
 def prepare_synthetic(
@@ -116,51 +121,53 @@ def prepare_synthetic(
     folder: Path,
     *,
     processes: int,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     only: Sequence[str] = (),
-) -> Faces:
-    """Return the set of synthetic faces that `generate` makes of the same arguments, or finds."""
-    done = generate(settings, folder, processes=processes, log=say, only=only)
-    return Faces(settings.name, tuple(shard_files(done.folder)), done.people, settings.record_size)
+) -> FaceDataset:
+    """Return synthetic faces, rendered by `generate` unless they are in `folder` already."""
+    done = generate(settings, folder, processes=processes, log=log, only=only)
+    files = tuple(shard_files(done.folder))
+    return FaceDataset(settings.name, files, done.people, settings.record_size)
 
 
-def prepare_real(settings: DataSettings, folder: Path, *, say: Callable[[str], None]) -> Faces:
-    """Return the faces of a real data set, prepared now unless they are there already."""
-    done = prepare(settings, folder, say=say)
+def prepare_real(
+    settings: DataSettings, folder: Path, *, log: Callable[[str], None]
+) -> FaceDataset:
+    """Return the faces of a real data set, prepared unless they are in `folder` already."""
+    done = prepare(settings, folder, log=log)
     for line in summary(done):
-        say(line)
-    require_intact(done.place)
-    dropped = sum(max(1, len(one.numbers)) for one in done.undocumented)
-    return Faces(
+        log(line)
+    require_intact(done.folder)
+    return FaceDataset(
         settings.dataset,
-        tuple(shard_files(done.place)),
-        done.people,
+        tuple(shard_files(done.folder)),
+        done.subjects,
         settings.record_size,
         clips=True,
-        dropped=0 if settings.accept_dropped else dropped,
+        dropped=0 if settings.accept_dropped else sum(one.count for one in done.undocumented),
     )
 
 
-def card(name: str, seen: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what an exported model says of the faces of the data set that it learned from.
+def training_data_info(name: str, subjects: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what the JSON of an exported model states about its training data.
 
     Args:
-        name: Of the set.
-        seen: People whose faces the network learned from or was chosen by. The codes of public data
-            sets are told; the names in one's own lists stay where they are.
+        name: Of the data set.
+        subjects: Of its training and validation sets. Stored are only the codes of public data
+            sets, not the names in your own lists.
     """
     if name.startswith(PREFIX):
         return {"name": name, "kind": "synthetic faces", "generator": GENERATOR_VERSION}
-    population = KINDS[name].population if name in KINDS else ""
-    people = list(seen) if population else []
-    return {"name": name, "kind": "real faces", "population": population, "people": people}
+    population = DATASETS[name].population if name in DATASETS else ""
+    public = list(subjects) if population else []
+    return {"name": name, "kind": "real faces", "population": population, "subjects": public}
 
 
-def split(faces: Faces, seed: int) -> dict[str, Part]:
-    """Return the parts `train`, `validation` and `test`, no person in two of them."""
-    return parts(faces, folds("random", faces.people, seed=seed)[0])
+def subsets(faces: FaceDataset, fold: Fold) -> dict[str, Subset]:
+    """Return `train`, `validation` and `test` of a fold."""
+    return {name: faces.subset(subjects) for name, subjects in fold.subjects.items()}
 
 
-def parts(faces: Faces, fold: Fold) -> dict[str, Part]:
-    """Return the parts of a fold."""
-    return {name: faces.part(people) for name, people in fold.people.items()}
+def random_subsets(faces: FaceDataset, seed: int) -> dict[str, Subset]:
+    """Return `train`, `validation` and `test` of the protocol "random"."""
+    return subsets(faces, make_folds("random", faces.subjects, seed=seed)[0])

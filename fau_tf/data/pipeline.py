@@ -1,6 +1,6 @@
-"""Shards -> batches: image (B, S, S, 3) and everything that the loss compares with.
+"""Shards -> batches of images (B, S, S, 3) and training targets.
 
-What is not coded (NaN) becomes weight 0 in `HeatmapTarget`, and nowhere else.
+An AU that is not coded (NaN) gets weight 0 in `HeatmapTarget`, and nowhere else.
 """
 
 import os
@@ -11,24 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.data import augment as aug
-from fau_tf.data.corruptions import spoil
+from fau_tf.data.corruptions import corrupt
 from fau_tf.data.record import MARGIN
 from fau_tf.data.tfrecord import parse
 from fau_tf.face.au_centers import au_centers
 from fau_tf.models.heatmap_layers import HeatmapTarget
 
-_IN_TURN = 64  # shards at once; more than one person's clips
+_IN_TURN = 64  # shards read at once: more than one subject's clips
 
 
 @dataclass(frozen=True, kw_only=True)
 class Targets:
-    """What turns landmarks and AU intensities into training targets.
+    """Conversion of landmarks and AU intensities into training targets.
 
     Attributes:
         codec: Between intensities and heatmaps.
@@ -72,35 +71,35 @@ class Targets:
 
 
 def examples(
-    files: Sequence[Path], people: Sequence[str], *, cache: bool = True, in_turn: bool = False
+    files: Sequence[Path], subjects: Sequence[str], *, cache: bool = True, in_turn: bool = False
 ) -> tf.data.Dataset:
-    """Return the parsed records of `people`, JPEG still undecoded.
+    """Return the parsed records of some subjects, JPEG undecoded.
 
     Args:
         files: The shards.
-        people: Whose records; the others are passed over.
-        cache: Keep them in memory once read; else each pass reads the shards.
-        in_turn: Read many shards in turn, a record each, and not one after the other.
+        subjects: Whose records; others are skipped.
+        cache: Keep the records in memory; else each pass reads the shards.
+        in_turn: Take one record from each of many shards in turn, not shard after shard.
     """
-    keys = tf.constant(list(people))
+    keys = tf.constant(list(subjects))
     table = tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(keys, tf.ones(len(people), tf.int32)), 0
+        tf.lookup.KeyValueTensorInitializer(keys, tf.ones(len(subjects), tf.int32)), 0
     )
     names = [str(file) for file in files]
-    # One reader: the order of the records, and so a run, is the same every time.
+    # One reader, so that the order of the records, and with it a run, is reproducible.
     if in_turn:
         stored = tf.data.Dataset.from_tensor_slices(names).interleave(
             tf.data.TFRecordDataset, cycle_length=_IN_TURN, num_parallel_calls=1, deterministic=True
         )
     else:
         stored = tf.data.TFRecordDataset(names)
-    rows = stored.map(parse)
-    rows = rows.filter(lambda row: table.lookup(row["subject"]) == 1)
-    return rows.cache() if cache else rows
+    records = stored.map(parse)
+    records = records.filter(lambda record: table.lookup(record["subject"]) == 1)
+    return records.cache() if cache else records
 
 
 def batches(
-    rows: tf.data.Dataset,
+    records: tf.data.Dataset,
     targets: Targets,
     *,
     record_size: int,
@@ -111,42 +110,42 @@ def batches(
     start: int = 0,
     share: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
-    """Return batches of (image, targets); endless, shuffled and augmented where `seed` is given.
+    """Return batches of (image, targets); endless, shuffled and augmented if `seed` is given.
 
     Args:
-        rows: From `examples`.
-        targets: Says what to make.
+        records: From `examples`.
+        targets: Conversion into targets.
         record_size: Rows and columns of the records' images.
         batch_size: B; without a seed the last batch may be smaller.
-        seed: Of order and augmentation; None reads once, in order, as the demo would crop.
-        augment: How far to vary; used with a seed only.
-        shuffle: Records in the shuffling buffer.
-        start: Batches to leave out: the stream goes on as if they had been read.
-        share: (i, n): of each batch the i-th of n equal parts, for a worker of n. What is drawn
-            is drawn for the whole batch, so that the parts are together the batch that one worker
-            would have.
+        seed: Of order and augmentation. None reads each record once, in order, and crops it as
+            inference does.
+        augment: Augmentation; used with a seed only.
+        shuffle: Records in the shuffle buffer.
+        start: Batches to skip; the stream continues as if they had been read.
+        share: (i, n): yield the i-th of n equal parts of each batch, for worker i of n. Random
+            numbers are drawn for the whole batch, so the parts add up to the batch of one worker.
 
     Raises:
-        ValueError: If the batch can't be shared equally.
+        ValueError: If the batch size is not divisible by the number of workers.
     """
     training = seed is not None
     worker, workers = share
     if batch_size % workers:
         raise ValueError(
-            f"A batch is shared equally. Received: batch_size={batch_size} for {workers} workers. "
-            "Change `training.batch_size`."
+            "`training.batch_size` must be divisible by the number of workers. "
+            f"Received: batch_size={batch_size} for {workers} workers."
         )
     part = batch_size // workers
     if training:
-        rows = endless(rows, seed, shuffle).skip(start * batch_size)
+        records = endless(records, seed, shuffle).skip(start * batch_size)
     if workers > 1:  # before the JPEGs are decoded
-        mine = rows.enumerate().filter(lambda i, _: i % batch_size // part == worker)
-        rows = mine.map(lambda _, row: row)
+        own = records.enumerate().filter(lambda i, _: i % batch_size // part == worker)
+        records = own.map(lambda _, record: record)
 
-    def decode(row: dict[str, Any]) -> tuple[Any, Any, Any]:
-        image = tf.io.decode_jpeg(row["image"], channels=3)
+    def decode(record: dict[str, Any]) -> tuple[Any, Any, Any]:
+        image = tf.io.decode_jpeg(record["image"], channels=3)
         image = tf.ensure_shape(image, (record_size, record_size, 3))
-        return image, row["landmarks"], row["intensity"]
+        return image, record["landmarks"], record["intensity"]
 
     def finish(step: Any, batch: tuple[Any, Any, Any]) -> tuple[Any, dict[str, Any]]:
         image, landmarks, intensity = batch
@@ -160,16 +159,16 @@ def batches(
         views, flipped = views[first : first + count], flipped[first : first + count]
         image = aug.warp_images(image, views, size)
         if training:
-            image = spoil(image, how, seeds[1], first=first, batch=drawn)
+            image = corrupt(image, how, seeds[1], first=first, batch=drawn)
         landmarks = aug.warp_landmarks(landmarks, views, flipped)
         image = tf.ensure_shape(image, (None, size, size, 3))
         return image, targets.encode(landmarks, intensity)
 
     options = tf.data.Options()
-    # Threads of its own: training runs one operator at a time, to be the same every time.
+    # Threads of its own, because training runs one operator at a time to be reproducible.
     options.threading.private_threadpool_size = os.cpu_count() or 1
     return (
-        rows.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+        records.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
         .batch(part, drop_remainder=training)
         .enumerate(start)
         .map(finish, num_parallel_calls=tf.data.AUTOTUNE)
@@ -178,13 +177,6 @@ def batches(
     )
 
 
-def endless(rows: tf.data.Dataset, seed: int | None, shuffle: int = 10_000) -> tf.data.Dataset:
-    """Return the records of a training in its order, pass after pass."""
-    return rows.shuffle(shuffle, seed=seed, reshuffle_each_iteration=True).repeat()
-
-
-def labels(rows: tf.data.Dataset, targets: Targets) -> npt.NDArray[np.float32]:
-    """Return (N, A) coded intensities in the order of `rows`; NaN where not coded."""
-    coded = list(rows.map(lambda row: row["intensity"]).batch(4096).as_numpy_iterator())
-    columns = [facs.ALL.index(au) for au in targets.aus]
-    return np.concatenate(coded)[:, columns] if coded else np.zeros((0, len(columns)), np.float32)
+def endless(records: tf.data.Dataset, seed: int | None, shuffle: int = 10_000) -> tf.data.Dataset:
+    """Return the records in the order of a training, pass after pass."""
+    return records.shuffle(shuffle, seed=seed, reshuffle_each_iteration=True).repeat()

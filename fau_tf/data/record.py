@@ -1,4 +1,4 @@
-"""One face on its way from disk to training: what every data set becomes."""
+"""Face records: one aligned face with its labels, the common format of all data sets."""
 
 import io
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from fau_tf import facs
 
 FORMAT_VERSION: Final = 1
 MARGIN: Final = 1.25
-"""Field of view of a record's image relative to the plain aligned crop, about the same center."""
+"""Field of view of a stored image relative to the aligned crop, around the same center."""
 JPEG_QUALITY: Final = 92
 
 
@@ -22,13 +22,13 @@ class FaceRecord:
     """One aligned face with its labels.
 
     Attributes:
-        image: (R, R, 3) RGB uint8, aligned, showing `MARGIN` times the crop.
+        image: (R, R, 3) RGB uint8, aligned, `MARGIN` times as wide as the crop.
         landmarks: (68, 2) iBUG landmarks in px of `image`.
-        intensity: AU number -> 0 to 5; an AU that is missing or NaN was not coded.
-        subject: Who it is; a person is in one split only.
-        source: Where it comes from: a file and frame, or the seeds of a synthetic face.
-        dataset: The data set's name.
-        factors: What else is known, e.g. pose and skin of a synthetic face.
+        intensity: AU number -> 0 to 5; an AU that is missing or NaN is not coded.
+        subject: The person shown; all faces of a subject are in the same set of a split.
+        source: File and frame, or the seeds of a synthetic face.
+        dataset: Name of the data set.
+        factors: Other known properties, e.g. head pose and skin of a synthetic face.
     """
 
     image: npt.NDArray[np.uint8]
@@ -64,14 +64,14 @@ class FaceRecord:
 
 
 def jpeg(image: npt.NDArray[np.uint8]) -> bytes:
-    """Return the image as JPEG without chroma subsampling: wrinkles and lips are small."""
+    """Return the image as JPEG, without chroma subsampling to keep wrinkles and lips."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()
 
 
-def as_bytes(record: FaceRecord) -> dict[str, Any]:
-    """Return what a shard stores of a record, as plain values that cross a process border."""
+def as_features(record: FaceRecord) -> dict[str, Any]:
+    """Return the stored features of a record as plain values, which can be pickled."""
     return {
         "image": jpeg(record.image),
         "landmarks": record.landmarks.astype(np.float32).ravel().tolist(),

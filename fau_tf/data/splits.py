@@ -1,4 +1,4 @@
-"""Who is in which split: always by person, never by frame."""
+"""Splits into training, validation and test sets, by subject and never by frame."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-SHARES: Final = {"train": 0.8, "validation": 0.1, "test": 0.1}
+_RANDOM_SHARES: Final = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
 _BP4D: Final = (
     "F001 F002 F008 F009 F010 F016 F018 F023 M001 M004 M007 M008 M012 M014",
@@ -20,137 +20,135 @@ _DISFA: Final = (
     "SN003 SN004 SN005 SN007 SN008 SN017 SN023 SN025 SN029",
 )
 THREE_FOLDS: Final = tuple(
-    tuple(f"{one} {other}".split()) for one, other in zip(_BP4D, _DISFA, strict=True)
+    tuple(f"{bp4d} {disfa}".split()) for bp4d, disfa in zip(_BP4D, _DISFA, strict=True)
 )
-"""Test people of the three folds of JAA-Net, ME-GraphAU and others, of BP4D and of DISFA."""
+"""Test subjects of the three folds of JAA-Net, ME-GraphAU and others, for BP4D and DISFA."""
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One split of the people.
+    """One split of the subjects.
 
     Attributes:
         name: `fold1`, ...; empty where there is only one.
-        people: `train`, `validation` (chooses the checkpoint) and `test` -> names, sorted.
+        subjects: `train`, `validation` (chooses the checkpoint) and `test` -> names, sorted.
     """
 
     name: str
-    people: Mapping[str, tuple[str, ...]]
+    subjects: Mapping[str, tuple[str, ...]]
 
     @property
-    def seen(self) -> list[str]:
-        """Whom a network learns from or is chosen by."""
-        return sorted([*self.people["train"], *self.people["validation"]])
+    def train_and_validation(self) -> list[str]:
+        """Subjects whose faces influence the weights, sorted."""
+        return sorted([*self.subjects["train"], *self.subjects["validation"]])
 
-    def taught_by(self, may_teach: Callable[[str], bool]) -> "Fold":
-        """Return the fold with only some of its people to learn from and be chosen by."""
-        kept = {name: tuple(filter(may_teach, part)) for name, part in self.people.items()}
-        return Fold(self.name, kept | {"test": self.people["test"]})
+    def restrict_training(self, keep: Callable[[str], bool]) -> "Fold":
+        """Return the fold with only some training and validation subjects; it tests all."""
+        kept = {name: tuple(filter(keep, names)) for name, names in self.subjects.items()}
+        return Fold(self.name, kept | {"test": self.subjects["test"]})
 
     def __post_init__(self) -> None:
-        everyone = [person for part in self.people.values() for person in part]
-        twice = sorted({person for person in everyone if everyone.count(person) > 1})
-        empty = sorted(name for name, part in self.people.items() if not part)
+        everyone = [subject for names in self.subjects.values() for subject in names]
+        twice = sorted({subject for subject in everyone if everyone.count(subject) > 1})
+        empty = sorted(name for name, names in self.subjects.items() if not names)
         if twice or empty:
+            found = f"{', '.join(twice)} in two" if twice else f"nobody in {', '.join(empty)}"
             raise ValueError(
-                "Each part of a split needs people of its own. Received: "
-                + (f"{', '.join(twice)} in two parts" if twice else f"nobody in {', '.join(empty)}")
-                + f" of {self.name or 'the split'}. Prepare more people or change data.protocol."
+                "Training, validation and test sets must have subjects of their own. Received: "
+                f"{found} of {self.name or 'the split'}. Prepare more subjects or change "
+                "`data.protocol`."
             )
 
 
-def folds(
+def make_folds(
     protocol: str,
-    people: Sequence[str],
+    subjects: Sequence[str],
     *,
     seed: int,
-    validation: float = 0.15,
-    own: Sequence[Sequence[str]] = (),
+    validation_fraction: float = 0.15,
+    custom: Sequence[Sequence[str]] = (),
 ) -> list[Fold]:
-    """Return the folds of a protocol, nobody in two parts of one fold.
+    """Return the folds of a protocol.
 
     Args:
-        protocol: "random" (80/10/10), "odd_even" (FERA 2015: learn from odd, test on even numbers),
-            "three_folds" or "custom".
-        people: Everyone who has a face.
-        seed: Of "random" and of who validates; the order of `people` doesn't matter.
-        validation: Share of the people who are not tested that choose the checkpoint, at least one.
-        own: Test people of each fold of the protocol "custom".
+        protocol: "random" (80 / 10 / 10 %), "odd_even" (FERA 2015: odd numbers train, even ones
+            test), "three_folds" or "custom".
+        subjects: All subjects with a face, in any order.
+        seed: Of "random", and of the choice of validation subjects.
+        validation_fraction: Of the subjects outside the test set; at least one. Not for "random".
+        custom: Test subjects of each fold, for "custom".
 
     Raises:
-        ValueError: If a part would be empty, or somebody has no place in the protocol.
+        ValueError: If a set would be empty, or a subject has no place in the protocol.
     """
-    everyone = sorted(set(people))
+    everyone = sorted(set(subjects))
     if protocol == "random":
-        return [Fold("", {k: tuple(v) for k, v in split_people(everyone, seed=seed).items()})]
+        return [Fold("", random_split(everyone, seed=seed))]
     if protocol == "odd_even":
-        tests = [[person for person in everyone if _number(person) % 2 == 0]]
+        tests = [[subject for subject in everyone if _number(subject) % 2 == 0]]
     else:
-        table = own if protocol == "custom" else THREE_FOLDS
-        _require_known(protocol, everyone, table)
-        tests = [[person for person in everyone if person in set(names)] for names in table]
+        table = custom if protocol == "custom" else THREE_FOLDS
+        _require_one_fold(protocol, everyone, table)
+        tests = [[subject for subject in everyone if subject in set(names)] for names in table]
     return [
-        Fold(
-            f"fold{i}" if len(tests) > 1 else "",
-            _parts(everyone, test, validation, seed),
-        )
+        Fold(f"fold{i}" if len(tests) > 1 else "", _sets(everyone, test, validation_fraction, seed))
         for i, test in enumerate(tests, 1)
     ]
 
 
-def split_people(people: Sequence[str], *, seed: int) -> dict[str, list[str]]:
-    """Return `{"train": [...], "validation": [...], "test": [...]}`, 80/10/10 by person.
-
-    Validation chooses the checkpoint; test is touched by nothing but the final judgement. The
-    split depends on the set of people and the seed, not on their order.
+def random_split(subjects: Sequence[str], *, seed: int) -> dict[str, tuple[str, ...]]:
+    """Return `train`, `validation` and `test` -> names, sorted; 80 / 10 / 10 % of the subjects.
 
     Raises:
-        ValueError: If there are fewer than 10 people, so that a split would be empty.
+        ValueError: If there are fewer than 10 subjects, so that a set would be empty.
     """
-    everyone = sorted(set(people))
+    everyone = sorted(set(subjects))
     if len(everyone) < 10:
         raise ValueError(
-            f"A split by person needs at least 10 people. Received: {len(everyone)}. "
+            f"A random split needs at least 10 subjects. Received: {len(everyone)}. "
             "Generate or prepare more."
         )
     order = np.random.default_rng(seed).permutation(len(everyone))
-    bounds = np.floor(np.cumsum([0.0, *SHARES.values()]) * len(everyone) + 1e-9).astype(int)
+    shares = np.cumsum([0.0, *_RANDOM_SHARES.values()])
+    bounds = np.floor(shares * len(everyone) + 1e-9).astype(int)
     return {
-        name: sorted(everyone[i] for i in order[start:end])
-        for name, start, end in zip(SHARES, bounds[:-1], bounds[1:], strict=True)
+        name: tuple(sorted(everyone[i] for i in order[start:end]))
+        for name, start, end in zip(_RANDOM_SHARES, bounds[:-1], bounds[1:], strict=True)
     }
 
 
-def _parts(
-    everyone: Sequence[str], test: Sequence[str], validation: float, seed: int
+def _sets(
+    everyone: Sequence[str], test: Sequence[str], validation_fraction: float, seed: int
 ) -> dict[str, tuple[str, ...]]:
-    rest = [person for person in everyone if person not in set(test)]
-    count = max(1, round(validation * len(rest)))
+    rest = [subject for subject in everyone if subject not in set(test)]
+    count = max(1, round(validation_fraction * len(rest)))
     chosen = {rest[i] for i in np.random.default_rng(seed).permutation(len(rest))[:count]}
     return {
-        "train": tuple(person for person in rest if person not in chosen),
+        "train": tuple(subject for subject in rest if subject not in chosen),
         "validation": tuple(sorted(chosen)),
         "test": tuple(test),
     }
 
 
-def _number(person: str) -> int:
-    found = re.fullmatch(r"[FM](\d{3})", person)
+def _number(subject: str) -> int:
+    found = re.fullmatch(r"[FM](\d{3})", subject)
     if not found:
         raise ValueError(
-            "`data.protocol` = 'odd_even' is of BP4D's people, F001 to M018. "
-            f"Received: {person}. Use another protocol."
+            "`data.protocol` = 'odd_even' is defined for BP4D's subjects, F001 to M018. "
+            f"Received: {subject}. Use another protocol."
         )
     return int(found[1])
 
 
-def _require_known(protocol: str, everyone: Sequence[str], table: Sequence[Sequence[str]]) -> None:
-    places = {person: sum(person in set(names) for names in table) for person in everyone}
-    wrong = [person for person, count in places.items() if count > 1]
-    if protocol == "three_folds":
-        wrong += [person for person, count in places.items() if count == 0]
+def _require_one_fold(
+    protocol: str, everyone: Sequence[str], table: Sequence[Sequence[str]]
+) -> None:
+    """Raise ValueError for a subject in two folds, or with "three_folds" in none."""
+    count = {subject: sum(subject in names for names in table) for subject in everyone}
+    least = 1 if protocol == "three_folds" else 0
+    wrong = [subject for subject, folds in count.items() if not least <= folds <= 1]
     if wrong:
         raise ValueError(
-            f"`data.protocol` = {protocol!r} tests everybody once. Received: "
+            f"`data.protocol` = {protocol!r} must test every subject once. Received: "
             f"{', '.join(wrong[:5])}, in no fold or in two. Use another protocol or list folds."
         )

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from fau_tf.data.config import DataSettings
-from fau_tf.data.record import MARGIN, FaceRecord, as_bytes
+from fau_tf.data.record import MARGIN, FaceRecord, as_features
 from fau_tf.face import align
 from fau_tf.face import alignment_jitter as jitter
 from fau_tf.synthetic.registry import RIGS
@@ -105,9 +105,9 @@ def synthetic_record(settings: SyntheticSet, person: int, face: int) -> FaceReco
 
 
 def person_rows(settings: SyntheticSet, person: int) -> list[dict[str, Any]]:
-    """Return all faces of one person, as rows of `record.as_bytes`."""
+    """Return all faces of one person, as rows of `record.as_features`."""
     record = partial(synthetic_record, settings, person)
-    return [as_bytes(record(face)) for face in range(settings.faces_per_person)]
+    return [as_features(record(face)) for face in range(settings.faces_per_person)]
 
 
 def rig_of(person: str, rigs: Sequence[str]) -> str:

@@ -24,7 +24,7 @@ FEATURES: Final = {
 
 
 class RecordWriter(AbstractContextManager["RecordWriter"]):
-    """Writes rows of `record.as_bytes` into one file.
+    """Writes rows of `record.as_features` into one file.
 
     Args:
         path: The file.

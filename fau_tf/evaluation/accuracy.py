@@ -67,7 +67,7 @@ def judged(run: Run, data: Path, *, baseline: bool, quick: bool) -> dict[str, An
     """Return the run's figures on its own test people, and the baseline's on the same ones."""
     faces = run.faces(data)
     people = _people(run, quick)
-    test = faces.part(people["test"])
+    test = faces.subset(people["test"])
     known, answers = cross_rig.known(test, run), run.answers(test)
     groups = cross_rig.rig_groups(known)
     found = {
@@ -97,7 +97,7 @@ def cross_rig_rows(
     rows = []
     for run in runs:
         faces, people = run.faces(data), _people(run, quick)
-        test = faces.part(people["test"])
+        test = faces.subset(people["test"])
         known, answers = cross_rig.known(test, run), run.answers(test)
         masks = {str(rig): known.rig == rig for rig in dict.fromkeys(known.rig)}
         row = {
@@ -216,7 +216,7 @@ def _baseline(
     known: Known,
     groups: dict[str, Array] | None = None,
 ) -> dict[str, Any]:
-    parts = {name: faces.part(names) for name, names in people.items()}
+    parts = {name: faces.subset(names) for name, names in people.items()}
     kept = run.path.parent / "baseline"
     shapes = {name: blendshape_baseline.blendshapes(part, kept) for name, part in parts.items()}
     train, validation = (

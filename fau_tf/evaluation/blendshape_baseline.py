@@ -23,7 +23,7 @@ STRENGTHS = tuple(10.0**power for power in range(-3, 4))
 _CHUNK = 200
 
 
-def blendshapes(part: datasets.Part, kept: Path, processes: int = 2) -> Array:
+def blendshapes(part: datasets.Subset, kept: Path, processes: int = 2) -> Array:
     """Return (N, 52) of a part's faces, in order; NaN where MediaPipe finds no face.
 
     Args:
@@ -36,7 +36,7 @@ def blendshapes(part: datasets.Part, kept: Path, processes: int = 2) -> Array:
     if file.is_file():
         with np.load(file, allow_pickle=False) as content:
             known = dict(content)
-    rows = [(row["subject"].decode(), row["image"]) for row in part.rows.as_numpy_iterator()]
+    rows = [(row["subject"].decode(), row["image"]) for row in part.records.as_numpy_iterator()]
     subjects = np.array([subject for subject, _ in rows])
     new = ~np.isin(subjects, list(known))
     if new.any():

@@ -46,15 +46,15 @@ class Run:
         parts = {name: people[name] for name in ("train", "validation", "test")}
         return cls(path, load_config(path / "config.toml"), parts)
 
-    def faces(self, data: Path) -> datasets.Faces:
+    def faces(self, data: Path) -> datasets.FaceDataset:
         """Return its set, rendered now unless it is there."""
         return fit.prepare(self.config, data, RunDir(self.path, alone=False))
 
-    def labels(self, part: datasets.Part) -> Array:
+    def labels(self, part: datasets.Subset) -> Array:
         """Return (N, A) coded intensities of a part."""
         return part.labels(fit.targets(self.config))
 
-    def answers(self, part: datasets.Part) -> Array:
+    def answers(self, part: datasets.Subset) -> Array:
         """Return (N, A) what its network reads, stretched as it is shipped."""
         spec = self.config.model
         batches = part.batches(fit.targets(self.config), batch_size=64)
@@ -83,10 +83,10 @@ class Known:
         return np.where(self.factors["path_traced"] > 0, "path", "fast")
 
 
-def known(part: datasets.Part, run: Run) -> Known:
+def known(part: datasets.Subset, run: Run) -> Known:
     """Return what is known of a part's faces, in the order of its unseeded batches."""
     subjects, values, names = [], [], []
-    for row in part.rows.as_numpy_iterator():
+    for row in part.records.as_numpy_iterator():
         subjects.append(row["subject"].decode())
         values.append(row["factors"])
         names = [name.decode() for name in row["factor_names"]]

@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
-from fau_tf.data.adapters.registry import KINDS
-from fau_tf.data.datasets import Faces
+from fau_tf.data.adapters.registry import DATASETS
+from fau_tf.data.datasets import FaceDataset
 from fau_tf.data.pipeline import Targets
 from fau_tf.evaluation.predictions import Predictions, pooled
 from fau_tf.training.calibrate import calibrated_network
@@ -68,7 +68,7 @@ def networks(path: Path) -> list[Network]:
 
 def evaluate(
     found: Sequence[Network],
-    faces: Faces,
+    faces: FaceDataset,
     people: Sequence[str],
     aus: Sequence[int],
     say: Callable[[str], None],
@@ -112,20 +112,20 @@ def evaluate(
 
 def population_of(name: str) -> str:
     """Return whose names a data set has; sets of one's own and synthetic ones have their own."""
-    return (KINDS[name].population if name in KINDS else "") or name
+    return (DATASETS[name].population if name in DATASETS else "") or name
 
 
-def describe_people(faces: Faces, parts: dict[str, Sequence[str]]) -> dict[str, Any]:
+def describe_people(faces: FaceDataset, parts: dict[str, Sequence[str]]) -> dict[str, Any]:
     """Return the content of a run's `people.json`."""
     people = {name: list(names) for name, names in parts.items()}
     return {"population": population_of(faces.name), **people}
 
 
 def _judged(
-    network: Network, faces: Faces, people: Sequence[str], aus: Sequence[int]
+    network: Network, faces: FaceDataset, people: Sequence[str], aus: Sequence[int]
 ) -> Predictions:
     targets = Targets(codec=network.codec, aus=network.aus, rule=network.rule)
-    part = faces.part(people)
+    part = faces.subset(people)
     answers = network.answer(part.batches(targets, batch_size=_BATCH))
     own = part.labels(targets)
     coded = np.full((len(own), len(aus)), np.nan, np.float32)
@@ -134,7 +134,7 @@ def _judged(
         if au in network.aus:
             coded[:, i] = own[:, network.aus.index(au)]
             predicted[:, i] = answers[:, network.aus.index(au)]
-    return Predictions(coded, predicted, part.subjects(), [facs.AUS[au].label for au in aus])
+    return Predictions(coded, predicted, part.face_subjects(), [facs.AUS[au].label for au in aus])
 
 
 def _trained(folder: Path) -> Network:
@@ -174,5 +174,5 @@ def _exported(path: Path) -> Network:
         info.rule,
         answer,
         learned.get("population") or learned.get("name", ""),
-        frozenset(learned.get("people", ())),
+        frozenset(learned.get("subjects", ())),
     )

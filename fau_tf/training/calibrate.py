@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from fau_tf import contract, facs
 from fau_tf.conformal import Intervals, covered, fit_intervals
-from fau_tf.data.datasets import Part
+from fau_tf.data.datasets import Subset
 from fau_tf.data.pipeline import Targets
 from fau_tf.facs import MAX_INTENSITY
 from fau_tf.metrics import agreement
@@ -65,11 +65,11 @@ class Calibration:
         run.write_json(CALIBRATION, content | {"validation": self.validation})
 
 
-def calibrate_run(config: Config, run: RunDir, validation: Part, targets: Targets) -> keras.Model:
+def calibrate_run(config: Config, run: RunDir, validation: Subset, targets: Targets) -> keras.Model:
     """Calibrate a run's best network on its validation subjects, save `CALIBRATION`, return it."""
     net = keras.saving.load_model(run / BEST)
     peaks = predict_peaks(net, config.model, validation.batches(targets, batch_size=64))
-    coded, subjects = validation.labels(targets), validation.subjects()
+    coded, subjects = validation.labels(targets), validation.face_subjects()
     curves = config.training.calibrate
     calibrate(coded, peaks, subjects, config.model, fit_curves=curves).save(run)
     return calibrated_network(run.path, config.model)

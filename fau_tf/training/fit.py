@@ -13,10 +13,9 @@ import tensorflow as tf
 
 from fau_tf import facs
 from fau_tf.data.config import SYNTHETIC
-from fau_tf.data.datasets import Faces, Part, prepare_real, prepare_synthetic
+from fau_tf.data.datasets import FaceDataset, Subset, prepare_real, prepare_synthetic
 from fau_tf.data.pipeline import Targets
-from fau_tf.data.splits import Fold
-from fau_tf.data.splits import folds as make_folds
+from fau_tf.data.splits import Fold, make_folds
 from fau_tf.data.synthetic_set import SyntheticSet, rig_of
 from fau_tf.models import heatmap_net
 from fau_tf.training import run_state
@@ -60,30 +59,33 @@ def network(config: Config, devices: Devices = ONE_DEVICE) -> keras.Model:
         keras.config.set_dtype_policy("float32")
 
 
-def prepare(config: Config, folder: Path, run: RunDir) -> Faces:
+def prepare(config: Config, folder: Path, run: RunDir) -> FaceDataset:
     """Return the run's faces, generated or prepared if they aren't there yet."""
     data = config.data
     if data.dataset != SYNTHETIC:
-        return prepare_real(data, folder, say=run.say)
+        return prepare_real(data, folder, log=run.say)
     settings = SyntheticSet.of(data, config.data_seed)
     return prepare_synthetic(
-        settings, folder, processes=data.processes or os.cpu_count() or 1, say=run.say
+        settings, folder, processes=data.processes or os.cpu_count() or 1, log=run.say
     )
 
 
-def folds(config: Config, faces: Faces) -> list[Fold]:
+def folds(config: Config, faces: FaceDataset) -> list[Fold]:
     """Return the folds of the protocol; people of `data.train_rigs` alone teach and choose."""
     data = config.data
     made = make_folds(
         data.protocol,
-        faces.people,
+        faces.subjects,
         seed=config.data_seed,
-        validation=data.validation_fraction,
-        own=data.folds,
+        validation_fraction=data.validation_fraction,
+        custom=data.folds,
     )
     if data.dataset != SYNTHETIC or not data.train_rigs:
         return made
-    return [fold.taught_by(lambda one: rig_of(one, data.rigs) in data.train_rigs) for fold in made]
+    return [
+        fold.restrict_training(lambda one: rig_of(one, data.rigs) in data.train_rigs)
+        for fold in made
+    ]
 
 
 def targets(config: Config) -> Targets:
@@ -115,7 +117,7 @@ def heatmap_loss(config: Config, targets: Targets, coded: npt.NDArray[np.float32
 def fit(
     net: keras.Model,
     config: Config,
-    parts: dict[str, Part],
+    parts: dict[str, Subset],
     targets: Targets,
     run: RunDir,
     *,
@@ -245,7 +247,7 @@ def _start(net: keras.Model, config: Config, run: RunDir) -> None:
 
 
 def _batches(
-    config: Config, part: Part, targets: Targets, start: int, share: tuple[int, int] = (0, 1)
+    config: Config, part: Subset, targets: Targets, start: int, share: tuple[int, int] = (0, 1)
 ) -> tf.data.Dataset:
     return part.batches(
         targets,
@@ -260,7 +262,7 @@ def _batches(
 def _reports(
     net: keras.Model,
     config: Config,
-    parts: dict[str, Part],
+    parts: dict[str, Subset],
     targets: Targets,
     run: RunDir,
     progress: Progress,
@@ -280,7 +282,7 @@ def _reports(
 def _judge(
     net: keras.Model,
     config: Config,
-    part: Part,
+    part: Subset,
     targets: Targets,
     best: Path,
     progress: Progress,
@@ -302,7 +304,7 @@ def _judge(
 def _explained(
     model: keras.Model,
     config: Config,
-    part: Part,
+    part: Subset,
     targets: Targets,
     run: RunDir,
     progress: Progress,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fau_tf.data.datasets import Faces
+from fau_tf.data.datasets import FaceDataset
 from fau_tf.training.checkpoint import Checkpoint, CheckpointError, Progress
 from fau_tf.training.config import INDIFFERENT, Config, dump_toml
 from fau_tf.training.run_dir import RunDir, cores, versions, write_text
@@ -45,7 +45,7 @@ class Finished:
     resumed: list[int]
 
 
-def finished(config: Config, faces: Faces, run: RunDir) -> Finished | None:
+def finished(config: Config, faces: FaceDataset, run: RunDir) -> Finished | None:
     """Return a finished training that this one would repeat, else None."""
     marker, best, history = run / _TRAINED, run / BEST, run / HISTORY
     if not all(path.is_file() for path in (marker, best, history)):
@@ -59,7 +59,7 @@ def finished(config: Config, faces: Faces, run: RunDir) -> Finished | None:
     return Finished(rows, noted["seconds"], noted["resumed"])
 
 
-def unfinished(config: Config, faces: Faces, run: RunDir) -> Checkpoint | None:
+def unfinished(config: Config, faces: FaceDataset, run: RunDir) -> Checkpoint | None:
     """Return where an earlier session of this training stopped, else None.
 
     Raises:
@@ -91,7 +91,7 @@ def begin(config: Config, run: RunDir) -> None:
     run.write_json("versions.json", versions() | {"seed": config.run.seed, "cores": cores()})
 
 
-def finish(config: Config, faces: Faces, run: RunDir, progress: Progress) -> None:
+def finish(config: Config, faces: FaceDataset, run: RunDir, progress: Progress) -> None:
     """Note that best.keras is what these settings and faces give; the checkpoint is done with."""
     run.seconds["training"] = round(progress.seconds, 1)
     made_by = fingerprint(config, faces)
@@ -100,7 +100,7 @@ def finish(config: Config, faces: Faces, run: RunDir, progress: Progress) -> Non
     (run / CHECKPOINT).unlink(missing_ok=True)
 
 
-def fingerprint(config: Config, faces: Faces) -> str:
+def fingerprint(config: Config, faces: FaceDataset) -> str:
     """Return a hash of all that decides the trained weights: settings, faces, code, versions.
 
     The code is represented by `TRAINING_VERSION`, so that a renamed file trains nothing anew.

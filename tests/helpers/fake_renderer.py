@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from fau_tf.data.record import as_bytes
+from fau_tf.data.record import as_features
 from fau_tf.data.synthetic_set import person_name
 from tests.helpers.records import make_record
 
@@ -24,7 +24,7 @@ def rows(settings, person):
         Path(flag).touch()
         os._exit(1)
     return [
-        as_bytes(
+        as_features(
             replace(
                 make_record(person, face),
                 subject=person_name(person),
@@ -40,4 +40,4 @@ def thread_limits(settings, person):
     """Report the variables that limit NumPy's threads, as a row's source."""
     source = f"{os.environ.get('OMP_NUM_THREADS')} {os.environ.get('OPENBLAS_NUM_THREADS')}"
     record = replace(make_record(person, 0), subject=person_name(person), source=source)
-    return [as_bytes(record)] * settings.faces_per_person
+    return [as_features(record)] * settings.faces_per_person

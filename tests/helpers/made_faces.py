@@ -1,7 +1,7 @@
 """A small data set of made records on disk, split as a run would."""
 
 from fau_tf.data import datasets
-from fau_tf.data.datasets import Faces
+from fau_tf.data.datasets import FaceDataset
 from fau_tf.data.tfrecord import shard_files
 from tests.helpers.records import SIZE, make_record
 from tests.helpers.shards import write_shards
@@ -19,4 +19,6 @@ def made_parts(folder, faces=2):
 def stored_parts(folder):
     """Return the parts of what `made_parts` wrote."""
     names = tuple(make_record(person, 0).subject for person in range(PEOPLE))
-    return datasets.split(Faces("made", tuple(shard_files(folder)), names, SIZE), seed=1)
+    return datasets.random_subsets(
+        FaceDataset("made", tuple(shard_files(folder)), names, SIZE), seed=1
+    )

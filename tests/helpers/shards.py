@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fau_tf.data.record import as_bytes
+from fau_tf.data.record import as_features
 from fau_tf.data.tfrecord import RecordWriter
 
 
@@ -12,6 +12,6 @@ def write_shards(folder, records, *, shards):
     names = [folder / f"faces-{i:03d}-of-{shards:03d}.tfrecord" for i in range(shards)]
     writers = [RecordWriter(name) for name in names]
     for count, record in enumerate(records):
-        writers[count % shards].write(as_bytes(record))
+        writers[count % shards].write(as_features(record))
     for writer in writers:
         writer.close()

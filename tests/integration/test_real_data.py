@@ -56,7 +56,7 @@ def test_from_the_folders_as_distributed_to_the_table(trained):
     people = json.loads((run / "people.json").read_text())
     assert people["test"] == ["F002", "F004"]
     card = json.loads((run / "fau_real_float16.json").read_text())["training_data"]
-    assert card["people"] == ["F001", "M003", "M005"]
+    assert card["subjects"] == ["F001", "M003", "M005"]
     assert card["population"] == "BP4D"
 
 

@@ -70,6 +70,11 @@ class LeftOut:
             object.__setattr__(self, name, printable(getattr(self, name)))
 
     @property
+    def count(self) -> int:
+        """How many frames are known to be missing, at least one."""
+        return max(1, len(self.numbers))
+
+    @property
     def frames(self) -> str:
         """The frames as ranges, e.g. `398-420, 3190`."""
         return ranges(self.numbers) if self.numbers else "all"

@@ -38,20 +38,20 @@ class Prepared:
     """A prepared set.
 
     Attributes:
-        place: Its folder.
-        listing: What the labels say.
+        folder: Its folder.
+        listing: What the labels log.
         records: How many there are.
         left_out: All that is not in it, from labels and pictures.
         seconds: Of each of `STAGES`, over all processes.
-        people: Who has a record, sorted.
+        subjects: Who has a record, sorted.
     """
 
-    place: Path
+    folder: Path
     listing: Listing
     records: int
     left_out: list[LeftOut]
     seconds: dict[str, float]
-    people: tuple[str, ...]
+    subjects: tuple[str, ...]
 
     @property
     def undocumented(self) -> list[LeftOut]:
@@ -92,7 +92,7 @@ def prepare(
     settings: DataSettings,
     folder: Path,
     *,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     run: Callable[[Sequence[Job], int, Callable[[str], None]], None] | None = None,
 ) -> Prepared:
     """Return the prepared set, after preparing those of its clips that aren't there yet.
@@ -100,7 +100,7 @@ def prepare(
     Args:
         settings: Which set.
         folder: Parent of the set's own folder.
-        say: Prints a line.
+        log: Prints a line.
         run: Works on the clips that are left, of so many; processes of this machine by default.
 
     Raises:
@@ -111,15 +111,15 @@ def prepare(
     place = place_of(settings, listing, folder)
     jobs = jobs_of(settings, listing, place)
     if not _left(jobs) and (place / CARD).is_file():  # many may read what is complete
-        say(f"   {place.name} is there already")
+        log(f"   {place.name} is there already")
         return _collected(place, listing, jobs)
     place.mkdir(parents=True, exist_ok=True)
     with lock_folder(place, "one process at a time prepares a set"):
         left = _left(jobs)
         if left and run:
-            run(left, len(jobs), say)
+            run(left, len(jobs), log)
         elif left:
-            _run(left, len(jobs), settings.processes or os.cpu_count() or 1, say)
+            _run(left, len(jobs), settings.processes or os.cpu_count() or 1, log)
         prepared = _collected(place, listing, jobs)
         _write_dropped(place / DROPPED, prepared.left_out)
         _write_card(place, settings, prepared, [job.shard for job in jobs])
@@ -128,7 +128,7 @@ def prepare(
 
 def summary(prepared: Prepared) -> list[str]:
     """Return lines: records, and per subject what is missing and why."""
-    lines = [f"   {prepared.records} records of {len(prepared.people)} people"]
+    lines = [f"   {prepared.records} records of {len(prepared.subjects)} subjects"]
     table: dict[tuple[str, str, bool], int] = {}
     for one in prepared.left_out:
         key = one.subject or one.where, one.reason, one.documented
@@ -144,9 +144,9 @@ def _left(jobs: Sequence[Job]) -> list[Job]:
     return [job for job in jobs if not report_file(job.shard).is_file()]
 
 
-def _run(jobs: Sequence[Job], total: int, processes: int, say: Callable[[str], None]) -> None:
+def _run(jobs: Sequence[Job], total: int, processes: int, log: Callable[[str], None]) -> None:
     frames = sum(len(job.clip.numbers) for job in jobs)
-    say(f"   {total - len(jobs)} of {total} clips are there; {frames} frames to prepare")
+    log(f"   {total - len(jobs)} of {total} clips are there; {frames} frames to prepare")
     done = multiprocessing.get_context("spawn").Value("q", 0)
     start = said = time.monotonic()
     with worker_pool(processes, _begin, done) as pool:
@@ -162,7 +162,7 @@ def _run(jobs: Sequence[Job], total: int, processes: int, say: Callable[[str], N
                 said = now
                 rate = done.value / (now - start)
                 rest = (frames - done.value) / rate
-                say(f"   {done.value}/{frames} frames, {rate:.1f} a second, {rest:.0f} s left")
+                log(f"   {done.value}/{frames} frames, {rate:.1f} a second, {rest:.0f} s left")
 
 
 _DONE: Any = None  # the counter that this process shares with its parent
@@ -179,15 +179,15 @@ def _work(job: Job) -> None:
 
 
 def _collected(place: Path, listing: Listing, jobs: Sequence[Job]) -> Prepared:
-    left_out, people, records = list(listing.left_out), set[str](), 0
+    left_out, subjects, records = list(listing.left_out), set[str](), 0
     seconds = dict.fromkeys(STAGES, 0.0)
     for job in jobs:
         report = ClipReport.load(report_file(job.shard))
         records += report.records
         left_out += report.left_out
         seconds = {name: seconds[name] + report.seconds[name] for name in STAGES}
-        people |= {job.clip.subject} if report.records else set()
-    return Prepared(place, listing, records, left_out, seconds, tuple(sorted(people)))
+        subjects |= {job.clip.subject} if report.records else set()
+    return Prepared(place, listing, records, left_out, seconds, tuple(sorted(subjects)))
 
 
 def _write_dropped(path: Path, left_out: Sequence[LeftOut]) -> None:
@@ -211,7 +211,7 @@ def _write_card(
         "format": FORMAT_VERSION,
         "prepared": PREPARED,
         "records": prepared.records,
-        "people": prepared.people,
+        "subjects": prepared.subjects,
         "seconds": prepared.seconds,
         "sha256": {shard.name: file_sha256(shard) for shard in shards},
     }

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from fau_tf.data.adapters.clips import Clip, LeftOut, printable
 from fau_tf.data.adapters.landmarks import with_jaw
-from fau_tf.data.record import MARGIN, FaceRecord, as_bytes
+from fau_tf.data.record import MARGIN, FaceRecord, as_features
 from fau_tf.face import align
 from fau_tf.face.align import Image
 from fau_tf.face.align_cv2 import fast_crop
@@ -86,7 +86,7 @@ def prepare_clip(job: Job, done: Any) -> None:
         for record in _records(job, report, gone):
             start = time.perf_counter()
             if isinstance(record, FaceRecord):
-                writer.write(as_bytes(record))
+                writer.write(as_features(record))
                 report.records += 1
             report.seconds["write"] += time.perf_counter() - start
             with done.get_lock():

@@ -13,7 +13,7 @@ from fau_tf.data.config import DataSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class DatasetSpec:
     """One data set.
 
     Attributes:
@@ -52,7 +52,7 @@ _DISFA_LEVELS: Final = {
 }
 
 # Frames as in the lists of ME-GraphAU: 75,586 of odd subjects, 71,261 of even ones.
-_BP4D: Final = Kind(
+_BP4D: Final = DatasetSpec(
     read=bp4d.bp4d,
     aus=facs.BP4D,
     population="BP4D",
@@ -61,8 +61,8 @@ _BP4D: Final = Kind(
     own_landmarks=True,
 )
 
-KINDS: Final = {
-    "disfa": Kind(
+DATASETS: Final = {
+    "disfa": DatasetSpec(
         read=disfa.disfa,
         aus=facs.DISFA,
         population="DISFA",
@@ -71,7 +71,7 @@ KINDS: Final = {
         levels=_DISFA_LEVELS,
         own_landmarks=True,
     ),
-    "disfa_plus": Kind(
+    "disfa_plus": DatasetSpec(
         read=disfa.disfa_plus,
         aus=facs.DISFA,
         population="DISFA",
@@ -80,9 +80,9 @@ KINDS: Final = {
     ),
     "bp4d": _BP4D,
     "fera2015": _BP4D,
-    "fera2017": Kind(read=fera2017.fera2017, aus=fera2017.AUS, population="BP4D"),
-    "json_list": Kind(read=lists.json_list),
-    "csv": Kind(read=lists.csv_list),
+    "fera2017": DatasetSpec(read=fera2017.fera2017, aus=fera2017.AUS, population="BP4D"),
+    "json_list": DatasetSpec(read=lists.json_list),
+    "csv": DatasetSpec(read=lists.csv_list),
 }
 
 
@@ -93,9 +93,9 @@ def listing(settings: DataSettings) -> Listing:
         ValueError: If the kind ships no landmarks but its own are wanted; if no frame is left.
         OSError: If a folder that the kind needs is not there.
     """
-    kind = KINDS[settings.dataset]
+    kind = DATASETS[settings.dataset]
     if settings.landmarks == "dataset" and not kind.own_landmarks:
-        having = ", ".join(name for name, row in KINDS.items() if row.own_landmarks)
+        having = ", ".join(name for name, row in DATASETS.items() if row.own_landmarks)
         raise ValueError(
             f'`data.landmarks` = "dataset" needs a data set that ships them: {having}. '
             f"Received: {settings.dataset}. Use mediapipe."

@@ -18,7 +18,7 @@ from fau_tf import facs
 from fau_tf.data.adapters import registry
 from fau_tf.data.adapters.clips import Clip, LeftOut, Listing, printable
 from fau_tf.data.config import DataSettings
-from fau_tf.data.splits import folds
+from fau_tf.data.splits import make_folds
 from fau_tf.facs import LEVELS
 from fau_tf.io.images import FORMATS, UnreadableError
 from fau_tf.io.videos import VideoFile
@@ -77,7 +77,7 @@ def check(settings: DataSettings, seed: int) -> Check:
         OSError: If a folder is missing.
     """
     listing = registry.listing(settings)
-    kind = registry.KINDS[settings.dataset]
+    kind = registry.DATASETS[settings.dataset]
     levels = np.concatenate([clip.intensity for clip in listing.clips])  # (N, 14)
     rounded = np.round(levels)
     counts = {
@@ -90,12 +90,12 @@ def check(settings: DataSettings, seed: int) -> Check:
     problems = [*listing.left_out, *_unreadable(listing.clips), *_doubled(listing)]
     problems += _strangers(listing, kind)
     try:
-        folds(
+        make_folds(
             settings.protocol,
             listing.people,
             seed=seed,
-            validation=settings.validation_fraction,
-            own=settings.folds,
+            validation_fraction=settings.validation_fraction,
+            custom=settings.folds,
         )
     except ValueError as error:
         problems.append(LeftOut("", "folds", str(error)))
@@ -104,7 +104,10 @@ def check(settings: DataSettings, seed: int) -> Check:
 
 
 def _compared(
-    listing: Listing, kind: registry.Kind, counts: dict[int, npt.NDArray[np.int64]], every: int
+    listing: Listing,
+    kind: registry.DatasetSpec,
+    counts: dict[int, npt.NDArray[np.int64]],
+    every: int,
 ) -> list[tuple[str, str, str]]:
     """Return (what, found, published), of the whole set."""
     rows = []
@@ -120,7 +123,7 @@ def _compared(
     return rows
 
 
-def _strangers(listing: Listing, kind: registry.Kind) -> Iterator[LeftOut]:
+def _strangers(listing: Listing, kind: registry.DatasetSpec) -> Iterator[LeftOut]:
     told = {one.subject for one in listing.left_out}
     for subject in sorted(set(kind.subjects) - set(listing.people) - told):
         yield LeftOut(subject, "the whole set", "this subject is not there")

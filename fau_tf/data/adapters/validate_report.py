@@ -160,7 +160,7 @@ def _contact_sheets(folder: Path, aus: Sequence[int], prepared: Prepared) -> lis
 def _chosen(prepared: Prepared, aus: Sequence[int]) -> dict[tuple[int, int], list[dict[str, Any]]]:
     """Return (AU, level) -> a few faces, of different people as far as there are any."""
     found: dict[tuple[int, int], dict[str, dict[str, Any]]] = {}
-    files = [str(file) for file in shard_files(prepared.place)]
+    files = [str(file) for file in shard_files(prepared.folder)]
     for row in tf.data.TFRecordDataset(files).map(parse).as_numpy_iterator():
         subject = row["subject"].decode()
         levels = np.round(row["intensity"])

@@ -13,7 +13,7 @@ from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.data import augment as aug
 from fau_tf.data import pipeline
-from fau_tf.data.corruptions import spoil
+from fau_tf.data.corruptions import corrupt
 from fau_tf.data.record import MARGIN
 from fau_tf.data.tfrecord import shard_files
 from fau_tf.face.au_centers import au_centers
@@ -26,11 +26,11 @@ EVERYTHING = aug.Augment(blur=2, jpeg=60, occlude=0.5)
 OF_ALL = facs.centers(facs.ALL)
 
 
-def spoiled(images, seed=(3, 4), first=0, batch=None, only=True, **how):
-    """Return what `spoil` makes of (B, S, S, 3); with `only`, without light or noise."""
+def corrupted(images, seed=(3, 4), first=0, batch=None, only=True, **how):
+    """Return what `corrupt` makes of (B, S, S, 3); with `only`, without light or noise."""
     augment = replace(aug.NO_AUGMENT if only else aug.Augment(), **how)
     x = tf.constant(images, tf.float32)
-    return checked(spoil(x, augment, tf.constant(seed), first=first, batch=batch))
+    return checked(corrupt(x, augment, tf.constant(seed), first=first, batch=batch))
 
 
 def checked(images):
@@ -72,7 +72,7 @@ def test_a_negative_setting_is_refused(name):
 
 
 def test_a_setting_too_high_is_refused():
-    with pytest.raises(ValueError, match=r"`augment.occlude` .*at most 1. Received: 1\.01"):
+    with pytest.raises(ValueError, match=r"`augment.occlude` .*at most 1 if a fraction. Received: 1\.01"):
         aug.Augment(occlude=1.01)
     with pytest.raises(ValueError, match=r"`augment.jpeg` must be at most 95.*Received: 96"):
         aug.Augment(jpeg=96)
@@ -85,7 +85,7 @@ def test_at_0_only_the_light_is_left():
         assert augment.blur == augment.jpeg == augment.occlude == 0
         x, seed = tf.constant(images, tf.float32), tf.constant([3, 4])
         before = checked(aug.vary_light(x, augment, seed))
-        np.testing.assert_array_equal(checked(spoil(x, augment, seed)), before)
+        np.testing.assert_array_equal(checked(corrupt(x, augment, seed)), before)
     assert (checked(aug.vary_light(x, aug.Augment(), seed)) != images).any()
 
 
@@ -110,13 +110,13 @@ def light(rows):
 
 
 def test_at_0_a_training_has_the_batches_that_it_had(rows, light, monkeypatch):
-    monkeypatch.setattr(pipeline, "spoil", aug.vary_light)
+    monkeypatch.setattr(pipeline, "corrupt", aug.vary_light)
     for one, before in zip(light, batches(rows, aug.Augment()), strict=True):
         np.testing.assert_array_equal(one[0], before[0])
         np.testing.assert_array_equal(one[1], before[1])
 
 
-def test_a_worker_has_its_part_of_a_spoiled_batch_and_labels_stay(rows, light):
+def test_a_worker_has_its_part_of_a_corrupted_batch_and_labels_stay(rows, light):
     whole, second = batches(rows, EVERYTHING), batches(rows, EVERYTHING, (1, 2))
     for step in range(2):
         for part in range(2):
@@ -128,8 +128,8 @@ def test_a_worker_has_its_part_of_a_spoiled_batch_and_labels_stay(rows, light):
 @pytest.mark.parametrize("cuts", [(0, 4, 8), (0, 1, 3, 8), tuple(range(9))])
 def test_slices_are_together_the_batch(cuts):
     images, how = pictures(8), {"blur": 3, "jpeg": 60, "occlude": 0.5, "only": False}
-    whole = spoiled(images, **how)
-    parts = [spoiled(images[i:j], first=i, batch=8, **how) for i, j in pairwise(cuts)]
+    whole = corrupted(images, **how)
+    parts = [corrupted(images[i:j], first=i, batch=8, **how) for i, j in pairwise(cuts)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
     assert whole.std((1, 2, 3)).min() > 1
 
@@ -137,7 +137,7 @@ def test_slices_are_together_the_batch(cuts):
 @pytest.mark.parametrize("how", [{"blur": 3}, {"jpeg": 90}, {"occlude": 1}])
 def test_the_seed_decides(how):
     images = pictures(4)
-    once, again, other = (spoiled(images, seed, **how) for seed in ((1, 2), (1, 2), (1, 3)))
+    once, again, other = (corrupted(images, seed, **how) for seed in ((1, 2), (1, 2), (1, 3)))
     np.testing.assert_array_equal(once, again)
     assert (once != other).any((1, 2, 3)).all()
 
@@ -146,7 +146,7 @@ def test_blur_spreads_a_dot_where_it_is():
     # Each channel of each image has its dot elsewhere, so a kernel or a pixel that strays into
     # another image or channel is found.
     images, at = lit_pixels(16)
-    blurred = np.moveaxis(spoiled(images, blur=3).astype(float), -1, 1)
+    blurred = np.moveaxis(corrupted(images, blur=3).astype(float), -1, 1)
     # Mid-gray is taken and given back: float32 near 128 is good to 8e-6, over 4096 pixels.
     np.testing.assert_allclose(blurred.sum((2, 3)), 140, atol=0.02)
     # The same error half a crop away, against 140 at the dot, is 0.005 px.
@@ -161,7 +161,7 @@ def test_blur_spreads_a_dot_where_it_is():
 def test_sigma_is_uniform_from_0_to_blur():
     images = np.zeros((600, 25, 25, 3))
     images[:, 12, 12] = 255
-    blurred = spoiled(images, blur=2)[..., 0].astype(float)
+    blurred = corrupted(images, blur=2)[..., 0].astype(float)
     assert blurred.sum((1, 2)).min() > 254
     variance = blurred.sum(1) @ (np.arange(25) - 12) ** 2 / blurred.sum((1, 2))
     sigma = np.sqrt(variance)
@@ -177,13 +177,13 @@ def test_blur_leaves_a_constant_image_constant_to_the_border(blur):
     colors = np.random.default_rng(0).uniform(5, 250, (8, 1, 1, 3))
     images = np.broadcast_to(colors, (8, 16, 16, 3))
     # The weights sum to 1 within float32.
-    np.testing.assert_allclose(spoiled(images, blur=blur), images, atol=1e-2)
+    np.testing.assert_allclose(corrupted(images, blur=blur), images, atol=1e-2)
 
 
 def test_blur_brings_nothing_over_from_the_other_side():
     images = np.full((8, 32, 32, 3), 10.0)
     images[:4, :, 16:] = images[4:, 16:] = 240
-    change = np.abs(spoiled(images, blur=2) - images)  # reaches 6 px
+    change = np.abs(corrupted(images, blur=2) - images)  # reaches 6 px
     assert change.max() > 10
     far = np.r_[:10, 22:32]
     # The weights sum to 1 within float32.
@@ -193,25 +193,25 @@ def test_blur_brings_nothing_over_from_the_other_side():
 
 def test_jpeg_changes_an_image_a_little():
     images = pictures(12)
-    coarse = np.abs(spoiled(images, jpeg=90) - images).mean((1, 2, 3))
+    coarse = np.abs(corrupted(images, jpeg=90) - images).mean((1, 2, 3))
     assert coarse.min() > 0
     # At quality 10 nothing is left of a texture of +-20, 10 on average, but its mean.
     assert coarse.max() < 12
-    fine = np.abs(spoiled(images, jpeg=1) - images).mean((1, 2, 3))
+    fine = np.abs(corrupted(images, jpeg=1) - images).mean((1, 2, 3))
     assert fine.min() > 0
     assert fine.mean() < 0.7 * coarse.mean()
 
 
 def test_jpeg_comes_last():
     # Whole gray levels are what a decoder gives; light and noise would leave fractions.
-    varied = spoiled(pictures(3), only=False, blur=1, jpeg=30)
+    varied = corrupted(pictures(3), only=False, blur=1, jpeg=30)
     np.testing.assert_array_equal(varied, varied.round())
-    assert (spoiled(pictures(3), only=False, blur=1) % 1 != 0).any()
+    assert (corrupted(pictures(3), only=False, blur=1) % 1 != 0).any()
 
 
 def changed(images, how):
     """Return (B, S, S): where occlusion at `how` altered a pixel, and the images after it."""
-    after = spoiled(images, occlude=how)
+    after = corrupted(images, occlude=how)
     return (after != images).any(-1), after
 
 
@@ -249,7 +249,7 @@ def test_occlusion_is_as_frequent_and_large_as_set():
 def test_light_and_noise_stay_as_they_are_beside_an_occlusion():
     images = pictures(8)
     where, _ = changed(images, 1)
-    plain, after = spoiled(images, only=False), spoiled(images, only=False, occlude=1)
+    plain, after = corrupted(images, only=False), corrupted(images, only=False, occlude=1)
     assert where.any()
     np.testing.assert_array_equal(after[~where], plain[~where])
     assert (after[where] != plain[where]).any()
@@ -281,7 +281,7 @@ def test_au_centers_move_with_the_pixels(seed, index, **how):
     images = np.stack([dotted([at[index]]) for at in au_centers(landmarks, facs.ALL)])
     augment = replace(aug.NO_AUGMENT, **how)
     views, flipped = aug.crop_views(6, SIZE, CROP, MARGIN, augment, tf.constant([seed, 1]))
-    crops = checked(spoil(aug.warp_images(images, views, CROP), augment, tf.constant([seed, 2])))
+    crops = checked(corrupt(aug.warp_images(images, views, CROP), augment, tf.constant([seed, 2])))
     centers = TARGETS.centers(aug.warp_landmarks(landmarks, views, flipped)).numpy()
     at = centers[:, mirrored(index) if how["flip"] else index]
     # 60 is the background; what JPEG leaves about a dot is below 10 levels more.

@@ -10,7 +10,7 @@ from fau_tf.data import augment as aug
 from fau_tf.data import datasets, pipeline
 from fau_tf.data import tfrecord as shards_module
 from fau_tf.data.record import MARGIN
-from fau_tf.data.splits import split_people
+from fau_tf.data.splits import random_split
 from fau_tf.data.synthetic_set import SyntheticSet
 from fau_tf.data.tfrecord import shard_files
 from fau_tf.face.au_centers import au_centers
@@ -80,7 +80,7 @@ def generated(tmp_path_factory):
 
     def prepare():
         lines = []
-        return datasets.prepare_synthetic(settings, folder, processes=1, say=lines.append), lines
+        return datasets.prepare_synthetic(settings, folder, processes=1, log=lines.append), lines
 
     return folder, prepare
 
@@ -90,7 +90,7 @@ def test_a_generated_set_is_used_again(generated):
     once, _ = prepare()
     before = {file.name: file.stat().st_mtime_ns for file in once.files}
     again, lines = prepare()
-    assert any("is there already" in line for line in lines)
+    assert any("is complete" in line for line in lines)
     assert before == {file.name: file.stat().st_mtime_ns for file in again.files}
     assert [path for path in folder.iterdir() if path.name.startswith(".partial")] == []
 
@@ -103,7 +103,7 @@ def test_a_harmed_set_is_named_with_the_next_step(generated, harm):
     content = file.read_bytes()
     file.write_bytes(content[:-50])
     try:
-        with pytest.raises(ValueError, match=r"Delete the folder; it is made again"):
+        with pytest.raises(ValueError, match=r"Delete the folder; the same command makes it again"):
             prepare()
     finally:
         file.write_bytes(content)
@@ -113,18 +113,18 @@ def test_a_harmed_set_is_named_with_the_next_step(generated, harm):
 @pytest.mark.parametrize("count", [10, 57, 1000])
 def test_nobody_is_in_two_splits(count):
     people = [f"p{i}" for i in range(count)]
-    split = split_people(people, seed=3)
+    split = random_split(people, seed=3)
     everyone = [person for part in split.values() for person in part]
     assert sorted(everyone) == sorted(people)
     assert all(split.values())
     assert len(split["test"]) == pytest.approx(count / 10, abs=1)
-    assert split == split_people(people[::-1], seed=3)
-    assert split != split_people(people, seed=4)
+    assert split == random_split(people[::-1], seed=3)
+    assert split != random_split(people, seed=4)
 
 
 def test_too_few_people_are_refused():
-    with pytest.raises(ValueError, match="at least 10 people"):
-        split_people(["a", "b"], seed=0)
+    with pytest.raises(ValueError, match="at least 10 subjects"):
+        random_split(["a", "b"], seed=0)
 
 
 def test_centers_in_the_pipeline_equal_au_centers():

@@ -55,7 +55,7 @@ def test_a_batch_is_shared_equally(part):
 
 
 def test_the_sources_of_a_step_are_those_of_its_faces(part):
-    coded = {row["source"].numpy().decode(): row["intensity"].numpy() for row in part.rows}
+    coded = {row["source"].numpy().decode(): row["intensity"].numpy() for row in part.records}
     stream = part.batches(TARGETS, batch_size=8, seed=3)
     for step, (_, y) in enumerate(islice(stream, 6)):
         sources = part.sources(step, batch_size=8, seed=3)

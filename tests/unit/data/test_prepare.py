@@ -55,11 +55,11 @@ def in_this_process(monkeypatch):
 
 
 def prepared(kind, root, folder, **more):
-    return prepare_module.prepare(settings(kind, root, **more), folder, say=lambda _: None)
+    return prepare_module.prepare(settings(kind, root, **more), folder, log=lambda _: None)
 
 
 def rows_of(done):
-    files = sorted(done.place.glob("*.tfrecord"))
+    files = sorted(done.folder.glob("*.tfrecord"))
     return [
         {name: value.numpy() for name, value in parse(raw).items()}
         for raw in tf.data.TFRecordDataset([str(file) for file in files])
@@ -98,7 +98,7 @@ def test_each_format_becomes_records_with_its_labels(tmp_path, kind, write, more
     check(done, truth)
     assert done.undocumented == []
     assert done.listing.warnings == []
-    assert done.people == tuple(sorted({subject for subject, *_ in truth}))
+    assert done.subjects == tuple(sorted({subject for subject, *_ in truth}))
 
 
 @pytest.mark.parametrize("film", [False, True])
@@ -192,10 +192,10 @@ def test_disfas_error_log_leaves_the_published_number_of_frames():
 
     total = 4845 * len(SUBJECTS)
     total -= sum(b - a + 1 for rows in MISSING.values() for a, b in rows)
-    assert total == registry.KINDS["disfa"].frames == 130_814
+    assert total == registry.DATASETS["disfa"].frames == 130_814
     total -= sum(b - a + 1 for rows in BAD_LANDMARKS.values() for a, b in rows)
     assert total == 126_144
-    assert {sum(row) for row in registry.KINDS["disfa"].levels.values()} == {130_814}
+    assert {sum(row) for row in registry.DATASETS["disfa"].levels.values()} == {130_814}
 
 
 def test_nine_is_unknown_in_bp4d_and_an_error_in_disfa(tmp_path):
@@ -279,7 +279,7 @@ def test_broken_trees_are_listed_and_the_rest_is_prepared(tmp_path, damage, reas
     assert kept.count("SN002") == 4
     assert kept.count("SN001") == left or (left is None and kept.count("SN001") < 4)
     assert any(reason in one.reason for one in done.undocumented), done.undocumented
-    with (done.place / "dropped.csv").open() as file:
+    with (done.folder / "dropped.csv").open() as file:
         table = list(csv.DictReader(file))
     assert {row["subject"] for row in table} == {"SN001"}
     assert {row["documented"] for row in table} == {"0"}
@@ -357,7 +357,7 @@ def test_a_broken_video_with_such_a_name_is_reported(tmp_path):
     assert done.records == 0
     [one] = done.undocumented
     assert "ann\\xff.avi: not a video file" in one.reason
-    assert "ann\\xff.avi" in (done.place / "dropped.csv").read_text()
+    assert "ann\\xff.avi" in (done.folder / "dropped.csv").read_text()
 
 
 @pytest.mark.parametrize(
@@ -420,13 +420,13 @@ def test_a_stopped_preparation_goes_on_and_ends_the_same(tmp_path, monkeypatch):
     )
     done = prepared("bp4d", tmp_path / "in", tmp_path / "out")
     assert len(calls) == 4  # one before, one that failed, two after
-    assert done.place.name == whole.place.name
-    for file in sorted(whole.place.glob("*.tfrecord")):
-        assert file.read_bytes() == (done.place / file.name).read_bytes()
-    assert not list(done.place.glob(".partial-*"))
-    card = json.loads((done.place / "card.json").read_text())
+    assert done.folder.name == whole.folder.name
+    for file in sorted(whole.folder.glob("*.tfrecord")):
+        assert file.read_bytes() == (done.folder / file.name).read_bytes()
+    assert not list(done.folder.glob(".partial-*"))
+    card = json.loads((done.folder / "card.json").read_text())
     assert card["records"] == 9
-    assert card["people"] == ["F001", "F002", "M001"]
+    assert card["subjects"] == ["F001", "F002", "M001"]
 
 
 def test_other_labels_are_another_set(tmp_path):
@@ -442,9 +442,9 @@ def test_other_labels_are_another_set(tmp_path):
 def test_one_process_at_a_time_prepares_a_set_and_many_read_it(tmp_path):
     trees.bp4d(tmp_path / "in", subjects=("F001",))
     done = prepared("bp4d", tmp_path / "in", tmp_path / "out")
-    with lock_folder(done.place, "mine"):
+    with lock_folder(done.folder, "mine"):
         assert prepared("bp4d", tmp_path / "in", tmp_path / "out").records == done.records > 0
-        (done.place / "card.json").unlink()
+        (done.folder / "card.json").unlink()
         with pytest.raises(OSError, match="one process at a time"):
             prepared("bp4d", tmp_path / "in", tmp_path / "out")
 

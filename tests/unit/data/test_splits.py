@@ -4,26 +4,26 @@ from pathlib import Path
 import pytest
 
 from fau_tf.data.adapters import bp4d, disfa
-from fau_tf.data.splits import THREE_FOLDS, Fold, folds
+from fau_tf.data.splits import THREE_FOLDS, Fold, make_folds
 from fau_tf.data.synthetic_set import person_name, rig_of
 
 EVERYONE = {"bp4d": bp4d.SUBJECTS, "disfa": disfa.SUBJECTS}
 
 
 def everybody_once(found, people):
-    tested = [person for fold in found for person in fold.people["test"]]
+    tested = [person for fold in found for person in fold.subjects["test"]]
     assert sorted(tested) == sorted(people)
     for fold in found:
-        parts = [set(names) for names in fold.people.values()]
+        parts = [set(names) for names in fold.subjects.values()]
         assert all(parts)
         assert sum(map(len, parts)) == len(set.union(*parts)) == len(people)
 
 
 @pytest.mark.parametrize(("kind", "sizes"), [("bp4d", [14, 14, 13]), ("disfa", [9, 9, 9])])
 def test_three_folds_test_everybody_once(kind, sizes):
-    found = folds("three_folds", EVERYONE[kind], seed=1)
+    found = make_folds("three_folds", EVERYONE[kind], seed=1)
     everybody_once(found, EVERYONE[kind])
-    assert [len(fold.people["test"]) for fold in found] == sizes
+    assert [len(fold.subjects["test"]) for fold in found] == sizes
     assert [fold.name for fold in found] == ["fold1", "fold2", "fold3"]
 
 
@@ -37,57 +37,57 @@ def test_three_folds_are_the_published_ones():
 
 
 def test_odd_people_train_and_even_ones_test_as_in_fera_2015():
-    [fold] = folds("odd_even", bp4d.SUBJECTS, seed=1)
-    assert len(fold.people["test"]) == 20
-    assert len(fold.seen) == 21
-    assert {int(person[1:]) % 2 for person in fold.people["test"]} == {0}
-    assert {int(person[1:]) % 2 for person in fold.seen} == {1}
+    [fold] = make_folds("odd_even", bp4d.SUBJECTS, seed=1)
+    assert len(fold.subjects["test"]) == 20
+    assert len(fold.train_and_validation) == 21
+    assert {int(person[1:]) % 2 for person in fold.subjects["test"]} == {0}
+    assert {int(person[1:]) % 2 for person in fold.train_and_validation} == {1}
 
 
 def test_ones_own_folds():
     people = [f"p{i}" for i in range(6)]
-    found = folds("custom", people, seed=1, own=(("p0", "p1"), ("p2",)))
-    assert [fold.people["test"] for fold in found] == [("p0", "p1"), ("p2",)]
-    assert sorted(found[0].seen) == ["p2", "p3", "p4", "p5"]
+    found = make_folds("custom", people, seed=1, custom=(("p0", "p1"), ("p2",)))
+    assert [fold.subjects["test"] for fold in found] == [("p0", "p1"), ("p2",)]
+    assert sorted(found[0].train_and_validation) == ["p2", "p3", "p4", "p5"]
 
 
 def test_who_validates_depends_on_the_seed_and_not_on_the_order():
-    one = folds("three_folds", disfa.SUBJECTS, seed=1)
-    assert one == folds("three_folds", disfa.SUBJECTS[::-1], seed=1)
-    assert one != folds("three_folds", disfa.SUBJECTS, seed=2)
-    assert len(one[0].people["validation"]) == round(0.15 * 18)
+    one = make_folds("three_folds", disfa.SUBJECTS, seed=1)
+    assert one == make_folds("three_folds", disfa.SUBJECTS[::-1], seed=1)
+    assert one != make_folds("three_folds", disfa.SUBJECTS, seed=2)
+    assert len(one[0].subjects["validation"]) == round(0.15 * 18)
 
 
 @pytest.mark.parametrize(
-    ("protocol", "people", "own", "message"),
+    ("protocol", "people", "custom", "message"),
     [
         ("three_folds", ["SN001", "SN033"], (), "SN033, in no fold"),
-        ("odd_even", ["SN001", "SN002"], (), "is of BP4D's people"),
+        ("odd_even", ["SN001", "SN002"], (), "is defined for BP4D's"),
         ("odd_even", ["F001", "F003", "F005"], (), "nobody in test"),
         ("custom", ["a", "b", "c"], (("a",), ("a", "b")), "a, in no fold or in two"),
         ("custom", ["a", "b"], (("a",),), "nobody in train"),
-        ("random", ["a", "b"], (), "at least 10 people"),
+        ("random", ["a", "b"], (), "at least 10 subjects"),
     ],
 )
-def test_a_split_that_cannot_be_is_refused(protocol, people, own, message):
+def test_a_split_that_cannot_be_is_refused(protocol, people, custom, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        folds(protocol, people, seed=1, own=own)
+        make_folds(protocol, people, seed=1, custom=custom)
 
 
 def test_some_rigs_people_can_teach_while_all_are_tested():
     names = [person_name(i) for i in range(60)]
-    (fold,) = folds("random", names, seed=1)
+    (fold,) = make_folds("random", names, seed=1)
     rigs = ("canonical", "ict")
-    other = fold.taught_by(lambda one: rig_of(one, rigs) == "ict")
-    assert other.people["test"] == fold.people["test"]
-    assert {int(name[-1]) % 2 for name in other.seen} == {1}
-    assert set(other.seen) == {name for name in fold.seen if int(name[-1]) % 2}
+    other = fold.restrict_training(lambda one: rig_of(one, rigs) == "ict")
+    assert other.subjects["test"] == fold.subjects["test"]
+    assert {int(name[-1]) % 2 for name in other.train_and_validation} == {1}
+    assert set(other.train_and_validation) == {name for name in fold.train_and_validation if int(name[-1]) % 2}
     with pytest.raises(ValueError, match="nobody in train"):
-        fold.taught_by(lambda _: False)
+        fold.restrict_training(lambda _: False)
 
 
 def test_nobody_is_in_two_parts():
-    with pytest.raises(ValueError, match="a in two parts of fold1"):
+    with pytest.raises(ValueError, match="a in two of fold1"):
         Fold("fold1", {"train": ("a", "b"), "validation": ("c",), "test": ("a",)})
 
 

@@ -102,7 +102,7 @@ def test_check_and_prepare_as_commands(run, tmp_path):
     assert "not prepared yet" in printed.out
     code, printed = run("prepare", "bp4d")
     assert code == 0, printed.err
-    assert "9 records of 3 people" in printed.out
+    assert "9 records of 3 subjects" in printed.out
     code, printed = run("check", "bp4d", "--accept-dropped")
     assert code == 0
     page = tmp_path / re.search(r"look at (.*)", printed.out)[1]

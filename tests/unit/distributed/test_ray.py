@@ -118,8 +118,8 @@ def test_prepared_shards_are_the_bytes_of_one_machine(tmp_path):
     settings = DataSettings(dataset="disfa", root=str(tmp_path / "in"), record_size=80, processes=1)
     said = []
     run_ = cluster_runner(settings, "local", 2, piece=2)
-    many = prepare(settings, tmp_path / "many", say=said.append, run=run_)
-    one = prepare(settings, tmp_path / "one", say=said.append)
+    many = prepare(settings, tmp_path / "many", log=said.append, run=run_)
+    one = prepare(settings, tmp_path / "one", log=said.append)
     files = sorted(path.name for path in one.place.iterdir() if path.name != ".lock")
     assert files == sorted(path.name for path in many.place.iterdir() if path.name != ".lock")
     shards = [name for name in files if name.endswith(".tfrecord")]

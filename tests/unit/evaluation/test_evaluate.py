@@ -5,7 +5,7 @@ import pytest
 
 from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
-from fau_tf.data.datasets import Faces
+from fau_tf.data.datasets import FaceDataset
 from fau_tf.data.tfrecord import shard_files
 from fau_tf.evaluation import published
 from fau_tf.evaluation.evaluate import Network, evaluate, networks
@@ -23,7 +23,7 @@ def faces(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faces")
     records = (make_record(person, face) for person in range(4) for face in range(3))
     write_shards(folder, records, shards=2)
-    return Faces("disfa", tuple(shard_files(folder)), tuple(PEOPLE), SIZE, clips=True)
+    return FaceDataset("disfa", tuple(shard_files(folder)), tuple(PEOPLE), SIZE, clips=True)
 
 
 def network(name, value, seen, population="DISFA", aus=AUS):
@@ -153,13 +153,13 @@ def test_thinning_keeps_all_active_faces_and_a_share_of_the_others(tmp_path):
     active = zero | {6: 2.0}
     records = [make_record(0, i, intensity=active if i % 4 == 0 else zero) for i in range(80)]
     write_shards(tmp_path, records, shards=1)
-    part = Faces("made", tuple(shard_files(tmp_path)), (PEOPLE[0],), SIZE).part([PEOPLE[0]])
+    part = FaceDataset("made", tuple(shard_files(tmp_path)), (PEOPLE[0],), SIZE).subset([PEOPLE[0]])
     targets = Targets(codec=HeatmapCodec(64, 16, 1.0), aus=(6, 12), rule="fau")
-    labels = part.thinned(targets, 0.5).labels(targets)
+    labels = part.subsample_neutral(targets, 0.5).labels(targets)
     assert (labels[:, 0] == 2).sum() == 20
     # 60 zeros, each kept by a coin: 4 standard deviations are 16.
     assert abs((labels[:, 0] == 0).sum() - 30) < 16
-    np.testing.assert_array_equal(labels, part.thinned(targets, 0.5).labels(targets))
-    assert part.thinned(targets, 1.0) is part
+    np.testing.assert_array_equal(labels, part.subsample_neutral(targets, 0.5).labels(targets))
+    assert part.subsample_neutral(targets, 1.0) is part
     only_12 = Targets(codec=HeatmapCodec(64, 16, 1.0), aus=(12,), rule="fau")
-    assert len(part.thinned(only_12, 0.5).labels(only_12)) < 60
+    assert len(part.subsample_neutral(only_12, 0.5).labels(only_12)) < 60

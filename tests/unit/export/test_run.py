@@ -58,13 +58,13 @@ def test_the_runs_own_faces_are_used_where_they_are_there(run, tmp_path):
     data = tmp_path / "data"
     said = []
     part = run_part(found, "test", 1, data, say=said.append)
-    assert len(part.people) == 1
+    assert len(part.subjects) == 1
     (other,) = data.iterdir()  # rendered for one person
-    prepare_synthetic(SyntheticSet.of(config.data, config.data_seed), data, processes=1, say=print)
+    prepare_synthetic(SyntheticSet.of(config.data, config.data_seed), data, processes=1, log=print)
     own = run_part(found, "test", 1, data, say=said.append)
     assert len(list(data.iterdir())) == 2
     assert own.faces.files[0].parent != other
-    assert own.people == part.people
+    assert own.subjects == part.subjects
     np.testing.assert_array_equal(labeled(own, config).images, labeled(part, config).images)
 
 
@@ -124,11 +124,11 @@ def test_parts_are_of_different_people_and_have_as_many_faces_as_asked_for(whole
     config = run.config
     parts = [run_part(run, part, 8, tmp_path, say=str) for part in PEOPLE]
     for part, people in zip(parts, PEOPLE.values(), strict=True):
-        assert part.people
-        assert set(part.people) <= set(people)
+        assert part.subjects
+        assert set(part.subjects) <= set(people)
     for part in parts:
         faces = labeled(part, config)
         assert len(faces.images) == len(faces.intensity) >= 8
         assert faces.images.shape[1:] == (64, 64, 3)
-        assert faces.people == len(part.people)
+        assert faces.people == len(part.subjects)
         assert np.ptp(faces.images, axis=0).max() > 50, "faces differ"

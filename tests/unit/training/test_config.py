@@ -58,7 +58,7 @@ def test_every_committed_config_loads(file):
         ("data.subjects=3", "`data.subjects` must be at least 10"),
         ("data.record_size=161", "must be even"),
         ("data.processes=-1", "`data.processes` must be at least 0"),
-        ("augment.flip=7", "`augment.flip` must not be negative, and a share is at most 1"),
+        ("augment.flip=7", "`augment.flip` must not be negative, and at most 1 if a fraction"),
         ("augment.noise=-3", "`augment.noise` must not be negative"),
         ("model.decoder=[]", "at least one positive width"),
         ("training.learning_rate=-1.0", "must be positive"),

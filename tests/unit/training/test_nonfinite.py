@@ -132,7 +132,7 @@ def test_under_xla_the_next_checkpoint_stops_and_is_not_written(tmp_path):
     rows = tf.data.Dataset.from_tensors(data).repeat()
     with StopRequest(print) as stop:
         keep = Checkpoints(tmp_path / "c.npz", Progress("", ""), 2, 0.0, stop)
-        with pytest.raises(NonFiniteError, match=r"after step 1.*training\.jit=false"):
+        with pytest.raises(NonFiniteError, match=r"after step 1.*training\.jit_compile=false"):
             model.fit(rows, steps_per_epoch=2, verbose=0, callbacks=[keep])
     assert not (tmp_path / "c.npz").exists()
 
