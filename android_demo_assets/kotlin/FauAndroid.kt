@@ -54,15 +54,16 @@ fun fauEstimator(
 class FauFace(val landmarks: DoubleArray, val matrix: Affine, val result: FauResult)
 
 /**
- * Finds faces with MediaPipe's Face Landmarker and reads their AUs; not for two threads at once.
- * The thresholds are those of `fau_tf/face/mediapipe_landmarks.py`. What the Python demo also does
- * is not here: no search in parts of the picture, no verdict on how far to trust a face.
+ * Finds faces with MediaPipe's Face Landmarker and estimates their AUs. Not thread-safe.
+ *
+ * The thresholds are those of `fau_tf/face/mediapipe_landmarks.py`. Unlike the Python demo, it
+ * doesn't search parts of the picture and gives no quality score.
  */
 class FauReader(context: Context, val estimator: FauEstimator, numFaces: Int = 1) : AutoCloseable {
     private val landmarker: FaceLandmarker
 
     init {
-        context.assets.fauBytes(BUNDLE) // MediaPipe's own message doesn't say what to do
+        context.assets.fauBytes(BUNDLE) // MediaPipe's own message gives no advice
         val options = FaceLandmarkerOptions.builder()
             .setBaseOptions(BaseOptions.builder().setModelAssetPath(BUNDLE).build())
             .setRunningMode(RunningMode.IMAGE)
@@ -73,13 +74,13 @@ class FauReader(context: Context, val estimator: FauEstimator, numFaces: Int = 1
         landmarker = FaceLandmarker.createFromOptions(context, options)
     }
 
-    /** Returns the faces of a bitmap (ARGB_8888, upright); empty where none was found. */
+    /** Returns the faces of a bitmap (ARGB_8888, upright); empty if none was found. */
     fun read(bitmap: Bitmap): List<FauFace> {
         val image = bitmap.toFauImage()
         val size = estimator.info.imageSize
         val found = landmarker.detect(BitmapImageBuilder(bitmap).build()).faceLandmarks()
         return found.map { face ->
-            // MediaPipe's 0 is the middle of the first pixel, so nothing is taken off.
+            // MediaPipe's 0 is the center of the first pixel, so nothing is subtracted.
             val mesh = DoubleArray(2 * face.size) {
                 val point = face[it / 2]
                 if (it % 2 == 0) point.x().toDouble() * bitmap.width else point.y().toDouble() * bitmap.height

@@ -8,33 +8,33 @@ import java.io.File
 import java.io.IOException
 
 /**
- * What was read from one crop.
+ * The AU intensities and heatmaps of one crop.
  *
- * @property intensity AU label, e.g. `AU06` -> intensity from 0 to 5, as in FACS.
+ * @property intensity AU label, e.g. `AU06` -> FACS intensity, 0 to 5.
  * @property heatmaps h x w x K, row by row, channels last, 0 to 5, over the crop.
  */
 class FauResult(val info: FauModelInfo, val intensity: Map<String, Float>, val heatmaps: FloatArray) {
-    /** AU label -> where its true intensity lies, as far as made faces tell; null where nobody knows. */
+    /** AU label -> prediction interval; null if the model has none. See [FauIntervals]. */
     val interval: Map<String, ClosedFloatingPointRange<Float>>?
         get() = info.intervals?.let { known -> intensity.mapValues { (label, value) -> known.around(label, value) } }
 
     /** Returns the h x w heatmap of an AU center, row by row. */
     fun heatmap(center: String): FloatArray {
         val channel = info.centers.indexOf(center)
-        if (channel < 0) throw FauException("An AU center must be one of ${info.centers}.", center, "Mind its side.")
+        if (channel < 0) throw FauException("An AU center must be one of ${info.centers}.", center, "Check its side.")
         return FloatArray(info.heatmapSize * info.heatmapSize) { heatmaps[it * info.centers.size + channel] }
     }
 }
 
 /**
- * Reads AU intensities from aligned crops, with LiteRT; not for two threads at once. Close it.
+ * Estimates AU intensities in aligned crops with LiteRT. Not thread-safe; close it after use.
  *
- * It asks for the GPU alone first: with `Options(GPU, CPU)` LiteRT leaves what the GPU can't do to
- * the CPU and tells nobody. Where that fails it takes the CPU and says why in [fallback].
+ * It requests the GPU alone first: with `Options(GPU, CPU)` LiteRT silently runs on the CPU what the
+ * GPU doesn't support. If that fails, it uses the CPU and gives the reason in [fallback].
  *
- * @property info what the JSON file beside the model says.
+ * @property info content of the JSON file beside the model.
  * @property accelerator what the model runs on.
- * @property fallback why it is not the GPU; null where it is, or where it wasn't asked for.
+ * @property fallback why it isn't the GPU; null if it is, or if the GPU wasn't requested.
  */
 class FauEstimator private constructor(
     val info: FauModelInfo,
@@ -48,14 +48,14 @@ class FauEstimator private constructor(
     private var closed = false
 
     /**
-     * Returns what is read from [crop]: S x S x 3, RGB, 0 to 255, from [FauPreprocess.crop].
+     * Returns intensities and heatmaps of [crop]: S x S x 3, RGB, 0 to 255, from [FauPreprocess.crop].
      *
-     * @throws FauException where the crop breaks that rule, or the answer isn't finite.
-     * @throws LiteRtException where the device fails.
+     * @throws FauException if the crop breaks that rule, or an output isn't finite.
+     * @throws LiteRtException if the device fails.
      */
     fun estimate(crop: FloatArray): FauResult {
         val wanted = info.imageSize * info.imageSize * 3
-        if (closed) throw FauException("An estimator must be open.", "a closed one", "Make another one.")
+        if (closed) throw FauException("An estimator must be open.", "a closed one", "Create another one.")
         if (crop.size != wanted || crop.any { !(it in 0f..255f) }) { // NaN too
             throw FauException(
                 "${info.name}: a crop must be $wanted numbers from 0 to 255.",
@@ -74,7 +74,7 @@ class FauEstimator private constructor(
         val values = outputs.getValue(name).readFloat()
         if (values.size != size) {
             throw FauException(
-                "${info.name}: $name must be the $size numbers that the JSON file says.",
+                "${info.name}: $name must have the $size numbers that the JSON file describes.",
                 values.size,
                 "Copy the .tflite and the .json again, both from one export.",
             )
@@ -125,9 +125,9 @@ class FauEstimator private constructor(
         /**
          * Returns an estimator.
          *
-         * @param useGpu false takes the CPU without asking the GPU.
+         * @param useGpu false uses the CPU without trying the GPU.
          * @param precision of the GPU's arithmetic: FP32 gives the CPU's numbers; FP16 may be faster
-         *   and moves an intensity by up to 0.1 on 95 % of faces.
+         *   and changes an intensity by up to 0.1 on 95 % of faces.
          * @param compile loads the model that [info] describes, with the options given.
          */
         fun create(
@@ -138,14 +138,14 @@ class FauEstimator private constructor(
         ): FauEstimator {
             var fallback: String? = null
             if (useGpu && "gpu" !in info.accelerators) {
-                fallback = "${info.name} is made for ${info.accelerators}, not for the GPU."
+                fallback = "${info.name} runs on ${info.accelerators}, not on the GPU."
             } else if (useGpu) {
                 val options = CompiledModel.Options(Accelerator.GPU)
                 options.gpuOptions = CompiledModel.GpuOptions(precision = precision)
                 try {
                     return tried(info, Accelerator.GPU, null) { compile(options) }
                 } catch (error: LiteRtException) {
-                    fallback = "This device's GPU can't take ${info.name}: ${error.message}"
+                    fallback = "This device's GPU can't run ${info.name}: ${error.message}"
                 } catch (error: FauException) {
                     fallback = "This device's GPU computes ${info.name} wrongly: ${error.message}"
                 }
@@ -156,13 +156,13 @@ class FauEstimator private constructor(
                 throw FauException(
                     "${info.name}: LiteRT must be able to load the model on the CPU.",
                     error.message,
-                    "Keep .tflite uncompressed (noCompress), and take litert 2.3 or newer.",
+                    "Keep .tflite uncompressed (noCompress), and use litert 2.3 or newer.",
                     error,
                 )
             }
         }
 
-        /** Memory is laid out in the first run: better here than in the first frame. */
+        /** Returns the estimator after a first run, which allocates memory and shows a GPU that fails. */
         private fun tried(
             info: FauModelInfo,
             accelerator: Accelerator,

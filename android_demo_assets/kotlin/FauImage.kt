@@ -3,7 +3,7 @@ package dev.fau
 import kotlin.math.floor
 import kotlin.math.min
 
-/** A rule that was broken: the message names it, what was received, and the next step. */
+/** An error whose message names the broken rule, what was received, and the next step. */
 class FauException(rule: String, received: Any?, next: String, cause: Throwable? = null) :
     Exception("$rule Received: $received. $next", cause)
 

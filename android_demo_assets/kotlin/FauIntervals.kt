@@ -3,17 +3,17 @@ package dev.fau
 import kotlin.math.floor
 
 /**
- * How far an intensity may be off, from people whom the model has not learned from.
+ * Conformal prediction intervals around intensities, from the errors on validation subjects.
  *
- * @property level share of the truths that lie inside, for faces like those people's.
+ * @property level coverage: share of the true intensities inside, on faces like the validation set's.
  */
 class FauIntervals private constructor(val level: Double, private val ends: Map<String, Ends>) {
     private class Ends(val below: List<Double>, val above: List<Double>)
 
     /** Returns the interval around an [intensity] of the AU [label], e.g. `AU06`, within 0 to 5. */
     fun around(label: String, intensity: Float): ClosedFloatingPointRange<Float> {
-        val own = ends[label] ?: throw FauException("An AU must be one of ${ends.keys}.", label, "Mind its zero.")
-        // Errors are another set for each rounded answer: near 0 they are not those near 3.
+        val own = ends[label] ?: throw FauException("An AU must be one of ${ends.keys}.", label, "Write two digits, e.g. AU06.")
+        // One pair of ends per rounded intensity: errors near 0 differ from those near 3.
         val place = floor(intensity.toDouble() + 0.5).toInt().coerceIn(0, LEVELS - 1)
         return end(intensity + own.below[place])..end(intensity + own.above[place])
     }
@@ -23,7 +23,7 @@ class FauIntervals private constructor(val level: Double, private val ends: Map<
     companion object {
         private const val LEVELS = 6 // 0 to 5
 
-        /** Returns what `intervals` of a model's JSON says of [labels]; null where it is anything else. */
+        /** Returns the intervals of [labels] in a model's JSON; null if the [entry] is malformed. */
         internal fun read(entry: Map<*, *>, labels: List<String>): FauIntervals? {
             val level = (entry["level"] as? Double)?.takeIf { it > 0 && it < 1 } ?: return null
             val rows = entry["per_au"] as? Map<*, *> ?: return null

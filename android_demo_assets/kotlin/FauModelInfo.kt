@@ -3,16 +3,26 @@ package dev.fau
 import java.security.MessageDigest
 
 /**
- * What the JSON file beside a model says.
+ * A criterion of reliability that an AU fails.
+ *
+ * @property criterion its key, explained by `low_reliability_criteria` in `fau_metadata.json`.
+ * @property value what was measured.
+ * @property limit the smallest value that passes.
+ */
+data class FauFailedCriterion(val criterion: String, val value: Double, val limit: Double)
+
+/**
+ * The checked content of the JSON file beside a model.
  *
  * @property imageSize side S of the crop, px.
  * @property heatmapSize side h = w of a heatmap.
  * @property auLabels the A action units, e.g. `AU06`, in the order of `intensity`.
  * @property centers names of the K AU centers, in the order of the heatmap channels.
- * @property accelerators what the model was made for: `cpu`, or `cpu` and `gpu`.
+ * @property accelerators what runs the whole model: `cpu`, or `cpu` and `gpu`.
  * @property sha256 of the .tflite file.
- * @property intervals how far each intensity may be off; null where the model's run didn't find out.
- * @property low-reliability AUs whose intensities should not be relied on, and why.
+ * @property intervals prediction intervals around the intensities; null if the model has none.
+ * @property lowReliability AU label -> the criteria that it fails; don't rely on the intensities of
+ *   these AUs.
  */
 class FauModelInfo private constructor(
     val name: String,
@@ -23,7 +33,7 @@ class FauModelInfo private constructor(
     val accelerators: List<String>,
     val sha256: String,
     val intervals: FauIntervals?,
-    val low_reliability: Map<String, String>,
+    val lowReliability: Map<String, List<FauFailedCriterion>>,
 ) {
     /** Throws unless [flatbuffer] is the file that this JSON describes. */
     fun checkFile(flatbuffer: ByteArray) {
@@ -50,7 +60,7 @@ class FauModelInfo private constructor(
                 throw FauException(
                     "$file: contract_version must be $CONTRACT_VERSION.",
                     version,
-                    "Take model, JSON and Kotlin files from the same version of fau_tf.",
+                    "Copy model, JSON and Kotlin files from the same version of fau_tf.",
                 )
             }
             checkCrop(file, entries["crop"] as? Map<*, *>)
@@ -65,7 +75,7 @@ class FauModelInfo private constructor(
                 sha256 = entries["sha256"] as? String
                     ?: throw broken(file, "with text in `sha256`", entries["sha256"]),
                 intervals = intervals(file, entries["intervals"], labels),
-                low_reliability = low_reliability(file, entries["low_reliability"], labels),
+                lowReliability = lowReliability(file, entries["low_reliability"], labels),
             )
         }
 
@@ -75,15 +85,35 @@ class FauModelInfo private constructor(
                 ?: throw broken(file, "with six ends `below` and `above` of each AU in `intervals`", "$entry".take(80))
         }
 
-        private fun low_reliability(file: String, entry: Any?, labels: List<String>): Map<String, String> {
-            val reasons = (entry ?: emptyMap<String, String>()) as? Map<*, *>
-            if (reasons == null || !reasons.all { (label, why) -> label in labels && why is String }) {
-                throw broken(file, "with reasons by AU label in `low_reliability`", "$entry".take(80))
+        private fun lowReliability(
+            file: String,
+            entry: Any?,
+            labels: List<String>,
+        ): Map<String, List<FauFailedCriterion>> {
+            val rows = (entry ?: emptyMap<String, Any>()) as? Map<*, *>
+            val failed = rows?.entries?.associate { (label, criteria) ->
+                label as String to (criteria as? List<*>)?.map(::failedCriterion).orEmpty()
             }
-            return reasons.entries.associate { (label, why) -> label as String to why as String }
+            if (failed == null || failed.any { (label, criteria) -> label !in labels || criteria.isEmpty() || null in criteria }) {
+                throw broken(
+                    file,
+                    "with a list of `criterion`, `value` and `limit` by AU label in `low_reliability`",
+                    "$entry".take(80),
+                )
+            }
+            return failed.mapValues { (_, criteria) -> criteria.filterNotNull() }
         }
 
-        /** The crop that the model learned from must be the one that [FauPreprocess] cuts. */
+        private fun failedCriterion(row: Any?): FauFailedCriterion? {
+            val entries = row as? Map<*, *> ?: return null
+            return FauFailedCriterion(
+                criterion = entries["criterion"] as? String ?: return null,
+                value = entries["value"] as? Double ?: return null,
+                limit = entries["limit"] as? Double ?: return null,
+            )
+        }
+
+        /** Throws unless the model was trained on the crop that [FauPreprocess] cuts. */
         private fun checkCrop(file: String, crop: Map<*, *>?) {
             val anchors = (crop?.get("anchors_ibug68") as? List<*>)
             val template = (crop?.get("template") as? List<*>)?.flatMap { it as? List<*> ?: listOf(it) }

@@ -14,7 +14,7 @@ data class Affine(
     /** Returns the image of (x, y). */
     fun at(x: Double, y: Double): Pair<Double, Double> = Pair(a * x + b * y + c, d * x + e * y + f)
 
-    /** Returns the map back; a determinant of 0 has none, see [FauPreprocess.cropMatrix]. */
+    /** Returns the inverse map; a determinant of 0 has none, see [FauPreprocess.cropMatrix]. */
     fun inverse(): Affine {
         val det = a * e - b * d
         return Affine(
@@ -25,9 +25,9 @@ data class Affine(
 }
 
 /**
- * From landmarks to the crop that the model reads: the definition of `fau_tf/face/align.py`, in
- * plain Kotlin. Points are (x, y) px, x right, y down, pixel centers on integers; colors are RGB
- * from 0 to 255. Nothing is normalized: the model does that.
+ * From landmarks to the model's input crop, as `fau_tf/face/align.py` defines it, in plain Kotlin.
+ * Points are (x, y) px, x right, y down, pixel centers on integers; colors are RGB from 0 to 255.
+ * The model normalizes its input itself.
  */
 object FauPreprocess {
     const val LANDMARKS = 68
@@ -97,7 +97,7 @@ object FauPreprocess {
             throw FauException(
                 "The landmarks of eyes and nose must spread out, like a face's.",
                 "anchors within a spread of $spread px^2",
-                "Leave this face out; look at what the landmarker gave.",
+                "Skip this face, and check the landmarker's output.",
             )
         }
         return Affine(p, -q, ux - (p * mx - q * my), q, p, uy - (q * mx + p * my))
@@ -105,7 +105,7 @@ object FauPreprocess {
 
     private fun check(landmarks: DoubleArray, size: Int) {
         if (size < 1) {
-            throw FauException("A crop's side must be positive.", size, "Take info.imageSize.")
+            throw FauException("A crop's side must be positive.", size, "Use info.imageSize.")
         }
         if (landmarks.size != 2 * LANDMARKS) {
             throw FauException(
@@ -118,7 +118,7 @@ object FauPreprocess {
             throw FauException(
                 "Landmarks must be finite.",
                 "${landmarks[it]} in point ${it / 2}",
-                "Leave this face out; look at what the landmarker gave.",
+                "Skip this face, and check the landmarker's output.",
             )
         }
     }
@@ -156,7 +156,7 @@ object FauPreprocess {
             throw FauException(
                 "A crop pixel must span fewer than $LARGEST_SHRINK picture px.",
                 scale,
-                "Make the matrix with FauPreprocess.cropMatrix from the landmarks of a face.",
+                "Compute the matrix with FauPreprocess.cropMatrix from a face's landmarks.",
             )
         }
         var block = 1

@@ -21,9 +21,9 @@ import androidx.camera.view.PreviewView
 import androidx.core.content.ContextCompat
 import java.util.concurrent.Executors
 
-/** The front camera with a bar for each AU over it; what it runs on stands below the bars. */
+/** The front camera's preview under one bar per AU and a line with the accelerator. */
 class FauSampleActivity : ComponentActivity() {
-    // One thread makes, uses and closes the models, which are not for two at once.
+    // One thread creates, uses and closes the models, which are not thread-safe.
     private val worker = Executors.newSingleThreadExecutor()
     private var reader: FauReader? = null
     private lateinit var preview: PreviewView
@@ -71,7 +71,7 @@ class FauSampleActivity : ComponentActivity() {
 
     private fun attempt(work: () -> Unit) = try {
         work()
-    } catch (error: Exception) { // FauException, and LiteRT's own where the device fails
+    } catch (error: Exception) { // FauException, or LiteRT's own if the device fails
         bars.show(null, error.message ?: "$error")
     }
 
@@ -86,13 +86,13 @@ class FauSampleActivity : ComponentActivity() {
     }
 }
 
-/** A bar for each AU, 0 to 5, gray where it is read poorly, with its interval; and a line of text. */
+/** One bar per AU, 0 to 5, gray if its reliability is low, with its interval; and a line of text. */
 class AuBarsView(context: Context) : View(context) {
     private val paint = Paint().apply { textSize = 32f }
     private var result: FauResult? = null
     private var text = "Starting"
 
-    /** Shows what was read, or nothing; from any thread. */
+    /** Shows a result, or none; may be called from any thread. */
     fun show(result: FauResult?, text: String) {
         post {
             this.result = result
@@ -106,7 +106,7 @@ class AuBarsView(context: Context) : View(context) {
         val scale = (width - 280f) / 5f
         val intervals = result?.interval.orEmpty()
         for ((label, value) in result?.intensity.orEmpty()) {
-            paint.color = if (label in result?.info?.low_reliability.orEmpty()) Color.GRAY else Color.GREEN
+            paint.color = if (label in result?.info?.lowReliability.orEmpty()) Color.GRAY else Color.GREEN
             canvas.drawRect(140f, y - 26f, 140f + value * scale, y, paint)
             paint.color = Color.WHITE
             intervals[label]?.let { interval ->

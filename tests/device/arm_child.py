@@ -1,4 +1,4 @@
-"""Run models under an emulated ARM processor; needs LiteRT and NumPy, nothing of this repository.
+"""Run models on an emulated ARM processor; needs only LiteRT and NumPy.
 
     python arm_child.py INPUTS.npy OUT MODEL...
 
@@ -16,11 +16,11 @@ from ai_edge_litert.interpreter import Interpreter
 def main(inputs: str, out: str, *models: str) -> None:
     for model in map(Path, models):
         run = Interpreter(model_path=str(model), num_threads=1).get_signature_runner()
-        answers = [run(image=image) for image in np.load(inputs)]
-        for name in answers[0]:
-            values = np.stack([answer[name] for answer in answers])
+        results = [run(image=image) for image in np.load(inputs)]
+        for name in results[0]:
+            values = np.stack([result[name] for result in results])
             np.save(Path(out, f"{model.stem}.{name}.npy"), values)
-    print(platform.machine())  # noqa: T201 - how the parent knows where this ran
+    print(platform.machine())  # noqa: T201 - tells the parent where this ran
 
 
 if __name__ == "__main__":

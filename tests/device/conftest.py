@@ -5,7 +5,7 @@ from export.checks.gpu_run import NO_DRIVER, software_driver
 
 @pytest.fixture(autouse=True, scope="session")
 def driver():
-    """A device test that finds no driver fails: skipped, it would look passed."""
+    """Fail without a driver: skipped device tests would look as if they had passed."""
     found = software_driver()
     if found is None:
         pytest.fail(NO_DRIVER)

@@ -1,6 +1,6 @@
-"""The models that ship, on emulated ARM processors with LiteRT's arm64 wheel, against x86.
+"""The shipped models on emulated ARM processors with LiteRT's arm64 wheel, compared with x86.
 
-The kernels are the ones that a phone's processor runs; its speed is not looked at.
+The kernels are those that a phone's processor runs; speed is not measured.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +19,9 @@ pytestmark = pytest.mark.gpu
 CONTENT = golden_files.index()
 OUTPUTS = (contract.OUTPUT_INTENSITY, contract.OUTPUT_HEATMAPS)
 SAME = 1e-5
-"""Grades. The semantic correspondence is in float32 in every variant, where sums come in another
-order: measured, at most 4e-6 of values up to 5. The rest of an int8 model is whole numbers: where
-one differed, it would show as a step of some 1e-2."""
+"""Intensity units. The semantic correspondence is in float32 in every variant and adds up in a
+different order: at most 4e-6 was measured, of values up to 5. The rest of an int8 model is
+integer arithmetic, where a difference would be a step of some 1e-2."""
 
 
 @pytest.fixture(scope="module")
@@ -50,25 +50,25 @@ def emulated(inputs, tmp_path_factory):
 
 def on_x86(model, inputs):
     runner = Interpreter(model_path=str(model), num_threads=1).get_signature_runner()
-    answers = [runner(image=image) for image in inputs]
-    return {name: np.stack([answer[name] for answer in answers]) for name in OUTPUTS}
+    results = [runner(image=image) for image in inputs]
+    return {name: np.stack([result[name] for result in results]) for name in OUTPUTS}
 
 
 @pytest.mark.parametrize("processor", qemu_arm.PROCESSORS)
 @pytest.mark.parametrize("variant", CONTENT["variants"])
 def test_arm_gives_the_numbers_of_x86(variant, processor, inputs, emulated):
     model = ASSETS / CONTENT["variants"][variant]["file"]
-    read_model(model)  # whole, and the one that its JSON file describes
+    read_model(model)  # checks it against its JSON file
     for name, expected in on_x86(model, inputs).items():
         given = emulated(processor, model.stem, name)
         assert given.shape == expected.shape
         assert np.isfinite(expected).all()
-        assert expected.max() > 1, "the faces show something"
+        assert expected.max() > 1, "not blank"
         assert np.abs(given - expected).max() <= SAME, name  # NaN fails too
 
 
 def test_arm_numbers_of_another_face_do_not_pass(inputs, emulated):
-    """Else the gate could not tell right numbers from wrong ones."""
+    """Otherwise the gate could not tell right numbers from wrong ones."""
     model = ASSETS / next(iter(CONTENT["variants"].values()))["file"]
     given = emulated("cortex-a53", model.stem, contract.OUTPUT_INTENSITY)
     expected = on_x86(model, inputs)[contract.OUTPUT_INTENSITY]

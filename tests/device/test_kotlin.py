@@ -1,7 +1,7 @@
 """The Kotlin of android_demo_assets, run on the JVM over the golden vectors.
 
-The compiler and LiteRT's library are the real ones; Android, MediaPipe and LiteRT's Kotlin classes
-are stand-ins (tests/device/kotlin says what they approximate). No phone, no APK, no latency.
+The compiler and LiteRT's library are real; Android, MediaPipe and LiteRT's Kotlin classes are
+stand-ins (tests/device/kotlin describes them). No phone or APK is tested, and no latency measured.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.gpu
 
 CONTENT = golden_files.index()
 MODES = {"cpu": ["cpu"], "gpu": ["FP32", "FP16"]}
-"""Accelerator -> arithmetic, as Main.kt wants it. In float32 the GPU's numbers are the CPU's."""
+"""Accelerator -> arithmetic, as an argument of Main.kt. GPU float32 gives the CPU's numbers."""
 RUNS = [
     (variant, accelerator, mode)
     for variant, row in CONTENT["variants"].items()
@@ -36,7 +36,8 @@ DTYPES = {"landmarks": "<f8", "matrix": "<f8"}
 FLOAT32_LANDMARKS = 1e-3
 """px: MediaPipe's Java classes hold fractions of the picture as float32; 1e-7 of 4,096 px."""
 ONE_GRAY_LEVEL = 0.02
-"""Grades, of float weights: where landmarks moved by that, single px round to the next level."""
+"""Intensity units, float weights: landmarks that far away round single px to the next level."""
+LOW_RELIABILITY = "list of `criterion`, `value` and `limit` by AU label in `low_reliability`."
 GUARDS = {
     "picture of too few pixels": "64 x 48 and 3024 pixels",
     "empty picture": "0 x 48",
@@ -61,11 +62,14 @@ GUARDS = {
     "five ends of an interval": "six ends `below` and `above` of each AU in `intervals`",
     "an end on the wrong side": "six ends `below` and `above` of each AU in `intervals`",
     "intervals as text": "of each AU in `intervals`. Received: none",
-    "an unknown AU is low_reliability": "criteria by AU label in `low_reliability`",
+    "low reliability of an unknown AU": f"{LOW_RELIABILITY} Received: {{AU99=[{{criterion=",
+    "low reliability as text": f"{LOW_RELIABILITY} Received: {{AU10=poor}}",
+    "low reliability without a criterion": f"{LOW_RELIABILITY} Received: {{AU10=[]}}",
+    "low reliability without a limit": f"{LOW_RELIABILITY} Received: {{AU10=[{{criterion=",
     "interval of an unknown AU": "AU17, AU20, AU25, AU26]. Received: AU6",
     "an AU twice": "different words in `au_labels`",
     "another model's JSON": "must have the SHA-256 of its JSON file",
-    "JSON with fewer AUs than the model": "must be the 13 numbers that the JSON file says",
+    "JSON with fewer AUs than the model": "must have the 13 numbers that the JSON file describes",
     "not a model": "LiteRT must be able to load the model on the CPU",
     "crop of another size": "must be 49152 numbers from 0 to 255. Received: 48387",
     "crop from 0 to 256": "from 256.0 to 256.0",
@@ -94,19 +98,19 @@ def model(variant: str) -> Path:
     return ASSETS / CONTENT["variants"][variant]["file"]
 
 
-def answers(folder: Path):
-    def answer(case: str, point: str):
+def results(folder: Path):
+    def result(case: str, point: str):
         path = folder / f"{case}.{point}.bin"
         return np.fromfile(path, DTYPES.get(point, "<f4")) if path.exists() else None
 
-    return answer
+    return result
 
 
 @pytest.mark.parametrize(("variant", "accelerator", "mode"), RUNS)
 def test_every_cut_point_is_the_golden_one(variant, accelerator, mode, tmp_path, driver):
-    said = jvm_kotlin.run("golden", GOLDEN, model(variant), tmp_path, mode, driver=driver)
-    assert said == {"accelerator": accelerator.upper(), "fallback": ""}
-    found = worst(CONTENT, variant, answers(tmp_path))
+    printed = jvm_kotlin.run("golden", GOLDEN, model(variant), tmp_path, mode, driver=driver)
+    assert printed == {"accelerator": accelerator.upper(), "fallback": ""}
+    found = worst(CONTENT, variant, results(tmp_path))
     chip = "gpu" if mode == "FP16" else "cpu"
     allowed = {point: tolerance(CONTENT, variant, chip, point) for point in found}
     assert list(found) == ["matrix", "crop", "heatmaps", "intensity"]
@@ -118,42 +122,42 @@ def test_every_cut_point_is_the_golden_one(variant, accelerator, mode, tmp_path,
 @pytest.mark.parametrize("variant", CONTENT["variants"])
 def test_bitmap_assets_and_face_landmarker_lead_to_the_same_numbers(variant, tmp_path):
     jvm_kotlin.run("glue", GOLDEN, model(variant), tmp_path)
-    answer = answers(tmp_path)
-    found = worst(CONTENT, variant, answer)
+    result = results(tmp_path)
+    found = worst(CONTENT, variant, result)
     assert found["landmarks"] <= FLOAT32_LANDMARKS, found
     assert found["crop"] <= 1, found
     assert variant.endswith("int8") or found["intensity"] <= ONE_GRAY_LEVEL, found
     reader = AUInterpreter(model(variant))
     allowed = tolerance(CONTENT, variant, "cpu", "intensity")
-    for case in CONTENT["cases"]:  # one gray level moves some answers of int8 by .1
+    for case in CONTENT["cases"]:  # one gray level changes some int8 outputs by 0.1
         name = case["name"]
-        cut = answer(name, "crop").reshape(2 * [reader.info.image_size] + [3])
+        cut = result(name, "crop").reshape(2 * [reader.info.image_size] + [3])
         assert (cut == np.rint(cut)).all(), name
         expected, _ = reader(cut.astype(np.uint8))
         assert expected.max() > 1, name  # else nothing is compared
-        assert np.abs(answer(name, "intensity") - expected).max() <= allowed, name
+        assert np.abs(result(name, "intensity") - expected).max() <= allowed, name
 
 
 def test_a_crop_half_a_pixel_off_is_caught(tmp_path):
-    """Else the vectors could not tell a wrong warp from a right one."""
+    """Otherwise the vectors could not tell a wrong warp from a right one."""
     variant = next(iter(CONTENT["variants"]))
     jvm_kotlin.run("golden", GOLDEN, model(variant), tmp_path, "cpu", "0.5")
     for case in CONTENT["cases"]:
-        found = worst({**CONTENT, "cases": [case]}, variant, answers(tmp_path))
+        found = worst({**CONTENT, "cases": [case]}, variant, results(tmp_path))
         assert found["crop"] > 3 * tolerance(CONTENT, variant, "cpu", "crop"), (case["name"], found)
 
 
 @pytest.mark.parametrize("variant", [variant for variant, _, mode in RUNS if mode == "FP32"])
 def test_without_a_gpu_it_computes_on_the_cpu_and_says_why(variant, tmp_path):
-    said = jvm_kotlin.run("golden", GOLDEN, model(variant), tmp_path, "FP32", driver=None)
-    assert said["accelerator"] == "CPU"
-    assert re.search(r"GPU can't take .*LiteRtCreateCompiledModel", said["fallback"]), said
-    found = worst(CONTENT, variant, answers(tmp_path))
+    printed = jvm_kotlin.run("golden", GOLDEN, model(variant), tmp_path, "FP32", driver=None)
+    assert printed["accelerator"] == "CPU"
+    assert re.search(r"GPU can't run .*LiteRtCreateCompiledModel", printed["fallback"]), printed
+    found = worst(CONTENT, variant, results(tmp_path))
     assert found["intensity"] <= tolerance(CONTENT, variant, "cpu", "intensity"), found
 
 
 def test_a_model_that_the_gpu_refuses_runs_on_the_cpu_and_says_so(tmp_path, driver):
-    """With the CPU allowed from the start, LiteRT would split the graph and tell nobody."""
+    """With the CPU allowed from the start, LiteRT would split the graph silently."""
     small = ASSETS / DEFAULT_MODEL
     taken = max_versions(Path(litert_gpu.__file__).with_name("litert_gpu_operators.json"))
     path = tmp_path / "newer.tflite"
@@ -162,64 +166,65 @@ def test_a_model_that_the_gpu_refuses_runs_on_the_cpu_and_says_so(tmp_path, driv
     beside = json.loads(small.with_suffix(".json").read_text())
     beside["sha256"] = hashlib.sha256(newer).hexdigest()
     path.with_suffix(".json").write_text(json.dumps(beside))
-    said = jvm_kotlin.run("golden", GOLDEN, path, tmp_path, "FP32", driver=driver)
-    assert said["accelerator"] == "CPU"
-    assert "GPU can't take" in said["fallback"], said
+    printed = jvm_kotlin.run("golden", GOLDEN, path, tmp_path, "FP32", driver=driver)
+    assert printed["accelerator"] == "CPU"
+    assert "GPU can't run" in printed["fallback"], printed
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory):
+def printed(tmp_path_factory):
     small = ASSETS / DEFAULT_MODEL
     return jvm_kotlin.run("guards", small, tmp_path_factory.mktemp("guards"))
 
 
 @pytest.mark.parametrize("name", GUARDS)
-def test_bad_input_is_an_exception_that_says_what_to_do(name, said):
-    rule, received = said[name].split(" Received: ")
+def test_bad_input_is_an_exception_that_says_what_to_do(name, printed):
+    rule, received = printed[name].split(" Received: ")
     assert rule.startswith("FauException: ")
-    assert GUARDS[name] in said[name]
+    assert GUARDS[name] in printed[name]
     assert re.search(r"\. [A-Z]\S+ .*\.$", received), "no next step"
 
 
-def test_every_bad_input_is_judged(said):
+def test_every_bad_input_has_an_expected_message(printed):
     others = {"mesh points", "no face", "model for the CPU only", "JSON"}
-    others |= {"low_reliability", "level", "no intervals"}
-    assert set(said) == set(GUARDS) | others
+    others |= {"low reliability", "level", "no intervals"}
+    assert set(printed) == set(GUARDS) | others
 
 
-def test_intervals_and_poorly_read_aus_are_there_where_the_json_has_them(said):
-    assert said["low_reliability"] == "{AU10=poor}"
-    assert said["level"] == "0.9"
-    assert said["no intervals"] == "null, {}"
+def test_intervals_and_low_reliability_are_optional(printed):
+    criterion = "FauFailedCriterion(criterion=cross_rig_icc, value=0.25, limit=0.4)"
+    assert printed["low reliability"] == f"{{AU10=[{criterion}]}}"
+    assert printed["level"] == "0.9"
+    assert printed["no intervals"] == "null, {}"
 
 
 @pytest.mark.parametrize("variant", CONTENT["variants"])
 def test_intervals_are_those_of_python(variant, tmp_path):
     jvm_kotlin.run("golden", GOLDEN, model(variant), tmp_path, "cpu")
     info = read_model(model(variant))[1]
-    answer = answers(tmp_path)
+    result = results(tmp_path)
     for case in CONTENT["cases"]:
-        intensity, interval = (answer(case["name"], point) for point in ("intensity", "interval"))
+        intensity, interval = (result(case["name"], point) for point in ("intensity", "interval"))
         ends = np.stack(info.intervals.around(intensity), axis=-1).astype(np.float32)
         assert np.ptp(ends, axis=-1).max() > 0.5
         # Both add in float64 and round to float32 once.
         np.testing.assert_array_equal(interval.reshape(-1, 2), ends)
 
 
-def test_json_is_read_as_it_is_written(said):
-    assert said["JSON"] == '{a=[1.0, -2500.0, é/", true, null, {}], b=[]}'
+def test_json_is_read_as_it_is_written(printed):
+    assert printed["JSON"] == '{a=[1.0, -2500.0, é/", true, null, {}], b=[]}'
 
 
-def test_a_picture_without_a_face_has_no_faces(said):
-    assert said["no face"] == "0 faces"
+def test_a_picture_without_a_face_has_no_faces(printed):
+    assert printed["no face"] == "0 faces"
 
 
-def test_a_model_for_the_cpu_never_asks_the_gpu(said):
-    assert re.search(r"CPU: \S+ is made for \[cpu\]", said["model for the CPU only"])
+def test_a_model_for_the_cpu_never_asks_the_gpu(printed):
+    assert re.search(r"CPU: \S+ runs on \[cpu\]", printed["model for the CPU only"])
 
 
-def test_kotlin_has_the_landmarks_and_thresholds_of_python(said):
-    assert said["mesh points"].split() == [str(point) for point in facs.IBUG_FROM_MEDIAPIPE]
+def test_kotlin_has_the_landmarks_and_thresholds_of_python(printed):
+    assert printed["mesh points"].split() == [str(point) for point in facs.IBUG_FROM_MEDIAPIPE]
     text = (ASSETS / "kotlin" / "FauAndroid.kt").read_text()
     for setter, value in (
         ("setMinFaceDetectionConfidence", mediapipe_landmarks.DETECTION_CONFIDENCE),

@@ -1,7 +1,7 @@
-"""Whole networks on LiteRT's GPU accelerator, on a software driver, against the CPU.
+"""Complete networks on LiteRT's GPU accelerator with a software driver, compared with the CPU.
 
-The accelerator is the real one, the device is not: no phone, no latency. Each variant that names
-the GPU runs twice, with float32 and with float16 arithmetic, each with a gate of its own.
+The accelerator is real, the device is emulated: no phone is tested and no latency measured. Each
+variant for the GPU runs with float32 and with float16 arithmetic, each with its own gate.
 """
 
 import json
@@ -31,19 +31,19 @@ OTHERS = {
     "deconv": net_spec("small", {"upsample": "deconv"}),  # as the paper preset upsamples
 }
 FLOAT32 = 1e-4
-"""Of the largest value: float32 sums in another order. Measured: at most 4e-6."""
+"""Relative to the largest value: float32 sums in another order. Measured: at most 4e-6."""
 FLOAT16 = 0.1
-"""Grades, of an intensity, on 95 % of faces, as `specs` allows float16 weights. Measured: .04 with
-trained weights, .06 with a random head. Near-ties among neighbors flip, which moves single cells
-of heatmaps further, so those are judged in float32 only."""
+"""Intensity units, on 95 % of faces, as `specs` allows for float16 weights. Measured: 0.04 with
+trained weights, 0.06 with a random head. Near-ties among neighbors flip, which moves single heatmap
+cells further, so heatmaps are compared in float32 only."""
 
 
-def judge(path: Path, *, float32: bool, faces: int = 7) -> GpuReport:
-    """Assert that the file runs whole with the CPU's numbers on a photo's and rendered faces."""
+def check(path: Path, *, float32: bool, faces: int = 7) -> GpuReport:
+    """Assert that all operators run on the GPU, with the CPU's numbers on photo and renderings."""
     ((_, size, _, _), _) = audit(path.read_bytes()).inputs[contract.INPUT]
     report = gpu_residency(path, {contract.INPUT: crops(size, faces)}, float32=float32)
     assert report.resident, report
-    assert report.largest[contract.OUTPUT_INTENSITY] > 1, "the faces show something"
+    assert report.largest[contract.OUTPUT_INTENSITY] > 1, "not blank"
     if float32:
         assert report.passes(FLOAT32), report
     else:
@@ -62,7 +62,7 @@ def source():
 
 @pytest.fixture(scope="module")
 def files(source, tmp_path_factory):
-    """Variant -> its file, each made once."""
+    """Variant -> its file, each exported once."""
     folder, made = tmp_path_factory.mktemp("variants"), {}
 
     def file(name: str) -> Path:
@@ -76,31 +76,31 @@ def files(source, tmp_path_factory):
 
 @pytest.mark.parametrize("float32", [True, False], ids=["float32", "float16"])
 @pytest.mark.parametrize("variant", ON_GPU)
-def test_each_gpu_variant_runs_whole_with_the_cpus_numbers(variant, float32, files):
-    judge(files(variant), float32=float32)
+def test_each_gpu_variant_runs_entirely_with_the_cpus_numbers(variant, float32, files):
+    check(files(variant), float32=float32)
 
 
 @pytest.mark.parametrize("float32", [True, False], ids=["float32", "float16"])
 @pytest.mark.parametrize("name", OTHERS)
-def test_other_networks_run_whole_with_the_cpus_numbers(name, float32, tmp_path_factory):
+def test_other_networks_run_entirely_with_the_cpus_numbers(name, float32, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / f"{name}.tflite"
     if not path.exists():
         spec = OTHERS[name]
         faces = crops(spec.image_size)
         made = Source(responsive_network(spec, faces), spec, faces)
         path.write_bytes(make(made, EXPORT_SPECS["float32"]))
-    judge(path, float32=float32)
+    check(path, float32=float32)
 
 
 @pytest.mark.skipif(not SHIPPED, reason="no model is shipped")
 @pytest.mark.parametrize("float32", [True, False], ids=["float32", "float16"])
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_each_shipped_model_runs_whole_with_the_cpus_numbers(path, float32):
-    judge(path, float32=float32, faces=15)
+def test_each_shipped_model_runs_entirely_with_the_cpus_numbers(path, float32):
+    check(path, float32=float32, faces=15)
 
 
 def test_float16_arithmetic_does_not_pass_float32s_gate(files):
-    """Else that gate could not tell a GPU that rounds from one that doesn't."""
+    """Otherwise that gate could not tell a GPU that rounds from one that doesn't."""
     size = PRESETS["small"].image_size
     report = gpu_residency(files("float32"), {contract.INPUT: crops(size)}, float32=False)
     assert report.resident
@@ -108,5 +108,5 @@ def test_float16_arithmetic_does_not_pass_float32s_gate(files):
 
 
 def test_the_device_is_a_software_driver_and_says_so(files):
-    report = judge(files("float32"), float32=True, faces=1)
+    report = check(files("float32"), float32=True, faces=1)
     assert "software" in report.adapter.lower(), report.adapter

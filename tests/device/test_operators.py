@@ -1,4 +1,4 @@
-"""What the list of the GPU accelerator's operators rests on, and that the check can fail."""
+"""Evidence for the list of the GPU accelerator's operators, and that its check can fail."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def listed_graph(name: str, version: int | None) -> bytes:
 
 
 @pytest.mark.parametrize("name", LISTED)
-def test_a_listed_operator_runs_whole_up_to_its_listed_version(name, tmp_path):
+def test_a_listed_operator_runs_on_the_gpu_up_to_its_listed_version(name, tmp_path):
     report = on_gpu(listed_graph(name, LISTED[name]), tmp_path)
     assert report.largest["y"] > 0.1
     assert report.passes(1e-5), report  # one operator: a few float32 roundings
@@ -44,7 +44,7 @@ def test_the_next_version_of_a_listed_operator_falls_to_the_cpu(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_graph_that_it_does_not_take_is_reported(name, tmp_path):
+def test_an_unsupported_graph_is_reported(name, tmp_path):
     flatbuffer = one_operator.to_tflite(REFUSED[name])
     report = on_gpu(flatbuffer, tmp_path)
     assert not report.resident
@@ -53,14 +53,14 @@ def test_a_graph_that_it_does_not_take_is_reported(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_graph_that_it_takes_and_computes_wrongly_is_reported(name, tmp_path):
+def test_a_supported_but_wrongly_computed_graph_is_reported(name, tmp_path):
     flatbuffer = one_operator.to_tflite(WRONG[name])
     report = on_gpu(flatbuffer, tmp_path)
-    assert report.resident, "no longer taken: find another graph for this control"
-    assert not report.passes(0.1), "no longer wrong: it can go on the list"
+    assert report.resident, "no longer supported: find another graph for this control"
+    assert not report.passes(0.1), "no longer wrong: add it to the list"
 
 
-def test_a_thousandth_more_is_reported(tmp_path, monkeypatch):
+def test_a_difference_of_a_thousandth_is_reported(tmp_path, monkeypatch):
     honest = gpu_run.cpu_outputs
 
     def planted(*given):

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.gpu
 
 
 @pytest.mark.parametrize("selection", EXPORTED)
-def test_each_exported_graph_runs_whole_with_the_cpus_numbers(selection, tmp_path):
+def test_each_exported_graph_runs_entirely_with_the_cpus_numbers(selection, tmp_path):
     path = tmp_path / "layer.tflite"
     path.write_bytes(convert_layer.to_tflite(layer(selection), SHAPE))
     report = gpu_residency(path, {"x": feature_maps()})

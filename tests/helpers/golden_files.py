@@ -1,4 +1,4 @@
-"""The golden vectors of android_demo_assets/golden, and what an answer differs from them by."""
+"""The golden vectors of android_demo_assets/golden, and differences of other results from them."""
 
 import json
 from pathlib import Path
@@ -24,24 +24,24 @@ def array(case: dict[str, Any], name: str):
 
 
 def tolerance(content: dict[str, Any], variant: str, accelerator: str, point: str) -> float:
-    """Return how far an answer may be from a golden array, in the array's own unit."""
+    """Return the tolerance at a cut point, in the array's unit."""
     row = content["variants"][variant]
     of_variant = row["gpu_cut_points" if accelerator == "gpu" else "cut_points"]
     return (of_variant | content["cut_points"])[point]["tolerance"]
 
 
-def worst(content: dict[str, Any], variant: str, answers) -> dict[str, float]:
-    """Return cut point -> largest difference over all cases; NaN where there is no answer.
+def worst(content: dict[str, Any], variant: str, results) -> dict[str, float]:
+    """Return cut point -> largest difference over all cases; NaN where sizes differ.
 
     Args:
         content: The index.
         variant: Whose intensities and heatmaps are compared.
-        answers: (case name, cut point) -> array, or None where the answer lacks it.
+        results: (case name, cut point) -> array, or None to skip the cut point.
     """
     found: dict[str, float] = {}
     for case in content["cases"]:
         for point in ("landmarks", "matrix", "crop", "heatmaps", "intensity"):
-            given = answers(case["name"], point)
+            given = results(case["name"], point)
             if given is None:
                 continue
             of_variant = point in ("heatmaps", "intensity")

@@ -21,7 +21,7 @@ LITERT = Path(ai_edge_litert.__file__).parent
 
 
 def lacking() -> str:
-    """Return what keeps Kotlin from being compiled and run here; empty if nothing does."""
+    """Return why Kotlin can't be compiled and run here; empty if it can."""
     needed = {"a Java runtime": shutil.which("java"), "bash": shutil.which("bash")}
     needed |= {"JNA (libjna-java)": JNA.exists(), "kotlin-compiler": COMPILER.exists()}
     names = [name for name, there in needed.items() if not there]
@@ -68,7 +68,7 @@ def run(*arguments: str | Path, driver: Path | None = None) -> dict[str, str]:
 
 def _compile(sources: list[Path], jar: Path) -> None:
     command = ["bash", str(COMPILER / "bin" / "kotlinc"), "-Werror", "-cp", str(JNA)]
-    # A short run: the JVM's slower compiler has no time to pay off.
+    # The run is too short for the JVM's slower compiler to pay off.
     environment = {**os.environ, "JAVA_OPTS": "-Xmx1g -XX:+UseSerialGC -XX:TieredStopAtLevel=1"}
     _finished([*command, "-d", str(jar), *map(str, sources)], environment, timeout=600)
 

@@ -1,6 +1,6 @@
-"""What an app computes before the model, from fau_metadata.json alone, in plain loops.
+"""Crop and alignment from the rules in fau_metadata.json alone, in plain loops.
 
-Written from the words of that file, as in another language: nothing of `fau_tf.face` is used.
+Written as in another language, without `fau_tf.face`.
 """
 
 import math

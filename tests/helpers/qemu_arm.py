@@ -18,7 +18,7 @@ PROCESSORS = {
 
 
 def lacking() -> str:
-    """Return what keeps ARM from being emulated here; empty if nothing does."""
+    """Return why ARM can't be emulated here; empty if it can."""
     if shutil.which("qemu-aarch64") and (BUILD / ".done").exists():
         return ""
     return (
@@ -32,7 +32,7 @@ def run(processor: str, inputs: Path, out: Path, models: list[Path]) -> str:
     root = _system(processor)
     command = ["qemu-aarch64", "-L", str(root), "-cpu", processor]
     command += [str(root / "usr/bin/python3.11"), str(CHILD), str(inputs), str(out)]
-    # Nothing else: settings for the x86 of here, as OPENBLAS_CORETYPE, would mislead NumPy.
+    # Nothing else: settings for this x86 machine, as OPENBLAS_CORETYPE, would mislead NumPy.
     keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     python = {"PYTHONHOME": str(root / "usr"), "PYTHONPATH": str(BUILD / "site")}
     done = subprocess.run(
@@ -49,9 +49,9 @@ def run(processor: str, inputs: Path, out: Path, models: list[Path]) -> str:
 
 
 def _system(processor: str) -> Path:
-    """Return a root folder with the processor's own /proc/cpuinfo.
+    """Return a root folder with the processor's /proc/cpuinfo.
 
-    qemu 7.2 shows the host's otherwise, of x86, on which LiteRT's wheel crashes.
+    qemu 7.2 would show the x86 host's, with which LiteRT's wheel crashes.
     """
     root = BUILD / processor
     (root / "proc").mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ import com.google.mediapipe.tasks.components.containers.NormalizedLandmark
 import com.google.mediapipe.tasks.vision.facelandmarker.FaceLandmarker
 import java.io.File
 
-/** Prints what each bad input is answered with; [scratch] is an empty folder. */
+/** Prints the exception for each bad input; [scratch] is an empty folder. */
 fun guards(model: File, scratch: File) {
     val json = File(model.path.removeSuffix(".tflite") + ".json").readText()
     println("mesh points\t${FauPreprocess.IBUG_FROM_MEDIAPIPE.joinToString(" ")}")
@@ -20,17 +20,18 @@ fun guards(model: File, scratch: File) {
     glue(model, scratch)
 }
 
-private fun answer(name: String, attempt: () -> Any?) {
-    val said = try {
+private fun report(name: String, attempt: () -> Any?) {
+    val outcome = try {
         "no exception, but ${attempt()}"
     } catch (error: FauException) {
         "FauException: ${error.message}"
     } catch (error: Throwable) {
         "${error.javaClass.name}: ${error.message}"
     }
-    println("$name\t${said.replace('\n', ' ')}")
+    println("$name\t${outcome.replace('\n', ' ')}")
 }
 
+private const val POOR = """{"criterion": "cross_rig_icc", "value": 0.25, "limit": 0.4}"""
 private val GRAY = FauImage(IntArray(64 * 48) { 0x808080 }, 64, 48)
 private val FACE = DoubleArray(136) { i ->
     val anchor = FauPreprocess.ANCHORS.indexOf(i / 2)
@@ -38,30 +39,31 @@ private val FACE = DoubleArray(136) { i ->
 }
 
 private fun pictures() {
-    answer("picture of too few pixels") { FauImage(IntArray(63 * 48), 64, 48) }
-    answer("empty picture") { FauImage(IntArray(0), 0, 48) }
-    answer("picture larger than memory") { FauImage(IntArray(0), 65536, 65536) }
+    report("picture of too few pixels") { FauImage(IntArray(63 * 48), 64, 48) }
+    report("empty picture") { FauImage(IntArray(0), 0, 48) }
+    report("picture larger than memory") { FauImage(IntArray(0), 65536, 65536) }
 }
 
 private fun landmarks() {
-    answer("67 landmarks") { FauPreprocess.cropMatrix(DoubleArray(134), 128) }
-    answer("468 mesh points") { FauPreprocess.ibug68(DoubleArray(2 * 468)) }
+    report("67 landmarks") { FauPreprocess.cropMatrix(DoubleArray(134), 128) }
+    report("468 mesh points") { FauPreprocess.ibug68(DoubleArray(2 * 468)) }
     for (value in listOf(Double.NaN, Double.POSITIVE_INFINITY)) {
-        answer("landmark of $value") { FauPreprocess.cropMatrix(FACE.clone().also { it[7] = value }, 128) }
+        report("landmark of $value") { FauPreprocess.cropMatrix(FACE.clone().also { it[7] = value }, 128) }
     }
-    answer("landmarks in one point") { FauPreprocess.cropMatrix(DoubleArray(136) { 20.0 }, 128) }
-    answer("crop of 0 px") { FauPreprocess.cropMatrix(FACE, 0) }
-    answer("matrix without inverse") { FauPreprocess.crop(GRAY, Affine(0.0, 0.0, 0.0, 0.0, 0.0, 0.0), 128) }
-    answer("matrix of NaN") { FauPreprocess.crop(GRAY, Affine(Double.NaN, 0.0, 0.0, 0.0, 1.0, 0.0), 128) }
-    answer("face as large as a town") {
+    report("landmarks in one point") { FauPreprocess.cropMatrix(DoubleArray(136) { 20.0 }, 128) }
+    report("crop of 0 px") { FauPreprocess.cropMatrix(FACE, 0) }
+    report("matrix without inverse") { FauPreprocess.crop(GRAY, Affine(0.0, 0.0, 0.0, 0.0, 0.0, 0.0), 128) }
+    report("matrix of NaN") { FauPreprocess.crop(GRAY, Affine(Double.NaN, 0.0, 0.0, 0.0, 1.0, 0.0), 128) }
+    report("face as large as a town") {
         val matrix = FauPreprocess.cropMatrix(DoubleArray(136) { FACE[it] * 1e9 }, 128)
         FauPreprocess.crop(GRAY, matrix, 128)
     }
 }
 
 private fun files(model: File, json: String, scratch: File) {
-    answer("missing model") { FauEstimator.fromFile(File(scratch, "no_such.tflite")) }
+    report("missing model") { FauEstimator.fromFile(File(scratch, "no_such.tflite")) }
     val bare = json.replaceFirst("\"low_reliability\"", "\"others\"")
+    fun marked(entry: String) = bare.replaceFirst("{", "{\"low_reliability\": $entry,")
     val broken = mapOf(
         "other contract version" to json.replaceFirst(Regex("\"contract_version\": *1,"), "\"contract_version\": 2,"),
         "no contract version" to json.replaceFirst("\"contract_version\"", "\"version\""),
@@ -73,32 +75,35 @@ private fun files(model: File, json: String, scratch: File) {
         "five ends of an interval" to json.replaceFirst(Regex("(\"below\": *\\[)[^,]*,"), "$1"),
         "an end on the wrong side" to json.replaceFirst(Regex("(\"above\": *\\[\\s*)[^,]*,"), "$1-1,"),
         "intervals as text" to json.replaceFirst(Regex("\"intervals\": *\\{"), "\"intervals\": \"none\", \"other\": {"),
-        "an unknown AU is low_reliability" to bare.replaceFirst("{", "{\"low_reliability\": {\"AU99\": \"never seen\"},"),
+        "low reliability of an unknown AU" to marked("{\"AU99\": [$POOR]}"),
+        "low reliability as text" to marked("{\"AU10\": \"poor\"}"),
+        "low reliability without a criterion" to marked("{\"AU10\": []}"),
+        "low reliability without a limit" to marked("{\"AU10\": [${POOR.replace("limit", "least")}]}"),
         "an AU twice" to json.replaceFirst("\"AU02\"", "\"AU01\""),
     )
-    for ((name, text) in broken) answer(name) { check(text != json); FauModelInfo.read(text, "model.json") }
-    val marked = FauModelInfo.read(bare.replaceFirst("{", "{\"low_reliability\": {\"AU10\": \"poor\"},"), "model.json")
-    println("low_reliability\t${marked.low_reliability}")
-    println("level\t${marked.intervals?.level}")
+    for ((name, text) in broken) report(name) { check(text != json); FauModelInfo.read(text, "model.json") }
+    val read = FauModelInfo.read(marked("{\"AU10\": [$POOR]}"), "model.json")
+    println("low reliability\t${read.lowReliability}")
+    println("level\t${read.intervals?.level}")
     val none = FauModelInfo.read(bare.replaceFirst("\"intervals\"", "\"more\""), "model.json")
-    println("no intervals\t${none.intervals}, ${none.low_reliability}")
-    answer("interval of an unknown AU") { marked.intervals?.around("AU6", 1f) }
-    answer("another model's JSON") {
+    println("no intervals\t${none.intervals}, ${none.lowReliability}")
+    report("interval of an unknown AU") { read.intervals?.around("AU6", 1f) }
+    report("another model's JSON") {
         File(scratch, "other.tflite").writeBytes(model.readBytes() + 0)
         File(scratch, "other.json").writeText(json)
         FauEstimator.fromFile(File(scratch, "other.tflite"))
     }
-    answer("JSON with fewer AUs than the model") {
+    report("JSON with fewer AUs than the model") {
         File(scratch, "fewer.tflite").writeBytes(model.readBytes())
         File(scratch, "fewer.json").writeText(bare.replaceFirst(Regex("\"AU02\", *\n? *"), ""))
         FauEstimator.fromFile(File(scratch, "fewer.tflite"), useGpu = false).use { "${it.info.auLabels}" }
     }
-    answer("model for the CPU only") {
+    report("model for the CPU only") {
         File(scratch, "cpu.tflite").writeBytes(model.readBytes())
         File(scratch, "cpu.json").writeText(json.replaceFirst(Regex(",\\s*\"gpu\""), ""))
         FauEstimator.fromFile(File(scratch, "cpu.tflite")).use { "${it.accelerator}: ${it.fallback}" }
     }
-    answer("not a model") {
+    report("not a model") {
         val bytes = ByteArray(64) { 7 }
         File(scratch, "noise.tflite").writeBytes(bytes)
         val digest = java.security.MessageDigest.getInstance("SHA-256").digest(bytes)
@@ -111,33 +116,33 @@ private fun files(model: File, json: String, scratch: File) {
 private fun estimator(model: File) {
     val estimator = FauEstimator.fromFile(model, useGpu = false)
     val size = estimator.info.imageSize
-    answer("crop of another size") { estimator.estimate(FloatArray(3 * (size - 1) * (size - 1))) }
-    answer("crop from 0 to 256") { estimator.estimate(FloatArray(3 * size * size) { 256f }) }
-    answer("crop of NaN") { estimator.estimate(FloatArray(3 * size * size) { Float.NaN }) }
-    answer("unknown AU center") { estimator.estimate(FloatArray(3 * size * size)).heatmap("AU99_left") }
+    report("crop of another size") { estimator.estimate(FloatArray(3 * (size - 1) * (size - 1))) }
+    report("crop from 0 to 256") { estimator.estimate(FloatArray(3 * size * size) { 256f }) }
+    report("crop of NaN") { estimator.estimate(FloatArray(3 * size * size) { Float.NaN }) }
+    report("unknown AU center") { estimator.estimate(FloatArray(3 * size * size)).heatmap("AU99_left") }
     estimator.close()
     estimator.close() // twice is fine
-    answer("closed estimator") { estimator.estimate(FloatArray(3 * size * size)) }
+    report("closed estimator") { estimator.estimate(FloatArray(3 * size * size)) }
 }
 
 private fun glue(model: File, scratch: File) {
     val assets = Context(AssetManager(model.parent))
     for (config in listOf(Bitmap.Config.RGB_565, Bitmap.Config.HARDWARE, null)) {
-        answer("bitmap of config $config") { Bitmap(64, 48, config, GRAY.argb).toFauImage() }
+        report("bitmap of config $config") { Bitmap(64, 48, config, GRAY.argb).toFauImage() }
     }
-    answer("recycled bitmap") {
+    report("recycled bitmap") {
         Bitmap(64, 48, Bitmap.Config.ARGB_8888, GRAY.argb).apply { isRecycled = true }.toFauImage()
     }
-    answer("missing asset") { fauEstimator(Context(AssetManager(scratch.path)), "none.tflite") }
+    report("missing asset") { fauEstimator(Context(AssetManager(scratch.path)), "none.tflite") }
     val bare = File(scratch, "bare").apply { mkdir() }
     fauEstimator(assets, model.name, useGpu = false).use { estimator ->
-        answer("missing landmarker") { FauReader(Context(AssetManager(bare.path)), estimator) }
+        report("missing landmarker") { FauReader(Context(AssetManager(bare.path)), estimator) }
         FauReader(assets, estimator).use { reader ->
             val gray = Bitmap(64, 48, Bitmap.Config.ARGB_8888, GRAY.argb)
             FaceLandmarker.found = listOf()
             println("no face\t${reader.read(gray).size} faces")
             FaceLandmarker.found = listOf(List(468) { NormalizedLandmark(0.5f, 0.5f) })
-            answer("landmarker of 468 points") { reader.read(gray) }
+            report("landmarker of 468 points") { reader.read(gray) }
         }
     }
 }

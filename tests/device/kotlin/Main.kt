@@ -3,7 +3,7 @@
  *
  *     golden GOLDEN MODEL OUT cpu|FP16|FP32 [SHIFT]   arrays of each case into OUT, as golden/ has them
  *     glue   GOLDEN MODEL OUT                         the same through Bitmap, assets and FauReader
- *     guards MODEL OUT                                one line for each bad input: name, tab, answer
+ *     guards MODEL OUT                                one line for each bad input: name, tab, exception
  */
 package dev.fau
 
