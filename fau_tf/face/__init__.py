@@ -1,1 +1,1 @@
-"""Image -> 68 landmarks -> aligned crop -> AU centers; no TensorFlow."""
+"""Face detection, the aligned crop, AU centers and head pose; no TensorFlow."""

@@ -1,1 +1,1 @@
-"""Photo and video files -> pictures, whatever the files hold."""
+"""Reading of photos and videos, also damaged and hostile ones, and writing of videos."""

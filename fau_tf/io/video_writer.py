@@ -1,4 +1,4 @@
-"""Frames -> video file."""
+"""Writing of frames to a video file by OpenCV."""
 
 import errno
 import os
@@ -16,30 +16,30 @@ from fau_tf.utils.line_writer import unused
 CODECS: Final = {".mp4": "mp4v", ".avi": "MJPG"}
 """File ending -> codec; both come with OpenCV's wheel.
 
-A video player shows an .avi whose writing was cut short by a kill; an .mp4 only after `close`.
+An .avi of a killed process can be played, an .mp4 only after `close`.
 """
 
 SPARE_BYTES: Final = 8 << 20
-"""Disk space left for what a video's end needs. OpenCV says nothing when a disk is full, and an
-.mp4 without its index can't be read at all, so writing stops while there is room for it."""
+"""Disk space to leave for the end of the file. OpenCV does not report a full disk, and an .mp4
+without its index cannot be read at all, so writing stops while there is room for the index."""
 
 RATES: Final = (0.1, 240.0)
-"""Frames a second that are written as they are."""
+"""Range of frame rates that are kept."""
 
 
 class VideoError(OSError):
-    """A video can't be written."""
+    """A video cannot be written."""
 
 
 class VideoWriter(AbstractContextManager["VideoWriter"]):
     """Writes a video frame by frame; use it in a `with` block, or call `close`.
 
-    Frames go to a partial file beside `path`, which takes its place at `close`, or when the `with`
-    block is left: by its end, an error or Ctrl-C. What was written until then can be played.
+    Frames go to a partial file beside `path`, which replaces `path` at `close` or when the `with`
+    block ends, also by an error or Ctrl-C. The frames until then can be played.
 
     Attributes:
-        path: Where the video is after `close`.
-        frames: How many were written.
+        path: Path of the video after `close`.
+        frames: Number of frames written.
     """
 
     def __init__(self, path: Path, size: tuple[int, int], fps: float) -> None:
@@ -48,21 +48,20 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
         Args:
             path: Ends in a key of `CODECS`; replaced at `close` if it exists.
             size: Width and height, px; made even by a black row or column.
-            fps: Frames a second; what is not in `RATES` becomes 25.
+            fps: Frames per second; 25 if it is not within `RATES`.
 
         Raises:
-            VideoError: If the ending is another one, the codec is missing, or the file can't be
-                made.
+            VideoError: If the ending is unknown, the codec is missing, or the file cannot be
+                created.
             ValueError: If a side is not positive.
-            MissingLibraryError: If OpenCV can't be imported.
+            MissingLibraryError: If OpenCV cannot be imported.
         """
         if min(size) < 1:
-            raise ValueError(f"A video must be 1 px or more a side. Received: {size}.")
+            raise ValueError(f"The sides of a video must be 1 px or more, got {size}.")
         codec = CODECS.get(path.suffix.lower())
         if codec is None:
             raise VideoError(
-                f"{path}: a video must end in {' or '.join(CODECS)}. Received: "
-                f"{path.suffix or 'no ending'}. Name it otherwise."
+                f"{path}: unknown video ending. Use a name that ends in {' or '.join(CODECS)}."
             )
         self.path, self.frames = path, 0
         self._cv2 = optional_imports.cv2()
@@ -75,18 +74,18 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
         if not self._writer.isOpened():
             self._partial.unlink(missing_ok=True)
             raise VideoError(
-                f"{path}: OpenCV must have the codec {codec}. Received: it can't open it. Use "
-                f"another ending ({', '.join(CODECS)}), or reinstall opencv-contrib-python."
+                f"{path}: OpenCV cannot open the codec {codec}. Use another ending "
+                f"({', '.join(CODECS)}), or reinstall opencv-contrib-python."
             )
 
     def write(self, frame: Image) -> None:
-        """Add a frame; one of another size is fitted in.
+        """Add a frame; one of another size is shrunk and padded to fit.
 
         Args:
             frame: (H, W, 3) RGB uint8.
 
         Raises:
-            OSError: If the disk is nearly full; the frames before stay.
+            OSError: If the disk is nearly full; the earlier frames are kept.
             ValueError: If the frame is not (H, W, 3) uint8.
         """
         require_image(frame)
@@ -95,19 +94,20 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
         if free < needed:
             raise OSError(
                 errno.ENOSPC,
-                f"{self.path}: a frame more needs {needed / 1e6:.1f} MB of free disk space. "
-                f"Received: {free / 1e6:.1f} MB. The {self.frames} frames before stay; make room",
+                f"{self.path}: the next frame needs {needed / 1e6:.1f} MB of disk space, "
+                f"{free / 1e6:.1f} MB are free. The {self.frames} earlier frames are kept; make "
+                "room",
             )
         self._writer.write(self._cv2.cvtColor(self._fitted(frame), self._cv2.COLOR_RGB2BGR))
         self.frames += 1
 
     def close(self) -> None:
-        """Finish the video, put it in its place and check that it can be read back.
+        """Complete the file and check that it can be read back.
 
-        A second call does nothing; a video without a frame leaves nothing behind.
+        A second call does nothing; a video without frames leaves no file.
 
         Raises:
-            VideoError: If not all of the frames can be read back; what can be is kept.
+            VideoError: If not all frames can be read back; the readable ones are kept.
         """
         partial, self._partial = self._partial, None
         if partial is None:
@@ -119,18 +119,18 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
                 partial.replace(self.path)
         finally:
             partial.unlink(missing_ok=True)
-        # One more where Ctrl-C came between a frame and its count.
+        # There is one frame more if Ctrl-C came between a frame and its count.
         if kept < self.frames:
             raise VideoError(
-                f"{self.path}: all {self.frames} frames must be readable. Received: {kept}. "
-                "Check the free disk space and write the video again."
+                f"{self.path}: only {kept} of {self.frames} frames can be read back. Check the "
+                "free disk space and write the video again."
             )
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def _readable(self, partial: Path) -> int:
-        """Return how many frames a video has; 0 if the first can't be read."""
+        """Return the number of frames of a video; 0 if the first cannot be read."""
         video = self._cv2.VideoCapture(_name(partial), self._cv2.CAP_FFMPEG)
         try:
             count = int(video.get(self._cv2.CAP_PROP_FRAME_COUNT))
@@ -152,7 +152,7 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
 
 
 def _name(path: Path) -> bytes:
-    """Return a path as OpenCV can take it."""
-    # Absolute, or FFmpeg could take its beginning for a protocol such as `http:`. As bytes, since
-    # OpenCV 5.0 crashes on a name that is no text.
+    """Return a path in the form that OpenCV accepts."""
+    # Absolute, because FFmpeg could take its beginning for a protocol such as `http:`. As bytes,
+    # because OpenCV 5.0 crashes on a name that is not text.
     return os.fsencode(path.absolute())

@@ -155,8 +155,8 @@ def test_a_second_reading_of_a_face_is_dropped_and_a_neighbor_stays():
 
 
 @pytest.mark.data
-def test_landmarks_lie_where_people_marked_them():
-    """43 faces of dlib's examples: at most 4.4 % of the outer eye distance on the inner 51."""
+def test_landmarks_are_close_to_annotated_ones():
+    """On 43 example faces of dlib: at most 4.4 % of the outer eye distance on the inner 51."""
     folder = os.environ.get("FAU_FACES_DLIB")
     if not folder:
         pytest.skip("FAU_FACES_DLIB must name the folder of dlib's annotated example faces")

@@ -82,7 +82,7 @@ def test_writing_stops_while_there_is_room_for_the_end_of_the_file(tmp_path, mon
     writer = VideoWriter(path, (64, 48), 10)
     writer.write(color(100))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, SPARE_BYTES - 1))
-    with pytest.raises(OSError, match=r"needs 8.4 MB of free disk space. Received: 8.4 MB"):
+    with pytest.raises(OSError, match=r"needs 8.4 MB of disk space, 8.4 MB are free"):
         writer.write(color(100))
     writer.close()
     writer.close()
@@ -108,7 +108,7 @@ def test_a_video_that_cannot_be_read_back_is_an_error_and_the_old_one_stays(tmp_
             partial.write_bytes(partial.read_bytes()[:40])
 
     writer._writer = Cut()
-    with pytest.raises(VideoError, match=r"all 1 frames must be readable. Received: 0"):
+    with pytest.raises(VideoError, match="only 0 of 1 frames can be read back"):
         writer.close()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
@@ -125,14 +125,14 @@ def test_ctrl_c_between_a_frame_and_its_count_is_no_error(tmp_path):
 
 def test_a_missing_codec_is_a_clear_error(tmp_path, monkeypatch):
     monkeypatch.setattr(video_writer, "CODECS", {".mp4": "????"})
-    with pytest.raises(VideoError, match="must have the codec"):
+    with pytest.raises(VideoError, match="cannot open the codec"):
         VideoWriter(tmp_path / "x.mp4", (64, 48), 10)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["x.gif", "x", "x.mp4.txt"])
 def test_another_ending_is_refused(tmp_path, name):
-    with pytest.raises(VideoError, match=r"must end in .mp4 or .avi"):
+    with pytest.raises(VideoError, match=r"a name that ends in .mp4 or .avi"):
         VideoWriter(tmp_path / name, (64, 48), 10)
 
 
