@@ -1,12 +1,12 @@
-"""Frames a second of `fau-demo --cluster` with 1 and 2 workers beside the local path.
+"""Frame rates of `fau-demo --cluster local` with 1 and 2 workers, and of the command without Ray.
 
     python -m benchmarks.bulk [--quick] [--json FILE]
 
-A made video (640 x 480, one face) is read by the local command, by its frame function on one core,
-and as a job on a Ray cluster of this machine. The rate of a job counts the time that workers spend
-on shards; starting Ray and its processes is given apart, since it happens once. Then the cost of
-1,000 hours on 100 cores is simulated: shards go to whichever core is free, and what isn't measured
-is listed under `assumptions`. Machines differ and are noisy; the load is part of the result.
+All read a synthetic video (640 x 480 px, one face). The rate of a job counts the time that workers
+spend on shards; the time to start Ray and its processes is reported separately, because it is spent
+once. The cost of 1,000 hours on 100 cores is then simulated from these figures: shards go to the
+first free core, and `assumptions` lists what was not measured. The load of the machine is part of
+the result.
 """
 
 import argparse
@@ -23,9 +23,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.runtime import FPS, made_video
+from benchmarks.runtime import FPS, write_video
 from fau_tf.cli import predict
-from fau_tf.distributed.cluster import Cluster, start_cluster
+from fau_tf.distributed.cluster import Cluster, Row, start_cluster
 from fau_tf.distributed.job import LEAD
 from fau_tf.distributed.predict import CARD
 from fau_tf.inference.estimator import AUEstimator
@@ -35,15 +35,14 @@ from fau_tf.utils.console import without_notices
 
 HOURS, CORES, VIDEO_HOURS = 1000, 100, 1.0
 CORE_HOUR: Final = 0.05
-"""Of an assumed price in dollars; multiply by your own."""
-EMPTY: Final = 40
-"""Rows of no work, by which the cost of handing out a shard is measured."""
+"""Assumed price in dollars."""
+EMPTY_ROWS: Final = 40
 
 
-class Nothing:
-    """A worker that does nothing."""
+class EmptyWorker:
+    """A worker without work, to measure the cost of handing out a shard."""
 
-    def __call__(self, row: dict[str, str]) -> dict[str, str]:
+    def __call__(self, row: Row) -> Row:
         """Return the row."""
         return row
 
@@ -56,12 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--quick", action="store_true", help="under a minute: 100 frames")
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args(arguments)
     frames, shard = (100, 26) if options.quick else (1500, 250)
-    with tempfile.TemporaryDirectory() as name:
-        film = made_video(Path(name) / "film.mp4", frames)
-        measured = measure(film, frames, shard)
+    with tempfile.TemporaryDirectory() as folder:
+        measured = measure(write_video(Path(folder) / "video.mp4", frames), frames, shard)
     figures = {
         "benchmark": "bulk",
         "quick": options.quick,
@@ -69,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "load": round(os.getloadavg()[0], 1),
         "frames": frames,
         "measured": measured,
-        "thousand_hours": simulated(measured),
+        "thousand_hours": simulate(measured),
     }
     print(json.dumps(figures, indent=1))
     if options.json:
@@ -77,92 +75,89 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measure(film: Path, frames: int, shard: int) -> dict[str, Any]:
-    """Return rates of the local path and of jobs, and what each step costs a frame."""
-    one_core = _one_core(film, frames)
-    local = _command(film, film.parent / "one")
-    with VideoFile(film) as video:
+def measure(video: Path, frames: int, shard: int) -> dict[str, float]:
+    """Return the rates of the command and of jobs, and the cost of each stage."""
+    one_core = _one_core_seconds(video, frames)
+    command = _command_seconds(video, video.parent / "one")
+    with VideoFile(video) as opened:
         began = time.perf_counter()
-        video.seek_index(shard, LEAD)
-        index = (time.perf_counter() - began) / frames
+        opened.seek_index(shard, LEAD)
+        index = time.perf_counter() - began
     began = time.perf_counter()
     with start_cluster("local", 2) as cluster:
-        up = time.perf_counter() - began
-        hand_out = _empty(cluster)
-        jobs = {workers: _job(film, frames, shard, workers) for workers in (1, 2)}
-    size = sum(path.stat().st_size for path in (film.parent / "one").glob("*.csv"))
-    both = jobs[2]
+        start = time.perf_counter() - began
+        empty = _empty_row_seconds(cluster)
+        one, two = (_job(video, frames, shard, workers) for workers in (1, 2))
+    csv_bytes = sum(path.stat().st_size for path in (video.parent / "one").glob("*.csv"))
     return {
-        "local command, frames a second": frames / local,
-        "frame function on one core, frames a second": 1 / one_core,
-        "1 worker, frames a second": jobs[1]["rate"],
-        "2 workers, frames a second": both["rate"],
-        "of one core's rate, 1 worker": jobs[1]["rate"] * one_core,
-        "ms a frame": 1000 * one_core,
-        "ms a frame by a worker of two, frames before its range not counted": 1000 * both["each"],
-        "overhead, ms a frame": 1000 * (jobs[1]["each"] - one_core),
-        "ms a frame to find ranges": 1000 * index,
-        "ms a frame to join": 1000 * both["join"],
-        "ms to hand out a shard": 1000 * hand_out,
-        "seconds to start Ray": up,
-        "seconds to start processes, all steps": both["start"],
-        "bytes a row of CSV": size / frames,
-        "MiB of a worker": both["mib"],
+        "command_fps": frames / command,
+        "one_core_fps": 1 / one_core,
+        "one_core_ms_per_frame": 1000 * one_core,
+        "one_worker_fps": one["fps"],
+        "one_worker_of_one_core": one["fps"] * one_core,
+        "one_worker_overhead_ms_per_frame": 1000 * (one["seconds_per_frame"] - one_core),
+        "two_workers_fps": two["fps"],
+        "worker_ms_per_frame": 1000 * two["seconds_per_frame"],
+        "index_ms_per_frame": 1000 * index / frames,
+        "join_ms_per_frame": 1000 * two["join_seconds"] / frames,
+        "hand_out_ms_per_shard": 1000 * empty,
+        "start_ray_seconds": start,
+        "start_processes_seconds": two["start_seconds"],
+        "csv_bytes_per_row": csv_bytes / frames,
+        "worker_mib": two["mib"],
     }
 
 
-def simulated(measured: dict[str, Any], seed: int = 0) -> dict[str, Any]:
+def simulate(measured: dict[str, float], seed: int = 0) -> dict[str, Any]:
     """Return time and cost of 1,000 hours of video on 100 cores.
 
     Args:
         measured: From `measure`.
-        seed: Of the spread of shards' times.
+        seed: Of the variation between shards.
     """
     frames = int(VIDEO_HOURS * 3600 * FPS)
     videos = int(HOURS / VIDEO_HOURS)
-    each = measured["ms a frame by a worker of two, frames before its range not counted"] / 1000
     shards = -(-frames // SHARD)
-    rng = np.random.default_rng(seed)
-    # Machines aren't alike: a shard takes 0.8 to 1.2 of the mean.
-    spread = rng.uniform(0.8, 1.2, (videos, shards))
-    work = spread * each * (SHARD + LEAD)
-    steps = {
-        "find ranges": np.full(videos, frames * measured["ms a frame to find ranges"] / 1000),
-        "read": work.ravel() + measured["ms to hand out a shard"] / 1000,
-        "join": np.full(videos, frames * measured["ms a frame to join"] / 1000),
+    # Machines differ: a shard takes 0.8 to 1.2 times the mean.
+    variation = np.random.default_rng(seed).uniform(0.8, 1.2, videos * shards)
+    read = variation * measured["worker_ms_per_frame"] / 1000 * (SHARD + LEAD)
+    stages = {
+        "index": np.full(videos, frames * measured["index_ms_per_frame"] / 1000),
+        "read": read + measured["hand_out_ms_per_shard"] / 1000,
+        "join": np.full(videos, frames * measured["join_ms_per_frame"] / 1000),
     }
-    starts = measured["seconds to start Ray"] + measured["seconds to start processes, all steps"]
-    hours = {name: scheduled(seconds, CORES) / 3600 for name, seconds in steps.items()}
-    total = sum(hours.values()) + starts / 3600
+    start = measured["start_ray_seconds"] + measured["start_processes_seconds"]
+    hours = {name: makespan(seconds, CORES) / 3600 for name, seconds in stages.items()}
+    total = sum(hours.values()) + start / 3600
     return {
         "hours": total,
-        "hours of each step": hours,
-        "core hours of work": sum(float(seconds.sum()) for seconds in steps.values()) / 3600,
-        "core hours paid": total * CORES,
+        "hours_per_stage": hours,
+        "core_hours_of_work": sum(float(seconds.sum()) for seconds in stages.values()) / 3600,
+        "core_hours_paid": total * CORES,
         "dollars": total * CORES * CORE_HOUR,
         "shards": videos * shards,
-        "GB of CSV": videos * frames * measured["bytes a row of CSV"] / 1e9,
+        "csv_gb": videos * frames * measured["csv_bytes_per_row"] / 1e9,
         "assumptions": [
-            f"{videos} videos of {VIDEO_HOURS:g} hour, {FPS} frames a second, of this size, with "
-            "one face: rows and work grow with faces",
-            "cores like this machine's, as busy as these were; shards take 0.8 to 1.2 of the mean",
+            f"{videos} videos of {VIDEO_HOURS:g} hour, {FPS} frames per second, of this size, with "
+            "one face; rows and work grow with faces",
+            "cores like those of this machine under this load; shards take 0.8 to 1.2 of the mean",
             f"shards of {SHARD} frames, and {LEAD} more before each; none is read again",
             "storage that feeds all cores; no worker is lost (each loses half a shard on average)",
-            f"{CORE_HOUR} dollars a core and hour, all cores paid to the end",
+            f"{CORE_HOUR} dollars per core hour, all cores paid to the end",
         ],
     }
 
 
-def scheduled(seconds: Sequence[float] | np.ndarray, cores: int) -> float:
-    """Return when the last of some tasks ends, each begun in order on the first free core."""
+def makespan(seconds: Sequence[float] | np.ndarray, cores: int) -> float:
+    """Return when the last task ends if each one starts in order on the first free core."""
     free = [0.0] * cores
     for task in seconds:
         heapq.heapreplace(free, free[0] + float(task))
     return max(free)
 
 
-def _one_core(film: Path, frames: int) -> float:
-    with AUEstimator() as estimator, VideoFile(film) as video:
+def _one_core_seconds(path: Path, frames: int) -> float:
+    with AUEstimator() as estimator, VideoFile(path) as video:
         estimator.restart()
         began = time.perf_counter()
         for frame in video.frames():
@@ -170,39 +165,37 @@ def _one_core(film: Path, frames: int) -> float:
         return (time.perf_counter() - began) / frames
 
 
-def _command(film: Path, out: Path, *options: str) -> float:
+def _command_seconds(video: Path, out: Path, *options: str) -> float:
     with without_notices():
         began = time.perf_counter()
-        code = predict.main([str(film), "--no-plot", "--quiet", "--out", str(out), *options])
+        code = predict.main([str(video), "--no-plot", "--quiet", "--out", str(out), *options])
         seconds = time.perf_counter() - began
     if code:
-        raise RuntimeError(f"The command must succeed. Received: exit code {code}")
+        raise RuntimeError(f"fau-demo ended with exit code {code}.")
     return seconds
 
 
-def _job(film: Path, frames: int, shard: int, workers: int) -> dict[str, float]:
-    out = film.parent / f"many{workers}"
+def _job(video: Path, frames: int, shard: int, workers: int) -> dict[str, float]:
+    out = video.parent / f"job{workers}"
     options = ("--cluster", "local", "--workers", str(workers), "--shard", str(shard))
-    wall = _command(film, out, *options)
-    [place] = out.glob("job-*")
-    card = json.loads((place / CARD).read_text(encoding="utf-8"))
+    wall = _command_seconds(video, out, *options)
+    [folder] = out.glob("job-*")
+    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     busy = sum(one["seconds"] for one in card["processes"])
     ranges = card["sources"][0]["shards"]
     shutil.rmtree(out)
     return {
-        "rate": workers * frames / busy,
-        "each": busy / (frames + LEAD * (ranges - 1)),
-        "join": card["join_seconds"] / frames,
-        "start": wall - busy / workers - card["join_seconds"],
+        "fps": workers * frames / busy,
+        "seconds_per_frame": busy / (frames + LEAD * (ranges - 1)),
+        "join_seconds": card["join_seconds"],
+        "start_seconds": wall - busy / workers - card["join_seconds"],
         "mib": max(one["last_mib"] for one in card["processes"]),
     }
 
 
-def _empty(cluster: Cluster) -> float:
-    """Return seconds between the first and the last of rows that need no work, a row."""
-    times = [
-        time.perf_counter() for _ in cluster.run(Nothing, [{"key": str(i)} for i in range(EMPTY)])
-    ]
+def _empty_row_seconds(cluster: Cluster) -> float:
+    rows = [{"key": str(i)} for i in range(EMPTY_ROWS)]
+    times = [time.perf_counter() for _ in cluster.run(EmptyWorker, rows)]
     return (times[-1] - times[0]) / (len(times) - 1)
 
 

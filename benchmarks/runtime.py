@@ -1,12 +1,12 @@
-"""The demo path beside a bare FaceLandmarker script, on the same photo and the same made video.
+"""Start-up time and frame rate of fau_tf, beside a bare MediaPipe Face Landmarker script.
 
-python benchmarks/runtime.py [--quick] [--model FILE] [--rounds N] [--minutes M] [--json FILE]
+    python -m benchmarks.runtime [--quick] [--json FILE] [--model FILE] [--rounds N] [--minutes M]
 
-Start-up: a new process to the first result. Speed: decoding, faces and AUs, without drawing; the
-bare script uses MediaPipe's fastest way, video mode. Each is told to look for one face and for ten,
-since MediaPipe looks for more in every frame until it has as many. All run in turn, in processes of
-their own (runtime_child.py). --minutes also reads a video of that length by the command and
-samples the resident memory.
+Start-up is the time of a new process to its first result. The frame rate covers decoding, face
+detection and AUs, without drawing; the bare script uses MediaPipe's fastest way, video mode. Both
+look for one face and for ten, because MediaPipe searches every frame until it has found so many.
+Both sides take turns, each in a process of its own (runtime_child.py). --minutes also runs the
+command on a video of that length and samples the resident memory.
 """
 
 import argparse
@@ -20,8 +20,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import cv2
 import numpy as np
@@ -42,43 +40,45 @@ FPS, SIZE = 25, (640, 480)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and print; write JSON where it is asked for."""
+    """Measure and print; return the exit code."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.runtime",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--model", type=Path, help="the package's own by default")
+    parser.add_argument("--model", type=Path, help="the model in the package by default")
     parser.add_argument("--rounds", type=int, default=5, help="processes of each kind (5)")
-    parser.add_argument("--seconds", type=int, default=12, help="of the made video (12)")
     parser.add_argument("--minutes", type=float, default=0.0, help="of the memory test (none)")
-    parser.add_argument("--quick", action="store_true", help="one round of 4 s, under a minute")
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--quick", action="store_true", help="under a minute: one round of 4 s")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args(argv)
-    if options.quick:
-        options.rounds, options.seconds = 1, 4
+    rounds, seconds = (1, 4) if options.quick else (options.rounds, 12)
     with tempfile.TemporaryDirectory() as folder:
-        names = {
+        inputs = {
             "model": str((options.model or default_model()).resolve()),
             "bundle": str(default_bundle()),
             "photo": str(PHOTO),
-            "video": str(made_video(Path(folder) / "x.mp4", options.seconds * FPS)),
+            "video": str(write_video(Path(folder) / "video.mp4", seconds * FPS)),
             "num_faces": 1,
         }
         figures = {
+            "benchmark": "runtime",
+            "quick": options.quick,
             "cores": os.cpu_count(),
-            "load_before": round(os.getloadavg()[0], 1),
-            "start": start_up(names, options.rounds),
-            "speed": speed(names, options.rounds),
-            "stages_ms": stages(names),
+            "load": round(os.getloadavg()[0], 1),
+            "start": start_up(inputs, rounds),
+            "speed": speed(inputs, rounds),
+            "stages_ms": stages(inputs),
         }
         if options.minutes:
-            figures["memory"] = memory(names, Path(folder), options.minutes)
+            figures["memory"] = memory(inputs, Path(folder), options.minutes)
     print(json.dumps(figures, indent=1))
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
-def made_video(path: Path, count: int) -> Path:
+def write_video(path: Path, count: int) -> Path:
     """Write a video in which the sample face swings from side to side in noise."""
     face = cv2.resize(read_image(PHOTO)[40:200, 50:210], (320, 320))
     rng = np.random.default_rng(0)
@@ -93,78 +93,67 @@ def made_video(path: Path, count: int) -> Path:
     return path
 
 
-def start_up(names: dict[str, Any], rounds: int) -> dict[str, float]:
+def start_up(inputs: dict[str, Any], rounds: int) -> dict[str, float]:
     """Return median seconds from a new process to its first result, and the ratio."""
     seconds: dict[str, list[float]] = {"bare": [], "fau": []}
     for turn in range(rounds + 1):
         for kind in list(seconds)[:: -1 if turn % 2 else 1]:
             start = time.perf_counter()
-            child(f"{kind}_photo", names)
-            if turn:  # the first reads the files from disk
+            _child(f"{kind}_photo", inputs)
+            if turn:  # the first round reads the files from disk
                 seconds[kind].append(time.perf_counter() - start)
-    bare, ours = (median(seconds[kind]) for kind in ("bare", "fau"))
-    return {"bare_s": bare, "fau_tf_s": ours, "ratio": ours / bare, "at_most": 1.3}
+    bare, fau = (median(seconds[kind]) for kind in ("bare", "fau"))
+    return {"bare_s": bare, "fau_tf_s": fau, "ratio": fau / bare, "at_most": 1.3}
 
 
-def speed(names: dict[str, Any], rounds: int) -> dict[str, Any]:
-    """Return median frames a second and processor time a frame, and the ratios."""
-    kinds = {
-        "bare, one face": ("bare_video", 1),
-        "bare, ten": ("bare_video", 10),
-        "one face": ("fau_video", 1),
-        "ten": ("fau_video", 10),
-    }
-    runs: dict[str, list[dict[str, float]]] = {kind: [] for kind in kinds}
+def speed(inputs: dict[str, Any], rounds: int) -> dict[str, Any]:
+    """Return median frames per second and CPU time per frame, and the ratios."""
+    kinds = [(kind, faces) for faces in (1, 10) for kind in ("bare", "fau")]
+    runs: dict[str, list[dict[str, float]]] = {f"{kind}_{faces}": [] for kind, faces in kinds}
     for turn in range(rounds):
-        for kind in list(kinds)[:: -1 if turn % 2 else 1]:
-            code, faces = kinds[kind]
-            runs[kind].append(child(code, names | {"num_faces": faces}))
+        for kind, faces in kinds[:: -1 if turn % 2 else 1]:
+            found = _child(f"{kind}_video", inputs | {"num_faces": faces})
+            runs[f"{kind}_{faces}"].append(found)
     figures: dict[str, Any] = {
-        kind: {key: round(median(run[key] for run in found), 2) for key in ("fps", "cpu_ms")}
-        for kind, found in runs.items()
+        name: {key: round(median(run[key] for run in found), 2) for key in ("fps", "cpu_ms")}
+        for name, found in runs.items()
     }
     ratios = {
-        f"ratio of {ours} to {bare}": round(figures[ours]["fps"] / figures[bare]["fps"], 3)
-        for ours, bare in (
-            ("one face", "bare, one face"),
-            ("ten", "bare, ten"),
-            ("ten", "bare, one face"),
-        )
+        f"{fau}_to_{bare}": round(figures[fau]["fps"] / figures[bare]["fps"], 3)
+        for fau, bare in (("fau_1", "bare_1"), ("fau_10", "bare_10"), ("fau_10", "bare_1"))
     }
     return figures | ratios | {"at_least": 0.5}
 
 
-def stages(names: dict[str, Any], count: int = 100) -> dict[str, float]:
-    """Return median milliseconds of each stage of a frame, one after the other."""
+def stages(inputs: dict[str, Any], count: int = 100) -> dict[str, float]:
+    """Return the median milliseconds of each stage of a frame."""
     spent: dict[str, list[float]] = {}
 
-    def timed(name: str, call: Callable[[], Any]) -> Any:
+    def timed(name: str, call: Callable[..., Any], *arguments: Any) -> Any:
         start = time.perf_counter()
-        result = call()
+        result = call(*arguments)
         spent.setdefault(name, []).append(1000 * (time.perf_counter() - start))
         return result
 
-    with AUEstimator(names["model"], 1) as estimator, VideoFile(Path(names["video"])) as video:
+    with AUEstimator(inputs["model"], 1) as estimator, VideoFile(Path(inputs["video"])) as video:
         follower = FaceFollower(estimator._finder)
         size = estimator.interpreter.info.image_size
-        source = video.frames()
+        frames = video.frames()
         for _ in range(count):
-            image = timed("decode", lambda: next(source)).image
-            ((mesh,), _) = timed("find faces", lambda image=image: follower.find(image))
-            marks = ibug68(mesh)
-            seen = timed("measure", lambda i=image, m=mesh, k=marks: look(i, m, k))
-            matrix = crop_matrix(marks, size)
-            crop = timed("crop", lambda i=image, m=matrix: fast_crop(i, m, size))
-            _, heatmaps = timed("AUs", lambda c=crop: estimator.interpreter(c))
-            timed("judge", lambda s=seen, h=heatmaps: judge(s, h))
+            image = timed("decode", next, frames).image
+            ((mesh,), _) = timed("detect", follower.find, image)
+            landmarks = ibug68(mesh)
+            seen = timed("measure", look, image, mesh, landmarks)
+            crop = timed("crop", fast_crop, image, crop_matrix(landmarks, size), size)
+            _, heatmaps = timed("model", estimator.interpreter, crop)
+            timed("quality", judge, seen, heatmaps)
     return {name: round(median(values), 2) for name, values in spent.items()}
 
 
-def memory(names: dict[str, Any], folder: Path, minutes: float) -> dict[str, float]:
-    """Return resident MiB after the first tenth and at the end of a long video, and the growth."""
-    video = made_video(folder / "long.mp4", round(minutes * 60 * FPS))
-    found = child("memory", names | {"video": str(video), "out": str(folder / "out")})
-    samples = found["samples"]
+def memory(inputs: dict[str, Any], folder: Path, minutes: float) -> dict[str, float]:
+    """Return resident MiB in the first fifth and at the end of a long video, and the growth."""
+    video = write_video(folder / "long.mp4", round(minutes * 60 * FPS))
+    samples = _child("memory", inputs | {"video": str(video), "out": str(folder / "out")})["mib"]
     tenth = max(len(samples) // 10, 1)
     early, late = max(samples[: 2 * tenth]), max(samples[-tenth:])
     return {
@@ -177,17 +166,18 @@ def memory(names: dict[str, Any], folder: Path, minutes: float) -> dict[str, flo
     }
 
 
-def child(kind: str, names: dict[str, Any]) -> dict[str, Any]:
-    """Run a kind of `runtime_child` and return what it printed."""
+def _child(kind: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Run a function of runtime_child.py and return what it printed."""
     script = Path(__file__).with_name("runtime_child.py")
     done = subprocess.run(
-        [sys.executable, str(script), kind, json.dumps(names)],
+        [sys.executable, str(script), kind, json.dumps(inputs)],
         capture_output=True,
         text=True,
         check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     if done.returncode:
-        raise RuntimeError(f"{kind} must succeed. Received: {done.stderr[-2000:]}")
+        raise RuntimeError(f"{kind} failed: {done.stderr[-2000:]}")
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
