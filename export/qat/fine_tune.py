@@ -164,7 +164,7 @@ def qat_variant(
         }
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         log(f"   fine-tuning on {faces} faces, {settings.epochs} epochs, in {python.parts[-3]}")
-        run_child(python, folder, settings.timeout, log)
+        run_child(python, folder, settings.timeout)
         facts = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         if not facts["twin_difference"] <= _MAX_TWIN_DIFFERENCE:  # NaN too
             raise QatError(

@@ -7,8 +7,6 @@ for the whole process. `make qat-env` creates an environment for it.
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -42,14 +40,13 @@ def environment_python() -> Path:
     return python
 
 
-def run_child(python: Path, folder: Path, timeout: float, log: Callable[[str], None]) -> None:
-    """Run `export.qat.child` on a folder and pass on the lines that it prints.
+def run_child(python: Path, folder: Path, timeout: float) -> None:
+    """Run `export.qat.child` on a folder; its progress goes to standard output.
 
     Args:
         python: From `environment_python`.
         folder: Contains the job; receives the result.
         timeout: Seconds after which the child is stopped.
-        log: Receives the lines.
 
     Raises:
         QatEnvironmentError: If the environment lacks a package.
@@ -63,31 +60,19 @@ def run_child(python: Path, folder: Path, timeout: float, log: Callable[[str], N
     }
     messages = folder / "log.txt"
     command = [str(python), "-m", "export.qat.child", str(folder)]
-    with (
-        messages.open("w", encoding="utf-8") as errors,
-        subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=ROOT, env=environment
-        ) as child,
-    ):
-        watch = threading.Timer(timeout, child.kill)
-        watch.start()
-        try:
-            for line in child.stdout or ():
-                log(f"   {line.rstrip()}")
-            code = child.wait()
-            in_time = watch.is_alive()
-        finally:  # also at Ctrl-C: neither timer nor child may outlive this call
-            watch.cancel()
-            child.kill()
-            watch.join()  # a cancelled timer ends at once
-            child.wait()
-    if code and not in_time:
+    try:
+        with messages.open("w", encoding="utf-8") as errors:
+            child = subprocess.run(
+                command, stderr=errors, cwd=ROOT, env=environment, timeout=timeout, check=False
+            )
+    except subprocess.TimeoutExpired as error:
         raise QatError(
             f"Fine-tuning must end within {timeout:g} s. Use fewer crops or epochs, or a longer "
             "timeout."
-        )
-    if code:
-        _fail(messages.read_text(encoding="utf-8", errors="replace").strip().splitlines(), code)
+        ) from error
+    if child.returncode:
+        lines = messages.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        _fail(lines, child.returncode)
 
 
 def _fail(lines: list[str], code: int) -> None:

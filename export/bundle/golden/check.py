@@ -13,7 +13,6 @@ from export.bundle.golden.vectors import (
     INDEX,
     computed,
     golden_index,
-    interpreters,
     listed_files,
     read_array,
     read_arrays,
@@ -48,7 +47,7 @@ def golden_problems(
             ]
         for name in listed_files(index):
             (golden / name).stat()
-        runs = interpreters(models)
+        runs = {model.variant: AUInterpreter(model.path) for model in models}
         return [line for case in index["cases"] for line in _problems(golden, index, case, runs)]
     # Whatever a damaged index leads to; a fault of a model has a message of its own.
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -54,7 +54,7 @@ def write_golden(models: Sequence[AssetModel], folder: Path, *, log: Callable[[s
         AssetError: If rounding alone could move an output on one of the faces beyond tolerance.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    runs = interpreters(models)
+    runs = {model.variant: AUInterpreter(model.path) for model in models}
     entries, shown = {}, []
     for face in GOLDEN_FACES:
         pixels, points = picture(face, models[0].entries["image_size"])
@@ -87,7 +87,7 @@ def golden_index(models: Sequence[AssetModel], arrays: Mapping[str, Any]) -> dic
             {
                 "name": face.name,
                 "what": face.what,
-                "picture": _picture_file(face),
+                "picture": f"{face.name}.png",
                 "width": face.width,
                 "height": face.height,
                 "arrays": arrays[face.name],
@@ -112,11 +112,6 @@ def keep_golden(models: Sequence[AssetModel], golden: Path, folder: Path) -> Non
     _write_index(index, folder)
 
 
-def interpreters(models: Sequence[AssetModel]) -> dict[str, AUInterpreter]:
-    """Return variant -> the loaded model."""
-    return {model.variant: AUInterpreter(model.path) for model in models}
-
-
 def read_arrays(golden: Path) -> dict[str, Any]:
     """Return what the stored index has under `arrays`: face -> cut point -> file, dtype, shape."""
     index = json.loads((golden / INDEX).read_text(encoding="utf-8"))
@@ -135,7 +130,7 @@ def computed(pixels: Image, points: Points, runs: Mapping[str, AUInterpreter]) -
     Args:
         pixels: (H, W, 3) uint8 picture.
         points: (68, 2) float64 landmarks in it.
-        runs: From `interpreters`.
+        runs: Variant -> the loaded model.
     """
     size = next(iter(runs.values())).info.image_size
     matrix = crop_matrix(points, size)
@@ -207,7 +202,7 @@ def _write_index(index: Mapping[str, Any], folder: Path) -> None:
 
 def _write_face(face: GoldenFace, pixels: Image, arrays: Arrays, folder: Path) -> dict[str, Any]:
     """Write a face's picture and arrays; return its `arrays` entry of the index."""
-    PillowImage.fromarray(pixels).save(folder / _picture_file(face), "PNG", optimize=True)
+    PillowImage.fromarray(pixels).save(folder / f"{face.name}.png", "PNG", optimize=True)
     entry = {}
     for cut_point, values in arrays.items():
         file = f"{face.name}.{cut_point}.bin"
@@ -215,10 +210,6 @@ def _write_face(face: GoldenFace, pixels: Image, arrays: Arrays, folder: Path) -
         (folder / file).write_bytes(np.ascontiguousarray(values, _DTYPES[dtype]).tobytes())
         entry[cut_point] = {"file": file, "dtype": dtype, "shape": list(values.shape)}
     return entry
-
-
-def _picture_file(face: GoldenFace) -> str:
-    return f"{face.name}.png"
 
 
 def _variant(model: AssetModel) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Fine-tuning with the training's loss; the step with the best validation ICC is kept."""
 
-import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -35,7 +34,7 @@ def fine_tune(job: Job, model: Any) -> tuple[dict[str, Any], list[dict[str, floa
     )
     step = _step(job, model, tf_keras.optimizers.Adam(rate, clipnorm=settings["clip_norm"]))
     best, history = twin.get_weights(model), [{"step": 0, "icc": validation_icc(job, model)}]
-    _print(f"before: ICC {history[0]['icc']:.4f} on validation subjects")
+    print(f"   before: ICC {history[0]['icc']:.4f} on validation subjects", flush=True)
     evaluations = {round(steps * (number + 1) / _EVALUATIONS) for number in range(_EVALUATIONS)}
     losses: list[float] = []
     for number, chosen in enumerate(_batches(len(images), size, epochs, job.asked["seed"]), 1):
@@ -47,7 +46,10 @@ def fine_tune(job: Job, model: Any) -> tuple[dict[str, Any], list[dict[str, floa
                 best = twin.get_weights(model)
             history.append({"step": number, "loss": float(np.mean(losses)), "icc": icc})
             losses = []
-            _print(f"step {number}/{steps}: loss {history[-1]['loss']:.4f}, ICC {icc:.4f}")
+            print(
+                f"   step {number}/{steps}: loss {history[-1]['loss']:.4f}, ICC {icc:.4f}",
+                flush=True,
+            )
     return best, history
 
 
@@ -77,9 +79,3 @@ def _step(job: Job, model: Any, optimizer: Any) -> Any:
         return value
 
     return step
-
-
-def _print(line: str) -> None:
-    """Print a line at once, for `launch` to pass on."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
