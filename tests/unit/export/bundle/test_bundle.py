@@ -136,11 +136,13 @@ def test_a_file_that_does_not_belong_is_refused_before_anything_is_written(folde
     assert contents(folder) == before
 
 
-@pytest.mark.parametrize("name", ["README.md", "face_landmarker.task"])
-def test_a_folder_without_a_hand_written_file_is_refused(name, folder, capsys):
+@pytest.mark.parametrize("name", ["README.md", "face_landmarker.task", "parity.json"])
+def test_a_folder_without_a_required_file_is_refused(name, folder, capsys):
     (folder / name).unlink()
     assert main(["describe", str(folder)]) == 2
-    assert f"must have {name}" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert message.startswith("error: An asset folder must have ")
+    assert name in message
 
 
 def test_a_missing_folder_and_missing_models_are_refused(tmp_path, capsys):

@@ -89,12 +89,6 @@ def test_two_faces_extend_beyond_opposite_borders_at_the_shipped_size():
             assert half > side * (1 - center if way > 0 else center) + 5, name
 
 
-def test_rendering_a_face_again_gives_the_same_values(made):
-    pixels, points = picture(FACES["small"], SIZE)
-    assert np.array_equal(pixels, made["small"][0])
-    assert np.array_equal(points, made["small"][1])
-
-
 def test_the_index_lists_every_cut_point_with_its_tolerance_and_reason(described):
     index = index_of(described)
     assert (index["format"], index["byte_order"]) == (1, "little")
