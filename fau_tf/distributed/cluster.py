@@ -1,4 +1,4 @@
-"""Ray Data, started without its notices: rows of text through worker classes."""
+"""Ray Data, started without its notices: rows of text, worked on by all processes."""
 
 import logging
 import os
@@ -9,12 +9,18 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
-from fau_tf.utils.console import without_notices
+from fau_tf.utils.console import one_line, without_notices
 
 LOCAL: Final = "local"
+
 Row = dict[str, str]
+"""Work: `key` identifies it, `name` stands in its error, `folder` is the job's; other entries are
+free. Results have `key` and `error`."""
+OpenFolder = Callable[[Path], Callable[[Row], None]]
+"""Returns the function that works on the rows of a folder, with the models loaded."""
 
 _OBJECT_STORE: Final = 100 << 20
 """Bytes of a local object store: rows hold names only, and Ray requires at least 75 MiB."""
@@ -43,10 +49,13 @@ class Cluster:
 
     workers: int
 
-    def run(self, worker: type[Callable[[Row], Row]], rows: Iterable[Row]) -> Iterator[Row]:
-        """Yield the worker's result for each row, in the order in which they finish.
+    def run(self, open_folder: OpenFolder, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yield key and error of each row when it is done; the error is empty if there is none.
 
-        Ray repeats a row whose process was killed, so a worker must accept a half-done row.
+        Args:
+            open_folder: Called once per process and folder. Ray repeats a row whose process was
+                killed, so its function must accept half-done work.
+            rows: The work.
 
         Raises:
             ClusterError: If the workers cannot start, or the cluster disappears.
@@ -65,7 +74,11 @@ class Cluster:
         data = ray.data.from_items(items, override_num_blocks=len(items))
         try:
             yield from data.map(
-                worker, compute=pool, num_cpus=1, runtime_env={"env_vars": _SINGLE_THREADED}
+                RowWorker,
+                fn_constructor_args=(open_folder,),
+                compute=pool,
+                num_cpus=1,
+                runtime_env={"env_vars": _SINGLE_THREADED},
             ).iter_rows()
         except RayError as error:
             cause = [line for line in str(error).splitlines() if line.strip()][-1:]
@@ -74,6 +87,26 @@ class Cluster:
                 "Install the same fau_tf on every machine and keep `ray start` running; the same "
                 "command continues with the remaining shards."
             ) from error
+
+
+class RowWorker:
+    """A worker process; an error of one row does not affect the others."""
+
+    def __init__(self, open_folder: OpenFolder) -> None:
+        self._open_folder = open_folder
+        self._work: dict[str, Callable[[Row], None]] = {}  # of the latest folder
+
+    def __call__(self, row: Row) -> Row:
+        """Return key and error of a row."""
+        error, folder = "", row["folder"]
+        try:
+            if folder not in self._work:
+                self._work = {folder: self._open_folder(Path(folder))}
+            self._work[folder](row)
+        except Exception as caught:
+            cause = one_line(str(caught)) or "no message"
+            error = f"{row['name']}: {type(caught).__name__}: {cause}"
+        return {"key": row["key"], "error": error}
 
 
 @contextmanager

@@ -25,7 +25,6 @@ from fau_tf.distributed.cluster import Row, require_ray, start_cluster
 from fau_tf.distributed.reports import (
     TRIED,
     Attempts,
-    catch_error,
     crash_message,
     forget_attempts_on_interrupt,
     run_rows,
@@ -78,7 +77,7 @@ def cluster_runner(
             forget_attempts_on_interrupt(work),
             start_cluster(address, workers) as cluster,
         ):
-            run_rows(cluster, PrepareWorker, rows, title="pieces", log=log, log_error=log)
+            run_rows(cluster, PieceWorker, rows, title="pieces", log=log, log_error=log)
         for job in jobs:
             _join(job, piece)
         shutil.rmtree(work)
@@ -86,25 +85,8 @@ def cluster_runner(
     return run
 
 
-class PrepareWorker:
-    """Prepares pieces, by rows {key, name, folder}; Ray Data makes one per process."""
-
-    def __init__(self) -> None:
-        self._sets: dict[str, _DataSet] = {}
-
-    def __call__(self, row: Row) -> Row:
-        """Return the key and an error, empty if there is none."""
-
-        def work() -> None:
-            if row["folder"] not in self._sets:
-                self._sets = {row["folder"]: _DataSet(Path(row["folder"]))}
-            self._sets[row["folder"]].write_piece(row["key"])
-
-        return catch_error(row, work)
-
-
-class _DataSet:
-    """The data set to prepare, as this machine finds it."""
+class PieceWorker:
+    """Prepares pieces of a data set, as this machine finds it."""
 
     def __init__(self, folder: Path) -> None:
         order = json.loads((folder / _WORK / "order.json").read_text(encoding="utf-8"))
@@ -122,8 +104,9 @@ class _DataSet:
         self._size = order["piece"]
         self._jobs = {job.shard.stem: job for job in jobs_of(settings, listing, folder)}
 
-    def write_piece(self, key: str) -> None:
+    def __call__(self, row: Row) -> None:
         """Write the records of a piece, unless they exist."""
+        key = row["key"]
         name, _, index = key.rpartition(".")
         job = self._jobs[name]
         shard = _piece_file(job, key, self._size)

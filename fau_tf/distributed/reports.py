@@ -12,8 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from fau_tf.distributed.cluster import Cluster, Row
-from fau_tf.utils.console import one_line
+from fau_tf.distributed.cluster import Cluster, OpenFolder, Row
 from fau_tf.utils.files import replacing
 
 TRIED: Final = ".tried"
@@ -135,23 +134,9 @@ def process_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def catch_error(row: Row, work: Callable[[], None]) -> Row:
-    """Do the work of a row; return its key and its error, empty if there is none.
-
-    A shard that fails does not stop the others; `run_rows` raises at the end.
-    """
-    error = ""
-    try:
-        work()
-    except Exception as caught:
-        cause = one_line(str(caught)) or "no message"
-        error = f"{row['name']}: {type(caught).__name__}: {cause}"
-    return {"key": row["key"], "error": error}
-
-
 def run_rows(
     cluster: Cluster,
-    worker: type[Callable[[Row], Row]],
+    open_folder: OpenFolder,
     rows: Sequence[Row],
     *,
     title: str,
@@ -159,11 +144,11 @@ def run_rows(
     log_error: Callable[[str], None],
     finished: Callable[[str], str] = lambda _: "",
 ) -> None:
-    """Work on rows {key, name, ...}; log errors at once, and progress every 10 s.
+    """Work on rows; log errors at once, and progress every 10 s.
 
     Args:
         cluster: Does the work.
-        worker: Ends with `catch_error`.
+        open_folder: As in `Cluster.run`.
         rows: The work.
         title: Begins each line of progress.
         log: Prints a line.
@@ -176,7 +161,7 @@ def run_rows(
     failed: list[str] = []
     status = ""
     start = logged = time.monotonic()
-    for count, row in enumerate(cluster.run(worker, rows), 1):
+    for count, row in enumerate(cluster.run(open_folder, rows), 1):
         if row["error"]:
             failed.append(row["error"])
             log_error(f"  {row['error']}")

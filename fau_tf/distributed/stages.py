@@ -19,7 +19,7 @@ from fau_tf.distributed.job import (
 )
 from fau_tf.distributed.reports import ProcessUsage, ShardReport, run_rows
 from fau_tf.distributed.shard_files import result_files
-from fau_tf.distributed.worker import DONE, Worker
+from fau_tf.distributed.worker import DONE, JobWorker
 from fau_tf.io.sources import Source, SourceKind
 from fau_tf.utils.console import Console, one_line
 from fau_tf.utils.files import replacing
@@ -220,7 +220,7 @@ class Stages:
 
         run_rows(
             self._cluster,
-            Worker,
+            JobWorker,
             rows,
             title=step,
             log=self._console.say,

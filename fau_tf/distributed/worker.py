@@ -3,50 +3,40 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Final
 
 from fau_tf import __version__
 from fau_tf.distributed.cluster import Row
 from fau_tf.distributed.job import Job, Shard, state_entries
-from fau_tf.distributed.join import join
-from fau_tf.distributed.reports import TRIED, Attempts, ShardReport, catch_error, crash_message
-from fau_tf.distributed.shard_files import write_estimates, write_rows
+from fau_tf.distributed.reports import TRIED, Attempts, ShardReport, crash_message
+from fau_tf.distributed.shard_files import read_estimates, write_estimates, write_rows
 from fau_tf.inference.estimator import AUEstimator, Estimate
 from fau_tf.inference.face_search import Trail
 from fau_tf.inference.model_info import ModelInfo, read_model
+from fau_tf.inference.processing import MEDIAN
+from fau_tf.inference.tracking import OverlapTracker
 from fau_tf.io.images import Frame, UnreadableError, UnreadFrame
 from fau_tf.io.sources import Source, SourceKind, open_frames
 from fau_tf.io.videos import VideoFile
+from fau_tf.outputs.csv_jsonl import Reading
+from fau_tf.outputs.median_spool import MedianSpool
 from fau_tf.outputs.run import still
 from fau_tf.outputs.writers import readings, unread_row
 from fau_tf.utils import optional_imports
 from fau_tf.utils.console import one_line
 from fau_tf.utils.files import file_sha256, replacing
 
-
-class Worker:
-    """Works on rows {key, name, step, folder}; Ray Data makes one per process."""
-
-    def __init__(self) -> None:
-        self._jobs: dict[str, _JobWorker] = {}
-
-    def __call__(self, row: Row) -> Row:
-        """Return the key and an error, empty if there is none."""
-
-        def work() -> None:
-            if row["folder"] not in self._jobs:
-                self._jobs = {row["folder"]: _JobWorker(Path(row["folder"]))}
-            self._jobs[row["folder"]].work(row["step"], row["key"])
-
-        return catch_error(row, work)
+DONE: Final = {"index": ".index", "read": ".json", "join": ".json"}
+"""Step -> ending of the file that marks a shard's step as done."""
 
 
-class _JobWorker:
-    """The work of one job."""
+class JobWorker:
+    """Does steps of the shards of one job, by rows with `step`."""
 
     def __init__(self, folder: Path) -> None:
         self._job = Job.load(folder)
@@ -59,11 +49,12 @@ class _JobWorker:
         optional_imports.cv2().setNumThreads(1)  # as `cluster._SINGLE_THREADED`, for OpenCV
         self._estimator: AUEstimator | None = None
 
-    def work(self, step: str, key: str) -> None:
+    def __call__(self, row: Row) -> None:
         """Do a step of a shard, unless it is done."""
-        done = self._job.work / f"{key}{DONE[step]}"
+        work, step, key = self._job.work, row["step"], row["key"]
+        done = work / f"{key}{DONE[step]}"
         if not done.is_file():
-            _STEPS[step](self, self._job.work / f"{key}.part", done)
+            _STEPS[step](self, work / f"{key}.part", done)
 
     def index(self, path: Path, done: Path) -> None:
         """Find where reading a video can begin; null for a video of one shard."""
@@ -102,7 +93,7 @@ class _JobWorker:
         """Write the rows of a video whose ranges have been read."""
         start = time.perf_counter()
         shards = [Shard.from_json(text) for text in json.loads(path.read_text(encoding="utf-8"))]
-        report = join(self._job, shards, self._info())
+        report = join_ranges(self._job, shards, self._info())
         report.seconds = time.perf_counter() - start
         report.save(done)
 
@@ -188,11 +179,67 @@ def _count(report: ShardReport, estimate: Estimate) -> None:
     report.with_face += any(not face.reason for face in estimate.faces)
 
 
-DONE: Final = {"index": ".index", "read": ".json", "join": ".json"}
-"""Step -> ending of the file that marks a shard's step as done."""
+def join_ranges(job: Job, shards: Sequence[Shard], info: ModelInfo) -> ShardReport:
+    """Write the rows of a video, a file per range; return the sum of the ranges' reports.
 
-_STEPS: Final[dict[str, Callable[[_JobWorker, Path, Path], None]]] = {
-    "index": _JobWorker.index,
-    "read": _JobWorker.read,
-    "join": _JobWorker.join,
+    Face ids, smoothing and the neutral baseline depend on the frames before, so they are computed
+    here, in the order of the frames, by the functions of a run on one machine.
+
+    Args:
+        job: The job.
+        shards: All ranges in order, each read from the face search state that the one before left.
+        info: The model's.
+
+    Raises:
+        OSError: If a file cannot be written whole.
+    """
+    total, kept = ShardReport(), []
+    for shard in shards:
+        report = ShardReport.load(job.work / f"{shard.key}.json")
+        total.images += report.images
+        total.with_face += report.with_face
+        kept.append(shard)
+        if report.fault:  # as on one machine, a damaged video is read up to its damage
+            total.unread.append(one_line(report.fault))
+            break
+    total.written = total.images > 0
+    if total.written:
+        _write_video_rows(job, kept, info)
+    return total
+
+
+def _write_video_rows(job: Job, shards: Sequence[Shard], info: ModelInfo) -> None:
+    with ExitStack() as spools:
+        found = _readings(job, shards, info)
+        if job.processing.neutral == MEDIAN:
+            spool = spools.enter_context(MedianSpool())
+            for reading in found:
+                spool.add(reading)
+            found = spool.readings()
+        # Frame numbers grow, so the rows of a range follow each other.
+        for index, group in groupby(found, lambda reading: _range_of(reading, shards)):
+            with write_rows(job, shards[index], info) as write:
+                for reading in group:
+                    write(reading)
+
+
+def _range_of(reading: Reading, shards: Sequence[Shard]) -> int:
+    return next(one.index for one in shards if not one.last or reading.frame <= one.last)
+
+
+def _readings(job: Job, shards: Iterable[Shard], info: ModelInfo) -> Iterator[Reading]:
+    tracker, process = OverlapTracker(), job.processing.begin()
+    for shard in shards:
+        path = job.work / f"{shard.key}.rows"
+        for frame, estimate in read_estimates(path, shard.paths[0], info):
+            ids = tracker.update([face.box for face in estimate.faces])
+            faces = (replace(face, face_id=i) for face, i in zip(estimate.faces, ids, strict=True))
+            estimate = replace(estimate, faces=tuple(faces))
+            yield from readings(frame, process(estimate, frame.timestamp))
+
+
+_STEPS: Final[dict[str, Callable[[JobWorker, Path, Path], None]]] = {
+    "index": JobWorker.index,
+    "read": JobWorker.read,
+    "join": JobWorker.join,
 }

@@ -1,4 +1,4 @@
-"""What is said where there is no Ray, or no cluster."""
+"""Errors without Ray or without a cluster."""
 
 import builtins
 import socket
@@ -20,7 +20,7 @@ def run(model, out, address):
     return predict.main(["x.png", "--cluster", address, "--model", str(model), "--out", str(out)])
 
 
-def test_without_ray_the_extra_is_named(model, tmp_path, monkeypatch, capfd):
+def test_a_missing_ray_is_reported_with_its_extra(model, tmp_path, monkeypatch, capfd):
     real = builtins.__import__
 
     def missing(name, *arguments, **named):
@@ -42,7 +42,7 @@ def free_port():
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # of Ray's own modules
-def test_where_nothing_answers_the_next_step_is_named(model, tmp_path, monkeypatch, capfd):
+def test_a_missing_cluster_is_reported_with_the_next_step(model, tmp_path, monkeypatch, capfd):
     ray = pytest.importorskip("ray")
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     start = time.monotonic()

@@ -1,6 +1,7 @@
-"""Jobs of shards against a run on one machine, byte for byte; the workers are in this process."""
+"""Jobs of shards have the rows of one machine, byte for byte; the worker is this process."""
 
 import csv
+import io
 import json
 from contextlib import contextmanager
 
@@ -24,16 +25,15 @@ FEW = ("--faces", "2")  # no search for more once both are known
 
 
 class Here:
-    """An engine's stand-in that works in this process, and may lose its workers."""
+    """Stands in for a cluster and works in this process."""
 
     workers = 2
 
     def __init__(self):
         self.done = []
 
-    def run(self, make, rows):
-        rows = list(rows)
-        work = make() if rows else None
+    def run(self, open_folder, rows):
+        work = clusters.RowWorker(open_folder)
         for row in rows:
             self.done.append((row["step"], row["key"]))
             yield work(row)
@@ -78,9 +78,12 @@ def cluster(model, out, *arguments, shard=10):
     return run(model, out, *arguments, "--cluster", "local", "--shard", shard)
 
 
+def rows_of(content):
+    return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+
+
 def table(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return rows_of(path.read_bytes())
 
 
 def job(out):
@@ -88,6 +91,7 @@ def job(out):
     return place
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "options",
     [
@@ -108,18 +112,19 @@ def test_ranges_of_a_video_give_the_rows_of_the_whole(
     assert cluster(model, tmp_path / "many", *films, *options) == 0
     assert joined(job(tmp_path / "many")) == wanted
     assert {name for name, _ in wanted} == {"cross_au", "film_au"}
-    # Longer than several ranges, and with the face that another one hides.
+    # Several ranges, and a face that another one hides.
     assert sum(do == "read" for do, _ in here.done) >= (3 if "--every" in options else 7)
-    with_ids = [row for row in csv.DictReader(wanted["cross_au", "csv"].decode().splitlines())]
-    # Seen half as often, the hidden one is lost for too short to get another id.
+    crossing_rows = rows_of(wanted["cross_au", "csv"])
+    # With every second frame, the hidden face is lost too briefly to get another id.
     ids = 1 if "1" in options else 2 if "--every" in options else 3
-    assert len({row["face_id"] for row in with_ids}) == ids
+    assert len({row["face_id"] for row in crossing_rows}) == ids
 
 
+@pytest.mark.integration
 def test_a_range_that_begins_with_other_faces_is_read_again(
     here, model, media, tmp_path, monkeypatch
 ):
-    # Without frames before a range, none begins with the faces that were followed to there.
+    # Without lead frames, no range begins with the faces that were followed to it.
     monkeypatch.setattr(jobs, "LEAD", 0)
     films = [media / "cross.avi"]
     wanted = one_machine(model, tmp_path / "one", films, FEW)
@@ -131,7 +136,8 @@ def test_a_range_that_begins_with_other_faces_is_read_again(
     assert sum(do == "read" for do, _ in here.done) == 4 + entry["reread"]
 
 
-def test_a_video_that_can_not_be_sought_gives_the_same_rows(model, media, tmp_path, monkeypatch):
+@pytest.mark.integration
+def test_a_video_that_cannot_be_sought_gives_the_same_rows(model, media, tmp_path, monkeypatch):
     monkeypatch.setattr(videos, "seek_to", lambda *_: False)
     films = [media / "film.mp4"]
     wanted = one_machine(model, tmp_path / "one", films, FEW)
@@ -156,7 +162,7 @@ def test_a_folder_of_photos_with_a_broken_one(model, media, tmp_path, capfd):
     assert "photo006.png" in row["reason"]
 
 
-def test_single_photos_and_what_is_no_photo(model, media, tmp_path, capfd):
+def test_single_photos_and_unreadable_ones(model, media, tmp_path, capfd):
     names = [media / "photos" / "photo001.png", media / "photos" / "photo006.png", media / "none"]
     wanted = one_machine(model, tmp_path / "one", names, FEW, code=1)
     said = capfd.readouterr().err
@@ -166,7 +172,8 @@ def test_single_photos_and_what_is_no_photo(model, media, tmp_path, capfd):
     assert capfd.readouterr().err.endswith(said)
 
 
-def test_a_video_that_ends_too_early_is_read_as_far_as_that(model, media, tmp_path, capfd):
+@pytest.mark.integration
+def test_a_damaged_video_is_read_up_to_its_damage(model, media, tmp_path, capfd):
     content = (media / "cross.avi").read_bytes()
     film = tmp_path / "cut.avi"
     film.write_bytes(content[: len(content) // 2])
@@ -182,6 +189,7 @@ def test_a_video_that_ends_too_early_is_read_as_far_as_that(model, media, tmp_pa
     assert capfd.readouterr().err.endswith(said)
 
 
+@pytest.mark.integration
 def test_a_list_of_files_is_a_source_with_and_without_a_cluster(model, media, tmp_path):
     names = [media / "photos" / f"photo{i:03d}.png" for i in (3, 2, 1)] + [media / "film.mp4"]
     (tmp_path / "list.txt").write_text("\n".join(map(str, names)) + "\n\n")
@@ -191,9 +199,7 @@ def test_a_list_of_files_is_a_source_with_and_without_a_cluster(model, media, tm
     assert len(wanted) == 2
     [found] = [content for (name, _), content in wanted.items() if "film" not in name]
     # In the order of the list.
-    assert [row["source"] for row in csv.DictReader(found.decode().splitlines())] == [
-        str(name) for name in names[:3]
-    ]
+    assert [row["source"] for row in rows_of(found)] == [str(name) for name in names[:3]]
 
 
 def test_parquet_has_the_figures_of_the_csv_and_null_for_nan(model, media, tmp_path):
@@ -216,10 +222,13 @@ def test_parquet_has_the_figures_of_the_csv_and_null_for_nan(model, media, tmp_p
     assert count == PHOTOS
 
 
-def test_a_job_goes_on_with_the_shards_that_are_left(here, model, media, tmp_path, monkeypatch):
+@pytest.mark.integration
+def test_a_stopped_job_continues_with_the_remaining_shards(
+    here, model, media, tmp_path, monkeypatch
+):
     names = [media / "cross.avi", media / "photos"]
     wanted = one_machine(model, tmp_path / "one", names, FEW, code=1)
-    read = worker.Worker.__call__
+    read = worker.JobWorker.__call__
     calls = []
 
     def stopped(self, row):
@@ -229,7 +238,7 @@ def test_a_job_goes_on_with_the_shards_that_are_left(here, model, media, tmp_pat
         return read(self, row)
 
     with monkeypatch.context() as patch:
-        patch.setattr(worker.Worker, "__call__", stopped)
+        patch.setattr(worker.JobWorker, "__call__", stopped)
         assert cluster(model, tmp_path / "many", *names, *FEW) == 130
     assert calls.count("read") == 4
     place = job(tmp_path / "many")
@@ -260,8 +269,9 @@ def test_another_list_model_or_setting_is_another_job(model, tmp_path):
     assert len(list((tmp_path / "out").glob("job-*"))) == 2
 
 
-def test_what_ends_the_processes_that_read_it_is_left_out(model, media, tmp_path, monkeypatch):
-    """Notes of three processes that are no more stand at the fourth photo and at frame 21."""
+@pytest.mark.integration
+def test_an_image_that_crashes_its_readers_is_left_out(model, media, tmp_path, monkeypatch):
+    """Three processes have ended at the fourth photo, and three at frame 21."""
     put = reports.Attempts.__init__
 
     def died(self, path):
@@ -279,12 +289,12 @@ def test_what_ends_the_processes_that_read_it_is_left_out(model, media, tmp_path
     failed = table(place / cluster_predict.FAILED)
     assert any("photo003.png: 3 processes crashed" in row["reason"] for row in failed)
     assert any("cross.avi, frame 21: 3 processes crashed" in row["reason"] for row in failed)
-    frames = joined(place)["cross_au", "csv"].decode().splitlines()
-    assert max(int(row["frame"]) for row in csv.DictReader(frames)) == 20
+    frames = rows_of(joined(place)["cross_au", "csv"])
+    assert max(int(row["frame"]) for row in frames) == 20
 
 
 @pytest.mark.parametrize(("end", "left"), [(KeyboardInterrupt, False), (OSError, True)])
-def test_who_stops_a_job_leaves_no_picture_to_blame(tmp_path, end, left):
+def test_ctrl_c_is_not_counted_as_a_crash(tmp_path, end, left):
     notes = tmp_path / "deep" / "x.tried"
     notes.parent.mkdir()
 
@@ -299,14 +309,14 @@ def test_who_stops_a_job_leaves_no_picture_to_blame(tmp_path, end, left):
         assert reports.Attempts(notes).begin(1) != left
 
 
-def test_a_process_that_was_killed_elsewhere_is_no_reason(tmp_path):
+def test_a_crash_is_counted_at_the_last_image_of_a_process(tmp_path):
     path = tmp_path / "x.tried"
     path.write_text("".join(f"host:{i} {number}\n" for i in range(3) for number in (1, i + 2)))
     attempts = reports.Attempts(path)
     assert all(attempts.begin(number) for number in range(1, 6))
 
 
-def test_a_shard_that_fails_is_named_and_the_others_are_kept(
+def test_a_failed_shard_is_reported_and_the_others_are_kept(
     here, model, media, tmp_path, monkeypatch, capfd
 ):
     rows = worker.write_rows
@@ -337,14 +347,16 @@ def test_a_shard_that_fails_is_named_and_the_others_are_kept(
         (("x.png", "--no-csv"), "--cluster has nothing to write with --no-csv"),
     ],
 )
-def test_what_needs_one_machine_is_refused(here, model, tmp_path, capfd, arguments, said):
+def test_options_and_sources_of_one_machine_are_refused(
+    here, model, tmp_path, capfd, arguments, said
+):
     assert cluster(model, tmp_path / "out", *arguments) == 2
     assert said in capfd.readouterr().err
     assert here.done == []
 
 
 @pytest.mark.parametrize("option", [("--parquet",), ("--workers", "2"), ("--shard", "20")])
-def test_options_of_a_cluster_need_one(tmp_path, capfd, option):
+def test_options_of_a_job_need_a_cluster(tmp_path, capfd, option):
     with pytest.raises(SystemExit) as ended:
         predict.main(["x.png", "--out", str(tmp_path), *option])
     assert ended.value.code == 2

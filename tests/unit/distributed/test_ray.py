@@ -1,7 +1,8 @@
-"""Ray itself, two workers on this machine: nothing is lost or doubled when one is killed."""
+"""Ray with two workers on this machine: a killed worker loses and doubles nothing."""
 
 import contextlib
 import csv
+import importlib
 import json
 import os
 import signal
@@ -25,6 +26,7 @@ from tests.helpers.tiny_model import write_tiny_model
 
 ROOT = Path(__file__).parents[3]
 PHOTOS, SHARD = 300, 20
+THREADED = ("OPENBLAS", "OMP")
 
 pytestmark = [
     pytest.mark.integration,
@@ -52,14 +54,14 @@ def run(model, out, *arguments):
 
 
 def kill_one(out, killed, ended):
-    """Kill a process that has written a report, while it is at another shard.
+    """Kill a process that has written a report, while it works on another shard.
 
-    Workers take 10 s to begin, minutes on a busy machine, so only the job's end ends the wait.
+    Workers take 10 s to start, minutes on a busy machine, so only the end of the job ends the wait.
     """
     while not ended.is_set():
         reports = sorted(out.glob(f"job-*/{WORK}/*.json"))
         for path in reports if len(reports) > 3 else ():
-            # The job's own file has no process, and reports of joined videos come later.
+            # The job's own file has no process.
             with contextlib.suppress(OSError, ValueError, KeyError):
                 number = int(json.loads(path.read_text())["process"].rpartition(":")[2])
                 os.kill(number, signal.SIGKILL)
@@ -97,13 +99,13 @@ def test_a_killed_worker_loses_and_doubles_nothing(model, tmp_path, capfd):
 
 
 def _check_processes(processes):
-    """Two began, and at least one took the place of the killed one; memory stays."""
+    """Two started, at least one replaced the killed one, and memory does not grow."""
     assert len(processes) >= 3
     assert sum(one["shards"] for one in processes) == PHOTOS // SHARD + 3
     busiest = max(processes, key=lambda one: one["shards"])
     assert busiest["shards"] >= 7
-    # A process that kept its pictures would have 9 MiB more after each shard of photos but the
-    # first, 54 at least; the decoder of videos takes 10, once.
+    # A process that kept its images would grow by 9 MiB per shard of photos, 54 at least; the video
+    # decoder takes 10, once.
     assert busiest["last_mib"] - busiest["first_mib"] < 30
 
 
@@ -120,48 +122,45 @@ def test_prepared_shards_are_the_bytes_of_one_machine(tmp_path):
     run_ = cluster_runner(settings, "local", 2, piece=2)
     many = prepare(settings, tmp_path / "many", log=said.append, run=run_)
     one = prepare(settings, tmp_path / "one", log=said.append)
-    files = sorted(path.name for path in one.place.iterdir() if path.name != ".lock")
-    assert files == sorted(path.name for path in many.place.iterdir() if path.name != ".lock")
+    files = sorted(path.name for path in one.folder.iterdir() if path.name != ".lock")
+    assert files == sorted(path.name for path in many.folder.iterdir() if path.name != ".lock")
     shards = [name for name in files if name.endswith(".tfrecord")]
     assert len(shards) >= 2
     for name in [*shards, DROPPED]:
-        assert (many.place / name).read_bytes() == (one.place / name).read_bytes(), name
-    assert (one.place / shards[-1]).stat().st_size > 1000
+        assert (many.folder / name).read_bytes() == (one.folder / name).read_bytes(), name
+    assert (one.folder / shards[-1]).stat().st_size > 1000
     assert many.left_out == one.left_out
     assert len(one.left_out) > 0
-    cards = [json.loads((done.place / CARD).read_text()) for done in (many, one)]
+    cards = [json.loads((done.folder / CARD).read_text()) for done in (many, one)]
     assert cards[0] | {"seconds": 0} == cards[1] | {"seconds": 0}
 
 
-class Threads:
-    """A worker that returns its thread settings."""
+def thread_settings(_folder):
+    def fail_with_them(_row):
+        raise ValueError(" ".join(os.environ.get(f"{name}_NUM_THREADS", "") for name in THREADED))
 
-    def __call__(self, row):
-        return {name: os.environ.get(name, "") for name in row}
+    return fail_with_them
 
 
 def test_workers_start_with_one_thread_each(cluster):
-    one = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    assert list(cluster.run(Threads, [dict.fromkeys(one, "")])) == [one]
+    [result] = cluster.run(thread_settings, [{"key": "1", "name": "row", "folder": ""}])
+    assert result == {"key": "1", "error": "row: ValueError: 1 1"}
 
 
-class Broken:
-    """A worker that no process can make."""
+class Missing:
+    """Work of a module that the worker's machine does not have."""
 
-    def __init__(self):
-        raise ModuleNotFoundError("No module named 'fau_tf.distributed'")
-
-    def __call__(self, row):
-        return row
+    def __reduce__(self):
+        return importlib.import_module, ("fau_tf.missing",)
 
 
-def test_workers_that_can_not_begin_are_an_error_of_ours(cluster):
+def test_workers_that_cannot_start_are_reported(cluster):
     with pytest.raises(clusters.ClusterError, match="the same fau_tf on every machine"):
-        list(cluster.run(Broken, [{"key": "1"}]))
+        list(cluster.run(Missing(), [{"key": "1"}]))
 
 
 def listening():
-    """Return address and port of all that waits for connections, as Linux writes them."""
+    """Return address and port of all listening sockets, as Linux writes them."""
     lines = [
         line.split()
         for name in ("tcp", "tcp6")
@@ -170,7 +169,7 @@ def listening():
     return {fields[1] for fields in lines if fields[3] == "0A"}
 
 
-def test_ctrl_c_leaves_no_process_and_the_same_command_goes_on(model, tmp_path):
+def test_ctrl_c_leaves_no_process_and_the_same_command_continues(model, tmp_path):
     photo_folder(tmp_path / "in", PHOTOS)
     before = listening()
     command = [
@@ -183,7 +182,7 @@ def test_ctrl_c_leaves_no_process_and_the_same_command_goes_on(model, tmp_path):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     opened = {place.rpartition(":")[0] for place in listening() - before}
-    # 127.0.0.1, and the same as IPv6 has it: nobody else can reach the cluster.
+    # 127.0.0.1, also in its IPv6 form: no other host can reach the cluster.
     assert opened
     assert opened <= {"0100007F", "0000000000000000FFFF00000100007F"}
     began.send_signal(signal.SIGINT)
