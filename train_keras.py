@@ -21,8 +21,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
-from export.package import export_variants
-from export.specs import EXPORT_SPECS
+from export.export import export_network
+from export.specs import TRAINING_SPECS
+from export.variants import Source
 from fau_tf import facs
 from fau_tf.cli import predict
 from fau_tf.data import datasets
@@ -204,17 +205,15 @@ def train(
         # On validation people: the test people are for the judgement above and nothing else.
         checks = parts["validation"].batches(targets, batch_size=64)
         images = next(iter(checks))[0].numpy()
-        exported = export_variants(
-            net,
-            spec,
-            images,
-            run.path,
+        exported = export_network(
+            Source(net, spec, images),
             config.run.name,
-            [row for row in EXPORT_SPECS.values() if row.max_intensity_error is not None],
+            TRAINING_SPECS,
+            run.path,
             training_data=datasets.training_data_info(faces.name, fold.train_and_validation),
             facts={"test_people": test_metrics, **calibrate.model_json_entries(run.path)},
-            say=run.say,
-        )
+            log=run.say,
+        ).all_written()
 
     with run.stage("pictures"):
         title = f"{len(coded)} faces of {len(parts['test'].subjects)} test people, {faces.name}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
-from export.checks.audit import operator_name
+from export.graph.flatbuffer import operator_name
 
 Shape = tuple[int, ...]
 

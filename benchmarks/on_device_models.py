@@ -44,7 +44,7 @@ def write_preset(preset: str, folder: Path, variants: Sequence[str] = ()) -> dic
     paths = {}
     for name in variants or [name for name in EXPORT_SPECS if name != TRAINED_ONLY]:
         paths[name] = folder / f"{preset}_{name}.tflite"
-        paths[name].write_bytes(make(source, EXPORT_SPECS[name]))
+        paths[name].write_bytes(make(source, EXPORT_SPECS[name]).content)
     return paths
 
 

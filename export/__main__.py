@@ -1,13 +1,13 @@
-"""Turn a trained run into .tflite files that have been audited, judged and measured.
+"""Export a trained run to .tflite files that pass their gates.
 
 python -m export --run runs/synthetic                    every variant, into runs/synthetic/export
 python -m export --run runs/synthetic --spec float16 --out models
-python -m export --list                                  the variants and their gates
-python -m export --verify model.tflite                   is it a model of the contract?
-python -m export.bundle --help                           the folder that an app needs
+python -m export --list                                  list the variants and their gates
+python -m export --verify model.tflite                   check that it is a model of the contract
+python -m export.bundle --help                           make the folder that an app needs
 
-Exit code 0: done; 2: the command or the run is at fault, or a variant breaks a gate; 130: stopped
-by Ctrl-C. A variant that breaks a gate is not written, those that keep theirs are.
+Exit code 0: done; 2: the command or the run is at fault, or a gate refuses a variant; 130: stopped
+by Ctrl-C. A variant that a gate refuses is not written; the others are.
 """
 
 import argparse
@@ -30,10 +30,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("\n".join(_row(variant) for variant in EXPORT_SPECS.values()))
             return DONE
         if options.verify:
-            return verify(options.verify, _say)
+            return verify(options.verify, _print)
         return _export(options)
     except KeyboardInterrupt:
-        print("error: stopped; what was written is whole. Run it again.", file=sys.stderr)
+        print(
+            "error: stopped; the files written so far are complete. Run it again.", file=sys.stderr
+        )
         return STOPPED
 
 
@@ -44,38 +46,39 @@ def _export(options: argparse.Namespace) -> int:
 
     try:
         if "qat_int8" in (options.spec or ()):
-            environment_python()  # asked for by name, so not to be skipped
+            environment_python()  # asked for by name, so it must not be skipped
         variants = [EXPORT_SPECS[name] for name in dict.fromkeys(options.spec or EXPORT_SPECS)]
         out = options.out or options.run / "export"
-        refused = export_command(
+        result = export_command(
             options.run,
             variants,
             out,
             options.data,
             name=options.name,
             may_skip=not options.spec,
-            say=_say,
+            log=_print,
         )
-    # Whatever is wrong with a run, its faces or the disk; a fault of ours shows its traceback.
+    # Faults of the run, its faces or the disk; any other error is a bug and shows its traceback.
     except (ValueError, OSError, RuntimeError) as error:
-        print(f"error: {' '.join(_words(error).split())}", file=sys.stderr)
+        print(f"error: {' '.join(_message(error).split())}", file=sys.stderr)
         return AT_FAULT
-    if refused:
-        print(f"error: not written: {', '.join(refused)}; see {out}/report.md", file=sys.stderr)
-    return AT_FAULT if refused else DONE
+    if result.refused:
+        names = ", ".join(result.refused)
+        print(f"error: not written: {names}. See {out}/report.md.", file=sys.stderr)
+    return AT_FAULT if result.refused else DONE
 
 
-def _words(error: Exception) -> str:
-    """Return what an error says; of one of the system's, also the rule and the next step."""
+def _message(error: Exception) -> str:
+    """Return an error's message, with the next step for an error of the system."""
     if isinstance(error, OSError) and error.strerror:
         return (
-            f"{error.filename or 'The disk'} must be readable, and writable with room to spare. "
-            f"Received: {error.strerror}. Mend that, or name other folders by --out and --data."
+            f"Can't read or write {error.filename or 'a file'}: {error.strerror}. Correct that, or "
+            "name other folders by --out and --data."
         )
     return str(error)
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(line, flush=True)
 
 
@@ -83,7 +86,7 @@ def _row(variant: ExportSpec) -> str:
     return (
         f"{variant.name:<13} {' and '.join(variant.accelerators):<12} weights {variant.weights}, "
         f"at most {variant.max_size:.0%} of float32's size, {variant.max_icc_loss:g} of mean ICC "
-        f"and {variant.max_au_icc_loss:g} of an AU's lost"
+        f"and {variant.max_au_icc_loss:g} of any AU's ICC lost"
     )
 
 
@@ -94,19 +97,19 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--run", type=Path, help="folder that train_keras.py left")
+    what.add_argument("--run", type=Path, help="folder of a finished run")
     what.add_argument("--list", action="store_true", help="print the variants")
     what.add_argument("--verify", type=Path, metavar="FILE", help="check a .tflite file")
     parser.add_argument(
         "--spec",
         action="append",
         choices=list(EXPORT_SPECS),
-        help="only this variant; may be given again",
+        help="only this variant; may be repeated",
     )
-    parser.add_argument("--out", type=Path, help="folder of the results (RUN/export)")
-    parser.add_argument("--name", help="in the files' names, fau_NAME_... (the run's)")
+    parser.add_argument("--out", type=Path, help="folder of the files (default: RUN/export)")
+    parser.add_argument("--name", help="in the files' names, fau_NAME_... (default: the run's)")
     parser.add_argument(
-        "--data", type=Path, default=Path("data"), help="where face records go (data)"
+        "--data", type=Path, default=Path("data"), help="folder of face records (default: data)"
     )
     return parser.parse_args(argv)
 

@@ -1,12 +1,12 @@
-"""What `python -m export --run` does, once TensorFlow may load."""
+"""`python -m export --run`, once TensorFlow may load."""
 
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from export.export import export_run
+from export.export import ExportResult, export_network
 from export.qat.fine_tune import tuned_run
-from export.run import judgement_faces, load_run, representative_faces
+from export.run import load_run, load_test_faces, representative_faces
 from export.specs import ExportSpec
 from export.variants import Source
 from fau_tf.data import datasets
@@ -20,48 +20,48 @@ def export_command(
     data: Path,
     *,
     name: str | None = None,
-    may_skip: bool = True,
-    say: Callable[[str], None],
-) -> list[str]:
-    """Export a run; return the names of the variants that were refused.
+    may_skip: bool = False,
+    log: Callable[[str], None],
+) -> ExportResult:
+    """Export a run, tested on test subjects.
 
     Args:
         path: `runs/<name>`.
         variants: Rows of `specs.EXPORT_SPECS`.
-        out: Where the files go.
-        data: Where face records go.
+        out: Folder of the files.
+        data: Folder of the face records.
         name: In the files' names; by default the run's.
-        may_skip: As of `export_run`.
-        say: Prints a line.
+        may_skip: As of `export_network`.
+        log: Prints a line.
 
     Raises:
         RunError: If the run can't be exported.
-        ExportError: If its float32 form can't be judged.
+        VariantError: If its float32 variant can't be compared.
         ValueError: If `name` can't name a file.
-        OSError: If `out` can't be written to.
+        OSError: If `out` is not writable.
     """
     if name is not None:
-        RunSettings(name=name)  # refuses what can't name a file
+        RunSettings(name=name)  # refuses a name that files can't have
     _require_writable(out)  # now, not after minutes of fine-tuning
     run = load_run(path)
-    say("== faces")
-    validation = representative_faces(run, data, say=say)
-    test = judgement_faces(run, data, say=say)
-    say(f"   judged on {len(test.images)} faces of {test.people} test people, {test.name}")
+    log("== faces")
+    validation = representative_faces(run, data, log=log)
+    test = load_test_faces(run, data, log=log)
+    log(f"   testing on {len(test.images)} faces of {test.subjects} test subjects, {test.name}")
 
     def fine_tuned(selection: str) -> bytes:
-        return tuned_run(run, validation, data, selection=selection, log=say)
+        return tuned_run(run, validation, data, selection=selection, log=log)
 
-    return export_run(
+    return export_network(
         Source(run.net, run.config.model, validation.images, fine_tuned),
         name or run.config.run.name,
-        test,
         variants,
         out,
         training_data=datasets.training_data_info(test.name),
         facts=run.facts,
+        test=test,
         may_skip=may_skip,
-        say=say,
+        log=log,
     )
 
 
@@ -70,8 +70,7 @@ def _require_writable(out: Path) -> None:
     there = next(place for place in (out, *out.absolute().parents) if place.exists())
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
         return
-    received = "no folder" if not there.is_dir() else "one that may not be written to"
+    why = "not a folder" if not there.is_dir() else "not writable"
     raise OSError(
-        f"--out must be a folder to write to. Received: {out}, where {there} is {received}. "
-        "Name another."
+        f"--out must be a writable folder: got {out}, but {there} is {why}. Name another."
     )

@@ -1,4 +1,4 @@
-"""Keras network -> .tflite bytes, with the intensity decoding in the graph."""
+"""Conversion of a Keras network to .tflite, with the intensity decoding in the graph."""
 
 import tempfile
 from collections.abc import Callable
@@ -8,7 +8,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from export.graph.split_activations import unfused
+from export.graph.flatbuffer import TfliteFile
+from export.graph.split_activations import split_activations
 from export.specs import GPU_SELECTION
 from fau_tf import contract
 from fau_tf.facs import MAX_INTENSITY
@@ -22,14 +23,14 @@ def convert(
     spec: NetSpec,
     weights: Literal["float32", "float16"] = "float32",
     selection: str = GPU_SELECTION,
-) -> bytes:
-    """Return the flatbuffer that keeps `fau_tf.contract`.
+) -> TfliteFile:
+    """Return a file that keeps `fau_tf.contract`.
 
     Args:
         net: (B, S, S, 3) -> (B, h, w, K) heatmaps in the target scale.
         spec: What it was built from.
         weights: How to store them.
-        selection: How the graph finds neighbors; row of `neighbors.SELECTIONS`.
+        selection: How the graph finds neighbors; row of `knn.SELECTIONS`.
     """
     net = for_export(net, selection)
     size = spec.image_size
@@ -44,7 +45,7 @@ def convert(
         }
 
     # ExportArchive makes constants of the weights. from_concrete_functions on a Keras 3 model
-    # leaves READ_VARIABLE in the flatbuffer, and the interpreter then answers NaN.
+    # leaves READ_VARIABLE in the flatbuffer, and the interpreter then outputs NaN.
     archive = keras.export.ExportArchive()
     archive.track(net)
     archive.add_endpoint(
@@ -60,18 +61,18 @@ def convert(
         # Builtins only: a Flex operator passes on a desktop and fails on a phone.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         _WEIGHTS[weights](converter)
-        return unfused(bytes(converter.convert()))
+        return split_activations(TfliteFile(bytes(converter.convert())))
 
 
 def for_export(net: keras.Model, selection: str = GPU_SELECTION) -> keras.Model:
-    """Return a float32 copy of `net`, same weights, with another form of neighbor search in SCC.
+    """Return a float32 copy of `net` with the same weights and a chosen neighbor search in SCC.
 
-    Float32 throughout, whatever policy the network was trained under: an exported graph has no
-    float16 arithmetic of its own, it is the device that chooses.
+    It is float32 whatever policy the network was trained under: the device, not the graph, chooses
+    float16 arithmetic.
 
     Args:
         net: The network.
-        selection: Row of `neighbors.SELECTIONS`.
+        selection: Row of `knn.SELECTIONS`.
     """
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:

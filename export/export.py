@@ -1,240 +1,319 @@
-"""A trained run -> every variant, judged on test people; only what keeps its gates is written."""
+"""Export of a network: make every variant, check it, and write those that pass their gates.
 
+Training, `python -m export --run` and `python -m export.bundle make` all export by
+`export_network`. Only the last two have labeled faces of test subjects, and measure with them what
+each variant loses.
+"""
+
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
+
 from export import parity
 from export.checks import gates
 from export.checks.float16_range import float16_range
+from export.graph.flatbuffer import TfliteFile
 from export.graph.metadata import with_metadata
-from export.latency import cpu_latency
+from export.keras_parity import Outputs, difference_to_keras, run_keras, run_tflite
+from export.latency import Latency, cpu_latency
 from export.model_json import card, sidecar
-from export.package import (
-    ExportError,
-    Outputs,
-    far_from_keras,
-    file_name,
-    keras_outputs,
-    run_tflite,
-    write_pair,
-)
-from export.qat.describe import NotQuantizableError
-from export.qat.launch import QatEnvironmentError, QatError
 from export.report import Entry, compressed_size, write_report
 from export.run import LabeledFaces
-from export.specs import EXPORT_SPECS, ExportSpec
+from export.specs import EXPORT_SPECS, ExportSpec, VariantError, VariantUnavailableError
 from export.variants import Source, make
+from fau_tf.utils.files import replacing
 
-_LOOKED_AT: Final = 64
-"""Faces on which files are compared with Keras, one by one, and floats with float16's range."""
+_COMPARED: Final = 64
+"""Faces on which files are compared with Keras, and floats with float16's range."""
 _FLOAT32: Final = EXPORT_SPECS["float32"]
-_NEXT: Final = "Train longer, or quantize less of the graph."
-_NO_REFERENCE: Final = ("float32, which it is compared with, must keep its own gates",)
-_UNMADE: Final = (ExportError, NotQuantizableError, QatEnvironmentError, QatError)
-"""What one variant may fail with, while the others go on."""
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One variant, made and looked at.
+class ExportResult:
+    """What an export wrote and what it refused.
 
     Attributes:
-        variant: Its row.
-        flatbuffer: Its bytes, metadata included.
-        described: Its card.
-        outputs: On the judged faces.
-        parity: Against the labels and float32.
-        refused: Which gates it breaks, one line each.
+        written: The JSON sidecar of each model that was written, in order.
+        refused: Variant -> why it was not written, one line each.
     """
 
-    variant: ExportSpec
-    flatbuffer: bytes
-    described: dict[str, Any]
-    outputs: Outputs
-    parity: parity.Parity
-    refused: list[str]
+    written: list[dict[str, Any]]
+    refused: dict[str, list[str]]
+
+    def all_written(self) -> list[dict[str, Any]]:
+        """Return `written`.
+
+        Raises:
+            VariantError: If a variant was refused.
+        """
+        if self.refused:
+            reasons = "; ".join(f"{name}: {'; '.join(why)}" for name, why in self.refused.items())
+            raise VariantError(
+                f"Every variant must pass its gates: got {reasons}. Change the layer that this "
+                "comes from, or leave the variant out."
+            )
+        return self.written
 
 
-@dataclass(frozen=True)
-class Unmade:
-    """A variant of which there is nothing to judge.
-
-    Attributes:
-        variant: Its row.
-        reason: One line.
-        skipped: Whether that is no fault: its environment isn't there, and may be lacking.
-    """
-
-    variant: ExportSpec
-    reason: str
-    skipped: bool
-
-
-def export_run(
+def export_network(
     source: Source,
     name: str,
-    faces: LabeledFaces,
     variants: Sequence[ExportSpec],
     out: Path,
     *,
     training_data: dict[str, Any],
     facts: dict[str, Any] | None = None,
-    may_skip: bool = True,
-    say: Callable[[str], None],
-) -> list[str]:
-    """Write the variants that keep their gates, and the report; return the names of the refused.
+    test: LabeledFaces | None = None,
+    may_skip: bool = False,
+    log: Callable[[str], None],
+) -> ExportResult:
+    """Write `fau_<name>_<variant>.tflite` and its JSON for each variant that passes its gates.
 
-    Every variant is made and judged before the first file is written. A file that an earlier export
-    left of a variant that is not written now is removed: it may be of another network.
+    Every variant is made and checked before the first file is written, and a model appears together
+    with its JSON or not at all. The files of a refused variant that an earlier export left are
+    removed, since they may be of another network. If float32 is refused, all variants are.
 
     Args:
-        source: The network and what variants need besides.
+        source: The network and what variants are made of.
         name: The run's name.
-        faces: Of test people.
-        variants: Rows of `specs.EXPORT_SPECS`; float32 is judged in any case.
-        out: Where they go.
-        training_data: `name` and `kind` of the faces that the network learned from.
+        variants: Rows of `specs.EXPORT_SPECS`; float32 is made and checked in any case.
+        out: Folder of the files.
+        training_data: `name` and `kind` of the training faces.
         facts: Added to each JSON.
-        may_skip: Whether a variant whose environment isn't there is left out, and not refused.
-        say: Prints a line.
+        test: Faces of test subjects, at least `parity.MIN_FACES`. With them the agreement that each
+            variant loses, its size, float16's range and the latency are checked or measured, and a
+            report is written.
+        may_skip: Whether a variant whose environment is not installed is skipped, not refused.
+        log: Prints a line.
 
     Raises:
-        ExportError: If float32 itself can't be judged.
-        RepresentativeSetError: If the faces for static ranges are none, or not the model's.
+        VariantError: If float32 itself has no outputs to compare with; no file changes then.
     """
-    found, unmade = _judged(_Judge(source, name, faces, training_data, say), variants, may_skip)
-    say("== latency")
-    latency = cpu_latency({row.variant.name: row.flatbuffer for row in found}, faces.images[:1])
+    checker = _Checker(source, name, training_data, test, log)
+    made, failed = _make_all(checker, variants)
+    latency: Latency = {}
+    if test:
+        log("== latency")
+        latency = cpu_latency({one.variant.name: one.file.content for one in made}, test.images[:1])
+    refused = {one.variant.name: one.refused for one in made if one.refused}
+    refused |= {variant: [str(error)] for variant, error in failed.items()}
     out.mkdir(parents=True, exist_ok=True)
-    refused = [row.variant for row in found if row.refused]
-    for absent in [*refused, *(row.variant for row in unmade)]:
-        if absent in variants:
-            _remove(out / file_name(name, absent), say)
-    for row in found:
-        if row.variant in variants and not row.refused:
-            _write(row, out, latency[row.variant.name], faces, facts or {}, say)
-    entries = [_entry(row, latency[row.variant.name], variants) for row in found]
-    entries += [Entry(variant=row.variant.name, latency={}, refused=[row.reason]) for row in unmade]
-    described = training_data | {"name": name, "people": faces.people, "faces_of": faces.name}
-    write_report(out, described, entries)
-    refused += [row.variant for row in unmade if not row.skipped]
-    return [variant.name for variant in refused]
+    asked = {variant.name for variant in variants}
+    for variant in sorted(asked & set(refused)):
+        _remove(out / f"fau_{name}_{variant}", log)
+    written = [
+        _write(one, out, (facts or {}) | _measured(one, test, latency), log)
+        for one in made
+        if one.variant.name in asked - set(refused)
+    ]
+    if test:
+        described = training_data | {"name": name, "people": test.subjects, "faces_of": test.name}
+        entries = [_entry(one, latency[one.variant.name], asked) for one in made]
+        entries += [Entry(variant=name, latency={}, refused=refused[name]) for name in failed]
+        write_report(out, described, entries)
+    skipped = {
+        variant
+        for variant, error in failed.items()
+        if may_skip and isinstance(error, VariantUnavailableError)
+    }
+    return ExportResult(
+        written, {key: why for key, why in refused.items() if key in asked - skipped}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Candidate:
+    """One variant, made and checked.
+
+    Attributes:
+        variant: Its row.
+        card: Of the model.
+        file: With metadata.
+        refused: Why it must not be written, one line each.
+        keras_error: Largest difference of an intensity to Keras.
+        tested: On the test faces; None without them.
+    """
+
+    variant: ExportSpec
+    card: dict[str, Any]
+    file: TfliteFile
+    refused: list[str]
+    keras_error: float
+    tested: "_Tested | None"
 
 
 @dataclass(frozen=True)
-class _Judge:
-    """Makes variants and looks at them; arguments as of `export_run`."""
+class _Tested:
+    """(N, A) intensities on the test faces, and their agreement with labels and float32."""
 
-    source: Source
-    name: str
-    faces: LabeledFaces
-    training_data: dict[str, Any]
-    say: Callable[[str], None]
-
-    def __call__(self, variant: ExportSpec, reference: Judged | None) -> Judged:
-        """Return one variant, judged against `reference`; None for the reference itself.
-
-        Raises one of `_UNMADE` where there is nothing to judge.
-        """
-        self.say(f"== {variant.name}")
-        spec = self.source.spec
-        described = card(spec, variant, file_name(self.name, variant), self.training_data)
-        flatbuffer = with_metadata(make(self.source, variant), described)
-        outputs = run_tflite(flatbuffer, self.faces.images)
-        silent = gates.output_problems(*outputs)
-        if silent:  # nothing to judge
-            raise ExportError(f"Variant {variant.name}: {'; '.join(silent)}. {_NEXT}")
-        float_intensity = (reference.outputs if reference else outputs)[0]
-        found = parity.judge(self.faces.intensity, float_intensity, outputs[0], spec.labels)
-        float_parity = reference.parity if reference else found
-        size = len(reference.flatbuffer) if reference else None
-        refused = [
-            *gates.refusals(flatbuffer, spec, variant, size),
-            *(self._overflows if "gpu" in variant.accelerators else ()),
-            *self._far_from_keras(variant, outputs),
-            *parity.problems(found, float_parity, variant),
-            *(_NO_REFERENCE if reference and reference.refused else ()),
-        ]
-        self.say(
-            f"   {len(flatbuffer) / 1e6:.2f} MB, mean ICC {found.icc:.4f}, "
-            f"{float_parity.icc - found.icc:+.4f} lost, at most {found.worst:.2f} of a grade from "
-            "float32"
-        )
-        for line in refused:
-            self.say(f"   REFUSED: {line}")
-        return Judged(variant, flatbuffer, described, outputs, found, refused)
-
-    @cached_property
-    def _overflows(self) -> list[str]:
-        float32 = self.source.float32(_FLOAT32.selection)
-        return float16_range(float32, self.faces.images[:_LOOKED_AT]).problems()
-
-    @cached_property
-    def _keras(self) -> Outputs:
-        return keras_outputs(self.source.net, self.source.spec, self.faces.images[:_LOOKED_AT])
-
-    def _far_from_keras(self, variant: ExportSpec, outputs: Outputs) -> list[str]:
-        if variant.max_intensity_error is None:
-            return []
-        got = outputs[0][:_LOOKED_AT], outputs[1][:_LOOKED_AT]
-        return far_from_keras(self._keras, got, variant)[1]
+    intensity: npt.NDArray[np.float32]
+    parity: parity.Parity
 
 
-def _judged(
-    judge: _Judge, variants: Sequence[ExportSpec], may_skip: bool
-) -> tuple[list[Judged], list[Unmade]]:
-    """Return float32 and the variants that could be judged, and those that couldn't."""
-    reference = judge(_FLOAT32, None)
-    found, unmade = [reference], []
+def _make_all(
+    checker: "_Checker", variants: Sequence[ExportSpec]
+) -> tuple[list[_Candidate], dict[str, VariantError]]:
+    """Return float32 and the variants that could be made, and why the others could not."""
+    reference = checker.check(_FLOAT32, None)
+    made, failed = [reference], {}
     for variant in variants:
         if variant is _FLOAT32:
             continue
         try:
-            found.append(judge(variant, reference))
-        except _UNMADE as error:
-            skipped = may_skip and isinstance(error, QatEnvironmentError)
-            judge.say(f"   {'skipped' if skipped else 'REFUSED'}: {error}")
-            unmade.append(Unmade(variant, str(error), skipped))
-    return found, unmade
+            made.append(checker.check(variant, reference))
+        except VariantError as error:
+            checker.log(f"   not made: {error}")
+            failed[variant.name] = error
+    return made, failed
+
+
+@dataclass(frozen=True)
+class _Checker:
+    """Makes and checks variants; attributes as the arguments of `export_network`."""
+
+    source: Source
+    name: str
+    training_data: dict[str, Any]
+    test: LabeledFaces | None
+    log: Callable[[str], None]
+
+    def check(self, variant: ExportSpec, reference: _Candidate | None) -> _Candidate:
+        """Return one variant, compared with `reference`; None for float32 itself.
+
+        Raises:
+            VariantError: If it can't be made, or its outputs can't be compared.
+        """
+        self.log(f"== {variant.name}")
+        spec = self.source.spec
+        described = card(spec, variant, f"fau_{self.name}_{variant.name}", self.training_data)
+        file = with_metadata(make(self.source, variant), described)
+        size = len(reference.file) if reference and self.test else None
+        refused = gates.file_problems(file, spec, variant, size)
+        got = _outputs(file, self._images, variant)
+        error, lines = difference_to_keras(self._keras, got, variant)
+        refused += lines
+        tested = None
+        if self.test:
+            tested, lines = self._tested(file, self.test, variant, reference)
+            refused += lines
+        if reference and reference.refused:
+            refused.append("float32, which it is compared with, must pass its own gates")
+        made = _Candidate(
+            variant=variant,
+            card=described,
+            file=file,
+            refused=refused,
+            keras_error=error,
+            tested=tested,
+        )
+        self._log(made, reference)
+        return made
+
+    def _tested(
+        self,
+        file: TfliteFile,
+        test: LabeledFaces,
+        variant: ExportSpec,
+        reference: _Candidate | None,
+    ) -> tuple[_Tested, list[str]]:
+        """Return the agreement on the test faces, and why the variant is refused for it."""
+        intensity = _outputs(file, test.images, variant)[0]
+        float32 = reference.tested if reference else None
+        floats = float32.intensity if float32 else intensity
+        found = parity.compare(test.intensity, floats, intensity, self.source.spec.labels)
+        lines = parity.problems(found, float32.parity if float32 else found, variant)
+        if "gpu" in variant.accelerators:
+            lines += self._overflows
+        return _Tested(intensity, found), lines
+
+    @cached_property
+    def _images(self) -> npt.NDArray[np.float32]:
+        return self.source.representative[:_COMPARED]
+
+    @cached_property
+    def _keras(self) -> Outputs:
+        return run_keras(self.source.net, self.source.spec, self._images)
+
+    @cached_property
+    def _overflows(self) -> list[str]:
+        return float16_range(self.source.float32(_FLOAT32.selection), self._images).problems()
+
+    def _log(self, made: _Candidate, reference: _Candidate | None) -> None:
+        line = (
+            f"   {len(made.file) / 1e6:.2f} MB, intensities within {made.keras_error:.1e} of Keras "
+            f"on {len(self._images)} faces"
+        )
+        if made.tested:
+            found, float32 = made.tested.parity, (reference or made).tested
+            lost = float32.parity.icc - found.icc if float32 else 0.0
+            line += (
+                f"; mean ICC {found.icc:.4f}, {lost:+.4f} lost, at most {found.worst:.2f} from "
+                "float32"
+            )
+        self.log(line)
+        for reason in made.refused:
+            self.log(f"   REFUSED: {reason}")
+
+
+def _outputs(file: TfliteFile, images: npt.NDArray[np.float32], variant: ExportSpec) -> Outputs:
+    outputs = run_tflite(file, images)
+    broken = gates.output_problems(*outputs)
+    if broken:
+        raise VariantError(
+            f"The outputs of {variant.name} can't be compared: {'; '.join(broken)}. Train longer, "
+            "or quantize less of the graph."
+        )
+    return outputs
+
+
+def _measured(made: _Candidate, test: LabeledFaces | None, latency: Latency) -> dict[str, Any]:
+    """Return what was measured of one file, for its JSON."""
+    facts: dict[str, Any] = {"max_intensity_error_to_keras": made.keras_error}
+    if test and made.tested:
+        found = made.tested.parity.as_dict()
+        facts["parity"] = {"faces_of": test.name, "people": test.subjects} | found
+        times = latency[made.variant.name]
+        facts["cpu_latency_ms"] = {str(threads): row for threads, row in times.items()}
+    return facts
 
 
 def _write(
-    row: Judged,
-    out: Path,
-    latency: dict[int, dict[str, float]],
-    faces: LabeledFaces,
-    facts: dict[str, Any],
-    say: Callable[[str], None],
-) -> None:
-    path = out / f"{row.described['name']}.tflite"
-    facts = facts | {
-        "parity": {"faces_of": faces.name, "people": faces.people} | row.parity.as_dict(),
-        "cpu_latency_ms": {str(threads): figures for threads, figures in latency.items()},
-    }
-    write_pair(path, row.flatbuffer, sidecar(row.flatbuffer, row.described, facts))
-    say(f"   {path}")
+    made: _Candidate, out: Path, facts: dict[str, Any], log: Callable[[str], None]
+) -> dict[str, Any]:
+    """Write a model and its JSON; return the JSON.
+
+    Both are completed before either takes its place: a full disk leaves the old pair.
+    """
+    path = out / f"{made.card['name']}.tflite"
+    entries = sidecar(made.file, made.card, facts)
+    with replacing(path) as model, replacing(path.with_suffix(".json")) as beside:
+        model.write_bytes(made.file.content)
+        beside.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+    log(f"   {path}")
+    return entries
 
 
-def _remove(stem: Path, say: Callable[[str], None]) -> None:
+def _remove(stem: Path, log: Callable[[str], None]) -> None:
     for ending in (".tflite", ".json"):
         stale = stem.with_name(stem.name + ending)  # not with_suffix: a run's name may have dots
         if stale.exists():
             stale.unlink()
-            say(f"   removed, of an earlier export: {stale}")
+            log(f"   removed, from an earlier export: {stale}")
 
 
-def _entry(
-    row: Judged, latency: dict[int, dict[str, float]], variants: Sequence[ExportSpec]
-) -> Entry:
+def _entry(made: _Candidate, latency: dict[int, dict[str, float]], asked: set[str]) -> Entry:
     return Entry(
-        variant=row.variant.name,
-        size=len(row.flatbuffer),
-        compressed_size=compressed_size(row.flatbuffer),
-        parity=row.parity,
+        variant=made.variant.name,
+        size=len(made.file),
+        compressed_size=compressed_size(made.file.content),
+        parity=made.tested.parity if made.tested else None,
         latency=latency,
-        refused=row.refused,
-        asked=row.variant in variants,
+        refused=made.refused,
+        asked=made.variant.name in asked,
     )

@@ -1,7 +1,7 @@
-"""How long .tflite files take on this machine's CPU, measured side by side.
+"""Latency of .tflite files on this machine's CPU, measured side by side.
 
-All models and thread counts take turns in one fresh process without TensorFlow, so that a busy
-moment of the machine hits all alike. XNNPACK, the interpreter's default, does the arithmetic.
+All models and thread counts take turns in one fresh process without TensorFlow, so that other load
+on the machine affects all alike. XNNPACK, the interpreter's default, does the arithmetic.
 """
 
 import json
@@ -25,8 +25,10 @@ Latency = dict[str, dict[int, dict[str, float]]]
 """Model -> threads -> `median_ms` and `p90_ms`."""
 
 Key = TypeVar("Key", bound=Hashable)
-_BURST: Final = 3  # timed calls a turn
+_BURST: Final = 3  # timed calls in a turn
 _ROOT: Final = Path(__file__).resolve().parents[1]
+SINGLE_THREADED: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""Environment of child processes: threads of NumPy's libraries would compete with the model's."""
 
 
 def cpu_latency(
@@ -41,7 +43,7 @@ def cpu_latency(
         models: Name -> contents or path of a .tflite file that keeps `fau_tf.contract`.
         image: (1, S, S, 3) face for all of them.
         threads: Numbers of CPU threads.
-        rounds: Turns; each times a model three times, after one call that only warms caches.
+        rounds: Turns; each times a model three times, after one untimed call that warms caches.
 
     Raises:
         ValueError: If there is nothing to measure.
@@ -49,9 +51,8 @@ def cpu_latency(
     """
     if not models or not threads or min(threads) < 1 or rounds < 1:
         raise ValueError(
-            "There must be a model, thread counts and rounds of at least 1. "
-            f"Received: models={list(models)}, threads={list(threads)}, rounds={rounds}. "
-            "Give one of each."
+            "Latency needs a model, thread counts and rounds of at least 1: got "
+            f"models={list(models)}, threads={list(threads)}, rounds={rounds}. Give one of each."
         )
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder, "image.npy"), np.asarray(image, np.float32))
@@ -73,21 +74,24 @@ def cpu_latency(
 
 
 def in_child(module: str, task: dict[str, Any]) -> dict[str, Any]:
-    """Return what `python -m module TASK` prints as its last line, both JSON objects.
+    """Return the last line that `python -m module TASK` prints; both are JSON objects.
 
     Raises:
         RuntimeError: If the child fails.
     """
     command = [sys.executable, "-m", module, json.dumps(task)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=_ROOT, check=False)
+    environment = {**os.environ, **SINGLE_THREADED}
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=_ROOT, env=environment, check=False
+    )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise RuntimeError(
-            f"{module}: must end with 0. Received: {done.returncode}, {last}. "
-            "Verify that each model runs on this machine."
+            f"{module} must end with exit code 0: got {done.returncode}, {last}. Verify that each "
+            "model runs on this machine."
         )
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 def in_turn(
@@ -96,16 +100,16 @@ def in_turn(
     """Return the seconds of each call of each function, rounds * burst of them.
 
     Args:
-        runs: Name -> what to time; each is called twice before the first round.
-        rounds: Turns that each takes.
-        burst: Timed calls a turn, after one untimed call, as the others have used the caches.
+        runs: Name -> function to time; each is called twice before the first round.
+        rounds: Turns of each function.
+        burst: Timed calls in a turn, after one untimed call, since the others used the caches.
     """
     seconds: dict[Key, list[float]] = {name: [] for name in runs}
     for run in runs.values():
         run()
         run()
     for turn in range(rounds):
-        # Every other round backwards: who runs first finds another state of caches and clocks.
+        # Every other round backwards: the first to run finds another state of caches and clocks.
         for name, run in list(runs.items())[:: -1 if turn % 2 else 1]:
             run()
             for _ in range(burst):
@@ -124,13 +128,13 @@ def figures(seconds: Sequence[float]) -> dict[str, float]:
 
 
 def caller(model: Path, threads: int, image: npt.NDArray[np.float32]) -> Callable[[], None]:
-    """Return a function that runs a model's signature once on an image laid out before."""
+    """Return a function that runs a model's signature once on an image."""
     interpreter = Interpreter(model_path=str(model), num_threads=threads)
     runner = interpreter.get_signature_runner(contract.SIGNATURE)
     wanted = tuple(runner.get_input_details()[contract.INPUT]["shape"].tolist())
     if wanted != image.shape:
         raise ValueError(
-            f"{model}: the image must be {wanted}. Received: {image.shape}. Crop to its size."
+            f"{model}: the image must be {wanted}: got {image.shape}. Crop to its size."
         )
 
     def run() -> None:
@@ -140,7 +144,7 @@ def caller(model: Path, threads: int, image: npt.NDArray[np.float32]) -> Callabl
 
 
 def machine() -> dict[str, Any]:
-    """Return what latencies depend on: CPU, cores, load average now."""
+    """Return what latencies depend on: CPU, cores, current load average."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux

@@ -1,4 +1,4 @@
-"""What a model is (the card, also inside the file) and what vouches for one file (its JSON)."""
+"""The card of a model, which is also inside its file, and the JSON sidecar of one file."""
 
 import hashlib
 import shutil
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from export.checks.audit import audit
+from export.graph.flatbuffer import TfliteFile
 from export.specs import ExportSpec
 from fau_tf import contract, facs
 from fau_tf.face import align
@@ -21,15 +22,15 @@ _ROOT: Final = Path(__file__).resolve().parent.parent
 def card(
     spec: NetSpec, variant: ExportSpec, name: str, training_data: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return what a user of the model has to know, the same for the same network.
+    """Return what a user of the model has to know.
 
-    Nothing of this export's circumstances is in it: it goes into the .tflite file.
+    It goes into the .tflite file, so the same network gives the same card in every export.
 
     Args:
         spec: The network.
         variant: How the weights are stored.
-        name: The model's name, that of its file.
-        training_data: `name` and `kind` of the faces that it learned from, and what else describes
+        name: Of the model and its file.
+        training_data: `name` and `kind` of the training faces, and anything else that describes
             them, e.g. the `generator`'s version.
     """
     return {
@@ -56,12 +57,12 @@ def card(
 
 
 def sidecar(
-    flatbuffer: bytes, described: dict[str, Any], facts: dict[str, Any], *, root: Path = _ROOT
+    file: TfliteFile, described: dict[str, Any], facts: dict[str, Any], *, root: Path = _ROOT
 ) -> dict[str, Any]:
-    """Return the JSON beside a model: its card, which file it is, and where that comes from.
+    """Return the JSON beside a model: its card, its SHA-256, and the code that made it.
 
     Args:
-        flatbuffer: Contents of the .tflite file as written, metadata included.
+        file: As written, metadata included.
         described: From `card`.
         facts: What was measured of this file, e.g. its parity; may not contradict the card.
         root: The checkout that made it.
@@ -69,18 +70,17 @@ def sidecar(
     Raises:
         ValueError: If a fact has the name of another entry.
     """
-    found = audit(flatbuffer)
     entries = described | {
-        "sha256": hashlib.sha256(flatbuffer).hexdigest(),
-        "bytes": found.size,
-        "operators": found.operators,
+        "sha256": hashlib.sha256(file.content).hexdigest(),
+        "bytes": len(file),
+        "operators": audit(file).operators,
         "versions": versions(),
         **checkout(root),
     }
     twice = sorted(set(entries) & set(facts))
     if twice:
         raise ValueError(
-            f"Facts must have names of their own. Received: {', '.join(twice)}. Rename them."
+            f"Facts must not have the names of other entries: got {', '.join(twice)}. Rename them."
         )
     return entries | facts
 
@@ -88,10 +88,10 @@ def sidecar(
 def checkout(root: Path = _ROOT) -> dict[str, Any]:
     """Return `commit` and whether tracked files differ from it, `dirty`.
 
-    Both are unknown, the second as None, where `root` is not the top of a Git checkout.
+    They are "unknown" and None where `root` is not the top of a Git checkout.
     """
     top = _git(root, "rev-parse", "--show-toplevel")
-    # A copy of the code inside somebody else's checkout has no commit of its own.
+    # A copy of the code inside another checkout has no commit of its own.
     if top is None or Path(top).resolve() != root.resolve():
         return {"commit": UNKNOWN, "dirty": None}
     changes = _git(root, "status", "--porcelain", "--untracked-files=no")
@@ -102,11 +102,11 @@ def checkout(root: Path = _ROOT) -> dict[str, Any]:
 
 
 def _git(root: Path, *arguments: str) -> str | None:
-    """Return what Git answers, without the last newline; None where it fails or isn't there."""
+    """Return Git's output without the last newline; None where it fails or isn't installed."""
     git = shutil.which("git")
     if git is None:
         return None
-    # The list never meets a shell. No locks: a status may not disturb a commit that is under way.
+    # No locks: reading the status must not disturb a commit in progress.
     done = subprocess.run(
         [git, "--no-optional-locks", "-C", str(root), *arguments],
         capture_output=True,

@@ -1,7 +1,8 @@
-"""How much agreement a variant loses against the float model, and whether that is too much.
+"""Agreement that a variant loses against float32, and the limits of that loss.
 
-Pure NumPy. N faces of test people, A action units; intensities in FACS grades, 0 to 5. Agreement
-is `fau_tf.metrics.agreement`'s: a face that is not coded for an AU is left out for that AU only.
+Pure NumPy. N faces of test subjects, A action units; intensities in intensity units, 0 to 5.
+Agreement is that of `fau_tf.metrics.agreement`: a face that is not coded for an AU is left out for
+that AU only.
 """
 
 from collections.abc import Sequence
@@ -17,12 +18,12 @@ from fau_tf.metrics import agreement
 from fau_tf.utils.json_safe import plain
 
 MIN_FACES: Final = 1000
-"""With fewer, ICC differences as small as the gates are chance."""
+"""With fewer faces, ICC differences as small as the limits are chance."""
 MIN_FLOAT_ICC: Final = 0.50
-"""A float model that knows less has little to lose: its parity says nothing."""
+"""A float32 model of lower agreement has little to lose, so its parity means nothing."""
 
 _NEXT: Final = "Quantize less of the graph, or leave this variant out."
-_UNCODED: Final = "Judge on faces in which it is coded and varies."
+_UNCODED: Final = "Test on faces in which it is coded and varies."
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,13 +33,13 @@ class AuParity:
     """The figures of one AU.
 
     Attributes:
-        faces: Faces that are coded for it.
+        faces: Number of faces that are coded for it.
         icc: ICC(3,1) against the labels.
-        mae: Mean absolute error against the labels, grades.
-        icc_to_float: ICC(3,1) against the float model, on all faces.
-        bias: Mean of variant minus float model, grades.
-        worst: Largest absolute difference to the float model, grades.
-        worst_face: Row of the face where that is.
+        mae: Mean absolute error against the labels, intensity units.
+        icc_to_float: ICC(3,1) against float32, on all faces.
+        bias: Mean of variant minus float32, intensity units.
+        worst: Largest absolute difference to float32, intensity units.
+        worst_face: Row of the face with that difference.
     """
 
     faces: int
@@ -52,17 +53,17 @@ class AuParity:
 
 @dataclass(frozen=True, kw_only=True)
 class Parity:
-    """How one variant reads N faces, beside the labels and the float model.
+    """The figures of one variant on N faces.
 
     Attributes:
-        faces: Faces that are coded for at least one AU.
+        faces: Number of faces that are coded for at least one AU.
         icc: Mean of the AUs' ICC(3,1) against the labels.
-        mae: Mean of their MAE against the labels, grades.
-        icc_to_float: Mean of their ICC(3,1) against the float model.
-        bias: Mean of variant minus float model over faces and AUs, grades.
-        worst: Largest absolute difference to the float model, grades.
-        worst_face: Row of the face where that is.
-        worst_au: Label of the AU where that is.
+        mae: Mean of their MAE against the labels, intensity units.
+        icc_to_float: Mean of their ICC(3,1) against float32.
+        bias: Mean of variant minus float32 over faces and AUs, intensity units.
+        worst: Largest absolute difference to float32, intensity units.
+        worst_face: Row of the face with that difference.
+        worst_au: Label of the AU with that difference.
         per_au: Label -> its figures.
     """
 
@@ -77,27 +78,27 @@ class Parity:
     per_au: dict[str, AuParity]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON; what could not be computed (NaN) is None."""
+        """Return plain values for JSON, with None for NaN."""
         values: dict[str, Any] = plain(asdict(self))
         return values
 
 
-def judge(
+def compare(
     labels: npt.ArrayLike,
     float_intensity: npt.ArrayLike,
     intensity: npt.ArrayLike,
     au_labels: Sequence[str],
 ) -> Parity:
-    """Return how a variant compares with the labels and with the float model.
+    """Return how a variant compares with the labels and with float32.
 
     Args:
         labels: (N, A) coded intensity; NaN where not coded.
-        float_intensity: (N, A) by the float model.
-        intensity: (N, A) by the variant, on the same faces.
+        float_intensity: (N, A) predicted by float32.
+        intensity: (N, A) predicted by the variant, on the same faces.
         au_labels: A names, e.g. `AU06`.
 
     Raises:
-        ValueError: If shapes differ or a model's answer is not finite.
+        ValueError: If shapes differ or a prediction is not finite.
     """
     coded = np.asarray(labels, np.float64)
     reference, own = np.asarray(float_intensity, np.float64), np.asarray(intensity, np.float64)
@@ -133,51 +134,42 @@ def judge(
 
 
 def icc_lost(parity: Parity, float_parity: Parity) -> dict[str, float]:
-    """Return label -> ICC(3,1) against the labels that the variant has less than the float model.
-
-    NaN where either has none.
-    """
+    """Return AU label -> float32's ICC(3,1) minus the variant's; NaN where either has none."""
     return {label: float_parity.per_au[label].icc - row.icc for label, row in parity.per_au.items()}
 
 
-def unfit(float_parity: Parity) -> list[str]:
-    """Return why a comparison with this float model would prove nothing; empty where it would."""
+def problems(parity: Parity, float_parity: Parity, variant: ExportSpec) -> list[str]:
+    """Return why a variant must not be written, one line each; empty if nothing is wrong.
+
+    Args:
+        parity: The variant's, from `compare`.
+        float_parity: That of float32, on the same faces.
+        variant: Holds the limits.
+    """
     lines = []
     if float_parity.faces < MIN_FACES:
         lines.append(
-            f"parity must be judged on at least {MIN_FACES} coded faces of test people. "
-            f"Received: {float_parity.faces}. Render or read more test people."
+            f"parity needs at least {MIN_FACES} coded faces of test subjects: got "
+            f"{float_parity.faces}. Render or read more test subjects."
         )
     if not float_parity.icc >= MIN_FLOAT_ICC:  # NaN too
         lines.append(
-            f"the float model's mean ICC must be at least {MIN_FLOAT_ICC:.2f}. "
-            f"Received: {float_parity.icc:.3f}. Train longer before exporting."
+            f"float32's mean ICC must be at least {MIN_FLOAT_ICC:.2f}: got "
+            f"{float_parity.icc:.3f}. Train longer before exporting."
         )
-    return lines
-
-
-def problems(parity: Parity, float_parity: Parity, variant: ExportSpec) -> list[str]:
-    """Return why a variant must not be written, one line each; empty where nothing is wrong.
-
-    Args:
-        parity: The variant's, from `judge`.
-        float_parity: The float model's, on the same faces.
-        variant: Holds the gates.
-    """
-    lines = unfit(float_parity)
     lost = float_parity.icc - parity.icc
     if not lost <= variant.max_icc_loss:  # NaN too
         lines.append(
-            f"mean ICC lost against float must be at most {variant.max_icc_loss:g}. "
-            f"Received: {lost:.4f} ({float_parity.icc:.4f} to {parity.icc:.4f}). {_NEXT}"
+            f"mean ICC lost against float32 must be at most {variant.max_icc_loss:g}: got "
+            f"{lost:.4f} ({float_parity.icc:.4f} to {parity.icc:.4f}). {_NEXT}"
         )
     for label, loss in icc_lost(parity, float_parity).items():
         if not loss <= variant.max_au_icc_loss:
             before, after = float_parity.per_au[label].icc, parity.per_au[label].icc
             step = _NEXT if isfinite(loss) else _UNCODED
             lines.append(
-                f"{label}: ICC lost against float must be at most {variant.max_au_icc_loss:g}. "
-                f"Received: {loss:.4f} ({before:.4f} to {after:.4f}). {step}"
+                f"{label}: ICC lost against float32 must be at most {variant.max_au_icc_loss:g}: "
+                f"got {loss:.4f} ({before:.4f} to {after:.4f}). {step}"
             )
     return lines
 
@@ -186,20 +178,20 @@ def _require(coded: Floats, reference: Floats, own: Floats, au_labels: Sequence[
     shapes = coded.shape, reference.shape, own.shape
     if coded.ndim != 2 or len(set(shapes)) > 1 or not coded.size:
         raise ValueError(
-            "Labels, float model and variant must be (N, A) arrays of one shape, not empty. "
-            f"Received: {shapes}. Run both models on the same faces."
+            "Labels, float32 and variant must be (N, A) arrays of one shape, not empty: got "
+            f"{shapes}. Run both models on the same faces."
         )
     if len(set(au_labels)) != coded.shape[1] or len(au_labels) != coded.shape[1]:
         raise ValueError(
-            f"There must be {coded.shape[1]} different AU labels, one a column. "
-            f"Received: {list(au_labels)}. Take `NetSpec.labels`."
+            f"There must be {coded.shape[1]} different AU labels, one for each column: got "
+            f"{list(au_labels)}. Use `NetSpec.labels`."
         )
-    for name, values in (("float model", reference), ("variant", own)):
+    for name, values in (("float32", reference), ("the variant", own)):
         wrong = int((~np.isfinite(values)).sum())
         if wrong:
             raise ValueError(
-                f"Intensities of the {name} must be finite. Received: {wrong} that are not. "
-                "Check the conversion before its agreement."
+                f"Intensities of {name} must be finite: got {wrong} that are not. Check the "
+                "conversion before its agreement."
             )
 
 

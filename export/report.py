@@ -1,4 +1,4 @@
-"""What an export is worth, written beside its files: report.md, parity.json, parity.png."""
+"""Report of an export, written beside its files: report.md, parity.json, parity.png."""
 
 import io
 import json
@@ -11,7 +11,6 @@ from typing import Any, Final
 from export.latency import machine
 from export.parity import Parity, icc_lost
 from export.report_picture import draw_parity
-from export.report_tables import report_text
 from export.specs import EXPORT_SPECS
 from fau_tf.utils.files import replacing
 from fau_tf.utils.json_safe import plain
@@ -20,6 +19,25 @@ REPORT: Final = "report.md"
 FIGURES: Final = "parity.json"
 PICTURE: Final = "parity.png"
 
+Figures = Mapping[str, Any]
+"""The contents of parity.json, see `report_figures`."""
+
+_MEANING: Final = (
+    "ICC is ICC(3,1) against the labels and MAE the error against them, in intensity units of 0 to "
+    "5. `lost` is float32's ICC minus the variant's, and the same for the AU that loses most. "
+    "`ICC to float`, `bias` and `worst` compare with the intensities of the float32 file; faces "
+    "are counted from 0. Sizes are in MB of 1,000,000 bytes, zipped by deflate at level 9. Times "
+    "were measured on the CPU below, with all variants in turn in one run: a phone has others."
+)
+_AU_TABLES: Final = (
+    ("ICC(3,1) against labels", "icc", 3),
+    ("MAE against labels, intensity units", "mae", 3),
+    ("ICC(3,1) against float32", "icc_to_float", 4),
+    ("Bias to float32, intensity units", "bias", 3),
+    ("Largest difference to float32, intensity units", "worst", 2),
+)
+_NONE: Final = "-"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
@@ -27,12 +45,12 @@ class Entry:
 
     Attributes:
         variant: Name of a row of `specs.EXPORT_SPECS`.
-        size: Bytes; None where it could not be made.
+        size: Bytes; None if it could not be made.
         compressed_size: Bytes in a zip archive, from `compressed_size`; None likewise.
-        parity: From `parity.judge`; None where it was refused before it was judged.
+        parity: From `parity.compare`; None likewise.
         latency: Threads -> `median_ms` and `p90_ms`, from `latency.cpu_latency`; may be empty.
-        refused: Why it was not written, one line each; empty where it keeps its gates.
-        asked: Whether its file was asked for: float32 is judged in any case.
+        refused: Why it was not written, one line each; empty if it passes its gates.
+        asked: Whether its file was asked for: float32 is tested in any case.
     """
 
     variant: str
@@ -45,10 +63,7 @@ class Entry:
 
 
 def compressed_size(content: bytes) -> int:
-    """Return the bytes that a file takes in a zip archive, deflated at level 9.
-
-    As in an app's package or a download that doesn't store it as it is.
-    """
+    """Return the bytes that a file takes in a zip archive, deflated at level 9."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as package:
         package.writestr("model.tflite", content)
@@ -60,35 +75,37 @@ def write_report(folder: Path, facts: Mapping[str, Any], entries: Sequence[Entry
 
     Args:
         folder: Where the exported files are.
-        facts: What was judged on what: `name` of the run and `kind` of its faces, e.g.
-            `synthetic faces`; `people`, how many they are of, and anything else are optional.
-        entries: The variants in order, float32 first, judged: the others are compared with it.
+        facts: `name` of the run and `kind` of its test faces, e.g. `synthetic faces`; `people`, the
+            number of test subjects, and anything else are optional.
+        entries: The variants in order, float32 first, with its parity: the others are compared
+            with it.
 
     Raises:
-        ValueError: If `facts` or the first entry isn't that.
+        ValueError: If `facts` or the first entry lacks any of that.
     """
     figures = report_figures(facts, entries)
     with replacing(folder / FIGURES) as unfinished:
         text = json.dumps(figures, indent=1, allow_nan=False) + "\n"
         unfinished.write_text(text, encoding="utf-8")
-    draw_parity(folder / PICTURE, figures)
+    title = f"{facts['name']}: {faces(figures['facts'])}"
+    draw_parity(folder / PICTURE, figures, title)
     with replacing(folder / REPORT) as unfinished:
-        unfinished.write_text(report_text(figures, PICTURE), encoding="utf-8")
+        unfinished.write_text(report_text(figures), encoding="utf-8")
 
 
 def report_figures(facts: Mapping[str, Any], entries: Sequence[Entry]) -> dict[str, Any]:
-    """Return what parity.json holds: `facts`, and `variants` by name; arguments as above."""
+    """Return the contents of parity.json; arguments as of `write_report`."""
     missing = [key for key in ("name", "kind") if not facts.get(key)]
     if missing:
         raise ValueError(
-            f"A report must say what it is about. Received: facts without {missing}. "
-            "Give the run's name and the kind of its faces."
+            f"The facts of a report must have a name and a kind: got none for {missing}. Give the "
+            "run's name and the kind of its faces."
         )
     first = entries[0] if entries else None
     if first is None or first.variant != "float32" or not first.parity or not first.size:
         raise ValueError(
-            "The first variant of a report must be float32, made and judged. Received: "
-            f"{[entry.variant for entry in entries]}. Judge it even where it is refused."
+            "The first variant of a report must be float32 with its parity: got "
+            f"{[entry.variant for entry in entries]}. Test it even if it is refused."
         )
     return {
         "facts": dict(facts) | {"faces": first.parity.faces, "machine": machine()},
@@ -97,7 +114,7 @@ def report_figures(facts: Mapping[str, Any], entries: Sequence[Entry]) -> dict[s
 
 
 def _plain(entry: Entry, first: Entry) -> dict[str, Any]:
-    """Return an entry, what it loses against float32 and its gates, as plain values."""
+    """Return an entry, its loss against float32 and its limits, as plain values."""
     spec = EXPORT_SPECS[entry.variant]
     lost = None
     if entry.parity and first.parity:
@@ -118,3 +135,102 @@ def _plain(entry: Entry, first: Entry) -> dict[str, Any]:
             "au_icc_lost": spec.max_au_icc_loss,
         },
     }
+
+
+def report_text(figures: Figures) -> str:
+    """Return report.md."""
+    facts, variants = figures["facts"], figures["variants"]
+    lines = [f"# Export of {facts['name']}", "", f"Tested on {faces(facts)}. {_MEANING}", ""]
+    lines += [f"- {key}: {_fact(value)}" for key, value in facts.items()]
+    lines += ["", *variant_table(figures), "", f"![Agreement, size and speed]({PICTURE})", ""]
+    refused = [(name, reason) for name, row in variants.items() for reason in row["refused"]]
+    if refused:
+        lines += ["## Refused, and not written", ""]
+        lines += [f"- {name}: {reason}" for name, reason in refused] + [""]
+    for title, field, digits in _AU_TABLES:
+        lines += [f"## {title}", "", *au_table(figures, field, digits), ""]
+    return "\n".join(lines)
+
+
+def faces(facts: Mapping[str, Any]) -> str:
+    """Return the number and kind of the test faces, in words."""
+    people = f"{facts['people']} " if "people" in facts else ""
+    return f"{facts['faces']} {facts['kind']} of {people}test subjects"
+
+
+def variant_table(figures: Figures) -> list[str]:
+    """Return the lines of a Markdown table with a row for each variant."""
+    variants = figures["variants"]
+    counts = sorted({count for row in variants.values() for count in row["latency"]}, key=int)
+    titles = ["variant", "written", "MB", "of float32", "zip MB"]
+    titles += ["ICC", "lost", "MAE", "ICC to float", "bias", "worst"]
+    titles += [f"ms, {count} thread{'s' * (int(count) > 1)} (p90)" for count in counts]
+    rows = [
+        [
+            name,
+            "yes" if row["written"] else "no",
+            *(_size_cells(row) if row["size"] else [_NONE] * 3),
+            *(_parity_cells(row) if row["parity"] else [_NONE] * 6),
+            *(_time_cell(row["latency"].get(count)) for count in counts),
+        ]
+        for name, row in variants.items()
+    ]
+    return markdown(titles, rows)
+
+
+def au_table(figures: Figures, field: str, digits: int) -> list[str]:
+    """Return the lines of a Markdown table of one figure: AUs in rows, variants in columns."""
+    tested = {name: row["parity"] for name, row in figures["variants"].items() if row["parity"]}
+    labels = list(next(iter(tested.values()))["per_au"])
+    rows = [
+        [label, *(_number(found["per_au"][label][field], digits) for found in tested.values())]
+        for label in labels
+    ]
+    name = "all" if field == "worst" else "mean"
+    rows.append([name, *(_number(found[field], digits) for found in tested.values())])
+    return markdown(["AU", *tested], rows)
+
+
+def markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table."""
+    return [f"| {' | '.join(cells)} |" for cells in (titles, ["---"] * len(titles), *rows)]
+
+
+def _size_cells(row: Mapping[str, Any]) -> list[str]:
+    packed = row["compressed_size"]
+    return [
+        f"{row['size'] / 1e6:.2f}",
+        f"{row['size_ratio']:.3f}",
+        _NONE if packed is None else f"{packed / 1e6:.2f}",
+    ]
+
+
+def _parity_cells(row: Mapping[str, Any]) -> list[str]:
+    found, lost = row["parity"], row["icc_lost"]
+    known = {label: loss for label, loss in lost["per_au"].items() if loss is not None}
+    most = max(known, key=lambda label: known[label]) if known else ""
+    return [
+        _number(found["icc"], 4),
+        _number(lost["mean"], 4) + (f" ({most} {known[most]:.4f})" if most else ""),
+        _number(found["mae"], 3),
+        _number(found["icc_to_float"], 4),
+        _number(found["bias"], 3),
+        f"{found['worst']:.2f} ({found['worst_au']}, face {found['worst_face']})",
+    ]
+
+
+def _time_cell(row: Mapping[str, float] | None) -> str:
+    return f"{row['median_ms']:.2f} ({row['p90_ms']:.2f})" if row else _NONE
+
+
+def _number(value: float | None, digits: int) -> str:
+    """Return a rounded number, without the sign of -0.000."""
+    return _NONE if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value)
+    return str(value)

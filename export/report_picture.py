@@ -1,4 +1,4 @@
-"""The figures of parity.json as one picture: agreement lost per AU, sizes, times."""
+"""Picture of an export's figures: agreement lost per AU, sizes, times."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,6 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from export.report_tables import faces
 from export.specs import EXPORT_SPECS
 from fau_tf.evaluation.figures import save_figure
 
@@ -17,55 +16,55 @@ _COLORS: Final = colormaps["tab10"]
 _WIDTH: Final = 0.8  # of the room that a group of bars has
 
 
-def draw_parity(path: Path, figures: Mapping[str, Any]) -> None:
-    """Draw parity.json, see `report.report_figures`."""
-    facts, variants = figures["facts"], figures["variants"]
+def draw_parity(path: Path, figures: Mapping[str, Any], title: str) -> None:
+    """Draw the contents of parity.json, see `report.report_figures`."""
+    variants = figures["variants"]
     figure = Figure(figsize=(12, 8), layout="constrained")
-    figure.suptitle(f"{facts['name']}: {faces(facts)} (gray: refused)")
+    figure.suptitle(f"{title} (gray: refused)")
     halves: Any = figure.subfigures(2, 1)
     top, bottom = halves
-    judged = {name: row for name, row in variants.items() if row["parity"]}
-    _agreement(top.subplots(2, 1, sharex=True), judged)
+    tested = {name: row for name, row in variants.items() if row["parity"]}
+    _agreement(top.subplots(2, 1, sharex=True), tested)
     left, middle, right = bottom.subplots(1, 3)
-    _mean_loss(left, {name: row for name, row in judged.items() if name != "float32"})
+    _mean_loss(left, {name: row for name, row in tested.items() if name != "float32"})
     _sizes(middle, {name: row for name, row in variants.items() if row["size"]})
     _times(right, {name: row for name, row in variants.items() if row["latency"]})
     save_figure(figure, path)
 
 
-def _agreement(pair: Any, judged: Mapping[str, Any]) -> None:
-    """Draw ICC per AU, and below it what each variant lost."""
+def _agreement(pair: Any, tested: Mapping[str, Any]) -> None:
+    """Draw ICC per AU, and below it the loss of each variant."""
     icc = {
         name: [_value(row["icc"]) for row in entry["parity"]["per_au"].values()]
-        for name, entry in judged.items()
+        for name, entry in tested.items()
     }
     lost = {
         name: [_value(value) for value in entry["icc_lost"]["per_au"].values()]
-        for name, entry in judged.items()
+        for name, entry in tested.items()
     }
-    labels = list(next(iter(judged.values()))["parity"]["per_au"])
+    labels = list(next(iter(tested.values()))["parity"]["per_au"])
     _groups(pair[0], icc, labels)
     pair[0].set(ylabel="ICC(3,1)", ylim=(0, 1))
     pair[0].legend(
         ncols=len(icc), fontsize=9, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1)
     )
     _groups(pair[1], lost, labels)
-    gate = max(entry["gates"]["au_icc_lost"] for entry in judged.values())
+    gate = max(entry["gates"]["au_icc_lost"] for entry in tested.values())
     pair[1].axhline(gate, color="black", linewidth=1, linestyle="--")
-    pair[1].set_ylabel("ICC lost (-- gate)")
+    pair[1].set_ylabel("ICC lost (-- limit)")
 
 
 def _mean_loss(axes: Axes, variants: Mapping[str, Any]) -> None:
-    """Draw the mean ICC lost; a black line is the gate."""
+    """Draw the mean ICC lost; a black line is the limit."""
     for place, (name, row) in enumerate(variants.items()):
         axes.bar(place, _value(row["icc_lost"]["mean"]), _WIDTH, color=_color(name, row))
         ends = place - _WIDTH / 2, place + _WIDTH / 2
         axes.plot(ends, [row["gates"]["icc_lost"]] * 2, color="black", linewidth=1.5)
-    _named(axes, list(variants), "mean ICC lost (- gate)")
+    _named(axes, list(variants), "mean ICC lost (- limit)")
 
 
 def _sizes(axes: Axes, variants: Mapping[str, Any]) -> None:
-    """Draw sizes; the hatched part is what stays when zipped."""
+    """Draw sizes; the hatched part is the zipped size."""
     for place, (name, row) in enumerate(variants.items()):
         axes.bar(place, row["size"] / 1e6, _WIDTH, color=_color(name, row), alpha=0.6)
         packed = (row["compressed_size"] or 0) / 1e6

@@ -1,4 +1,4 @@
-"""Which variants of a model we ship, as data."""
+"""The export variants, as data."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -7,26 +7,34 @@ Scheme = Literal["float32", "float16", "dynamic_int8", "weight_int8", "static_in
 Accelerator = Literal["cpu", "gpu"]
 
 GPU_SELECTION: Final = "one_hot"
-"""Only operators that every GPU takes."""
+"""Finds neighbors by operators that every GPU takes."""
 CPU_SELECTION: Final = "gather_1d"
-"""The same neighbors without a product of each of the k one-hot matrices: the fastest on a CPU."""
+"""Finds the same neighbors without k products with one-hot matrices: the fastest on a CPU."""
+
+
+class VariantError(ValueError):
+    """A variant that can't be made or was refused, while others may do."""
+
+
+class VariantUnavailableError(VariantError):
+    """A variant whose optional environment is not installed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportSpec:
-    """One artefact.
+    """One variant.
 
     Attributes:
-        name: Names the file, `fau_<run>_<name>.tflite`.
-        scheme: How it is made; row of `make.SCHEMES`.
-        accelerators: Where it has to run whole, with no operator left behind.
-        selection: How its graph finds neighbors; row of `neighbors.SELECTIONS`.
-        weights: Type that its weights must be stored as, a name of the schema's `TensorType`.
-        max_size: Largest allowed size over that of float32.
-        max_icc_loss: Largest allowed mean ICC(3,1) lost against float32, both against labels.
+        name: In the file's name, `fau_<run>_<name>.tflite`.
+        scheme: How it is made; row of `variants.SCHEMES`.
+        accelerators: Where all of its operators must run.
+        selection: How its graph finds neighbors; row of `knn.SELECTIONS`.
+        weights: Type in which its weights must be stored, a name of the schema's `TensorType`.
+        max_size: Largest allowed size, as a share of float32's.
+        max_icc_loss: Largest allowed loss of mean ICC(3,1) against the labels, relative to float32.
         max_au_icc_loss: The same for any single AU.
-        max_intensity_error: Largest allowed difference to Keras, in FACS grades, on 95 % of faces;
-            None where rounding is the point, and only the agreement counts.
+        max_intensity_error: Largest allowed difference to Keras on 95 % of faces, in intensity
+            units; None for int8 variants, which are held to their agreement alone.
     """
 
     name: str
@@ -43,8 +51,8 @@ class ExportSpec:
 EXPORT_SPECS: Final = {
     spec.name: spec
     for spec in (
-        # Another order of float32 sums: 1e-4 of a grade would be luck, 1e-2 a fault. Near-ties
-        # among neighbors can flip, which moves an intensity by more than rounding does.
+        # Float32 sums in another order: 1e-4 intensity units would be luck, 1e-2 is a fault.
+        # Near-ties among neighbors can flip, which moves an intensity by more than rounding does.
         ExportSpec(
             name="float32",
             scheme="float32",
@@ -66,7 +74,7 @@ EXPORT_SPECS: Final = {
             max_icc_loss=0.001,
             max_intensity_error=0.1,
         ),
-        # 8 bits of weights, activations quantized as they come; arithmetic in int8. A GPU would
+        # 8 bits of weights; activations quantized on every call; arithmetic in int8. A GPU would
         # compute the same as with weight_int8.
         ExportSpec(
             name="dynamic_int8",
@@ -109,3 +117,8 @@ EXPORT_SPECS: Final = {
         ),
     )
 }
+
+TRAINING_SPECS: Final = tuple(
+    spec for spec in EXPORT_SPECS.values() if spec.max_intensity_error is not None
+)
+"""What training exports: variants that can be compared with Keras, and need no quantizer."""

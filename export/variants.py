@@ -1,8 +1,7 @@
-"""How each variant's bytes are made: one row a scheme."""
+"""How each variant's file is made: one row for each scheme."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Final
 
 import keras
@@ -10,13 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from export.convert import convert
-from export.specs import ExportSpec, Scheme
+from export.graph.flatbuffer import TfliteFile
+from export.specs import ExportSpec, Scheme, VariantError
 from fau_tf.models.presets import NetSpec
 
 
+class RepresentativeSetError(ValueError):
+    """Representative faces that are missing or not the model's input."""
+
+
 def _no_fine_tuning(_selection: str) -> bytes:
-    raise ValueError(
-        "Quantization-aware training needs a run's settings and faces. Received: a network alone. "
+    raise VariantError(
+        "Quantization-aware training needs a run's settings and faces: got a network alone. "
         "Export with `python -m export --run RUN`."
     )
 
@@ -28,39 +32,53 @@ class Source:
     Attributes:
         net: The trained network.
         spec: What it was built from.
-        representative: (N, S, S, 3) float32 faces, RGB 0 to 255, where static ranges come from.
-        fine_tuned: Returns the flatbuffer that quantization-aware training ends with, by how it
+        representative: (N, S, S, 3) float32 faces of validation subjects, RGB 0 to 255: the ranges
+            of static int8 come from them, and each file is compared with Keras on some of them.
+        fine_tuned: Returns the flatbuffer that quantization-aware training ends with, given how it
             finds neighbors.
+
+    Raises:
+        RepresentativeSetError: If there is no face, or they are not the model's input.
     """
 
     net: keras.Model
     spec: NetSpec
     representative: npt.NDArray[np.float32]
     fine_tuned: Callable[[str], bytes] = _no_fine_tuning
+    _float32: dict[str, TfliteFile] = field(default_factory=dict, init=False, repr=False)
 
-    @cached_property
-    def _made(self) -> dict[str, bytes]:
-        return {}
+    def __post_init__(self) -> None:
+        faces, size = self.representative, self.spec.image_size
+        if len(faces) == 0 or faces.shape[1:] != (size, size, 3) or faces.dtype != np.float32:
+            raise RepresentativeSetError(
+                f"The representative set must be (N, {size}, {size}, 3) float32 with at least one "
+                f"face: got {faces.shape} {faces.dtype}. Take crops of validation subjects."
+            )
+        if not np.isfinite(faces).all() or faces.min() < 0 or faces.max() <= 1:
+            raise RepresentativeSetError(
+                "The representative set must be RGB, 0 to 255: got values from "
+                f"{faces.min():.3g} to {faces.max():.3g}. The graph normalizes them."
+            )
 
-    def float32(self, selection: str) -> bytes:
-        """Return the flatbuffer that int8 ones are made from, by how it finds neighbors."""
-        if selection not in self._made:
-            self._made[selection] = convert(self.net, self.spec, "float32", selection)
-        return self._made[selection]
+    def float32(self, selection: str) -> TfliteFile:
+        """Return the file that int8 ones are made from, given how it finds neighbors."""
+        if selection not in self._float32:
+            self._float32[selection] = convert(self.net, self.spec, "float32", selection)
+        return self._float32[selection]
 
 
-def make(source: Source, variant: ExportSpec) -> bytes:
-    """Return the flatbuffer of a variant, without metadata."""
+def make(source: Source, variant: ExportSpec) -> TfliteFile:
+    """Return the file of a variant, without metadata."""
     return SCHEMES[variant.scheme](source, variant)
 
 
-def _quantized(source: Source, variant: ExportSpec) -> bytes:
-    from export.quantize import quantize  # the main job does without the `export` extra
+def _quantized(source: Source, variant: ExportSpec) -> TfliteFile:
+    from export.quantize import quantize  # training does without the `export` extra
 
     return quantize(source.float32(variant.selection), variant.scheme, source.representative)
 
 
-SCHEMES: Final[dict[Scheme, Callable[[Source, ExportSpec], bytes]]] = {
+SCHEMES: Final[dict[Scheme, Callable[[Source, ExportSpec], TfliteFile]]] = {
     "float32": lambda source, variant: source.float32(variant.selection),
     "float16": lambda source, variant: convert(
         source.net, source.spec, "float16", variant.selection
@@ -68,5 +86,5 @@ SCHEMES: Final[dict[Scheme, Callable[[Source, ExportSpec], bytes]]] = {
     "dynamic_int8": _quantized,
     "weight_int8": _quantized,
     "static_int8": _quantized,
-    "qat_int8": lambda source, variant: source.fine_tuned(variant.selection),
+    "qat_int8": lambda source, variant: TfliteFile(source.fine_tuned(variant.selection)),
 }

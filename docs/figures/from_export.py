@@ -13,8 +13,7 @@ from typing import Any
 # `export` and `benchmarks` are folders of the checkout, never installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from export.report import FIGURES, PICTURE
-from export.report_tables import faces, markdown, variant_table
+from export.report import FIGURES, PICTURE, faces, markdown, variant_table
 from fau_tf.utils.files import replacing
 from fau_tf.utils.markdown_tables import filled
 

@@ -52,9 +52,10 @@ def _make(options: argparse.Namespace) -> list[str]:
     variants = [EXPORT_SPECS[name] for name in dict.fromkeys(options.spec or SHIPPED)]
 
     def export(stage: Path) -> list[str]:
-        return export_command(
-            options.run, variants, stage, options.data, name=options.name, may_skip=False, say=_log
+        result = export_command(
+            options.run, variants, stage, options.data, name=options.name, log=_log
         )
+        return list(result.refused)
 
     refused = make_assets(options.folder, export, log=_log)
     if refused:

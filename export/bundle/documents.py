@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from export.bundle.golden.vectors import FOLDER
 from export.bundle.models import AssetModel
-from export.report_tables import markdown
+from export.report import markdown
 from fau_tf import contract
 from fau_tf.face.mediapipe_landmarks import BUNDLE_NAME
 

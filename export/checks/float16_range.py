@@ -1,10 +1,10 @@
-"""Would float16 arithmetic, a phone GPU's default, overflow on this network?
+"""Gate against overflow in float16 arithmetic, the default of a phone's GPU.
 
-Two figures against 65,504, float16's largest number, over a batch of faces. The largest value of
-any tensor: beyond it there is an infinity on every device that stores float16, so that is a gate
-with room to spare. The largest sum of absolute terms of any convolution, product, sum or mean: no
-partial sum can exceed it, whatever the order. Drivers may add up in float16, so it is a gate too;
-without room, since terms of both signs keep real sums well below it.
+Two figures over a batch of faces are compared with 65,504, float16's largest number. A tensor value
+beyond it becomes infinity on every device that stores float16, so this gate keeps a margin of 2.
+The sum of absolute terms of a convolution, product, sum or mean bounds every partial sum, whatever
+the order, and drivers may accumulate in float16. That gate has no margin, since terms of both signs
+keep real sums well below the bound.
 """
 
 from dataclasses import dataclass
@@ -15,13 +15,20 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from export.checks.audit import operator_name
-from export.graph.flatbuffer import pack, unpack
+from export.graph.flatbuffer import (
+    TfliteFile,
+    constant_buffer,
+    operator_code,
+    operator_name,
+    pack,
+    text,
+    unpack,
+)
 from fau_tf import contract
 
 LARGEST: Final = 65504.0
-ROOM: Final = 2.0
-"""How often the largest value must fit: the faces of the audit are not all faces."""
+MARGIN: Final = 2.0
+"""Of the largest value, since other faces may give larger ones."""
 
 _SUMMING: Final = (
     "BATCH_MATMUL",
@@ -56,20 +63,20 @@ class Float16Range:
     def problems(self) -> list[str]:
         """Return what could overflow, one line each; empty if nothing."""
         lines = []
-        if not self.value <= LARGEST / ROOM:  # NaN too
+        if not self.value <= LARGEST / MARGIN:  # NaN too
             lines.append(
-                f"values must be at most {LARGEST / ROOM:,.0f}, half of float16's range. "
-                f"Received: {self.value:,.6g} in tensor {self.tensor}"
+                f"values must be at most {LARGEST / MARGIN:,.0f}, half of float16's range: "
+                f"got {self.value:,.6g} in tensor {self.tensor}"
             )
         if not self.total <= LARGEST:
             lines.append(
-                f"sums of absolute terms must be at most {LARGEST:,.0f}, float16's range. "
-                f"Received: {self.total:,.6g} in {self.operator}"
+                f"sums of absolute terms must be at most {LARGEST:,.0f}, float16's range: "
+                f"got {self.total:,.6g} in {self.operator}"
             )
         return lines
 
 
-def float16_range(float32: bytes, images: npt.NDArray[np.float32]) -> Float16Range:
+def float16_range(float32: TfliteFile, images: npt.NDArray[np.float32]) -> Float16Range:
     """Return the largest magnitudes that a network's float16 arithmetic would meet.
 
     Args:
@@ -80,25 +87,18 @@ def float16_range(float32: bytes, images: npt.NDArray[np.float32]) -> Float16Ran
         ValueError: If there is no face.
     """
     if len(images) == 0:
-        raise ValueError("The range audit needs at least one face. Received: none.")
-    model = unpack(float32)
-    (graph,) = model.subgraphs
-    summing = [op for op in graph.operators if operator_name(model, op) in _SUMMING]
-    names = [f"{operator_name(model, op)} {_name(graph, op.outputs[0])}" for op in summing]
-    # Without XNNPACK, which keeps its tensors to itself.
-    whole = Interpreter(
-        model_content=float32,
-        experimental_preserve_all_tensors=True,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-    )
-    run = whole.get_signature_runner(contract.SIGNATURE)
+        raise ValueError("The float16 range needs at least one face: got none.")
+    graph = float32.graph
     tensors = [i for i, tensor in enumerate(graph.tensors) if tensor.type == _FLOAT32]
-    totals = Interpreter(
-        model_content=_absolute_sums(float32),
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-    )
+    names = [
+        f"{operator_name(float32.model, op)} {text(graph.tensors[op.outputs[0]].name)}"
+        for op in _summing(float32.model)
+    ]
+    whole = _reference_interpreter(float32.content, keep_tensors=True)
+    run = whole.get_signature_runner(contract.SIGNATURE)
+    totals = _reference_interpreter(_absolute_sums(float32.content))
     totals.allocate_tensors()
-    values, sums = np.zeros(len(tensors)), np.zeros(len(summing))
+    values, sums = np.zeros(len(tensors)), np.zeros(len(names))
     for image in images:
         run(**{contract.INPUT: image[None]})
         values = np.maximum(values, [_largest(whole.get_tensor(i)) for i in tensors])
@@ -109,9 +109,9 @@ def float16_range(float32: bytes, images: npt.NDArray[np.float32]) -> Float16Ran
         found = [_largest(totals.get_tensor(d["index"])) for d in totals.get_output_details()]
         sums = np.maximum(sums, found)
     # argmax finds a NaN before any number.
-    worst, widest = int(values.argmax()), int(sums.argmax()) if len(sums) else -1
+    worst, widest = int(values.argmax()), int(sums.argmax()) if names else -1
     return Float16Range(
-        tensor=_name(graph, tensors[worst]),
+        tensor=text(graph.tensors[tensors[worst]].name),
         value=float(values[worst]),
         operator=names[widest] if names else "",
         total=float(sums[widest]) if names else 0.0,
@@ -119,64 +119,66 @@ def float16_range(float32: bytes, images: npt.NDArray[np.float32]) -> Float16Ran
     )
 
 
+def _reference_interpreter(content: bytes, *, keep_tensors: bool = False) -> Interpreter:
+    """Return an interpreter without XNNPACK, which doesn't expose its tensors."""
+    return Interpreter(
+        model_content=content,
+        experimental_preserve_all_tensors=keep_tensors,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+
+
+def _summing(model: Any) -> list[Any]:
+    """Return the operators of the only subgraph that add up products or values."""
+    (graph,) = model.subgraphs
+    return [op for op in graph.operators if operator_name(model, op) in _SUMMING]
+
+
 def _absolute_sums(float32: bytes) -> bytes:
-    """Return a model of the summing operators alone, side by side, that adds up magnitudes.
+    """Return a model of the summing operators alone, side by side, that add up magnitudes.
 
     Its inputs are the activations that those operators take, under their old tensor numbers, and
-    its outputs their sums, in order. Weights are magnitudes, and nothing is fused behind a sum. A
-    mean becomes a sum, which is what is in the register before the division.
+    its outputs are their sums, in order. Weights become magnitudes, and no activation is fused to
+    a sum. A mean becomes a sum, which is what the register holds before the division.
     """
     model = unpack(float32)
     (graph,) = model.subgraphs
-    kept = [op for op in graph.operators if operator_name(model, op) in _SUMMING]
-    means = [op for op in kept if operator_name(model, op) == "MEAN"]
-    model.operatorCodes.append(_code(schema.BuiltinOperator.SUM))
+    summing = _summing(model)
+    means = [op for op in summing if operator_name(model, op) == "MEAN"]
+    model.operatorCodes.append(operator_code(schema.BuiltinOperator.SUM))
     for operator in means:
         operator.opcodeIndex = len(model.operatorCodes) - 1
-    feeds: dict[int, None] = {}
-    for operator in kept:
+    inputs: dict[int, None] = {}
+    for operator in summing:
         for index in operator.inputs[operator.inputs >= 0].tolist():
             tensor = graph.tensors[index]
             if model.buffers[tensor.buffer].data is None:
-                feeds[index] = None
+                inputs[index] = None
             elif tensor.type == _FLOAT32:
                 tensor.buffer = _magnitudes(model, tensor.buffer)
-        graph.tensors.append(_like(graph.tensors[operator.outputs[0]]))
+        graph.tensors.append(_computed_like(graph.tensors[operator.outputs[0]]))
         operator.outputs = np.array([len(graph.tensors) - 1], np.int32)
         if hasattr(operator.builtinOptions, "fusedActivationFunction"):
             operator.builtinOptions.fusedActivationFunction = 0
-    graph.operators = kept
-    graph.inputs = np.array(list(feeds), np.int32)
-    graph.outputs = np.array([op.outputs[0] for op in kept], np.int32)
+    graph.operators = summing
+    graph.inputs = np.array(list(inputs), np.int32)
+    graph.outputs = np.array([op.outputs[0] for op in summing], np.int32)
     model.signatureDefs = []
     return pack(model)
 
 
 def _magnitudes(model: Any, buffer: int) -> int:
     """Return the number of a new buffer that holds |values| of a float32 one."""
-    made = schema.BufferT()
     values = np.frombuffer(bytes(model.buffers[buffer].data), np.float32)
-    made.data = np.frombuffer(np.abs(values).tobytes(), np.uint8)
-    model.buffers.append(made)
+    model.buffers.append(constant_buffer(np.abs(values)))
     return len(model.buffers) - 1
 
 
-def _like(tensor: Any) -> Any:
-    """Return a new tensor that an operator computes, of the same shape and type."""
+def _computed_like(tensor: Any) -> Any:
+    """Return a new tensor, computed by an operator, of the same shape and type."""
     made = schema.TensorT()
     made.shape, made.type, made.buffer, made.name = tensor.shape, tensor.type, 0, b"sum"
     return made
-
-
-def _code(builtin: int) -> Any:
-    made = schema.OperatorCodeT()
-    made.builtinCode = made.deprecatedBuiltinCode = builtin
-    made.version = 1
-    return made
-
-
-def _name(graph: Any, index: int) -> str:
-    return str(graph.tensors[index].name.decode())
 
 
 def _largest(values: npt.NDArray[np.float32]) -> float:

@@ -2,8 +2,7 @@
 
     python -m export.checks.gpu_child MODEL INPUTS.npz OUTPUTS.npz float32|float16
 
-Apart from `gpu_check`, because a graph that the accelerator can't take may abort the process, and
-because TensorFlow and a software Vulkan driver in one process crash. Prints one line of JSON.
+The child of `gpu_check`, which says why it has a process of its own. Prints one line of JSON.
 """
 
 import ctypes
@@ -31,11 +30,10 @@ def main(model: str, inputs: str, outputs: str, precision: str) -> None:
 
 
 def runs_whole(model: str) -> bool:
-    """Return whether the accelerator took every operator, as the C library knows it.
+    """Return whether the accelerator took every operator, from the C library.
 
-    `CompiledModel.is_fully_accelerated` of the Python wrapper also says True when all operators
-    run on the CPU. With the CPU allowed as well, a refused operator shows as False, not as an
-    error.
+    `CompiledModel.is_fully_accelerated` of the Python wrapper is also True when all operators run
+    on the CPU. The CPU is allowed here, so that a refused operator gives False, not an error.
     """
     folder = Path(ai_edge_litert.__file__).parent
     library = ctypes.CDLL(str(folder / "libLiteRt.so"))
@@ -45,8 +43,8 @@ def runs_whole(model: str) -> bool:
         status = getattr(library, function)(*arguments, ctypes.byref(made))
         if status:
             raise RuntimeError(
-                f"{model}: {function} must return 0. Received: {status}. "
-                "Look at the accelerator's messages above."
+                f"{model}: {function} must return 0: got {status}. See the accelerator's messages "
+                "above."
             )
         return made
 
@@ -55,9 +53,9 @@ def runs_whole(model: str) -> bool:
     library.LiteRtSetOptionsHardwareAccelerators(options, _CPU_AND_GPU)
     loaded = create("LiteRtCreateModelFromFile", environment, model.encode())
     compiled = create("LiteRtCreateCompiledModel", environment, loaded, options)
-    answer = ctypes.c_bool()
-    library.LiteRtCompiledModelIsNonCpuFullyAccelerated(compiled, ctypes.byref(answer))
-    return answer.value
+    resident = ctypes.c_bool()
+    library.LiteRtCompiledModelIsNonCpuFullyAccelerated(compiled, ctypes.byref(resident))
+    return resident.value
 
 
 def run(model: str, values: dict[str, Any], *, enforce_float32: bool) -> dict[str, Any]:

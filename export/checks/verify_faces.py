@@ -1,4 +1,4 @@
-"""What a model answers on rendered faces, and whether that can be right; needs no TensorFlow."""
+"""Plausibility of a model's outputs on rendered faces; needs no TensorFlow."""
 
 import math
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
+from export.graph.flatbuffer import ModelFileError
 from fau_tf import contract, facs
 from fau_tf.data.synthetic_set import SyntheticSet, synthetic_record
 from fau_tf.face import align
@@ -17,38 +18,38 @@ from fau_tf.facs import MAX_INTENSITY
 _FACES: Final = 4
 _SEED: Final = 1
 _MARGIN: Final = 1.25  # of the rendered picture around the crop
-# Intensity against the mean of its centers' maxima, grades. Float16 weights put a third of a grade
-# 2e-4 off, int8 activations half a step of 5 / 127; another order of channels is grades off.
+# Intensity against the mean of its centers' maxima, intensity units. Float16 weights put a third of
+# a unit 2e-4 off, int8 activations half a step of 5 / 127; another order of channels is units off.
 _MEAN_TOLERANCE: Final = 0.03
-_LEAST_CHANGE: Final = 1e-3  # grades between faces; rounding is below, any trained network above
+_LEAST_CHANGE: Final = 1e-3  # between faces; rounding is below, any trained network above
 
 
 def check_faces(flatbuffer: bytes, card: dict[str, Any]) -> str:
-    """Run a model of the contract on a few rendered faces; say what was seen.
+    """Run a model of the contract on a few rendered faces; return what was found, in words.
 
     Args:
         flatbuffer: Contents of the .tflite file.
-        card: Its `aus` and `rule`; without them, those of our tables that fit its shapes.
+        card: Its `aus` and `rule`; without them, the AU sets and rules that fit its shapes.
 
     Raises:
-        ValueError: If an output is not finite, not within 0 to 5 or constant, or an intensity not
-            the mean of its centers' maxima.
+        ModelFileError: If an output is not finite, not within 0 to 5 or constant, or an intensity
+            is not the mean of its centers' maxima.
     """
     run = Interpreter(model_content=flatbuffer, num_threads=1).get_signature_runner(
         contract.SIGNATURE
     )
     size = int(run.get_input_details()[contract.INPUT]["shape"][1])
-    answers = [run(**{contract.INPUT: face[None]}) for face in _crops(size)]
+    outputs = [run(**{contract.INPUT: face[None]}) for face in _crops(size)]
     intensity, maps = (
-        np.concatenate([answer[name] for answer in answers]).astype(np.float64)
+        np.concatenate([output[name] for output in outputs]).astype(np.float64)
         for name in (contract.OUTPUT_INTENSITY, contract.OUTPUT_HEATMAPS)
     )
     for name, values in (("intensities", intensity), ("heatmaps", maps)):
         _check_range(name, values)
     if np.ptp(intensity, axis=0).max() < _LEAST_CHANGE:
-        raise ValueError(
-            "Intensities must differ from face to face. Received: the same for all. Train longer, "
-            "or compare with Keras."
+        raise ModelFileError(
+            "Intensities must differ from face to face: got the same for all. Train longer, or "
+            "compare with Keras."
         )
     low, high = intensity.min(), intensity.max()
     text = f"{_FACES} rendered faces: finite, varying, intensities {low:.2f} to {high:.2f}"
@@ -57,45 +58,45 @@ def check_faces(flatbuffer: bytes, card: dict[str, Any]) -> str:
 
 def _check_range(name: str, values: npt.NDArray[np.float64]) -> None:
     if not np.isfinite(values).all():
-        raise ValueError(
-            f"Outputs must be finite. Received: NaN or infinity in the {name}. Export it again."
+        raise ModelFileError(
+            f"Outputs must be finite: got NaN or infinity in the {name}. Export it again."
         )
     low, high = values.min(), values.max()
     if low < 0 or high > MAX_INTENSITY or low == high:
-        raise ValueError(
-            f"{name.capitalize()} must vary within 0 to {MAX_INTENSITY:g}. "
-            f"Received: {low:.3g} to {high:.3g}. Export a trained network again."
+        raise ModelFileError(
+            f"{name.capitalize()} must vary within 0 to {MAX_INTENSITY:g}: got {low:.3g} to "
+            f"{high:.3g}. Export a trained network again."
         )
 
 
 def _means(
     card: dict[str, Any], intensity: npt.NDArray[np.float64], maps: npt.NDArray[np.float64]
 ) -> str:
-    """Say how far intensities are from the means over their centers' maxima; raise if too far."""
+    """Return, in words, how far intensities are from the means of their centers' maxima."""
     peaks = maps.max(axis=(1, 2))  # (N, K)
     off = {
         f"{name}, rule {rule}": float(np.abs(peaks @ matrix - intensity).max())
         for name, rule, matrix in _orders(card, intensity.shape[1], peaks.shape[1])
     }
     if not off:
-        return "AUs and centers are of no table here, so their order can't be checked"
+        return "no AU set fits these AUs and centers, so their order can't be checked"
     best = min(off, key=lambda name: off[name])
     if off[best] > _MEAN_TOLERANCE:
-        raise ValueError(
-            f"Intensities must be the means of their centers' maxima, to {_MEAN_TOLERANCE} of a "
-            f"grade. Received: {off[best]:.3g} off ({best}). The order of channels or the "
-            "decoding is another: export the model again."
+        raise ModelFileError(
+            f"Intensities must be within {_MEAN_TOLERANCE} of the means of their centers' maxima: "
+            f"got a difference of {off[best]:.3g} ({best}). The order of channels or the decoding "
+            "differs. Export the model again."
         )
-    return f"{off[best]:.1e} of a grade from the means of their centers' maxima ({best})"
+    return f"within {off[best]:.1e} of the means of their centers' maxima ({best})"
 
 
 def _orders(
     card: dict[str, Any], aus: int, centers: int
 ) -> Iterator[tuple[str, str, npt.NDArray[np.float32]]]:
-    """Yield (name, rule, (K, A) matrix) of what the card says, or else of all tables that fit."""
-    said = {"the card's AUs": tuple(card["aus"])} if "aus" in card else facs.AU_SETS
+    """Yield (name, rule, (K, A) matrix) of the card, or else of each AU set and rule that fits."""
+    sets = {"the card's AUs": tuple(card["aus"])} if "aus" in card else facs.AU_SETS
     rules = (card["rule"],) if "rule" in card else tuple(facs.RULES)
-    for (name, numbers), rule in product(said.items(), rules):
+    for (name, numbers), rule in product(sets.items(), rules):
         try:
             matrix = facs.center_to_au(numbers, rule)
         except ValueError:  # a rule set that lacks an AU

@@ -1,4 +1,4 @@
-"""A .tflite file with int8 weights -> the same weights in float32, for float arithmetic."""
+"""Decode the int8 weights of a .tflite file to float32, for float arithmetic."""
 
 from typing import Any, Final
 
@@ -6,19 +6,19 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-from export.graph.flatbuffer import is_constant, pack, unpack
+from export.graph.flatbuffer import constant_buffer, is_constant, pack, unpack
 
 _FLOAT32: Final = schema.TensorType.FLOAT32
 _INT8: Final = schema.TensorType.INT8
 
 
-def with_float_weights(flatbuffer: bytes) -> bytes:
-    """Return the file with decoded weights where operators take float values and int8 weights.
+def with_float_weights(content: bytes) -> bytes:
+    """Return a file whose operators with float inputs have float32 weights in place of int8 ones.
 
-    A GPU decodes such weights and computes in float; a CPU rounds the values to int8 as well, so
-    the two can't be compared closely. The file itself where there is no such operator.
+    A GPU decodes such weights and computes in float; a CPU also rounds the inputs to int8, so the
+    two can't be compared closely. Without such an operator, `content` is returned.
     """
-    model = unpack(flatbuffer)
+    model = unpack(content)
     found = {
         (number, index)
         for number, graph in enumerate(model.subgraphs)
@@ -26,12 +26,10 @@ def with_float_weights(flatbuffer: bytes) -> bytes:
         for index in _weights(operator, graph, model)
     }
     if not found:
-        return flatbuffer
+        return content
     for number, index in found:
         tensor = model.subgraphs[number].tensors[index]
-        made = schema.BufferT()
-        made.data = np.frombuffer(_decoded(tensor, model).tobytes(), np.uint8)
-        model.buffers.append(made)
+        model.buffers.append(constant_buffer(_decoded(tensor, model)))
         tensor.buffer, tensor.type = len(model.buffers) - 1, _FLOAT32
         tensor.quantization = None
     return pack(model)

@@ -1,20 +1,21 @@
-"""What a .tflite file says of itself: TensorFlow Lite metadata and the model's card, inside it.
+"""TensorFlow Lite metadata and the model's card, inside the .tflite file.
 
-Two parts, as the metadata convention has them: a flatbuffer (`M001`) in the model's metadata that
-describes each tensor, and a zip behind the model with the files that it names. A reader of models
-ignores both. Nothing here varies from one export to the next: same network, same bytes.
+By the metadata convention there are two parts: a flatbuffer (`M001`) in the model's metadata that
+describes each tensor, and a zip after the model with the files that it names. Interpreters ignore
+both. The same network gives the same bytes in every export.
 """
 
 import hashlib
 import io
 import json
 import zipfile
+from copy import copy
 from typing import Any, Final
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from export.graph.flatbuffer import pack, unpack
+from export.graph.flatbuffer import ModelFileError, TfliteFile, pack
 from export.graph.metadata_description import (
     CARD,
     CENTERS,
@@ -29,60 +30,61 @@ from fau_tf import contract
 _NAME: Final = b"TFLITE_METADATA"
 
 
-def with_metadata(flatbuffer: bytes, card: dict[str, Any]) -> bytes:
-    """Return a model of the contract with its metadata; metadata that it had is replaced.
+def with_metadata(file: TfliteFile, card: dict[str, Any]) -> TfliteFile:
+    """Return a model of the contract with its metadata; existing metadata is replaced.
 
     Args:
-        flatbuffer: Contents of a .tflite file.
-        card: From `sidecar.card`.
+        file: The model; stays as it is.
+        card: From `model_json.card`.
 
     Raises:
-        ValueError: If the signature's tensors are not the graph's.
+        ModelFileError: If the signature's tensors are not the graph's.
     """
-    model = unpack(flatbuffer)
-    data = np.frombuffer(describe(card, model), np.uint8)
-    entry = next((entry for entry in model.metadata or () if entry.name == _NAME), None)
+    described = schema.BufferT()
+    described.data = np.frombuffer(describe(card, file.model), np.uint8)
+    model = copy(file.model)  # shallow: what is replaced below belongs to the copy
+    model.metadata, model.buffers = list(model.metadata or ()), list(model.buffers)
+    entry = next((entry for entry in model.metadata if entry.name == _NAME), None)
     if entry is None:
         entry = schema.MetadataT()
         entry.name, entry.buffer = _NAME, len(model.buffers)
-        model.metadata = [*(model.metadata or ()), entry]
-        model.buffers.append(schema.BufferT())
-    model.buffers[entry.buffer].data = data
+        model.metadata.append(entry)
+        model.buffers.append(described)
+    else:
+        model.buffers[entry.buffer] = described
     packed = pack(model)
-    return _followed_by_zip(packed, _files(card, packed))
+    return TfliteFile(_followed_by_zip(packed, _files(card, packed)))
 
 
-def read_metadata(flatbuffer: bytes) -> dict[str, Any] | None:
-    """Return the card inside a model; None if it has none, as a model of somebody else.
+def read_metadata(file: TfliteFile) -> dict[str, Any] | None:
+    """Return the card inside a model; None if it has none, as a model made elsewhere.
 
     Raises:
-        ValueError: If the card is of another contract version, or what stands around it says
-            something else.
+        ModelFileError: If the card is of another contract version, or contradicts the model.
     """
-    model = unpack(flatbuffer)
-    found = [model.buffers[entry.buffer].data for entry in model.metadata or ()]
-    names = [entry.name for entry in model.metadata or ()]
-    if _NAME not in names:
+    model = file.model
+    entry = next((entry for entry in model.metadata or () if entry.name == _NAME), None)
+    if entry is None:
         return None
-    data = found[names.index(_NAME)]
+    data = model.buffers[entry.buffer].data
     if data is None or bytes(data[4:8]) != IDENTIFIER:
-        raise _wrong(f"a flatbuffer with the identifier {IDENTIFIER.decode()}", "something else")
+        raise _error(f"a flatbuffer with the identifier {IDENTIFIER.decode()}", "something else")
     described, listed = canonical(data.tobytes())
     if CARD not in listed:
         return None
-    files, start = _read_zip(flatbuffer)
+    files, start = _read_zip(file.content)
     card = _checked_card(files.get(CARD, ""))
-    wanted = _files(card, flatbuffer[:start])
+    wanted = _files(card, file.content[:start])
     other = [name for name in sorted({*files, *wanted}) if files.get(name) != wanted.get(name)]
     if other:
-        raise _wrong(f"with files that fit {CARD} and the model", f"other {', '.join(other)}")
+        raise _error(f"with files that fit {CARD} and the model", f"other {', '.join(other)}")
     if described != canonical(describe(card, model))[0]:
-        raise _wrong(f"a description of the tensors that says what {CARD} says", "another one")
+        raise _error(f"a description of the tensors that agrees with {CARD}", "another one")
     return card
 
 
 def _files(card: dict[str, Any], flatbuffer: bytes) -> dict[str, str]:
-    """Return name -> content of what the zip behind `flatbuffer` holds."""
+    """Return name -> content of the files in the zip after `flatbuffer`."""
     return {
         LABELS: "".join(f"{label}\n" for label in card["au_labels"]),
         CENTERS: "".join(f"{name}\n" for name in card["centers"]),
@@ -94,7 +96,7 @@ def _files(card: dict[str, Any], flatbuffer: bytes) -> dict[str, str]:
 def _followed_by_zip(flatbuffer: bytes, files: dict[str, str]) -> bytes:
     whole = io.BytesIO()
     whole.write(flatbuffer)
-    # Stored, not deflated: phones map the files where they lie.
+    # Stored, not deflated: phones map the files in place.
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
         for name, text in files.items():
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
@@ -111,25 +113,25 @@ def _read_zip(flatbuffer: bytes) -> tuple[dict[str, str], int]:
             return {name: archive.read(name).decode() for name in archive.namelist()}, start
     # A damaged zip shows as one of these, depending on where.
     except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError) as error:
-        raise _wrong(f"followed by a whole zip with {CARD}", str(error)) from error
+        raise _error(f"followed by a whole zip with {CARD}", str(error)) from error
 
 
 def _checked_card(text: str) -> dict[str, Any]:
     try:
         card: Any = json.loads(text)
     except ValueError as error:
-        raise _wrong(f"with a {CARD} of JSON", str(error)) from error
+        raise _error(f"with a {CARD} of JSON", str(error)) from error
     version = card.get("contract_version") if isinstance(card, dict) else None
     if type(version) is not int or version != contract.CONTRACT_VERSION:
-        raise _wrong(f"of contract version {contract.CONTRACT_VERSION}", repr(version))
+        raise _error(f"of contract version {contract.CONTRACT_VERSION}", repr(version))
     needed = {*contract.REQUIRED_METADATA, "au_labels"} - {"sha256"}  # a file can't hold its own
     lacking = sorted(needed - set(card))
     if lacking:
-        raise _wrong(f"with a complete {CARD}", f"one without {', '.join(lacking)}")
+        raise _error(f"with a complete {CARD}", f"one without {', '.join(lacking)}")
     return dict(card)
 
 
-def _wrong(rule: str, received: str) -> ValueError:
-    return ValueError(
-        f"Embedded metadata must be {rule}. Received: {received}. Export the model again."
+def _error(rule: str, received: str) -> ModelFileError:
+    return ModelFileError(
+        f"Embedded metadata must be {rule}: got {received}. Export the model again."
     )

@@ -1,4 +1,4 @@
-"""The `M001` flatbuffer of TensorFlow Lite metadata: what each tensor of the contract is."""
+"""The `M001` flatbuffer of TensorFlow Lite metadata, which describes the contract's tensors."""
 
 import importlib.metadata
 import importlib.util
@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import flatbuffers
 
+from export.graph.flatbuffer import ModelFileError
 from fau_tf import contract
 from fau_tf.facs import MAX_INTENSITY
 
@@ -18,9 +19,9 @@ CARD: Final = "fau.json"
 LABELS: Final = "labels.txt"
 CENTERS: Final = "centers.txt"
 DIGEST: Final = "model.sha256"
-"""SHA-256 of all that stands before the zip, so that damage shows without the JSON beside it."""
+"""SHA-256 of all bytes before the zip: damage shows without the JSON sidecar."""
 
-_PARSER: Final = "1.0.0"  # of the metadata's schema; we use nothing that is newer
+_PARSER: Final = "1.0.0"  # version of the metadata schema that readers need
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,11 @@ def describe(card: dict[str, Any], model: Any) -> bytes:
     """Return the flatbuffer.
 
     Args:
-        card: From `sidecar.card`.
+        card: From `model_json.card`.
         model: Unpacked model, a `ModelT`; its tensors are described in the graph's order.
 
     Raises:
-        ValueError: If the signature's tensors are not the graph's.
+        ModelFileError: If the signature's tensors are not the graph's.
     """
     return _packed(_description(card, model))
 
@@ -102,7 +103,7 @@ def _image(card: dict[str, Any], name: str) -> Any:
     image.defaultSize = tables.ImageSizeT()
     image.defaultSize.width = image.defaultSize.height = card["image_size"]
     tensor.content = _content(tables.ContentProperties.ImageProperties, image)
-    # Readers compute (x - mean) / std before they call the model: nothing.
+    # Readers compute (x - mean) / std before they call the model: here the identity.
     step = tables.ProcessUnitT()
     step.optionsType = tables.ProcessUnitOptions.NormalizationOptions
     step.options = tables.NormalizationOptionsT()
@@ -150,16 +151,16 @@ def _names(model: Any, side: str) -> list[str]:
         (entry for entry in model.signatureDefs or () if entry.signatureKey == wanted), None
     )
     if signature is None:
-        raise ValueError(
-            f"A model must have the signature `{contract.SIGNATURE}` to be described. "
-            "Received: one without. Export it again."
+        raise ModelFileError(
+            f"The model must have the signature `{contract.SIGNATURE}`: got none of that name. "
+            "Export it again."
         )
     names = {entry.tensorIndex: entry.name.decode() for entry in getattr(signature, side)}
     order = [int(index) for index in getattr(model.subgraphs[signature.subgraphIndex], side)]
     if sorted(names) != sorted(order) or not set(names.values()) <= set(_TENSORS):
-        raise ValueError(
-            f"A signature must name the graph's {side}, tensors {order}, as the contract does. "
-            f"Received: {names}. Mend the signature before the metadata goes in."
+        raise ModelFileError(
+            f"The signature must name the graph's {side}, tensors {order}, as the contract does: "
+            f"got {names}. Correct the signature before adding metadata."
         )
     return [names[index] for index in order]
 

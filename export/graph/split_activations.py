@@ -1,4 +1,4 @@
-"""Take the activation out of transposed convolutions, so that a GPU takes them.
+"""Split fused activations off transposed convolutions, so that GPUs take them.
 
 The converter fuses a ReLU into TRANSPOSE_CONV, which makes it version 4; GPU delegates stop at 3.
 """
@@ -9,8 +9,7 @@ from typing import Any, Final
 
 from ai_edge_litert import schema_py_generated as schema
 
-from export.checks.audit import operator_name
-from export.graph.flatbuffer import pack, unpack
+from export.graph.flatbuffer import TfliteFile, operator_code, operator_name, pack, unpack
 
 _OPERATOR: Final = "TRANSPOSE_CONV"
 _WITH_BIAS: Final = 3  # version
@@ -20,28 +19,34 @@ _SEPARATE: Final = {
 }
 
 
-def unfused(flatbuffer: bytes) -> bytes:
-    """Return the file with each such activation as an operator of its own; else the file itself."""
-    model = unpack(flatbuffer)
-    changed = False
+def split_activations(file: TfliteFile) -> TfliteFile:
+    """Return the file with each such activation as an operator of its own, or `file` itself."""
+    if not any(
+        _is_fused(op, file.model) for graph in file.model.subgraphs for op in graph.operators
+    ):
+        return file
+    model = unpack(file.content)
     for graph in model.subgraphs:
-        operators = []
-        for operator in graph.operators:
-            operators.append(operator)
-            for activation in _taken_out(operator, graph, model):
-                operators.append(activation)
-                changed = True
-        graph.operators = operators
-    return pack(model) if changed else flatbuffer
+        graph.operators = [
+            part for operator in graph.operators for part in _split(operator, graph, model)
+        ]
+    return TfliteFile(pack(model))
 
 
-def _taken_out(operator: Any, graph: Any, model: Any) -> Iterator[Any]:
-    if operator_name(model, operator) != _OPERATOR:
+def _is_fused(operator: Any, model: Any) -> bool:
+    return (
+        operator_name(model, operator) == _OPERATOR
+        and operator.builtinOptions.fusedActivationFunction in _SEPARATE
+    )
+
+
+def _split(operator: Any, graph: Any, model: Any) -> Iterator[Any]:
+    """Yield the operator without its activation, then the activation."""
+    yield operator
+    if not _is_fused(operator, model):
         return
     options = operator.builtinOptions
-    kind = _SEPARATE.get(options.fusedActivationFunction)
-    if kind is None:
-        return
+    kind = _SEPARATE[options.fusedActivationFunction]
     options.fusedActivationFunction = schema.ActivationFunctionType.NONE
     code = model.operatorCodes[operator.opcodeIndex]
     code.version = min(code.version, _WITH_BIAS)
@@ -58,12 +63,9 @@ def _taken_out(operator: Any, graph: Any, model: Any) -> Iterator[Any]:
 
 
 def _code(kind: int, model: Any) -> int:
-    """Return the place of an operator's first version among the model's codes."""
+    """Return the index of an operator's first version among the model's codes."""
     for place, code in enumerate(model.operatorCodes):
         if max(code.builtinCode, code.deprecatedBuiltinCode) == kind and code.version == 1:
             return place
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = kind
-    code.version = 1
-    model.operatorCodes.append(code)
+    model.operatorCodes.append(operator_code(kind))
     return len(model.operatorCodes) - 1

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
+from export.specs import VariantError
 from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
 
 Weights = dict[str, npt.NDArray[np.float32]]
@@ -34,7 +35,7 @@ class LayerKind:
     arrays: Callable[[Any], Weights] | None = None
 
 
-class NotQuantizableError(ValueError):
+class NotQuantizableError(VariantError):
     """The network has a layer that quantization-aware training doesn't support."""
 
 

@@ -88,7 +88,7 @@ def tuned_run(
         QatEnvironmentError, NotQuantizableError, QatError: As `qat_variant`.
     """
     config, settings = run.config, QatSettings()
-    part = run_part(run, "train", settings.crops, data, say=log)
+    part = run_part(run, "train", settings.crops, data, log=log)
     targets = fit.targets(config)
     return qat_variant(
         run.net,

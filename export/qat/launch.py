@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from export.specs import VariantError, VariantUnavailableError
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 PYTHON_VARIABLE: Final = "FAU_QAT_PYTHON"
 """Environment variable with the path of the Python to use instead of .venv-qat/bin/python."""
@@ -17,11 +19,11 @@ PYTHON_VARIABLE: Final = "FAU_QAT_PYTHON"
 _LAST_LINES: Final = 12
 
 
-class QatEnvironmentError(RuntimeError):
+class QatEnvironmentError(VariantUnavailableError):
     """The environment of quantization-aware training is missing or incomplete."""
 
 
-class QatError(ValueError):
+class QatError(VariantError):
     """The fine-tuning failed."""
 
 

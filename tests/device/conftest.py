@@ -1,6 +1,6 @@
 import pytest
 
-from export.checks.gpu_run import NO_DRIVER, software_driver
+from export.checks.gpu_check import NO_DRIVER, software_driver
 
 
 @pytest.fixture(autouse=True, scope="session")

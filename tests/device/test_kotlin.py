@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.checks import litert_gpu
-from export.checks.operator_lists import max_versions
+from export.checks.operators import max_versions
 from fau_tf import facs
 from fau_tf.face import mediapipe_landmarks
 from fau_tf.inference.interpreter import AUInterpreter
@@ -159,7 +158,7 @@ def test_without_a_gpu_it_computes_on_the_cpu_and_says_why(variant, tmp_path):
 def test_a_model_that_the_gpu_refuses_runs_on_the_cpu_and_says_so(tmp_path, driver):
     """With the CPU allowed from the start, LiteRT would split the graph silently."""
     small = ASSETS / DEFAULT_MODEL
-    taken = max_versions(Path(litert_gpu.__file__).with_name("litert_gpu_operators.json"))
+    taken = max_versions("litert_gpu")
     path = tmp_path / "newer.tflite"
     newer = one_operator.with_version(small.read_bytes(), "CONV_2D", taken["CONV_2D"] + 1)
     path.write_bytes(newer)

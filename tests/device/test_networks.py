@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from export.checks.audit import audit
-from export.checks.gpu_run import GpuReport, gpu_residency
+from export.checks.gpu_check import GpuReport, gpu_residency
+from export.graph.flatbuffer import TfliteFile
 from export.specs import EXPORT_SPECS
 from export.variants import Source, make
 from fau_tf import contract
@@ -40,7 +41,7 @@ cells further, so heatmaps are compared in float32 only."""
 
 def check(path: Path, *, float32: bool, faces: int = 7) -> GpuReport:
     """Assert that all operators run on the GPU, with the CPU's numbers on photo and renderings."""
-    ((_, size, _, _), _) = audit(path.read_bytes()).inputs[contract.INPUT]
+    ((_, size, _, _), _) = audit(TfliteFile(path.read_bytes())).inputs[contract.INPUT]
     report = gpu_residency(path, {contract.INPUT: crops(size, faces)}, float32=float32)
     assert report.resident, report
     assert report.largest[contract.OUTPUT_INTENSITY] > 1, "not blank"
@@ -68,7 +69,7 @@ def files(source, tmp_path_factory):
     def file(name: str) -> Path:
         if name not in made:
             made[name] = folder / f"{name}.tflite"
-            made[name].write_bytes(make(source, EXPORT_SPECS[name]))
+            made[name].write_bytes(make(source, EXPORT_SPECS[name]).content)
         return made[name]
 
     return file
@@ -88,7 +89,7 @@ def test_other_networks_run_entirely_with_the_cpus_numbers(name, float32, tmp_pa
         spec = OTHERS[name]
         faces = crops(spec.image_size)
         made = Source(responsive_network(spec, faces), spec, faces)
-        path.write_bytes(make(made, EXPORT_SPECS["float32"]))
+        path.write_bytes(make(made, EXPORT_SPECS["float32"]).content)
     check(path, float32=float32)
 
 

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from export.checks import gpu_run, litert_gpu
-from export.checks.gpu_run import GpuReport, gpu_residency
-from export.checks.operator_lists import max_versions
+from export.checks import gpu_check
+from export.checks.gpu_check import GpuReport, gpu_residency
+from export.checks.operators import max_versions
 from tests.helpers import one_operator
 from tests.helpers.one_operator import REFUSED, TAKEN, WRONG
 
 pytestmark = pytest.mark.gpu
 
-LISTED = max_versions(Path(litert_gpu.__file__).with_name("litert_gpu_operators.json"))
-CPU = max_versions(Path(litert_gpu.__file__).with_name("cpu_operators.json"))
+LISTED = max_versions("litert_gpu")
+CPU = max_versions("cpu")
 
 
 def on_gpu(flatbuffer: bytes, folder: Path) -> GpuReport:
@@ -61,12 +61,12 @@ def test_a_supported_but_wrongly_computed_graph_is_reported(name, tmp_path):
 
 
 def test_a_difference_of_a_thousandth_is_reported(tmp_path, monkeypatch):
-    honest = gpu_run.cpu_outputs
+    honest = gpu_check.cpu_outputs
 
     def planted(*given):
         return {name: value * 1.001 for name, value in honest(*given).items()}
 
-    monkeypatch.setattr(gpu_run, "cpu_outputs", planted)
+    monkeypatch.setattr(gpu_check, "cpu_outputs", planted)
     report = on_gpu(one_operator.to_tflite(TAKEN["CONV_2D"]), tmp_path)
     assert report.resident
     assert not report.passes(1e-4)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from export.checks.gpu_run import gpu_residency
+from export.checks.gpu_check import gpu_residency
 from tests.helpers import convert_layer
 from tests.unit.models.test_scc_forms import EXPORTED, SHAPE, feature_maps, layer
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from export.bundle.folder import describe
+from export.graph.flatbuffer import TfliteFile
 from export.graph.metadata import with_metadata
 from export.model_json import card, sidecar
 from export.specs import EXPORT_SPECS
@@ -35,7 +36,7 @@ def write_export(folder: Path, variants=VARIANTS, name="t") -> None:
     for variant in variants:
         row = EXPORT_SPECS[variant]
         described = card(PRESETS["tiny"], row, f"fau_{name}_{variant}", DATA)
-        flatbuffer = with_metadata(plain.read_bytes(), described)
+        file = with_metadata(TfliteFile(plain.read_bytes()), described)
         facts = {
             "parity": parity(described["au_labels"], ICC[variant]),
             "cpu_latency_ms": {"1": {"median_ms": 2.5}, "2": {"median_ms": 1.5}},
@@ -43,8 +44,8 @@ def write_export(folder: Path, variants=VARIANTS, name="t") -> None:
             "low_reliability": LOW_RELIABILITY,
         }
         path = folder / f"{described['name']}.tflite"
-        path.write_bytes(flatbuffer)
-        path.with_suffix(".json").write_text(json.dumps(sidecar(flatbuffer, described, facts)))
+        path.write_bytes(file.content)
+        path.with_suffix(".json").write_text(json.dumps(sidecar(file, described, facts)))
     plain.unlink()
     plain.with_suffix(".json").unlink()
     (folder / "report.md").write_text("# Export\n")

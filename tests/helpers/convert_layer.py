@@ -10,7 +10,7 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from export.checks.audit import operator_name
+from export.graph.flatbuffer import operator_name
 
 
 def to_tflite(layer: keras.Layer, shape: tuple[int, int, int]) -> bytes:

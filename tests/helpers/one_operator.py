@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from export.checks.audit import operator_name
-from export.graph.flatbuffer import pack, unpack
+from export.graph.flatbuffer import operator_name, pack, unpack
 
 SHAPE = (1, 8, 8, 4)
 Graph = Callable[[Any], Any]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fau_tf.data.synthetic_set import person_name
 from fau_tf.training.config import dump_toml, load_config
-from tests.unit.export.test_convert import _network
+from tests.helpers.tiny_network import tiny_network
 
 PEOPLE = {
     "train": [person_name(i) for i in (0, 2, 3, 5, 6, 7)],
@@ -33,5 +33,5 @@ def write_tiny_run(folder: Path) -> Path:
     (folder / "config.toml").write_text(settings())
     (folder / "versions.json").write_text('{"contract_version": 1}')
     (folder / "people.json").write_text(json.dumps(PEOPLE))
-    _network(load_config(None, SETTINGS).model).save(folder / "best.keras")
+    tiny_network(load_config(None, SETTINGS).model).save(folder / "best.keras")
     return folder

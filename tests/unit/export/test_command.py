@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from export import command, parity, report
-from export import export as judged
+from export import export as route
 from export import run as trained
 from export import variants as sources
 from export.__main__ import main
@@ -18,7 +18,7 @@ from export.specs import EXPORT_SPECS
 from tests.helpers.once import once
 from tests.helpers.tiny_run import write_tiny_run
 
-JUDGED = 24
+TEST_FACES = 24
 
 
 @pytest.fixture(scope="module")
@@ -37,21 +37,21 @@ def _once():
 @pytest.fixture(autouse=True)
 def _small(monkeypatch, once):
     monkeypatch.setattr(trained, "REPRESENTATIVE", 4)
-    monkeypatch.setattr(trained, "JUDGED", JUDGED)
-    monkeypatch.setattr(parity, "MIN_FACES", JUDGED)
+    monkeypatch.setattr(trained, "TEST_FACES", TEST_FACES)
+    monkeypatch.setattr(parity, "MIN_FACES", TEST_FACES)
     monkeypatch.setattr(parity, "MIN_FLOAT_ICC", -1.0)  # the weights are random
     # So small a network is half names and shapes.
     monkeypatch.setitem(EXPORT_SPECS, "float16", replace(EXPORT_SPECS["float16"], max_size=1.0))
     monkeypatch.setattr(command, "load_run", once(command.load_run))
-    for name in ("representative_faces", "judgement_faces"):
+    for name in ("representative_faces", "load_test_faces"):
         known = once(_silent(getattr(command, name)))
         monkeypatch.setattr(command, name, lambda run, data, known=known, **_: known(run, data))
     monkeypatch.setattr(sources, "convert", once(sources.convert))
-    for name in ("run_tflite", "keras_outputs", "float16_range"):
-        monkeypatch.setattr(judged, name, once(getattr(judged, name)))
-    monkeypatch.setattr(report, "draw_parity", lambda path, _: path.touch())
+    for name in ("run_tflite", "run_keras", "float16_range"):
+        monkeypatch.setattr(route, name, once(getattr(route, name)))
+    monkeypatch.setattr(report, "draw_parity", lambda path, *_: path.touch())
     monkeypatch.setattr(
-        judged,
+        route,
         "cpu_latency",
         lambda models, *_: {name: {1: {"median_ms": 2.0, "p90_ms": 3.0}} for name in models},
     )
@@ -60,7 +60,7 @@ def _small(monkeypatch, once):
 def _silent(function):
     @functools.wraps(function)
     def call(run, data):
-        return function(run, data, say=str)
+        return function(run, data, log=str)
 
     return call
 
@@ -92,7 +92,7 @@ def test_a_run_is_exported_with_its_report_and_again_into_the_same_files(place, 
     models = [(out / "fau_tiny_float32.tflite").read_bytes() for out in outs]
     assert models[0] == models[1]
     beside = json.loads((outs[0] / "fau_tiny_float32.json").read_text())
-    assert beside["parity"]["faces"] == JUDGED
+    assert beside["parity"]["faces"] == TEST_FACES
     assert beside["training_data"]["kind"] == "synthetic faces"
 
 
@@ -107,7 +107,7 @@ def test_a_gate_that_breaks_is_exit_code_2_and_the_rest_is_written(
     strict = replace(EXPORT_SPECS["float16"], max_size=0.1)
     monkeypatch.setitem(EXPORT_SPECS, "float16", strict)
     assert export(place, tmp_path, "--spec", "float32", "--spec", "float16") == 2
-    assert one_error(capsys).startswith("not written: float16; see ")
+    assert one_error(capsys).startswith("not written: float16. See ")
     assert [path.name for path in tmp_path.glob("*.tflite")] == ["fau_tiny_float32.tflite"]
 
 
@@ -128,10 +128,10 @@ def test_a_place_that_is_no_folder_is_refused_before_any_work(place, tmp_path, c
     file.write_text("mine")
     for out in (file, file / "below"):
         assert export(place, out, "--spec", "float32") == 2
-        assert "--out must be a folder to write to" in one_error(capsys)
+        assert "--out must be a writable folder" in one_error(capsys)
     monkeypatch.setattr(command.os, "access", lambda *_: False)  # root may write everywhere
     assert export(place, tmp_path / "new", "--spec", "float32") == 2
-    assert "may not be written to" in one_error(capsys)
+    assert "is not writable" in one_error(capsys)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert file.read_text() == "mine"
 
@@ -139,7 +139,7 @@ def test_a_place_that_is_no_folder_is_refused_before_any_work(place, tmp_path, c
 @pytest.mark.parametrize("name", ["a/b", "..", ""])
 def test_a_name_that_is_none_of_a_file_is_refused(name, place, tmp_path, capsys):
     assert export(place, tmp_path, "--spec", "float32", "--name", name) == 2
-    assert "names a folder and files" in one_error(capsys)
+    assert "names files" in one_error(capsys)
 
 
 def test_quantization_aware_training_by_name_needs_its_environment(
@@ -174,7 +174,7 @@ def test_what_ends_an_export_leaves_the_old_files(
         raise error
 
     if when == "while it measures":
-        monkeypatch.setattr(judged, "cpu_latency", fails)
+        monkeypatch.setattr(route, "cpu_latency", fails)
     else:
         honest = Path.write_text
 

@@ -26,7 +26,7 @@ def written(tmp_path_factory):
             variant=name,
             size=size,
             compressed_size=size,
-            parity=parity.judge(labels, floats, floats + bias, ["AU01", "AU06", "AU12"]),
+            parity=parity.compare(labels, floats, floats + bias, ["AU01", "AU06", "AU12"]),
             latency=TIMES,
             refused=refused,
         )
@@ -84,7 +84,7 @@ def test_the_document_gets_both_tables_and_the_picture(from_export, written, tmp
     assert from_export.main([str(written), "--speed", str(speed)]) == 0
     once = from_export.DOCUMENT.read_text()
     part = once.split("<!-- parity -->\n")[1].split("<!-- end of parity -->")[0]
-    assert "1000 synthetic faces of 200 test people" in part
+    assert "1000 synthetic faces of 200 test subjects" in part
     table = [line for line in part.splitlines() if line.startswith("| ")]
     assert [line.split(" ")[1] for line in table] == ["variant", "---", "float32", "static_int8"]
     assert "- static_int8: AU06: this is too much" in part

@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from export import model_json as module
+from export.graph.flatbuffer import TfliteFile
 from export.graph.metadata import with_metadata
 from export.model_json import card, checkout, sidecar
 from export.specs import EXPORT_SPECS
@@ -12,7 +13,6 @@ from fau_tf import contract, facs
 from fau_tf.face import align
 from fau_tf.inference.model_info import read_model
 from fau_tf.models.presets import PRESETS
-from tests.helpers.tiny_model import write_tiny_model
 
 SPEC, VARIANT = PRESETS["tiny"], EXPORT_SPECS["float16"]
 DATA = {"name": "synthetic-canonical", "kind": "synthetic", "generator": "0123456789ab"}
@@ -24,9 +24,8 @@ def described():
 
 
 @pytest.fixture(scope="module")
-def flatbuffer(tmp_path_factory):
-    plain = write_tiny_model(tmp_path_factory.mktemp("model")).read_bytes()
-    return with_metadata(plain, card(SPEC, VARIANT, "fau_t_float16", DATA))
+def file(tiny_model):
+    return with_metadata(TfliteFile(tiny_model), card(SPEC, VARIANT, "fau_t_float16", DATA))
 
 
 def _git(folder, *arguments):
@@ -67,28 +66,26 @@ def test_the_card_survives_json(described):
     assert json.loads(json.dumps(described)) == described
 
 
-def test_the_json_is_the_card_and_what_vouches_for_the_file(
-    described, flatbuffer, repository, tmp_path
-):
-    entries = sidecar(flatbuffer, described, {"parity": {"mean_icc": 0.9}}, root=repository)
+def test_the_json_is_the_card_and_what_vouches_for_the_file(described, file, repository, tmp_path):
+    entries = sidecar(file, described, {"parity": {"mean_icc": 0.9}}, root=repository)
     assert entries | described == entries
-    assert entries["sha256"] == hashlib.sha256(flatbuffer).hexdigest()
-    assert entries["bytes"] == len(flatbuffer)
+    assert entries["sha256"] == hashlib.sha256(file.content).hexdigest()
+    assert entries["bytes"] == len(file)
     assert sum(entries["operators"].values()) > 3
     assert entries["commit"] == _git(repository, "rev-parse", "HEAD")
     assert entries["dirty"] is False
     assert entries["versions"]["tensorflow"].startswith("2.")
     assert entries["parity"] == {"mean_icc": 0.9}
     path = tmp_path / "m.tflite"
-    path.write_bytes(flatbuffer)
+    path.write_bytes(file.content)
     path.with_suffix(".json").write_text(json.dumps(entries))
     _, info = read_model(path)
     assert info.name == "fau_t_float16"
 
 
-def test_a_fact_may_not_overrule_the_card(described, flatbuffer):
-    with pytest.raises(ValueError, match=r"names of their own\. Received: aus, sha256"):
-        sidecar(flatbuffer, described, {"aus": [1], "sha256": "0", "parity": {}})
+def test_a_fact_may_not_overrule_the_card(described, file):
+    with pytest.raises(ValueError, match="names of other entries: got aus, sha256"):
+        sidecar(file, described, {"aus": [1], "sha256": "0", "parity": {}})
 
 
 def test_a_changed_file_makes_the_checkout_dirty_and_a_new_one_does_not(repository):

@@ -14,21 +14,21 @@ N = 1000
 
 @pytest.fixture(scope="module")
 def faces():
-    """Labels, and a float model that reads them with an error of half a grade; (N, 3) each."""
+    """Labels, and a float32 model with an error of half an intensity unit; (N, 3) each."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 6, (N, 3)).astype(float)
     return labels, np.clip(labels + rng.normal(0, 0.5, labels.shape), 0, 5)
 
 
-def judged(faces, intensity):
-    return parity.judge(*faces, intensity, AUS)
+def compared(faces, intensity):
+    return parity.compare(*faces, intensity, AUS)
 
 
 def reasons(faces, intensity, variant):
     found = parity.problems(
-        judged(faces, intensity), judged(faces, faces[1]), EXPORT_SPECS[variant]
+        compared(faces, intensity), compared(faces, faces[1]), EXPORT_SPECS[variant]
     )
-    assert all("must be" in line and "Received: " in line for line in found), found
+    assert all(": got " in line for line in found), found
     return found
 
 
@@ -44,8 +44,8 @@ def icc_loop(one, other):
 # ---- figures
 
 
-def test_the_float_model_beside_itself_loses_nothing(faces):
-    found = judged(faces, faces[1])
+def test_float32_compared_with_itself_loses_nothing(faces):
+    found = compared(faces, faces[1])
     assert found.faces == N
     assert 0.5 < found.icc < 1
     assert (found.icc_to_float, found.bias, found.worst) == (1.0, 0.0, 0.0)
@@ -55,12 +55,12 @@ def test_the_float_model_beside_itself_loses_nothing(faces):
 
 
 def test_a_constant_offset_is_all_bias(faces):
-    found = judged(faces, faces[1] + 0.25)
+    found = compared(faces, faces[1] + 0.25)
     assert found.bias == pytest.approx(0.25)
     assert found.worst == pytest.approx(0.25)
     # ICC(3,1) forgives a constant offset
     assert found.icc_to_float == pytest.approx(1.0)
-    assert found.icc == pytest.approx(judged(faces, faces[1]).icc)
+    assert found.icc == pytest.approx(compared(faces, faces[1]).icc)
 
 
 def test_figures_equal_a_plain_loop(faces):
@@ -68,7 +68,7 @@ def test_figures_equal_a_plain_loop(faces):
     labels = labels.copy()
     labels[:400, 1] = np.nan  # not coded for AU06
     own = np.clip(floats + np.random.default_rng(1).normal(0.02, 0.1, floats.shape), 0, 5)
-    found = parity.judge(labels, floats, own, AUS)
+    found = parity.compare(labels, floats, own, AUS)
     for a, label in enumerate(AUS):
         row = found.per_au[label]
         known = [n for n in range(N) if not math.isnan(labels[n, a])]
@@ -92,9 +92,9 @@ def test_figures_equal_a_plain_loop(faces):
 
 def test_the_worst_case_is_found_where_it_was_planted(faces):
     own = faces[1] + 0.01
-    own[321, 1] -= 2.01  # 2 grades too low
+    own[321, 1] -= 2.01  # 2 units too low
     own[7, 2] += 0.5
-    found = judged(faces, own)
+    found = compared(faces, own)
     assert (found.worst_face, found.worst_au) == (321, "AU06")
     assert found.worst == pytest.approx(2.0)
     assert found.per_au["AU12"].worst_face == 7
@@ -105,13 +105,13 @@ def test_a_face_without_any_label_does_not_count(faces):
     labels = faces[0].copy()
     labels[:10] = np.nan
     labels[10:20, :2] = np.nan
-    assert parity.judge(labels, faces[1], faces[1], AUS).faces == N - 10
+    assert parity.compare(labels, faces[1], faces[1], AUS).faces == N - 10
 
 
 def test_json_holds_every_figure_and_no_nan(faces):
     labels = faces[0].copy()
     labels[:, 0] = np.nan
-    found = parity.judge(labels, faces[1], faces[1] + 0.1, AUS)
+    found = parity.compare(labels, faces[1], faces[1] + 0.1, AUS)
     written = json.loads(json.dumps(found.as_dict(), allow_nan=False))
     assert written == found.as_dict()
     assert written["per_au"]["AU01"]["icc"] is None
@@ -132,7 +132,7 @@ def with_icc_lost(faces, wanted, columns=slice(None)):
         amount = (low + high) / 2
         own = floats.copy()
         own[:, columns] += amount * noise[:, columns]
-        lost = parity.icc_lost(judged(faces, own), judged(faces, floats))
+        lost = parity.icc_lost(compared(faces, own), compared(faces, floats))
         some = np.mean([lost[label] for label in np.array(AUS)[columns]])
         low, high = (amount, high) if some < wanted else (low, amount)
     return own
@@ -144,7 +144,7 @@ def test_each_variant_is_refused_just_beyond_its_gate_and_not_before(variant, fa
     assert gate > 0
     assert reasons(faces, with_icc_lost(faces, 0.9 * gate), variant) == []
     (line,) = reasons(faces, with_icc_lost(faces, 1.1 * gate), variant)
-    assert line.startswith(f"mean ICC lost against float must be at most {gate:g}. Received: 0.0")
+    assert line.startswith(f"mean ICC lost against float32 must be at most {gate:g}: got 0.0")
 
 
 def test_the_gates_are_the_published_ones():
@@ -165,7 +165,7 @@ def test_one_bad_au_is_refused_although_the_mean_is_good(faces):
     # The two others gain, so that the mean loses less than the gate.
     own[:, :2] += 0.4 * (faces[0][:, :2] - own[:, :2])
     (line,) = reasons(faces, own, "static_int8")
-    assert line.startswith("AU12: ICC lost against float must be at most 0.03. Received: 0.04")
+    assert line.startswith("AU12: ICC lost against float32 must be at most 0.03: got 0.04")
     own = with_icc_lost(faces, 0.02, columns=slice(2, 3))
     own[:, :2] += 0.4 * (faces[0][:, :2] - own[:, :2])
     assert reasons(faces, own, "static_int8") == []
@@ -173,7 +173,7 @@ def test_one_bad_au_is_refused_although_the_mean_is_good(faces):
 
 def test_a_gain_is_no_loss(faces):
     better = faces[1] + 0.5 * (faces[0] - faces[1])
-    assert judged(faces, better).icc > judged(faces, faces[1]).icc
+    assert compared(faces, better).icc > compared(faces, faces[1]).icc
     assert reasons(faces, better, "float16") == []
 
 
@@ -186,28 +186,28 @@ def test_too_few_faces_are_refused(faces):
     few = faces[0][:999], faces[1][:999]
     (line,) = reasons(few, few[1], "float32")
     assert "at least 1000 coded faces" in line
-    assert "Received: 999" in line
+    assert "got 999" in line
 
 
 def test_a_thousand_faces_of_which_one_is_not_coded_are_too_few(faces):
     labels = faces[0].copy()
     labels[0] = np.nan
     (line,) = reasons((labels, faces[1]), faces[1], "float32")
-    assert "Received: 999" in line
+    assert "got 999" in line
 
 
-def test_a_float_model_that_knows_nothing_is_refused(faces):
+def test_a_float32_without_agreement_is_refused(faces):
     noise = np.random.default_rng(3).uniform(0, 5, faces[0].shape)
     (line,) = reasons((faces[0], noise), noise, "float16")
     assert "mean ICC must be at least 0.50" in line
 
 
-def test_an_au_that_cannot_be_judged_is_refused(faces):
+def test_an_au_that_has_no_icc_is_refused(faces):
     labels = faces[0].copy()
     labels[:, 1] = np.nan
     (line,) = reasons((labels, faces[1]), faces[1], "float32")
     assert line.startswith("AU06: ")
-    assert "Received: nan" in line
+    assert "got nan" in line
 
 
 def test_labels_that_were_never_coded_are_refused_throughout(faces):
@@ -228,10 +228,10 @@ def test_labels_that_were_never_coded_are_refused_throughout(faces):
         (lambda y, f, p, names: (y, f, p, names[:2]), "3 different AU labels"),
         (lambda y, f, p, _: (y, f, p, ["AU01", "AU01", "AU12"]), "3 different AU labels"),
         (lambda y, f, p, names: (y, f, np.where(p > 4, np.nan, p), names), "of the variant"),
-        (lambda y, f, p, names: (y, np.where(f > 4, np.inf, f), p, names), "of the float model"),
+        (lambda y, f, p, names: (y, np.where(f > 4, np.inf, f), p, names), "of float32"),
     ],
     ids=["rows", "rank", "empty", "few names", "twice", "nan", "inf"],
 )
 def test_arrays_that_do_not_fit_are_refused(change, message, faces):
     with pytest.raises(ValueError, match=message):
-        parity.judge(*change(*faces, faces[1], AUS))
+        parity.compare(*change(*faces, faces[1], AUS))

@@ -6,8 +6,7 @@ import pytest
 from PIL import Image
 
 from export import parity, report
-from export.report import Entry, compressed_size, write_report
-from export.report_tables import au_table, variant_table
+from export.report import Entry, au_table, compressed_size, variant_table, write_report
 
 AUS = ["AU01", "AU06", "AU12"]
 FACTS = {"name": "trial", "kind": "synthetic faces", "people": 200, "seeds": [1, 2]}
@@ -21,27 +20,27 @@ def entries():
     floats = np.clip(labels + rng.normal(0, 0.5, labels.shape), 0, 5)
     rough = np.clip(floats + rng.normal(0, 0.6, labels.shape), 0, 5)
     rough[17, 1] = floats[17, 1] + 4.25
-    judged = [parity.judge(labels, floats, own, AUS) for own in (floats, floats + 0.25, rough)]
+    tested = [parity.compare(labels, floats, own, AUS) for own in (floats, floats + 0.25, rough)]
     return [
         Entry(
             variant="float32",
             size=4_000_000,
             compressed_size=3_600_000,
-            parity=judged[0],
+            parity=tested[0],
             latency=TIMES,
         ),
         Entry(
             variant="float16",
             size=2_040_000,
             compressed_size=1_800_000,
-            parity=judged[1],
+            parity=tested[1],
             latency={1: {"median_ms": 7.0, "p90_ms": 7.5}},
         ),
         Entry(
             variant="static_int8",
             size=1_100_000,
             compressed_size=900_000,
-            parity=judged[2],
+            parity=tested[2],
             latency=TIMES,
             refused=["mean ICC lost is too much", "AU06: so is this"],
         ),
@@ -113,7 +112,7 @@ def test_the_report_has_a_row_a_variant(written, entries):
 
 def test_the_report_says_on_which_faces(written):
     text = (written / "report.md").read_text()
-    assert "1000 synthetic faces of 200 test people" in text
+    assert "1000 synthetic faces of 200 test subjects" in text
     assert "- seeds: 1, 2" in text
     assert "- machine: cpu " in text
 
@@ -138,8 +137,8 @@ def test_the_report_has_a_row_an_au(written, entries):
     text = (written / "report.md").read_text()
     for title, field, digits in (
         ("ICC(3,1) against labels", "icc", 3),
-        ("Bias to float32, grades", "bias", 3),
-        ("Largest difference to float32, grades", "worst", 2),
+        ("Bias to float32, intensity units", "bias", 3),
+        ("Largest difference to float32, intensity units", "worst", 2),
     ):
         part = text.split(f"## {title}")[1].split("##")[0]
         assert part.strip().splitlines() == au_table(figures, field, digits)
@@ -156,7 +155,7 @@ def test_an_au_without_labels_is_a_dash(tmp_path):
     labels = rng.uniform(0, 5, (50, 3))
     labels[:, 0] = np.nan
     read = rng.uniform(0, 5, (50, 3))
-    found = parity.judge(labels, read, read, AUS)
+    found = parity.compare(labels, read, read, AUS)
     entry = Entry(variant="float32", size=1000, compressed_size=None, parity=found, latency=TIMES)
     write_report(tmp_path, FACTS, [entry])
     text = (tmp_path / "report.md").read_text()
@@ -187,7 +186,7 @@ def test_a_failure_leaves_the_old_report_as_it_was(entries, tmp_path, monkeypatc
 @pytest.mark.parametrize("missing", ["name", "kind"])
 def test_a_report_that_would_not_say_on_what_is_refused(missing, entries, tmp_path):
     facts = {key: value for key, value in FACTS.items() if key != missing}
-    with pytest.raises(ValueError, match=f"without .'{missing}'"):
+    with pytest.raises(ValueError, match=f"none for .'{missing}'"):
         write_report(tmp_path, facts, entries)
     assert list(tmp_path.iterdir()) == []
 

@@ -56,12 +56,12 @@ def test_the_runs_own_faces_are_used_where_they_are_there(run, tmp_path):
     found = load_run(run)
     config = found.config
     data = tmp_path / "data"
-    said = []
-    part = run_part(found, "test", 1, data, say=said.append)
+    lines = []
+    part = run_part(found, "test", 1, data, log=lines.append)
     assert len(part.subjects) == 1
     (other,) = data.iterdir()  # rendered for one person
     prepare_synthetic(SyntheticSet.of(config.data, config.data_seed), data, processes=1, log=print)
-    own = run_part(found, "test", 1, data, say=said.append)
+    own = run_part(found, "test", 1, data, log=lines.append)
     assert len(list(data.iterdir())) == 2
     assert own.faces.files[0].parent != other
     assert own.subjects == part.subjects
@@ -85,9 +85,9 @@ def _content(name, content):
 @pytest.mark.parametrize(
     ("damage", "error", "message"),
     [
-        (shutil.rmtree, RunError, "must hold config.toml. Received: no such folder"),
-        (_a_file, RunError, "must hold config.toml. Received: no such folder"),
-        (lambda run: (run / "best.keras").unlink(), RunError, "best.keras. Received: a folder"),
+        (shutil.rmtree, RunError, "must hold config.toml, but there is no such folder"),
+        (_a_file, RunError, "must hold config.toml, but there is no such folder"),
+        (lambda run: (run / "best.keras").unlink(), RunError, "best.keras, but it has none"),
         (
             lambda run: (run / "people.json").unlink(),
             RunError,
@@ -96,18 +96,18 @@ def _content(name, content):
         (
             _content("people.json", b'{"train": ["person00001"], "test": []}'),
             RunError,
-            "Received: none of validation, test",
+            "has none for validation, test",
         ),
         (_cut, RunError, "must be the network that train_keras.py saved"),
         (_content("best.keras", b""), RunError, "must be the network that train_keras.py saved"),
         (
             _content("config.toml", settings('model.aus="disfa"').encode()),
             RunError,
-            r"Received: \(64, 64, 3\) -> .*, which config.toml doesn't describe",
+            r"got \(64, 64, 3\) -> .*, unlike config.toml",
         ),
         (_content("config.toml", b"[[["), ConfigError, "must be a readable TOML file"),
         (_content("config.toml", b"\xff\xfe"), ConfigError, "must be a readable TOML file"),
-        (_content("versions.json", b'{"contract_version": 9}'), RunError, "must be 1. Received: 9"),
+        (_content("versions.json", b'{"contract_version": 9}'), RunError, "must be 1: got 9"),
         (_content("accuracy.json", b"["), RunError, "accuracy.json: must be JSON"),
         (_content("versions.json", b"{"), RunError, "versions.json: must be JSON"),
         (_content("versions.json", b"[1]"), RunError, "versions.json: must be a JSON object"),
@@ -122,7 +122,7 @@ def test_a_run_that_is_none_is_refused(damage, error, message, run):
 def test_parts_are_of_different_people_and_have_as_many_faces_as_asked_for(whole, tmp_path):
     run = load_run(whole)
     config = run.config
-    parts = [run_part(run, part, 8, tmp_path, say=str) for part in PEOPLE]
+    parts = [run_part(run, part, 8, tmp_path, log=str) for part in PEOPLE]
     for part, people in zip(parts, PEOPLE.values(), strict=True):
         assert part.subjects
         assert set(part.subjects) <= set(people)
@@ -130,5 +130,5 @@ def test_parts_are_of_different_people_and_have_as_many_faces_as_asked_for(whole
         faces = labeled(part, config)
         assert len(faces.images) == len(faces.intensity) >= 8
         assert faces.images.shape[1:] == (64, 64, 3)
-        assert faces.people == len(part.subjects)
+        assert faces.subjects == len(part.subjects)
         assert np.ptp(faces.images, axis=0).max() > 50, "faces differ"

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from export.checks import classic_gpu
+from export.checks.operators import classic_gpu
+from export.graph.flatbuffer import TfliteFile
 from export.specs import GPU_SELECTION
 from fau_tf.models.scc.knn import SELECTIONS
 from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
@@ -89,12 +90,12 @@ def test_batch_norm_is_folded_into_the_exported_weights(selection: str) -> None:
 
 def test_the_default_form_is_on_the_classic_gpu_delegates_list() -> None:
     flatbuffer = convert_layer.to_tflite(layer(GPU_SELECTION), SHAPE)
-    assert classic_gpu.refusals(flatbuffer) == []
+    assert classic_gpu(TfliteFile(flatbuffer)) == []
 
 
 def test_top_k_is_not_on_the_classic_gpu_delegates_list() -> None:
     flatbuffer = convert_layer.to_tflite(layer("gather_1d"), SHAPE)
-    assert any("TOPK_V2" in line for line in classic_gpu.refusals(flatbuffer))
+    assert any("TOPK_V2" in line for line in classic_gpu(TfliteFile(flatbuffer)))
 
 
 @pytest.mark.parametrize("selection", ["gather_1d", "max_index"])

@@ -10,6 +10,7 @@ from export.bundle import manifest
 from export.bundle.__main__ import main
 from export.bundle.folder import describe, make_assets, relist
 from export.bundle.models import AssetError
+from export.export import ExportResult
 from fau_tf import contract, facs
 from fau_tf.utils.files import file_sha256
 from tests.helpers.asset_folder import contents, write_by_hand, write_export
@@ -296,11 +297,11 @@ def stub_export(monkeypatch, refused):
     """Replace `export_command`; return the list of what it is called with."""
     calls = []
 
-    def command(run, variants, out, data, *, name, may_skip, say):
-        calls.append((str(run), [row.name for row in variants], str(data), name, may_skip))
+    def command(run, variants, out, data, *, name, log):
+        calls.append((str(run), [row.name for row in variants], str(data), name))
         write_export(out, [row.name for row in variants], name=name)
-        say("exported")
-        return refused
+        log("exported")
+        return ExportResult([], {variant: ["a gate"] for variant in refused})
 
     monkeypatch.setattr("export.command.export_command", command)
     return calls
@@ -310,7 +311,7 @@ def stub_export(monkeypatch, refused):
 def test_make_ships_one_variant_for_each_accelerator(folder, monkeypatch):
     calls = stub_export(monkeypatch, [])
     assert main(["make", str(folder), "--run", "r", "--name", "small", "--data", "d"]) == 0
-    assert calls == [("r", ["float16", "static_int8"], "d", "small", False)]
+    assert calls == [("r", ["float16", "static_int8"], "d", "small")]
     found = json.loads((folder / "fau_metadata.json").read_text())["variants"]
     assert {row["file"] for row in found.values()} == {
         "fau_small_float16.tflite",

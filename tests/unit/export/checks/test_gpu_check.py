@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from export.checks import gpu_check, gpu_run
-from export.checks.gpu_run import GpuReport, gpu_residency
+from export.checks import gpu_check
+from export.checks.gpu_check import GpuReport, gpu_residency
 from tests.helpers import convert_layer
 
 SHAPE = (4, 4, 8)
@@ -60,7 +60,7 @@ def fake_child(
         np.savez(command[-2], **{name: value[None] for name, value in outputs.items()})
         return {"resident": resident}, ""
 
-    monkeypatch.setattr(gpu_run, "_run", run)
+    monkeypatch.setattr(gpu_check, "_run", run)
 
 
 @pytest.mark.parametrize("outputs", [{}, {"y": np.zeros(3, "float32")}], ids=["absent", "shape"])
@@ -96,7 +96,7 @@ def test_the_command_judges_the_numbers(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     path, _ = converted(Doubled(), tmp_path)
-    expected = gpu_run.cpu_outputs(path, gpu_check._random_inputs(path))["y"][0]
+    expected = gpu_check.cpu_outputs(path, gpu_check.random_inputs(path))["y"][0]
     assert expected.max() > 100
     fake_child(monkeypatch, {"y": expected * np.float32(1 - relative)}, resident=resident)
     assert gpu_check.main([str(path), "--driver", str(tmp_path), *options]) == code
@@ -113,7 +113,7 @@ def test_a_tolerance_that_cannot_judge_is_refused(tolerance: str, tmp_path: Path
 def test_a_machine_without_a_driver_is_told_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(gpu_run, "software_driver", lambda: None)
+    monkeypatch.setattr(gpu_check, "software_driver", lambda: None)
     with pytest.raises(RuntimeError, match="Install mesa-vulkan-drivers"):
         gpu_residency(tmp_path / "any.tflite", {})
 
@@ -123,14 +123,14 @@ def test_each_run_is_compared_with_its_own_face(
 ) -> None:
     path, inputs = converted(Doubled(), tmp_path)
     inputs = {"x": np.concatenate([inputs["x"], -inputs["x"]])}
-    expected = gpu_run.cpu_outputs(path, inputs)["y"]
+    expected = gpu_check.cpu_outputs(path, inputs)["y"]
     assert expected.shape == (2, 1, *SHAPE)
 
     def run(command: list[str], *_args: object) -> tuple[dict[str, bool], str]:
         np.savez(command[-2], y=expected + np.array([0, 0.5]).reshape(2, 1, 1, 1, 1))
         return {"resident": True}, "I0000 environment.cc:532] Selected adapter: made up\n"
 
-    monkeypatch.setattr(gpu_run, "_run", run)
+    monkeypatch.setattr(gpu_check, "_run", run)
     found = gpu_residency(path, inputs, driver=tmp_path)
     np.testing.assert_allclose(found.errors["y"], [0, 0.5], atol=1e-6)
     assert found.adapter == "made up"
@@ -141,7 +141,7 @@ def test_a_child_that_dies_is_a_failure_with_its_reason(
 ) -> None:
     path, inputs = converted(Doubled(), tmp_path)
     log = "INFO: fine\nE0000 00:00 kernel.cc:1] Shape mismatch\nINFO: bye\nexit code -6"
-    monkeypatch.setattr(gpu_run, "_run", lambda *_: ({}, log))
+    monkeypatch.setattr(gpu_check, "_run", lambda *_: ({}, log))
     found = gpu_residency(path, inputs, driver=tmp_path)
     assert not found.resident
     assert not found.passes(1.0)
@@ -162,6 +162,6 @@ def test_whatever_the_child_does_ends_in_an_answer_or_a_log(
     program: str, timeout: float, answer: dict[str, bool], message: str, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-c", program]
-    found, log = gpu_run._run(command, tmp_path / "driver.json", str(tmp_path), timeout)
+    found, log = gpu_check._run(command, tmp_path / "driver.json", str(tmp_path), timeout)
     assert found == answer
     assert message in log

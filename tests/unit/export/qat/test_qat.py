@@ -12,7 +12,8 @@ from keras import layers
 from export.checks.audit import audit
 from export.checks.weight_types import constants
 from export.convert import convert
-from export.package import run_tflite
+from export.graph.flatbuffer import TfliteFile
+from export.keras_parity import run_tflite
 from export.qat import launch
 from export.qat.describe import NotQuantizableError, describe
 from export.qat.fine_tune import QatSettings, packed, qat_variant
@@ -121,7 +122,7 @@ def result(difference, model):
 @pytest.fixture(scope="module")
 def float32(net, tmp_path_factory):
     path = tmp_path_factory.mktemp("float") / "model.tflite"
-    path.write_bytes(convert(net, SPEC, "float32"))
+    path.write_bytes(convert(net, SPEC, "float32").content)
     return path
 
 
@@ -218,13 +219,14 @@ def test_an_empty_training_set_is_refused(net, faces, float32, tmp_path, monkeyp
 
 
 def test_packing_stores_scc_as_int8_and_keeps_its_arithmetic(faces, float32):
-    before, after = float32.read_bytes(), packed(float32.read_bytes())
+    before = TfliteFile(float32.read_bytes())
+    after = TfliteFile(packed(before.content))
     types = {row.name: row.type for row in constants(after) if "scc" in row.name}
     assert sorted(types.values()).count("INT8") == 4  # two layers, two matrices each
     assert audit(after).operators.keys() - audit(before).operators.keys() <= {
         name for name in audit(after).operators if name.startswith(("DEQUANTIZE", "FULLY"))
     }
-    want, got = (run_tflite(flatbuffer, faces[0])[0] for flatbuffer in (before, after))
+    want, got = (run_tflite(file, faces[0])[0] for file in (before, after))
     assert want.std() > 0.01
     # 8 bits in two matrices: a percent or two; other arithmetic or neighbors would differ more
     assert np.abs(got - want).mean() < 0.05 * want.std() + 0.02

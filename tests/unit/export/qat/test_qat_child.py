@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from export.checks import gates
-from export.checks.audit import audit, problems
+from export.checks.audit import audit, contract_problems
 from export.checks.weight_types import constants
-from export.package import run_tflite
+from export.graph.flatbuffer import TfliteFile
+from export.keras_parity import run_tflite
 from export.qat.fine_tune import QatSettings, qat_variant
 from export.qat.launch import QatEnvironmentError, environment_python
 from export.specs import EXPORT_SPECS
@@ -53,15 +54,16 @@ def test_the_twin_computes_what_the_network_does(rounded):
 
 
 def test_the_file_keeps_the_contract_with_convolutions_in_int8_and_scc_in_float(rounded):
-    found = audit(rounded.flatbuffer)
+    file = TfliteFile(rounded.flatbuffer)
+    found = audit(file)
     sizes = {"image_size": SPEC.image_size, "heatmap_size": SPEC.heatmap_size}
-    assert problems(found, **sizes, aus=len(SPEC.au_numbers), centers=28) == []
+    assert contract_problems(found, **sizes, aus=len(SPEC.au_numbers), centers=28) == []
     # As in its row: the GPU's form multiplies by one-hot rows and has no such operator.
     assert "GATHER" in {name.split()[0] for name in found.operators}
-    assert gates.refusals(rounded.flatbuffer, SPEC, EXPORT_SPECS["qat_int8"], None) == []
-    kernels = [row for row in constants(rounded.flatbuffer) if "CONV" in row.operator]
+    assert gates.file_problems(file, SPEC, EXPORT_SPECS["qat_int8"], None) == []
+    kernels = [row for row in constants(file) if "CONV" in row.operator]
     assert {row.type for row in kernels if not row.bias} == {"INT8"}
-    scc = [row for row in constants(rounded.flatbuffer) if "scc" in row.name and row.values > 1000]
+    scc = [row for row in constants(file) if "scc" in row.name and row.values > 1000]
     assert scc
     assert {row.type for row in scc} == {"INT8"}
     assert any(name.startswith("BATCH_MATMUL") for name in found.operators)  # neighbors: float
@@ -71,7 +73,7 @@ def test_with_a_learning_rate_of_0_only_rounding_changes_the_network(net, faces)
     still = tuned(net, faces, learning_rate=0.0)
     raw = np.asarray(net(faces[0]))
     want = SPEC.codec.decode(raw, facs.center_to_au(SPEC.au_numbers))
-    got, maps = run_tflite(still.flatbuffer, faces[0])
+    got, maps = run_tflite(TfliteFile(still.flatbuffer), faces[0])
     assert want.std() > 0.1
     assert np.isfinite(maps).all()
     # 8 bits a layer over ten layers of a random network: rounding is noise, not a shift
