@@ -31,7 +31,7 @@ from fau_tf.distributed.predict import CARD
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.io.videos import VideoFile
 from fau_tf.outputs.options import SHARD
-from fau_tf.utils.console import without_notices
+from fau_tf.utils.console import quiet_native_code
 
 HOURS, CORES, VIDEO_HOURS = 1000, 100, 1.0
 CORE_HOUR: Final = 0.05
@@ -163,7 +163,7 @@ def _one_core_seconds(path: Path, frames: int) -> float:
 
 
 def _command_seconds(video: Path, out: Path, *options: str) -> float:
-    with without_notices():
+    with quiet_native_code():
         began = time.perf_counter()
         code = predict.main([str(video), "--no-plot", "--quiet", "--out", str(out), *options])
         seconds = time.perf_counter() - began

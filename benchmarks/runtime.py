@@ -28,9 +28,9 @@ from fau_tf.face.align import crop_matrix
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.mediapipe_landmarks import default_bundle, ibug68
 from fau_tf.inference.estimator import AUEstimator
-from fau_tf.inference.face_search import FaceFollower
 from fau_tf.inference.model_info import default_model
-from fau_tf.inference.quality import judge, look
+from fau_tf.inference.quality import measure, peakedness
+from fau_tf.inference.tracking import FaceTracker
 from fau_tf.io.images import read_image
 from fau_tf.io.videos import VideoFile
 
@@ -136,17 +136,18 @@ def stages(inputs: dict[str, Any], count: int = 100) -> dict[str, float]:
         return result
 
     with AUEstimator(inputs["model"], 1) as estimator, VideoFile(Path(inputs["video"])) as video:
-        follower = FaceFollower(estimator._finder)
-        size = estimator.interpreter.info.image_size
+        tracker = FaceTracker(estimator._landmarker)
+        size = estimator.info.image_size
         frames = video.frames()
         for _ in range(count):
             image = timed("decode", next, frames).image
-            ((mesh,), _) = timed("detect", follower.find, image)
+            ((mesh,), _) = timed("detect", tracker.find, image)
             landmarks = ibug68(mesh)
-            seen = timed("measure", look, image, mesh, landmarks)
-            crop = timed("crop", fast_crop, image, crop_matrix(landmarks, size), size)
+            matrix = crop_matrix(landmarks, size)
+            crop = timed("crop", fast_crop, image, matrix, size)
+            timed("measure", measure, image, mesh, landmarks, matrix, crop)
             _, heatmaps = timed("model", estimator.interpreter, crop)
-            timed("quality", judge, seen, heatmaps)
+            timed("peakedness", peakedness, heatmaps)
     return {name: round(median(values), 2) for name, values in spent.items()}
 
 

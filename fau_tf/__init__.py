@@ -4,14 +4,31 @@ from fau_tf import AUEstimator
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from fau_tf.inference.estimator import AUEstimator, FaceResult
+    from fau_tf.inference.model_info import load_model_info
+    from fau_tf.io.images import read_image
+
+__all__ = ["AUEstimator", "FaceResult", "__version__", "load_model_info", "read_image"]
 __version__ = "0.1.0"
+
+_MODULES = {
+    "AUEstimator": "fau_tf.inference.estimator",
+    "FaceResult": "fau_tf.inference.estimator",
+    "load_model_info": "fau_tf.inference.model_info",
+    "read_image": "fau_tf.io.images",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # Only when asked for: training on synthetic faces imports this package on machines without the
-    # libraries of the demo.
-    if name == "AUEstimator":
-        return importlib.import_module("fau_tf.inference.estimator").AUEstimator
+    # Imported on first use: training on synthetic faces imports this package on machines without
+    # the libraries of the demo.
+    if name in _MODULES:
+        return getattr(importlib.import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

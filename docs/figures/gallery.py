@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from fau_tf.inference.provenance import caption
 from PIL import Image, ImageFilter
 
 from fau_tf import AUEstimator
 from fau_tf.cli import predict
 from fau_tf.face.align import crop_matrix
-from fau_tf.inference.provenance import caption
 from fau_tf.io.images import read_image
 from fau_tf.io.video_writer import VideoWriter
 from fau_tf.outputs import annotate

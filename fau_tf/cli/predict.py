@@ -1,22 +1,52 @@
-"""Read action units from photos and videos; see `fau-demo --help`."""
+"""`fau-demo`: photos and videos -> AU intensities; see `fau-demo --help`."""
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-from fau_tf.cli.options import parse
-from fau_tf.inference.estimator import AUEstimator
-from fau_tf.inference.model_info import ModelError
-from fau_tf.inference.neutral_baseline import CalibrationError
-from fau_tf.inference.processing import MEDIAN
-from fau_tf.io.sources import Source, camera_source, find_sources, read_source_list
-from fau_tf.outputs.options import PredictOptions
-from fau_tf.outputs.run import Run
-from fau_tf.utils.console import Console, one_line, without_notices
+import fau_tf
+from fau_tf import contract
+from fau_tf.outputs.options import SHARD, PredictOptions
+from fau_tf.utils.console import Console
 from fau_tf.utils.optional_imports import MissingLibraryError
+from fau_tf.utils.text import one_line
 
-DONE, SOME_UNREADABLE, AT_FAULT, INTERRUPTED = 0, 1, 2, 130
+DONE, SOME_UNREADABLE, FAILED, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes."""
+
+_DESCRIPTION: Final = """\
+Estimate facial action unit intensities (FACS, 0 to 5) in photos, videos, a webcam or stdin.
+
+A SOURCE is a photo, a video, a folder (with its folders), a quoted pattern such as 'in/**/*.jpg',
+or - for JPEG or PNG files one after another on stdin:
+
+  ffmpeg -i FILE -f image2pipe -c:v mjpeg - | fau-demo - --fps 30
+
+Put -- before names that begin with a dash.
+"""
+
+_EPILOG: Final = """\
+Written by default:
+
+  a photo             an annotated picture, a CSV file, a table in the terminal
+  folder, pattern     a picture of each photo, one CSV file for all
+  video, webcam, -    a CSV file, a time-series plot; --draw adds the annotated video
+
+A face that is not read has NaN, success 0 and the reason. Exit code 0: done, also if there is no
+face; 1: some input could not be read, it is listed; 2: the command, the model or a library is at
+fault, or a file can't be written; 130: interrupted, the results so far are kept.
+"""
+
+# Option -> help; each has a --no- form.
+_OUTPUTS: Final = {
+    "csv": "CSV in OpenFace's columns",
+    "jsonl": "JSON lines: what CSV has, and landmarks",
+    "draw": "annotated pictures; of a video, an annotated video",
+    "plot": "intensities over time, of videos, webcam and stdin",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,72 +55,111 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(quiet=options.quiet)
     try:
         unread = _run(options, console)
-    except (ModelError, CalibrationError, MissingLibraryError, OSError, ValueError) as error:
-        console.complain(f"fau-demo: error: {one_line(_said(error, options.out))}")
-        return AT_FAULT
+    except (MissingLibraryError, OSError, ValueError) as error:
+        console.error(f"fau-demo: error: {one_line(_message(error, options.out))}")
+        return FAILED
     except KeyboardInterrupt:
-        console.complain(f"fau-demo: interrupted; what was read is in {options.out}")
+        console.error(f"fau-demo: interrupted; the results so far are in {options.out}")
         return INTERRUPTED
     if unread:
-        console.complain("Not read:", *(f"  {line}" for line in unread))
+        console.error("Not read:", *(f"  {line}" for line in unread))
     return SOME_UNREADABLE if unread else DONE
 
 
+def parse(arguments: Sequence[str] | None) -> PredictOptions:
+    """Return the options; a wrong command ends the process with 2 and its usage."""
+    parser = _parser()
+    given = vars(parser.parse_args(arguments))
+    try:
+        return PredictOptions(**given | {"sources": tuple(given["sources"])})
+    except ValueError as error:
+        parser.error(str(error))
+
+
 def _run(options: PredictOptions, console: Console) -> list[str]:
+    # Only now: --help and a wrong command must not wait for these imports.
+    from fau_tf.inference.estimator import AUEstimator
+    from fau_tf.io.sources import camera_source, find_sources, read_source_list
+    from fau_tf.outputs.run import make_folder, run
+
     sources = find_sources(options.sources, skip=options.out)
     if options.webcam is not None:
         sources.append(camera_source(options.webcam))
     if options.list is not None:
         sources += read_source_list(options.list)
-    _check(options, sources)
-    with without_notices():
-        estimator = AUEstimator(options.model, options.faces, options.threads)
-    with estimator:
-        if options.cluster is not None:
-            from fau_tf.distributed.predict import predict
+    options.check_sources(sources)
+    with AUEstimator(options.model, options.faces, options.threads) as estimator:
+        if options.cluster is None:
+            return run(options, estimator, sources, console)
+        from fau_tf.distributed.predict import predict
 
-            _make_folder(options.out)
-            return predict(options, sources, estimator, console)
-        run = Run(options, estimator, console)
-        _make_folder(options.out)
-        return run.all(sources)
+        make_folder(options.out)
+        return predict(options, sources, estimator, console)
 
 
-def _said(error: Exception, out: Path) -> str:
-    """Return what an error says; one of the system gets the file, the rule and the next step."""
+def _message(error: Exception, out: Path) -> str:
+    """Return an error's message; one of the system gets the file and the next step."""
     if not isinstance(error, OSError) or error.errno is None:
         return str(error)
     if error.strerror != os.strerror(error.errno):
         return str(error.strerror)
     return (
-        f"{error.filename or out}: must be written whole. Received: {error.strerror}. What was "
-        "written before stays; make room, or choose another --out."
+        f"{error.filename or out} can't be written: {error.strerror}. The results so far are kept; "
+        "free some space, or choose another --out."
     )
 
 
-def _check(options: PredictOptions, sources: Sequence[Source]) -> None:
-    """Raise ValueError for options that photos can't have."""
-    still = [source.name for source in sources if not source.kind.is_sequence]
-    asked = {
-        f"--smooth {options.smooth}": options.smooth is not None,
-        f"--neutral {MEDIAN}": options.neutral == MEDIAN,
-    }
-    for option, wanted in asked.items():
-        if wanted and still:
-            raise ValueError(
-                f"{option}: needs frames that follow each other (a video, --webcam or -). "
-                f"Received: {still[0]}, of which no order is known. Name photos in another call."
-            )
-
-
-def _make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(
-            f"--out: must be a folder, or a path where one can be made. Received: {out} "
-            f"({error.strerror}). Choose another folder."
-        ) from error
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fau-demo",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+    )
+    add = parser.add_argument
+    add(
+        "sources",
+        metavar="SOURCE",
+        nargs="*",
+        default=(),
+        help="photo, video, folder, pattern or -",
+    )
+    add("--webcam", metavar="INDEX", nargs="?", type=int, const=0, help="read a camera (0)")
+    add("--model", type=Path, help="exported .tflite, its .json beside it (the packaged one)")
+    add("--out", type=Path, help="folder of the results (fau_out)")
+    for name, text in _OUTPUTS.items():
+        add(f"--{name}", action=argparse.BooleanOptionalAction, help=text)
+    add(
+        "--neutral",
+        metavar="FILE|median",
+        help="also write intensities above a neutral baseline: a photo's, or the face's median",
+    )
+    add(
+        "--smooth",
+        metavar="SECONDS",
+        type=float,
+        help="also write an exponential moving average of videos, with this time constant",
+    )
+    add("--faces", type=int, help="at most this many a picture, the largest (10)")
+    add("--every", type=int, help="read each N-th frame of a video (1)")
+    add("--fps", type=float, help="frames a second of stdin (25)")
+    add("--present-from", type=float, help="intensity from which an AU counts as present (1)")
+    add("--threads", type=int, help="CPU threads of the model (1)")
+    add("--quiet", action="store_true", help="print errors only")
+    version = f"fau-demo {fau_tf.__version__}, model contract {contract.CONTRACT_VERSION}"
+    add("--version", action="version", version=version)
+    add = parser.add_argument_group("many files, see docs/guide/distributed.md").add_argument
+    add("--list", type=Path, metavar="FILE", help="also read the files named in it, one a line")
+    add(
+        "--cluster",
+        metavar="HOST:PORT|local",
+        help="run as a Ray Data job: rows only, in shards; the same command resumes it",
+    )
+    add("--workers", type=int, help="processes of the job (one a core)")
+    add("--shard", type=int, help=f"photos or frames of a shard ({SHARD})")
+    add("--parquet", action="store_true", help="with --cluster: Parquet, too")
+    return parser
 
 
 if __name__ == "__main__":

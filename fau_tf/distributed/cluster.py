@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fau_tf.utils.console import one_line, without_notices
+from fau_tf.utils.console import quiet_native_code
+from fau_tf.utils.text import one_line
 
 LOCAL: Final = "local"
 
@@ -128,7 +129,7 @@ def start_cluster(address: str, workers: int) -> Iterator[Cluster]:
         return
     folder = tempfile.mkdtemp(prefix="ray") if address == LOCAL else ""
     try:
-        with without_notices():
+        with quiet_native_code():
             _init(ray, address, workers or os.cpu_count() or 1, folder)
         yield _cluster(ray, workers)
     finally:

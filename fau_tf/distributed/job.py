@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from fau_tf.inference.face_search import Trail
-from fau_tf.inference.processing import Processing
+from fau_tf.inference.postprocessing import Postprocessing
+from fau_tf.inference.tracking import TrackState
 from fau_tf.io.seek_points import SeekIndex, SeekPoint
 from fau_tf.io.sources import Source, SourceKind
 
@@ -52,7 +52,7 @@ class Job:
     threads: int
     every: int
     shard: int
-    processing: Processing
+    processing: Postprocessing
     present_from: float
     outputs: tuple[str, ...]
 
@@ -76,7 +76,7 @@ class Job:
         """Return the job of a folder."""
         entries = json.loads((folder / WORK / "job.json").read_text(encoding="utf-8"))
         restored = {
-            "processing": Processing(**entries["processing"]),
+            "processing": Postprocessing(**entries["processing"]),
             "outputs": tuple(entries["outputs"]),
         }
         return cls(**entries | restored)
@@ -109,7 +109,7 @@ class Shard:
     last: int
     paths: tuple[str, ...]
     seek_point: SeekPoint | None = None
-    state: Trail | None = None
+    state: TrackState | None = None
     key: str = ""
 
     @property
@@ -185,7 +185,7 @@ def video_shards(whole: Shard, index: SeekIndex | None, job: Job) -> list[Shard]
     ]
 
 
-def state_entries(state: Trail | None) -> dict[str, Any] | None:
+def state_entries(state: TrackState | None) -> dict[str, Any] | None:
     """Return a face search state as JSON values; floats survive the round trip exactly."""
     if state is None:
         return None
@@ -193,13 +193,13 @@ def state_entries(state: Trail | None) -> dict[str, Any] | None:
     return {"frames": state.frames, "known": known}
 
 
-def state_from(entries: dict[str, Any] | None) -> Trail | None:
+def state_from(entries: dict[str, Any] | None) -> TrackState | None:
     """Return the face search state that `state_entries` encoded."""
     if entries is None:
         return None
     known = entries["known"]
     meshes = None if known is None else tuple(np.array(mesh, np.float64) for mesh in known)
-    return Trail(entries["frames"], meshes)
+    return TrackState(entries["frames"], meshes)
 
 
 def seek_index_from(entries: dict[str, Any]) -> SeekIndex:

@@ -21,10 +21,11 @@ from fau_tf.distributed.reports import forget_attempts_on_interrupt
 from fau_tf.distributed.stages import SourceSummary, Stages
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.inference.model_info import default_model
+from fau_tf.inference.postprocessing import Postprocessing
 from fau_tf.io.sources import Source, SourceKind
-from fau_tf.outputs.file_names import result_names
 from fau_tf.outputs.options import DEFAULTS, PredictOptions
-from fau_tf.outputs.run import processing
+from fau_tf.outputs.run import postprocessing
+from fau_tf.outputs.writers import result_names
 from fau_tf.utils.console import Console
 from fau_tf.utils.files import file_sha256, lock_folder, replacing
 
@@ -62,7 +63,7 @@ def predict(
     job.work.mkdir(parents=True, exist_ok=True)
     with lock_folder(folder, "one process at a time works on a job"):
         if (folder / CARD).is_file():
-            console.say(f"{folder.name} is complete already")
+            console.print(f"{folder.name} is complete already")
         else:
             _delete_partial_files(job.work)
             with replacing(job.work / CARD) as unfinished:
@@ -71,7 +72,7 @@ def predict(
                 forget_attempts_on_interrupt(job.work),
                 clusters.start_cluster(address, options.workers) as cluster,
             ):
-                console.say(f"{folder.name}, {cluster.workers} workers")
+                console.print(f"{folder.name}, {cluster.workers} workers")
                 stages = Stages(job, key, cluster, console)
                 summaries = stages.run(list(zip(sources, names, strict=True)))
             _write_card(job, summaries, stages)
@@ -110,13 +111,13 @@ def _job(options: PredictOptions, estimator: AUEstimator) -> Job:
         working_dir=str(Path.cwd()),
         version=__version__,
         model=str(model.absolute()),
-        model_sha256=estimator.interpreter.info.sha256,
+        model_sha256=estimator.info.sha256,
         info_sha256=file_sha256(model.with_suffix(".json")),
         faces=options.faces,
         threads=options.threads,
         every=options.every,
         shard=options.shard,
-        processing=processing(options, estimator),
+        processing=postprocessing(options, estimator) or Postprocessing(),
         present_from=options.present_from,
         outputs=_outputs(options),
     )
@@ -169,9 +170,9 @@ def _print_card(folder: Path, console: Console) -> list[str]:
     for entry in json.loads((folder / CARD).read_text(encoding="utf-8"))["sources"]:
         unread += [reason for *_, reason in entry["failures"]]
         if not entry["images"]:
-            console.say(f"{entry['source']}: not read")
+            console.print(f"{entry['source']}: not read")
             continue
         counted = f"{entry['images']} {entry['unit']}, {entry['with_face']} with a face"
-        console.say(f"{entry['source']}: {counted} that was read, {entry['shards']} shards")
-    console.say("", f"Results: {folder}")
+        console.print(f"{entry['source']}: {counted} that was read, {entry['shards']} shards")
+    console.print("", f"Results: {folder}")
     return unread

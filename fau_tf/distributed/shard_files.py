@@ -13,18 +13,17 @@ from typing import Any, Final
 import numpy as np
 
 from fau_tf.distributed.job import Job, Shard
-from fau_tf.inference.estimator import Estimate, FaceResult
+from fau_tf.inference.estimator import Estimate, FaceResult, Quality
 from fau_tf.inference.model_info import ModelInfo
-from fau_tf.inference.quality import Quality
-from fau_tf.io.images import Frame
-from fau_tf.outputs.csv_jsonl import Reading
+from fau_tf.io.images import Frame, UnreadFrame
 from fau_tf.outputs.writers import WRITERS
 from fau_tf.utils.files import replacing
 
 _PARQUET: Final = "parquet"
 _TEXT_COLUMNS: Final = (
-    "reason", "flags", "source", "processing", "model", "model_sha256", "weak_aus",
+    "reason", "flags", "source", "processing", "model", "model_sha256", "low_reliability",
 )  # fmt: skip
+AddRows = Callable[[Frame | UnreadFrame, Estimate], None]
 _NO_IMAGE: Final = np.zeros((0, 0, 3), np.uint8)
 
 
@@ -34,8 +33,8 @@ def result_files(job: Job, shard: Shard) -> list[Path]:
 
 
 @contextmanager
-def write_rows(job: Job, shard: Shard, info: ModelInfo) -> Iterator[Callable[[Reading], None]]:
-    """Yield a function that adds a row; the files appear when the block ends without an error."""
+def write_rows(job: Job, shard: Shard, info: ModelInfo) -> Iterator[AddRows]:
+    """Yield a function that adds a frame's rows; the files appear after a block without error."""
     folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=job.work))
     endings = set(job.outputs) & WRITERS.keys() | ({"csv"} if _PARQUET in job.outputs else set())
     try:
@@ -45,18 +44,16 @@ def write_rows(job: Job, shard: Shard, info: ModelInfo) -> Iterator[Callable[[Re
                     WRITERS[ending](
                         folder / f"rows.{ending}",
                         info,
-                        smoothed=bool(job.processing.smooth),
-                        calibrated=bool(job.processing.neutral),
-                        present_from=job.present_from,
-                        processing=job.processing.name,
+                        job.processing,
+                        job.present_from,
                     )
                 )
                 for ending in sorted(endings)
             ]
 
-            def write(reading: Reading) -> None:
+            def write(frame: Frame | UnreadFrame, estimate: Estimate) -> None:
                 for writer in writers:
-                    writer.write(reading)
+                    writer.write(frame, estimate)
 
             yield write
         if _PARQUET in job.outputs:
@@ -105,13 +102,12 @@ def _face_entries(face: FaceResult, landmarks: bool) -> list[Any]:
         face.landmarks.tolist() if landmarks else [],
         list(face.intensity.values()),
         asdict(face.quality),
-        face.reason,
         face.interval and list(face.interval.values()),
     ]
 
 
 def _face(entries: list[Any], info: ModelInfo) -> FaceResult:
-    box, landmarks, intensity, quality, reason, interval = entries
+    box, landmarks, intensity, quality, interval = entries
     x0, y0, x1, y1 = box
     return FaceResult(
         box=(x0, y0, x1, y1),
@@ -121,9 +117,9 @@ def _face(entries: list[Any], info: ModelInfo) -> FaceResult:
         heatmaps=np.zeros((0, 0, 0), np.float32),
         matrix=np.zeros((2, 3)),
         crop_size=info.image_size,
-        quality=Quality(**quality | {"flags": tuple(quality["flags"])}),
-        reason=reason,
+        quality=Quality(**quality),
         interval=interval and dict(zip(info.labels, map(tuple, interval), strict=True)),
+        low_reliability=tuple(sorted(info.low_reliability)),
     )
 
 

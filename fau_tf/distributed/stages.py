@@ -21,8 +21,9 @@ from fau_tf.distributed.reports import ProcessUsage, ShardReport, run_rows
 from fau_tf.distributed.shard_files import result_files
 from fau_tf.distributed.worker import DONE, JobWorker
 from fau_tf.io.sources import Source, SourceKind
-from fau_tf.utils.console import Console, one_line
+from fau_tf.utils.console import Console
 from fau_tf.utils.files import replacing
+from fau_tf.utils.text import one_line
 
 
 @dataclass
@@ -214,7 +215,7 @@ class Stages:
             report = ShardReport.load(self._job.work / f"{key}{DONE[step]}")
             self.processes.setdefault(report.process, ProcessUsage()).add(report)
             for reason in report.unread:
-                self._console.complain(f"  {labels[key]}: {reason}")
+                self._console.error(f"  {labels[key]}: {reason}")
             images += report.images
             return f", {images} images, {images / max(time.monotonic() - start, 1e-9):.1f} a second"
 
@@ -223,8 +224,8 @@ class Stages:
             JobWorker,
             rows,
             title=step,
-            log=self._console.say,
-            log_error=self._console.complain,
+            log=self._console.print,
+            log_error=self._console.error,
             finished=finished,
         )
 

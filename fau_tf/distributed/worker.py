@@ -16,20 +16,17 @@ from fau_tf.distributed.job import Job, Shard, state_entries
 from fau_tf.distributed.reports import TRIED, Attempts, ShardReport, crash_message
 from fau_tf.distributed.shard_files import read_estimates, write_estimates, write_rows
 from fau_tf.inference.estimator import AUEstimator, Estimate
-from fau_tf.inference.face_search import Trail
 from fau_tf.inference.model_info import ModelInfo, read_model
-from fau_tf.inference.processing import MEDIAN
-from fau_tf.inference.tracking import OverlapTracker
+from fau_tf.inference.postprocessing import MEDIAN
+from fau_tf.inference.tracking import OverlapTracker, TrackState
 from fau_tf.io.images import Frame, UnreadableError, UnreadFrame
 from fau_tf.io.sources import Source, SourceKind, open_frames
 from fau_tf.io.videos import VideoFile
-from fau_tf.outputs.csv_jsonl import Reading
-from fau_tf.outputs.median_spool import MedianSpool
-from fau_tf.outputs.run import still
-from fau_tf.outputs.writers import readings, unread_row
+from fau_tf.outputs.run import estimate_photos
+from fau_tf.outputs.writers import MedianSpool
 from fau_tf.utils import optional_imports
-from fau_tf.utils.console import one_line
 from fau_tf.utils.files import file_sha256, replacing
+from fau_tf.utils.text import one_line
 
 DONE: Final = {"index": ".index", "read": ".json", "join": ".json"}
 """Step -> ending of the file that marks a shard's step as done."""
@@ -98,23 +95,22 @@ class JobWorker:
         report.save(done)
 
     def _photos(self, shard: Shard, report: ShardReport, attempts: Attempts) -> None:
-        steps = still(self._photo_frames(shard, attempts), self._models())
+        estimated = estimate_photos(self._photo_frames(shard, attempts), self._models())
         process = self._job.processing.begin()
-        first = next(steps)
+        first = next(estimated)
         # As on one machine, a single photo that cannot be read has no result file.
         if shard.kind == SourceKind.PHOTO.value and isinstance(first[0], UnreadFrame):
             report.unread.append(one_line(first[0].reason))
             return
         report.written = True
         with write_rows(self._job, shard, self._info()) as write:
-            for item, estimate in chain((first,), steps):
-                if isinstance(item, UnreadFrame):
-                    report.unread.append(one_line(item.reason))
-                    write(unread_row(item))
-                    continue
-                _count(report, estimate)
-                for reading in readings(item, process(estimate, item.timestamp)):
-                    write(reading)
+            for frame, estimate in chain((first,), estimated):
+                if isinstance(frame, UnreadFrame):
+                    report.unread.append(one_line(frame.reason))
+                else:
+                    _count(report, estimate)
+                    estimate = process(estimate, frame.timestamp)
+                write(frame, estimate)
 
     def _photo_frames(self, shard: Shard, attempts: Attempts) -> Iterator[Frame | UnreadFrame]:
         for number, path in enumerate(shard.paths, shard.first):
@@ -132,18 +128,18 @@ class JobWorker:
         every, estimator, point = self._job.every, self._models(), shard.seek_point
         try:
             with VideoFile(Path(shard.paths[0])) as video:
-                estimator.restart(Trail(point.number // every) if point else None)
+                estimator.restart(TrackState(point.number // every) if point else None)
                 for frame in self._frames_with_lead(video, shard, attempts):
                     if frame.number < shard.first:
                         estimator.track(frame.image)
                         continue
                     if frame.number == shard.first:
-                        estimator.restart(shard.state or estimator.trail)
-                        report.start = state_entries(estimator.trail)
+                        estimator.restart(shard.state or estimator.track_state)
+                        report.start = state_entries(estimator.track_state)
                     yield frame, estimator.track(frame.image)
         except UnreadableError as error:
             report.fault = str(error)
-        report.end = state_entries(estimator.trail)
+        report.end = state_entries(estimator.track_state)
 
     def _frames_with_lead(
         self, video: VideoFile, shard: Shard, attempts: Attempts
@@ -210,24 +206,26 @@ def join_ranges(job: Job, shards: Sequence[Shard], info: ModelInfo) -> ShardRepo
 
 def _write_video_rows(job: Job, shards: Sequence[Shard], info: ModelInfo) -> None:
     with ExitStack() as spools:
-        found = _readings(job, shards, info)
+        found = _estimates(job, shards, info)
         if job.processing.neutral == MEDIAN:
             spool = spools.enter_context(MedianSpool())
-            for reading in found:
-                spool.add(reading)
-            found = spool.readings()
+            for frame, estimate in found:
+                spool.add(frame, estimate)
+            found = spool.replay()
         # Frame numbers grow, so the rows of a range follow each other.
-        for index, group in groupby(found, lambda reading: _range_of(reading, shards)):
+        for index, group in groupby(found, lambda row: _range_of(row[0], shards)):
             with write_rows(job, shards[index], info) as write:
-                for reading in group:
-                    write(reading)
+                for frame, estimate in group:
+                    write(frame, estimate)
 
 
-def _range_of(reading: Reading, shards: Sequence[Shard]) -> int:
-    return next(one.index for one in shards if not one.last or reading.frame <= one.last)
+def _range_of(frame: Frame, shards: Sequence[Shard]) -> int:
+    return next(one.index for one in shards if not one.last or frame.number <= one.last)
 
 
-def _readings(job: Job, shards: Iterable[Shard], info: ModelInfo) -> Iterator[Reading]:
+def _estimates(
+    job: Job, shards: Iterable[Shard], info: ModelInfo
+) -> Iterator[tuple[Frame, Estimate]]:
     tracker, process = OverlapTracker(), job.processing.begin()
     for shard in shards:
         path = job.work / f"{shard.key}.rows"
@@ -235,7 +233,7 @@ def _readings(job: Job, shards: Iterable[Shard], info: ModelInfo) -> Iterator[Re
             ids = tracker.update([face.box for face in estimate.faces])
             faces = (replace(face, face_id=i) for face, i in zip(estimate.faces, ids, strict=True))
             estimate = replace(estimate, faces=tuple(faces))
-            yield from readings(frame, process(estimate, frame.timestamp))
+            yield frame, process(estimate, frame.timestamp)
 
 
 _STEPS: Final[dict[str, Callable[[JobWorker, Path, Path], None]]] = {

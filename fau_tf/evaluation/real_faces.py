@@ -22,9 +22,9 @@ from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks, ibug68
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.inference.interpreter import AUInterpreter
-from fau_tf.inference.provenance import save_picture
 from fau_tf.io.images import read_image
-from fau_tf.outputs import annotate
+from fau_tf.outputs.annotate import annotate
+from fau_tf.outputs.drawing import save_picture
 
 SHIFT: Final = 4.0  # px of the crop
 SCALE: Final = 0.05
@@ -294,6 +294,6 @@ def draw_all(folder: Path, model: Path, faces: Sequence[Photo]) -> None:
     with AUEstimator(model, num_faces=1) as estimator:
         for face in faces:
             estimate = estimator.estimate(face.image)
-            drawn = annotate.overlay(face.image, estimate.faces, estimate.reason, 1.0)
+            drawn = annotate(face.image, estimate, estimator.info)
             file = folder / f"{face.name.replace(' ', '_')}.png"
-            save_picture(file, drawn, estimator.interpreter.info)
+            save_picture(file, drawn, estimator.info)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fau_tf import facs
 from fau_tf.face.align import Image, require_image
-from fau_tf.face.tiling import Mesh, Window, distinct, uncut, windows
+from fau_tf.face.tiling import Mesh, Window, largest, uncut, windows
 from fau_tf.utils import optional_imports
 
 MESH_POINTS: Final = 478
@@ -69,11 +69,12 @@ class MediaPipeLandmarks(AbstractContextManager["MediaPipeLandmarks"]):
                 )
             )
 
-    def find(self, image: Image) -> list[Mesh]:
+    def find(self, image: Image, parts: Sequence[Window] | None = None) -> list[Mesh]:
         """Return the (478, 2) mesh points of each face in px, left to right.
 
         Args:
             image: (H, W, 3) RGB uint8.
+            parts: Windows of the image to look at; those of `divisions` by default.
 
         Returns:
             At most `num_faces` faces; an empty list means `NO_FACE`.
@@ -83,14 +84,14 @@ class MediaPipeLandmarks(AbstractContextManager["MediaPipeLandmarks"]):
         """
         require_image(image)
         height, width = image.shape[:2]
+        parts = windows(height, width, self.divisions) if parts is None else parts
         found = (
             mesh
-            for window in windows(height, width, self.divisions)
+            for window in parts
             for mesh in self._find_in(image, window)
             if uncut(mesh, window, height, width)
         )
-        faces = sorted(distinct(found), key=lambda mesh: -float(np.ptp(mesh, axis=0).prod()))
-        return sorted(faces[: self.num_faces], key=lambda mesh: float(mesh[:, 0].mean()))
+        return largest(found, self.num_faces)
 
     def _find_in(self, image: Image, window: Window) -> list[Mesh]:
         x0, y0, x1, y1 = window

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 Mesh = npt.NDArray[np.float64]
 Window = tuple[int, int, int, int]
+Box = tuple[float, float, float, float]
 
 MIN_TILE: Final = 96
 """Tiles with a shorter side are skipped: faces in them are too small to estimate AUs, px."""
@@ -62,6 +63,18 @@ def distinct(meshes: Iterable[Mesh]) -> list[Mesh]:
         if not any(_same(mesh, other) for other in kept):
             kept.append(mesh)
     return kept
+
+
+def largest(meshes: Iterable[Mesh], most: int) -> list[Mesh]:
+    """Return the `most` largest of the distinct faces, left to right."""
+    faces = sorted(distinct(meshes), key=lambda mesh: -float(np.ptp(mesh, axis=0).prod()))
+    return sorted(faces[:most], key=lambda mesh: float(mesh[:, 0].mean()))
+
+
+def bounding_box(mesh: Mesh) -> Box:
+    """Return the smallest box around a mesh: x0, y0, x1, y1."""
+    (x0, y0), (x1, y1) = mesh.min(axis=0).tolist(), mesh.max(axis=0).tolist()
+    return x0, y0, x1, y1
 
 
 def _same(one: Mesh, other: Mesh) -> bool:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,16 +15,21 @@ from fau_tf.face.align import Image, Matrix, crop_matrix, invert, transform
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.au_centers import au_centers
 from fau_tf.face.mediapipe_landmarks import NO_FACE, MediaPipeLandmarks, ibug68
-from fau_tf.face.tiling import Mesh
-from fau_tf.inference.face_search import FaceFollower, Trail, box, find_in_photo
+from fau_tf.face.tiling import Box, Mesh, bounding_box
 from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.inference.model_info import ModelInfo, default_model
-from fau_tf.inference.quality import Quality, judge, look
+from fau_tf.inference.quality import Quality, measure, peakedness
+from fau_tf.inference.tracking import FaceTracker, TrackState
+from fau_tf.io.images import ImageSource, as_image
+from fau_tf.utils.console import quiet_native_code
 
-__all__ = ["AUEstimator", "Estimate", "FaceResult", "Quality"]
+__all__ = ["AUEstimator", "Estimate", "FaceResult", "ImageSource", "Quality"]
+
+PRESENT_FROM: Final = 1.0
+"""Intensity from which an AU counts as present: FACS intensity A."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FaceResult:
     """One face of a photo; points are (x, y) px of that photo.
 
@@ -31,20 +37,20 @@ class FaceResult:
         box: Smallest box around the mesh points: x0, y0, x1, y1.
         landmarks: (68, 2) iBUG landmarks.
         centers: (K, 2) AU centers of the heatmap channels.
-        intensity: AU label, e.g. `AU06`, -> intensity in 0 to 5; NaN where the face was not read.
-        heatmaps: (h, w, K) in 0 to 5, over the aligned crop; NaN where the face was not read.
+        intensity: AU label, e.g. `AU06`, -> intensity in 0 to 5; NaN if the face was not read.
+        heatmaps: (h, w, K) in 0 to 5, over the aligned crop; NaN if the face was not read.
         matrix: (2, 3) photo px -> crop px.
         crop_size: Side of that crop, px.
-        quality: How far to trust the intensities.
-        reason: Why the face was not read, see `reliability`; empty where it was.
-        face_id: In a photo, counts from 0, left to right; in a video, see `tracker`.
-        smoothed: Intensities after smoothing, see `smoothing`; None without it.
-        calibrated: `shown` after neutral calibration, see `calibration`; None without one.
-        interval: AU label -> low and high end around `intensity`, see `fau_tf.conformal`; None
-            where the model has none or the face was not read.
+        quality: Measures of the face, with flags and a score.
+        face_id: In a photo, counts from 0, left to right; in a video, see `FaceTracker`.
+        interval: AU label -> low and high end of the conformal prediction interval; None if the
+            model has none or the face was not read.
+        low_reliability: Labels of the AUs whose intensities should not be relied on.
+        smoothed: Intensities after smoothing; None without it.
+        above_neutral: `shown` minus the neutral baseline; None without one.
     """
 
-    box: tuple[float, float, float, float]
+    box: Box
     landmarks: npt.NDArray[np.float64]
     centers: npt.NDArray[np.float64]
     intensity: dict[str, float]
@@ -52,40 +58,57 @@ class FaceResult:
     matrix: Matrix
     crop_size: int
     quality: Quality
-    reason: str = ""
     face_id: int = 0
-    smoothed: dict[str, float] | None = None
-    calibrated: dict[str, float] | None = None
     interval: dict[str, tuple[float, float]] | None = None
+    low_reliability: tuple[str, ...] = ()
+    smoothed: dict[str, float] | None = None
+    above_neutral: dict[str, float] | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why the AUs were not read; empty if they were."""
+        return self.quality.reason
 
     @property
     def shown(self) -> dict[str, float]:
-        """What pictures show: the smoothed intensities where there are some, or the raw ones."""
+        """What pictures show: the smoothed intensities if there are any, or the raw ones."""
         return self.intensity if self.smoothed is None else self.smoothed
 
+    def __repr__(self) -> str:
+        """Return id, box, quality score and the AUs that are present."""
+        place = "{:.0f}, {:.0f}, {:.0f}, {:.0f}".format(*self.box)
+        present = [f"{au} {x:.1f}" for au, x in self.intensity.items() if x >= PRESENT_FROM]
+        found = self.reason or ", ".join(present) or "no AU present"
+        quality = f"quality={self.quality.score:.2f}"
+        return f"<FaceResult {self.face_id} box=({place}) {quality}: {found}>"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Estimate:
-    """What was read from a photo.
+    """The faces of a photo or frame.
 
     Attributes:
         faces: Left to right.
-        reason: Why there are none; empty where there are some.
+        reason: Why there are none; empty if there are some.
     """
 
-    faces: tuple[FaceResult, ...]
+    faces: tuple[FaceResult, ...] = ()
     reason: str = ""
+
+    def __repr__(self) -> str:
+        """Return the faces, or the reason why there are none."""
+        return f"<Estimate: {self.reason or ', '.join(map(repr, self.faces))}>"
 
 
 class AUEstimator(AbstractContextManager["AUEstimator"]):
-    """Finds every face and reads its AUs; use it in a `with` block, or call `close`.
+    """Finds every face and estimates its AU intensities; use it in a `with` block, or `close` it.
 
     `estimate` is for photos: the same picture always gives the same result. `track` and `video` are
     for successive frames: they look where the faces were and give them ids. Values are never
     smoothed or carried from one frame to the next.
 
     Attributes:
-        interpreter: The model.
+        interpreter: Runs the model.
     """
 
     def __init__(
@@ -94,8 +117,7 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
         """Load the model and the face landmarker.
 
         Args:
-            model: An exported .tflite, with its JSON file beside it; the one that comes with the
-                package by default.
+            model: An exported .tflite with its JSON file beside it; the packaged one by default.
             num_faces: At most this many faces of a picture are read, the largest ones.
             threads: CPU threads of the model. The small model takes 5.8 ms with one and 7.4 ms with
                 two of two cores: its layers are too small to share.
@@ -107,59 +129,72 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
             MissingLibraryError: If a library is missing.
         """
         path = default_model() if model is None else Path(model)
-        self.interpreter = AUInterpreter(path, threads)
-        self._finder = MediaPipeLandmarks(num_faces, divisions=(1,))
-        self._follower = FaceFollower(self._finder)
+        with quiet_native_code():
+            self.interpreter = AUInterpreter(path, threads)
+            self._landmarker = MediaPipeLandmarks(num_faces)
+            # MediaPipe writes its last notices when it first looks for a face.
+            self._landmarker.find(np.zeros((1, 1, 3), np.uint8))
+        self._tracker: FaceTracker | None = None
 
-    def estimate(self, image: Image) -> Estimate:
+    @property
+    def info(self) -> ModelInfo:
+        """What the model's JSON file says."""
+        return self.interpreter.info
+
+    def __repr__(self) -> str:
+        """Return the model in short, and how many faces are read."""
+        return f"<AUEstimator num_faces={self._landmarker.num_faces} {self.info!r}>"
+
+    def estimate(self, image: ImageSource) -> Estimate:
         """Return the faces of a photo, left to right, or the reason why there are none.
 
         Args:
-            image: (H, W, 3) RGB uint8.
+            image: A path, a Pillow image, or an (H, W, 3) RGB uint8 array.
 
         Raises:
-            ValueError: If the image is not (H, W, 3) uint8.
+            TypeError: If it is anything else.
+            UnreadableImageError: If the file can't be read.
+            ValueError: If it is another array.
         """
-        meshes = find_in_photo(self._finder, image)
-        return self._read_all(image, meshes, range(len(meshes)))
+        pixels = as_image(image)
+        meshes = self._landmarker.find(pixels)
+        return self._read_all(pixels, meshes, range(len(meshes)))
 
-    def track(self, image: Image) -> Estimate:
+    def track(self, image: ImageSource) -> Estimate:
         """Return the faces of the next frame of a video, with ids; see `restart`.
 
         Args:
-            image: (H, W, 3) RGB uint8.
-
-        Raises:
-            ValueError: If the image is not (H, W, 3) uint8.
+            image: As for `estimate`, with the same errors.
         """
-        return self._read_all(image, *self._follower.find(image))
+        pixels = as_image(image)
+        return self._read_all(pixels, *self._tracking().find(pixels))
 
-    def restart(self, trail: Trail | None = None) -> None:
-        """Begin another video, or go on with one: ids count from 0 again.
+    def restart(self, state: TrackState | None = None) -> None:
+        """Begin another video, or resume one: ids count from 0 again.
 
         Args:
-            trail: What is known of the frames before; `track` knows no faces without it.
+            state: What is known of the frames before; `track` knows no faces without it.
         """
-        self._follower = FaceFollower(self._finder, trail)
+        self._tracker = FaceTracker(self._landmarker, state)
 
     @property
-    def trail(self) -> Trail:
+    def track_state(self) -> TrackState:
         """What the next call of `track` knows of the frames before."""
-        return self._follower.trail
+        return self._tracking().state
 
     def video(self, images: Iterable[Image]) -> Iterator[Estimate]:
         """Yield what `track` returns for each frame of a new video, faster.
 
         While the AUs of one frame are read, the next frame is taken from `images` and its faces are
-        found, on a second core; so an estimate comes when the frame after it has been taken. Where
-        `images` raises, the frames before it have been yielded.
+        found, on a second core; so an estimate comes after the next frame was taken. If `images`
+        raises, the frames before it have been yielded.
         """
         self.restart()
         with ThreadPoolExecutor(1, "read") as pool:
             pending: Future[Estimate] | None = None
             try:
                 for image in images:
-                    found = self._follower.find(image)
+                    found = self._tracking().find(image)
                     earlier = pending
                     pending = pool.submit(self._read_all, image, *found)
                     if earlier:
@@ -171,50 +206,47 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
             if pending:
                 yield pending.result()
 
+    def _tracking(self) -> FaceTracker:
+        if self._tracker is None:
+            self._tracker = FaceTracker(self._landmarker)
+        return self._tracker
+
     def _read_all(self, image: Image, meshes: Iterable[Mesh], ids: Iterable[int]) -> Estimate:
         faces = tuple(self._read(image, *face) for face in zip(meshes, ids, strict=True))
         return Estimate(faces, "" if faces else NO_FACE)
 
     def _read(self, image: Image, mesh: Mesh, face_id: int) -> FaceResult:
-        info = self.interpreter.info
+        info = self.info
         landmarks = ibug68(mesh)
         matrix = crop_matrix(landmarks, info.image_size)
-        seen = look(image, mesh, landmarks)
-        if seen.reason:
+        crop = fast_crop(image, matrix, info.image_size)
+        quality = measure(image, mesh, landmarks, matrix, crop)
+        if quality.reason:
             intensity = np.full(len(info.aus), np.nan, np.float32)
             side = info.heatmap_size
             heatmaps = np.full((side, side, len(info.centers)), np.nan, np.float32)
         else:
-            intensity, heatmaps = self.interpreter(fast_crop(image, matrix, info.image_size))
+            intensity, heatmaps = self.interpreter(crop)
+            quality = replace(quality, peakedness=peakedness(heatmaps))
         # The centers are those of the crop, where the face is upright, as in training.
         centers = au_centers(transform(matrix, landmarks), info.aus, info.rule)
         return FaceResult(
-            box=box(mesh),
+            box=bounding_box(mesh),
             landmarks=landmarks,
             centers=transform(invert(matrix), centers),
             intensity=dict(zip(info.labels, intensity.tolist(), strict=True)),
             heatmaps=heatmaps,
             matrix=matrix,
             crop_size=info.image_size,
-            quality=judge(seen, None if seen.reason else heatmaps),
-            reason=seen.reason,
+            quality=quality,
             face_id=face_id,
-            interval=None if seen.reason else _interval(info, intensity),
+            interval=None if quality.reason else info.interval(intensity),
+            low_reliability=tuple(sorted(info.low_reliability)),
         )
 
     def close(self) -> None:
         """Free the landmarker."""
-        self._finder.close()
+        self._landmarker.close()
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _interval(
-    info: ModelInfo, intensity: npt.NDArray[np.float32]
-) -> dict[str, tuple[float, float]] | None:
-    if info.intervals is None:
-        return None
-    low, high = info.intervals.around(intensity)
-    ends = zip(low.tolist(), high.tolist(), strict=True)
-    return dict(zip(info.labels, ends, strict=True))

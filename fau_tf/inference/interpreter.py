@@ -1,4 +1,4 @@
-"""An exported model, run by the LiteRT interpreter."""
+"""Aligned crop -> AU intensities and heatmaps, by the LiteRT interpreter."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from fau_tf.inference.model_info import ModelError, read_model
 
 
 class AUInterpreter:
-    """Reads AU intensities and heatmaps from an aligned crop; on the CPU.
+    """Runs an exported model on aligned crops, on the CPU.
 
     Attributes:
         info: What the JSON file beside the model says.
@@ -43,18 +43,18 @@ class AUInterpreter:
                 f"Received: {cause}. Export the model again."
             ) from error
         self._check_tensors(path)
-        # Memory is laid out in the first call: better here than in the first frame.
+        # The first call allocates memory: do it here rather than in the first frame.
         self(np.zeros((self.info.image_size, self.info.image_size, 3), np.uint8))
 
     def __call__(self, crop: Image) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Return intensity (A,) and heatmaps (h, w, K), both in 0 to 5.
 
         Args:
-            crop: (S, S, 3) RGB uint8 from `face.align` or `face.fast_crop`.
+            crop: (S, S, 3) RGB uint8 from `align.crop` or `align_cv2.fast_crop`.
 
         Raises:
             ValueError: If the crop has another shape or dtype.
-            ModelError: If the model answers something that is not finite.
+            ModelError: If an output is not finite.
         """
         size = self.info.image_size
         crop = np.asarray(crop)
@@ -63,9 +63,9 @@ class AUInterpreter:
                 f"{self.info.name}: the crop must be ({size}, {size}, 3) RGB uint8. Received: "
                 f"{crop.shape} {crop.dtype}. Cut it with fau_tf.face.align.crop."
             )
-        answer = self._runner(**{contract.INPUT: crop[None].astype(np.float32)})
-        intensity = answer[contract.OUTPUT_INTENSITY][0]  # (A,)
-        heatmaps = answer[contract.OUTPUT_HEATMAPS][0]  # (h, w, K)
+        outputs = self._runner(**{contract.INPUT: crop[None].astype(np.float32)})
+        intensity = outputs[contract.OUTPUT_INTENSITY][0]  # (A,)
+        heatmaps = outputs[contract.OUTPUT_HEATMAPS][0]  # (h, w, K)
         if not (np.isfinite(intensity).all() and np.isfinite(heatmaps).all()):
             raise ModelError(
                 f"{self.info.name}: intensities and heatmaps must be finite. Received: NaN or "

@@ -1,14 +1,18 @@
-"""The JSON file beside every exported model, read and checked."""
+"""The JSON file beside an exported model, read and checked."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
+import numpy.typing as npt
+
 from fau_tf import contract, facs
 from fau_tf.conformal import Intervals
+from fau_tf.utils.text import readable
 
 DEFAULT_MODEL: Final = "fau_small_float16.tflite"
 
@@ -18,13 +22,13 @@ class ModelError(ValueError):
 
 
 @dataclass(frozen=True)
-class Failed:
+class FailedCriterion:
     """A criterion of `contract.LOW_RELIABILITY` that an AU fails.
 
     Attributes:
         criterion: Its key.
         value: What was measured.
-        limit: The least value that passes.
+        limit: The smallest value that passes.
     """
 
     criterion: str
@@ -32,12 +36,12 @@ class Failed:
     limit: float
 
     def __str__(self) -> str:
-        """Return it in words."""
+        """Return it as a sentence without its period."""
         text = contract.LOW_RELIABILITY[self.criterion].text
         return f"{text} is {self.value:.2f}; at least {self.limit:.2f} is needed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModelInfo:
     """What a reader has to know of an exported model.
 
@@ -49,9 +53,9 @@ class ModelInfo:
         rule: The AU center rule set, a key of `facs.RULES`.
         centers: Names of the K AU centers, in the order of the heatmap channels.
         sha256: Of the .tflite file.
-        intervals: Around the intensities; None where the model has none.
-        low_reliability: AU label -> the criteria that the model's intensities fail, by which they
-            should not be relied on.
+        intervals: Conformal prediction intervals; None if the model has none.
+        low_reliability: AU label -> the criteria that it fails. Intensities of these AUs should not
+            be relied on.
     """
 
     name: str
@@ -62,16 +66,56 @@ class ModelInfo:
     centers: tuple[str, ...]
     sha256: str
     intervals: Intervals | None = None
-    low_reliability: Mapping[str, tuple["Failed", ...]] = field(default_factory=dict)
+    low_reliability: Mapping[str, tuple[FailedCriterion, ...]] = field(default_factory=dict)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The A labels, e.g. `AU06`."""
         return tuple(facs.AUS[au].label for au in self.aus)
 
+    @property
+    def provenance(self) -> dict[str, str | int]:
+        """The model's name, its SHA-256 and its contract version: part of every output."""
+        return {
+            "model": readable(self.name),
+            "model_sha256": self.sha256,
+            "contract_version": contract.CONTRACT_VERSION,
+        }
+
+    @property
+    def caption(self) -> str:
+        """The line under a picture."""
+        version = contract.CONTRACT_VERSION
+        return f"{readable(self.name)}, SHA-256 {self.sha256[:16]}, contract {version}"
+
+    def interval(self, intensity: npt.ArrayLike) -> dict[str, tuple[float, float]] | None:
+        """Return AU label -> low and high end around (A,) intensities; None without intervals."""
+        if self.intervals is None:
+            return None
+        low, high = self.intervals.around(intensity)
+        return dict(zip(self.labels, zip(low.tolist(), high.tolist(), strict=True), strict=True))
+
+    def __repr__(self) -> str:
+        """Return name, size and AUs in short."""
+        doubtful = " ".join(sorted(self.low_reliability)) or "none"
+        size = f"{self.image_size} px, {len(self.aus)} AUs"
+        return f"<ModelInfo {self.name}: {size}, low reliability: {doubtful}>"
+
+
+def load_model_info(model: str | PathLike[str] | None = None) -> ModelInfo:
+    """Return what the JSON file of a model says, after checking both files.
+
+    Args:
+        model: An exported .tflite with its JSON file beside it; the packaged one by default.
+
+    Raises:
+        ModelError: If the model can't be used.
+    """
+    return read_model(default_model() if model is None else Path(model))[1]
+
 
 def default_model() -> Path:
-    """Return where the model of this package lies: in the installed package, or in the checkout.
+    """Return the path of the packaged model: in the installed package, or in the checkout.
 
     Raises:
         ModelError: If neither has it.
@@ -82,9 +126,8 @@ def default_model() -> Path:
         if (folder / DEFAULT_MODEL).exists():
             return folder / DEFAULT_MODEL
     raise ModelError(
-        f"{DEFAULT_MODEL}: the model of this package must be in {places[0]} or {places[1]}. "
-        "Received: neither has it. Reinstall fau_tf, or name a model: --model FILE, "
-        "AUEstimator(FILE)."
+        f"{DEFAULT_MODEL}: the packaged model is neither in {places[0]} nor in {places[1]}. "
+        "Reinstall fau_tf, or name a model: --model FILE, AUEstimator(FILE)."
     )
 
 
@@ -134,14 +177,13 @@ def _checked(path: Path, text: bytes) -> ModelInfo:
     if lacking:
         raise _broken(path, f"complete, with {', '.join(lacking)}", f"only {sorted(entries)}")
     _check_types(path, entries)
-    centers = _centers(path, entries)
     return ModelInfo(
         name=entries["name"],
         image_size=entries["image_size"],
         heatmap_size=entries["heatmap_size"],
         aus=tuple(entries["aus"]),
         rule=entries["rule"],
-        centers=centers,
+        centers=_centers(path, entries),
         sha256=entries["sha256"],
         intervals=_intervals(path, entries),
         low_reliability=_low_reliability(path, entries),
@@ -171,24 +213,23 @@ def _intervals(path: Path, entries: dict[str, Any]) -> Intervals | None:
         raise _broken(path, "JSON with an interval for each AU", str(error)) from error
 
 
-def _low_reliability(path: Path, entries: dict[str, Any]) -> dict[str, tuple[Failed, ...]]:
+def _low_reliability(path: Path, entries: dict[str, Any]) -> dict[str, tuple[FailedCriterion, ...]]:
     rows = entries.get("low_reliability", {})
-    labels = {facs.AUS[au].label for au in entries["aus"]}
     try:
-        if set(rows) - labels:
-            raise ValueError
-        found = {label: tuple(Failed(**one) for one in rows[label]) for label in rows}
-        texts = [str(one) for several in found.values() for one in several]
+        found = {label: tuple(FailedCriterion(**one) for one in rows[label]) for label in rows}
+        known = found.keys() <= {facs.AUS[au].label for au in entries["aus"]}
+        # Formatting fails for an unknown criterion or what is no number.
+        complete = known and all(list(map(str, failed)) for failed in found.values())
     except (TypeError, ValueError, KeyError):
-        texts = []
-    if len(texts) < len(rows) or (rows and not texts):
-        rule = "JSON with criteria by AU label in `low_reliability`"
+        complete = False
+    if not complete:
+        rule = "JSON with failed criteria by AU label in `low_reliability`"
         raise _broken(path, rule, repr(rows)[:200])
     return found
 
 
 def _is_positive(value: object) -> bool:
-    # True is an int and equals 1, but no number.
+    # True is an int that equals 1.
     return type(value) is int and value > 0
 
 

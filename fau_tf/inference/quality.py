@@ -1,4 +1,4 @@
-"""How far to trust what was read from a face, and when not to read it at all."""
+"""Quality of a found face: whether its AUs are read, warning flags, and a score."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf.face.align import ANCHORS, TEMPLATE, Image, Matrix, Points, crop_matrix, transform
+from fau_tf.face.align import ANCHORS, TEMPLATE, Image, Matrix, Points, transform
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.head_pose import head_pose
 from fau_tf.utils import optional_imports
@@ -14,11 +14,11 @@ from fau_tf.utils import optional_imports
 Heatmaps = npt.NDArray[np.float32]
 
 TURNED: Final = "turned more than 45 degrees"
-BLURRED: Final = "blurred beyond reading"
-"""Reasons why a face that was found is not read."""
+BLURRED: Final = "too blurred"
+"""Reasons why the AUs of a face are not read."""
 
 SMALL_FACE, SOFT, HALF_TURNED = "small face", "soft", "turned"
-"""Flags on values that stay."""
+"""Flags of a face whose AUs are read all the same."""
 
 MAX_TURN: Final = 45.0
 """Degrees of yaw or pitch beyond which a face is not read.
@@ -38,8 +38,8 @@ MIN_SHARPNESS: Final = 0.30
 SOFT_BELOW: Final = 0.42
 """Sharpness below which a face is not read, and below which it is flagged.
 
-Ten rendered faces and the sample photo, blurred by a Gaussian of a share of the outer eye
-distance; the change is the mean over AUs against the sharp picture:
+Ten rendered faces and the sample photo, blurred by a Gaussian whose sigma is a share of the outer
+eye distance; the change is the mean over AUs against the sharp picture:
 
 | blur | sharpness, change: rendered | photo |
 |---|---|---|
@@ -49,20 +49,20 @@ distance; the change is the mean over AUs against the sharp picture:
 | 0.04 | 0.38, 0.33 | 0.30, 0.40 |
 | 0.06 | 0.30, 0.56 | 0.25, 0.73 |
 
-The error of the model that read them was 0.28 on test people: soft is where blur adds as much,
-unreadable where it adds about 1.5 to twice that. From 0.1 on MediaPipe loses the faces.
+The model that was measured had an error of 0.28 on test subjects: `soft` is where blur adds as
+much, `too blurred` where it adds 1.5 to 2 times that. From 0.1 on MediaPipe loses the faces.
 """
 
 _OUTER_EYE_CORNERS: Final = [36, 45]
 _TEMPLATE_EYES: Final = float(TEMPLATE[3, 0] - TEMPLATE[0, 0])
-_WIDEST: Final = 128  # px of the crop that sharpness is measured on; the widths above hold for it
+_SHARPNESS_SIZE: Final = 128  # px of the crop that sharpness is measured on, at most
 _REBLUR: Final = 9  # px
-_ACTIVE: Final = 0.5  # maximum from which a heatmap has a shape to speak of
+_ACTIVE: Final = 0.5  # maximum from which a heatmap has a shape
 
-# Measure: where confidence is 0 and where it is 1; linear between, and the least of them counts.
+# Measure: where its share is 0 and where it is 1, linear between; the score is the smallest share.
 # Of 24 rendered faces, alignment is at most 0.08 for 95 % (at 30 degrees of yaw 0.13, at 38 0.14),
 # peakedness at least 0.73 for 95 % (0.35 with the mouth covered).
-_CONFIDENCE: Final = {
+_SHARES: Final = {
     "eye_distance_px": (8.0, MIN_EYE_DISTANCE),
     "sharpness": (MIN_SHARPNESS, 0.50),
     "turn": (MAX_TURN, 20.0),
@@ -73,39 +73,22 @@ _CONFIDENCE: Final = {
 
 @dataclass(frozen=True)
 class Quality:
-    """Measures of one face.
+    """Measures of one face, and the reason, flags and score that follow from them.
 
     Attributes:
         eye_distance_px: Between the outer eye corners, px.
         alignment: Residual of the similarity fit on the anchors, rms, per outer eye distance.
         sharpness: 0 to 1, see `sharpness`.
-        peakedness: 0 to 1, see `peakedness`; NaN where no AU acts or the face was not read.
-        yaw: Degrees, positive where the nose points to the image's right.
-        pitch: Degrees, positive where the nose points down.
+        peakedness: 0 to 1, see `peakedness`; NaN if no AU is active or the face was not read.
+        yaw: Degrees, positive if the nose points to the image's right.
+        pitch: Degrees, positive if the nose points down.
         roll: Degrees, positive counter-clockwise.
-        flags: Warnings: `small face`, `soft`, `turned`.
-        confidence: 0 to 1, the least of what the measures allow; 0 where the face was not read. A
-            rank, not a probability: there are no labels here to calibrate one.
     """
 
     eye_distance_px: float
     alignment: float
     sharpness: float
     peakedness: float
-    yaw: float
-    pitch: float
-    roll: float
-    flags: tuple[str, ...] = ()
-    confidence: float = 0.0
-
-
-@dataclass(frozen=True)
-class Look:
-    """What can be said of a face before its AUs are read; attributes as in `Quality`."""
-
-    eye_distance_px: float
-    alignment: float
-    sharpness: float
     yaw: float
     pitch: float
     roll: float
@@ -117,51 +100,61 @@ class Look:
 
     @property
     def reason(self) -> str:
-        """Why the face must not be read; else empty."""
+        """Why the AUs must not be read; else empty."""
         if self.turn > MAX_TURN:
             return TURNED
         return BLURRED if self.sharpness < MIN_SHARPNESS else ""
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Warnings: `small face`, `soft`, `turned`."""
+        raised = {
+            SMALL_FACE: self.eye_distance_px < MIN_EYE_DISTANCE,
+            SOFT: self.sharpness < SOFT_BELOW,
+            HALF_TURNED: self.turn > MAX_TURN / 2,
+        }
+        return tuple(flag for flag, here in raised.items() if here)
 
-def look(image: Image, mesh: Points, landmarks: Points) -> Look:
-    """Measure a face.
+    @property
+    def score(self) -> float:
+        """0 to 1, the smallest share that a measure allows; 0 if the face was not read.
+
+        It ranks faces and is no probability: no labels calibrate one.
+        """
+        if self.reason:
+            return 0.0
+        values = {name: getattr(self, name) for name in _SHARES}
+        return min(_share(v, *_SHARES[n]) for n, v in values.items() if not np.isnan(v))
+
+
+def measure(image: Image, mesh: Points, landmarks: Points, matrix: Matrix, crop: Image) -> Quality:
+    """Return the quality of a face before its AUs are read, with `peakedness` NaN.
 
     Args:
         image: (H, W, 3) RGB uint8.
         mesh: (478, 2) mesh points, px.
         landmarks: (68, 2) iBUG landmarks, px.
+        matrix: (2, 3) image px -> crop px.
+        crop: (S, S, 3) RGB uint8, the image by that matrix.
     """
     right, left = landmarks[_OUTER_EYE_CORNERS]
     eyes = float(np.hypot(*(left - right)))
+    anchors = (transform(matrix, landmarks[list(ANCHORS)]) + 0.5) / len(crop)
+    misfit = float(np.sqrt(np.mean(np.sum((anchors - TEMPLATE) ** 2, axis=-1))))
     yaw, pitch, roll = head_pose(mesh)
-    fit = crop_matrix(landmarks, _WIDEST)
-    sharp = _face_sharpness(image, fit, eyes)
-    return Look(eyes, _misfit(landmarks, fit), sharp, yaw, pitch, roll)
-
-
-def judge(seen: Look, heatmaps: Heatmaps | None) -> Quality:
-    """Return the quality of a face; without heatmaps (h, w, K) its confidence is 0."""
-    peaked = float("nan") if heatmaps is None else peakedness(heatmaps)
-    shares = [
-        _share(value, *_CONFIDENCE[name])
-        for name, value in (vars(seen) | {"turn": seen.turn, "peakedness": peaked}).items()
-        if name in _CONFIDENCE and not np.isnan(value)
-    ]
-    flags = (
-        (SMALL_FACE, seen.eye_distance_px < MIN_EYE_DISTANCE),
-        (SOFT, seen.sharpness < SOFT_BELOW),
-        (HALF_TURNED, seen.turn > MAX_TURN / 2),
-    )
     return Quality(
-        **vars(seen),
-        peakedness=peaked,
-        flags=tuple(name for name, raised in flags if raised),
-        confidence=0.0 if heatmaps is None else min(shares),
+        eye_distance_px=eyes,
+        alignment=misfit / _TEMPLATE_EYES,
+        sharpness=_face_sharpness(image, matrix, crop, eyes),
+        peakedness=float("nan"),
+        yaw=yaw,
+        pitch=pitch,
+        roll=roll,
     )
 
 
 def sharpness(gray: npt.NDArray[np.uint8]) -> float:
-    """Return the share of a picture's variation that blurring it once more takes away, 0 to 1.
+    """Return the share of a picture's variation that another blur removes, 0 to 1.
 
     The complement of the blur measure of Crete, Dolmiere, Ladret and Nicolas (The blur effect, SPIE
     2007): 9 px mean filter, the less sharp of both directions. Brightness and contrast cancel; a
@@ -172,18 +165,17 @@ def sharpness(gray: npt.NDArray[np.uint8]) -> float:
     """
     cv2 = optional_imports.cv2()
     values = gray.astype(np.float32)
-    lost = []
+    removed = []
     for axis, kernel in ((0, (1, _REBLUR)), (1, (_REBLUR, 1))):
-        again = cv2.blur(values, kernel)
         before = np.abs(np.diff(values, axis=axis))
-        after = np.abs(np.diff(again, axis=axis))
+        after = np.abs(np.diff(cv2.blur(values, kernel), axis=axis))
         total = float(before.sum())
-        lost.append(float(np.maximum(before - after, 0).sum()) / total if total else 0.0)
-    return min(lost)
+        removed.append(float(np.maximum(before - after, 0).sum()) / total if total else 0.0)
+    return min(removed)
 
 
 def peakedness(heatmaps: Heatmaps) -> float:
-    """Return how much of the heatmaps lies around their peaks, 0 to 1; NaN where all are dark.
+    """Return how much of the heatmaps lies around their peaks, 0 to 1; NaN if none is active.
 
     The share of a map's sum within an eighth of its side from its maximum, over maps of 0.5 or
     more, weighted by their maxima. The Gaussian of the training targets (sigma 1.5 of 32 cells)
@@ -206,20 +198,16 @@ def peakedness(heatmaps: Heatmaps) -> float:
     return float(np.average(share, weights=top[active]))
 
 
-def _misfit(landmarks: Points, fit: Matrix) -> float:
-    anchors = (transform(fit, landmarks[list(ANCHORS)]) + 0.5) / _WIDEST
-    rms = float(np.sqrt(np.mean(np.sum((anchors - TEMPLATE) ** 2, axis=-1))))
-    return rms / _TEMPLATE_EYES
-
-
-def _face_sharpness(image: Image, fit: Matrix, eyes: float) -> float:
-    # Never enlarged: a small face is flagged as small, not as blurred.
-    size = int(np.clip(eyes / _TEMPLATE_EYES, 16, _WIDEST))
-    # Pixel centers are on integers: a crop px of the fit is `shrink` px of this one.
-    shrink = size / _WIDEST
-    matrix = np.column_stack((fit[:, :2] * shrink, (fit[:, 2] + 0.5) * shrink - 0.5))
-    cut = fast_crop(image, matrix, size)
-    gray: Any = optional_imports.cv2().cvtColor(cut, optional_imports.cv2().COLOR_RGB2GRAY)
+def _face_sharpness(image: Image, matrix: Matrix, crop: Image, eyes: float) -> float:
+    # A small face is measured at its own size: enlarging would make it look blurred.
+    size = int(np.clip(eyes / _TEMPLATE_EYES, 16, _SHARPNESS_SIZE))
+    if size != len(crop):
+        scale = size / len(crop)
+        # Pixel centers are on integers: the corner of the crop is at -0.5.
+        matrix = np.column_stack((matrix[:, :2] * scale, (matrix[:, 2] + 0.5) * scale - 0.5))
+        crop = fast_crop(image, matrix, size)
+    cv2: Any = optional_imports.cv2()
+    gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     # From brows to chin, without the background.
     return sharpness(gray[size // 5 : size - size // 10, size // 5 : size - size // 5])
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageOps, UnidentifiedImageError
 
-from fau_tf.face.align import Image
+from fau_tf.face.align import Image, require_image
 
 MAX_PIXELS: Final = 64_000_000
 """Larger images are refused before they are decoded."""
@@ -55,11 +55,15 @@ class UnreadFrame:
     name: str = ""
 
 
+ImageSource = Image | PillowImage.Image | str | os.PathLike[str]
+"""What `as_image` takes: an (H, W, 3) RGB uint8 array, a Pillow image or a path."""
+
+
 class UnreadableError(ValueError):
     """A source cannot be read, or not to its end."""
 
 
-def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image:
+def read_image(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Image:
     """Return the image in a file, (H, W, 3) RGB uint8, upright.
 
     The EXIF orientation is applied, transparency is blended with white, 16-bit gray keeps its upper
@@ -72,8 +76,32 @@ def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image:
     Raises:
         UnreadableError: If the file is missing, not an image, truncated or too large.
     """
-    with os.fdopen(open_regular(path), "rb") as file:
+    with os.fdopen(open_regular(Path(path)), "rb") as file:
         return _decode(file, str(path), max_pixels)
+
+
+def as_image(source: ImageSource) -> Image:
+    """Return a picture as an (H, W, 3) RGB uint8 array, upright.
+
+    Args:
+        source: A path, a Pillow image, or such an array.
+
+    Raises:
+        TypeError: If it is anything else.
+        UnreadableError: If it is a path or Pillow image that `read_image` would refuse.
+        ValueError: If it is another array.
+    """
+    if isinstance(source, str | os.PathLike):
+        return read_image(source)
+    if isinstance(source, PillowImage.Image):
+        return _rgb("The Pillow image", ImageOps.exif_transpose(source))
+    if not isinstance(source, np.ndarray):
+        raise TypeError(
+            "An image must be a path, a Pillow image or an (H, W, 3) RGB uint8 array: got "
+            f"{type(source).__name__}."
+        )
+    require_image(source)
+    return source
 
 
 def decode_image(content: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Image:

@@ -228,10 +228,10 @@ def _group(name: str, files: Sequence[Path]) -> list[Source]:
 def _file_kind(path: Path) -> SourceKind | None:
     """Return the kind of a file by its first bytes, else by its ending, else None."""
     head = _first_bytes(path)
-    if is_video(head):
-        return SourceKind.VIDEO
     if _is_image(head):
         return SourceKind.PHOTO
+    if is_video(head):
+        return SourceKind.VIDEO
     ending = path.suffix.lower()
     if ending in _VIDEO_ENDINGS:
         return SourceKind.VIDEO

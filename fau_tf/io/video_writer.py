@@ -11,7 +11,7 @@ import numpy as np
 
 from fau_tf.face.align import Image, require_image
 from fau_tf.utils import optional_imports
-from fau_tf.utils.line_writer import unused
+from fau_tf.utils.files import partial_path
 
 CODECS: Final = {".mp4": "mp4v", ".avi": "MJPG"}
 """File ending -> codec; both come with OpenCV's wheel.
@@ -66,7 +66,7 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
         self.path, self.frames = path, 0
         self._cv2 = optional_imports.cv2()
         self._size = (size[0] + size[0] % 2, size[1] + size[1] % 2)
-        self._partial: Path | None = unused(path)
+        self._partial: Path | None = partial_path(path)
         rate = fps if RATES[0] <= fps <= RATES[1] else 25.0
         fourcc = self._cv2.VideoWriter_fourcc(*codec)
         name, backend = _name(self._partial), self._cv2.CAP_FFMPEG

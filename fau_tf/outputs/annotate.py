@@ -1,4 +1,4 @@
-"""The demo picture: photo with boxes, heatmaps and AU centers; a card of AU bars for each face."""
+"""The annotated picture: photo with boxes, heatmaps and AU centers; beside it a card per face."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,10 +7,10 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from fau_tf.face.align import Image, Matrix, invert, transform
-from fau_tf.inference.estimator import FaceResult
-from fau_tf.outputs.csv_jsonl import PRESENT_FROM
+from fau_tf.inference.estimator import PRESENT_FROM, Estimate, FaceResult
+from fau_tf.inference.model_info import ModelInfo
 from fau_tf.outputs.drawing import DIM, INK, PAPER, RED, TRACK, Pen, face_color
-from fau_tf.outputs.face_card import CARD_WIDTH, GAP, card, card_height
+from fau_tf.outputs.face_card import CARD_WIDTH, GAP, card_height, draw_card
 from fau_tf.outputs.heatmap_overlay import after, enlargement, heatmap_to_crop, with_heatmaps
 
 PHOTO_SIDE: Final = 760
@@ -23,41 +23,37 @@ _STRIP: Final = 34  # of the reason above, of the caption below the photo, px
 _DOTS_FROM: Final = 180  # px: AU centers on a narrower face would hide it
 
 
-def overlay(
+def annotate(
     image: Image,
-    faces: Sequence[FaceResult],
-    reason: str = "",
-    present_from: float = PRESENT_FROM,
+    estimate: Estimate,
+    info: ModelInfo,
     *,
-    caption: str = "",
+    present_from: float = PRESENT_FROM,
     cards: int | None = None,
-    aus: int = 0,
 ) -> Image:
-    """Return the picture of a photo and what was read from it, (h, w, 3) RGB uint8.
+    """Return the picture of a photo and its faces, (h, w, 3) RGB uint8.
 
     Args:
         image: (H, W, 3) RGB uint8, the photo.
-        faces: What the estimator read.
-        reason: Written above the photo where there are no faces.
+        estimate: Of the photo.
+        info: The model's; its caption is below the photo.
         present_from: Intensity from which an AU is written in bright ink.
-        caption: Written below it; see `provenance.caption`.
         cards: Places for cards; as many as there are faces by default. With a number, the pictures
-            of a video's frames are all of one size; faces beyond it get a box only.
-        aus: Rows of a card, where `cards` is given and a frame may have no face.
+            of a video's frames are all of one size; faces beyond it have a box only.
     """
+    faces = estimate.faces
     numbers = face_numbers(faces)
-    photo = _photo(image, faces, numbers)
-    shown = list(zip(faces, numbers, strict=True))[: len(faces) if cards is None else cards]
-    drawn = [card(image, face, number, present_from) for face, number in shown]
-    places = len(drawn) if cards is None else cards
-    tall = max([card_height(aus) if cards else 0, *(sheet.height for sheet in drawn)])
-    framed = _framed(photo, reason, caption, always=cards is not None)
-    sheet = _arranged(framed, drawn, places, tall)
-    return np.array(sheet)
+    places = len(faces) if cards is None else cards
+    photo = _framed(
+        _photo(image, faces, numbers), estimate.reason, info, in_video=cards is not None
+    )
+    shown = list(zip(faces, numbers, strict=True))[:places]
+    drawn = [draw_card(image, face, number, info, present_from) for face, number in shown]
+    return np.array(_arranged(photo, drawn, places, card_height(info) if places else 0))
 
 
 def face_numbers(faces: Sequence[FaceResult]) -> list[int]:
-    """Return the faces' ids; where they have none of their own, their places from 0."""
+    """Return the faces' ids; their places from 0 if ids repeat."""
     ids = [face.face_id for face in faces]
     return ids if len(set(ids)) == len(ids) else list(range(len(ids)))
 
@@ -76,11 +72,11 @@ def _photo(image: Image, faces: Sequence[FaceResult], numbers: Sequence[int]) ->
     canvas = PillowImage.fromarray(sheet)
     pen = Pen.on(canvas)
     for face, number in zip(faces, numbers, strict=True):
-        _mark(pen, face, number, enlarge)
+        _draw_box(pen, face, number, enlarge)
     return canvas
 
 
-def _mark(pen: Pen, face: FaceResult, number: int, enlarge: Matrix) -> None:
+def _draw_box(pen: Pen, face: FaceResult, number: int, enlarge: Matrix) -> None:
     box = transform(enlarge, np.array(face.box).reshape(2, 2)).ravel().tolist()
     pen.tag(box, f"{number}", DIM if face.reason else face_color(number))
     if not face.reason and box[2] - box[0] > _DOTS_FROM:
@@ -89,24 +85,24 @@ def _mark(pen: Pen, face: FaceResult, number: int, enlarge: Matrix) -> None:
 
 
 def _framed(
-    photo: PillowImage.Image, reason: str, caption: str, *, always: bool
+    photo: PillowImage.Image, reason: str, info: ModelInfo, *, in_video: bool
 ) -> PillowImage.Image:
-    """Return the photo with the reason, or always room for one, above it; the caption below it."""
-    above = _STRIP if reason or always else 0
-    below = _STRIP if caption else 0
-    # However narrow the photo is, its words can be read.
+    """Return the photo with the reason above it, in a video always room for one; the caption below.
+
+    A narrow photo gets a margin, so that both can be read.
+    """
+    above = _STRIP if reason or in_video else 0
     width, height = max(photo.width, NARROWEST), max(photo.height, _STRIP)
-    sheet = PillowImage.new("RGB", (width, height + above + below), PAPER)
-    if (width, height) != photo.size:
-        Pen.on(sheet).draw.rectangle((0, above, width - 1, above + height - 1), TRACK)
-    sheet.paste(photo, ((width - photo.width) // 2, above + (height - photo.height) // 2))
+    sheet = PillowImage.new("RGB", (width, height + above + _STRIP), PAPER)
     pen = Pen.on(sheet)
+    if (width, height) != photo.size:
+        pen.draw.rectangle((0, above, width - 1, above + height - 1), TRACK)
+    sheet.paste(photo, ((width - photo.width) // 2, above + (height - photo.height) // 2))
     if reason:
         pen.draw.rectangle((0, 0, width, above - 4), TRACK)
         pen.draw.rectangle((0, 0, 5, above - 4), RED)
         pen.fitted((16, (above - 4) / 2), reason, 18, INK, width - 24)
-    if caption:
-        pen.fitted((0, above + height + below / 2), caption, 13, DIM, width)
+    pen.fitted((0, above + height + _STRIP / 2), info.caption, 13, DIM, width)
     return sheet
 
 

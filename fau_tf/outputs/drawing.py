@@ -1,8 +1,10 @@
-"""Text, dots and colors on a canvas, the same on every machine: fonts are Pillow's own."""
+"""Text, marks and colors on a canvas, and pictures with provenance; fonts are Pillow's own."""
 
 import functools
+import json
 import unicodedata
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -10,12 +12,18 @@ import numpy.typing as npt
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
+from fau_tf.face.align import Image
+from fau_tf.inference.model_info import ModelInfo
+from fau_tf.utils.files import replacing
 from fau_tf.utils.text import readable
 
 INK, DIM, PAPER, CARD, TRACK = "#f2f2f2", "#a4aab3", "#15171b", "#212429", "#343941"
-AMBER, RED = "#ffb703", "#ff6b6b"
+GRAY, AMBER, RED = "#7d8590", "#ffb703", "#ff6b6b"
 FACES: Final = ("#4cc9f0", "#ffb703", "#b5e48c", "#f78fb3", "#c9a7ff", "#ff8c61")
 """A face's color, by its number."""
+
+_DESCRIPTION, _SOFTWARE = 0x010E, 0x0131  # EXIF tags
+_LOSSY: Final[dict[str, Any]] = {"quality": 92}
 
 
 def face_color(number: int) -> str:
@@ -53,9 +61,25 @@ class Pen:
             line = f"{line.rstrip()}..."
         self.draw.text(at, line, fill, _font(size), "lm")
 
+    def hatch(self, box: tuple[float, float, float, float], color: str, step: int = 6) -> None:
+        """Fill a box (x0, y0, x1, y1) with diagonal lines."""
+        x0, y0, x1, y1 = box
+        x = x0 - (y1 - y0)
+        while x < x1:
+            left, right = max(x, x0), min(x + y1 - y0, x1)
+            self.draw.line((left, y1 - left + x, right, y1 - right + x), color)
+            x += step
+
+    def whisker(self, y: float, low: float, high: float) -> None:
+        """Draw an interval: a line from `low` to `high` with caps, light on a dark edge."""
+        for color, wide in (("black", 3), (INK, 1)):
+            self.draw.line((low, y, high, y), color, wide)
+            for end in (low, high):
+                self.draw.line((end, y - 4, end, y + 4), color, wide)
+
     def dot(self, at: npt.NDArray[np.floating[Any]], radius: float) -> None:
         """Mark a point: a white ring in a black one stands out on any skin."""
-        # At whole px, or the rings of small dots come out uneven.
+        # At whole px: rings of small dots are uneven otherwise.
         at = np.rint(at)
         for grown, color in ((2.0, "black"), (1.0, "white"), (0.0, "black")):
             reach = radius + grown
@@ -85,3 +109,23 @@ def _plain(words: str) -> str:
 @functools.cache
 def _font(size: int) -> Any:
     return ImageFont.load_default(size)
+
+
+def save_picture(path: Path, picture: Image, info: ModelInfo) -> None:
+    """Write a picture whole, with the model's provenance as JSON in its EXIF description.
+
+    Args:
+        path: Ends in .png, .jpg, .jpeg or .webp; replaced if it exists.
+        picture: (H, W, 3) RGB uint8.
+        info: The model's.
+
+    Raises:
+        ValueError: If Pillow doesn't know the ending.
+        OSError: If the file can't be written; `path` is then as it was.
+    """
+    exif = PillowImage.Exif()
+    exif[_DESCRIPTION] = json.dumps(info.provenance)
+    exif[_SOFTWARE] = "fau_tf"
+    options = {} if path.suffix.lower() == ".png" else _LOSSY
+    with replacing(path) as unfinished:
+        PillowImage.fromarray(picture).save(unfinished, exif=exif, **options)

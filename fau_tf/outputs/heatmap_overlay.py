@@ -1,4 +1,4 @@
-"""Heatmaps as colors over a picture."""
+"""Heatmaps as a color overlay on a picture."""
 
 import functools
 from typing import Final
@@ -12,9 +12,9 @@ from fau_tf.inference.estimator import FaceResult
 from fau_tf.utils import optional_imports
 
 OPAQUE_FROM, COVER = 2.0, 0.65
-"""Intensity from which a heatmap covers the picture most, and how much."""
+"""Intensity from which a heatmap is most opaque, and its opacity there."""
 
-_STEPS: Final = 128  # levels of an intensity that are told apart: 1.5 gray levels from the next
+_STEPS: Final = 128  # levels per unit of intensity: 1.5 gray levels from the next
 
 # Colors from 0 to 5, blue over green to red: bright and saturated, so that they stand out from
 # dark and from light skin.
@@ -40,34 +40,34 @@ def color(intensity: float) -> tuple[int, int, int]:
 
 
 def with_heatmaps(image: Image, heatmaps: npt.NDArray[np.float32], to_image: Matrix) -> Image:
-    """Return the image with the strongest of the heatmaps laid over it.
+    """Return the image with the maximum of the heatmaps laid over it.
 
     Args:
         image: (H, W, 3) RGB uint8.
         heatmaps: (h, w, K) in 0 to 5; NaN counts as 0.
         to_image: (2, 3) heatmap px -> image px.
     """
-    strongest = np.nan_to_num(heatmaps).max(axis=-1)
-    x0, y0, x1, y1 = _reach(strongest.shape, to_image, image.shape)
-    laid = image.copy()
+    maximum = np.nan_to_num(heatmaps).max(axis=-1)
+    x0, y0, x1, y1 = _extent(maximum.shape, to_image, image.shape)
+    overlaid = image.copy()
     if x0 >= x1 or y0 >= y1:
-        return laid
+        return overlaid
     # Only where the face is: a fraction of a picture's pixels.
     here = np.column_stack((to_image[:, :2], to_image[:, 2] - (x0, y0)))
     warped: npt.NDArray[np.float32] = optional_imports.cv2().warpAffine(
-        np.ascontiguousarray(strongest, np.float32), here, (x1 - x0, y1 - y0), borderValue=0.0
+        np.ascontiguousarray(maximum, np.float32), here, (x1 - x0, y1 - y0), borderValue=0.0
     )
-    paint, kept = _paint()
+    added, kept = _table()
     level = (warped.clip(0.0, facs.MAX_INTENSITY) * _STEPS + 0.5).astype(np.intp)
-    part = laid[y0:y1, x0:x1]
-    part[:] = part * kept[level] + paint[level] + np.float32(0.5)
-    return laid
+    part = overlaid[y0:y1, x0:x1]
+    part[:] = part * kept[level] + added[level] + np.float32(0.5)
+    return overlaid
 
 
 @functools.cache
-def _paint() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def _table() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return for each level in `_STEPS` of an intensity what is added, and the share that stays."""
-    # A table: three times as fast as working the colors out for each pixel.
+    # A table is three times as fast as computing the colors of each pixel.
     last = int(facs.MAX_INTENSITY)
     level: npt.NDArray[np.float32] = np.linspace(0, last, last * _STEPS + 1, dtype=np.float32)
     cover = (COVER * np.clip(level / OPAQUE_FROM, 0.0, 1.0)[:, None]).astype(np.float32)
@@ -92,7 +92,7 @@ def enlargement(zoom: float) -> Matrix:
     return np.array(((zoom, 0.0, (zoom - 1) / 2), (0.0, zoom, (zoom - 1) / 2)))
 
 
-def _reach(
+def _extent(
     cells: tuple[int, ...], to_image: Matrix, shape: tuple[int, ...]
 ) -> tuple[int, int, int, int]:
     """Return the part x0, y0, x1, y1 of the image that heatmaps of `cells` (h, w) can change."""

@@ -1,17 +1,20 @@
-"""What `fau-demo` was asked for, as plain values; `fau_tf.cli.options` parses them."""
+"""Options of `fau-demo`, checked; `fau_tf.cli.predict` parses them."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fau_tf.io.sources import SourceKind
-from fau_tf.outputs.csv_jsonl import PRESENT_FROM
+from fau_tf.inference.estimator import PRESENT_FROM
+from fau_tf.inference.postprocessing import MEDIAN
+from fau_tf.io.sources import Source, SourceKind
 
 SHARD: Final = 1000
 """Photos or frames of a shard: some 20 s of work, beside which the frames before it that are read
 twice (`distributed.parts.WARM_UP`) weigh 2.5 %."""
 
-# Output -> the kinds that it is written of without being asked for.
+# Output -> the kinds of source that it is written of by default.
 DEFAULTS: Final[dict[str, frozenset[SourceKind]]] = {
     "csv": frozenset(SourceKind),
     "jsonl": frozenset(),
@@ -19,33 +22,44 @@ DEFAULTS: Final[dict[str, frozenset[SourceKind]]] = {
     "plot": frozenset(kind for kind in SourceKind if kind.is_sequence),
 }
 
+# Option -> smallest and largest value. OpenCV takes 100 and more for the number of a backend and
+# crashes on -1; LiteRT crashes with 100,000 threads.
+_RANGES: Final = {
+    "webcam": (0, 99),
+    "faces": (1, 1000),
+    "every": (1, math.inf),
+    "threads": (1, 64),
+    "workers": (0, math.inf),
+    "shard": (10, math.inf),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class PredictOptions:
-    """Options of `fau-demo`.
+    """Options of `fau-demo`; the flags have the same names.
 
     Attributes:
         sources: Photos, videos, folders, patterns, or `-`.
         webcam: Index of a camera.
         list: File that names more sources, one a line.
-        model: Exported .tflite; None takes the package's.
+        model: Exported .tflite; the packaged one if None.
         out: Folder of the results.
-        csv: Whether it is written; None follows `DEFAULTS`, as for the next three.
+        csv: Whether to write it; None follows `DEFAULTS`, as for the next three.
         jsonl: JSON lines.
         draw: Annotated pictures or videos.
         plot: Intensities over time.
         neutral: Neutral photo, or "median".
         smooth: Time constant of the moving average, s.
-        faces: At most so many a picture, the largest.
-        every: Each N-th frame of a video is read.
+        faces: At most this many faces of a picture, the largest.
+        every: Reads each N-th frame of a video.
         fps: Frames a second of stdin.
         present_from: Intensity from which an AU counts as present.
         cluster: Address of a Ray cluster, or "local".
         workers: Processes on it; 0 is one a core.
         shard: Photos or frames of a shard.
-        parquet: Whether shards are written as Parquet, too.
+        parquet: Whether to write shards as Parquet, too.
         threads: CPU threads of the model.
-        quiet: Whether only errors are printed.
+        quiet: Print errors only.
     """
 
     sources: tuple[str, ...] = ()
@@ -70,12 +84,46 @@ class PredictOptions:
     threads: int = 1
     quiet: bool = False
 
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ValueError: If one is out of range or needs another option.
+        """
+        if not self.sources and self.webcam is None and self.list is None:
+            raise ValueError("A SOURCE is needed, or --webcam or --list.")
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                rule = f"{low} or more" if high == math.inf else f"{low} to {high}"
+                raise ValueError(f"--{name} must be {rule}: got {value}.")
+        for name in ("smooth", "fps", "present_from"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise ValueError(f"--{name.replace('_', '-')} must be above 0: got {value}.")
+        for name, default in (("workers", 0), ("shard", SHARD), ("parquet", False)):
+            if self.cluster is None and getattr(self, name) != default:
+                raise ValueError(f"--{name} needs --cluster.")
+
+    def check_sources(self, sources: Sequence[Source]) -> None:
+        """Raise ValueError if an option needs videos and there are photos."""
+        photos = [source.name for source in sources if not source.kind.is_sequence]
+        for option, asked in (
+            (f"--smooth {self.smooth}", self.smooth is not None),
+            (f"--neutral {MEDIAN}", self.neutral == MEDIAN),
+        ):
+            if asked and photos:
+                raise ValueError(
+                    f"{option} needs successive frames (a video, --webcam or -): got {photos[0]}. "
+                    "Process photos in another call."
+                )
+
     def outputs(self, kind: SourceKind) -> frozenset[str]:
-        """Return the outputs that are written for a kind of source."""
+        """Return the outputs that are written of a kind of source."""
         return frozenset(name for name in DEFAULTS if self._wanted(name, kind))
 
     def _wanted(self, name: str, kind: SourceKind) -> bool:
-        asked: bool | None = getattr(self, name)
         if name == "plot" and not kind.is_sequence:
             return False
+        asked: bool | None = getattr(self, name)
         return kind in DEFAULTS[name] if asked is None else asked

@@ -1,36 +1,40 @@
 """Intensities over time, of a source of any length, in memory that does not grow."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf.outputs.csv_jsonl import Reading
+from fau_tf.inference.estimator import Estimate, FaceResult
 
 BINS: Final = 1024
-"""Parts of the time line, each with the mean and the range of its readings."""
+"""Bins of the time line, each with mean and range of its values."""
 
 MOST_FACES: Final = 16
-"""Faces kept; of more, the ones with the fewest readings go."""
+"""Faces kept; beyond that, the one with the fewest values is dropped."""
 
-_FINEST: Final = 0.01  # s, of a part before the time line grows
+SHOWN, ABOVE_NEUTRAL, INTERVAL_LOW, INTERVAL_HIGH = range(4)
+"""Rows of `Track.total` and `Track.count`: shown intensities, those above neutral, and the ends of
+the prediction intervals."""
+
+_FINEST: Final = 0.01  # s, of a bin before the time line grows
 
 Values = npt.NDArray[np.float64]
 
 
 @dataclass
 class Track:
-    """One face over time; NaN where nothing was read.
+    """One face over time; A action units.
 
     Attributes:
-        rows: Readings with values so far.
-        total: (2, A, BINS) sums of the intensities, raw or smoothed, and of the calibrated ones.
-        count: (2, BINS) how many those are.
-        low: (A, BINS) least intensity, infinity where there is none.
-        high: (A, BINS) greatest intensity, minus infinity where there is none.
+        total: (4, A, BINS) sums.
+        count: (4, BINS) how many values each sum has.
+        low: (A, BINS) smallest shown intensity, infinity if there is none.
+        high: (A, BINS) largest shown intensity, minus infinity if there is none.
+        rows: Number of values so far.
     """
 
     total: Values
@@ -39,28 +43,28 @@ class Track:
     high: Values
     rows: int = 0
 
-    def mean(self, kind: int) -> Values:
-        """Return (A, BINS) mean intensities: raw or smoothed for 0, calibrated for 1."""
-        filled = np.where(self.count[kind] > 0, self.count[kind], np.nan)
-        mean: Values = self.total[kind] / filled
+    def mean(self, row: int) -> Values:
+        """Return (A, BINS) means of a row; NaN in empty bins."""
+        filled = np.where(self.count[row] > 0, self.count[row], np.nan)
+        mean: Values = self.total[row] / filled
         return mean
 
 
 @dataclass
 class TimeSeries:
-    """Collects the readings of one source.
+    """Collects the estimates of one source.
 
-    The time line starts with parts of 10 ms; whenever a reading lies beyond its end, pairs of parts
-    become one. Memory is at most `MOST_FACES` x A x `BINS` x 32 bytes: 7 MiB for 14 AUs.
+    The time line starts with bins of 10 ms; when a time lies beyond its end, pairs of bins are
+    merged. Memory is at most `MOST_FACES` x A x `BINS` x 48 bytes: 11 MiB for 14 AUs.
 
     Attributes:
         labels: The A labels of the AUs.
-        tracks: Face id -> what was read of it.
-        unread: (BINS,) how many frames of a part had nothing that could be read.
-        step: Seconds of a part.
-        end: Time of the last reading, s.
+        tracks: Face id -> its values.
+        unread: (BINS,) how many frames of a bin have nothing that could be read.
+        step: Seconds of a bin.
+        end: Latest time, s.
         dropped: How many faces were too many.
-        smoothed: Whether the intensities are smoothed ones.
+        smoothed: Whether the intensities are smoothed.
     """
 
     labels: Sequence[str]
@@ -71,63 +75,74 @@ class TimeSeries:
     dropped: int = 0
     smoothed: bool = False
 
-    def add(self, reading: Reading) -> None:
-        """Take a reading; one whose time is negative or not finite is left out."""
-        time = reading.timestamp
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to plot."""
+        return not (self.tracks or self.unread.any())
+
+    def add(self, time: float, estimate: Estimate) -> None:
+        """Add the faces of a frame; one whose time is negative or not finite is left out."""
         if not (math.isfinite(time) and time >= 0):
             return
-        self._reach(time)
+        self._extend_to(time)
         self.end = max(self.end, time)
         place = min(int(time / self.step), BINS - 1)
-        levels = self._levels(reading.shown) if reading.success else None
-        if levels is None:
-            self.unread[place] += 1
-            return
-        track = self._track(reading.face_id)
-        track.rows += 1
-        self.smoothed |= reading.smoothed is not None
-        track.total[0, :, place] += levels
-        track.count[0, place] += 1
-        track.low[:, place] = np.minimum(track.low[:, place], levels)
-        track.high[:, place] = np.maximum(track.high[:, place], levels)
-        calibrated = self._levels(reading.calibrated)
-        if calibrated is not None:
-            track.total[1, :, place] += calibrated
-            track.count[1, place] += 1
+        for face in estimate.faces or (None,):
+            if face is None or face.reason:
+                self.unread[place] += 1
+            else:
+                self._add_face(face, place)
 
     def times(self) -> Values:
-        """Return (BINS,) the middle of each part, s."""
+        """Return (BINS,) the middle of each bin, s."""
         return np.asarray((np.arange(BINS) + 0.5) * self.step, np.float64)
 
     def longest(self, most: int) -> list[int]:
-        """Return the ids of the faces with the most readings, in order of id."""
-        by_rows = sorted(self.tracks, key=lambda number: -self.tracks[number].rows)
+        """Return the ids of the faces with the most values, in order of id."""
+        by_rows = sorted(self.tracks, key=lambda face_id: -self.tracks[face_id].rows)
         return sorted(by_rows[:most])
 
-    def _levels(self, values: Mapping[str, float] | None) -> Values | None:
-        if values is None:
-            return None
-        levels = np.array([values[label] for label in self.labels], np.float64)
-        return levels if np.isfinite(levels).all() else None
+    def _add_face(self, face: FaceResult, place: int) -> None:
+        track = self._track(face.face_id)
+        track.rows += 1
+        levels = self._array(face.shown.values())
+        self._sum(track, SHOWN, place, levels)
+        track.low[:, place] = np.minimum(track.low[:, place], levels)
+        track.high[:, place] = np.maximum(track.high[:, place], levels)
+        if face.above_neutral is not None:
+            self._sum(track, ABOVE_NEUTRAL, place, self._array(face.above_neutral.values()))
+        if face.smoothed is not None:
+            self.smoothed = True
+        elif face.interval is not None:
+            low, high = zip(*face.interval.values(), strict=True)
+            self._sum(track, INTERVAL_LOW, place, self._array(low))
+            self._sum(track, INTERVAL_HIGH, place, self._array(high))
 
-    def _track(self, number: int) -> Track:
-        if number in self.tracks:
-            return self.tracks[number]
+    def _sum(self, track: Track, row: int, place: int, levels: Values) -> None:
+        track.total[row, :, place] += levels
+        track.count[row, place] += 1
+
+    def _array(self, values: Iterable[float]) -> Values:
+        return np.fromiter(values, np.float64, len(self.labels))
+
+    def _track(self, face_id: int) -> Track:
+        if face_id in self.tracks:
+            return self.tracks[face_id]
         if len(self.tracks) == MOST_FACES:
             fewest = min(self.tracks, key=lambda known: self.tracks[known].rows)
             del self.tracks[fewest]
             self.dropped += 1
         shape = (len(self.labels), BINS)
-        self.tracks[number] = Track(
-            total=np.zeros((2, *shape)),
-            count=np.zeros((2, BINS)),
+        self.tracks[face_id] = Track(
+            total=np.zeros((4, *shape)),
+            count=np.zeros((4, BINS)),
             low=np.full(shape, np.inf),
             high=np.full(shape, -np.inf),
         )
-        return self.tracks[number]
+        return self.tracks[face_id]
 
-    def _reach(self, time: float) -> None:
-        """Make the parts as long as it takes for the time line to hold a time."""
+    def _extend_to(self, time: float) -> None:
+        """Double the length of the bins until the time line holds a time."""
         while time >= self.step * BINS:
             self.step *= 2
             self.unread = _paired(self.unread, np.add, 0.0)
@@ -138,7 +153,7 @@ class TimeSeries:
                 track.high = _paired(track.high, np.maximum, -np.inf)
 
 
-def _paired(parts: Values, joined: Any, empty: float) -> Values:
-    """Return parts (..., BINS) with pairs made one, and empty parts after them."""
-    half: Values = joined(parts[..., ::2], parts[..., 1::2])
+def _paired(bins: Values, merge: Any, empty: float) -> Values:
+    """Return bins (..., BINS) with pairs merged, and empty bins after them."""
+    half: Values = merge(bins[..., ::2], bins[..., 1::2])
     return np.concatenate((half, np.full_like(half, empty)), axis=-1)

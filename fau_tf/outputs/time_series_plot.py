@@ -1,7 +1,6 @@
 """Intensities over time as a picture: a row for each AU, a line for each face."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -10,74 +9,66 @@ from PIL import Image as PillowImage
 
 from fau_tf import facs
 from fau_tf.face.align import Image
+from fau_tf.inference.estimator import PRESENT_FROM
 from fau_tf.inference.model_info import ModelInfo
-from fau_tf.inference.provenance import caption, save_picture
-from fau_tf.outputs.csv_jsonl import PRESENT_FROM
 from fau_tf.outputs.drawing import CARD, DIM, FACES, INK, PAPER, TRACK, Pen, face_color
-from fau_tf.outputs.time_series import TimeSeries, Track
+from fau_tf.outputs.time_series import (
+    ABOVE_NEUTRAL,
+    INTERVAL_HIGH,
+    INTERVAL_LOW,
+    SHOWN,
+    TimeSeries,
+)
 
 WIDTH: Final = 1200
 MOST_LINES: Final = 6
-"""Faces drawn, those with the most readings; as many as there are colors."""
+"""Faces drawn, those with the most values; as many as there are colors."""
 
-_LEFT, _RIGHT, _HEAD, _ROW, _FOOT = 232, 24, 56, 60, 64
+_LEFT, _RIGHT, _HEAD, _ROW, _FOOT = 232, 24, 56, 60, 84
 _ROOM: Final = WIDTH - _LEFT - _RIGHT
-_SHARP: Final = 2  # curves are drawn this much larger, so that their edges come out smooth
-_GAP: Final = 3.0  # times the usual distance of two points that ends a line
+_SCALE: Final = 2  # curves are drawn this much larger, so that their edges come out smooth
+_GAP: Final = 3.0  # a line ends where two points are this many times the usual distance apart
 _TICKS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
-_WAYS: Final = ((0, 1.6, 1.0), (1, 0.8, 0.55))  # intensity, calibrated: width (px), share of color
+# Row of the series -> width of its line (px) and share of the face's color in it.
+_LINES: Final = {SHOWN: (1.6, 1.0), ABOVE_NEUTRAL: (0.8, 0.55)}
+_RANGE, _INTERVAL = 90, 40  # opacity of the bands, of 255
 
 
-def time_series(
-    path: Path,
-    series: TimeSeries,
-    info: ModelInfo,
-    *,
-    title: str = "",
-    present_from: float = PRESENT_FROM,
-) -> None:
-    """Write the picture of a time series whole; see `provenance.save_picture`.
-
-    Args:
-        path: Ends in .png, .jpg or .webp.
-        series: What was read.
-        info: The model's.
-        title: Such as the name of the video.
-        present_from: Intensity of the dashed line, from which an AU counts as present.
-
-    Raises:
-        OSError: If the file can't be written.
-    """
-    picture = drawn(series, title=title, foot=caption(info), present_from=present_from)
-    save_picture(path, picture, info)
-
-
-def drawn(
-    series: TimeSeries, *, title: str = "", foot: str = "", present_from: float = PRESENT_FROM
+def plot(
+    series: TimeSeries, info: ModelInfo, *, title: str = "", present_from: float = PRESENT_FROM
 ) -> Image:
     """Return the picture of a time series, (h, `WIDTH`, 3) RGB uint8.
 
-    Thick lines are intensities with their range behind them, smoothed where that was asked for,
-    thin ones calibrated. Where no face could be read the time line is gray and lines are broken.
+    Thick lines are intensities, smoothed if that was asked for, with their range in each bin; thin
+    lines are intensities above neutral; pale bands are prediction intervals. The time line is gray
+    and lines are broken if no face could be read. AUs of low reliability are hatched.
+
+    Args:
+        series: Of one source.
+        info: The model's.
+        title: Such as the name of the video.
+        present_from: Intensity of the dashed line, from which an AU counts as present.
     """
     height = _HEAD + len(series.labels) * _ROW + _FOOT
     sheet = PillowImage.new("RGB", (WIDTH, height), PAPER)
     span = max(series.end, series.step)
     inks = _inks(series.longest(MOST_LINES))
+    pen = Pen.on(sheet)
     for row, label in enumerate(series.labels):
         top = _HEAD + row * _ROW
-        area = _area(series, row, inks, span, present_from)
+        doubtful = label in info.low_reliability
+        area = _area(series, row, inks, span, present_from, hatched=doubtful)
         sheet.paste(area, (_LEFT, top))
-        pen = Pen.on(sheet)
-        pen.text((16, top + _ROW / 2), label, 15, INK)
+        pen.text(
+            (16, top + _ROW / 2), f"{label}*" if doubtful else label, 15, DIM if doubtful else INK
+        )
         pen.text((66, top + _ROW / 2), facs.AUS[int(label[2:])].name, 13, DIM)
         pen.text((_LEFT - 6, top + 9), f"{facs.MAX_INTENSITY:.0f}", 11, DIM, "rm")
         pen.text((_LEFT - 6, top + _ROW - 9), "0", 11, DIM, "rm")
-    pen = Pen.on(sheet)
     _head(pen, series, inks, title)
     _time_axis(pen, span, height - _FOOT)
-    pen.text((WIDTH - _RIGHT, height - 14), _key(series, present_from), 13, DIM, "rm")
-    pen.fitted((16, height - 14), foot, 13, DIM, WIDTH / 2)
+    pen.text((WIDTH - _RIGHT, height - 38), _key(series, info, present_from), 13, DIM, "rm")
+    pen.text((WIDTH - _RIGHT, height - 14), info.caption, 13, DIM, "rm")
     return np.array(sheet)
 
 
@@ -90,12 +81,19 @@ def _inks(numbers: list[int]) -> dict[int, str]:
     return inks
 
 
-def _key(series: TimeSeries, present_from: float) -> str:
-    calibrated = any(track.count[1].any() for track in series.tracks.values())
-    thick = "smoothed" if series.smoothed else "raw"
-    lines = f"thick: {thick}, " if calibrated or series.smoothed else ""
-    lines += "thin: calibrated, " if calibrated else ""
-    return f"{lines}dashed: present from {present_from:g}, gray: no face was read"
+def _key(series: TimeSeries, info: ModelInfo, present_from: float) -> str:
+    tracks = series.tracks.values()
+    net = any(track.count[ABOVE_NEUTRAL].any() for track in tracks)
+    parts = []
+    if net or series.smoothed:
+        parts.append("thick: smoothed" if series.smoothed else "thick: raw")
+    if net:
+        parts.append("thin: above neutral")
+    if info.intervals and any(track.count[INTERVAL_LOW].any() for track in tracks):
+        parts.append(f"pale band: {info.intervals.level:.0%} prediction interval")
+    if info.low_reliability:
+        parts.append("hatched *: low reliability")
+    return ", ".join([*parts, f"dashed: present from {present_from:g}", "gray: no face was read"])
 
 
 def _head(pen: Pen, series: TimeSeries, inks: dict[int, str], title: str) -> None:
@@ -128,13 +126,22 @@ def _clock(seconds: float, span: float) -> str:
 
 
 def _area(
-    series: TimeSeries, row: int, inks: dict[int, str], span: float, present_from: float
+    series: TimeSeries,
+    row: int,
+    inks: dict[int, str],
+    span: float,
+    present_from: float,
+    *,
+    hatched: bool,
 ) -> PillowImage.Image:
     """Return the curves of one AU, `_ROOM` x `_ROW` px."""
-    size = (_ROOM * _SHARP, _ROW * _SHARP)
+    size = (_ROOM * _SCALE, _ROW * _SCALE)
     area = PillowImage.new("RGB", size, PAPER)
     pen = Pen.on(area)
-    pen.draw.rectangle((0, 4 * _SHARP, size[0], size[1] - 4 * _SHARP), CARD)
+    inside = (0, 4 * _SCALE, size[0], size[1] - 4 * _SCALE)
+    pen.draw.rectangle(inside, CARD)
+    if hatched:
+        pen.hatch(inside, TRACK, 12 * _SCALE)
     x = series.times() / span * size[0]
     _shade(pen, series, span, size)
     for level in range(int(facs.MAX_INTENSITY) + 1):
@@ -142,38 +149,40 @@ def _area(
         pen.draw.line((0, grid, size[0], grid), TRACK)
     at = float(_height(np.array(present_from)))
     for left in range(0, size[0], 20):
-        pen.draw.line((left, at, left + 8, at), DIM, _SHARP)
-    for number, ink in inks.items():
-        track = series.tracks[number]
-        for run in _runs(x, track.count[0]):
-            area.paste(ink, (0, 0), _band(size, x[run], track, row, run))
-    pen = Pen.on(area)
-    for kind, width, share in _WAYS:
-        for number, ink in inks.items():
-            track = series.tracks[number]
+        pen.draw.line((left, at, left + 8, at), DIM, _SCALE)
+    for face_id, ink in inks.items():
+        track = series.tracks[face_id]
+        ends = track.mean(INTERVAL_LOW)[row], track.mean(INTERVAL_HIGH)[row]
+        _band(area, ink, x, ends, track.count[INTERVAL_LOW], _INTERVAL)
+        _band(area, ink, x, (track.low[row], track.high[row]), track.count[SHOWN], _RANGE)
+    for kind, (width, share) in _LINES.items():
+        for face_id, ink in inks.items():
+            track = series.tracks[face_id]
             y = _height(track.mean(kind)[row])
             for run in _runs(x, track.count[kind]):
-                _line(pen, x[run], y[run], _mixed(ink, share), width * _SHARP)
+                _line(pen, x[run], y[run], _mixed(ink, share), width * _SCALE)
     return area.resize((_ROOM, _ROW), PillowImage.Resampling.BOX)
 
 
 def _shade(pen: Pen, series: TimeSeries, span: float, size: tuple[int, int]) -> None:
-    """Gray out the parts of the time line in which no face was read."""
-    read = sum((track.count[0] for track in series.tracks.values()), np.zeros(len(series.unread)))
+    """Gray out the bins in which no face was read."""
+    read = sum(
+        (track.count[SHOWN] for track in series.tracks.values()), np.zeros(len(series.unread))
+    )
     missing = (series.unread > 0) & (read == 0)
     wide = series.step / span * size[0]
     # As wide as frames are apart, or the gray would come out striped.
     seen = np.flatnonzero((series.unread > 0) | (read > 0))
     wide *= float(np.median(np.diff(seen))) if len(seen) > 1 else 1.0
-    for part in np.flatnonzero(missing).tolist():
-        left = part * series.step / span * size[0]
-        pen.draw.rectangle((left, 4 * _SHARP, left + wide + 1, size[1] - 4 * _SHARP), TRACK)
+    for place in np.flatnonzero(missing).tolist():
+        left = place * series.step / span * size[0]
+        pen.draw.rectangle((left, 4 * _SCALE, left + wide + 1, size[1] - 4 * _SCALE), TRACK)
 
 
 def _runs(
     x: npt.NDArray[np.float64], count: npt.NDArray[np.float64]
 ) -> Iterator[npt.NDArray[np.intp]]:
-    """Yield the places of the points of each unbroken line."""
+    """Yield the bins of each unbroken line."""
     filled = np.flatnonzero(count > 0)
     if not len(filled):
         return
@@ -184,24 +193,29 @@ def _runs(
 
 def _height(level: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     share = np.clip(level, 0.0, facs.MAX_INTENSITY) / facs.MAX_INTENSITY
-    y: npt.NDArray[np.float64] = (_ROW - 8 - share * (_ROW - 16)) * _SHARP
+    y: npt.NDArray[np.float64] = (_ROW - 8 - share * (_ROW - 16)) * _SCALE
     return y
 
 
 def _band(
-    size: tuple[int, int],
+    area: PillowImage.Image,
+    ink: str,
     x: npt.NDArray[np.float64],
-    track: Track,
-    row: int,
-    run: npt.NDArray[np.intp],
-) -> PillowImage.Image:
-    """Return the mask of the range between the least and the greatest intensity."""
-    mask = PillowImage.new("L", size)
-    low, high = _height(track.low[row, run]), _height(track.high[row, run])
-    edge = [*zip(x, high, strict=True), *zip(x[::-1], low[::-1], strict=True)]
-    if len(run) > 1:
-        Pen.on(mask).draw.polygon([(float(a), float(b)) for a, b in edge], fill=90)
-    return mask
+    ends: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    count: npt.NDArray[np.float64],
+    opacity: int,
+) -> None:
+    """Lay a translucent band between low and high ends, (BINS,) each, over the area."""
+    low, high = map(_height, ends)
+    for run in _runs(x, count):
+        if len(run) > 1:
+            mask = PillowImage.new("L", area.size)
+            edge = [
+                *zip(x[run].tolist(), high[run].tolist(), strict=True),
+                *zip(x[run][::-1].tolist(), low[run][::-1].tolist(), strict=True),
+            ]
+            Pen.on(mask).draw.polygon(edge, fill=opacity)
+            area.paste(ink, (0, 0), mask)
 
 
 def _line(

@@ -1,203 +1,272 @@
-"""What is written of one source while it is read."""
+"""Results of one source: their names, and the files that are written while it is read."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+import os
+import pickle
+import tempfile
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from fau_tf.face.align import Image
-from fau_tf.inference.estimator import Estimate, FaceResult
+import numpy as np
+
+from fau_tf.inference.estimator import Estimate
 from fau_tf.inference.model_info import ModelInfo
-from fau_tf.inference.provenance import caption, save_picture
+from fau_tf.inference.postprocessing import MEDIAN, Postprocessing, above_neutral
 from fau_tf.io.images import Frame, UnreadFrame
+from fau_tf.io.sources import Source, SourceKind
 from fau_tf.io.video_writer import VideoWriter
 from fau_tf.outputs import annotate, time_series_plot
-from fau_tf.outputs.csv_jsonl import CsvWriter, JsonlWriter, Reading
-from fau_tf.outputs.file_names import with_ending
-from fau_tf.outputs.median_spool import MedianSpool
+from fau_tf.outputs.csv_jsonl import CsvWriter, JsonlWriter, RowWriter
+from fau_tf.outputs.drawing import save_picture
+from fau_tf.outputs.options import PredictOptions
 from fau_tf.outputs.time_series import TimeSeries
 
-UNREADABLE = "could not be read"
-"""The reason of a row for a picture that is no intact image; the command lists why."""
+WRITERS: Final[dict[str, type[RowWriter]]] = {"csv": CsvWriter, "jsonl": JsonlWriter}
 
-WRITERS: Final[dict[str, type[CsvWriter | JsonlWriter]]] = {"csv": CsvWriter, "jsonl": JsonlWriter}
+UNREADABLE: Final = Estimate((), "could not be read")
+"""The estimate of a picture that can't be decoded; the command lists why."""
 
+LONGEST_STEM: Final = 220
+"""Bytes; names may have 255, and endings follow the stem."""
 
-@dataclass(frozen=True)
-class Plan:
-    """What to write.
-
-    Attributes:
-        outputs: Among `csv`, `jsonl`, `draw`, `plot`.
-        moves: Whether the pictures are frames of one video.
-        fps: Frames a second of an annotated video.
-        smooth: Whether there are smoothed intensities.
-        neutral: Whether there are calibrated ones: `file`, `median` or empty.
-        processing: Names what was done to the values.
-        present_from: Intensity from which an AU counts as present.
-        cards: Places for cards in an annotated video, at most.
-    """
-
-    outputs: frozenset[str]
-    moves: bool
-    fps: float
-    smooth: bool
-    neutral: str
-    processing: str
-    present_from: float
-    cards: int
+_MOST_CARDS: Final = 2  # beside an annotated video
+_NO_PIXELS: Final = np.zeros((0, 0, 3), np.uint8)
+_NO_HEATMAPS: Final = np.zeros((0, 0, 0), np.float32)
 
 
-class Results:
+class Results(AbstractContextManager["Results"]):
     """Writes rows, pictures and plots of one source; use it in a `with` block.
 
-    Rows and videos go to partial files that take their places when the block is left, by its end,
-    an error or Ctrl-C.
+    Rows and videos go to partial files, which are completed when the block is left: by its end, an
+    error or Ctrl-C.
     """
 
-    def __init__(self, name: Path, title: str, info: ModelInfo, plan: Plan) -> None:
+    def __init__(
+        self,
+        name: Path,
+        source: Source,
+        info: ModelInfo,
+        options: PredictOptions,
+        processing: Postprocessing | None,
+        fps: float,
+    ) -> None:
         """Open the files.
 
         Args:
             name: Of the results, without an ending; its folder exists.
-            title: Written over the plot.
+            source: What is read.
             info: The model's.
-            plan: What to write.
+            options: Of the command.
+            processing: What was done to the intensities, if anything.
+            fps: Frames a second of an annotated video.
 
         Raises:
             OSError: If a file can't be made.
         """
-        self._name, self._title, self._info, self._plan = name, title, info, plan
-        self._series = TimeSeries(info.labels) if "plot" in plan.outputs else None
+        self._name, self._source, self._info = name, source, info
+        self._options, self._fps = options, fps
+        outputs = options.outputs(source.kind)
+        self._draw = "draw" in outputs
+        self._pictures = picture_names(source, name) if self._draw else []
+        self._series = TimeSeries(info.labels) if "plot" in outputs else None
         self._video: VideoWriter | None = None
         with ExitStack() as opening:
-            self._writers = []
-            for ending in sorted(plan.outputs & WRITERS.keys()):
-                writer = WRITERS[ending](
-                    with_ending(name, f".{ending}"),
-                    info,
-                    smoothed=plan.smooth,
-                    calibrated=bool(plan.neutral),
-                    present_from=plan.present_from,
-                    processing=plan.processing,
+            self._rows = [
+                opening.enter_context(
+                    WRITERS[ending](
+                        with_ending(name, f".{ending}"), info, processing, options.present_from
+                    )
                 )
-                self._writers.append(opening.enter_context(writer))
-            self._spool = opening.enter_context(MedianSpool()) if plan.neutral == "median" else None
+                for ending in sorted(outputs & WRITERS.keys())
+            ]
+            median = options.neutral == MEDIAN
+            self._spool = opening.enter_context(MedianSpool()) if median else None
             self._files = opening.pop_all()
 
-    def add(self, frame: Frame, estimate: Estimate, picture: Path | None = None) -> None:
-        """Write what was read from a frame.
-
-        Args:
-            frame: The picture.
-            estimate: What was read.
-            picture: Path of its annotated picture, without an ending; None for frames of a video.
+    def add(self, frame: Frame | UnreadFrame, estimate: Estimate) -> None:
+        """Write the faces of a frame.
 
         Raises:
-            OSError: If it can't be written whole.
+            OSError: If something can't be written whole.
         """
-        for reading in readings(frame, estimate):
-            self._row(reading)
-        if "draw" not in self._plan.outputs:
-            return
-        if self._plan.moves:
-            self._draw_frame(frame, estimate)
-        elif picture is not None:
-            self._draw_photo(frame, estimate, picture)
-
-    def add_unread(self, unread: UnreadFrame) -> None:
-        """Write the row of a picture that could not be read."""
-        self._row(unread_row(unread))
+        if self._spool:
+            self._spool.add(frame, estimate)
+        else:
+            self._write(frame, estimate)
+        if self._draw and isinstance(frame, Frame):
+            self._draw_picture(frame, estimate)
 
     def finish(self) -> None:
-        """Write what needs all rows: calibration by medians, the plot."""
+        """Write what needs all frames: intensities above the median, and the plot."""
         if self._spool:
-            for reading in self._spool.readings():
-                self._write(reading)
-        if self._series and (self._series.tracks or self._series.unread.any()):
-            time_series_plot.time_series(
-                with_ending(self._name, "_plot.png"),
+            for frame, estimate in self._spool.replay():
+                self._write(frame, estimate)
+        if self._series and not self._series.empty:
+            picture = time_series_plot.plot(
                 self._series,
                 self._info,
-                title=self._title,
-                present_from=self._plan.present_from,
+                title=self._source.name,
+                present_from=self._options.present_from,
             )
+            save_picture(with_ending(self._name, "_plot.png"), picture, self._info)
 
-    def _row(self, reading: Reading) -> None:
-        if self._spool:
-            self._spool.add(reading)
-        else:
-            self._write(reading)
-
-    def _write(self, reading: Reading) -> None:
-        for writer in self._writers:
-            writer.write(reading)
+    def _write(self, frame: Frame | UnreadFrame, estimate: Estimate) -> None:
+        for writer in self._rows:
+            writer.write(frame, estimate)
         if self._series:
-            self._series.add(reading)
+            self._series.add(frame.timestamp, estimate)
 
-    def _drawn(self, frame: Frame, estimate: Estimate, **places: int) -> Image:
-        return annotate.overlay(
+    def _draw_picture(self, frame: Frame, estimate: Estimate) -> None:
+        in_video = self._source.kind.is_sequence
+        drawn = annotate.annotate(
             frame.image,
-            estimate.faces,
-            estimate.reason,
-            self._plan.present_from,
-            caption=caption(self._info),
-            **places,
+            estimate,
+            self._info,
+            present_from=self._options.present_from,
+            cards=min(self._options.faces, _MOST_CARDS) if in_video else None,
         )
-
-    def _draw_photo(self, frame: Frame, estimate: Estimate, picture: Path) -> None:
-        drawn = self._drawn(frame, estimate)
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        save_picture(with_ending(picture, ".png"), drawn, self._info)
-
-    def _draw_frame(self, frame: Frame, estimate: Estimate) -> None:
-        drawn = self._drawn(frame, estimate, cards=self._plan.cards, aus=len(self._info.aus))
+        if not in_video:
+            photos = self._source.kind is SourceKind.PHOTOS
+            path = with_ending(self._pictures[frame.number - 1 if photos else 0], ".png")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_picture(path, drawn, self._info)
+            return
         if self._video is None:
-            path = with_ending(self._name, ".mp4")
             size = (drawn.shape[1], drawn.shape[0])
-            self._video = self._files.enter_context(VideoWriter(path, size, self._plan.fps))
+            writer = VideoWriter(with_ending(self._name, ".mp4"), size, self._fps)
+            self._video = self._files.enter_context(writer)
         self._video.write(drawn)
-
-    def __enter__(self) -> "Results":
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         with self._files:
-            # After Ctrl-C or a broken source too: what was read so far is complete in itself. A
-            # full disk would only fail again.
+            # Also after Ctrl-C or a damaged source: the frames so far are complete in themselves.
+            # Not after an error of the file system, which would only fail again.
             if kind is None or not issubclass(kind, OSError):
                 self.finish()
 
 
-def readings(frame: Frame, estimate: Estimate) -> Sequence[Reading]:
-    """Return a row for each face of a frame, or the one row of a frame without a face."""
-    if estimate.faces:
-        return [_reading(frame, face) for face in estimate.faces]
-    return [Reading(frame.number, 0, frame.timestamp, frame.name, False, 0.0, estimate.reason)]
+class MedianSpool(AbstractContextManager["MedianSpool"]):
+    """Keeps estimates on disk until the median of each face, its neutral baseline, is known.
+
+    The median is near the neutral face if a person is at rest most of the time, but not if one
+    holds an expression. A face that gets a new id after a gap has a median of its own. Memory grows
+    by 4 bytes per AU and face of a frame.
+    """
+
+    def __init__(self) -> None:
+        """Open a temporary file.
+
+        Raises:
+            OSError: If there is no room for one.
+        """
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed in `__exit__`
+        self._levels: dict[int, array[float]] = {}
+
+    def add(self, frame: Frame | UnreadFrame, estimate: Estimate) -> None:
+        """Keep the estimate of a frame, without pixels and heatmaps."""
+        faces = tuple(replace(face, heatmaps=_NO_HEATMAPS) for face in estimate.faces)
+        for face in faces:
+            if not face.reason:
+                self._levels.setdefault(face.face_id, array("f")).extend(face.shown.values())
+        place = Frame(_NO_PIXELS, frame.number, frame.timestamp, frame.name)
+        pickle.dump((place, replace(estimate, faces=faces)), self._file)
+
+    def replay(self) -> Iterator[tuple[Frame, Estimate]]:
+        """Yield what was kept, with the intensities of each face above its median."""
+        medians: dict[int, list[float]] = {}
+        self._file.seek(0)
+        while True:
+            try:
+                frame, estimate = pickle.load(self._file)
+            except EOFError:
+                return
+            faces = []
+            for face in estimate.faces:
+                if not face.reason:
+                    if face.face_id not in medians:
+                        rows = np.frombuffer(self._levels[face.face_id], np.float32)
+                        rows = rows.reshape(-1, len(face.shown))
+                        medians[face.face_id] = np.median(rows, axis=0).tolist()
+                    neutral = dict(zip(face.shown, medians[face.face_id], strict=True))
+                    face = above_neutral(face, neutral)
+                faces.append(face)
+            yield frame, replace(estimate, faces=tuple(faces))
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
 
-def unread_row(unread: UnreadFrame) -> Reading:
-    """Return the row of a picture that could not be read."""
-    return Reading(unread.number, 0, unread.timestamp, unread.name, False, 0.0, UNREADABLE)
+def result_names(sources: Sequence[Source], out: Path) -> list[Path]:
+    """Return the path of each source's results without an ending: its stem and `_au`.
+
+    Sources with the same stem get numbers.
+
+    Raises:
+        ValueError: If a result would replace one of the sources.
+    """
+    taken: set[str] = set()
+    names = [out / _unique(_stem(source), taken) for source in sources]
+    # Unlike Path.resolve, realpath accepts a link to itself.
+    inputs = {os.path.realpath(path) for source in sources for path in source.paths}
+    folders = {os.path.realpath(s.name) for s in sources if s.kind is SourceKind.PHOTOS}
+    for name in names:
+        if os.path.realpath(name.parent) in folders:
+            raise ValueError(
+                f"--out: {name.parent} is a source, so its results would be read the next time. "
+                "Choose another folder; it may be inside this one."
+            )
+        for ending in (".png", ".csv", ".jsonl", ".mp4", "_plot.png"):
+            result = with_ending(name, ending)
+            if os.path.realpath(result) in inputs:
+                raise ValueError(
+                    f"--out: {result} is a source and must not be replaced by a result. Choose "
+                    "another folder."
+                )
+    return names
 
 
-def _reading(frame: Frame, face: FaceResult) -> Reading:
-    read = not face.reason
-    return Reading(
-        frame=frame.number,
-        face_id=face.face_id,
-        timestamp=frame.timestamp,
-        source=frame.name,
-        success=read,
-        confidence=face.quality.confidence,
-        reason=face.reason,
-        flags=face.quality.flags,
-        intensity=face.intensity if read else None,
-        smoothed=face.smoothed if read else None,
-        calibrated=face.calibrated if read else None,
-        interval=face.interval if read else None,
-        box=face.box,
-        landmarks=face.landmarks,
-        quality=face.quality,
-    )
+def picture_names(source: Source, name: Path) -> list[Path]:
+    """Return the path of each photo's annotated picture, without an ending.
+
+    Args:
+        source: Photos; those of a folder or pattern keep their subfolders.
+        name: Of the source's results.
+    """
+    if source.kind is not SourceKind.PHOTOS:
+        return [name]
+    parents = [path.parent for path in source.paths]
+    base = os.path.commonpath(parents) if parents else ""
+    taken: dict[Path, set[str]] = {}
+    names = []
+    for path, parent in zip(source.paths, parents, strict=True):
+        place = name / os.path.relpath(parent, base or ".")
+        names.append(place / _unique(path.stem, taken.setdefault(place, set())))
+    return names
+
+
+def with_ending(name: Path, ending: str) -> Path:
+    """Return a path with an ending after its whole name, dots included."""
+    return name.with_name(name.name + ending)
+
+
+def _unique(stem: str, taken: set[str]) -> str:
+    """Return a stem with `_au` that is not taken yet, and take it."""
+    short = os.fsdecode(os.fsencode(stem)[:LONGEST_STEM])
+    name, count = f"{short}_au", 1
+    while name in taken:
+        count += 1
+        name = f"{short}_{count}_au"
+    taken.add(name)
+    return name
+
+
+def _stem(source: Source) -> str:
+    if source.kind is SourceKind.PHOTOS:
+        folder = Path(source.name)
+        while any(mark in str(folder) for mark in "*?[") and not folder.exists():
+            folder = folder.parent
+        return Path(os.path.realpath(folder)).name or "photos"
+    return source.paths[0].stem if source.paths else source.name

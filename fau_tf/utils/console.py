@@ -1,105 +1,89 @@
-"""What the command says: results on stdout, progress and errors on stderr."""
+"""Messages of a command: results on stdout, progress and errors on stderr."""
 
 import os
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, TextIO
+from typing import Any
 
-# A name may hold the sequences that move a terminal's cursor, or worse.
-_CONTROLS: Final = {
-    code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code != ord("\n")
-}
+from fau_tf.utils.text import one_line, printable
 
-_LIVE, _LINES = 0.2, 10.0  # seconds between two states of the progress, on a terminal and in a log
+_TERMINAL, _LOG = 0.2, 10.0  # seconds between two states of the progress
 
 
 class Console:
-    """Prints; where nobody listens any more (`| head`), the work goes on in silence."""
+    """Prints. A closed pipe (`| head`) or a full disk costs messages, never results."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         """Take over both streams.
 
         Args:
-            quiet: Say only what went wrong.
+            quiet: Print errors only.
         """
         self._quiet = quiet
         _open_streams()
         for stream in (sys.stdout, sys.stderr):
-            # A file name may hold bytes that the terminal's encoding lacks.
+            # A file name may hold characters that the terminal's encoding lacks.
             getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
 
-    def say(self, *lines: str) -> None:
+    def print(self, *lines: str) -> None:
         """Print lines to stdout, unless quiet."""
         if not self._quiet:
-            _write(sys.stdout, "".join(f"{_harmless(line)}\n" for line in lines))
+            _Stream("stdout").write("".join(f"{printable(line)}\n" for line in lines))
 
-    def complain(self, *lines: str) -> None:
+    def error(self, *lines: str) -> None:
         """Print lines to stderr."""
-        _write(sys.stderr, "".join(f"{_harmless(line)}\n" for line in lines))
+        _Stream("stderr").write("".join(f"{printable(line)}\n" for line in lines))
 
-    def progress(self, what: str, total: int) -> "Progress":
-        """Return a progress of `total` frames; 0 where nobody knows how many."""
-        return Progress(what, total, shown=not self._quiet)
+    def progress(self, name: str, total: int) -> Any:
+        """Return a tqdm bar of `total` frames, 0 if unknown; short work shows none."""
+        from tqdm import tqdm
 
-
-class Progress:
-    """Frames done, frames a second and time left, on stderr; nothing for short work.
-
-    Attributes:
-        done: Frames so far.
-    """
-
-    def __init__(self, what: str, total: int, *, shown: bool) -> None:
-        self.done = 0
-        self._what, self._total, self._shown = _harmless(one_line(what)), total, shown
-        self._live = sys.stderr.isatty()
-        self._start = self._said = time.monotonic()
-        self._width = 0
-
-    @property
-    def rate(self) -> float:
-        """Frames a second so far."""
-        return self.done / max(time.monotonic() - self._start, 1e-9)
-
-    def step(self) -> None:
-        """Count a frame."""
-        self.done += 1
-        now = time.monotonic()
-        if self._shown and now - self._said >= (_LIVE if self._live else _LINES):
-            self._said = now
-            self._write(self._line())
-
-    def end(self) -> None:
-        """Clear the line on a terminal."""
-        if self._width:
-            _write(sys.stderr, "\r" + " " * self._width + "\r")
-            self._width = 0
-
-    def _line(self) -> str:
-        rate = self.rate
-        if not self._total:
-            return f"{self._what}: {self.done} frames, {rate:.1f} a second"
-        left = max(self._total - self.done, 0) / rate
-        minutes, seconds = divmod(round(left), 60)
-        return (
-            f"{self._what}: {self.done} of {self._total} frames, {rate:.1f} a second, "
-            f"{minutes}:{seconds:02d} left"
+        tqdm.set_lock(threading.RLock())  # its default may start a process
+        pause = _TERMINAL if sys.stderr.isatty() else _LOG
+        return tqdm(
+            total=total or None,
+            desc=printable(one_line(name)),
+            unit=" frames",
+            file=_Stream("stderr"),
+            disable=self._quiet,
+            leave=False,
+            delay=pause,
+            mininterval=pause,
         )
 
-    def _write(self, line: str) -> None:
-        if self._live:
-            _write(sys.stderr, f"\r{line:<{self._width}}")
-            self._width = max(self._width, len(line))
-        else:
-            _write(sys.stderr, f"{line}\n")
+
+class _Stream:
+    """The present stdout or stderr; drops what can't be written."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def write(self, text: str) -> None:
+        stream = getattr(sys, self._name)
+        try:
+            stream.write(text)
+            stream.flush()
+        except BrokenPipeError:
+            # Also for what Python itself writes at its end.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+        except (OSError, ValueError):
+            return
+
+    def flush(self) -> None:
+        """Do nothing: `write` has done it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(getattr(sys, self._name), name)
 
 
 def _open_streams() -> None:
-    """Send streams that the caller has closed (`2>&-`) nowhere."""
-    # Otherwise the next file that is opened takes the stream's number, and with it what native
-    # libraries say.
+    """Point streams that the caller has closed (`2>&-`) to /dev/null."""
+    # Otherwise the next file that is opened gets the stream's number, and native libraries write
+    # their messages into it.
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
@@ -110,9 +94,10 @@ def _open_streams() -> None:
 
 
 @contextmanager
-def without_notices() -> Iterator[None]:
-    """Keep the start-up notices of native code off the terminal; Python errors stay."""
-    sys.stderr.flush()
+def quiet_native_code() -> Iterator[None]:
+    """Keep what native libraries write to stderr off the terminal; Python errors stay."""
+    if sys.stderr is not None:
+        sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
@@ -122,26 +107,3 @@ def without_notices() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
-
-
-def one_line(text: str) -> str:
-    """Return text with every stretch of white space as one space: names may hold newlines."""
-    return " ".join(text.split())
-
-
-def _harmless(line: str) -> str:
-    return line.translate(_CONTROLS)
-
-
-def _write(stream: TextIO, text: str) -> None:
-    try:
-        stream.write(text)
-        stream.flush()
-    except BrokenPipeError:
-        # Also for what Python itself writes at its end.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
-    except (OSError, ValueError):
-        # A terminal that is full or closed must not cost the results.
-        return

@@ -3,7 +3,8 @@
 import fcntl
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import TextIO
 from uuid import uuid4
@@ -16,8 +17,7 @@ def replacing(path: Path) -> Iterator[Path]:
     It is in the same folder and has the same ending. After an error it is deleted and `path` is
     unchanged. Several processes may do so at once, also on machines that share the folder.
     """
-    # Not named after `path`, whose name may have the maximum length already.
-    unfinished = path.with_name(f".partial-{uuid4().hex}{path.suffix}")
+    unfinished = partial_path(path)
     try:
         yield unfinished
         unfinished.replace(path)
@@ -55,3 +55,76 @@ def lock_folder(folder: Path, rule: str) -> TextIO:
     for half in folder.glob(".partial-*"):
         half.unlink()
     return lock
+
+
+class LineWriter(AbstractContextManager["LineWriter"]):
+    """A file that grows by whole lines; use it in a `with` block, or call `close`.
+
+    Lines go unbuffered to a partial file beside `path`, `.partial-...` with its ending, which
+    replaces `path` at `close`, or when the `with` block is left: by its end, an error or
+    Ctrl-C. A line that is interrupted or does not fit on the disk is taken back, so the file always
+    ends with a whole line. After a kill the partial file stays, with all its lines. A device or
+    pipe (`/dev/stdout`) is written to directly.
+
+    Attributes:
+        path: Where the lines are after `close`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the partial file.
+
+        Raises:
+            OSError: If it can't be made.
+        """
+        self.path = path
+        self._whole = 0  # bytes of whole lines
+        direct = path.exists() and not path.is_file()
+        self._partial = None if direct else partial_path(path)
+        self._file = FileIO(self._partial or path, "w")
+
+    def write(self, line: str) -> None:
+        """Add one line, its line end included.
+
+        Raises:
+            OSError: If it can't be written whole, e.g. on a full disk; it is then taken back.
+        """
+        left = memoryview(line.encode("utf-8"))
+        size = len(left)
+        try:
+            while left:
+                left = left[self._file.write(left) or 0 :]
+        # Also Ctrl-C.
+        except BaseException as error:
+            self._take_back()
+            if isinstance(error, OSError):
+                error.filename = str(self.path)
+            raise
+        self._whole += size
+
+    def close(self) -> None:
+        """Replace `path`; a second call does nothing."""
+        if self._file.closed:
+            return
+        self._file.close()
+        if self._partial:
+            self._partial.replace(self.path)
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def discard(self) -> None:
+        """Leave `path` as it was."""
+        self._file.close()
+        if self._partial:
+            self._partial.unlink(missing_ok=True)
+
+    def _take_back(self) -> None:
+        if self._partial:
+            self._file.truncate(self._whole)
+            self._file.seek(self._whole)
+
+
+def partial_path(path: Path) -> Path:
+    """Return a new name beside `path` with its ending, for a file that is not complete yet."""
+    # Not named after `path`, whose name may already be as long as a name can be.
+    return path.with_name(f".partial-{uuid4().hex}{path.suffix}")

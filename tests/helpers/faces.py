@@ -1,4 +1,4 @@
-"""Faces as the estimator returns them, made up: for tests of whatever shows or writes them."""
+"""Faces as the estimator returns them, for tests of outputs; rendered photos to show them on."""
 
 import functools
 from typing import Any
@@ -12,28 +12,31 @@ from fau_tf.face.au_centers import au_centers
 from fau_tf.inference.estimator import FaceResult
 from fau_tf.inference.model_info import ModelInfo
 from fau_tf.inference.quality import Quality
-from fau_tf.outputs.csv_jsonl import Reading
+from fau_tf.io.images import Frame
 from fau_tf.synthetic import sample
 
 SIZE, HEATMAP, PHOTO = 64, 16, 160
 LABELS = tuple(au.label for au in facs.AUS.values())
-QUALITY = Quality(91.5, 0.04, 0.61, 0.83, yaw=-7.25, pitch=2.0, roll=0.5, confidence=0.9)
+QUALITY = Quality(91.5, 0.04, 0.61, 0.83, yaw=-7.25, pitch=2.0, roll=0.5)
+TURNED = Quality(91.5, 0.04, 0.61, float("nan"), yaw=-50.0, pitch=2.0, roll=0.5)
+FLAGGED = Quality(40.0, 0.04, 0.61, 0.83, yaw=-30.0, pitch=2.0, roll=0.5)
 AUS = (6, 12)
-FACE = Reading(
-    frame=3,
-    face_id=1,
-    timestamp=0.08,
-    source="a.mp4",
-    success=True,
-    confidence=0.9,
-    flags=("small face", "turned"),
-    intensity={"AU06": 0.42, "AU12": 3.14159},
-    calibrated={"AU06": -0.1, "AU12": 2.5},
-    box=(1, 2, 3.5, 4),
-    landmarks=np.arange(136.0).reshape(68, 2) / 7,
-    quality=QUALITY,
-)
-NOTHING = Reading(1, 0, 0.0, "a.mp4", False, 0.0, "no face, found")
+FRAME = Frame(np.zeros((1, 1, 3), np.uint8), 3, 0.08, "a.mp4")
+
+
+def small_face(level: float = 2.0, **changes: Any) -> FaceResult:
+    """Return a face with two AUs at one level, without a photo."""
+    entries: dict[str, Any] = {
+        "box": (1, 2, 3.5, 4),
+        "landmarks": np.arange(136.0).reshape(68, 2) / 7,
+        "centers": np.zeros((4, 2)),
+        "intensity": {"AU06": level, "AU12": level},
+        "heatmaps": np.zeros((1, 1, 4), np.float32),
+        "matrix": np.eye(2, 3),
+        "crop_size": 8,
+        "quality": QUALITY,
+    }
+    return FaceResult(**(entries | changes))
 
 
 def info(aus: tuple[int, ...] = facs.ALL, name: str = "tiny", **changes: Any) -> ModelInfo:
@@ -63,7 +66,7 @@ def photo(person: int = 0) -> Image:
 
 
 def face(person: int = 0, level: float = 3.0, **changes: Any) -> FaceResult:
-    """Return what could have been read of `photo(person)`: all AUs at one level."""
+    """Return a face of `photo(person)` with all AUs at one level."""
     landmarks = _landmarks(person)
     matrix = crop_matrix(landmarks, SIZE)
     centers = au_centers(transform(matrix, landmarks), facs.ALL)
@@ -79,6 +82,5 @@ def face(person: int = 0, level: float = 3.0, **changes: Any) -> FaceResult:
         "matrix": matrix,
         "crop_size": SIZE,
         "quality": QUALITY,
-        "reason": "",
     }
     return FaceResult(**(entries | changes))

@@ -1,4 +1,5 @@
-import csv
+"""`fau-demo` on photos."""
+
 import os
 import shutil
 import subprocess
@@ -11,10 +12,13 @@ from PIL import Image
 
 from fau_tf import facs
 from fau_tf.cli import predict
+from fau_tf.io.sources import SourceKind
+from fau_tf.outputs.options import PredictOptions
+from tests.helpers.demo import results, rows, run
+from tests.helpers.made_video import PHOTO
 from tests.helpers.tiny_model import write_tiny_model
 
 ROOT = Path(__file__).parents[3]
-PHOTO = ROOT / "docs" / "sample" / "astronaut.png"
 
 
 @pytest.fixture(scope="module")
@@ -22,25 +26,12 @@ def model(tmp_path_factory):
     return write_tiny_model(tmp_path_factory.mktemp("model"))
 
 
-def run(model, out, *images):
-    return predict.main([*map(str, images), "--model", str(model), "--out", str(out)])
-
-
-def rows(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def results(folder):
-    return sorted(path.name for path in folder.iterdir())
-
-
 def test_a_photo_gives_a_table_a_picture_and_a_csv_file(model, tmp_path, capfd):
     assert run(model, tmp_path / "out", PHOTO) == 0
-    said = capfd.readouterr()
-    assert "1 face" in said.out
-    assert all(au.label in said.out and au.name in said.out for au in facs.AUS.values())
-    assert said.err == ""
+    printed = capfd.readouterr()
+    assert "1 face" in printed.out
+    assert all(au.label in printed.out and au.name in printed.out for au in facs.AUS.values())
+    assert printed.err == ""
     assert results(tmp_path / "out") == ["astronaut_au.csv", "astronaut_au.png"]
     (row,) = rows(tmp_path / "out" / "astronaut_au.csv")
     values = [float(row[f"{au.label}_r"]) for au in facs.AUS.values()]
@@ -60,12 +51,11 @@ def test_every_face_of_a_photo_is_a_row_left_to_right(model, tmp_path, capsys):
     assert float(bright["AU26_r"]) > float(dark["AU26_r"]) > 0
 
 
-def test_it_says_when_there_may_be_more_faces_than_were_wanted(model, tmp_path, capsys):
-    out = ["--model", str(model), "--out", str(tmp_path)]
-    assert predict.main([str(PHOTO), *out, "--faces", "1"]) == 0
-    assert "--faces for more" in capsys.readouterr().out
-    assert predict.main([str(PHOTO), *out, "--faces", "2"]) == 0
-    assert "--faces for more" not in capsys.readouterr().out
+def test_reaching_the_number_of_faces_is_reported(model, tmp_path, capsys):
+    assert run(model, tmp_path, PHOTO, "--faces", 1) == 0
+    assert "Only the 1 largest faces were read; --faces reads more" in capsys.readouterr().out
+    assert run(model, tmp_path, PHOTO, "--faces", 2) == 0
+    assert "--faces" not in capsys.readouterr().out
 
 
 def test_a_photo_without_a_face_is_a_nan_row_with_its_reason(model, tmp_path, capsys):
@@ -119,15 +109,15 @@ def test_results_never_replace_a_photo(model, tmp_path, capsys):
         shutil.copy(PHOTO, tmp_path / name)
     before = (tmp_path / "x_au.png").read_bytes()
     assert run(model, tmp_path, tmp_path / "x.png", tmp_path / "x_au.png") == 2
-    assert "must not replace a source" in capsys.readouterr().err
+    assert "x_au.png is a source and must not be replaced" in capsys.readouterr().err
     assert (tmp_path / "x_au.png").read_bytes() == before
 
 
 def test_a_missing_model_ends_with_2_and_one_line_before_anything_is_written(tmp_path, capsys):
     assert run(tmp_path / "none.tflite", tmp_path / "out", PHOTO) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "none.tflite: the model must be readable" in said
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert "none.tflite: the model must be readable" in printed
     assert not (tmp_path / "out").exists()
 
 
@@ -145,11 +135,9 @@ def test_an_output_that_cannot_be_a_folder_ends_with_2_and_one_line(
     (tmp_path / "out").write_text("mine")
     out = tmp_path / "out" / inside
     assert run(model, out, PHOTO) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert said.startswith("fau-demo: error: --out: must be a folder, or a path where one can be")
-    assert f"Received: {out} (" in said
-    assert "Choose another folder." in said
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert printed.startswith(f"fau-demo: error: --out: {out} can't be made a folder: ")
     assert (tmp_path / "out").read_text() == "mine"
 
 
@@ -176,21 +164,44 @@ def test_a_wrong_command_ends_with_2_and_its_usage(arguments, capsys):
     assert "usage: fau-demo" in capsys.readouterr().err
 
 
+def test_options_are_checked_without_a_command_line_too():
+    with pytest.raises(ValueError, match=r"--faces must be 1 to 1000: got 0\."):
+        PredictOptions(sources=("x.png",), faces=0)
+    with pytest.raises(ValueError, match=r"--present-from must be above 0: got nan\."):
+        PredictOptions(sources=("x.png",), present_from=float("nan"))
+    with pytest.raises(ValueError, match="A SOURCE is needed"):
+        PredictOptions()
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "outputs"),
+    [
+        ({}, SourceKind.PHOTO, {"csv", "draw"}),
+        ({}, SourceKind.VIDEO, {"csv", "plot"}),
+        ({"draw": True, "csv": False}, SourceKind.CAMERA, {"draw", "plot"}),
+        ({"plot": True, "jsonl": True}, SourceKind.PHOTOS, {"csv", "draw", "jsonl"}),
+    ],
+)
+def test_outputs_depend_on_the_kind_of_source_and_the_options(changes, kind, outputs):
+    assert PredictOptions(sources=("x",), **changes).outputs(kind) == outputs
+
+
 def test_a_failed_write_leaves_nothing_half_written(model, tmp_path, capsys, monkeypatch):
     def fail(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", fail)
     assert run(model, tmp_path / "out", PHOTO) == 2
-    said = capsys.readouterr().err
-    rule = "must be written whole. Received: No space left on device. What"
-    assert said.startswith(f"fau-demo: error: {tmp_path / 'out'}: {rule}")
-    assert said.count("\n") == 1
+    printed = capsys.readouterr().err
+    rule = "can't be written: No space left on device. The results so far"
+    assert printed.startswith(f"fau-demo: error: {tmp_path / 'out'} {rule}")
+    assert printed.count("\n") == 1
     # The rows before the failure stay.
     assert results(tmp_path / "out") == ["astronaut_au.csv"]
     assert len(rows(tmp_path / "out" / "astronaut_au.csv")) == 1
 
 
+@pytest.mark.integration
 def test_a_file_that_grows_too_large_ends_with_2_and_whole_rows(model, tmp_path):
     """The limit of a file's size stands for a full disk, which a test can't have."""
     for name in "abcdefgh":
@@ -206,14 +217,14 @@ def test_a_file_that_grows_too_large_ends_with_2_and_whole_rows(model, tmp_path)
     )
     done = command(code)
     assert done.returncode == 2, done.stderr
-    # The file that it is, which the system's own message doesn't say.
-    assert f"{tmp_path.name}_au.csv: must be written whole. Received: File too large" in done.stderr
+    assert f"{tmp_path.name}_au.csv can't be written: File too large" in done.stderr
     assert done.stderr.count("\n") == 1
     kept = rows(tmp_path / "out" / f"{tmp_path.name}_au.csv")
     assert 1 <= len(kept) < 8
     assert all(row["reason"] == "no face found" for row in kept)
 
 
+@pytest.mark.integration
 def test_a_closed_pipe_costs_no_results(model, tmp_path):
     arguments = [str(PHOTO), "--model", str(model), "--out", str(tmp_path / "out")]
     code = f"import sys\nfrom fau_tf.cli.predict import main\nsys.exit(main({arguments!r}))"
@@ -222,9 +233,9 @@ def test_a_closed_pipe_costs_no_results(model, tmp_path):
         [sys.executable, "-c", code], stdout=pipe, stderr=pipe, cwd=ROOT
     ) as process:
         process.stdout.close()
-        said = process.stderr.read().decode()
-        assert process.wait() == 0, said
-    assert said == ""
+        printed = process.stderr.read().decode()
+        assert process.wait() == 0, printed
+    assert printed == ""
     assert len(results(tmp_path / "out")) == 2
 
 
@@ -234,6 +245,7 @@ def command(code):
     )
 
 
+@pytest.mark.integration
 def test_a_name_that_is_no_text_is_still_done(model, tmp_path):
     """Run as a command: the streams of a test take any character."""
     odd = tmp_path / os.fsdecode(b"caf\xe9\n.png")
@@ -248,3 +260,110 @@ def test_a_name_that_is_no_text_is_still_done(model, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert len(results(tmp_path / "out")) == 2
+
+
+def test_a_folder_gives_one_csv_and_a_picture_of_each_photo(model, tmp_path, capsys):
+    photos = tmp_path / "in"
+    (photos / "deeper").mkdir(parents=True)
+    shutil.copy(PHOTO, photos / "a.png")
+    shutil.copy(PHOTO, photos / "deeper" / "a.jpg")
+    (photos / "b.png").write_bytes(PHOTO.read_bytes()[:5000])
+    (photos / "notes.txt").write_text("no picture")
+    (photos / "self").symlink_to(photos)
+    assert run(model, tmp_path / "out", photos) == 1
+    assert str(photos / "b.png") in capsys.readouterr().err
+    pictures = sorted(
+        str(path.relative_to(tmp_path / "out")) for path in tmp_path.rglob("*_au.png")
+    )
+    assert pictures == ["in_au/a_au.png", "in_au/deeper/a_au.png"]
+    found = rows(tmp_path / "out" / "in_au.csv")
+    assert [row["frame"] for row in found] == ["1", "2", "3"]
+    assert [row["source"] for row in found] == [
+        str(photos / name) for name in ("a.png", "b.png", "deeper/a.jpg")
+    ]
+    assert [row["reason"] for row in found] == ["", "could not be read", ""]
+    assert found[1]["AU12_r"] == "NaN"
+
+
+def test_outputs_can_be_chosen(model, tmp_path, capsys):
+    chosen = ["--jsonl", "--no-csv", "--no-draw", "--quiet"]
+    assert run(model, tmp_path / "out", PHOTO, *chosen) == 0
+    assert results(tmp_path / "out") == ["astronaut_au.jsonl"]
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "")
+
+
+def test_a_neutral_photo_gives_columns_of_intensities_above_it(model, tmp_path):
+    dark = tmp_path / "dark.png"
+    Image.fromarray(np.array(Image.open(PHOTO)) // 2).save(dark)
+    assert run(model, tmp_path / "out", PHOTO, "--neutral", dark) == 0
+    (row,) = rows(tmp_path / "out" / "astronaut_au.csv")
+    assert row["processing"] == "neutral=dark.png"
+    # The tiny model's intensity is brightness: half of it is left. Other landmarks are found on the
+    # darker photo.
+    assert float(row["AU12_above_neutral"]) == pytest.approx(float(row["AU12_r"]) / 2, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--neutral", "median"], "--neutral median needs successive frames"),
+        (["--smooth", "0.5"], "--smooth 0.5 needs successive frames"),
+        (["--neutral", "none.png"], "none.png: cannot be opened"),
+    ],
+)
+def test_processing_that_a_photo_cannot_have_ends_with_2(model, tmp_path, capsys, options, message):
+    assert run(model, tmp_path / "out", PHOTO, *options) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_neutral_photo_without_a_face_ends_with_2(model, tmp_path, capsys):
+    Image.new("RGB", (200, 100), "teal").save(tmp_path / "wall.png")
+    assert run(model, tmp_path / "out", PHOTO, "--neutral", tmp_path / "wall.png") == 2
+    assert "must show one face that can be read: got 0 faces" in capsys.readouterr().err
+
+
+def test_a_name_with_a_leading_dash_needs_two_dashes_before_it(model, tmp_path, monkeypatch):
+    shutil.copy(PHOTO, tmp_path / "-x.png")
+    monkeypatch.chdir(tmp_path)
+    assert predict.main(["--model", str(model), "--out", "out", "--", "-x.png"]) == 0
+    assert results(tmp_path / "out") == ["-x_au.csv", "-x_au.png"]
+
+
+@pytest.mark.parametrize("names", [[""], [PHOTO, ""]])
+def test_an_empty_name_is_not_the_present_folder(model, tmp_path, capsys, monkeypatch, names):
+    shutil.copy(PHOTO, tmp_path / "mine.png")
+    monkeypatch.chdir(tmp_path)
+    assert run(model, "out", *names) == 2
+    assert "SOURCE: the name is empty" in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("streams", [[1], [2], [0, 1, 2]])
+def test_streams_that_the_caller_has_closed_cost_no_results(model, tmp_path, streams):
+    """`>&-` of a shell; what is opened next must not take the number of a stream."""
+    arguments = [str(PHOTO), "--model", str(model), "--out", str(tmp_path / "out")]
+    shell = f"import os, sys\n[os.close(n) for n in {streams}]\nos.execv(sys.argv[1], sys.argv[1:])"
+    child = [sys.executable, "-m", "fau_tf.cli.predict", *arguments]
+    done = subprocess.run(
+        [sys.executable, "-c", shell, *child], capture_output=True, check=False, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert results(tmp_path / "out") == ["astronaut_au.csv", "astronaut_au.png"]
+    (row,) = rows(tmp_path / "out" / "astronaut_au.csv")
+    assert row["success"] == "1"
+
+
+def test_a_folder_without_pictures_is_listed(model, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    assert run(model, tmp_path / "out", tmp_path / "in") == 1
+    assert "in: no photos or videos found" in capsys.readouterr().err
+
+
+def test_the_version_and_the_contract_are_printed(capsys):
+    with pytest.raises(SystemExit) as ended:
+        predict.main(["--version"])
+    assert ended.value.code == 0
+    assert "fau-demo 0.1.0, model contract 1" in capsys.readouterr().out

@@ -1,6 +1,5 @@
-"""The command on videos and on stdin."""
+"""`fau-demo` on videos and on stdin."""
 
-import csv
 import json
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from PIL import Image
 from fau_tf.cli import predict
 from fau_tf.io import sources
 from fau_tf.io.videos import VideoFile
+from tests.helpers.demo import results, rows, run
 from tests.helpers.made_video import FPS, crossing, face, frame, write_video
 from tests.helpers.tiny_model import write_tiny_model
 
@@ -33,24 +33,11 @@ def cross(tmp_path_factory):
     return write_video(tmp_path_factory.mktemp("video") / "cross.avi", crossing(24))
 
 
-def run_demo(model, out, *arguments):
-    return predict.main([*map(str, arguments), "--model", str(model), "--out", str(out)])
-
-
-def rows(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def results(folder):
-    return sorted(path.name for path in folder.iterdir())
-
-
 def test_a_video_gives_rows_with_times_and_ids_and_a_plot(model, cross, tmp_path, capfd):
-    assert run_demo(model, tmp_path, cross) == 0
-    said = capfd.readouterr()
-    assert "24 frames, 24 with a face that was read" in said.out
-    assert said.err == ""
+    assert run(model, tmp_path, cross) == 0
+    printed = capfd.readouterr()
+    assert "24 frames, 24 with a face that was read" in printed.out
+    assert printed.err == ""
     assert results(tmp_path) == ["cross_au.csv", "cross_au_plot.png"]
     found = rows(tmp_path / "cross_au.csv")
     assert sorted({int(row["frame"]) for row in found}) == list(range(1, 25))
@@ -65,7 +52,7 @@ def test_a_video_gives_rows_with_times_and_ids_and_a_plot(model, cross, tmp_path
 
 
 def test_an_annotated_video_has_a_picture_of_every_frame(model, cross, tmp_path):
-    assert run_demo(model, tmp_path, cross, "--draw", "--no-plot", "--no-csv", "--every", "4") == 0
+    assert run(model, tmp_path, cross, "--draw", "--no-plot", "--no-csv", "--every", "4") == 0
     assert results(tmp_path) == ["cross_au.mp4"]
     with VideoFile(tmp_path / "cross_au.mp4") as video:
         assert (video.count, video.fps) == (6, pytest.approx(FPS / 4))
@@ -73,39 +60,42 @@ def test_an_annotated_video_has_a_picture_of_every_frame(model, cross, tmp_path)
     assert all(picture.std() > 10 for picture in pictures)
 
 
-def test_smoothed_and_calibrated_values_stand_beside_the_raw_ones(model, cross, tmp_path):
+def test_smoothed_intensities_and_those_above_neutral_have_columns(model, cross, tmp_path):
     options = ["--neutral", "median", "--smooth", "0.2", "--jsonl"]
-    assert run_demo(model, tmp_path / "plain", cross, "--no-plot") == 0
-    assert run_demo(model, tmp_path, cross, *options) == 0
+    assert run(model, tmp_path / "plain", cross, "--no-plot") == 0
+    assert run(model, tmp_path, cross, *options) == 0
     plain, found = rows(tmp_path / "plain" / "cross_au.csv"), rows(tmp_path / "cross_au.csv")
     assert {row["processing"] for row in found} == {"smooth=exponential:0.2s neutral=median"}
-    changed = {"processing", *(name for name in found[0] if name.endswith(("_smooth", "_cal")))}
+    changed = {
+        "processing",
+        *(name for name in found[0] if name.endswith(("_smooth", "_above_neutral"))),
+    }
     assert found[0].keys() - plain[0].keys() == changed - {"processing"}
     assert [{k: v for k, v in row.items() if k not in changed} for row in found] == [
         {k: v for k, v in row.items() if k not in changed} for row in plain
     ]
-    raw, smooth, calibrated, time = (
+    raw, smooth, net, time = (
         np.array([float(row[name]) for row in found if row["face_id"] == "0"])
-        for name in ("AU12_r", "AU12_smooth", "AU12_cal", "timestamp")
+        for name in ("AU12_r", "AU12_smooth", "AU12_above_neutral", "timestamp")
     )
     wanted = [raw[0]]
     for value, step in zip(raw[1:], np.diff(time), strict=True):
         wanted.append(value + (wanted[-1] - value) * np.exp(-step / 0.2))
     # Three decimals in the file.
     np.testing.assert_allclose(smooth, wanted, atol=2e-3)
-    np.testing.assert_allclose(calibrated, (smooth - np.median(smooth)).clip(0), atol=2e-3)
+    np.testing.assert_allclose(net, (smooth - np.median(smooth)).clip(0), atol=2e-3)
     assert 0 < np.abs(np.diff(smooth)).mean() < np.abs(np.diff(raw)).mean()
     lines = (tmp_path / "cross_au.jsonl").read_text().splitlines()
     entries = [json.loads(line) for line in lines]
     assert len(entries) == len(found)
-    for name, levels in (("intensity", raw), ("smoothed", smooth), ("calibrated", calibrated)):
+    for name, levels in (("intensity", raw), ("smoothed", smooth), ("above_neutral", net)):
         assert [one[name]["AU12"] for one in entries if one["face_id"] == 0] == list(levels)
 
 
 def test_a_truncated_video_is_read_and_listed(model, cross, tmp_path, capsys):
     cut = tmp_path / "cut.avi"
     cut.write_bytes(cross.read_bytes()[: cross.stat().st_size // 2])
-    assert run_demo(model, tmp_path / "out", cut) == 1
+    assert run(model, tmp_path / "out", cut) == 1
     assert "cut.avi: the video is damaged:" in capsys.readouterr().err
     found = rows(tmp_path / "out" / "cut_au.csv")
     assert 5 < len({row["frame"] for row in found}) < 24
@@ -114,10 +104,10 @@ def test_a_truncated_video_is_read_and_listed(model, cross, tmp_path, capsys):
 @pytest.mark.parametrize("content", [b"", b"hello", b"\0\0\0\x18ftypmp42" + bytes(50)])
 def test_what_is_no_video_is_listed_and_leaves_nothing(model, tmp_path, capsys, content):
     (tmp_path / "x.mp4").write_bytes(content)
-    assert run_demo(model, tmp_path / "out", tmp_path / "x.mp4") == 1
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 2
-    assert "x.mp4: " in said[1]
+    assert run(model, tmp_path / "out", tmp_path / "x.mp4") == 1
+    printed = capsys.readouterr().err.splitlines()
+    assert len(printed) == 2
+    assert "x.mp4: " in printed[1]
     assert results(tmp_path / "out") == []
 
 
@@ -129,10 +119,10 @@ def jpeg(picture):
 
 def test_an_empty_stdin_is_listed(model, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sources.sys, "stdin", type("In", (), {"buffer": BytesIO()}))
-    assert run_demo(model, tmp_path, "-") == 1
-    said = capsys.readouterr()
-    assert "stdin: must hold pictures. Received: none." in said.err
-    assert "Results" not in said.out
+    assert run(model, tmp_path, "-") == 1
+    printed = capsys.readouterr()
+    assert "stdin: no images found" in printed.err
+    assert "Results" not in printed.out
     assert results(tmp_path) == []
 
 
@@ -144,10 +134,10 @@ def test_pictures_on_stdin_are_a_video(model, tmp_path, capsys, monkeypatch):
     broken[60] ^= 0xFF  # in the compressed data
     content = head + bytes(broken) + jpeg(frame()) + head + head[:50]
     monkeypatch.setattr(sources.sys, "stdin", type("In", (), {"buffer": BytesIO(content)}))
-    assert run_demo(model, tmp_path, "-", "--fps", "10") == 1
-    said = capsys.readouterr().err
-    assert "stdin, image 2: the image is damaged" in said
-    assert "the stream ends within image 5" in said
+    assert run(model, tmp_path, "-", "--fps", "10") == 1
+    printed = capsys.readouterr().err
+    assert "stdin, image 2: the image is damaged" in printed
+    assert "the stream ends within image 5" in printed
     found = rows(tmp_path / "stdin_au.csv")
     assert [(row["timestamp"], row["face_id"], row["reason"]) for row in found] == [
         ("0.000", "0", ""),
@@ -176,6 +166,7 @@ def test_no_camera_is_listed(model, tmp_path, capsys):
     assert "camera 63: cannot be opened" in capsys.readouterr().err
 
 
+@pytest.mark.integration
 def test_ctrl_c_in_the_middle_leaves_whole_files(model, tmp_path):
     """A real signal to a real process, which reads pictures until it is interrupted."""
     arguments = ["-", "--model", str(model), "--out", str(tmp_path), "--draw"]
@@ -201,10 +192,14 @@ def test_ctrl_c_in_the_middle_leaves_whole_files(model, tmp_path):
             code = process.wait(timeout=60)
         finally:
             process.kill()
-        said = process.stderr.read().decode()
-        assert code == 130, said
-    assert said.strip().splitlines()[-1].startswith("fau-demo: interrupted; what was read is in")
-    assert "Traceback" not in said
+        printed = process.stderr.read().decode()
+        assert code == 130, printed
+    assert (
+        printed.strip()
+        .splitlines()[-1]
+        .startswith("fau-demo: interrupted; the results so far are in")
+    )
+    assert "Traceback" not in printed
     assert results(tmp_path) == ["stdin_au.csv", "stdin_au.mp4", "stdin_au_plot.png"]
     found = rows(tmp_path / "stdin_au.csv")
     assert len(found) >= 3
@@ -224,18 +219,18 @@ def wait_for_rows(folder, lines):
     raise AssertionError("no rows were written")
 
 
-def test_progress_tells_frames_rate_and_time_left(model, cross, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("fau_tf.utils.console._LINES", 0.0)
-    assert run_demo(model, tmp_path, cross) == 0
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 24
-    assert said[11].startswith(f"{cross}: 12 of 24 frames, ")
-    assert said[11].endswith(" left")
-    assert run_demo(model, tmp_path, cross, "--quiet") == 0
+def test_progress_shows_frames_rate_and_time_left(model, cross, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("fau_tf.utils.console._LOG", 0.0)
+    assert run(model, tmp_path, cross) == 0
+    shown = capsys.readouterr().err.split("\r")
+    (line,) = [line for line in shown if " 12/24 " in line][:1]
+    assert line.startswith(f"{cross}:  50%|")
+    assert "frames/s" in line
+    assert run(model, tmp_path, cross, "--quiet") == 0
     assert capsys.readouterr().err == ""
 
 
-def test_a_broken_source_is_no_reason_to_skip_the_next(model, cross, tmp_path):
+def test_sources_after_a_damaged_one_are_read(model, cross, tmp_path):
     (tmp_path / "x.mp4").write_text("hello")
-    assert run_demo(model, tmp_path / "out", tmp_path / "x.mp4", cross) == 1
+    assert run(model, tmp_path / "out", tmp_path / "x.mp4", cross) == 1
     assert results(tmp_path / "out") == ["cross_au.csv", "cross_au_plot.png"]

@@ -360,4 +360,4 @@ def test_options_of_a_job_need_a_cluster(tmp_path, capfd, option):
     with pytest.raises(SystemExit) as ended:
         predict.main(["x.png", "--out", str(tmp_path), *option])
     assert ended.value.code == 2
-    assert f"{option[0]}: needs --cluster" in capfd.readouterr().err
+    assert f"{option[0]} needs --cluster" in capfd.readouterr().err

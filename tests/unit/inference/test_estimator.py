@@ -1,4 +1,4 @@
-"""Photo or frames -> faces: what is read, what is not and why."""
+"""Photo or frames -> faces: which are read, which are not and why."""
 
 import subprocess
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 import fau_tf
 from fau_tf import facs
@@ -14,7 +15,7 @@ from fau_tf.inference import model_info
 from fau_tf.inference.estimator import AUEstimator, Estimate
 from fau_tf.inference.model_info import ModelError, default_model
 from fau_tf.inference.quality import BLURRED, MIN_EYE_DISTANCE, SMALL_FACE, SOFT
-from fau_tf.io.images import read_image
+from fau_tf.io.images import UnreadableError, read_image
 from fau_tf.synthetic import sample
 from fau_tf.synthetic.rigs.canonical import canonical_rig
 from tests.helpers.made_video import PHOTO, crossing, face, frame
@@ -43,7 +44,7 @@ def assert_not_read(one, reason):
     assert np.isnan(values(one)).all()
     assert np.isnan(one.heatmaps).all()
     assert list(one.intensity) == [au.label for au in facs.AUS.values()]
-    assert one.quality.confidence == 0
+    assert one.quality.score == 0
     assert np.isnan(one.quality.peakedness)
 
 
@@ -58,10 +59,10 @@ def test_a_sharp_upright_face_is_read_with_its_quality(estimator, photo):
     assert 0.5 < quality.sharpness < 0.8
     assert max(abs(quality.yaw), abs(quality.pitch), abs(quality.roll)) < 15
     assert quality.flags == ()
-    # The tiny model's heatmaps are smears, and that is what its confidence says.
+    # The tiny model's heatmaps have no peaks.
     assert 0 < quality.peakedness < 0.1
-    assert quality.confidence == 0
-    assert (one.face_id, one.calibrated) == (0, None)
+    assert quality.score == 0
+    assert (one.face_id, one.smoothed, one.above_neutral) == (0, None, None)
 
 
 @pytest.mark.parametrize(("share", "reason", "flags"), [(0.03, "", (SOFT,)), (0.06, BLURRED, None)])
@@ -115,17 +116,55 @@ def test_no_face_has_its_reason(estimator):
     assert estimator.estimate(np.zeros((1, 1, 3), np.uint8)) == Estimate((), "no face found")
 
 
+@pytest.mark.parametrize("form", [str, Path, Image.open])
+def test_a_path_and_a_pillow_image_are_read_like_the_array(estimator, photo, form):
+    (one,) = estimator.estimate(form(PHOTO)).faces
+    assert one.intensity == estimator.estimate(photo).faces[0].intensity
+
+
 @pytest.mark.parametrize(
-    "wrong",
-    [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3)), np.zeros((0, 9, 3), np.uint8), [[1, 2]]],
+    ("wrong", "error", "message"),
+    [
+        (np.zeros((9, 9), np.uint8), ValueError, r"must be \(H, W, 3\) RGB uint8"),
+        (np.zeros((9, 9, 3)), ValueError, r"must be \(H, W, 3\) RGB uint8.*float64"),
+        (np.zeros((0, 9, 3), np.uint8), ValueError, r"must be \(H, W, 3\) RGB uint8"),
+        ([[1, 2]], TypeError, "a path, a Pillow image or an .* array: got list"),
+        (None, TypeError, "got NoneType"),
+        ("none.png", UnreadableError, r"none\.png: cannot be opened"),
+        (Image.new("F", (9, 9)), UnreadableError, "floating-point pixels"),
+    ],
 )
-def test_what_is_no_image_is_refused(estimator, wrong):
+def test_other_input_is_refused_with_what_came(estimator, wrong, error, message):
     for call in (estimator.estimate, estimator.track):
-        with pytest.raises(ValueError, match=r"must be \(H, W, 3\) RGB uint8"):
+        with pytest.raises(error, match=message):
             call(wrong)
 
 
-def test_a_photo_is_read_alike_however_often_and_after_whatever(estimator, photo):
+def test_results_print_in_short(photo):
+    with AUEstimator() as packaged:
+        estimate = packaged.estimate(photo)
+        shown = repr(packaged)
+    assert shown == (
+        "<AUEstimator num_faces=10 <ModelInfo fau_small_float16: 128 px, 14 AUs, "
+        "low reliability: AU14 AU15 AU17>>"
+    )
+    assert repr(estimate) == (
+        "<Estimate: <FaceResult 0 box=(82, 70, 174, 179) quality=1.00: "
+        "AU05 4.0, AU12 3.6, AU14 1.1, AU25 3.5>>"
+    )
+    assert repr(Estimate((), "no face found")) == "<Estimate: no face found>"
+    (one,) = estimate.faces
+    assert one.low_reliability == ("AU14", "AU15", "AU17")
+    assert all(low <= one.intensity[au] <= high for au, (low, high) in one.interval.items())
+
+
+def test_loading_and_reading_print_nothing(photo, capfd):
+    with AUEstimator() as packaged:
+        packaged.estimate(photo)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_photo_gives_the_same_result_after_other_photos_and_frames(estimator, photo):
     first = estimator.estimate(photo).faces[0]
     estimator.track(frame((10, face())))
     again = estimator.estimate(photo).faces[0]
@@ -147,7 +186,7 @@ def test_video_gives_what_track_gives(estimator):
             np.testing.assert_array_equal(left.landmarks, right.landmarks)
 
 
-def test_a_video_that_breaks_gives_the_frames_before_and_then_its_error(estimator):
+def test_a_damaged_video_gives_the_frames_before_the_damage_and_then_its_error(estimator):
     def broken():
         yield frame((10, face()))
         yield frame()
@@ -167,16 +206,25 @@ def test_a_video_can_be_left_early(estimator):
     assert len(list(pictures)) == 6  # one was read ahead
 
 
-def test_the_package_offers_the_estimator_and_nothing_that_it_lacks():
+def test_the_package_offers_its_public_names():
     assert fau_tf.AUEstimator is AUEstimator
+    assert fau_tf.load_model_info().name == "fau_small_float16"
+    assert fau_tf.read_image is read_image
     with pytest.raises(AttributeError, match="module 'fau_tf' has no attribute 'nothing'"):
         _ = fau_tf.nothing
 
 
-def test_importing_the_package_imports_nothing_else():
-    code = "import sys, fau_tf; print({'numpy', 'fau_tf.runtime', 'tensorflow'} & set(sys.modules))"
+def test_importing_the_package_imports_nothing_else_and_lists_the_public_names():
+    code = (
+        "import sys, fau_tf\n"
+        "print([name for name in sys.modules if name.startswith('fau_tf.') or name == 'numpy'])\n"
+        "print(*dir(fau_tf))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert done.stdout == "set()\n", done.stderr
+    assert done.stdout.splitlines() == [
+        "[]",
+        "AUEstimator FaceResult __version__ load_model_info read_image",
+    ]
 
 
 @pytest.mark.parametrize("place", ["fau_tf/assets", "android_demo_assets"])
@@ -184,7 +232,7 @@ def test_the_default_model_is_the_installed_one_or_that_of_the_checkout(
     tmp_path, monkeypatch, place
 ):
     monkeypatch.setattr(model_info, "__file__", str(tmp_path / "fau_tf/inference/model_info.py"))
-    with pytest.raises(ModelError, match=r"fau_small_float16\.tflite: .*neither has it.*--model"):
+    with pytest.raises(ModelError, match=r"fau_small_float16\.tflite: .*neither in .*--model"):
         default_model()
     (tmp_path / place).mkdir(parents=True)
     (tmp_path / place / "fau_small_float16.tflite").touch()

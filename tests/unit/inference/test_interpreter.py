@@ -6,7 +6,7 @@ import pytest
 from fau_tf import contract, facs
 from fau_tf.conformal import fit_intervals
 from fau_tf.inference.interpreter import AUInterpreter
-from fau_tf.inference.model_info import ModelError
+from fau_tf.inference.model_info import FailedCriterion, ModelError
 from tests.helpers.tiny_model import HEATMAP, SIZE, write_metadata, write_tiny_model
 
 
@@ -23,13 +23,13 @@ def test_a_crop_gives_intensities_and_heatmaps_of_the_contract(model):
     intensity, heatmaps = AUInterpreter(model)(crop(255))
     assert intensity.shape == (len(facs.ALL),)
     assert heatmaps.shape == (HEATMAP, HEATMAP, len(facs.centers(facs.ALL)))
-    # The tiny model answers 5 times brightness times .2 to 1, averaged over an AU's centers.
+    # The tiny model gives 5 times brightness times 0.2 to 1, averaged over an AU's centers.
     center = 5 * np.linspace(0.2, 1.0, heatmaps.shape[-1])
     np.testing.assert_allclose(heatmaps[0, 0], center, rtol=1e-5)
     np.testing.assert_allclose(intensity, center @ facs.center_to_au(facs.ALL), rtol=1e-5)
 
 
-def test_answers_do_not_change_with_later_calls(model):
+def test_results_do_not_change_with_later_calls(model):
     interpreter = AUInterpreter(model)
     bright, _ = interpreter(crop(200))
     kept = bright.copy()
@@ -44,30 +44,33 @@ def test_the_info_names_the_aus_in_order(model):
     assert info.centers == tuple(center.name for center in facs.centers(facs.ALL))
 
 
-def test_the_info_has_intervals_and_weak_aus_where_the_json_has(model):
-    assert (AUInterpreter(model).info.intervals, AUInterpreter(model).info.low_reliability) == (
-        None,
-        {},
-    )
+def test_the_info_has_intervals_and_low_reliability_from_the_json(model):
+    info = AUInterpreter(model).info
+    assert (info.intervals, info.interval(np.zeros(14)), info.low_reliability) == (None, None, {})
     labels = [facs.AUS[au].label for au in facs.ALL]
     sure = fit_intervals(np.zeros((99, 14)), np.full((99, 14), 0.25)).as_json(labels)
-    changes = {"intervals": sure, "low_reliability": {"AU10": "reads poorly"}}
+    failed = {"criterion": "cross_rig_icc", "value": 0.25, "limit": 0.4}
+    changes = {"intervals": sure, "low_reliability": {"AU10": [failed]}}
     write_metadata(model, facs.ALL, "fau", changes)
     info = AUInterpreter(model).info
-    assert info.low_reliability == {"AU10": "reads poorly"}
-    low, _ = info.intervals.around(np.full(14, 0.25))
-    np.testing.assert_array_equal(low, 0)
+    assert info.low_reliability == {"AU10": (FailedCriterion(**failed),)}
+    assert str(info.low_reliability["AU10"][0]).endswith("is 0.25; at least 0.40 is needed")
+    assert info.interval(np.full(14, 0.25))["AU06"] == (0.0, 0.25)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"intervals": {"level": 0.9}},
-        {"low_reliability": {"AU99": "x"}},
         {"low_reliability": ["AU10"]},
+        {"low_reliability": {"AU10": []}},
+        {"low_reliability": {"AU10": ["x"]}},
+        {"low_reliability": {"AU10": [{"criterion": "none", "value": 0.1, "limit": 0.4}]}},
+        {"low_reliability": {"AU10": [{"criterion": "cross_rig_icc", "value": "a", "limit": 1}]}},
+        {"low_reliability": {"AU99": [{"criterion": "cross_rig_icc", "value": 0, "limit": 1}]}},
     ],
 )
-def test_bad_intervals_and_weak_aus_are_refused(model, changes):
+def test_malformed_intervals_and_low_reliability_are_refused(model, changes):
     write_metadata(model, facs.ALL, "fau", changes)
     with pytest.raises(ModelError, match="Export the model again"):
         AUInterpreter(model)

@@ -2,11 +2,15 @@ import numpy as np
 import pytest
 
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
-from fau_tf.inference import face_search
-from fau_tf.inference.face_search import FaceFollower, around, find_in_photo
-from fau_tf.inference.tracking import MIN_OVERLAP, OverlapTracker, overlap
-from fau_tf.io.images import read_image
-from tests.helpers.made_video import PHOTO, crossing, face, frame
+from fau_tf.inference.tracking import (
+    MIN_OVERLAP,
+    SEARCH_EVERY,
+    FaceTracker,
+    OverlapTracker,
+    around,
+    overlap,
+)
+from tests.helpers.made_video import crossing, face, frame
 
 
 def square(x, y=0.0, side=10.0):
@@ -81,27 +85,18 @@ def test_the_window_around_a_face_is_twice_its_size_and_inside_the_picture():
 
 @pytest.fixture(scope="module")
 def finder():
-    with MediaPipeLandmarks(4, divisions=(1,)) as found:
+    with MediaPipeLandmarks(4) as found:
         yield found
 
 
-def test_photos_are_searched_as_the_landmarker_does_by_itself(finder):
-    photo = np.concatenate([read_image(PHOTO)] * 2, axis=1)
-    with MediaPipeLandmarks(4, divisions=face_search.PHOTO_DIVISIONS) as all_of_it:
-        expected = all_of_it.find(photo)
-    found = find_in_photo(finder, photo)
-    assert len(found) == 2
-    np.testing.assert_array_equal(np.array(found), np.array(expected))
-
-
 def test_faces_that_cross_in_a_video(finder):
-    follower = FaceFollower(finder)
-    ids = [follower.find(picture)[1] for picture in crossing(30)]
+    tracker = FaceTracker(finder)
+    ids = [tracker.find(picture)[1] for picture in crossing(30)]
     assert ids[0] == [0, 1]
     # In front, the bright face is seen in every frame, from the left to the right.
     assert all(0 in found for found in ids)
     assert ids[-1][-1] == 0
-    # The dark one is hidden on its way: a gap, and then somebody new.
+    # The dark one is hidden on its way: a gap, and then a new id.
     hidden = [len(found) == 1 for found in ids]
     assert any(hidden)
     assert ids[-1][0] == 2
@@ -111,23 +106,23 @@ def test_faces_that_cross_in_a_video(finder):
 
 def test_a_frame_does_not_depend_on_those_before_it(finder):
     pictures = crossing(12)
-    follower = FaceFollower(finder)
-    follower.find(pictures[-1])
-    cold = FaceFollower(finder).find(pictures[0])[0]
-    warm = follower.find(pictures[0])[0]
+    tracker = FaceTracker(finder)
+    tracker.find(pictures[-1])
+    cold = FaceTracker(finder).find(pictures[0])[0]
+    warm = tracker.find(pictures[0])[0]
     assert len(cold) == len(warm) == 2
     # Windows differ, so landmarks move a little: 0.2 to 0.3 px in practice, of faces 70 px wide.
     np.testing.assert_allclose(np.array(cold), np.array(warm), atol=1.5)
 
 
 def test_a_face_that_comes_later_is_found_and_one_that_goes_is_not_kept(finder):
-    follower = FaceFollower(finder)
+    tracker = FaceTracker(finder)
     one, both = frame((10, face())), frame((10, face()), (190, face(mirrored=True)))
-    assert [follower.find(one)[1] for _ in range(2)] == [[0], [0]]
-    seen = [follower.find(both)[1] for _ in range(face_search.SEARCH_EVERY)]
+    assert [tracker.find(one)[1] for _ in range(2)] == [[0], [0]]
+    seen = [tracker.find(both)[1] for _ in range(SEARCH_EVERY)]
     assert [0, 1] in seen
-    assert follower.find(frame())[1] == []
-    assert follower.find(one)[1] == [2]
+    assert tracker.find(frame())[1] == []
+    assert tracker.find(one)[1] == [2]
 
 
 def test_no_more_is_searched_once_all_wanted_faces_are_known(finder):
@@ -135,15 +130,15 @@ def test_no_more_is_searched_once_all_wanted_faces_are_known(finder):
         num_faces = 1
         views = 0
 
-        def find(self, image):
-            self.views += 1
-            return finder.find(image)
+        def find(self, image, parts=None):
+            self.views += len(parts)
+            return finder.find(image, parts)
 
     counting = Counting()
-    follower = FaceFollower(counting)
+    tracker = FaceTracker(counting)
     picture = frame((90, face()))
-    follower.find(picture)
+    tracker.find(picture)
     counting.views = 0
     for _ in range(10):
-        assert follower.find(picture)[1] == [0]
+        assert tracker.find(picture)[1] == [0]
     assert counting.views == 10

@@ -1,15 +1,36 @@
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from fau_tf import facs
+from fau_tf.conformal import fit_intervals
 from fau_tf.face import align
+from fau_tf.inference.estimator import Estimate
+from fau_tf.inference.model_info import FailedCriterion
 from fau_tf.outputs import annotate, face_card, heatmap_overlay
 from fau_tf.outputs.drawing import Pen, face_color
-from tests.helpers.faces import LABELS, QUALITY, face, photo, scene_of
+from tests.helpers.faces import FLAGGED, LABELS, TURNED, face, info, photo, scene_of
 
 NAN = float("nan")
+INFO = info()
+BARS = face_card._BARS
+
+
+def draw(*faces, reason="", image=None, model=INFO, **options):
+    image = photo() if image is None else image
+    return annotate.annotate(image, Estimate(faces, reason), model, **options)
+
+
+def card(one, model=INFO, present_from=1.0):
+    return np.array(face_card.draw_card(photo(), one, 0, model, present_from))
+
+
+def bar(sheet, label):
+    """Return the picture of an AU's bar, without figures."""
+    top = BARS + LABELS.index(label) * 24
+    return sheet[top : top + 24, 208:334].astype(int)
 
 
 def lit(before, after):
@@ -46,9 +67,7 @@ def test_only_the_part_that_heatmaps_reach_is_drawn_and_nothing_is_missed():
         for shift in ((20.0, 30.0), (-15.0, 60.0), (500.0, 0.0), (-500.0, -500.0)):
             to_image = np.column_stack((turn, shift))
             shown = heatmap_overlay.with_heatmaps(image, heatmaps, to_image)
-            whole = heatmap_overlay.native.cv2().warpAffine(
-                heatmaps.max(axis=-1), to_image, (120, 90)
-            )
+            whole = cv2.warpAffine(heatmaps.max(axis=-1), to_image, (120, 90))
             cover = (
                 np.clip(whole / heatmap_overlay.OPAQUE_FROM, 0, 1)[..., None]
                 * heatmap_overlay.COVER
@@ -90,8 +109,7 @@ def test_heatmaps_stand_out_from_every_skin(person, least, most):
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7])
 def test_the_picture_has_a_card_for_every_face(count):
-    faces = [face(face_id=i) for i in range(count)]
-    picture = annotate.overlay(photo(), faces, "" if count else "no face found")
+    picture = draw(*(face(face_id=i) for i in range(count)), reason="" if count else "none")
     assert picture.dtype == np.uint8
     height, width = picture.shape[:2]
     columns = {0: 0, 1: 1, 2: 2, 3: 3, 7: 4}[count]
@@ -101,7 +119,7 @@ def test_the_picture_has_a_card_for_every_face(count):
 
 
 def test_the_photo_shows_box_centers_and_heatmaps_of_a_face():
-    shown = annotate.overlay(photo(), [face()])
+    shown = draw(face())
     zoom = annotate.PHOTO_SIDE / 160
     x0, y0, x1, _ = face().box
     edge = shown[annotate.GAP + round(y0 * zoom + (zoom - 1) / 2), :]
@@ -115,61 +133,83 @@ def test_the_photo_shows_box_centers_and_heatmaps_of_a_face():
 
 
 def test_a_face_that_was_not_read_shows_why_and_no_heatmap():
-    failed = face(level=NAN, reason="turned more than 45 degrees")
+    failed = face(level=NAN, quality=TURNED)
     failed = replace(failed, heatmaps=np.full_like(failed.heatmaps, NAN))
-    sheet = np.array(face_card.card(photo(), failed, 0, 1.0))
+    sheet = card(failed)
     thumb = sheet[40:250, 20:230]
     assert (np.ptp(thumb, axis=-1) == 0).all()
-    read = np.array(face_card.card(photo(), face(level=0.0), 0, 1.0))
     status = slice(258, 286)
-    assert lit(read[status], sheet[status]).any()
-    bars = np.ptp(sheet[290:, 208:334].astype(int), axis=-1)
-    assert bars.max() < 20
-    assert annotate.overlay(photo(), [failed]).shape == annotate.overlay(photo(), [face()]).shape
+    assert lit(card(face(level=0.0))[status], sheet[status]).any()
+    assert np.ptp(bar(sheet, "AU12"), axis=-1).max() < 20
+    assert draw(failed).shape == draw(face()).shape
 
 
-def test_flags_and_calibrated_values_are_on_the_card():
-    plain = np.array(face_card.card(photo(), face(), 0, 1.0))
-    noted = face(quality=replace(QUALITY, flags=("small face", "soft")))
-    flagged = np.array(face_card.card(photo(), noted, 0, 1.0))
+def test_flags_and_intensities_above_neutral_are_on_the_card():
+    plain, flagged = card(face()), card(face(quality=FLAGGED))
     assert lit(plain[258:286], flagged[258:286]).any()
     np.testing.assert_array_equal(flagged[286:], plain[286:])
-    calibrated = dict.fromkeys(LABELS, 1.5) | {"AU01": NAN, "AU02": -1.0}
-    both = np.array(face_card.card(photo(), face(calibrated=calibrated), 0, 1.0))
-    # The mark of the calibrated value: 1.5 of 5 along a bar from 208 to 296 px.
-    row = face_card.card_height(3) - face_card.GAP - 12
-    assert both[row, 208 + round(88 * 0.3)].tolist() == [255, 255, 255]
+    net = dict.fromkeys(LABELS, 1.5) | {"AU01": NAN, "AU02": -1.0}
+    both = card(face(above_neutral=net))
+    # A white mark at 1.5 of 5 along a bar of 88 px.
+    assert both[BARS + 3 * 24 + 12, 208 + round(88 * 0.3)].tolist() == [255, 255, 255]
 
 
-def test_smoothed_values_are_drawn_in_place_of_the_raw_ones_under_a_heading():
+def test_smoothed_intensities_are_drawn_instead_of_the_raw_ones_under_a_heading():
     smooth = dict.fromkeys(LABELS, 2.0)
-    shown = np.array(face_card.card(photo(), face(level=4.0, smoothed=smooth), 0, 1.0))
-    plain = np.array(face_card.card(photo(), face(level=2.0), 0, 1.0))
+    shown, plain = card(face(level=4.0, smoothed=smooth)), card(face(level=2.0))
     np.testing.assert_array_equal(shown[286:], plain[286:])
     assert lit(plain[258:286], shown[258:286]).any()
 
 
 def test_presence_is_written_in_brighter_ink():
-    present = np.array(face_card.card(photo(), face(level=1.0), 0, 1.0))
-    absent = np.array(face_card.card(photo(), face(level=1.0), 0, 1.1))
+    present, absent = card(face(level=1.0)), card(face(level=1.0), present_from=1.1)
     assert present[290:, 14:200].max() > absent[290:, 14:200].max()
+
+
+def test_an_interval_is_a_whisker_on_the_bar_and_in_the_legend():
+    model = info(intervals=fit_intervals(np.zeros((99, 14)), np.zeros((99, 14))))
+    ends = dict.fromkeys(LABELS, (1.0, 4.0))
+    one = face(level=2.0, interval=ends)
+    changed = lit(bar(card(face(level=2.0), model), "AU12"), bar(card(one, model), "AU12"))
+    columns = np.flatnonzero(changed.any(axis=0))
+    unit = 126 / 5
+    # Caps of 3 px, drawn where the bar's ends of the interval are.
+    np.testing.assert_allclose((columns.min(), columns.max()), (unit, 4 * unit), atol=2.5)
+    assert len(card(one, model)) == len(card(one)) + face_card._LEGEND
+    # An interval is around the raw intensity.
+    smooth = dict.fromkeys(LABELS, 2.0)
+    smoothed = face(level=2.0, smoothed=smooth)
+    np.testing.assert_array_equal(
+        card(replace(smoothed, interval=ends), model), card(smoothed, model)
+    )
+
+
+def test_an_au_of_low_reliability_is_gray_and_hatched_and_in_the_legend():
+    model = info(low_reliability={"AU12": (FailedCriterion("cross_rig_icc", 0.1, 0.4),)})
+    plain, marked = card(face(), model), card(face(low_reliability=("AU12",)), model)
+    assert np.ptp(bar(plain, "AU12"), axis=-1).max() > 150
+    assert np.ptp(bar(marked, "AU12"), axis=-1).max() < 25
+    # The empty part of the bar too, where an absent AU has only that.
+    right = bar(marked, "AU12")[8:16, 90:]
+    assert len(np.unique(right[..., 0])) > len(np.unique(bar(plain, "AU12")[8:16, 90:][..., 0]))
+    np.testing.assert_array_equal(bar(plain, "AU06"), bar(marked, "AU06"))
+    assert len(marked) == face_card.card_height(INFO) + face_card._LEGEND
 
 
 @pytest.mark.parametrize("shape", [(3, 2, 3), (1, 400, 3), (30, 20, 3), (3000, 1, 3), (1, 1, 3)])
 def test_the_reason_can_be_read_whatever_the_photo(shape):
-    empty = annotate.overlay(np.zeros(shape, np.uint8), [], "")
-    said = annotate.overlay(np.zeros(shape, np.uint8), [], "no face found")
-    assert said.shape[1] >= annotate.NARROWEST
-    assert said.shape[0] == empty.shape[0] + 34
-    assert (said[: annotate.GAP + 30] > 200).all(axis=-1).sum() > 100
+    image = np.zeros(shape, np.uint8)
+    empty, told = draw(image=image), draw(image=image, reason="no face found")
+    assert told.shape[1] >= annotate.NARROWEST
+    assert told.shape[0] == empty.shape[0] + 34
+    assert (told[: annotate.GAP + 30] > 200).all(axis=-1).sum() > 100
 
 
 def test_the_pictures_of_a_video_are_of_one_size():
-    rows = len(LABELS)
-    some = ([], [face()], [face(face_id=i) for i in range(4)])
+    some = ((), (face(),), [face(face_id=i) for i in range(4)])
     for cards in (1, 3):
         sizes = {
-            annotate.overlay(photo(), faces, reason, cards=cards, aus=rows).shape
+            draw(*faces, reason=reason, cards=cards).shape
             for faces in some
             for reason in ("", "no face found")
         }
@@ -177,11 +217,10 @@ def test_the_pictures_of_a_video_are_of_one_size():
 
 
 def test_the_caption_is_below_the_photo():
-    plain, with_caption = (annotate.overlay(photo(), [], caption=words) for words in ("", "tiny 1"))
-    height = plain.shape[0] - annotate.GAP
-    assert with_caption.shape[0] == plain.shape[0] + 34
-    np.testing.assert_array_equal(with_caption[:height], plain[:height])
-    assert with_caption[height:].max() > 120
+    one, other = (draw(model=info(name=name)) for name in ("tiny", "another"))
+    height = one.shape[0] - annotate.GAP - 34
+    np.testing.assert_array_equal(one[:height], other[:height])
+    assert lit(one[height:], other[height:]).any()
 
 
 def test_faces_without_ids_of_their_own_are_counted():
@@ -219,9 +258,8 @@ def test_a_box_at_the_edge_has_its_label_inside(corner, top):
 
 def test_there_is_a_bar_for_every_au_of_the_table():
     assert len(face().intensity) == len(facs.AUS)
-    sheet = np.array(face_card.card(photo(), face(level=4.0), 0, 1.0)).astype(int)
-    for row in range(len(facs.AUS)):
-        y = face_card.card_height(row) - face_card.GAP + 12
-        color = np.abs(sheet[y, 208:334] - heatmap_overlay.color(4.0)).sum(axis=-1) < 6
+    sheet = card(face(level=4.0))
+    for label in LABELS:
+        color = np.abs(bar(sheet, label)[12] - heatmap_overlay.color(4.0)).sum(axis=-1) < 6
         # Four fifths of the bar, less the division lines.
         assert 0.74 < color.mean() < 0.82

@@ -3,6 +3,7 @@ import io
 import json
 import math
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,15 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fau_tf.conformal import fit_intervals
-from fau_tf.outputs.csv_jsonl import CsvWriter, JsonlWriter, Reading
-from fau_tf.utils.text import csv_line, decimal, harmless_path, number, readable
-from tests.helpers.faces import AUS, FACE, NOTHING, info
+from fau_tf.inference.estimator import Estimate
+from fau_tf.inference.model_info import FailedCriterion
+from fau_tf.inference.postprocessing import Postprocessing
+from fau_tf.io.images import UnreadFrame
+from fau_tf.outputs.csv_jsonl import CsvWriter, JsonlWriter, csv_line, decimal, harmless, number
+from fau_tf.utils.text import readable
+from tests.helpers.faces import AUS, FLAGGED, FRAME, TURNED, info, small_face
 
 NAN = float("nan")
-
-
-def changed(**changes):
-    return Reading(**(vars(FACE) | changes))
+FACE = small_face(
+    face_id=1,
+    intensity={"AU06": 0.42, "AU12": 3.14159},
+    smoothed={"AU06": 1.5, "AU12": 0.25},
+    above_neutral={"AU06": 0.0, "AU12": 2.5},
+    quality=FLAGGED,
+)
+BOTH = Postprocessing(0.3, "rest.png")
 
 
 def rows(path):
@@ -26,136 +35,120 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def one_row(path, reading, **options):
-    with CsvWriter(path, info(AUS), **options) as writer:
-        writer.write(reading)
+def write(writer, path, *faces, frame=FRAME, reason="no face, found", model=None, **options):
+    with writer(path, model or info(AUS), **options) as file:
+        file.write(frame, Estimate(faces, "" if faces else reason))
+
+
+def csv_row(path, *faces, **options):
+    write(CsvWriter, path, *faces, **options)
     (row,) = rows(path)
     return row
 
 
-def one_object(path, reading, **options):
-    with JsonlWriter(path, info(AUS), **options) as writer:
-        writer.write(reading)
+def json_row(path, *faces, **options):
+    write(JsonlWriter, path, *faces, **options)
     (line,) = path.read_text("ascii").splitlines()
     # Strict: NaN is no JSON.
     return json.loads(line, parse_constant=lambda word: pytest.fail(word))
 
 
-def test_the_columns_begin_as_openface_has_them(tmp_path):
-    CsvWriter(tmp_path / "x.csv", info(AUS)).close()
-    assert (tmp_path / "x.csv").read_text() == (
+def test_a_face_is_a_row_in_openface_columns(tmp_path):
+    write(CsvWriter, tmp_path / "x.csv", FACE)
+    assert (tmp_path / "x.csv").read_text().splitlines() == [
         "frame,face_id,timestamp,confidence,success,AU06_r,AU12_r,AU06_c,AU12_c,reason,flags,"
         "source,x0,y0,x1,y1,eye_distance_px,alignment,sharpness,peakedness,yaw,pitch,roll,"
-        "processing,model,model_sha256,contract_version\n"
-    )
-
-
-def test_intervals_stand_after_presence_and_weak_aus_at_the_end(tmp_path):
-    sure = fit_intervals(np.zeros((99, 2)), np.linspace(0, 1, 198).reshape(99, 2))
-    model = info(AUS, intervals=sure, low_reliability={"AU12": "reads poorly"})
-    read = changed(interval={"AU06": (0.25, 1.5), "AU12": (2.0, 4.0)})
-    with CsvWriter(tmp_path / "x.csv", model) as csv_file:
-        csv_file.write(read)
-        csv_file.write(NOTHING)
-    with JsonlWriter(tmp_path / "x.jsonl", model) as lines:
-        lines.write(read)
-        lines.write(NOTHING)
-    row, nothing = rows(tmp_path / "x.csv")
-    columns = [name for name in row if name.startswith("AU")]
-    assert columns == [
-        f"{label}{end}" for end in ("_r", "_c", "_low", "_high") for label in ("AU06", "AU12")
+        "processing,model,model_sha256,contract_version",
+        "3,1,0.080,0.600,1,0.420,3.142,0,1,,small face; turned,a.mp4,1.000,2.000,3.500,4.000,"
+        f"40.000,0.040,0.610,0.830,-30.000,2.000,0.500,none,tiny,{'ab' * 32},1",
     ]
-    assert (row["AU06_low"], row["AU06_high"], row["AU12_low"]) == ("0.250", "1.500", "2.000")
-    assert (nothing["AU06_low"], nothing["AU12_high"]) == ("NaN", "NaN")
-    assert row["weak_aus"] == "AU12"
-    found, empty = map(json.loads, (tmp_path / "x.jsonl").read_text().splitlines())
-    assert found["interval"] == {"AU06": [0.25, 1.5], "AU12": [2.0, 4.0]}
-    assert empty["interval"] == {"AU06": [None, None], "AU12": [None, None]}
-    assert found["weak_aus"] == ["AU12"]
-
-
-def test_smoothed_and_calibrated_columns_stand_beside_the_raw_ones(tmp_path):
-    both = changed(smoothed={"AU06": 1.5, "AU12": 0.25})
-    row = one_row(tmp_path / "x.csv", both, smoothed=True, calibrated=True)
-    levels = {name: cell for name, cell in row.items() if name.startswith("AU")}
-    assert levels == {
-        "AU06_r": "0.420", "AU12_r": "3.142", "AU06_c": "0", "AU12_c": "1",
-        "AU06_smooth": "1.500", "AU12_smooth": "0.250", "AU06_cal": "-0.100", "AU12_cal": "2.500",
-    }  # fmt: skip
-    found = one_object(tmp_path / "x.jsonl", both, smoothed=True)
-    assert found["smoothed"] == {"AU06": 1.5, "AU12": 0.25}
-    assert found["present"] == {"AU06": False, "AU12": True}
-    assert "calibrated" not in found
-    nothing = one_row(tmp_path / "x.csv", NOTHING, smoothed=True)
-    assert (nothing["AU06_smooth"], nothing["AU06_r"]) == ("NaN", "NaN")
-
-
-def test_a_face_is_a_row_of_dots_and_seconds_without_stray_spaces(tmp_path):
-    with CsvWriter(tmp_path / "x.csv", info(AUS), processing="smooth=median5") as writer:
-        writer.write(FACE)
-    assert (tmp_path / "x.csv").read_text().splitlines()[1] == (
-        "3,1,0.080,0.900,1,0.420,3.142,0,1,,small face; turned,a.mp4,1.000,2.000,3.500,4.000,"
-        f"91.500,0.040,0.610,0.830,-7.250,2.000,0.500,smooth=median5,tiny,{'ab' * 32},1"
-    )
-
-
-def test_raw_and_calibrated_values_are_columns_of_their_own(tmp_path):
-    row = one_row(tmp_path / "x.csv", FACE, calibrated=True)
-    assert (row["AU06_r"], row["AU06_cal"], row["AU12_cal"]) == ("0.420", "-0.100", "2.500")
-    # Presence follows the raw one, beside which it stands in OpenFace.
-    row = one_row(tmp_path / "x.csv", changed(calibrated={"AU06": 5.0, "AU12": 0.0}))
-    assert (row["AU06_c"], row["AU12_c"]) == ("0", "1")
-
-
-def test_a_frame_without_a_face_is_nan_with_its_reason(tmp_path):
-    row = one_row(tmp_path / "x.csv", NOTHING, calibrated=True)
-    assert (row["success"], row["reason"], row["confidence"]) == ("0", "no face, found", "0.000")
-    figures = [f"{label}{end}" for label in ("AU06", "AU12") for end in ("_r", "_c", "_cal")]
-    assert {row[name] for name in [*figures, "x0", "yaw", "sharpness"]} == {"NaN"}
-
-
-def test_what_was_not_read_keeps_no_figures(tmp_path):
-    """OpenFace leaves the figures of failed frames in its rows, and users average them."""
-    failed = changed(success=False, reason="blurred")
-    row = one_row(tmp_path / "x.csv", failed, calibrated=True)
-    assert {row["AU12_r"], row["AU12_c"], row["AU12_cal"]} == {"NaN"}
-    assert row["x0"] == "1.000"
-    entry = one_object(tmp_path / "x.jsonl", failed, calibrated=True)
-    assert {*entry["intensity"].values(), *entry["present"].values()} == {None}
-    assert set(entry["calibrated"].values()) == {None}
-
-
-@pytest.mark.parametrize("intensity", [0.0, 0.9994, 0.9996, 1.0, 1.0004, 1.9995, 5.0])
-@pytest.mark.parametrize("present_from", [1.0, 2.0])
-def test_presence_never_contradicts_the_written_intensity(tmp_path, intensity, present_from):
-    reading = changed(intensity={"AU06": intensity, "AU12": intensity})
-    row = one_row(tmp_path / "x.csv", reading, present_from=present_from)
-    assert row["AU06_c"] == str(int(float(row["AU06_r"]) >= present_from))
-    entry = one_object(tmp_path / "x.jsonl", reading, present_from=present_from)
-    assert entry["present"]["AU06"] == (entry["intensity"]["AU06"] >= present_from)
-    assert entry["present_from"] == present_from
 
 
 def test_a_line_of_json_has_everything(tmp_path):
-    entry = one_object(tmp_path / "x.jsonl", FACE, calibrated=True)
+    entry = json_row(tmp_path / "x.jsonl", FACE)
     assert entry["intensity"] == {"AU06": 0.42, "AU12": 3.142}
-    assert entry["calibrated"] == {"AU06": -0.1, "AU12": 2.5}
     assert entry["present"] == {"AU06": False, "AU12": True}
     assert entry["flags"] == ["small face", "turned"]
     assert entry["box"] == [1, 2, 3.5, 4]
     # Written to a thousandth of a pixel, so half of one off.
     np.testing.assert_allclose(entry["landmarks"], FACE.landmarks, atol=5.1e-4)
-    assert entry["quality"]["yaw"] == -7.25
+    assert entry["quality"]["yaw"] == -30
     assert (entry["model"], entry["model_sha256"]) == ("tiny", "ab" * 32)
-    assert entry["contract_version"] == 1
+    assert (entry["processing"], entry["contract_version"]) == ("none", 1)
+    assert not {"smoothed", "above_neutral", "interval", "low_reliability"} & entry.keys()
 
 
-def test_a_line_of_json_without_a_face_has_nulls(tmp_path):
-    entry = one_object(tmp_path / "x.jsonl", NOTHING)
-    assert entry["success"] is False
-    assert entry["reason"] == "no face, found"
+def test_each_face_of_a_frame_is_a_row(tmp_path):
+    write(CsvWriter, tmp_path / "x.csv", small_face(1.0), small_face(2.0, face_id=7))
+    found = [(row["frame"], row["face_id"], row["AU06_r"]) for row in rows(tmp_path / "x.csv")]
+    assert found == [("3", "0", "1.000"), ("3", "7", "2.000")]
+
+
+def test_smoothed_intensities_and_those_above_neutral_stand_beside_the_raw_ones(tmp_path):
+    row = csv_row(tmp_path / "x.csv", FACE, processing=BOTH)
+    assert {name: cell for name, cell in row.items() if name.startswith("AU")} == {
+        "AU06_r": "0.420", "AU12_r": "3.142", "AU06_c": "0", "AU12_c": "1",
+        "AU06_smooth": "1.500", "AU12_smooth": "0.250",
+        "AU06_above_neutral": "0.000", "AU12_above_neutral": "2.500",
+    }  # fmt: skip
+    assert row["processing"] == "smooth=exponential:0.3s neutral=rest.png"
+    entry = json_row(tmp_path / "x.jsonl", FACE, processing=Postprocessing(0.3))
+    assert entry["smoothed"] == {"AU06": 1.5, "AU12": 0.25}
+    assert "above_neutral" not in entry
+
+
+def test_intervals_stand_after_presence_and_low_reliability_at_the_end(tmp_path):
+    intervals = fit_intervals(np.zeros((99, 2)), np.linspace(0, 1, 198).reshape(99, 2))
+    failed = (FailedCriterion("cross_rig_icc", 0.1, 0.4),)
+    model = info(AUS, intervals=intervals, low_reliability={"AU12": failed})
+    face = replace(FACE, interval={"AU06": (0.25, 1.5), "AU12": (2.0, 4.0)})
+    row = csv_row(tmp_path / "x.csv", face, model=model)
+    assert [name for name in row if name.startswith("AU")] == [
+        f"{label}{end}" for end in ("_r", "_c", "_low", "_high") for label in ("AU06", "AU12")
+    ]
+    assert (row["AU06_low"], row["AU06_high"], row["AU12_low"]) == ("0.250", "1.500", "2.000")
+    assert row["low_reliability"] == "AU12"
+    nothing = csv_row(tmp_path / "x.csv", model=model)
+    assert (nothing["AU06_low"], nothing["AU12_high"]) == ("NaN", "NaN")
+    entry = json_row(tmp_path / "x.jsonl", face, model=model)
+    assert entry["interval"] == {"AU06": [0.25, 1.5], "AU12": [2.0, 4.0]}
+    assert entry["low_reliability"] == ["AU12"]
+    empty = json_row(tmp_path / "x.jsonl", model=model)
+    assert empty["interval"] == {"AU06": [None, None], "AU12": [None, None]}
+
+
+def test_a_frame_without_a_face_is_nan_with_its_reason(tmp_path):
+    row = csv_row(tmp_path / "x.csv", processing=BOTH)
+    assert (row["success"], row["reason"], row["confidence"]) == ("0", "no face, found", "0.000")
+    endings = ("_r", "_c", "_smooth", "_above_neutral")
+    figures = [f"{label}{end}" for label in ("AU06", "AU12") for end in endings]
+    assert {row[name] for name in [*figures, "x0", "yaw", "sharpness"]} == {"NaN"}
+    entry = json_row(tmp_path / "x.jsonl")
+    assert (entry["success"], entry["reason"]) == (False, "no face, found")
     assert (entry["box"], entry["landmarks"], entry["quality"]) == (None, None, None)
-    assert "calibrated" not in entry
+
+
+def test_a_face_that_was_not_read_has_no_figures_but_a_box(tmp_path):
+    """OpenFace leaves the figures of failed frames in its rows, and users average them."""
+    failed = replace(FACE, quality=TURNED)
+    row = csv_row(tmp_path / "x.csv", failed, processing=BOTH)
+    assert {row["AU12_r"], row["AU12_c"], row["AU12_smooth"], row["AU12_above_neutral"]} == {"NaN"}
+    assert (row["x0"], row["success"], row["confidence"]) == ("1.000", "0", "0.000")
+    assert row["reason"] == "turned more than 45 degrees"
+    entry = json_row(tmp_path / "x.jsonl", failed, processing=BOTH)
+    assert {*entry["intensity"].values(), *entry["present"].values()} == {None}
+    assert set(entry["above_neutral"].values()) == {None}
+
+
+@pytest.mark.parametrize("intensity", [0.0, 0.9994, 0.9996, 1.0, 1.0004, 1.9995, 5.0])
+@pytest.mark.parametrize("present_from", [1.0, 2.0])
+def test_presence_agrees_with_the_written_intensity(tmp_path, intensity, present_from):
+    face = small_face(intensity)
+    row = csv_row(tmp_path / "x.csv", face, present_from=present_from)
+    assert row["AU06_c"] == str(int(float(row["AU06_r"]) >= present_from))
+    entry = json_row(tmp_path / "x.jsonl", face, present_from=present_from)
+    assert entry["present"]["AU06"] == (entry["intensity"]["AU06"] >= present_from)
+    assert entry["present_from"] == present_from
 
 
 @pytest.mark.parametrize(
@@ -172,18 +165,19 @@ def test_a_line_of_json_without_a_face_has_nulls(tmp_path):
     ],
 )
 def test_any_name_can_be_written_and_read_back(tmp_path, name, written):
-    row = one_row(tmp_path / "x.csv", changed(source=name))
+    frame = replace(FRAME, name=name)
+    row = csv_row(tmp_path / "x.csv", FACE, frame=frame)
     assert row["source"] == written
     assert row["contract_version"] == "1"
-    entry = one_object(tmp_path / "x.jsonl", changed(source=name))
+    entry = json_row(tmp_path / "x.jsonl", FACE, frame=frame)
     assert entry["source"] == written.removeprefix("./")
 
 
 def test_text_that_a_spreadsheet_would_run_is_text(tmp_path):
-    with CsvWriter(tmp_path / "x.csv", info(AUS, name="=HYPERLINK(1)")) as writer:
-        writer.write(changed(reason="+1"))
-    (row,) = rows(tmp_path / "x.csv")
+    frame = UnreadFrame("damaged", 2, 0.5, "x.png")
+    row = csv_row(tmp_path / "x.csv", frame=frame, reason="+1", model=info(AUS, "=HYPERLINK(1)"))
     assert (row["model"], row["reason"]) == ("'=HYPERLINK(1)", "'+1")
+    assert (row["frame"], row["timestamp"], row["source"]) == ("2", "0.500", "x.png")
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2))
@@ -198,7 +192,7 @@ def test_readable_text_can_be_encoded_and_plain_text_is_kept(text):
     readable(text).encode("utf-8")
     if text.isascii():
         assert readable(text) == text
-    assert not harmless_path(text).startswith(("=", "+", "-", "@"))
+    assert not harmless(text, "./").startswith(("=", "+", "-", "@"))
 
 
 def test_figures_have_three_decimals_and_no_minus_zero():

@@ -1,12 +1,11 @@
 import io
 import sys
-from dataclasses import replace
 
 import pytest
 
 from fau_tf import facs
 from fau_tf.outputs.terminal_table import face_table, has_blocks
-from tests.helpers.faces import LABELS, QUALITY, face
+from tests.helpers.faces import FLAGGED, LABELS, TURNED, face
 
 LEVELS = dict.fromkeys(LABELS, 0.0) | {"AU01": 0.99, "AU12": 1.0, "AU25": 5.0, "AU26": 3.3}
 
@@ -17,11 +16,11 @@ def line(table, label):
 
 
 def test_there_is_a_line_for_each_au_with_its_name_and_value():
-    table = face_table(2, face(intensity=LEVELS))
+    table = face_table(face(intensity=LEVELS, face_id=2))
     lines = table.splitlines()
     assert len(lines) == 1 + len(facs.AUS)
     assert lines[0].startswith("  Face 2, ")
-    assert lines[0].endswith("confidence 0.90")
+    assert lines[0].endswith("quality 1.00")
     assert line(table, "AU25") == (
         "    AU25  Lips Part              5.00  ####################  present"
     )
@@ -31,43 +30,42 @@ def test_there_is_a_line_for_each_au_with_its_name_and_value():
 
 
 def test_presence_starts_where_it_is_set():
-    table = face_table(0, face(intensity=LEVELS))
+    table = face_table(face(intensity=LEVELS))
     assert "present" not in line(table, "AU01")
     assert "present" in line(table, "AU12")
-    assert "present" not in line(face_table(0, face(intensity=LEVELS), 2.0), "AU12")
+    assert "present" not in line(face_table(face(intensity=LEVELS), 2.0), "AU12")
 
 
-def test_raw_and_calibrated_values_stand_side_by_side():
-    calibrated = LEVELS | {"AU25": -0.25, "AU26": float("nan")}
-    table = face_table(0, face(intensity=LEVELS, calibrated=calibrated))
-    assert table.splitlines()[1].split() == ["raw", "cal."]
+def test_intensities_above_neutral_stand_beside_the_raw_ones():
+    net = LEVELS | {"AU25": -0.25, "AU26": float("nan")}
+    table = face_table(face(intensity=LEVELS, above_neutral=net))
+    assert table.splitlines()[1].split() == ["raw", "above", "neutral"]
     assert "Lips Part              5.00  -0.25  ####" in line(table, "AU25")
     assert "3.30      -  " in line(table, "AU26")
     assert max(map(len, table.splitlines())) <= 80
 
 
-def test_intervals_stand_after_the_raw_values_and_weak_aus_below():
+def test_intervals_stand_after_the_raw_values_and_low_reliability_below():
     sure = dict.fromkeys(LABELS, (0.04, 1.25)) | {"AU25": (3.0, 5.0)}
-    table = face_table(0, face(intensity=LEVELS, interval=sure), low_reliability={"AU12", "AU06"})
+    table = face_table(face(intensity=LEVELS, interval=sure, low_reliability=("AU06", "AU12")))
     assert "Lips Part              5.00  3.0-5.0  ####" in line(table, "AU25")
     assert "0.0-1.2" in line(table, "AU02")
-    assert table.splitlines()[-1] == "    read poorly by this model: AU06, AU12"
+    assert table.splitlines()[-1] == "    low reliability: AU06, AU12"
     assert max(map(len, table.splitlines())) <= 80
-    # Both would not fit: the calibrated value is what was asked for.
-    assert "3.0-5.0" not in face_table(0, face(intensity=LEVELS, interval=sure, calibrated=LEVELS))
+    # Both would not fit: the neutral baseline was asked for.
+    assert "3.0-5.0" not in face_table(face(intensity=LEVELS, interval=sure, above_neutral=LEVELS))
 
 
 def test_a_face_that_was_not_read_says_why_and_has_no_figures():
-    failed = face(level=float("nan"), reason="turned\nmore than 45 degrees")
-    table = face_table(0, failed)
-    assert "not read: turned" in table
-    assert "nan" not in table.lower().replace("not read", "")
+    table = face_table(face(level=float("nan"), quality=TURNED))
+    assert "not read: turned more than 45 degrees" in table
+    assert "nan" not in table.lower()
     assert "AU01" not in table
 
 
 def test_flags_are_notes():
-    noted = face(quality=replace(QUALITY, flags=("small face", "soft")))
-    assert face_table(0, noted).splitlines()[1:3] == ["    note: small face", "    note: soft"]
+    lines = face_table(face(quality=FLAGGED)).splitlines()
+    assert lines[1:3] == ["    note: small face", "    note: turned"]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +80,7 @@ def test_flags_are_notes():
     ],
 )
 def test_block_bars_are_exact_to_an_eighth(level, bar):
-    table = face_table(0, face(intensity=LEVELS | {"AU12": level}), 99.0, blocks=True)
+    table = face_table(face(intensity=LEVELS | {"AU12": level}), 99.0, blocks=True)
     assert line(table, "AU12").removeprefix("    AU12  Lip Corner Puller").split()[1:] == (
         [bar] if bar else []
     )

@@ -1,46 +1,55 @@
 import json
 import math
 import tracemalloc
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from fau_tf.inference import provenance
+from fau_tf.conformal import fit_intervals
+from fau_tf.inference.estimator import Estimate
+from fau_tf.inference.model_info import FailedCriterion
 from fau_tf.outputs import time_series_plot
-from fau_tf.outputs.csv_jsonl import Reading
+from fau_tf.outputs.drawing import save_picture
 from fau_tf.outputs.time_series import BINS, MOST_FACES, TimeSeries
-from tests.helpers.faces import info
+from tests.helpers.faces import TURNED, info, small_face
 
 LABELS = ("AU06", "AU12")
 WHOLE = info((6, 12))
 
 
-def reading(time, level=1.0, face=0, success=True, calibrated=None):
-    values = dict.fromkeys(LABELS, level)
-    other = None if calibrated is None else dict.fromkeys(LABELS, calibrated)
-    return Reading(1, face, time, "x", success, 1.0, intensity=values, calibrated=other)
+def values(level):
+    return dict.fromkeys(LABELS, level)
 
 
-def series(readings):
+def series(frames):
+    """Return the series of (time, level, changes of the face); a level of None is no face."""
     collected = TimeSeries(LABELS)
-    for one in readings:
-        collected.add(one)
+    for time, level, changes in frames:
+        faces = () if level is None else (small_face(level, **changes),)
+        collected.add(time, Estimate(faces, "" if faces else "no face found"))
     return collected
 
 
-def test_means_and_ranges_are_those_of_the_readings_of_each_part():
-    """Against a plain loop over 5,000 readings at uneven times."""
+def steady(level=4.0, count=100, **changes):
+    return series((n / 10, level, changes) for n in range(count))
+
+
+def drawn(collected, model=WHOLE, **options):
+    return time_series_plot.plot(collected, model, **options)
+
+
+def test_means_and_ranges_are_those_of_the_values_in_each_bin():
+    """Against a plain loop over 5,000 values at uneven times."""
     rng = np.random.default_rng(0)
     times = np.sort(rng.uniform(0, 70, 5000))
     levels = rng.uniform(0, 5, 5000)
-    collected = series(map(reading, times, levels))
+    collected = series((time, level, {}) for time, level in zip(times, levels, strict=True))
     # 10.24 s doubled until 70 s fit.
     assert collected.step == 0.08
-    track, part = collected.tracks[0], np.floor(times / 0.08).astype(int)
+    track, bins = collected.tracks[0], np.floor(times / 0.08).astype(int)
     for place in range(BINS):
-        here = levels[part == place]
+        here = levels[bins == place]
         assert track.count[0, place] == len(here)
         if len(here):
             assert track.mean(0)[1, place] == pytest.approx(here.mean())
@@ -50,20 +59,21 @@ def test_means_and_ranges_are_those_of_the_readings_of_each_part():
 
 
 def test_memory_does_not_grow_with_the_video():
-    collected = series(reading(n / 25, face=n % 3) for n in range(500))
+    collected = series((n / 25, 1.0, {"face_id": n % 3}) for n in range(500))
+    face = small_face()
     tracemalloc.start()
     for n in range(500, 8_000):
-        collected.add(reading(n / 25, face=n % 3))
+        collected.add(n / 25, Estimate((face,)))
     grown = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    # Three faces' arrays made anew when the time line grew: 2 x 2 x 1024 x 8 bytes and some each.
+    # Three faces' arrays made anew when the time line grew: 4 x 2 x 1024 x 8 bytes and some each.
     assert grown < 1_000_000
     assert len(collected.tracks) == 3
 
 
-def test_of_too_many_faces_the_shortest_go():
-    many = [reading(n / 25, face=0) for n in range(50)]
-    many += [reading(2 + n / 25, face=n) for n in range(1, 3 * MOST_FACES)]
+def test_of_too_many_faces_the_shortest_are_dropped():
+    many = [(n / 25, 1.0, {"face_id": 0}) for n in range(50)]
+    many += [(2 + n / 25, 1.0, {"face_id": n}) for n in range(1, 3 * MOST_FACES)]
     collected = series(many)
     assert len(collected.tracks) == MOST_FACES
     assert 0 in collected.tracks
@@ -71,21 +81,24 @@ def test_of_too_many_faces_the_shortest_go():
     assert collected.longest(2)[0] == 0
 
 
-def test_what_was_not_read_is_a_gap():
-    collected = series([reading(0), reading(1, success=False), reading(2, math.nan), reading(3)])
+def test_frames_without_a_face_that_was_read_are_a_gap():
+    collected = series(
+        [(0, 1.0, {}), (1, None, {}), (2, math.nan, {"quality": TURNED}), (3, 1, {})]
+    )
     assert collected.unread.sum() == 2
     assert collected.tracks[0].count[0].sum() == 2
+    assert not collected.empty
 
 
 @pytest.mark.parametrize("time", [math.nan, math.inf, -1.0])
 def test_times_that_make_no_sense_are_left_out(time):
-    assert series([reading(time)]).tracks == {}
+    assert series([(time, 1.0, {})]).empty
 
 
 def test_a_time_far_away_is_reached():
-    collected = series([reading(0.0), reading(1e12)])
+    collected = series([(0.0, 1.0, {}), (1e12, 1.0, {})])
     assert collected.tracks[0].count[0].sum() == 2
-    assert time_series_plot.drawn(collected).shape[1] == time_series_plot.WIDTH
+    assert drawn(collected).shape[1] == time_series_plot.WIDTH
 
 
 def area(picture, row):
@@ -103,18 +116,24 @@ def inked(part, color):
 BLUE = tuple(bytes.fromhex(time_series_plot.FACES[0][1:]))
 
 
+def rows_at(level):
+    return time_series_plot._ROW - 8 - level / 5 * (time_series_plot._ROW - 16)
+
+
+def changed(one, other):
+    return np.abs(area(one, 0) - area(other, 0)).sum(axis=-1)
+
+
 def test_the_line_is_at_the_height_of_its_level():
     for level in (0.0, 2.5, 5.0):
-        picture = time_series_plot.drawn(series(reading(n / 10, level) for n in range(100)))
-        rows = np.flatnonzero(inked(area(picture, 1), BLUE).mean(axis=1) > 0.9)
-        expected = time_series_plot._ROW - 8 - level / 5 * (time_series_plot._ROW - 16)
+        rows = np.flatnonzero(inked(area(drawn(steady(level)), 1), BLUE).mean(axis=1) > 0.9)
         # Two px wide at most, drawn at twice the size.
-        assert abs(rows.mean() - expected) <= 1.5, level
+        assert abs(rows.mean() - rows_at(level)) <= 1.5, level
 
 
-def test_the_line_is_broken_and_the_time_gray_where_nothing_was_read():
-    readings = [reading(n / 10, 4.0, success=not 40 <= n < 60) for n in range(100)]
-    part = area(time_series_plot.drawn(series(readings)), 0)
+def test_the_line_is_broken_and_the_time_gray_if_nothing_was_read():
+    frames = ((n / 10, None if 40 <= n < 60 else 4.0, {}) for n in range(100))
+    part = area(drawn(series(frames)), 0)
     line = inked(part, BLUE).any(axis=0)
     wide = len(line) / 9.9
     assert line[: int(3.8 * wide)].mean() > 0.95
@@ -126,8 +145,8 @@ def test_the_line_is_broken_and_the_time_gray_where_nothing_was_read():
 
 
 def test_a_face_that_is_away_has_a_broken_line():
-    readings = [reading(n / 10, 4.0) for n in range(100) if not 40 <= n < 60]
-    line = inked(area(time_series_plot.drawn(series(readings)), 0), BLUE).any(axis=0)
+    frames = ((n / 10, 4.0, {}) for n in range(100) if not 40 <= n < 60)
+    line = inked(area(drawn(series(frames)), 0), BLUE).any(axis=0)
     assert not line[int(0.43 * len(line)) : int(0.57 * len(line))].any()
     assert line[: int(0.38 * len(line))].mean() > 0.95
 
@@ -136,36 +155,41 @@ def test_every_face_has_a_color_of_its_own():
     inks = time_series_plot._inks([0, 6, 12, 1])
     assert inks[0] == time_series_plot.FACES[0]
     assert len(set(inks.values())) == 4
-    crowd = series(reading(n / 10, n % 5, face=n % 9) for n in range(90))
-    assert time_series_plot.drawn(crowd).shape == time_series_plot.drawn(series([])).shape
+    crowd = series((n / 10, n % 5, {"face_id": n % 9}) for n in range(90))
+    assert drawn(crowd).shape == drawn(series([])).shape
 
 
-def test_calibrated_values_are_a_line_of_their_own():
-    both = [reading(n / 10, 4.0, calibrated=2.0) for n in range(100)]
-    picture, plain = (
-        time_series_plot.drawn(series(rows))
-        for rows in (both, [reading(n / 10, 4.0) for n in range(100)])
-    )
-    changed = np.abs(area(picture, 0) - area(plain, 0)).sum(axis=-1).mean(axis=1) > 20
-    expected = time_series_plot._ROW - 8 - 2 / 5 * (time_series_plot._ROW - 16)
-    assert abs(np.flatnonzero(changed).mean() - expected) <= 1.5
+def test_intensities_above_neutral_are_a_line_of_their_own():
+    rows = changed(drawn(steady()), drawn(steady(above_neutral=values(2.0)))).mean(axis=1) > 20
+    assert abs(np.flatnonzero(rows).mean() - rows_at(2)) <= 1.5
 
 
-def test_smoothed_values_take_the_place_of_the_raw_ones_and_the_key_says_so():
-    raw = [reading(n / 10, 4.0) for n in range(100)]
-    smooth = series(replace(one, smoothed=dict.fromkeys(LABELS, 2.0)) for one in raw)
-    assert time_series_plot._key(smooth, 1.0).startswith("thick: smoothed, dashed")
-    assert time_series_plot._key(series(raw), 1.0).startswith("dashed")
-    # What is drawn is the line of 2, but for the key below.
-    same = time_series_plot.drawn(
-        series(replace(one, intensity=dict.fromkeys(LABELS, 2.0)) for one in raw)
-    )
-    np.testing.assert_array_equal(
-        time_series_plot.drawn(smooth)[: -time_series_plot._FOOT], same[: -time_series_plot._FOOT]
-    )
-    assert (time_series_plot.drawn(series(raw)) != time_series_plot.drawn(smooth))[
-        : -time_series_plot._FOOT
-    ].any()
+def test_smoothed_intensities_replace_the_raw_ones_and_their_intervals_and_the_key_says_so():
+    smooth, raw = steady(smoothed=values(2.0), interval=INTERVAL), steady()
+    assert time_series_plot._key(smooth, WHOLE, 1.0).startswith("thick: smoothed, dashed")
+    assert time_series_plot._key(raw, WHOLE, 1.0).startswith("dashed")
+    assert not changed(drawn(smooth), drawn(steady(2.0))).any()
+    assert changed(drawn(smooth), drawn(raw)).any()
+
+
+INTERVAL = dict.fromkeys(LABELS, (1.0, 4.5))
+
+
+def test_prediction_intervals_are_a_band_and_in_the_key():
+    model = info((6, 12), intervals=fit_intervals(np.zeros((99, 2)), np.zeros((99, 2))))
+    collected = steady(interval=INTERVAL)
+    band = np.flatnonzero(changed(drawn(steady(), model), drawn(collected, model)).mean(axis=1) > 5)
+    np.testing.assert_allclose((band.min(), band.max()), (rows_at(4.5), rows_at(1)), atol=2)
+    assert "pale band: 90% prediction interval" in time_series_plot._key(collected, model, 1.0)
+
+
+def test_an_au_of_low_reliability_is_hatched_and_in_the_key():
+    failed = (FailedCriterion("cross_rig_icc", 0.1, 0.4),)
+    model = info((6, 12), low_reliability={"AU06": failed})
+    plain, marked = drawn(steady()), drawn(steady(), model)
+    assert changed(plain, marked).any(axis=0).mean() > 0.9
+    np.testing.assert_array_equal(area(plain, 1), area(marked, 1))
+    assert "hatched *: low reliability" in time_series_plot._key(steady(), model, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -177,41 +201,31 @@ def test_any_length_has_a_few_ticks_with_clear_names(end, last, monkeypatch):
     monkeypatch.setattr(
         time_series_plot.Pen, "text", lambda _pen, _at, words, *_: written.append(words)
     )
-    time_series_plot.drawn(series([reading(0.0), reading(end)]))
+    drawn(series([(0.0, 1.0, {}), (end, 1.0, {})]))
     ticks = [words for words in written if words.endswith(" s") or ":" in words[:3]]
     assert last in ticks
     assert 4 <= len(ticks) <= 11
 
 
-def test_the_file_names_its_model_inside_and_below(tmp_path):
-    path = tmp_path / "x.png"
-    time_series_plot.time_series(
-        path, series([reading(0.0), reading(1.0)]), WHOLE, title='a "b"\n.mp4'
-    )
-    with Image.open(path) as picture:
-        assert json.loads(picture.getexif()[0x010E]) == {
-            "model": "tiny",
-            "model_sha256": "ab" * 32,
-            "contract_version": 1,
-        }
-        assert picture.width == time_series_plot.WIDTH
-        below = np.array(picture)[-24:, :400]
-    assert below.max() > 120
-    assert list(tmp_path.iterdir()) == [path]
+def test_the_model_is_named_below_the_plot():
+    one, other = (drawn(steady(), info((6, 12), name)) for name in ("tiny", "another"))
+    assert (one[-24:] != other[-24:]).any()
+    np.testing.assert_array_equal(one[:-24], other[:-24])
+    assert WHOLE.caption == f"tiny, SHA-256 {'ab' * 8}, contract 1"
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp"])
 def test_pictures_carry_their_model_and_replace_whole(tmp_path, ending):
     path = tmp_path / f"x.{ending}"
     path.write_text("old")
-    provenance.save_picture(path, np.full((20, 30, 3), 90, np.uint8), WHOLE)
+    save_picture(path, np.full((20, 30, 3), 90, np.uint8), WHOLE)
     with Image.open(path) as picture:
-        assert json.loads(picture.getexif()[0x010E])["model_sha256"] == "ab" * 32
+        assert json.loads(picture.getexif()[0x010E]) == {
+            "model": "tiny",
+            "model_sha256": "ab" * 32,
+            "contract_version": 1,
+        }
         assert picture.size == (30, 20)
     with pytest.raises(FileNotFoundError):
-        provenance.save_picture(tmp_path / "no" / path.name, np.zeros((2, 2, 3), np.uint8), WHOLE)
+        save_picture(tmp_path / "no" / path.name, np.zeros((2, 2, 3), np.uint8), WHOLE)
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_the_caption_names_model_hash_and_contract():
-    assert provenance.caption(WHOLE) == f"tiny, SHA-256 {'ab' * 8}, contract 1"

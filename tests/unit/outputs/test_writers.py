@@ -1,0 +1,90 @@
+"""Names of results, and the spool of the neutral baseline."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fau_tf.inference.estimator import Estimate
+from fau_tf.io.images import Frame
+from fau_tf.io.sources import Source, SourceKind, camera_source
+from fau_tf.outputs.writers import MedianSpool, picture_names, result_names
+from tests.helpers.faces import TURNED, small_face
+
+
+def test_results_are_named_after_their_sources():
+    sources = [
+        Source(SourceKind.PHOTO, "a/x.png", (Path("a/x.png"),)),
+        Source(SourceKind.VIDEO, "b/x.mp4", (Path("b/x.mp4"),)),
+        Source(SourceKind.PHOTO, "n.png", (Path("n" * 300 + ".png"),)),
+        Source(SourceKind.PHOTOS, "in/", (Path("in/y.png"),)),
+        Source(SourceKind.PHOTOS, "in/**/*.png", (Path("in/y.png"),)),
+        Source(SourceKind.STDIN, "stdin"),
+        camera_source(1),
+    ]
+    names = [path.name for path in result_names(sources, Path("out"))]
+    assert names[:2] == ["x_au", "x_2_au"]
+    assert names[2] == "n" * 220 + "_au"
+    assert names[3:] == ["in_au", "in_2_au", "stdin_au", "camera1_au"]
+
+
+@pytest.mark.parametrize("ending", ["png", "csv", "jsonl", "mp4"])
+def test_results_never_take_the_place_of_a_source(tmp_path, ending):
+    sources = [
+        Source(SourceKind.PHOTO, name, (tmp_path / name,)) for name in ("x.png", f"x_au.{ending}")
+    ]
+    with pytest.raises(ValueError, match="is a source and must not be replaced"):
+        result_names(sources, tmp_path)
+    assert len(result_names(sources, tmp_path / "out")) == 2
+
+
+def test_results_never_go_among_the_photos_of_a_folder(tmp_path):
+    source = Source(SourceKind.PHOTOS, str(tmp_path / "."), (tmp_path / "x.png",))
+    with pytest.raises(ValueError, match="is a source, so its results"):
+        result_names([source], tmp_path)
+    assert result_names([source], tmp_path / "out")[0].parent == tmp_path / "out"
+
+
+def test_pictures_of_a_folder_keep_its_folders_and_are_told_apart(tmp_path):
+    names = ("a.png", "a.jpg", "deep/a.png")
+    paths = tuple(tmp_path / name for name in names)
+    found = picture_names(Source(SourceKind.PHOTOS, str(tmp_path), paths), Path("out/in_au"))
+    assert found == [
+        Path("out/in_au/a_au"),
+        Path("out/in_au/a_2_au"),
+        Path("out/in_au/deep/a_au"),
+    ]
+
+
+def test_each_face_has_the_median_of_its_own_frames_as_neutral_baseline():
+    levels = [(1.0, 0.0), (3.0, 0.5), (2.0, 5.0)]
+    frames = [
+        (small_face(intensity=dict(zip(("AU06", "AU12"), pair, strict=True))),) for pair in levels
+    ]
+    frames[0] += (small_face(4.0, face_id=1),)
+    frames[1] += (small_face(float("nan"), face_id=2, quality=TURNED),)
+    frames.append(())
+    with MedianSpool() as spool:
+        for number, faces in enumerate(frames, 1):
+            image = np.zeros((4, 4, 3), np.uint8)
+            spool.add(
+                Frame(image, number, number / 10, "x.mp4"), Estimate(faces, "" if faces else "none")
+            )
+        found = list(spool.replay())
+    assert [[face.above_neutral for face in estimate.faces] for _, estimate in found] == [
+        [{"AU06": 0.0, "AU12": 0.0}, {"AU06": 0.0, "AU12": 0.0}],
+        [{"AU06": 1.0, "AU12": 0.0}, None],
+        [{"AU06": 0.0, "AU12": 4.5}],
+        [],
+    ]
+    assert [(frame.number, frame.timestamp, frame.name) for frame, _ in found] == [
+        (number, number / 10, "x.mp4") for number in (1, 2, 3, 4)
+    ]
+    assert found[3][1].reason == "none"
+    before, after = frames[0][0], found[0][1].faces[0]
+    assert (after.intensity, after.quality, after.box) == (
+        before.intensity,
+        before.quality,
+        before.box,
+    )
+    np.testing.assert_array_equal(after.landmarks, before.landmarks)
