@@ -1,4 +1,4 @@
-"""The crop's error, drawn: exact composition, and the spread that was measured."""
+"""Random alignment errors: exact composition, and the measured spread."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_every_draw_is_a_similarity():
 
 
 @pytest.mark.parametrize("margin", [1.0, 1.25])
-def test_draws_have_the_measured_spread_and_no_mean(margin):
+def test_draws_have_the_measured_spread_and_mean_0(margin):
     count = 4000
     found = np.array([change(view) for view in drawn(count, margin=margin)])
     spread = np.array(alignment_jitter.SIGMA) / [margin, margin, 1, 1]
@@ -51,13 +51,9 @@ def test_draws_have_the_measured_spread_and_no_mean(margin):
 
 
 @pytest.mark.parametrize("rig", alignment_jitter.SCALE_BIAS)
-def test_a_rigs_faces_are_as_much_larger_as_a_detector_finds_them(rig):
+def test_each_rig_has_its_scale_bias(rig):
     moved = change(drawn(1, strength=0.0, rig=rig)[0])
     np.testing.assert_allclose(moved, [0, 0, 0, alignment_jitter.SCALE_BIAS[rig]], atol=1e-12)
-
-
-def test_the_same_seed_draws_the_same():
-    np.testing.assert_array_equal(drawn(3), drawn(3))
 
 
 def test_a_difference_undoes_a_move():
@@ -76,17 +72,9 @@ def test_the_crop_turns_and_grows_about_its_middle_and_then_shifts():
     np.testing.assert_allclose(
         align.transform(view, middle), middle + np.array((16, 32)), atol=1e-9
     )
-    # what lay to the right of the middle lies below it, twice as far: clockwise as seen
+    # a point right of the center is now below it, twice as far: clockwise as the viewer sees it
     right = align.transform(view, middle + np.array((10, 0))) - align.transform(view, middle)
     np.testing.assert_allclose(right, (0, 20), atol=1e-9)
-
-
-def test_the_photo_is_mapped_first_and_moved_after():
-    point = np.array([31.0, -7.0])
-    step = alignment_jitter.move_view(np.eye(2, 3), SIZE, (0.03, 0.01), 7.0, 0.1)
-    moved = alignment_jitter.move_view(VIEW, SIZE, (0.03, 0.01), 7.0, 0.1)
-    expected = align.transform(step, align.transform(VIEW, point))
-    np.testing.assert_allclose(align.transform(moved, point), expected, atol=1e-9)
 
 
 def test_the_four_draws_do_not_depend_on_each_other():
@@ -101,8 +89,3 @@ def test_the_four_draws_do_not_depend_on_each_other():
 def test_what_is_out_of_range_is_refused(wrong):
     with pytest.raises(ValueError, match="got"):
         drawn(1, **wrong)
-
-
-def test_a_view_of_another_shape_is_refused():
-    with pytest.raises(ValueError, match=r"got \(3, 3\)"):
-        alignment_jitter.jitter_view(np.eye(3), SIZE, np.random.default_rng(0))

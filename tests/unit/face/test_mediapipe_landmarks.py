@@ -41,18 +41,18 @@ def test_the_sample_photo_has_one_face_where_it_is(landmarker, photo):
     (mesh,) = landmarker.find(photo)
     assert mesh.shape == (MESH_POINTS, 2)
     landmarks = ibug68(mesh)
-    # Read off the photo by eye, to 3 px.
+    # Measured on the photo by eye, to 3 px.
     np.testing.assert_allclose(landmarks[36:42].mean(axis=0), (104, 100), atol=3)
     np.testing.assert_allclose(landmarks[42:48].mean(axis=0), (149, 102), atol=3)
     np.testing.assert_allclose(landmarks[[48, 54]], ((105, 139), (147, 141)), atol=4)
 
 
-def test_coordinates_count_from_the_middle_of_the_first_pixel(landmarker, photo):
+def test_coordinates_count_from_the_center_of_the_first_pixel(landmarker, photo):
     here = ibug68(landmarker.find(photo)[0])
     times = 4
     there = (ibug68(landmarker.find(enlarged(photo, times))[0]) + 0.5) / times - 0.5
-    # Counting from the pixel's edge would move all points by .37 px here; single readings differ
-    # by a tenth.
+    # Counting from the edge of the pixel would move all points by 0.37 px here; detections differ
+    # by 0.1 px.
     np.testing.assert_allclose(there.mean(axis=0), here.mean(axis=0), atol=0.2)
 
 
@@ -63,7 +63,7 @@ def test_all_faces_are_found_left_to_right_small_ones_too(landmarker, photo):
     for x, y in corners:
         crowd[y : y + 180, x : x + 180] = face
     small = np.array(Image.fromarray(face).resize((90, 90), Image.Resampling.LANCZOS))
-    crowd[40:130, 780:870] = small  # 45 px wide: the whole picture's search misses it
+    crowd[40:130, 780:870] = small  # 45 px wide: missed in the whole image
     found = landmarker.find(crowd)
     middle = np.array([mesh.mean(axis=0) for mesh in found])
     assert len(found) == 4
@@ -99,7 +99,7 @@ def test_a_number_of_faces_below_one_is_refused(number):
         MediaPipeLandmarks(num_faces=number)
 
 
-def test_a_missing_bundle_is_named_with_the_next_step(tmp_path):
+def test_a_missing_bundle_is_reported_with_the_next_step(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere\.task.*No such file.*Restore"):
         read_bundle(tmp_path / "nowhere.task")
 
@@ -122,7 +122,7 @@ def test_ibug68_takes_the_points_of_the_map_and_mirrors():
         ibug68(np.zeros((468, 2)))
 
 
-def test_windows_overlap_by_half_and_cover_the_picture():
+def test_windows_overlap_by_half_and_cover_the_image():
     parts = tiling.windows(400, 600, (1, 2))
     assert parts[0] == (0, 0, 600, 400)
     assert len(parts) == 1 + 9
@@ -134,7 +134,7 @@ def test_windows_overlap_by_half_and_cover_the_picture():
     assert seen.max() == 4
 
 
-def test_parts_too_small_to_read_are_not_looked_at():
+def test_tiles_with_a_short_side_are_skipped():
     assert tiling.windows(150, 300, (1, 2, 3)) == [(0, 0, 300, 150)]
 
 
@@ -143,11 +143,11 @@ def test_a_face_cut_by_its_window_does_not_count():
     assert tiling.uncut(mesh, (50, 0, 200, 100), 400, 600)
     assert not tiling.uncut(mesh, (110, 0, 200, 100), 400, 600)
     assert not tiling.uncut(mesh, (50, 0, 170, 100), 400, 600)
-    # At the border of the picture itself there is no more to see.
+    # At the border of the image, the face cannot continue.
     assert tiling.uncut(np.add(mesh, (-110, 0)), (0, 0, 200, 100), 400, 600)
 
 
-def test_a_second_reading_of_a_face_is_dropped_and_a_neighbor_stays():
+def test_a_duplicate_detection_is_dropped_and_a_neighbor_is_kept():
     mesh = np.array(((100.0, 20.0), (180.0, 100.0)))
     kept = tiling.distinct([mesh, mesh + 5, np.add(mesh, (70, 0))])
     assert len(kept) == 2

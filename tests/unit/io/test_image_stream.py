@@ -1,4 +1,4 @@
-"""Pictures one after another, as `ffmpeg -f image2pipe` writes them."""
+"""Images one after another, as `ffmpeg -f image2pipe` writes them."""
 
 from io import BytesIO
 
@@ -30,22 +30,22 @@ ALL = [
 
 
 class Dripping(BytesIO):
-    """Gives three bytes at a time, as a pipe may."""
+    """Returns three bytes at a time, as a pipe may."""
 
     def read1(self, size=-1):
         return super().read1(min(size, 3))
 
 
 @pytest.mark.parametrize("kind", [BytesIO, Dripping])
-def test_each_picture_comes_out_as_it_went_in(kind):
+def test_each_image_keeps_its_bytes(kind):
     assert list(split_images(kind(b"".join(ALL)))) == ALL
 
 
-def test_nothing_is_no_picture():
+def test_an_empty_stream_has_no_images():
     assert list(split_images(BytesIO())) == []
 
 
-def test_restart_markers_do_not_end_a_picture():
+def test_restart_markers_do_not_end_an_image():
     whole = ALL[0]
     scan = whole.rindex(b"\xff\xda")
     marked = whole[: scan + 30] + b"\xff\xd0\xff\x00" + whole[scan + 30 :]
@@ -54,7 +54,7 @@ def test_restart_markers_do_not_end_a_picture():
 
 @pytest.mark.parametrize("i", range(len(ALL)))
 @pytest.mark.parametrize("keep", [1, 3, 20, -1])
-def test_an_end_within_a_picture_is_an_error_after_the_ones_before(i, keep):
+def test_an_incomplete_image_is_an_error_after_the_ones_before(i, keep):
     found = split_images(BytesIO(ALL[0] + ALL[i][:keep]))
     assert next(found) == ALL[0]
     with pytest.raises(UnreadableError, match="ends within image 2, after"):
@@ -62,14 +62,14 @@ def test_an_end_within_a_picture_is_an_error_after_the_ones_before(i, keep):
 
 
 @pytest.mark.parametrize("content", [b"hello", b"GIF89a", b"\x89Pxxxxxxxx", bytes(100)])
-def test_other_bytes_are_an_error_with_the_way_to_send_pictures(content):
+def test_other_bytes_are_an_error_with_the_command_to_use(content):
     with pytest.raises(
         UnreadableError, match=r"image 1 begins with .*neither JPEG nor PNG.*ffmpeg"
     ):
         list(split_images(BytesIO(content)))
 
 
-def test_a_picture_without_an_end_is_refused_before_memory_is_full(monkeypatch):
+def test_an_endless_image_is_refused(monkeypatch):
     monkeypatch.setattr(image_stream, "MAX_BYTES", 10_000)
     endless = ALL[0][:-2] + bytes(200_000)
     with pytest.raises(UnreadableError, match="exceeds the limit of 0 MiB"):
@@ -79,7 +79,7 @@ def test_a_picture_without_an_end_is_refused_before_memory_is_full(monkeypatch):
         list(split_images(BytesIO(huge)))
 
 
-def test_changed_bytes_never_raise_anything_else():
+def test_damaged_streams_raise_no_other_error():
     rng = np.random.default_rng(0)
     ends = {"whole": 0, "refused": 0}
     for _ in range(300):

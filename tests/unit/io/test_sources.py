@@ -1,4 +1,4 @@
-"""What a name stands for: files, folders, patterns, stdin, cameras."""
+"""Names of sources: files, folders, patterns, stdin, cameras."""
 
 import os
 from io import BytesIO
@@ -20,7 +20,7 @@ def video(tmp_path_factory):
 
 @pytest.fixture
 def tree(tmp_path, video):
-    """A folder of photos and a video, with what does not belong there."""
+    """A folder of photos, a video and other files."""
     for name in ("b.png", "a.jpg", "deep/c.PNG", "deep/deeper/d.jpeg"):
         path = tmp_path / "in" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,8 +45,8 @@ def test_a_folder_is_its_photos_sorted_and_each_of_its_videos(tree):
     assert (clip.kind, clip.paths) == (SourceKind.VIDEO, (tree / "clip.mp4",))
 
 
-def test_a_folder_that_may_not_be_entered_is_unread_and_not_skipped(tree, monkeypatch):
-    """Made to fail: root, who may run the tests, may enter every folder."""
+def test_a_folder_without_read_permission_is_unread_and_not_skipped(tree, monkeypatch):
+    """Simulated, because root may read every folder."""
     scan = os.scandir
 
     def scandir(path):
@@ -78,16 +78,16 @@ def test_results_inside_a_folder_are_left_out(tree):
         ("*/deeper/**", ["deep/deeper/d.jpeg"]),
     ],
 )
-def test_a_pattern_is_the_photos_that_fit(tree, pattern, found):
+def test_a_pattern_gives_the_matching_photos(tree, pattern, found):
     (photos,) = find_sources([str(tree / pattern)])
     assert photos.kind is SourceKind.PHOTOS
     assert relative(photos, tree) == found
 
 
-def test_patterns_end_where_links_lead_in_circles(tmp_path):
+def test_patterns_do_not_follow_link_cycles(tmp_path):
     for name in "ab":
         (tmp_path / name).mkdir()
-    # Followed, these two links make 2 ** 40 ways before the system stops.
+    # Following these two links gives 2 ** 40 paths before the system stops.
     (tmp_path / "a" / "x").symlink_to(tmp_path)
     (tmp_path / "b" / "x").symlink_to(tmp_path)
     (tmp_path / "a" / "p.png").write_bytes(PHOTO.read_bytes())
@@ -102,7 +102,7 @@ def test_a_name_that_exists_is_no_pattern(tmp_path):
     assert (found.kind, found.paths) == (SourceKind.PHOTO, (path,))
 
 
-def test_files_are_what_their_first_bytes_say(tmp_path, video):
+def test_the_first_bytes_decide_the_kind_of_a_file(tmp_path, video):
     (tmp_path / "x.mp4").write_bytes(PHOTO.read_bytes())
     (tmp_path / "x.png").write_bytes(video)
     photo, film = find_sources([str(tmp_path / "x.mp4"), str(tmp_path / "x.png")])
@@ -110,7 +110,7 @@ def test_files_are_what_their_first_bytes_say(tmp_path, video):
     assert film.kind is SourceKind.VIDEO
 
 
-def test_files_that_are_nothing_known_are_taken_by_their_ending(tmp_path):
+def test_the_ending_decides_the_kind_of_other_files(tmp_path):
     for name in ("x.mp4", "x.png", "x.txt"):
         (tmp_path / name).write_text("hello")
     names = [str(tmp_path / name) for name in ("x.mp4", "x.png", "x.txt", "none.mkv", "none*")]
@@ -125,7 +125,7 @@ def test_files_that_are_nothing_known_are_taken_by_their_ending(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["n" * 300, "x\0.png", "loop", "file/inside", "\udce9*"])
-def test_names_that_lead_nowhere_become_sources_that_fail(tmp_path, monkeypatch, name):
+def test_missing_files_become_sources_that_fail(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "file").write_text("no folder")
@@ -136,7 +136,7 @@ def test_names_that_lead_nowhere_become_sources_that_fail(tmp_path, monkeypatch,
     assert "cannot be opened: " in found.reason
 
 
-def test_photos_are_frames_with_numbers_and_broken_ones_are_unread(tmp_path):
+def test_photos_are_numbered_frames_and_damaged_ones_are_unread(tmp_path):
     Image.new("RGB", (4, 3), "red").save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(PHOTO.read_bytes()[:5000])
     Image.new("RGB", (5, 3), "red").save(tmp_path / "c.png")
@@ -158,7 +158,7 @@ def stream_of(*colors, kind="JPEG"):
     return content
 
 
-def test_pictures_on_stdin_are_frames_with_times():
+def test_images_on_stdin_are_frames_with_timestamps():
     (source,) = find_sources(["-"])
     assert source == Source(SourceKind.STDIN, "stdin")
     content = stream_of("red", "lime", "blue").getvalue()
@@ -172,7 +172,7 @@ def test_pictures_on_stdin_are_frames_with_times():
         assert [one.number for one in stream.frames] == [1, 3]
 
 
-def test_a_broken_picture_on_stdin_is_unread_and_the_next_is_read():
+def test_a_damaged_image_on_stdin_is_unread_and_the_next_is_read():
     content = bytearray(stream_of("red", kind="PNG").getvalue())
     content[45] ^= 0xFF  # in the compressed data
     content += stream_of("blue").getvalue()

@@ -52,7 +52,7 @@ def test_odd_sides_are_made_even_and_no_pixel_is_lost(tmp_path, ending):
     assert frame[:46, :64].min() > 150
 
 
-def test_a_frame_of_another_size_is_fitted_in(tmp_path):
+def test_a_frame_of_another_size_is_shrunk_and_padded(tmp_path):
     path = tmp_path / "x.avi"
     write(path, [color(200), color(200, 640, 240), color(200, 8, 8)])
     plain, wide, tiny = read(path)[0]
@@ -89,7 +89,7 @@ def test_writing_stops_while_there_is_room_for_the_end_of_the_file(tmp_path, mon
     assert len(read(path)[0]) == 1
 
 
-def test_a_video_without_a_frame_leaves_nothing_behind(tmp_path):
+def test_a_video_without_frames_leaves_no_file(tmp_path):
     VideoWriter(tmp_path / "x.mp4", (64, 48), 10).close()
     assert list(tmp_path.iterdir()) == []
 
@@ -131,7 +131,7 @@ def test_a_missing_codec_is_a_clear_error(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["x.gif", "x", "x.mp4.txt"])
-def test_another_ending_is_refused(tmp_path, name):
+def test_an_unknown_ending_is_refused(tmp_path, name):
     with pytest.raises(VideoError, match=r"a name that ends in .mp4 or .avi"):
         VideoWriter(tmp_path / name, (64, 48), 10)
 
@@ -151,7 +151,7 @@ def test_frames_must_be_rgb_bytes(tmp_path):
 
 
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf"), 90000.0])
-def test_a_rate_that_makes_no_sense_becomes_25(tmp_path, fps):
+def test_an_invalid_frame_rate_becomes_25(tmp_path, fps):
     path = tmp_path / "x.avi"
     write(path, [color(100)] * 2, fps=fps)
     assert read(path)[1] == 25

@@ -100,7 +100,7 @@ def test_an_mp4_without_its_index_is_refused(folder, tmp_path):
         b"\x47" + bytes(300),
     ],
 )
-def test_what_is_no_video_is_refused_without_being_opened(folder, monkeypatch, content):
+def test_other_files_are_refused_without_opening_them_in_opencv(folder, monkeypatch, content):
     (folder / "other.mp4").write_bytes(content)
     monkeypatch.setattr(videos, "_open_capture", None)
     with pytest.raises(UnreadableError, match=r"other\.mp4: not a video file \(mp4, matro"):
@@ -110,8 +110,8 @@ def test_what_is_no_video_is_refused_without_being_opened(folder, monkeypatch, c
 @pytest.mark.parametrize(
     "content", ["#EXTM3U\n#EXTINF:1,\nx.mp4\n", "ffconcat version 1.0\nfile x.mp4\n"]
 )
-def test_ffmpeg_itself_may_not_follow_a_playlist(folder, content):
-    """The second wall: were the first bytes those of a video, the kind would still be refused."""
+def test_ffmpeg_does_not_follow_playlists(folder, content):
+    """Second defense: FFmpeg refuses the format even if the first bytes look like a video."""
     path = folder / "list"
     path.write_text(content)
     descriptor = os.open(path, os.O_RDONLY)
@@ -143,7 +143,7 @@ def test_large_frames_are_refused_before_one_is_decoded(folder):
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9.avi", b"a\nb.avi", b"%03d.avi", b"'\".avi", b"-x.avi"])
-def test_any_name_will_do(folder, tmp_path, name, monkeypatch):
+def test_a_video_may_have_any_name(folder, tmp_path, name, monkeypatch):
     path = tmp_path / os.fsdecode(name)
     path.write_bytes((folder / "x.avi").read_bytes())
     assert len(all_frames(path)) == COUNT
@@ -160,7 +160,7 @@ def test_a_video_can_be_closed_twice_and_early(folder):
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_every_container_has_its_mark():
+def test_containers_are_recognized_by_their_signature():
     assert is_video(b"\0\0\0\x18ftypmp42")
     assert is_video(b"\x47" + bytes(187) + b"\x47")
     assert not is_video(b"RIFF\0\0\0\0WEBP")
@@ -168,7 +168,7 @@ def test_every_container_has_its_mark():
 
 
 class Camera:
-    """Stands for a camera: so many frames, then nothing."""
+    """Stands in for a camera with so many frames."""
 
     def __init__(self, count):
         self.left = count
@@ -200,6 +200,6 @@ def test_a_camera_gives_frames_until_it_stops(monkeypatch):
     assert made.released
 
 
-def test_a_camera_that_is_not_there_is_named():
+def test_a_missing_camera_is_reported():
     with pytest.raises(UnreadableError, match="camera 63: cannot be opened"):
         next(camera_frames(63))
