@@ -13,7 +13,7 @@ from scipy.io import savemat
 
 from fau_tf import facs
 from tests.helpers import faces
-from tests.helpers.made_video import write_video
+from tests.helpers.face_videos import write_video
 
 WIDTH, HEIGHT = 320, 240
 AT = (80, 40)

@@ -15,7 +15,7 @@ from fau_tf.cli import predict
 from fau_tf.io.sources import SourceKind
 from fau_tf.outputs.options import PredictOptions
 from tests.helpers.demo import results, rows, run
-from tests.helpers.made_video import PHOTO
+from tests.helpers.face_videos import PHOTO
 from tests.helpers.tiny_model import write_tiny_model
 
 ROOT = Path(__file__).parents[3]

@@ -16,7 +16,7 @@ from fau_tf.cli import predict
 from fau_tf.io import sources
 from fau_tf.io.videos import VideoFile
 from tests.helpers.demo import results, rows, run
-from tests.helpers.made_video import FPS, crossing, face, frame, write_video
+from tests.helpers.face_videos import FPS, crossing, face, frame, write_video
 from tests.helpers.tiny_model import write_tiny_model
 
 ROOT = Path(__file__).parents[3]

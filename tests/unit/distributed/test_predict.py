@@ -16,8 +16,8 @@ from fau_tf.distributed import job as jobs
 from fau_tf.distributed import predict as cluster_predict
 from fau_tf.distributed import reports, worker
 from fau_tf.io import videos
-from tests.helpers.made_video import crossing, face, write_video
-from tests.helpers.shards_of import joined, one_machine, photo_folder
+from tests.helpers.face_videos import crossing, face, write_video
+from tests.helpers.prediction_jobs import joined, one_machine, photo_folder
 from tests.helpers.tiny_model import write_tiny_model
 
 PHOTOS = 12

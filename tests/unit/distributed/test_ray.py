@@ -20,8 +20,8 @@ from fau_tf.distributed import cluster as clusters
 from fau_tf.distributed import predict as cluster_predict
 from fau_tf.distributed.job import WORK
 from tests.helpers import dataset_trees as trees
-from tests.helpers.made_video import crossing, write_video
-from tests.helpers.shards_of import joined, one_machine, photo_folder
+from tests.helpers.face_videos import crossing, write_video
+from tests.helpers.prediction_jobs import joined, one_machine, photo_folder
 from tests.helpers.tiny_model import write_tiny_model
 
 ROOT = Path(__file__).parents[3]

@@ -11,7 +11,7 @@ from fau_tf.evaluation import accuracy, blendshape_baseline, model_figure, model
 from fau_tf.evaluation.blendshape_baseline import Ridge, fitted
 from fau_tf.evaluation.cross_rig import Known, by_group, factor_rows, person_spread, rig_groups
 from fau_tf.inference.model_info import default_model
-from tests.helpers.made_video import FPS, face, frame, write_video
+from tests.helpers.face_videos import FPS, face, frame, write_video
 
 LABELS = accuracy.LABELS
 

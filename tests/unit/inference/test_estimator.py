@@ -18,7 +18,7 @@ from fau_tf.inference.quality import BLURRED, MIN_EYE_DISTANCE, SMALL_FACE, SOFT
 from fau_tf.io.images import UnreadableError, read_image
 from fau_tf.synthetic import sample
 from fau_tf.synthetic.rigs.canonical import canonical_rig
-from tests.helpers.made_video import PHOTO, crossing, face, frame
+from tests.helpers.face_videos import PHOTO, crossing, face, frame
 from tests.helpers.tiny_model import write_tiny_model
 
 ROOT = Path(__file__).parents[3]

@@ -10,7 +10,7 @@ from fau_tf.inference.tracking import (
     around,
     overlap,
 )
-from tests.helpers.made_video import crossing, face, frame
+from tests.helpers.face_videos import crossing, face, frame
 
 
 def square(x, y=0.0, side=10.0):

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from fau_tf.io.video_writer import VideoWriter
-from tests.helpers.read_files import outcome
+from tests.helpers.read_hostile_files import outcome
 
 ROOT = Path(__file__).parents[3]
 SAMPLE, MANY, BATCH = 60, 2000, 250
@@ -143,7 +143,7 @@ def read(folder, files):
     """Write files, read them in a subprocess and return the outcome of each."""
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    command = [sys.executable, "-m", "tests.helpers.read_files", *files]
+    command = [sys.executable, "-m", "tests.helpers.read_hostile_files", *files]
     try:
         done = subprocess.run(
             [*command[:3], *(str(folder / name) for name in files)],

@@ -9,7 +9,7 @@ from PIL import Image
 
 from fau_tf.io.images import Frame, UnreadFrame
 from fau_tf.io.sources import Source, SourceKind, camera_source, find_sources, open_frames
-from tests.helpers.made_video import PHOTO, frame, write_video
+from tests.helpers.face_videos import PHOTO, frame, write_video
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from fau_tf.io import videos
 from fau_tf.io.images import UnreadableError
 from fau_tf.io.videos import VideoFile, camera_frames, is_video
 from fau_tf.utils import optional_imports
-from tests.helpers.made_video import FPS, HEIGHT, PHOTO, WIDTH, frame, write_video
+from tests.helpers.face_videos import FPS, HEIGHT, PHOTO, WIDTH, frame, write_video
 
 COUNT = 20
 

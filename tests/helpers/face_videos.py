@@ -1,4 +1,4 @@
-"""Videos made of the sample photo: one face that stands still, or two that cross."""
+"""Videos of the sample photo: one face at rest, or two that cross."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def frame(*placed):
 
 
 def crossing(count):
-    """Return frames in which a bright face walks right in front of a dark one that walks left."""
+    """Return frames in which a bright face moves right in front of a dark one that moves left."""
     bright, dark = face(), face(mirrored=True, dark=True)
     way = np.linspace(0, WIDTH - _FACE, count).astype(int).tolist()
     return [frame((WIDTH - _FACE - x, dark), (x, bright)) for x in way]
@@ -40,7 +40,7 @@ def write_video(path, frames, codec=None):
 
     codec = codec or ("MJPG" if path.suffix == ".avi" else "mp4v")
     height, width = frames[0].shape[:2]
-    # OpenCV has no bytes for every name.
+    # OpenCV does not accept every file name.
     plain = path.with_name(f"plain{path.suffix}")
     writer = cv2.VideoWriter(str(plain), cv2.VideoWriter_fourcc(*codec), FPS, (width, height))
     assert writer.isOpened()

@@ -1,8 +1,8 @@
-"""Read files as the demo does and say how each went: run as a process that may die of it.
+"""Read files as fau-demo does and print the outcomes, in a process that may crash.
 
-python -m tests.helpers.read_files FILE ...
+python -m tests.helpers.read_hostile_files FILE ...
 
-For each file a line `> FILE` before, and after it a line of JSON: what came of it, the CPU seconds.
+Prints a line `> FILE` before each file, then a line of JSON with its outcomes and CPU seconds.
 """
 
 import json
@@ -18,7 +18,7 @@ import numpy as np
 from fau_tf.io.images import Frame, UnreadableError, UnreadFrame
 from fau_tf.io.sources import find_sources, open_frames
 
-MEMORY = 6 << 30  # bytes of addresses; a picture within the cap needs a tenth
+MEMORY = 6 << 30  # bytes of address space; an image within the cap needs a tenth
 MOST_FRAMES = 40
 
 
@@ -37,7 +37,7 @@ def main(names: list[str]) -> int:
 
 
 def outcome(name: str, piped: bytes) -> str:
-    """Return `read`, `empty` or `refused`; an assertion fails where what came is not in order."""
+    """Return `read`, `empty` or `refused`; asserts that frames and errors are well-formed."""
     try:
         with open_frames(find_sources([name])[0], stdin=BytesIO(piped)) as source:
             taken = list(islice(source.frames, MOST_FRAMES))

@@ -1,4 +1,4 @@
-"""Rows of a job and of a run on one machine, to compare; photos to read."""
+"""Rows of a job and of a run on one machine, to compare; folders of photos."""
 
 import io
 
@@ -6,13 +6,13 @@ import numpy as np
 from PIL import Image
 
 from fau_tf.cli import predict
-from tests.helpers.made_video import face
+from tests.helpers.face_videos import face
 
 
 def photo_folder(folder, count, broken=None, wide=False):
-    """Write photos of one face that moves, photo000.png and on; one of them may be none.
+    """Write photos of one face that moves, from photo000.png; one of them may be truncated.
 
-    Every other one may be wide: 1 MB once decoded, quick to look at, and its face too small.
+    With `wide`, every second one is 1 MB decoded, quick to search, with a face too small to find.
     """
     folder.mkdir()
     around = np.pad(face(), ((20, 20), (20, 20), (0, 0)), "edge")
@@ -28,7 +28,7 @@ def photo_folder(folder, count, broken=None, wide=False):
 
 
 def one_machine(model, out, sources, options=(), code=0):
-    """Return {(name, ending): content} of the rows that a run without a cluster writes."""
+    """Return {(name, ending): content} of the rows of a run without a cluster."""
     arguments = [*map(str, sources), *options, "--no-draw", "--no-plot"]
     assert predict.main([*arguments, "--model", str(model), "--out", str(out)]) == code
     files = sorted(path for path in out.iterdir() if path.is_file())
@@ -37,7 +37,7 @@ def one_machine(model, out, sources, options=(), code=0):
 
 
 def joined(place):
-    """Return the same of a job: its shards one after the other, with one heading."""
+    """Return the same of a job: its shards one after the other, with one header."""
     found = {}
     for path in sorted([*place.glob("*-of-*.csv"), *place.glob("*-of-*.jsonl")]):
         key = path.stem.rpartition("-of-")[0].rpartition("-")[0], path.suffix[1:]
