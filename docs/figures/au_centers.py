@@ -18,11 +18,11 @@ from fau_tf.utils.files import replacing
 
 DOCS = Path(__file__).parents[1]
 FACE, SIDE, TOP, LABEL = 440, 160, 48, 24
-FINE = 2  # drawn this much larger, then reduced: smooth lines
+FINE = 2  # supersampling factor, for smooth lines
 
 
 def main() -> None:
-    """Write the picture: one panel a rule set."""
+    """Write the figure, one panel per rule set."""
     photo = read_image(DOCS / "sample" / "astronaut.png")
     with MediaPipeLandmarks(num_faces=1, divisions=(1,)) as landmarker:
         landmarks = ibug68(landmarker.find(photo)[0])
@@ -61,7 +61,7 @@ def _panel(face: Image.Image, landmarks: np.ndarray, rule: str) -> Image.Image:
 
 
 def _columns(places: list[tuple[int, int]], middle: float) -> list[list[tuple[int, int]]]:
-    """Return the places to label on the left and on the right; the midline goes to both in turn."""
+    """Return the points to label on the left and on the right; those of the midline alternate."""
     near = 12 * FINE
     left = [place for place in places if place[0] < middle - near]
     right = [place for place in places if place[0] > middle + near]
@@ -93,7 +93,7 @@ def _labels(
 
 
 def _spread(wanted: list[int], gap: int, low: int, high: int) -> list[float]:
-    """Return heights near the wanted ones, in order and at least `gap` apart."""
+    """Return increasing heights near the wanted ones, at least `gap` apart."""
     heights = np.array(wanted, float)
     for _ in range(400):
         short = np.maximum(gap - np.diff(heights), 0) / 2
@@ -104,7 +104,7 @@ def _spread(wanted: list[int], gap: int, low: int, high: int) -> list[float]:
 
 
 def _color(au: int) -> tuple[int, int, int]:
-    # Neighbors in the table get hues far apart.
+    # Hues of neighbors in the table differ strongly.
     hue = (facs.ALL.index(au) * 5 % len(facs.ALL)) / len(facs.ALL)
     red, green, blue = colorsys.hsv_to_rgb(hue, 0.95, 0.62)
     return round(255 * red), round(255 * green), round(255 * blue)

@@ -21,7 +21,7 @@ def fast_crop(image: Image, matrix: Matrix, size: int) -> Image:
 
     Raises:
         ValueError: If the image is not (H, W, 3) uint8.
-        MissingLibraryError: If OpenCV can't be imported.
+        MissingLibraryError: If OpenCV cannot be imported.
     """
     require_image(image)
     cv2 = optional_imports.cv2()

@@ -74,7 +74,7 @@ class LineWriter(AbstractContextManager["LineWriter"]):
         """Open the partial file.
 
         Raises:
-            OSError: If it can't be made.
+            OSError: If it cannot be created.
         """
         self.path = path
         self._whole = 0  # bytes of whole lines
@@ -86,7 +86,7 @@ class LineWriter(AbstractContextManager["LineWriter"]):
         """Add one line, its line end included.
 
         Raises:
-            OSError: If it can't be written whole, e.g. on a full disk; it is then taken back.
+            OSError: If it cannot be written whole, for example on a full disk; it is then taken back.
         """
         left = memoryview(line.encode("utf-8"))
         size = len(left)
