@@ -86,7 +86,7 @@ class LineWriter(AbstractContextManager["LineWriter"]):
         """Add one line, its line end included.
 
         Raises:
-            OSError: If it cannot be written whole, for example on a full disk; it is then taken back.
+            OSError: If it cannot be written whole, as on a full disk; it is then taken back.
         """
         left = memoryview(line.encode("utf-8"))
         size = len(left)
