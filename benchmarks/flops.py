@@ -1,33 +1,30 @@
-"""How much arithmetic a .tflite file is: floating-point operations of one call, by its shapes."""
+"""Floating-point operations of one call of a .tflite file, from its shapes."""
 
 from collections import Counter
 from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from ai_edge_litert import schema_py_generated as schema
-
-from export.graph.flatbuffer import operator_name
+from export.graph.flatbuffer import TfliteFile, operator_name, shape_of
 
 Shape = tuple[int, ...]
 
 
-def flops(flatbuffer: bytes) -> dict[str, int]:
-    """Return operator name -> operations of all of that kind: two a multiply-accumulate.
+def flops(file: TfliteFile) -> dict[str, int]:
+    """Return operator name -> operations of all of that kind: two for each multiply-accumulate.
 
-    Only products are counted. What is summed, compared or activated comes to a few per cent of
-    them, and the products with one-hot rows, by which exported graphs gather neighbors, count in
-    full although they only copy.
+    Only products are counted. Sums, comparisons and activations are a few per cent of them.
+    Products with one-hot rows, by which exported graphs gather neighbors, count in full although
+    they only copy.
     """
-    model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
     counts: Counter[str] = Counter()
-    for graph in model.subgraphs:
+    for graph in file.model.subgraphs:
         for operator in graph.operators:
-            name = operator_name(model, operator)
+            name = operator_name(file.model, operator)
             if name in _MACS:
-                shapes = [_shape(graph, index) for index in operator.inputs if index >= 0]
-                output = _shape(graph, operator.outputs[0])
-                counts[name] += 2 * _MACS[name](shapes, output, operator.builtinOptions)
+                inputs = [shape_of(graph.tensors[index]) for index in operator.inputs if index >= 0]
+                output = shape_of(graph.tensors[operator.outputs[0]])
+                counts[name] += 2 * _MACS[name](inputs, output, operator.builtinOptions)
     return dict(counts)
 
 
@@ -52,8 +49,3 @@ _MACS: dict[str, Callable[[list[Shape], Shape, Any], int]] = {
     "BATCH_MATMUL": _batch_product,
 }
 """Name -> function of input shapes, output shape and options: multiply-accumulates."""
-
-
-def _shape(graph: Any, index: int) -> Shape:
-    shape = graph.tensors[index].shape
-    return () if shape is None else tuple(int(side) for side in shape)

@@ -3,7 +3,7 @@
     python -m benchmarks.on_device_child TASK
 
 TASK is JSON: `models` and `convolutions` (name -> path), `photo`, `threads`, `rounds`. The parent
-chooses the cores: MediaPipe has no setting for its threads.
+pins the cores, since MediaPipe has no setting for its threads.
 """
 
 import json
@@ -37,7 +37,7 @@ def main(task: dict[str, Any]) -> None:
         runs[name] = caller(Path(path), threads, random_image(path))
     mp = optional_imports.mediapipe()
     base = mp.tasks.BaseOptions(model_asset_path=str(default_bundle()))
-    options = mp.tasks.vision.FaceLandmarkerOptions(base_options=base)  # all as MediaPipe has it
+    options = mp.tasks.vision.FaceLandmarkerOptions(base_options=base)  # MediaPipe's defaults
     with mp.tasks.vision.FaceLandmarker.create_from_options(options) as landmarker:
         sheet = mp.Image(image_format=mp.ImageFormat.SRGB, data=photo)
         runs[LANDMARKS] = lambda: landmarker.detect(sheet)
@@ -51,7 +51,7 @@ def main(task: dict[str, Any]) -> None:
 
 
 def crop(photo: Any, size: int) -> Callable[[], Any]:
-    """Return what lies between landmarks and model: a function that cuts the face out."""
+    """Return the step between landmarks and model: a function that crops the face."""
     with MediaPipeLandmarks(num_faces=1, divisions=(1,)) as finder:
         (mesh,) = finder.find(photo)
     return lambda: fast_crop(photo, crop_matrix(ibug68(mesh), size), size).astype(np.float32)

@@ -1,16 +1,19 @@
 """Puts an export's figures and picture, and the speed benchmark's rows, into docs/guide/export.md.
 
-python docs/figures/from_export.py runs/synthetic/export [--speed FILE]
+python docs/figures/from_export.py runs/synthetic/export [--speed FILE] [--replace]
+
+Figures of another model than the document has are refused unless --replace is given.
 """
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# `export` and `benchmarks` are folders of the checkout, never installed.
+# `export` is a folder of the checkout, never installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from export.report import FIGURES, PICTURE, faces, markdown, variant_table
@@ -23,26 +26,45 @@ IMAGES = ROOT / "docs" / "images"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write what is given; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Write the given figures; return the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("export", type=Path, help="folder that `python -m export` wrote")
     parser.add_argument("--speed", type=Path, help="JSON of `python -m benchmarks.on_device`")
+    parser.add_argument("--replace", action="store_true", help="even if they are another model's")
     options = parser.parse_args(arguments)
     for path in (options.export / FIGURES, options.export / PICTURE, options.speed):
         if path and not path.is_file():
-            print(f"error: {path} must be a file. Received: none. Make it first.", file=sys.stderr)
+            print(f"error: There is no file {path}. Make it first.", file=sys.stderr)
             return 2
-    text = DOCUMENT.read_text(encoding="utf-8")
+    before = DOCUMENT.read_text(encoding="utf-8")
     figures = json.loads((options.export / FIGURES).read_text(encoding="utf-8"))
-    text = filled(text, "parity", "\n".join(parity_lines(figures)))
+    text = filled(before, "parity", "\n".join(parity_lines(figures)))
     if options.speed:
         speed = json.loads(options.speed.read_text(encoding="utf-8"))
         text = filled(text, "speed", "\n".join(speed_lines(speed)))
+    old, new = models(before) - models(text), models(text) - models(before)
+    if old and not options.replace:
+        print(
+            f"error: {DOCUMENT.name} has the figures of {', '.join(sorted(old))}, and these are of "
+            f"{', '.join(sorted(new)) or 'none'}. Give --replace to replace them.",
+            file=sys.stderr,
+        )
+        return 2
     with replacing(DOCUMENT) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
     with replacing(IMAGES / PICTURE) as unfinished:
         unfinished.write_bytes((options.export / PICTURE).read_bytes())
     return 0
+
+
+def models(text: str) -> set[str]:
+    """Return the names of the trained models whose figures a document has."""
+    found = re.findall(r"^`(\S+)` on \d+ ", text, re.M) + re.findall(
+        r"^\| given \| (\S+)", text, re.M
+    )
+    return set(found)
 
 
 def parity_lines(figures: Mapping[str, Any]) -> list[str]:
@@ -62,15 +84,14 @@ def parity_lines(figures: Mapping[str, Any]) -> list[str]:
     ]
     if refused:
         lines += ["", "Refused:", "", *refused]
-    return [*lines, "", f"![ICC per AU and variant, sizes, times](images/{PICTURE})"]
+    return [*lines, "", f"![ICC per AU and variant, sizes, times](../images/{PICTURE})"]
 
 
 def speed_lines(speed: Mapping[str, Any]) -> list[str]:
     """Return the lines of one run of the benchmark, from its JSON."""
     machine, rows = speed["machine"], speed["rows"]
-    cores = sorted({row["cores"] for row in rows})
     titles = ["network", "variant", "MB", "MFLOP"]
-    for count in cores:
+    for count in sorted({row["cores"] for row in rows}):
         where = f"{count} core{'s' * (count > 1)}"
         titles += [f"{where}: ms (p90)", "of MediaPipe's", "sum, ms", "GFLOP/s (of peak)"]
     table: dict[tuple[str, str], list[str]] = {}
@@ -84,9 +105,11 @@ def speed_lines(speed: Mapping[str, Any]) -> list[str]:
                 f"{row['gflop_per_s']:.0f} ({row['of_peak']:.0%})",
             )
         )
-    first = f"{machine['cpu']}, {machine['cores']} cores, load {machine['load']} at the start"
     versions = speed["versions"]
-    first += f"; LiteRT {versions['ai-edge-litert']}, MediaPipe {versions['mediapipe']}."
+    first = (
+        f"{machine['cpu']}, {machine['cores']} cores, load {machine['load']} at the start; LiteRT "
+        f"{versions['ai-edge-litert']}, MediaPipe {versions['mediapipe']}."
+    )
     return [first, "", *markdown(titles, list(table.values()))]
 
 

@@ -81,7 +81,7 @@ def test_the_document_gets_both_tables_and_the_picture(from_export, written, tmp
     speed = tmp_path / "speed.json"
     speed.write_text(json.dumps(SPEED))
     before = from_export.DOCUMENT.read_text()
-    assert from_export.main([str(written), "--speed", str(speed)]) == 0
+    assert from_export.main([str(written), "--speed", str(speed), "--replace"]) == 0
     once = from_export.DOCUMENT.read_text()
     part = once.split("<!-- parity -->\n")[1].split("<!-- end of parity -->")[0]
     assert "1000 synthetic faces of 200 test subjects" in part
@@ -102,10 +102,17 @@ def test_the_document_gets_both_tables_and_the_picture(from_export, written, tmp
     assert from_export.DOCUMENT.read_text() == once
 
 
+def test_figures_of_another_model_are_refused(from_export, written, capsys):
+    before = from_export.DOCUMENT.read_text()
+    assert from_export.main([str(written)]) == 2
+    assert "has the figures of synthetic, and these are of trial" in capsys.readouterr().err
+    assert from_export.DOCUMENT.read_text() == before
+
+
 def test_without_an_export_the_document_stays(from_export, tmp_path, capsys):
     before = from_export.DOCUMENT.read_text()
     assert from_export.main([str(tmp_path)]) == 2
-    assert "parity.json must be a file" in capsys.readouterr().err
+    assert "There is no file" in capsys.readouterr().err
     assert from_export.DOCUMENT.read_text() == before
 
 

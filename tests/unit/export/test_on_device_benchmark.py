@@ -1,4 +1,4 @@
-"""The benchmark counts and divides as it says; its times are nobody's promise."""
+"""Counts, ratios and options of the benchmark; its times are not tested."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import tensorflow as tf
 from benchmarks import on_device
 from benchmarks.flops import flops
 from benchmarks.on_device_child import CROP, LANDMARKS, main
-from benchmarks.on_device_models import CONVOLUTIONS, write_convolutions
+from export.graph.flatbuffer import TfliteFile
 from tests.helpers.tiny_model import write_tiny_model
 
 
@@ -21,7 +21,7 @@ def _flops(function, *shapes):
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [module.serve.get_concrete_function()], module
     )
-    return flops(converter.convert())
+    return flops(TfliteFile(converter.convert()))
 
 
 def _weights(*shape):
@@ -63,13 +63,13 @@ def test_operations_are_two_a_multiply_accumulate(function, shapes, expected):
 
 @pytest.fixture(scope="module")
 def convolutions(tmp_path_factory):
-    return write_convolutions(tmp_path_factory.mktemp("convolutions"))
+    return on_device.write_convolutions(tmp_path_factory.mktemp("convolutions"))
 
 
 def test_the_peaks_are_one_float32_convolution_each(convolutions):
-    assert len(convolutions) == len(CONVOLUTIONS)
+    assert len(convolutions) == len(on_device.CONVOLUTIONS)
     for path, count in convolutions.values():
-        assert flops(path.read_bytes()) == {"CONV_2D": count}
+        assert flops(TfliteFile(path.read_bytes())) == {"CONV_2D": count}
 
 
 def test_a_child_times_everything_beside_mediapipe(convolutions, tmp_path, capsys):
@@ -89,7 +89,7 @@ def test_a_child_times_everything_beside_mediapipe(convolutions, tmp_path, capsy
         entry["best_ms"] <= entry["median_ms"] <= entry["p90_ms"] for entry in found.values()
     )
     assert all(min(entry.values()) > 0 for entry in found.values())
-    row = on_device.row("tiny", "tiny", 1, 1000, 5000, found, {name: count})
+    row = on_device.figures("tiny", 5000, found, {name: count})
     assert row["sum_ms"] > row["landmarker_ms"] > 0
     assert row["of_peak"] > 0
 
@@ -105,10 +105,9 @@ FOUND = {
 
 def test_a_row_holds_the_ratios():
     peaks = {"small": 50_000_000, "large": 800_000_000}  # 50 and 100 GFLOP/s at their best
-    row = on_device.row("mobile", "float32", 1, 5_000_000, 120_000_000, FOUND, peaks)
+    row = on_device.figures("float32", 120_000_000, FOUND, peaks)
     assert row["ratio"] == 0.4
     assert row["sum_ms"] == 14.5
-    assert row["mb"] == 5
     assert row["gflop_per_s"] == 30
     assert (row["peak_gflop_per_s"], row["peak_of"]) == (100, "large")
     assert row["of_peak"] == 0.3
@@ -145,8 +144,17 @@ def test_a_model_that_is_not_there_is_a_usage_error(tmp_path, capsys):
     assert "--model must name .tflite files" in capsys.readouterr().err
 
 
+def test_figures_of_another_model_are_not_overwritten(tmp_path, capsys):
+    path, model = tmp_path / "speed.json", write_tiny_model(tmp_path)
+    path.write_text('{"models": {"other": "0123"}}')
+    with pytest.raises(SystemExit, match="2"):
+        on_device.main(["--json", str(path), "--model", str(model)])
+    assert "has the figures of other models: {'other': '0123'}" in capsys.readouterr().err
+    assert path.read_text() == '{"models": {"other": "0123"}}'
+
+
 def test_a_place_for_the_json_that_is_not_there_is_a_usage_error(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         on_device.main(["--json", str(tmp_path / "none" / "speed.json")])
     assert stopped.value.code == 2
-    assert "--json must lie in a folder" in capsys.readouterr().err
+    assert "--json must be in an existing folder" in capsys.readouterr().err
