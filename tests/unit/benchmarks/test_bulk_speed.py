@@ -9,9 +9,11 @@ from fau_tf.distributed.job import LEAD
 from fau_tf.outputs.options import SHARD
 
 
-@pytest.mark.parametrize("tasks", [np.ones(10), [4.0, 1, 1, 4], [1.0, 1, 1, 4]])
-def test_tasks_go_to_the_first_free_core(tasks):
-    assert bulk.makespan(tasks, 2) == 5
+@pytest.mark.parametrize(
+    ("tasks", "end"), [(np.ones(10), 5), ([4.0, 1, 1, 1], 4), ([1.0, 1, 1, 4], 5)]
+)
+def test_tasks_go_to_the_first_free_core(tasks, end):
+    assert bulk.makespan(tasks, 2) == end
 
 
 def test_a_thousand_hours_are_their_frames_and_the_lead_of_each_shard():
