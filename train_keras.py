@@ -1,4 +1,4 @@
-"""Train AU intensity heatmaps, judge them on test people, export .tflite, draw what happened.
+"""Train AU intensity heatmaps, evaluate them on test subjects, export .tflite, draw figures.
 
 python train_keras.py
 python train_keras.py --config configs/synthetic.toml --set training.epochs=20 --set run.name=long
@@ -27,12 +27,9 @@ from export.variants import Source
 from fau_tf import facs
 from fau_tf.cli import predict
 from fau_tf.data import datasets
-from fau_tf.data.adapters.registry import DATASETS
 from fau_tf.data.datasets import FaceDataset
 from fau_tf.data.splits import Fold
-from fau_tf.evaluation import evaluate, predictions, published
-from fau_tf.evaluation import figures as report
-from fau_tf.evaluation.graph_figure import draw_neighbors
+from fau_tf.evaluation import evaluate, figures, predictions
 from fau_tf.evaluation.predictions import Predictions
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.models.scc import inspect_graph
@@ -85,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def all_folds(
     config: Config, run: RunDir, data: Path, devices: Devices, *, fresh: bool = False
 ) -> int:
-    """Train and judge every fold of the protocol, then all test people together.
+    """Train and evaluate every fold of the protocol, then all test subjects together.
 
     Returns the frames that are missing for undocumented reasons.
     """
@@ -104,47 +101,22 @@ def all_folds(
     if devices.chief:
         parts = [Predictions.load(run / fold.name / predictions.PREDICTIONS) for fold in folds]
         run.say(f"== all {len(folds)} folds together")
-        judge(run, predictions.pooled(parts), faces.name)
+        evaluate.write_evaluation(run, predictions.pooled(parts), faces.name)
         run.say(f"all of it is in {run.path}")
     return faces.dropped
 
 
 def score(config: Config, run: RunDir, data: Path, path: Path) -> int:
-    """Judge a run or a .tflite on the test people of a config; into `runs/<name>/evaluated_...`."""
+    """Evaluate a run or a .tflite on a config's test subjects: runs/<name>/evaluated_..."""
     with run.stage("faces"):
         faces = fit.prepare(config, data, run)
         folds = fit.folds(config, faces)
-        people = sorted({person for fold in folds for person in fold.subjects["test"]})
+        subjects = sorted({name for fold in folds for name in fold.subjects["test"]})
     with run.stage(f"evaluation of {path}"):
-        found = evaluate.networks(path)
-        known = DATASETS[faces.name].aus if faces.name in DATASETS else ()
-        aus = [au for au in found[0].aus if au in known or not known]
-        answers = evaluate.evaluate(found, faces, people, aus, run.say)
-        judge(run, answers, faces.name, f"evaluated_{path.stem}_")
+        networks = evaluate.load_networks(path)
+        found = evaluate.evaluate(networks, faces, subjects, run.say)
+        evaluate.write_evaluation(run, found, faces.name, prefix=f"evaluated_{path.stem}_")
     return faces.dropped
-
-
-def judge(run: RunDir, answers: Predictions, kind: str, prefix: str = "") -> None:
-    """Print and keep every figure: metrics.json, predictions.npz and pictures, each with a prefix.
-
-    Published figures stand beside ours where there are any.
-    """
-    figures = answers.figures()
-    test_metrics = figures["test"]
-    run.say(predictions.table(figures))
-    run.say(predictions.levels_table(figures))
-    for line in published.lines(kind, test_metrics["mean"]["icc"]):
-        run.say(line)
-    answers.save(run / f"{prefix}{predictions.PREDICTIONS}")
-    people = len(set(answers.subjects))
-    title = f"{len(answers.coded)} faces of {people} test people, {kind}"
-    labels = list(answers.labels)
-    report.draw_agreement(run / f"{prefix}agreement.png", test_metrics, title)
-    report.draw_scatter(
-        run / f"{prefix}scatter.png", answers.coded, answers.predicted, labels, title
-    )
-    facts = {"data": {"name": kind, "test_people": people}, "published": published.beside(kind)}
-    run.write_json(f"{prefix}metrics.json", figures | facts)
 
 
 def train(
@@ -164,7 +136,7 @@ def train(
     parts = datasets.subsets(faces, fold)
     parts["train"] = parts["train"].subsample_neutral(targets, config.data.neutral_fraction)
     for name, part in parts.items():
-        run.say(f"   {name}: {len(part.subjects)} people")
+        run.say(f"   {name}: {len(part.subjects)} subjects")
 
     with run.stage("training"):
         done = None if fresh else run_state.finished(config, faces, run)
@@ -178,7 +150,7 @@ def train(
             history, resumed, run.earlier = done.rows, done.resumed, done.seconds
             run.say(f"   {run / run_state.BEST} is there already; --fresh trains again")
         if not devices.chief:
-            run.say("   the chief judges and exports")
+            run.say("   the chief evaluates and exports")
             return
     if done is None:
         run_state.finish(config, faces, run, progress)
@@ -186,23 +158,21 @@ def train(
     with run.stage("calibration"):
         net = calibrate.calibrate_run(config, run, parts["validation"], targets)
 
-    with run.stage("test people"):
+    with run.stage("test subjects"):
         test = parts["test"].batches(targets, batch_size=64)
         coded = parts["test"].labels(targets)
         predicted = predict_intensity(net, spec, test)
-        answers = Predictions(coded, predicted, parts["test"].face_subjects(), spec.labels)
-        answers.save(run / predictions.PREDICTIONS)
-        sure = calibrate.coverage(run.path, coded, predicted, spec.labels)
-        run.say(f"   {calibrate.coverage_line(sure)}")
+        subjects = parts["test"].face_subjects()
+        coverage = calibrate.coverage(run.path, coded, predicted, spec.labels)
+        run.say(f"   {calibrate.coverage_line(coverage)}")
         run.write_json(run_state.PEOPLE, evaluate.describe_people(faces, fold.subjects))
-        figures = answers.figures()
-        test_metrics = figures["test"]
-        run.say(predictions.table(figures))
-        for line in published.lines(faces.name, test_metrics["mean"]["icc"]):
-            run.say(line)
+        found = Predictions(coded, predicted, subjects, spec.labels)
+        metrics = evaluate.write_evaluation(
+            run, found, faces.name, facts={"coverage": coverage, "resumed_at_steps": resumed}
+        )
 
     with run.stage("export"):
-        # On validation people: the test people are for the judgement above and nothing else.
+        # On validation subjects: test subjects serve the evaluation above and nothing else.
         checks = parts["validation"].batches(targets, batch_size=64)
         images = next(iter(checks))[0].numpy()
         exported = export_network(
@@ -211,29 +181,22 @@ def train(
             TRAINING_SPECS,
             run.path,
             training_data=datasets.training_data_info(faces.name, fold.train_and_validation),
-            facts={"test_people": test_metrics, **calibrate.model_json_entries(run.path)},
+            facts={"test_people": metrics["test"], **calibrate.model_json_entries(run.path)},
             log=run.say,
         ).all_written()
 
     with run.stage("pictures"):
-        title = f"{len(coded)} faces of {len(parts['test'].subjects)} test people, {faces.name}"
-        report.draw_curves(run / "curves.png", history)
-        report.draw_agreement(run / "agreement.png", test_metrics, title)
-        report.draw_scatter(run / "scatter.png", coded, predicted, spec.labels, title)
+        figures.draw_curves(run / "curves.png", history)
         images, target = next(iter(test))
         images, count = images.numpy(), len(images)
         target = {name: value.numpy() for name, value in target.items()}
         _gallery(run / "gallery.png", net, spec, images, target, predicted[:count])
         graphs = inspect_graph.channel_graphs(net, images)
         if graphs:
-            people = parts["test"].face_subjects()[:count]
-            draw_neighbors(run / "neighbors.png", graphs[0], images, coded[:count], people)
+            neighbors = run / "neighbors.png"
+            figures.draw_neighbors(neighbors, graphs[0], images, coded[:count], subjects[:count])
 
-    metrics = figures | {
-        "published": published.beside(faces.name),
-        "data": {"name": faces.name, "test_people": len(parts["test"].subjects)},
-        "coverage": sure,
-        "resumed_at_steps": resumed,
+    metrics |= {
         "parameters": net.count_params(),
         "exported": {entry["name"]: entry["bytes"] for entry in exported},
     }
@@ -251,7 +214,7 @@ def _gallery(
     maps = net.predict_on_batch(images)
     # The faces with most going on.
     busiest = np.argsort(-np.nan_to_num(target["intensity"]).sum(axis=1))[:GALLERY]
-    report.draw_gallery(
+    figures.draw_gallery(
         path,
         images[busiest],
         target["heatmap"][busiest] / spec.codec.unit,
@@ -292,7 +255,10 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs/<name> goes")
     parser.add_argument("--data", type=Path, default=Path("data"), help="where face records go")
     parser.add_argument(
-        "--evaluate", type=Path, metavar="RUN", help="judge a run or a .tflite on --config's data"
+        "--evaluate",
+        type=Path,
+        metavar="RUN",
+        help="evaluate a run or a .tflite on --config's data",
     )
     parser.add_argument(
         "--fresh", action="store_true", help="train from the start, whatever is there"

@@ -66,7 +66,7 @@ def _results(run: Path, metrics: dict[str, Any]) -> str:
     )
     lines = [
         f"`make train`, seed {versions['seed']}: {metrics['parameters'] / 1e6:.2f} M parameters; "
-        f"{frames} synthetic faces of {metrics['data']['test_people']} test people "
+        f"{frames} synthetic faces of {metrics['data']['test_subjects']} test subjects "
         f"(`{metrics['data']['name']}`); {sizes}; "
         f"faces {seconds['faces']:.0f} s, training {seconds['training']:.0f} s; "
         f"CPU cores: {versions['cores']}.",

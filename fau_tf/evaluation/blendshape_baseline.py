@@ -1,38 +1,41 @@
-"""What anyone would try instead: MediaPipe's 52 blendshapes and a ridge regression to the AUs.
+"""Baseline: ridge regression from MediaPipe's 52 blendshapes to AU intensities.
 
-Fitted on the very faces that a run learned from, its strength chosen on the same validation people,
-and judged on the same test people.
+It is fitted on a run's training faces, its strength is chosen on the run's validation subjects, and
+it is evaluated on the run's test subjects.
 """
 
+import io
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 from fau_tf.data import datasets
-from fau_tf.evaluation.blendshapes import WIDTH, Reader
-from fau_tf.evaluation.cross_rig import Array, record_image
+from fau_tf.evaluation.blendshapes import COUNT, BlendshapeReader
 from fau_tf.facs import MAX_INTENSITY
 from fau_tf.metrics import agreement
 from fau_tf.utils.files import replacing
 
-STRENGTHS = tuple(10.0**power for power in range(-3, 4))
-_CHUNK = 200
+Array = npt.NDArray[Any]
+STRENGTHS: Final = tuple(10.0**power for power in range(-3, 4))
+_CHUNK: Final = 200  # pictures a task
 
 
-def blendshapes(part: datasets.Subset, kept: Path, processes: int = 2) -> Array:
-    """Return (N, 52) of a part's faces, in order; NaN where MediaPipe finds no face.
+def cached_blendshapes(part: datasets.Subset, folder: Path, processes: int = 2) -> Array:
+    """Return (N, 52) blendshapes of a part's faces, in order; NaN where MediaPipe finds no face.
 
     Args:
-        part: Records, whose whole pictures are shown.
-        kept: Folder where a set's scores are kept, by person: runs share most of theirs.
-        processes: That look.
+        part: Face records, whose whole pictures are scored.
+        folder: Keeps the scores of each set by subject, since runs share most of their subjects.
+        processes: That score the pictures.
     """
-    file = kept / f"blendshapes-{part.faces.files[0].parent.name}.npz"
-    known: dict[str, Array] = {}
+    file = folder / f"blendshapes-{part.faces.files[0].parent.name}.npz"
+    known: dict[str, Any] = {}
     if file.is_file():
         with np.load(file, allow_pickle=False) as content:
             known = dict(content)
@@ -40,61 +43,68 @@ def blendshapes(part: datasets.Subset, kept: Path, processes: int = 2) -> Array:
     subjects = np.array([subject for subject, _ in rows])
     new = ~np.isin(subjects, list(known))
     if new.any():
-        pictures = [row[1] for row, wanted in zip(rows, new, strict=True) if wanted]
-        scores = _looked_at_by(pictures, processes)
+        pictures = [image for (_, image), wanted in zip(rows, new, strict=True) if wanted]
+        scores = _scores(pictures, processes)
         known |= {str(name): scores[subjects[new] == name] for name in np.unique(subjects[new])}
-        kept.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         with replacing(file) as unfinished, unfinished.open("wb") as stream:
             np.savez_compressed(stream, **known)
-    found = np.empty((len(rows), WIDTH))
+    found = np.empty((len(rows), COUNT))
     for name in np.unique(subjects):
         found[subjects == name] = known[str(name)]
     return found
 
 
-def _looked_at_by(pictures: Sequence[bytes], processes: int) -> Array:
+def _scores(pictures: Sequence[bytes], processes: int) -> Array:
     chunks = [pictures[i : i + _CHUNK] for i in range(0, len(pictures), _CHUNK)]
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        return np.concatenate(list(pool.map(_looked_at, chunks)))
+        return np.concatenate(list(pool.map(_chunk_scores, chunks)))
 
 
-def _looked_at(pictures: Sequence[bytes]) -> Array:
-    with Reader() as reader:
-        return np.stack([reader.scores(record_image({"image": one})) for one in pictures])
+def _chunk_scores(pictures: Sequence[bytes]) -> Array:
+    with BlendshapeReader() as reader:
+        return np.stack([reader.scores(np.array(Image.open(io.BytesIO(one)))) for one in pictures])
 
 
 class Ridge:
-    """Blendshapes -> intensities."""
+    """Ridge regression from blendshapes to intensities.
 
-    def __init__(self, shapes: Array, coded: Array, strength: float) -> None:
-        known = np.isfinite(shapes).all(axis=1)
-        x, y = shapes[known], coded[known]
+    Args:
+        blendshapes: (N, 52); rows with NaN are left out.
+        coded: (N, A) intensities.
+        strength: Of the penalty on the weights of standardized blendshapes.
+    """
+
+    def __init__(self, blendshapes: Array, coded: Array, strength: float) -> None:
+        known = np.isfinite(blendshapes).all(axis=1)
+        x, y = blendshapes[known], coded[known]
         self._mean, self._scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
         self._offset = y.mean(axis=0)
         x = (x - self._mean) / self._scale
         system = x.T @ x + strength * len(x) * np.eye(x.shape[1])
         self._weights = np.linalg.solve(system, x.T @ (y - self._offset))
 
-    def __call__(self, shapes: Array) -> Array:
-        """Return (N, A) within 0 to 5; NaN for NaN."""
-        answer = (shapes - self._mean) / self._scale @ self._weights + self._offset
-        return np.clip(answer, 0.0, MAX_INTENSITY)
+    def predict(self, blendshapes: Array) -> Array:
+        """Return (N, A) intensities within 0 to 5; NaN for NaN."""
+        linear = (blendshapes - self._mean) / self._scale @ self._weights + self._offset
+        intensity: Array = np.clip(linear, 0.0, MAX_INTENSITY)
+        return intensity
 
 
-def fitted(
+def fit_ridge(
     train: tuple[Array, Array], validation: tuple[Array, Array], labels: Sequence[str]
 ) -> Ridge:
-    """Return the ridge whose strength gives validation people the best mean ICC.
+    """Return the ridge regression with the best mean ICC on validation subjects.
 
     Args:
-        train: (N, 52) blendshapes, (N, A) coded intensities.
-        validation: The same of other people.
+        train: (N, 52) blendshapes and (N, A) coded intensities.
+        validation: The same of other subjects.
         labels: A names.
     """
-    tried = [Ridge(*train, strength) for strength in STRENGTHS]
+    blendshapes, coded = validation
 
     def icc(ridge: Ridge) -> float:
-        found: Any = agreement.summary(validation[1], ridge(validation[0]), list(labels))
-        return float(found["mean"]["icc"])
+        figures = agreement.summary(coded, ridge.predict(blendshapes), list(labels))
+        return float(figures["mean"]["icc"])
 
-    return max(tried, key=icc)
+    return max((Ridge(*train, strength) for strength in STRENGTHS), key=icc)

@@ -1,7 +1,7 @@
-"""Score a run, or an exported .tflite, on people that it has not seen."""
+"""Evaluation of trained or exported networks on test subjects of a data set."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -15,10 +15,12 @@ from fau_tf.codec import HeatmapCodec
 from fau_tf.data.adapters.registry import DATASETS
 from fau_tf.data.datasets import FaceDataset
 from fau_tf.data.pipeline import Targets
-from fau_tf.evaluation.predictions import Predictions, pooled
+from fau_tf.evaluation import figures, predictions, published
+from fau_tf.evaluation.predictions import PREDICTIONS, Predictions, pooled
 from fau_tf.training.calibrate import calibrated_network
 from fau_tf.training.config import load_config
 from fau_tf.training.predict import predict_intensity
+from fau_tf.training.run_dir import RunDir
 from fau_tf.training.run_state import BEST, PEOPLE
 
 _BATCH: Final = 64
@@ -26,29 +28,29 @@ _BATCH: Final = 64
 
 @dataclass(frozen=True)
 class Network:
-    """Something that reads AU intensities from faces.
+    """A trained or exported network.
 
     Attributes:
         name: Of its file or folder.
-        aus: The A action units, in the order of its answers.
+        aus: The A action units, in the order of its predictions.
         codec: Gives the size of the crop.
         rule: Row of `facs.RULES`.
-        answer: Batches of (image, targets) -> (N, A).
-        population: Whose names `seen` has.
-        seen: People whom it learned from or was chosen by.
+        predict: Batches of (image, targets) -> (N, A) intensities.
+        population: Data sets with the same population share their subjects' names.
+        fitted_on: Subjects of that population that it was trained on or selected by.
     """
 
     name: str
     aus: tuple[int, ...]
     codec: HeatmapCodec
     rule: str
-    answer: Callable[[tf.data.Dataset], npt.NDArray[np.float32]]
+    predict: Callable[[tf.data.Dataset], npt.NDArray[np.float32]]
     population: str = ""
-    seen: frozenset[str] = field(default_factory=frozenset)
+    fitted_on: frozenset[str] = field(default_factory=frozenset)
 
 
-def networks(path: Path) -> list[Network]:
-    """Return the networks of a run, one a fold, or the one of a .tflite file.
+def load_networks(path: Path) -> list[Network]:
+    """Return the networks of a run, one a fold, or the network of a .tflite file.
 
     Raises:
         ValueError: If there is none.
@@ -58,88 +60,126 @@ def networks(path: Path) -> list[Network]:
     folds = [path] if (path / BEST).is_file() else sorted(path.glob("fold*"))
     found = [_trained(folder) for folder in folds if (folder / BEST).is_file()]
     if not found:
-        received = "a folder without it" if path.is_dir() else "no such folder"
+        state = f"holds no {BEST}, nor do its folds" if path.is_dir() else "doesn't exist"
         raise ValueError(
-            f"{path}: --evaluate takes a .tflite file, or a run that holds {BEST} or folds that "
-            f"do. Received: {received}. Train one: python train_keras.py"
+            f"{path} {state}. Evaluate a .tflite file or a finished run; train one: "
+            "python train_keras.py"
         )
     return found
 
 
 def evaluate(
-    found: Sequence[Network],
+    networks: Sequence[Network],
     faces: FaceDataset,
-    people: Sequence[str],
-    aus: Sequence[int],
-    say: Callable[[str], None],
+    subjects: Sequence[str],
+    log: Callable[[str], None],
 ) -> Predictions:
-    """Return the answers for `people`; each is judged by the first network that hasn't seen them.
+    """Return the predictions for test subjects, each by the first network not fitted on them.
 
     Args:
-        found: From `networks`.
+        networks: From `load_networks`.
         faces: The data set.
-        people: Whom the data set's protocol tests.
-        aus: Coded AUs that are wanted; those that a network lacks become NaN.
-        say: Prints a line.
+        subjects: Test subjects of the data set's protocol.
+        log: Prints a line.
 
     Raises:
-        ValueError: If every network has seen everybody, or has none of the AUs.
+        ValueError: If every network was fitted on every subject, or the data set codes no AU of
+            the networks.
     """
+    coded = (DATASETS[faces.name].aus if faces.name in DATASETS else ()) or facs.ALL
+    aus = [au for au in networks[0].aus if au in coded]
     if not aus:
         raise ValueError(
-            f"{found[0].name}: a network must have an AU that the data set codes. Received: "
-            f"{', '.join(facs.AUS[au].label for au in found[0].aus)}, none of which {faces.name} "
-            "codes. Evaluate on other data."
+            f"{networks[0].name} predicts {', '.join(facs.AUS[au].label for au in networks[0].aus)}"
+            f", and {faces.name} codes none of them. Evaluate on another data set."
         )
-    population = population_of(faces.name)
-    parts, left = [], list(people)
-    for network in found:
-        seen = network.seen if network.population == population else frozenset[str]()
-        mine = [person for person in left if person not in seen]
-        if mine:
-            say(f"   {network.name} judges {len(mine)} people")
-            parts.append(_judged(network, faces, mine, aus))
-        left = [person for person in left if person in seen]
-    if left:
-        say(f"   left out, for the network has seen them: {', '.join(left)}")
+    parts, remaining = [], list(subjects)
+    for network in networks:
+        same = network.population == population_of(faces.name)
+        fitted_on = network.fitted_on if same else frozenset[str]()
+        chosen = [name for name in remaining if name not in fitted_on]
+        if chosen:
+            log(f"   {network.name} predicts {len(chosen)} subjects")
+            parts.append(_predictions(network, faces, chosen, aus))
+        remaining = [name for name in remaining if name in fitted_on]
+    if remaining:
+        log(f"   left out, as the network was fitted on them: {', '.join(remaining)}")
     if not parts:
         raise ValueError(
-            f"{found[0].name}: test people must be ones that the network hasn't seen. Received: "
-            f"{len(people)} whom it learned from. Evaluate on other data."
+            f"{networks[0].name} was fitted on all {len(subjects)} test subjects. Evaluate on "
+            "another data set."
         )
     return pooled(parts)
 
 
+def write_evaluation(
+    run: RunDir,
+    found: Predictions,
+    dataset: str,
+    *,
+    prefix: str = "",
+    facts: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Print and keep every figure of some predictions; return the content of metrics.json.
+
+    Writes predictions.npz, agreement.png, scatter.png and metrics.json.
+
+    Args:
+        run: Folder of the run.
+        found: The predictions.
+        dataset: Name of the data set.
+        prefix: Of the names of the files.
+        facts: Further entries of metrics.json.
+    """
+    metrics = found.figures()
+    run.say(predictions.table(metrics))
+    run.say(predictions.levels_table(metrics))
+    for line in published.comparison(dataset, metrics["test"]["mean"]["icc"]):
+        run.say(line)
+    found.save(run / f"{prefix}{PREDICTIONS}")
+    subjects, labels = len(set(found.subjects)), list(found.labels)
+    title = f"{len(found.coded)} faces of {subjects} test subjects, {dataset}"
+    figures.draw_agreement(run / f"{prefix}agreement.png", metrics["test"], title)
+    figures.draw_scatter(run / f"{prefix}scatter.png", found.coded, found.predicted, labels, title)
+    metrics |= {
+        "data": {"name": dataset, "test_subjects": subjects},
+        "published": published.published_results(dataset),
+        **(facts or {}),
+    }
+    run.write_json(f"{prefix}metrics.json", metrics)
+    return metrics
+
+
 def population_of(name: str) -> str:
-    """Return whose names a data set has; sets of one's own and synthetic ones have their own."""
+    """Return the population of a data set: of its kind, else the set's own name."""
     return (DATASETS[name].population if name in DATASETS else "") or name
 
 
 def describe_people(faces: FaceDataset, parts: dict[str, Sequence[str]]) -> dict[str, Any]:
-    """Return the content of a run's `people.json`."""
-    people = {name: list(names) for name, names in parts.items()}
-    return {"population": population_of(faces.name), **people}
+    """Return the content of a run's `people.json`: the population and the subjects of each part."""
+    names = {part: list(subjects) for part, subjects in parts.items()}
+    return {"population": population_of(faces.name), **names}
 
 
-def _judged(
-    network: Network, faces: FaceDataset, people: Sequence[str], aus: Sequence[int]
+def _predictions(
+    network: Network, faces: FaceDataset, subjects: Sequence[str], aus: Sequence[int]
 ) -> Predictions:
+    """Return a network's predictions; AUs that it lacks are NaN."""
     targets = Targets(codec=network.codec, aus=network.aus, rule=network.rule)
-    part = faces.subset(people)
-    answers = network.answer(part.batches(targets, batch_size=_BATCH))
-    own = part.labels(targets)
-    coded = np.full((len(own), len(aus)), np.nan, np.float32)
+    part = faces.subset(subjects)
+    intensity = network.predict(part.batches(targets, batch_size=_BATCH))
+    labels = part.labels(targets)
+    coded = np.full((len(labels), len(aus)), np.nan, np.float32)
     predicted = coded.copy()
     for i, au in enumerate(aus):
         if au in network.aus:
-            coded[:, i] = own[:, network.aus.index(au)]
-            predicted[:, i] = answers[:, network.aus.index(au)]
+            coded[:, i] = labels[:, network.aus.index(au)]
+            predicted[:, i] = intensity[:, network.aus.index(au)]
     return Predictions(coded, predicted, part.face_subjects(), [facs.AUS[au].label for au in aus])
 
 
 def _trained(folder: Path) -> Network:
-    config = load_config(folder / "config.toml")
-    spec = config.model
+    spec = load_config(folder / "config.toml").model
     net = calibrated_network(folder, spec)
     people: dict[str, Any] = {}
     if (folder / PEOPLE).is_file():
@@ -160,10 +200,10 @@ def _exported(path: Path) -> Network:
 
     model = AUInterpreter(path)
     info = model.info
-    learned = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["training_data"]
+    trained_on = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["training_data"]
 
-    def answer(batches: tf.data.Dataset) -> npt.NDArray[np.float32]:
-        # As a camera would give it: whole gray levels.
+    def predict(batches: tf.data.Dataset) -> npt.NDArray[np.float32]:
+        # Whole gray levels, as in a photo.
         crops = (np.rint(crop).astype(np.uint8) for images, _ in batches for crop in images.numpy())
         return np.stack([model(crop)[0] for crop in crops])
 
@@ -172,7 +212,7 @@ def _exported(path: Path) -> Network:
         info.aus,
         HeatmapCodec(info.image_size, info.heatmap_size, 1.0),
         info.rule,
-        answer,
-        learned.get("population") or learned.get("name", ""),
-        frozenset(learned.get("subjects", ())),
+        predict,
+        trained_on.get("population") or trained_on.get("name", ""),
+        frozenset(trained_on.get("subjects", ())),
     )

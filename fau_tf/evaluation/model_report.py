@@ -1,22 +1,30 @@
-"""The figures of `accuracy.py` as docs/experiments/accuracy.md."""
+"""docs/experiments/accuracy.md and README.md's table, from the content of accuracy.json."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-Rows = Sequence[Sequence[str]]
-PICTURE: Final = "images/accuracy.png"
+from fau_tf import facs
+from fau_tf.evaluation.photo_edits import EDITS
+from fau_tf.evaluation.synthetic_test_set import LABELS
+from fau_tf.inference.model_info import Failed
+
 BLOCK: Final = "accuracy"
-"""Of README.md."""
+"""Block of README.md that holds `readme_table`."""
+PICTURE: Final = "images/accuracy.png"
+"""Path of the page's picture in docs/."""
+_RIGS: Final = {"ict": "ICT-FaceKit"}
+_Row = Mapping[str, Any]
 
 
-def page(found: Mapping[str, Any]) -> str:
+def report_page(found: Mapping[str, Any]) -> str:
     """Return the page."""
     parts = [
         _head(found),
-        _within(found),
-        _aus(found),
-        _crossed(found),
+        _own_rigs(found),
+        _per_au(found),
+        _cross_rig(found),
         _photos(found),
+        _edits(found),
         _videos(found),
         _factors(found),
         _coverage(found),
@@ -25,144 +33,134 @@ def page(found: Mapping[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def short(found: Mapping[str, Any]) -> str:
-    """Return the few figures that README.md shows, as a table."""
+def readme_table(found: Mapping[str, Any]) -> str:
+    """Return the figures that README.md shows."""
     baseline = found.get("baseline", {}).get("groups", {})
+    trained_on = _rigs(found["trained_on"])
     rows = [
-        [f"unseen people, {name}", _icc(group), _icc(baseline.get(name))]
-        for name, group in found["groups"].items()
-        if "," not in name
+        [f"trained on {trained_on}, evaluated on {_rig(rig)}", _icc(group), _icc(baseline.get(rig))]
+        for rig, group in found["groups"].items()
+        if "," not in rig
     ]
-    for one in found.get("cross_rig", []):
-        rows += [
-            [f"learned from {', '.join(one['learned_from'])} alone, judged on {rig}", _icc(group),
-             _icc(one.get("baseline", {}).get("groups", {}).get(rig))]
-            for rig, group in one["groups"].items()
-            if rig not in one["learned_from"]
-        ]  # fmt: skip
-    return _table(["made faces", "ICC(3,1), mean of 14 AUs", "baseline's"], rows)
+    for run, rig, group, run_baseline in _cross_rig_groups(found):
+        if rig not in run["trained_on"]:
+            name = f"trained on {_rigs(run['trained_on'])}, evaluated on {_rig(rig)} (cross-rig)"
+            rows.append([name, _icc(group), _icc(run_baseline)])
+    heads = ["synthetic faces of test subjects", "ICC(3,1), mean of 14 AUs (95 % CI)"]
+    return _table([*heads, "blendshape baseline"], rows)
 
 
 def _head(found: Mapping[str, Any]) -> str:
     return (
         "# Accuracy\n\n"
-        "Written by `python -m fau_tf.evaluation.accuracy --run RUN --cross-rig RUN RUN "
-        f"--photos FOLDER --videos FILE --write`, run `{found['run']}`: "
-        f"learned from {found['learned']} people, "
-        f"judged on {found['faces']} faces of {found['people']} test people of `{found['set']}`, "
-        "whom it has not seen.\n\n"
-        "**Everything here with an ICC is on made faces. It is not accuracy on BP4D, DISFA or any "
-        "real face**, which nobody has labeled for us. On real photos there is agreement with "
-        "another program, and there are checks that need no labels.\n\n"
-        f"![All of it per AU]({PICTURE})"
+        "Written by `python -m fau_tf.cli.evaluate --run RUN --cross-rig RUN RUN --photos FOLDER "
+        f"--videos FILE --write`. Run `{found['run']}` was trained on {found['training_subjects']} "
+        f"subjects of `{found['dataset']}` and evaluated on {found['test_faces']} faces of "
+        f"{found['test_subjects']} test subjects.\n\n"
+        "**Every ICC on this page is measured on synthetic faces. It is not accuracy on BP4D, "
+        "DISFA or any other real face**: no FACS codes of real faces were available. On real "
+        "photos and videos the page reports the correlation with MediaPipe's blendshapes, and "
+        "checks that need no labels.\n\n"
+        f"![The figures of this page per AU](../{PICTURE})"
     )
 
 
-def _within(found: Mapping[str, Any]) -> str:
+def _own_rigs(found: Mapping[str, Any]) -> str:
     baseline = found.get("baseline", {}).get("groups", {})
     rows = [
-        [name, str(group["faces"]), _icc(group), *_metrics(group), _icc(baseline.get(name))]
+        [name, str(group["faces"]), _icc(group), *_mae_pcc(group), _icc(baseline.get(name))]
         for name, group in found["groups"].items()
     ]
+    heads = ["rig, renderer", "faces", "ICC(3,1)", "MAE", "PCC", "baseline's ICC(3,1)"]
     text = (
-        "## People it has not seen\n\n"
-        "Mean over 14 AUs; in brackets the 95 % interval of a bootstrap over people. The baseline: "
-        "MediaPipe's 52 blendshapes of the same pictures, and a "
-        "ridge regression fitted on the same training faces.\n\n"
-        + _table(["rig, renderer", "faces", "ICC(3,1)", "MAE", "PCC", "baseline's ICC(3,1)"], rows)
+        "## Test subjects\n\n"
+        "Means over 14 AUs; in brackets the 95 % CI by a bootstrap over subjects. The baseline is "
+        "a ridge regression from MediaPipe's 52 blendshapes of the same pictures, fitted on the "
+        "same training faces.\n\n" + _table(heads, rows)
     )
-    missed = found.get("baseline", {}).get("missed")
-    lost = (
-        f"MediaPipe found no face in {missed} of them, which count for us and not for the baseline."
+    missed = found.get("baseline", {}).get("faces_not_found")
+    if not missed:
+        return text
+    return text + (
+        f"\n\nMediaPipe found no face in {missed} of the pictures; the baseline's figures leave "
+        "them out."
     )
-    return text + (f"\n\n{lost}" if missed else "")
 
 
-def _aus(found: Mapping[str, Any]) -> str:
-    groups = found["groups"]
-    labels = list(next(iter(groups.values()))["per_au"])
-    rows = [
-        [label, *(f"{group['per_au'][label]['icc']:.2f}" for group in groups.values())]
-        for label in labels
-    ]
-    return "ICC(3,1) of each AU:\n\n" + _table(["AU", *groups], rows)
+def _per_au(found: Mapping[str, Any]) -> str:
+    groups = {name: group["per_au"] for name, group in found["groups"].items()}
+    return "ICC(3,1) per AU:\n\n" + _icc_table(groups)
 
 
-def _crossed(found: Mapping[str, Any]) -> str:
+def _cross_rig(found: Mapping[str, Any]) -> str:
     if "cross_rig" not in found:
         return ""
-    rows = []
-    for one in found["cross_rig"]:
-        for rig, group in one["groups"].items():
-            own = "its own" if rig in one["learned_from"] else "the other"
-            baseline = one.get("baseline", {}).get("groups", {}).get(rig)
-            taught = f"{', '.join(one['learned_from'])}, {one['epochs']} passes"
-            rows.append([taught, f"{rig}, {own}", _icc(group), *_metrics(group), _icc(baseline)])
-    labels = list(next(iter(found["cross_rig"][0]["groups"].values()))["per_au"])
-    others = [
-        (f"{', '.join(one['learned_from'])} on {rig}", group["per_au"])
-        for one in found["cross_rig"]
-        for rig, group in one["groups"].items()
-        if rig not in one["learned_from"]
-    ]
-    each = [[label, *(f"{aus[label]['icc']:.2f}" for _, aus in others)] for label in labels]
+    rows, other_rigs = [], {}
+    for run, rig, group, baseline in _cross_rig_groups(found):
+        names = ", ".join(run["trained_on"])
+        same = rig in run["trained_on"]
+        trained = f"{names}, {run['epochs']} epochs"
+        place = f"{rig}, {'same rig' if same else 'cross-rig'}"
+        rows.append([trained, place, _icc(group), *_mae_pcc(group), _icc(baseline)])
+        if not same:
+            other_rigs[f"{names} to {rig}"] = group["per_au"]
+    heads = ["trained on", "evaluated on", "ICC(3,1)", "MAE", "PCC", "baseline's ICC(3,1)"]
     return (
-        "## Another face model\n\n"
-        "The same recipe with the people of one rig alone, judged on test people of each: how far "
-        "what was learned carries to faces that somebody else has modeled. The run above made "
-        f"{found['epochs']} passes over all of them.\n\n"
-        + _table(
-            ["learned from", "judged on", "ICC(3,1)", "MAE", "PCC", "baseline's ICC(3,1)"], rows
-        )
-        + "\n\nICC(3,1) of each AU on the other rig:\n\n"
-        + _table(["AU", *(name for name, _ in others)], each)
+        "## Cross-rig evaluation\n\n"
+        "The same recipe, trained on the subjects of one rig only and evaluated on test subjects "
+        "of each rig. It shows how well the model generalizes to a face model that it was not "
+        f"trained on. The run above was trained for {found['epochs']} epochs on all rigs.\n\n"
+        + _table(heads, rows)
+        + "\n\nICC(3,1) per AU, cross-rig:\n\n"
+        + _icc_table(other_rigs)
     )
 
 
 def _photos(found: Mapping[str, Any]) -> str:
     if "photos" not in found:
         return ""
-    photos = found["photos"]
-    agree, moved = photos["agreement"], photos["perturbed"]
-    names = list(agree["per_au"])
-    text = (
-        f"## Real photos\n\n{moved['faces']} faces of dlib's example photos (which stay outside "
-        f"this repository) and the sample photo, read by `{photos['model']}`. Correlation over the "
-        "photos of each AU with the blendshape that it should move; a dash where that blendshape "
-        f"never moves. Mean {agree['mean']:.2f}. The photos also served to choose the recipe "
-        "([training.md](training.md)).\n\n"
-        + _table(names, [[_or_dash(agree["per_au"][name]) for name in names]])
-        + "\n\nHow far an intensity moves when the same face is shown otherwise, in grades:\n\n"
-        + _table(
-            ["the face is", "mean", "95th percentile"],
-            [
-                [name, f"{row['mean']:.2f}", f"{row['p95']:.2f}"]
-                for name, row in moved["rows"].items()
-            ],
-        )
-        + "\n\nA mirrored face's heatmaps, mirrored back, differ at their maxima by "
-        f"{moved['mirrored_maps']:.2f} on average.\n\n"
-    )
-    painted = [
-        [
-            row["paint"],
-            str(row["faces"]),
-            ", ".join(f"{label} {rise:+.2f}" for label, rise in row["aus"].items()),
-            f"{row['risen']:.0%}",
-            f"{row['largest_other'][0]} {row['largest_other'][1]:+.2f}",
-            f"{row['ahead']:.0%}",
-        ]
-        for row in photos["painted"]
+    blendshapes, stability = found["photos"]["blendshapes"], found["photos"]["stability"]
+    names = list(blendshapes["per_au"])
+    moved = [
+        [name, f"{row['mean']:.2f}", f"{row['p95']:.2f}"] for name, row in stability["rows"].items()
     ]
     return (
-        text
-        + "An AU is painted on: landmarks are moved as it would, and the picture with them, on the "
-        "faces that have half of it or less. Median change, the faces on which it rises by 1 or "
-        "more, the unrelated AU that rises most in the median, and the faces on which it rises "
-        "more than every unrelated one:\n\n"
-        + _table(
-            ["painted", "faces", "its AUs", "rise by 1", "largest other", "ahead of all"], painted
-        )
+        f"## Real photos\n\n{stability['faces']} faces: dlib's example photos, which are not part "
+        f"of this repository, and the sample photo; predicted by `{found['photos']['model']}`. "
+        "The table has the correlation, over the photos, of each AU with the blendshape that it "
+        "moves; a dash where that blendshape never moves. The mean is "
+        f"{blendshapes['mean']:.2f}. The photos also served to choose the recipe "
+        "([training.md](../guide/training.md)).\n\n"
+        + _table(names, [[_or_dash(blendshapes["per_au"][name]) for name in names]])
+        + "\n\nAbsolute change of an intensity when the same face is presented differently, in "
+        "intensity units:\n\n"
+        + _table(["change of the crop", "mean", "95th percentile"], moved)
+        + "\n\nThe largest difference between a heatmap and that of the mirrored face, mirrored "
+        f"back, is {stability['mirrored_maps']:.2f} on average."
+    )
+
+
+def _edits(found: Mapping[str, Any]) -> str:
+    if "photos" not in found:
+        return ""
+    rows = [
+        [
+            row["edit"],
+            str(row["faces"]),
+            ", ".join(f"{label} {rise:+.2f}" for label, rise in row["median_rise"].items()),
+            f"{row['share_risen_by_1']:.0%}",
+            f"{row['largest_other'][0]} {row['largest_other'][1]:+.2f}",
+            f"{row['share_above_others']:.0%}",
+        ]
+        for row in found["photos"]["edited"]
+    ]
+    heads = ["edit", "faces", "its AUs", "rise by 1", "largest other", "above all others"]
+    return (
+        "AUs edited into the photos: the landmarks are moved as the AU would move them, and the "
+        "picture with them, on the faces where the AU is at most at half its scale. Columns: "
+        "median rise of the edit's AUs; share of faces on which they rise by 1 or more; the "
+        "unrelated AU with the largest median rise; share of faces on which the edit's AUs rise "
+        "more than every unrelated AU.\n\n" + _table(heads, rows)
     )
 
 
@@ -177,8 +175,8 @@ def _videos(found: Mapping[str, Any]) -> str:
         for one in videos
     ]
     return (
-        "## Real videos\n\nThe same correlation over the frames of a video, about three a second. "
-        "They stay outside this repository: a user's own copy is read.\n\n"
+        "## Real videos\n\nThe same correlation over the frames of a video, about three per "
+        "second. The videos are not part of this repository.\n\n"
         + _table(["video", "frames", "mean", *names], rows)
     )
 
@@ -188,54 +186,70 @@ def _factors(found: Mapping[str, Any]) -> str:
         [row["factor"], row["group"], str(row["faces"]), f"{row['mae']:.3f}", f"{row['icc']:.2f}"]
         for row in found["factors"]
     ]
-    spread = found["persons"]
+    error = found["subject_error"]
     return (
-        "## By what is known of a made face\n\n"
-        + _table(["", "group", "faces", "MAE", "ICC(3,1)"], rows)
-        + f"\n\nA person's mean error: median {spread['0.5']:.2f}, for 5 % of the people below "
-        f"{spread['0.05']:.2f}, for 5 % above {spread['0.95']:.2f}, at most {spread['1']:.2f}."
+        "## By property of the synthetic face\n\n"
+        + _table(["property", "group", "faces", "MAE", "ICC(3,1)"], rows)
+        + f"\n\nMAE of one subject: median {error['0.5']:.2f}, 5th percentile "
+        f"{error['0.05']:.2f}, 95th percentile {error['0.95']:.2f}, maximum {error['1']:.2f}."
     )
 
 
 def _coverage(found: Mapping[str, Any]) -> str:
-    whole = found["coverage"]
-    rows = [["all", f"{whole['mean']['covered']:.1%}", f"{whole['mean']['width']:.2f}"]]
-    rows += [
-        [name, f"{row['covered']:.1%}", f"{row['width']:.2f}"]
-        for name, row in found["coverage_by"].items()
-    ]
-    rows += [
-        [label, f"{row['covered']:.1%}", f"{row['width']:.2f}"]
-        for label, row in whole["per_au"].items()
-    ]
+    coverage = found["coverage"]
+    entries = {
+        "all": coverage["mean"],
+        **found["coverage_by_group"],
+        **coverage["per_au"],
+    }
+    rows = [[name, f"{row['covered']:.1%}", f"{row['width']:.2f}"] for name, row in entries.items()]
     return (
-        f"## Intervals\n\nEach intensity comes with an interval for {whole['level']:.0%} of the "
-        "truths, from the errors on validation people. On test people:\n\n"
-        + _table(["", "truths inside", "mean width, grades"], rows)
-        + "\n\nThey hold for faces like those of the validation people, that is for made ones. How "
-        "far they hold on real faces is not known."
+        "## Conformal prediction intervals\n\nEach intensity comes with a prediction interval of "
+        f"nominal coverage {coverage['level']:.0%}, fitted on validation subjects. On test "
+        "subjects:\n\n"
+        + _table(["faces or AU", "coverage", "mean width, intensity units"], rows)
+        + "\n\nThe coverage holds for synthetic faces like those of the validation subjects. Their "
+        "coverage on real faces is unknown."
     )
 
 
 def _low_reliability(found: Mapping[str, Any]) -> str:
     if "low_reliability" not in found:
         return ""
-    rows = [f"- {label}: {why}" for label, why in found["low_reliability"].items()] or ["None is."]
-    painted = {label for row in found.get("photos", {}).get("painted", []) for label in row["aus"]}
-    never = [
-        label for label in next(iter(found["groups"].values()))["per_au"] if label not in painted
-    ]
-    if painted and never:
-        rows.append(f"\n{', '.join(never)} can't be painted on by moving landmarks.")
+    rows = [
+        f"- {label}: {'; '.join(str(Failed(**one)) for one in failed)}"
+        for label, failed in found["low_reliability"].items()
+    ] or ["None."]
+    if "photos" in found:
+        edited = {facs.AUS[au].label for edit in EDITS for au in edit.aus}
+        without = [label for label in LABELS if label not in edited]
+        rows.append(f"\nMoving landmarks can't show {', '.join(without)}, so no edit covers them.")
     return (
-        "## AUs that are marked\n\nThe JSON beside a model, and the demo, mark an AU as read "
-        "poorly where its mean ICC on the other rig is below .40, where it rises by less than half "
-        "a grade (median) on real photos where it is painted on, or where its correlation with its "
-        "blendshape is below .20 on the photos and on every video.\n\n" + "\n".join(rows)
+        "## Low-reliability AUs\n\nThe JSON beside a model, and the demo, list an AU as "
+        "low-reliability if its mean cross-rig ICC is below 0.40, if its median rise on photos "
+        "edited to show it is below 0.5, or if its correlation with its blendshape is below 0.20 "
+        "on the photos and on every video.\n\n" + "\n".join(rows)
     )
 
 
-def _metrics(group: Mapping[str, Any]) -> list[str]:
+def _cross_rig_groups(found: Mapping[str, Any]) -> list[tuple[_Row, str, _Row, _Row | None]]:
+    """Return each cross-rig run with each rig, its figures there and the baseline's."""
+    return [
+        (run, rig, group, run.get("baseline", {}).get("groups", {}).get(rig))
+        for run in found.get("cross_rig", [])
+        for rig, group in run["groups"].items()
+    ]
+
+
+def _rig(name: str) -> str:
+    return _RIGS.get(name, name)
+
+
+def _rigs(names: Sequence[str]) -> str:
+    return "both rigs" if len(names) == 2 else ", ".join(map(_rig, names))
+
+
+def _mae_pcc(group: Mapping[str, Any]) -> list[str]:
     return [f"{group['mean']['mae']:.2f}", f"{group['mean']['pcc']:.2f}"]
 
 
@@ -246,10 +260,18 @@ def _icc(group: Mapping[str, Any] | None) -> str:
     return f"{group['mean']['icc']:.3f} ({low:.2f} to {high:.2f})"
 
 
+def _icc_table(groups: Mapping[str, Mapping[str, Any]]) -> str:
+    labels = list(next(iter(groups.values())))
+    rows = [
+        [label, *(f"{per_au[label]['icc']:.2f}" for per_au in groups.values())] for label in labels
+    ]
+    return _table(["AU", *groups], rows)
+
+
 def _or_dash(value: float) -> str:
     return f"{value:.2f}" if value == value else "-"
 
 
-def _table(heads: Sequence[str], rows: Rows) -> str:
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])

@@ -1,4 +1,4 @@
-"""What a network answered for test people, and every figure that follows from it."""
+"""Predictions for test subjects, and every figure that follows from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Predictions:
 
     Attributes:
         coded: (N, A), NaN where not coded.
-        predicted: (N, A), NaN where the network has no such AU.
+        predicted: (N, A), NaN where the network lacks the AU.
         subjects: N names.
         labels: A names, e.g. `AU06`.
     """
@@ -32,7 +32,7 @@ class Predictions:
     labels: Sequence[str]
 
     def figures(self) -> dict[str, Any]:
-        """Return the figures on all frames together, with intervals, by subject and by level."""
+        """Return the figures on all frames with 95 % CIs, by subject and by coded intensity."""
         given = self.coded, self.predicted
         subjects, labels = list(self.subjects), list(self.labels)
         return {
@@ -62,10 +62,18 @@ class Predictions:
 
 
 def pooled(parts: Sequence[Predictions]) -> Predictions:
-    """Return the frames of all folds together, as papers pool them: one table, then the figures."""
-    labels = parts[0].labels
-    if any(list(part.labels) != list(labels) for part in parts):
-        raise ValueError("Folds must have the same AUs. Received: others. Train them again.")
+    """Return the frames of all folds together; figures are computed on the pool, as papers do.
+
+    Raises:
+        ValueError: If the folds cover different AUs.
+    """
+    labels = list(parts[0].labels)
+    for part in parts:
+        if list(part.labels) != labels:
+            raise ValueError(
+                f"Fold predictions must cover the same AUs: got {labels} and {list(part.labels)}. "
+                "Retrain the folds with one config."
+            )
     return Predictions(
         np.concatenate([part.coded for part in parts]),
         np.concatenate([part.predicted for part in parts]),
@@ -75,14 +83,14 @@ def pooled(parts: Sequence[Predictions]) -> Predictions:
 
 
 def table(figures: dict[str, Any]) -> str:
-    """Return lines of text: per AU the agreement, with the 95 % interval of ICC and MAE."""
-    held, sure = figures["test"], figures["confidence_intervals"]
+    """Return lines of text: ICC, MAE and PCC of each AU with their 95 % CIs."""
+    test, intervals = figures["test"], figures["confidence_intervals"]
     names = ("icc", "mae", "pcc")
-    share = f"{100 * sure['level']:.0f} %"
-    head = "".join(f"{name.upper():>8}{share:>16}" for name in names)
+    interval_head = f"{100 * intervals['level']:.0f} % CI"
+    head = "".join(f"{name.upper():>8}{interval_head:>16}" for name in names)
     rows = [f"   AU      {head}"]
-    entries = [(label, held["per_au"][label], sure["per_au"][label]) for label in held["per_au"]]
-    for label, row, interval in (*entries, ("mean", held["mean"], sure["mean"])):
+    entries = [(label, row, intervals["per_au"][label]) for label, row in test["per_au"].items()]
+    for label, row, interval in (*entries, ("mean", test["mean"], intervals["mean"])):
         cells = [
             f"{row[name]:8.3f}" + f"{interval[name][0]:.2f} to {interval[name][1]:.2f}".rjust(16)
             for name in names
@@ -92,7 +100,7 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def levels_table(figures: dict[str, Any]) -> str:
-    """Return lines of text: frames and mean prediction at each coded intensity, a row an AU."""
+    """Return lines of text: mean prediction and frames at each coded intensity, one row an AU."""
     rows = ["   mean prediction at each coded intensity (frames)"]
     rows.append("   AU      " + "".join(f"{level:>16}" for level in range(LEVELS)))
     for label, levels in figures["by_level"].items():

@@ -1,49 +1,60 @@
-"""Published mean ICC(3,1) of AU intensity, to stand beside ours: context, not a contest.
+"""Published mean ICC(3,1) of AU intensity on BP4D and DISFA, each with its source.
 
-Source: Shao et al., survey of facial action unit analysis, 2022, table 5, unless a row says more.
-Protocols differ between papers, and so do alignment and frames left out.
+Protocols differ between papers, and so do alignment and the frames left out.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+_SURVEY: Final = "Shao et al., survey of facial action unit analysis, 2022, table 5"
 
 
 @dataclass(frozen=True)
-class Row:
-    """A method and its mean ICC(3,1) on BP4D's five and DISFA's twelve AUs; None: not given."""
+class PublishedResult:
+    """Mean ICC(3,1) of a method on BP4D's five and DISFA's twelve AUs; None where not published."""
 
     method: str
     bp4d: float | None
     disfa: float | None
+    source: str = _SURVEY
 
 
-ROWS: Final = (
-    Row("DRML", 0.52, 0.29),
-    Row("CCNN-IT", 0.63, 0.45),
-    Row("2DC", 0.66, 0.50),
-    Row("KBSS", 0.67, 0.36),
-    Row("ARL", 0.66, 0.48),
-    Row("SCC, this method (Fan et al. 2020)", 0.72, 0.47),
-    Row("G2RL", 0.69, 0.52),
-    Row("DPG", 0.72, 0.56),
-    Row("Sanchez et al. 2018, heatmaps", 0.68, None),
-    Row("Ntinou et al. 2021", None, 0.57),
+RESULTS: Final = (
+    PublishedResult("DRML", 0.52, 0.29),
+    PublishedResult("CCNN-IT", 0.63, 0.45),
+    PublishedResult("2DC", 0.66, 0.50),
+    PublishedResult("KBSS", 0.67, 0.36),
+    PublishedResult("ARL", 0.66, 0.48),
+    PublishedResult("SCC, this method (Fan et al. 2020)", 0.72, 0.47),
+    PublishedResult("G2RL", 0.69, 0.52),
+    PublishedResult("DPG", 0.72, 0.56),
+    PublishedResult("heatmap regression", 0.68, None, "Sanchez et al. 2018"),
+    PublishedResult("heatmap regression, transfer", None, 0.57, "Ntinou et al. 2021"),
 )
-_COLUMN: Final = {"bp4d": "bp4d", "fera2015": "bp4d", "disfa": "disfa"}
+_DATASET: Final = {"bp4d": "bp4d", "fera2015": "bp4d", "disfa": "disfa"}
 
 
-def beside(kind: str) -> dict[str, float]:
-    """Return method -> mean ICC(3,1) on a kind of data set; empty where none is known."""
-    column = _COLUMN.get(kind)
-    found = {row.method: getattr(row, column) for row in ROWS} if column else {}
-    return {method: value for method, value in found.items() if value is not None}
+def published_results(kind: str) -> list[dict[str, Any]]:
+    """Return `method`, `icc` and `source` of each result on a kind of data set, lowest ICC first.
+
+    Empty where none is known.
+    """
+    column = _DATASET.get(kind, "")
+    rows = [
+        {"method": one.method, "icc": getattr(one, column, None), "source": one.source}
+        for one in RESULTS
+    ]
+    return sorted((row for row in rows if row["icc"] is not None), key=lambda row: row["icc"])
 
 
-def lines(kind: str, ours: float) -> list[str]:
-    """Return text: our mean ICC(3,1) among the published ones, which ours need not match."""
-    rows = beside(kind)
+def comparison(kind: str, icc: float) -> list[str]:
+    """Return lines of text: this run's mean ICC(3,1) among the published ones, with sources."""
+    rows = published_results(kind)
     if not rows:
         return []
-    head = f"   mean ICC(3,1) on {kind}, as published (protocols differ), and this run"
-    table = sorted([*rows.items(), ("this run", ours)], key=lambda row: row[1])
-    return [head, *(f"   {value:6.2f}  {method}" for method, value in table)]
+    rows = sorted([*rows, {"method": "this run", "icc": icc, "source": ""}], key=lambda r: r["icc"])
+    lines = [f"   mean ICC(3,1) on {kind}: this run and published results (protocols differ)"]
+    for row in rows:
+        source = f"   [{row['source']}]" if row["source"] else ""
+        lines.append(f"   {row['icc']:6.2f}  {row['method']}{source}")
+    return lines

@@ -1,87 +1,53 @@
-"""Real faces, which have no labels here: what must hold without any.
+"""Checks on real faces without labels: blendshape correlation, stability and edited AUs.
 
-agreement: an AU beside the blendshape that it should move, over all photos.
-perturbed: a mirrored, shifted, scaled, brighter or darker face keeps its AUs.
-painted: landmarks are moved as an AU would, the picture with them: the AU rises, others don't.
+- Blendshapes: an AU correlates with the blendshapes that it moves, over photos and over a video.
+- Stability: a mirrored, shifted, scaled, brighter or darker face keeps its intensities.
+- Edits: an AU that is edited into a photo rises, and unrelated AUs don't (`photo_edits`).
 """
 
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
-from scipy.interpolate import RBFInterpolator
+import numpy.typing as npt
+from PIL import Image
 
 from fau_tf import facs
-from fau_tf.evaluation import alignment_jitter, blendshapes
-from fau_tf.evaluation.cross_rig import Array
+from fau_tf.evaluation import photo_edits
+from fau_tf.evaluation.blendshapes import BlendshapeReader, correlations
+from fau_tf.evaluation.photo_edits import AUEdit
 from fau_tf.face.align import crop_matrix, transform
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks, ibug68
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.io.images import read_image
+from fau_tf.io.videos import VideoFile
 from fau_tf.outputs.annotate import annotate
 from fau_tf.outputs.drawing import save_picture
 
+Array = npt.NDArray[Any]
 SHIFT: Final = 4.0  # px of the crop
 SCALE: Final = 0.05
 LIGHT: Final = 0.2
-MOUTH: Final = (45, 20, 20)  # RGB of an open mouth
-WIDE: Final = 256  # px of the crop that is warped
-_FACES: Final = 3  # that a cut-out of one may show
-BROWS, INNER, OUTER = range(17, 27), (20, 21, 22, 23), (17, 18, 19, 24, 25, 26)
-CORNERS, UPPER, LOWER = (48, 54, 60, 64), (*range(49, 54), 61, 62, 63), (*range(55, 60), 65, 66, 67)
-LIDS, JAW, BOSS = (37, 38, 43, 44), range(5, 12), (7, 8, 9)
-
-
-@dataclass(frozen=True)
-class Paint:
-    """A way in which a face is warped.
-
-    Attributes:
-        name: What is seen.
-        aus: Those that must rise.
-        related: Others that may.
-        moves: (landmarks, outwards, down) in outer eye distances.
-        opens: Whether what comes apart between the lips is dark, and what was there stays.
-    """
-
-    name: str
-    aus: tuple[int, ...]
-    related: tuple[int, ...]
-    moves: tuple[tuple[Sequence[int], float, float], ...]
-    opens: bool = False
-
-
-# about as far as the AU moves them at grade 4 on the faces that we make; a part of a brow is all
-# of its points, for a brow with a kink is no AU
-PAINTS: Final = (
-    Paint("brows up", (1, 2), (5,), ((BROWS, 0.0, -0.10),)),
-    Paint("inner brows up", (1,), (2, 4, 15), ((INNER, 0.0, -0.10),)),
-    Paint("outer brows up", (2,), (1, 5), ((OUTER, 0.0, -0.10),)),
-    Paint("brows down", (4,), (6, 9), ((BROWS, 0.0, 0.07), (INNER, -0.03, 0.0))),
-    Paint("upper lids up", (5,), (1, 2), ((LIDS, 0.0, -0.04),)),
-    Paint("corners up", (12,), (6, 10, 14, 25), ((CORNERS, 0.06, -0.08),)),
-    Paint("corners down", (15,), (14, 17), ((CORNERS, 0.04, 0.08),)),
-    Paint("corners out", (20,), (12, 14, 25), ((CORNERS, 0.10, 0.02),)),
-    Paint("upper lip up", (10,), (9, 25), ((UPPER, 0.0, -0.06),)),
-    Paint("lower lip down", (25,), (20, 26), ((LOWER, 0.0, 0.07),), opens=True),
-    Paint("jaw down", (26,), (25,), ((LOWER, 0.0, 0.15), (JAW, 0.0, 0.18)), opens=True),
-    Paint("chin up", (17,), (15, 14), ((LOWER, 0.0, -0.06), (BOSS, 0.0, -0.06))),
-)
+FRAMES_A_SECOND: Final = 3  # of a video: more change the correlation little
+MOST_FACES: Final = 3  # that the part of a photo around one face may show
+_EDITED_SIZE: Final = 256  # px of the crop that is edited
+_PART_WIDTH: Final = 288  # px of the part of a photo around one face
+_MARGIN: Final = 0.6  # of the annotated face's width, on each side
 
 
 @dataclass(frozen=True, eq=False)
-class Photo:
+class PhotoFace:
     """One face of a photo.
 
     Attributes:
-        name: Of the file, and which face.
-        image: (H, W, 3) around it.
-        landmarks: (68, 2) found there.
+        name: Of the photo.
+        image: (H, W, 3) around the face.
+        landmarks: (68, 2) found there, px.
     """
 
     name: str
@@ -89,162 +55,199 @@ class Photo:
     landmarks: Array
 
 
-def photos(folder: Path | None) -> list[Photo]:
-    """Return the sample photo's face and those of a folder of dlib's example faces."""
-    sources = [("astronaut", read_image(alignment_jitter.SAMPLE))]
+def evaluate_photos(
+    model: Path, folder: Path, sample: Path | None, pictures: Path | None = None
+) -> dict[str, Any]:
+    """Return the figures of all checks on photos.
+
+    Args:
+        model: An exported .tflite.
+        folder: Of dlib's annotated example faces.
+        sample: One more photo.
+        pictures: Folder for annotated pictures of the faces.
+    """
+    reader = AUInterpreter(model)
+    faces = photo_faces(folder, sample)
+    predicted = np.stack([reader(crop)[0] for crop in _crops(faces, reader.info.image_size)])
+    if pictures:
+        _annotate(pictures, model, faces)
+    return {
+        "model": model.name,
+        "blendshapes": _blendshape_correlations(faces, predicted),
+        "stability": stability(reader, faces, predicted),
+        "edited": edited_rises(reader, faces),
+    }
+
+
+def annotated_faces(folder: Path) -> Iterator[tuple[Array, Array]]:
+    """Yield the part of a photo around each annotated face, and (68, 2) annotations there, px.
+
+    Raises:
+        FileNotFoundError: If the folder has no *_with_face_landmarks.xml.
+    """
+    lists = sorted(folder.glob("*_with_face_landmarks.xml"))
+    if not lists:
+        raise FileNotFoundError(
+            f"{folder}: no *_with_face_landmarks.xml found. Give dlib's folder of example faces."
+        )
+    for entry in (entry for file in lists for entry in ET.parse(file).getroot().iter("image")):
+        photo = read_image(folder / str(entry.get("file")))
+        for box in entry.iter("box"):
+            points = {int(p.get("name", -1)): (p.get("x"), p.get("y")) for p in box.iter("part")}
+            if len(points) == 68:
+                yield _part(photo, np.array([points[i] for i in range(68)], np.float64))
+
+
+def _part(photo: Array, points: Array) -> tuple[Array, Array]:
+    margin = _MARGIN * np.ptp(points[:, 0])
+    low = np.maximum(points.min(axis=0) - margin, 0).astype(int)
+    high = (points.max(axis=0) + margin).astype(int)
+    part = photo[low[1] : high[1], low[0] : high[0]]
+    factor = _PART_WIDTH / part.shape[1]
+    width, height = (round(side * factor) for side in part.shape[1::-1])
+    resized = np.array(Image.fromarray(part).resize((width, height), Image.Resampling.BICUBIC))
+    return resized, (points - low + 0.5) * (width / part.shape[1]) - 0.5
+
+
+def photo_faces(folder: Path | None, sample: Path | None) -> list[PhotoFace]:
+    """Return the face in the middle of the sample photo and of each part of an annotated photo."""
+    sources = [("sample", read_image(sample))] if sample else []
     if folder:
-        marked = alignment_jitter.marked_faces(folder)
-        sources += [(f"photo {i}", part) for i, (part, _, _) in enumerate(marked)]
+        sources += [(f"photo {i}", part) for i, (part, _) in enumerate(annotated_faces(folder))]
     found = []
-    with MediaPipeLandmarks(num_faces=_FACES, divisions=(1,)) as finder:
+    with MediaPipeLandmarks(num_faces=MOST_FACES, divisions=(1,)) as finder:
         for name, image in sources:
-            middle = np.array(image.shape[1::-1]) / 2
-            meshes = sorted(
-                finder.find(image), key=lambda m: float(np.hypot(*(m.mean(axis=0) - middle)))
-            )
-            found += [Photo(name, image, ibug68(mesh)) for mesh in meshes[:1]]
+            landmarks = central_face(finder, image)
+            if landmarks is not None:
+                found.append(PhotoFace(name, image, landmarks))
     return found
 
 
-def agreement(faces: Sequence[Photo], read: Array) -> dict[str, Any]:
-    """Return per AU the correlation with its blendshapes over the photos, and their mean.
+def central_face(finder: MediaPipeLandmarks, image: Array) -> Array | None:
+    """Return the (68, 2) landmarks of the face nearest to the middle; None without a face."""
+    middle = np.array(image.shape[1::-1]) / 2
+    meshes = sorted(
+        finder.find(image), key=lambda mesh: float(np.hypot(*(mesh.mean(axis=0) - middle)))
+    )
+    return ibug68(meshes[0]) if meshes else None
 
-    Args:
-        faces: P of them.
-        read: (P, 14) intensities.
-    """
-    with blendshapes.Reader(_FACES) as reader:
+
+def _blendshape_correlations(faces: Sequence[PhotoFace], predicted: Array) -> dict[str, Any]:
+    with BlendshapeReader(MOST_FACES) as reader:
         scores = np.stack([reader.scores(f.image, f.landmarks.mean(axis=0)) for f in faces])
         names = reader.names
-    seen = np.isfinite(scores[:, 0])
-    return {"faces": int(seen.sum()), **correlations(read[seen], names, scores[seen])}
+    known = np.isfinite(scores[:, 0])
+    return {"faces": int(known.sum()), **correlations(predicted[known], names, scores[known])}
 
 
-def correlations(read: Array, names: Sequence[str], scores: Array) -> dict[str, Any]:
-    """Return per AU the correlation with its blendshapes, and their mean.
+def video_blendshapes(model: Path, path: Path) -> dict[str, Any]:
+    """Return each AU's correlation with its blendshapes over a video's frames, and the mean.
+
+    One subject has one neutral face, so this is easier than photos of many subjects.
+
+    Raises:
+        ValueError: If fewer than two frames show a face.
+    """
+    predicted, scores = [], []
+    with (
+        VideoFile(path) as video,
+        AUEstimator(model, num_faces=1) as estimator,
+        BlendshapeReader() as reader,
+    ):
+        for frame in video.frames(max(1, round(video.fps / FRAMES_A_SECOND))):
+            faces = estimator.estimate(frame.image).faces
+            shapes = reader.scores(frame.image)
+            if faces and not faces[0].reason and np.isfinite(shapes[0]):
+                predicted.append(faces[0].intensity)
+                scores.append(shapes)
+        names = reader.names
+    if len(predicted) < 2:
+        raise ValueError(
+            f"{path}: a face was found in {len(predicted)} frames, and 2 are needed. Choose "
+            "another video."
+        )
+    labels = [facs.AUS[au].label for au in facs.ALL]
+    table = np.array([[intensity[label] for label in labels] for intensity in predicted])
+    found = correlations(table, names, np.stack(scores))
+    return {"video": path.name, "frames": len(predicted), **found}
+
+
+def stability(model: AUInterpreter, faces: Sequence[PhotoFace], predicted: Array) -> dict[str, Any]:
+    """Return how far an intensity moves when the same face is presented otherwise.
 
     Args:
-        read: (P, 14) intensities.
-        names: Of the blendshapes.
-        scores: (P, 52) of the same faces.
+        model: The model.
+        faces: P of them.
+        predicted: (P, A) intensities of their plain crops.
+
+    Returns:
+        `rows`: change of the crop -> `mean` and `p95`, the 95th percentile, of the absolute
+        difference, over faces and AUs; `mirrored_maps`: the largest difference between a heatmap
+        and that of the mirrored face, mirrored back, as a mean over AU centers and faces.
     """
-    rows = {
-        facs.AUS[au].label: correlation(read[:, a], blendshapes.sign(au, names, scores))
-        for a, au in enumerate(facs.ALL)
-    }
-    known = [value for value in rows.values() if np.isfinite(value)]
-    return {"per_au": rows, "mean": float(np.mean(known))}
-
-
-def perturbed(model: AUInterpreter, faces: Sequence[Photo], read: Array) -> dict[str, Any]:
-    """Return the 95th percentile of how far an intensity moves, by what was done to the face."""
     size = model.info.image_size
     moved: dict[str, list[Array]] = {}
-    for face, before in zip(faces, read, strict=True):
+    for face, before in zip(faces, predicted, strict=True):
         for name, crop in _variants(face, size):
             moved.setdefault(name, []).append(np.abs(model(crop)[0] - before))
     rows = {
         name: {"p95": float(np.quantile(change, 0.95)), "mean": float(np.mean(change))}
-        for name, change in ((name, np.stack(all_)) for name, all_ in moved.items())
+        for name, change in ((name, np.stack(changes)) for name, changes in moved.items())
     }
     return {"faces": len(faces), "rows": rows, "mirrored_maps": _mirrored_maps(model, faces)}
 
 
-def painted(model: AUInterpreter, faces: Sequence[Photo]) -> list[dict[str, Any]]:
-    """Return how the AUs move for each of `PAINTS`, medians over the faces.
+def edited_rises(model: AUInterpreter, faces: Sequence[PhotoFace]) -> list[dict[str, Any]]:
+    """Return how the AUs rise for each of `photo_edits.EDITS`, one row an edit.
 
-    Only over those on which they are at half their scale or below: a full smile can't smile more.
+    Faces on which the AU is above half its scale already are left out of a row: a full smile can't
+    grow.
     """
-    size = model.info.image_size
     rows = []
-    for paint in PAINTS:
-        rises = []
-        at = [facs.ALL.index(au) for au in paint.aus]
-        for face in faces:
-            wide = fast_crop(face.image, crop_matrix(face.landmarks, WIDE), WIDE)
-            points = transform(crop_matrix(face.landmarks, WIDE), face.landmarks)
-            plain, warped = (_small(picture, size) for picture in (wide, warp(wide, points, paint)))
-            before = model(plain)[0]
-            if before[at].max() <= facs.MAX_INTENSITY / 2:
-                rises.append(model(warped)[0] - before)
-        if not rises:
-            continue
-        rise = np.stack(rises)  # (P, A)
-        own = rise[:, at]
-        others = [au for au in facs.ALL if au not in (*paint.aus, *paint.related)]
-        other = rise[:, [facs.ALL.index(au) for au in others]]
-        middle = np.median(other, axis=0)
-        rows.append(
-            {
-                "paint": paint.name,
-                "faces": len(rise),
-                "aus": {
-                    facs.AUS[au].label: float(np.median(own[:, i]))
-                    for i, au in enumerate(paint.aus)
-                },
-                "risen": float((own.min(axis=1) >= 1).mean()),
-                "largest_other": [
-                    facs.AUS[others[int(middle.argmax())]].label,
-                    float(middle.max()),
-                ],
-                "ahead": float((own.min(axis=1) > other.max(axis=1)).mean()),
-            }
-        )
+    for edit in photo_edits.EDITS:
+        rises = [rise for face in faces if (rise := _rise(model, face, edit)) is not None]
+        if rises:
+            rows.append(_edit_row(edit, np.stack(rises)))
     return rows
 
 
-def warp(picture: Array, points: Array, paint: Paint) -> Array:
-    """Return the picture with its landmarks moved, thin plates between them.
-
-    Args:
-        picture: (S, S, 3).
-        points: (68, 2) px.
-        paint: Which move, and where to.
-    """
-    unit = float(np.hypot(*(points[45] - points[36])))
-    middle = points[27, 0]
-    move = np.zeros_like(points)
-    for which, out, down in paint.moves:
-        for i in which:
-            side = np.sign(points[i, 0] - middle)
-            move[i] += np.array((side * out, down)) * unit
-    size = len(picture)
-    edge = np.linspace(0, size - 1, 7)
-    border = np.array([(x, y) for x in edge for y in edge if {x, y} & {edge[0], edge[-1]}])
-    to = np.concatenate([points + move, border])
-    back = np.concatenate([-move, np.zeros_like(border)])
-    inside = (to >= 0).all(axis=1) & (to <= size - 1).all(axis=1)
-    to, at = np.unique(np.round(to[inside], 3), axis=0, return_index=True)
-    field = RBFInterpolator(to, back[inside][at], smoothing=1e-3)
-    coarse = np.linspace(0, size - 1, 33)
-    grid = np.stack(np.meshgrid(coarse, coarse), axis=-1).reshape(-1, 2)
-    shift = cv2.resize(field(grid).reshape(33, 33, 2).astype(np.float32), (size, size))
-    here = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1).astype(np.float32)
-    moved = cv2.remap(
-        picture, here + shift, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return _opened(picture, moved, points, points + move) if paint.opens else moved
+def _rise(model: AUInterpreter, face: PhotoFace, edit: AUEdit) -> Array | None:
+    """Return the (A,) rise of the intensities by an edit; None if the AU is high already."""
+    matrix = crop_matrix(face.landmarks, _EDITED_SIZE)
+    crop = fast_crop(face.image, matrix, _EDITED_SIZE)
+    size = model.info.image_size
+    before = model(_resized(crop, size))[0]
+    if before[[facs.ALL.index(au) for au in edit.aus]].max() > facs.MAX_INTENSITY / 2:
+        return None
+    edited = photo_edits.edited(crop, transform(matrix, face.landmarks), edit)
+    rise: Array = model(_resized(edited, size))[0] - before
+    return rise
 
 
-def _opened(picture: Array, moved: Array, before: Array, after: Array) -> Array:
-    """Return the moved picture with the gap between the lips dark; what was there is as it was."""
-    gap, mouth = (_mask(picture.shape[:2], points[60:68]) for points in (after, before))
-    dark = moved * (1 - gap) + np.array(MOUTH, np.float32) * gap
-    return (dark * (1 - mouth) + picture * mouth).astype(np.uint8)
+def _edit_row(edit: AUEdit, rise: Array) -> dict[str, Any]:
+    """Return the figures of one edit; `rise` is (faces, A)."""
+    own = rise[:, [facs.ALL.index(au) for au in edit.aus]]
+    others = [au for au in facs.ALL if au not in (*edit.aus, *edit.related)]
+    other = rise[:, [facs.ALL.index(au) for au in others]]
+    median = np.median(other, axis=0)
+    return {
+        "edit": edit.name,
+        "faces": len(rise),
+        "median_rise": {
+            facs.AUS[au].label: float(np.median(own[:, i])) for i, au in enumerate(edit.aus)
+        },
+        "share_risen_by_1": float((own.min(axis=1) >= 1).mean()),
+        "largest_other": [facs.AUS[others[int(median.argmax())]].label, float(median.max())],
+        "share_above_others": float((own.min(axis=1) > other.max(axis=1)).mean()),
+    }
 
 
-def _mask(shape: tuple[int, ...], outline: Array) -> Array:
-    mask = np.zeros(shape, np.float32)
-    cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], 1.0)
-    return cv2.GaussianBlur(mask, (0, 0), 1.0)[..., None]
-
-
-def crops(faces: Sequence[Photo], size: int) -> Array:
+def _crops(faces: Sequence[PhotoFace], size: int) -> Array:
     """Return (P, size, size, 3) the aligned faces."""
     return np.stack([fast_crop(f.image, crop_matrix(f.landmarks, size), size) for f in faces])
 
 
-def _variants(face: Photo, size: int) -> Iterator[tuple[str, Array]]:
+def _variants(face: PhotoFace, size: int) -> Iterator[tuple[str, Array]]:
     matrix = crop_matrix(face.landmarks, size)
     for dx, dy in ((SHIFT, 0), (-SHIFT, 0), (0, SHIFT), (0, -SHIFT)):
         moved = matrix + np.array(((0, 0, dx), (0, 0, dy)))
@@ -257,43 +260,35 @@ def _variants(face: Photo, size: int) -> Iterator[tuple[str, Array]]:
     plain = fast_crop(face.image, matrix, size)
     for factor in (1 - LIGHT, 1 + LIGHT):
         lit = np.clip(plain.astype(np.float32) * factor + 0.5, 0, 255).astype(np.uint8)
-        yield f"light {LIGHT:.0%} off", lit
+        yield f"{LIGHT:.0%} brighter or darker", lit
     yield "mirrored", np.ascontiguousarray(plain[:, ::-1])
 
 
-def _mirrored_maps(model: AUInterpreter, faces: Sequence[Photo]) -> float:
-    """Return the mean absolute difference of a face's maps and its mirror's, mirrored back."""
+def _mirrored_maps(model: AUInterpreter, faces: Sequence[PhotoFace]) -> float:
     info = model.info
-    swapped = {"left": "right", "right": "left"}
+    other_side = {"left": "right", "right": "left"}
     names = [name.rpartition("_") for name in info.centers]
-    partner = [info.centers.index(f"{au}_{swapped.get(side, side)}") for au, _, side in names]
-    apart = []
-    for crop in crops(faces, info.image_size):
+    partner = [info.centers.index(f"{au}_{other_side.get(side, side)}") for au, _, side in names]
+    differences = []
+    for crop in _crops(faces, info.image_size):
         maps = model(crop)[1]
-        other = model(np.ascontiguousarray(crop[:, ::-1]))[1][:, ::-1][..., partner]
-        apart.append(np.abs(maps - other).max(axis=(0, 1)).mean())
-    return float(np.mean(apart))
+        mirrored = model(np.ascontiguousarray(crop[:, ::-1]))[1][:, ::-1][..., partner]
+        differences.append(np.abs(maps - mirrored).max(axis=(0, 1)).mean())
+    return float(np.mean(differences))
 
 
-def _small(picture: Array, size: int) -> Array:
+def _resized(picture: Array, size: int) -> Array:
     scale = size / len(picture)
     matrix = np.array(((scale, 0, 0.5 * scale - 0.5), (0, scale, 0.5 * scale - 0.5)))
     return fast_crop(picture, matrix, size)
 
 
-def correlation(ours: Array, theirs: Array) -> float:
-    """Return Pearson's; 0 if ours stays where theirs moves, NaN if theirs never does."""
-    if np.ptp(theirs) < 1e-3:  # a blendshape that never moves says nothing
-        return float("nan")
-    return float(np.corrcoef(ours, theirs)[0, 1]) if np.ptp(ours) else 0.0
-
-
-def draw_all(folder: Path, model: Path, faces: Sequence[Photo]) -> None:
-    """Draw what is read from each photo, into a folder that stays out of the repository."""
+def _annotate(folder: Path, model: Path, faces: Sequence[PhotoFace]) -> None:
+    """Write each photo with its intensities."""
     folder.mkdir(parents=True, exist_ok=True)
     with AUEstimator(model, num_faces=1) as estimator:
         for face in faces:
             estimate = estimator.estimate(face.image)
-            drawn = annotate(face.image, estimate, estimator.info)
+            picture = annotate(face.image, estimate, estimator.info)
             file = folder / f"{face.name.replace(' ', '_')}.png"
-            save_picture(file, drawn, estimator.info)
+            save_picture(file, picture, estimator.info)

@@ -1,7 +1,7 @@
 """Random alignment error for crops of synthetic faces, as detected landmarks have it on photos.
 
 A photo is aligned by detected landmarks, a synthetic face by those of its mesh.
-`python -m fau_tf.evaluation.alignment_jitter` measured the difference of MediaPipe's crop from a
+`python -m fau_tf.cli.evaluate alignment` measured the difference of MediaPipe's crop from a
 reference, as median ± robust standard deviation; shifts in % of the default crop, scale in %:
 
 | reference | crops | shift x | shift y | rotation | scale |
@@ -66,7 +66,7 @@ def jitter_view(
     if rig and rig not in SCALE_BIAS:
         raise ValueError(
             f"rig must be one of {sorted(SCALE_BIAS)}, got {rig!r}. Measure it with "
-            "`python -m fau_tf.evaluation.alignment_jitter` and add its row."
+            "`python -m fau_tf.cli.evaluate alignment` and add its row."
         )
     drawn = np.clip(rng.standard_normal(len(SIGMA)), -MAX_SIGMA, MAX_SIGMA) * SIGMA * strength
     x, y, degrees, log_scale = drawn.tolist()

@@ -66,18 +66,19 @@ def confidence_intervals(
         drawn[draw] = _figures(np.tensordot(counts, sums, axes=1))
     frames = sums[:, 0]  # (S, A)
 
-    def interval(values: Floats, with_frames: npt.NDArray[np.bool_]) -> list[float]:
+    def interval(values: Floats, subject_frames: Floats) -> list[float]:
         # Draws of one subject are all alike: an interval of no width would look like certainty.
-        known = values[np.isfinite(values) & (with_frames.sum() > 1)]
+        known = values[np.isfinite(values) & (np.count_nonzero(subject_frames) > 1)]
         ends = [50 * (1 - level), 50 * (1 + level)]
         return np.percentile(known, ends).tolist() if len(known) else [float("nan")] * 2
 
-    mean, per_au = {}, {label: {} for label in labels}
+    mean: dict[str, list[float]] = {}
+    per_au: dict[str, dict[str, list[float]]] = {label: {} for label in labels}
     for m, metric in enumerate(agreement.METRICS):
         over_aus = np.array([agreement.mean_of_known(row) for row in drawn[:, m]])
-        mean[metric] = interval(over_aus, frames.any(axis=1))
+        mean[metric] = interval(over_aus, frames.sum(axis=1))
         for a, label in enumerate(labels):
-            per_au[label][metric] = interval(drawn[:, m, a], frames[:, a] > 0)
+            per_au[label][metric] = interval(drawn[:, m, a], frames[:, a])
     return {
         "mean": mean, "per_au": per_au, "draws": draws, "subjects": len(names), "level": level
     }  # fmt: skip

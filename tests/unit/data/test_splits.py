@@ -93,13 +93,13 @@ def test_nobody_is_in_two_parts():
 
 @pytest.mark.parametrize("name", ["disfa", "bp4d"])
 def test_configs_state_the_published_figures(name):
-    from fau_tf.evaluation.published import beside
+    from fau_tf.evaluation.published import published_results
     from fau_tf.training.config import load_config
 
     path = Path(__file__).parents[3] / "configs" / f"{name}.toml"
     text = path.read_text()
-    for value in beside(name).values():
-        assert f"{value:.2f}".removeprefix("0") in text
+    for row in published_results(name):
+        assert f"{row['icc']:.2f}".removeprefix("0") in text
     config = load_config(path)
     assert config.data.dataset == name
     assert config.data.record_size == 320

@@ -1,8 +1,6 @@
 import keras
 import numpy as np
-from matplotlib.figure import Figure
 
-from fau_tf.evaluation.graph_figure import _expression
 from fau_tf.models import heatmap_net
 from fau_tf.models.presets import PRESETS, net_spec
 from fau_tf.models.scc.inspect_graph import (
@@ -71,18 +69,3 @@ def test_dead_maps_do_not_count_as_shared_neighbors():
 
 def test_faces_without_a_map_that_responds_have_no_overlap():
     assert np.isnan(pair_overlap(_graph(dead_everywhere=True), np.array([0]), np.array([1]))).all()
-
-
-def test_the_legend_says_how_overlap_follows_expression():
-    rng = np.random.default_rng(0)
-    index = np.stack([[rng.permutation(6)[:3] for _ in range(6)] for _ in range(5)])
-    graph = ChannelGraph("scc", rng.normal(size=(5, 2, 2, 6)).astype(np.float32), index)
-    coded = rng.uniform(0, 5, (5, 14))
-    axes = Figure().subplots()
-    _expression(axes, graph, coded, ["a", "a", "a", "a", "b"])
-    two, one = [text.get_text() for text in axes.get_legend().get_texts()]
-    first, second = np.triu_indices(4, 1)  # the pairs of person a
-    apart = np.abs(coded[first] - coded[second]).sum(axis=1)
-    r = np.corrcoef(apart, pair_overlap(graph, first, second))[0, 1]
-    assert one == f"one person, r = {r:.2f}"
-    assert two.startswith("two people, r = ")

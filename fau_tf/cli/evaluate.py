@@ -1,0 +1,222 @@
+"""Evaluate a trained model, cross-rig runs and the blendshape baseline on test subjects.
+
+python -m fau_tf.cli.evaluate --run runs/release --cross-rig runs/on_canonical runs/on_ict
+                              [--photos FOLDER] [--videos FILE ...] [--write]
+python -m fau_tf.cli.evaluate --run runs/synthetic --quick
+python -m fau_tf.cli.evaluate alignment [--photos FOLDER] [--rigs canonical ict] [--ict FILE]
+python -m fau_tf.cli.evaluate blendshapes [--rigs canonical ict] [--ict FILE]
+
+Figures with an ICC are measured on synthetic faces; real faces have no labels here. With
+--cross-rig or --photos, and without --quick, the command writes RUN/accuracy.json, from which
+`python -m export` takes the low-reliability AUs. --write publishes the figures in the checkout:
+docs/experiments/accuracy.md, its picture and README.md's table.
+
+Exit codes: 0 done, 2 usage, settings or input error (nothing is written), 130 interrupted.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any, Final
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
+
+from fau_tf.synthetic.registry import RENDERERS, RIGS
+from fau_tf.utils.files import replacing
+from fau_tf.utils.json_safe import plain
+from fau_tf.utils.markdown_tables import filled
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_README: Final = Path("README.md")
+_PAGE: Final = Path("docs/experiments/accuracy.md")
+_SAMPLE: Final = Path("docs/sample/astronaut.png")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code."""
+    options = _options(argv)
+    try:
+        options.run_command(options)
+    except KeyboardInterrupt:
+        print("stopped; nothing was written", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, ImportError, BrokenProcessPool) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _evaluate_model(options: argparse.Namespace) -> None:
+    from fau_tf.evaluation import cross_rig, model_report
+    from fau_tf.evaluation.low_reliability import low_reliability
+    from fau_tf.evaluation.synthetic_test_set import SyntheticRun
+
+    run = SyntheticRun.load(options.run, quick=options.quick)
+    others = [SyntheticRun.load(path, quick=options.quick) for path in options.cross_rig]
+    for other in others:
+        cross_rig.require_other_rig(other)
+    if options.write:
+        _filled_readme("")  # a checkout is needed; find out before hours of work
+    baseline = not options.no_baseline
+    found = cross_rig.evaluate_run(run, options.data, baseline=baseline)
+    if others:
+        found["cross_rig"] = [
+            cross_rig.evaluate_cross_rig(other, options.data, baseline=baseline) for other in others
+        ]
+    found |= _evaluate_real_faces(run.path, options)
+    if not options.quick and ("cross_rig" in found or "photos" in found):
+        found["low_reliability"] = low_reliability(found)
+    print(model_report.report_page(found))
+    _write_figures(found, options)
+
+
+def _write_figures(found: dict[str, Any], options: argparse.Namespace) -> None:
+    from fau_tf.evaluation import model_report
+    from fau_tf.evaluation.figures import draw_model_report
+    from fau_tf.training.run_state import ACCURACY
+
+    texts = {}
+    as_json = json.dumps(plain(found), indent=1, allow_nan=False) + "\n"
+    if "low_reliability" in found:
+        texts[options.run / ACCURACY] = as_json
+    if options.json:
+        texts[options.json] = as_json
+    if options.write:
+        texts[_ROOT / _README] = _filled_readme(model_report.readme_table(found))
+        texts[_ROOT / _PAGE] = model_report.report_page(found)
+        draw_model_report(_ROOT / "docs" / model_report.PICTURE, found)
+    for path, text in texts.items():
+        with replacing(path) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
+
+
+def _evaluate_real_faces(run: Path, options: argparse.Namespace) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if not (options.photos or options.videos):
+        return found
+    from fau_tf.evaluation import real_faces
+
+    model = options.model or _exported_model(run)
+    if options.photos:
+        sample = _ROOT / _SAMPLE
+        found["photos"] = real_faces.evaluate_photos(
+            model, options.photos, sample if sample.is_file() else None, options.pictures
+        )
+    if options.videos:
+        found["videos"] = [real_faces.video_blendshapes(model, path) for path in options.videos]
+    return found
+
+
+def _measure_alignment(options: argparse.Namespace) -> None:
+    from fau_tf.evaluation import alignment_error
+
+    errors = []
+    if options.photos:
+        errors.append(("annotated", alignment_error.annotated_errors(options.photos)))
+    for name in options.rigs:
+        rig = RIGS[name](options.ict)
+        found = alignment_error.rendered_errors(rig, options.faces)
+        errors.append((f"rendered, {name}", found))
+    print(alignment_error.table(errors))
+
+
+def _measure_blendshapes(options: argparse.Namespace) -> None:
+    from fau_tf.evaluation import blendshape_response
+    from fau_tf.evaluation.blendshapes import BlendshapeReader
+
+    with BlendshapeReader() as reader:
+        for name in options.rigs:
+            for renderer in options.renderers:
+                rows = blendshape_response.measure(
+                    reader,
+                    RIGS[name](options.ict),
+                    renderer,
+                    subjects=options.subjects,
+                    levels=options.levels,
+                    size=options.size,
+                    log=lambda line: print(line, file=sys.stderr),
+                )
+                table = blendshape_response.table(rows, options.levels)
+                print(f"\n{name}, {renderer}, {options.subjects} subjects\n\n{table}", flush=True)
+
+
+def _filled_readme(table: str) -> str:
+    """Return the checkout's README.md with a table in its accuracy block."""
+    from fau_tf.evaluation.model_report import BLOCK
+
+    return filled((_ROOT / _README).read_text(encoding="utf-8"), BLOCK, table)
+
+
+def _exported_model(run: Path) -> Path:
+    found = sorted(run.glob("fau_*_float16.tflite"))
+    if not found:
+        raise ValueError(
+            f"{run}: no fau_*_float16.tflite found. Train the run to its end, or give --model."
+        )
+    return found[0]
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m fau_tf.cli.evaluate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_model_options(parser)
+    commands = parser.add_subparsers(metavar="COMMAND")
+    alignment = commands.add_parser(
+        "alignment", help="error of the aligned crop of detected landmarks"
+    )
+    alignment.add_argument("--photos", type=Path, help="folder of dlib's annotated example faces")
+    alignment.add_argument("--faces", type=int, default=150, help="rendered faces a rig (150)")
+    alignment.set_defaults(run_command=_measure_alignment)
+    blendshapes = commands.add_parser(
+        "blendshapes", help="response of MediaPipe's blendshapes to synthetic AUs"
+    )
+    blendshapes.add_argument("--renderers", nargs="+", choices=RENDERERS, default=["fast"])
+    blendshapes.add_argument("--subjects", type=int, default=30, help="synthetic subjects (30)")
+    blendshapes.add_argument(
+        "--levels", nargs="+", type=int, default=(0, 1, 3, 5), help="intensities, from 0 to 5"
+    )
+    blendshapes.add_argument("--size", type=int, default=288, help="px of the picture (288)")
+    blendshapes.set_defaults(run_command=_measure_blendshapes)
+    for command in (alignment, blendshapes):
+        command.add_argument("--rigs", nargs="+", choices=RIGS, default=["canonical"])
+        command.add_argument("--ict", type=Path, help="a converted ICT-FaceKit, for rig `ict`")
+    options = parser.parse_args(argv)
+    if options.run_command is _evaluate_model:
+        if options.run is None:
+            parser.error("--run is required")
+        if options.write and (options.quick or options.no_baseline):
+            parser.error("--write publishes the figures: leave out --quick and --no-baseline")
+    levels = list(getattr(options, "levels", (0, 5)))
+    if levels != sorted(set(levels)) or (levels[0], levels[-1]) != (0, 5):
+        parser.error(f"--levels must rise from 0 to 5: got {levels}")
+    return options
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run_command=_evaluate_model)
+    parser.add_argument("--run", type=Path, help="the run to evaluate")
+    parser.add_argument(
+        "--cross-rig", type=Path, nargs="+", default=[], help="runs trained on some rigs only"
+    )
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of face records")
+    parser.add_argument("--photos", type=Path, help="folder of dlib's annotated example faces")
+    parser.add_argument(
+        "--videos", type=Path, nargs="+", default=[], help="videos of one face each"
+    )
+    parser.add_argument("--model", type=Path, help=".tflite for real faces (the run's float16)")
+    parser.add_argument("--no-baseline", action="store_true", help="leave out the baseline")
+    parser.add_argument("--quick", action="store_true", help="20 subjects of each part")
+    parser.add_argument("--pictures", type=Path, help="write the annotated photos into this folder")
+    parser.add_argument("--json", type=Path, help="write the figures into this file too")
+    parser.add_argument("--write", action="store_true", help=f"write {_PAGE}, README.md")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

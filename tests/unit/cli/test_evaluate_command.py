@@ -1,0 +1,182 @@
+"""The command that evaluates a model: what it writes, and its errors in one line."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from fau_tf.cli import evaluate as command
+from fau_tf.evaluation import cross_rig, model_report, real_faces
+from fau_tf.evaluation.synthetic_test_set import SyntheticRun
+from fau_tf.utils.markdown_tables import filled
+from tests.helpers.tiny_run import PEOPLE, settings, write_tiny_run
+from tests.unit.evaluation.test_model_report import found as found
+
+BOTH_RIGS = ('data.rigs=["canonical", "ict"]', "data.ict=ict.npz")
+"""Settings of runs on two rigs, whose faces no test renders."""
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Return a run on both rigs, and one trained on `ict` only."""
+    for name, rigs in (("release", ()), ("on_ict", ('data.train_rigs=["ict"]',))):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "config.toml").write_text(settings(*BOTH_RIGS, *rigs))
+        (folder / "people.json").write_text(json.dumps(PEOPLE))
+    return tmp_path / "release", tmp_path / "on_ict"
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch, found):
+    """Return a checkout's folder, with evaluations that return the figures of `found`."""
+    folder = tmp_path / "checkout"
+    (folder / "docs" / "experiments").mkdir(parents=True)
+    (folder / "docs" / "images").mkdir()
+    (folder / "README.md").write_text("# T\n<!-- accuracy -->\nold\n<!-- end of accuracy -->\n")
+    monkeypatch.setattr(command, "_ROOT", folder)
+    own = {
+        key: value for key, value in found.items() if key not in ("cross_rig", "photos", "videos")
+    }
+    own.pop("low_reliability")
+    monkeypatch.setattr(cross_rig, "evaluate_run", lambda *_, **__: dict(own))
+    monkeypatch.setattr(cross_rig, "evaluate_cross_rig", lambda *_, **__: found["cross_rig"][0])
+    monkeypatch.setattr(real_faces, "evaluate_photos", lambda *_: found["photos"])
+    return folder
+
+
+def test_the_figures_are_published_and_kept_with_the_run(runs, checkout, tmp_path, capsys):
+    run, on_ict = runs
+    (run / "fau_tiny_float16.tflite").touch()
+    options = ["--run", str(run), "--cross-rig", str(on_ict), "--photos", str(tmp_path), "--write"]
+    assert command.main(options) == 0
+    kept = json.loads((run / "accuracy.json").read_text())
+    assert set(kept["low_reliability"]) == {"AU05"}
+    page = (checkout / "docs" / "experiments" / "accuracy.md").read_text()
+    assert page in capsys.readouterr().out
+    readme = (checkout / "README.md").read_text()
+    assert readme == filled(readme, "accuracy", model_report.readme_table(kept))
+    assert "evaluated on canonical (cross-rig)" in readme
+    assert (checkout / "docs" / "images" / "accuracy.png").is_file()
+
+
+@pytest.mark.parametrize("missing", ["block", "checkout"])
+def test_publishing_needs_a_checkout(runs, checkout, capsys, missing):
+    readme = checkout / "README.md"
+    readme.unlink() if missing == "checkout" else readme.write_text("# T\n")
+    run, on_ict = runs
+    options = ["--run", str(run), "--cross-rig", str(on_ict), "--write"]
+    assert command.main(options) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (run / "accuracy.json").exists()
+
+
+@pytest.mark.usefixtures("checkout")
+def test_without_a_search_for_low_reliability_aus_accuracy_json_stays(runs, tmp_path):
+    run, on_ict = runs
+    for options in (["--quick", "--cross-rig", str(on_ict)], ["--json", str(tmp_path / "f.json")]):
+        assert command.main(["--run", str(run), *options]) == 0
+        assert not (run / "accuracy.json").exists()
+    assert "low_reliability" not in json.loads((tmp_path / "f.json").read_text())
+
+
+@pytest.mark.usefixtures("checkout")
+def test_errors_are_one_line(runs, tmp_path, capsys):
+    run, _ = runs
+    (tmp_path / "empty").mkdir()
+    for options, text in (
+        (["--run", str(tmp_path / "empty")], "people.json can't be read: No such file"),
+        (["--run", str(run), "--cross-rig", str(run)], "trained on some of its rigs only: got"),
+        (["--run", str(run), "--photos", str(tmp_path)], "no fau_*_float16.tflite found"),
+    ):
+        assert command.main(options) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("error: ")
+        assert text in error
+        assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--run", "r", "--write", "--quick"],
+        ["--run", "r", "--write", "--no-baseline"],
+        ["blendshapes", "--levels", "0", "3"],
+        ["blendshapes", "--levels", "5", "0"],
+    ],
+)
+def test_wrong_usage_exits_with_2(options):
+    with pytest.raises(SystemExit) as caught:
+        command.main(options)
+    assert caught.value.code == 2
+
+
+def test_an_interruption_exits_with_130(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SyntheticRun, "load", interrupted)
+    assert command.main(["--run", "r"]) == 130
+    assert "nothing was written" in capsys.readouterr().err
+
+
+def test_the_generator_is_measured_by_alignment_and_blendshapes(monkeypatch, capsys):
+    from fau_tf.evaluation import alignment_error, blendshape_response, blendshapes
+
+    class Reader:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+    def measure(_reader, rig, renderer, **options):
+        options["log"](f"{rig.name}, {renderer}")
+        return [blendshape_response.Response(1, (0.0, 0.5), 0.1, 1.0, True, 0)]
+
+    monkeypatch.setattr(alignment_error, "rendered_errors", lambda *_: np.zeros((3, 4)))
+    monkeypatch.setattr(blendshapes, "BlendshapeReader", Reader)
+    monkeypatch.setattr(blendshape_response, "measure", measure)
+    monkeypatch.setitem(command.RIGS, "canonical", lambda _: SimpleNamespace(name="canonical"))
+    assert command.main(["alignment", "--rigs", "canonical"]) == 0
+    assert "| rendered, canonical | 3 | 0 |" in capsys.readouterr().out
+    assert command.main(["blendshapes", "--levels", "0", "5"]) == 0
+    assert "1 of 1 AUs pass." in capsys.readouterr().out
+
+
+@pytest.mark.integration
+def test_a_run_is_evaluated_from_its_folder(tmp_path, monkeypatch):
+    """A run on 10 synthetic faces: the figures of its test subjects, and of the baseline."""
+    from fau_tf.evaluation import blendshape_baseline
+    from fau_tf.training import calibrate
+    from fau_tf.training.config import load_config
+    from fau_tf.training.run_dir import RunDir
+
+    path = write_tiny_run(tmp_path / "run")
+    spec = load_config(path / "config.toml").model
+    rng = np.random.default_rng(0)
+    coded, peaks = rng.uniform(0, 5, (200, 14)), rng.uniform(0, 5, (200, 28))
+    subjects = [f"person{i:05d}" for i in range(200)]
+    with RunDir(path) as run:
+        calibrate.calibrate(coded, peaks, subjects, spec, fit_curves=False).save(run)
+    people = PEOPLE | {"test": PEOPLE["train"]}  # more than two of them
+    (path / "people.json").write_text(json.dumps(people))
+    monkeypatch.setattr(blendshape_baseline, "_scores", lambda p, _: rng.uniform(size=(len(p), 52)))
+    options = ["--run", str(path), "--data", str(tmp_path / "data")]
+    assert command.main([*options, "--json", str(tmp_path / "found.json")]) == 0
+    kept = json.loads((tmp_path / "found.json").read_text())
+    assert (kept["test_faces"], kept["test_subjects"], kept["training_subjects"]) == (6, 6, 6)
+    mae = kept["groups"]["canonical"]["mean"]["mae"]
+    assert 0 < mae < 5
+    # Fitted on the test faces, here.
+    assert kept["baseline"]["groups"]["canonical"]["mean"]["mae"] < mae
+    assert set(kept["coverage_by_group"]) == set(kept["groups"]) == {"canonical", "canonical, fast"}
+    run = SyntheticRun.load(path)
+    across = cross_rig.evaluate_cross_rig(run, tmp_path / "data", baseline=True)
+    assert across["trained_on"] == ["canonical"]
+    assert across["groups"]["canonical"]["mean"]["mae"] == mae
+    assert across["baseline"]["groups"] == {
+        "canonical": kept["baseline"]["groups"]["canonical"]
+    } or np.isnan(across["baseline"]["groups"]["canonical"]["mean"]["icc"])

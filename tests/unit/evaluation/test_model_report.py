@@ -1,0 +1,218 @@
+"""Evaluation of a model on synthetic test subjects, and the page that reports it."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fau_tf.evaluation import blendshape_baseline, figures, model_report
+from fau_tf.evaluation.blendshape_baseline import Ridge, fit_ridge
+from fau_tf.evaluation.low_reliability import low_reliability
+from fau_tf.evaluation.synthetic_test_set import (
+    LABELS,
+    LabeledFaces,
+    by_factor,
+    by_group,
+    rig_masks,
+    subject_error_quantiles,
+)
+
+
+def labeled_faces(n=200, seed=0):
+    rng = np.random.default_rng(seed)
+    coded = rng.integers(0, 6, (n, 14)).astype(np.float32)
+    predicted = np.clip(coded + rng.normal(0, 0.5, coded.shape), 0, 5).astype(np.float32)
+    names = ("melanin", "age", "yaw", "pitch", "light_side", "exposure")
+    factors = {name: rng.uniform(0, 1, n) for name in names}
+    factors |= {name: (rng.random(n) < 0.3) * 1.0 for name in ("glasses", "hand", "strands")}
+    factors["path_traced"] = (np.arange(n) % 4 == 3) * 1.0
+    rigs = np.array(["canonical", "ict"])[np.arange(n) // 4 % 2]
+    subjects = [f"person{i // 4:05d}" for i in range(n)]
+    return LabeledFaces(coded, subjects, rigs, factors), predicted
+
+
+def test_ridge_regression_finds_a_linear_relation_and_leaves_faces_not_found_nan():
+    rng = np.random.default_rng(1)
+    shapes = rng.uniform(0, 1, (300, 52))
+    coded = np.clip(2.5 + (shapes - 0.5) @ rng.normal(0, 1, (52, 14)) / 4, 0, 5)
+    ridge = fit_ridge((shapes[:200], coded[:200]), (shapes[200:], coded[200:]), LABELS)
+    # Noise-free and within the scale, so the weakest ridge is all but exact.
+    np.testing.assert_allclose(ridge.predict(shapes[200:]), coded[200:], atol=0.05)
+    assert np.isnan(ridge.predict(np.full((1, 52), np.nan))).all()
+    holes = shapes.copy()
+    holes[0] = np.nan
+    predicted = Ridge(holes, coded, 1e-3).predict(shapes)
+    np.testing.assert_allclose(predicted, ridge.predict(shapes), atol=0.05)
+
+
+def test_blendshapes_of_a_subject_are_computed_once(tmp_path, monkeypatch):
+    """Subjects of another part keep their scores, each face its own, in the order of the rows."""
+
+    class Rows(list):
+        def as_numpy_iterator(self):
+            return iter(self)
+
+    def part(*names):
+        rows = [
+            {"subject": name.encode(), "image": f"{name}{face}".encode()}
+            for face in range(2)  # not subject by subject
+            for name in names
+        ]
+        faces = SimpleNamespace(files=[Path("set") / "faces-0.tfrecord"])
+        return SimpleNamespace(faces=faces, records=Rows(rows))
+
+    scored = []
+
+    def score(pictures, _processes):
+        scored.extend(pictures)
+        return np.repeat([[int(p[1:2]) * 10 + int(p[2:])] for p in pictures], 52, axis=1)
+
+    monkeypatch.setattr(blendshape_baseline, "_scores", score)
+    first = blendshape_baseline.cached_blendshapes(part("p1", "p2"), tmp_path)
+    assert first[:, 0].tolist() == [10, 20, 11, 21]
+    second = blendshape_baseline.cached_blendshapes(part("p3", "p1"), tmp_path)
+    assert second[:, 51].tolist() == [30, 10, 31, 11]
+    assert scored == [b"p10", b"p20", b"p11", b"p21", b"p30", b"p31"]
+
+
+def test_groups_hold_each_face_once_per_rig():
+    faces, predicted = labeled_faces()
+    masks = rig_masks(faces)
+    assert set(masks) == {f"{r}{m}" for r in ("canonical", "ict") for m in ("", ", fast", ", path")}
+    assert (masks["ict"] ^ masks["canonical"]).all()
+    assert (masks["ict"] == masks["ict, fast"] ^ masks["ict, path"]).all()
+    found = by_group(faces, predicted, masks)
+    assert found["canonical"]["faces"] == 100
+    low, high = found["ict"]["icc_interval"]
+    assert low < found["ict"]["mean"]["icc"] < high
+
+
+def test_each_factor_splits_the_faces():
+    faces, predicted = labeled_faces()
+    rows = by_factor(faces, predicted)
+    assert sum(row["faces"] for row in rows if row["factor"] == "skin") == len(predicted)
+    with_glasses = next(r for r in rows if (r["factor"], r["group"]) == ("glasses", "with"))
+    assert with_glasses["faces"] == int(faces.factors["glasses"].sum())
+    error = subject_error_quantiles(faces, predicted)
+    assert 0 < error["0.05"] < error["0.5"] < error["0.95"] < error["1"]
+
+
+def test_low_reliability_aus_fail_across_rigs_on_edited_photos_or_beside_blendshapes():
+    def group(label, icc):
+        return {"per_au": {key: {"icc": icc if key == label else 0.9} for key in LABELS}}
+
+    own = group("AU01", 0.0)
+    cross_rig = [
+        {"trained_on": ["ict"], "groups": {"ict": own, "canonical": group("AU10", 0.2)}},
+        {"trained_on": ["canonical"], "groups": {"ict": group("AU10", float("nan"))}},
+    ]
+    edited = [{"median_rise": {"AU12": 0.2, "AU06": 0.7}}, {"median_rise": {"AU12": 0.4}}]
+    known = dict.fromkeys(LABELS, 0.5) | {"AU09": float("nan"), "AU14": 0.1, "AU15": 0.1}
+    photos = {"edited": edited, "blendshapes": {"per_au": known}}
+    video = {"per_au": dict.fromkeys(LABELS, 0.6) | {"AU09": float("nan"), "AU14": 0.15}}
+    found = low_reliability({"cross_rig": cross_rig, "photos": photos, "videos": [video]})
+    assert set(found) == {"AU10", "AU12", "AU14"}
+    assert found["AU14"] == [{"criterion": "blendshape_correlation", "value": 0.15, "limit": 0.2}]
+    assert [row["criterion"] for row in found["AU10"]] == ["cross_rig_icc"]
+    assert found["AU12"] == [{"criterion": "edited_photo_rise", "value": 0.4, "limit": 0.5}]
+    assert low_reliability({}) == {}
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Return the content of an accuracy.json."""
+    faces, predicted = labeled_faces()
+    groups = by_group(faces, predicted, rig_masks(faces))
+    rigs = {name: group for name, group in groups.items() if "," not in name}
+    # The baseline's figures differ from the model's, so that columns can't change places.
+    baseline = by_group(faces, predicted[::-1], rig_masks(faces))
+    baseline_rigs = {name: group for name, group in baseline.items() if "," not in name}
+    row = {"covered": 0.91, "width": 1.25}
+    correlations = dict.fromkeys(LABELS, 0.3) | {"AU05": 0.1, "AU09": float("nan")}
+    edit = {
+        "edit": "jaw down", "faces": 42, "median_rise": {"AU26": 2.99}, "share_risen_by_1": 0.98,
+        "largest_other": ["AU12", 0.54], "share_above_others": 1.0,
+    }  # fmt: skip
+    return {
+        "run": "release", "epochs": 12, "trained_on": ["canonical", "ict"],
+        "dataset": "synthetic-canonical-ict", "training_subjects": 4800, "test_subjects": 50,
+        "test_faces": 200, "groups": groups,
+        "baseline": {"groups": baseline, "faces_not_found": 3},
+        "factors": by_factor(faces, predicted),
+        "subject_error": subject_error_quantiles(faces, predicted),
+        "coverage": {"level": 0.9, "mean": row, "per_au": dict.fromkeys(LABELS, row)},
+        "coverage_by_group": {"ict": row},
+        "cross_rig": [
+            {"trained_on": ["ict"], "epochs": 8, "groups": rigs,
+             "baseline": {"groups": baseline_rigs}}
+        ],
+        "photos": {
+            "model": "fau.tflite", "edited": [edit],
+            "blendshapes": {"faces": 44, "mean": 0.32, "per_au": correlations},
+            "stability": {"faces": 44, "rows": {"mirrored": {"mean": 0.22, "p95": 0.84}},
+                          "mirrored_maps": 0.4},
+        },
+        "videos": [
+            {"video": "talk.mp4", "frames": 60, "mean": 0.5, "per_au": dict.fromkeys(LABELS, 0.25)}
+        ],
+        "low_reliability": {
+            "AU10": [{"criterion": "cross_rig_icc", "value": 0.2, "limit": 0.4}]
+        },
+    }  # fmt: skip
+
+
+def icc(groups, rig):
+    low, high = groups[rig]["icc_interval"]
+    return f"{groups[rig]['mean']['icc']:.3f} ({low:.2f} to {high:.2f})"
+
+
+def cells(text):
+    return {tuple(row[:2]): row for row in (line.split(" | ") for line in text.splitlines())}
+
+
+def test_the_page_reports_every_figure(found):
+    model, baseline = icc(found["groups"], "ict"), icc(found["baseline"]["groups"], "ict")
+    assert model != baseline
+    text = model_report.report_page(found)
+    rows = cells(text)
+    for row in (rows["| ict", "100"], rows["| ict, 8 epochs", "ict, same rig"]):
+        assert row[2] == model
+        assert row[-1] == f"{baseline} |"
+    for part in (
+        "trained for 12 epochs on all rigs",
+        "no face in 3 of the pictures",
+        "| 91.0% | 1.25 |",
+        "| mirrored | 0.22 | 0.84 |",
+        "| jaw down | 42 | AU26 +2.99 | 98% | AU12 +0.54 | 100% |",
+        "| talk.mp4 | 60 | 0.50 | 0.25 |",
+        "- AU10: mean ICC(3,1) on synthetic faces of a rig",
+        "Moving landmarks can't show AU06, AU09, AU14,",
+    ):
+        assert part in text
+    assert "nan" not in text.lower()
+
+
+def test_the_readme_has_the_model_before_the_baseline(found):
+    rows = {row[0]: row[1:] for row in cells(model_report.readme_table(found)).values()}
+    model, baseline = (
+        icc(groups, "canonical") for groups in (found["groups"], found["baseline"]["groups"])
+    )
+    for name in (
+        "trained on both rigs, evaluated on canonical",
+        "trained on ICT-FaceKit, evaluated on canonical (cross-rig)",
+    ):
+        assert rows[f"| {name}"] == [model, f"{baseline} |"]
+    assert len(rows) == 5  # two of them heads
+
+
+def test_the_picture_has_a_panel_for_each_kind_of_evaluation(found, tmp_path):
+    heights = []
+    for name, keys in (("all", found), ("own", ("groups", "baseline"))):
+        path = tmp_path / f"{name}.png"
+        figures.draw_model_report(path, {key: found[key] for key in keys})
+        with Image.open(path) as picture:
+            assert len(picture.convert("RGB").getcolors(1 << 20)) > 4  # not empty
+            heights.append(picture.height)
+    assert heights[0] == pytest.approx(3 * heights[1], abs=2)

@@ -1,0 +1,146 @@
+import numpy as np
+import pytest
+
+from fau_tf import facs
+from fau_tf.evaluation import alignment_error, photo_edits, real_faces
+from fau_tf.evaluation.blendshapes import AU_BLENDSHAPES, BlendshapeReader, correlations
+from fau_tf.inference.interpreter import AUInterpreter
+from fau_tf.inference.model_info import default_model
+from tests.helpers.made_video import FPS, PHOTO, face, frame, write_video
+
+LABELS = [facs.AUS[au].label for au in facs.ALL]
+pytest.importorskip("mediapipe")
+
+
+@pytest.fixture(scope="module")
+def sample_face():
+    (found,) = real_faces.photo_faces(None, PHOTO)
+    return found
+
+
+def test_correlation_is_nan_where_the_blendshape_is_still_and_0_where_the_prediction_is():
+    names = [name for groups in AU_BLENDSHAPES.values() for group in groups for name in group]
+    scores = np.zeros((9, len(names)))
+    scores[:, names.index("jawOpen")] = scores[:, names.index("browInnerUp")] = np.linspace(0, 1, 9)
+    predicted = np.zeros((9, len(LABELS)))
+    predicted[:, LABELS.index("AU26")] = np.linspace(1, 3, 9)
+    found = correlations(predicted, names, scores)
+    assert found["per_au"]["AU26"] == pytest.approx(1)
+    assert found["per_au"]["AU01"] == 0
+    assert np.isnan(found["per_au"]["AU12"])
+    assert found["mean"] == pytest.approx(0.5)
+
+
+def test_an_edit_moves_the_landmarks_and_not_the_border():
+    size = 256
+    rng = np.random.default_rng(0)
+    points = np.stack([rng.uniform(60, 196, 68), rng.uniform(60, 196, 68)], axis=-1)
+    points[36], points[45], points[20] = (80, 90), (176, 90), (110, 130)
+    distance = np.hypot(*(points - points[20]).T)
+    points = np.where((distance < 25)[:, None] & (distance > 0)[:, None], points + 60, points)
+    picture = np.zeros((size, size, 3), np.uint8)
+    picture[127:134, 107:114] = 255  # a square at landmark 20
+    edit = photo_edits.AUEdit("up", (1,), (), (((20,), 0.0, -0.1),))
+    edited = photo_edits.edited(picture, points, edit)
+    assert (edited[[0, -1]] == picture[[0, -1]]).all()
+    rows, columns = np.nonzero(edited[..., 0] > 127)
+    # A tenth of the outer eye distance, 9.6 px; the splines smooth by 1e-3, pixels are whole.
+    assert abs(rows.mean() - (130 - 9.6)) < 2
+    assert abs(columns.mean() - 110) < 2
+
+
+def test_edits_name_known_aus_and_landmarks():
+    for edit in photo_edits.EDITS:
+        assert set(edit.aus) | set(edit.related) <= set(facs.ALL)
+        assert not set(edit.aus) & set(edit.related)
+        assert all(0 <= i < 68 for which, _, _ in edit.moves for i in which)
+
+
+def test_a_real_face_is_checked_for_stability_and_edited(sample_face):
+    model = AUInterpreter(default_model())
+    predicted = np.zeros((1, len(LABELS)))
+    found = real_faces.stability(model, [sample_face], predicted)
+    assert set(found["rows"]) == {
+        "shifted by 4 px", "scaled by 5%", "20% brighter or darker", "mirrored"
+    }  # fmt: skip
+    for row in found["rows"].values():
+        assert 0 < row["mean"] < row["p95"] < 5
+    assert found["mirrored_maps"] > 0
+    rows = {row["edit"]: row for row in real_faces.edited_rises(model, [sample_face])}
+    assert set(rows) <= {edit.name for edit in photo_edits.EDITS}
+    # A jaw that falls by a fifth of the eyes' distance, mouth open: every model here sees it.
+    assert rows["jaw down"]["median_rise"]["AU26"] > 1
+    assert rows["jaw down"]["share_risen_by_1"] == 1
+
+
+def test_blendshapes_are_of_the_requested_face(sample_face):
+    """Two faces side by side, one of them mirrored: each has the scores it has alone."""
+    width = sample_face.image.shape[1]
+    pair = np.concatenate([sample_face.image, sample_face.image[:, ::-1]], axis=1)
+    middle = sample_face.landmarks.mean(axis=0)
+    with BlendshapeReader(2) as reader:
+        left = reader.scores(pair, middle)
+        right = reader.scores(pair, np.array([2 * width - 1 - middle[0], middle[1]]))
+        smile = [reader.names.index(f"mouthSmile{side}") for side in ("Left", "Right")]
+    assert np.isfinite(left).all()
+    assert np.abs(left - right).max() > 0.01
+    # Mirrored: left and right change places, as near as MediaPipe sees it.
+    np.testing.assert_allclose(left[smile], right[smile[::-1]], atol=0.15)
+    assert left[smile].max() > 0.3
+
+
+def test_a_video_correlates_with_its_blendshapes(tmp_path):
+    frames = [frame((x, face(mirrored=x % 2 == 1))) for x in range(40, 88, 2)]
+    video = write_video(tmp_path / "face.mp4", frames)
+    found = real_faces.video_blendshapes(default_model(), video)
+    assert found["frames"] == 24 / round(FPS / real_faces.FRAMES_A_SECOND)
+    assert set(found["per_au"]) == set(LABELS)
+    assert -1 <= found["mean"] <= 1
+    empty = write_video(tmp_path / "empty.mp4", [frame()] * 9)
+    with pytest.raises(ValueError, match="a face was found in 0 frames, and 2 are needed"):
+        real_faces.video_blendshapes(default_model(), empty)
+
+
+@pytest.fixture(scope="module")
+def annotated_folder(tmp_path_factory, sample_face):
+    """Return a folder like dlib's example faces: the sample photo, its landmarks annotated."""
+    folder = tmp_path_factory.mktemp("faces")
+    (folder / "photo.png").write_bytes(PHOTO.read_bytes())
+    # Enlarged about the middle: the crop of the annotations shows the face smaller.
+    points = sample_face.landmarks.mean(axis=0) * -0.1 + sample_face.landmarks * 1.1
+    parts = "".join(f'<part name="{i:02d}" x="{x}" y="{y}"/>' for i, (x, y) in enumerate(points))
+    boxes = f"<box>{parts}</box><box></box>"  # the second face isn't annotated
+    text = f'<dataset><images><image file="photo.png">{boxes}</image></images></dataset>'
+    (folder / "testing_with_face_landmarks.xml").write_text(text)
+    return folder
+
+
+def test_photos_of_a_folder_are_evaluated_together_with_the_sample(annotated_folder, tmp_path):
+    model = default_model()
+    found = real_faces.evaluate_photos(model, annotated_folder, PHOTO, tmp_path / "pictures")
+    assert (found["model"], found["blendshapes"]["faces"]) == (model.name, 2)
+    names = sorted(path.name for path in (tmp_path / "pictures").iterdir())
+    assert names == ["photo_0.png", "sample.png"]
+
+
+def test_the_alignment_error_is_the_difference_from_the_annotations(annotated_folder):
+    errors = alignment_error.annotated_errors(annotated_folder)
+    (x, y, degrees, log_scale) = errors[0]
+    # The part around the face is enlarged, so MediaPipe's second look differs a little.
+    assert log_scale == pytest.approx(np.log(1.1), abs=0.03)
+    assert abs(x) + abs(y) < 0.1
+    assert abs(degrees) < 2
+    text = alignment_error.table([("annotated", np.vstack([errors, np.full((1, 4), np.nan)]))])
+    assert text.splitlines()[-1].startswith("| annotated | 1 | 1 |")
+
+
+def test_the_alignment_error_of_rendered_faces_is_small():
+    from fau_tf.synthetic.registry import RIGS
+
+    errors = alignment_error.rendered_errors(RIGS["canonical"](None), 2)
+    assert np.nanmax(np.abs(errors[:, :2])) < 0.05
+
+
+def test_a_folder_without_annotations_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no \*_with_face_landmarks\.xml found"):
+        real_faces.photo_faces(tmp_path, None)
