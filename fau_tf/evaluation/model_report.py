@@ -187,9 +187,10 @@ def _factors(found: Mapping[str, Any]) -> str:
         for row in found["factors"]
     ]
     error = found["subject_error"]
+    heads = ["property", "group", "faces", "MAE", "ICC(3,1)"]
     return (
         "## By property of the synthetic face\n\n"
-        + _table(["property", "group", "faces", "MAE", "ICC(3,1)"], rows)
+        + (_table(heads, rows) if rows else "There are too few test faces for groups.")
         + f"\n\nMAE of one subject: median {error['0.5']:.2f}, 5th percentile "
         f"{error['0.05']:.2f}, 95th percentile {error['0.95']:.2f}, maximum {error['1']:.2f}."
     )
@@ -217,8 +218,9 @@ def _low_reliability(found: Mapping[str, Any]) -> str:
     if "low_reliability" not in found:
         return ""
     rows = [
-        f"- {label}: {'; '.join(str(Failed(**one)) for one in failed)}"
+        f"- {label}: {Failed(**one)}."
         for label, failed in found["low_reliability"].items()
+        for one in failed
     ] or ["None."]
     if "photos" in found:
         edited = {facs.AUS[au].label for edit in EDITS for au in edit.aus}

@@ -177,6 +177,6 @@ def test_a_run_is_evaluated_from_its_folder(tmp_path, monkeypatch):
     across = cross_rig.evaluate_cross_rig(run, tmp_path / "data", baseline=True)
     assert across["trained_on"] == ["canonical"]
     assert across["groups"]["canonical"]["mean"]["mae"] == mae
-    assert across["baseline"]["groups"] == {
-        "canonical": kept["baseline"]["groups"]["canonical"]
-    } or np.isnan(across["baseline"]["groups"]["canonical"]["mean"]["icc"])
+    # The blendshapes are cached, so both fit the same baseline.
+    baseline = across["baseline"]["groups"]["canonical"]["mean"]["mae"]
+    assert baseline == kept["baseline"]["groups"]["canonical"]["mean"]["mae"]

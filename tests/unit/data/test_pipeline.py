@@ -213,3 +213,20 @@ def test_light_stays_within_the_gray_levels():
     assert np.abs(varied - images.numpy()).mean() > 5
     same = aug.vary_light(images, aug.NO_AUGMENT, tf.constant([1, 2])).numpy()
     np.testing.assert_allclose(same, images, atol=1e-4)  # minus 128 plus 128
+
+
+def test_subsampling_keeps_all_active_faces_and_a_share_of_the_neutral_ones(tmp_path):
+    zero = dict.fromkeys(facs.ALL, 0.0)
+    active = zero | {6: 2.0}
+    records = [make_record(0, i, intensity=active if i % 4 == 0 else zero) for i in range(80)]
+    write_shards(tmp_path, records, shards=1)
+    part = datasets.FaceDataset("faces", tuple(shard_files(tmp_path)), ("person00000",), SIZE).subset(["person00000"])
+    targets = pipeline.Targets(codec=CODEC, aus=(6, 12), rule="fau")
+    labels = part.subsample_neutral(targets, 0.5).labels(targets)
+    assert (labels[:, 0] == 2).sum() == 20
+    # 60 neutral faces, each kept by a coin: 4 standard deviations are 16.
+    assert abs((labels[:, 0] == 0).sum() - 30) < 16
+    np.testing.assert_array_equal(labels, part.subsample_neutral(targets, 0.5).labels(targets))
+    assert part.subsample_neutral(targets, 1.0) is part
+    only_12 = pipeline.Targets(codec=CODEC, aus=(12,), rule="fau")
+    assert len(part.subsample_neutral(only_12, 0.5).labels(only_12)) < 60

@@ -18,6 +18,7 @@ from fau_tf.evaluation.synthetic_test_set import (
     rig_masks,
     subject_error_quantiles,
 )
+from fau_tf.models.scc.inspect_graph import ChannelGraph, pair_overlap
 
 
 def labeled_faces(n=200, seed=0):
@@ -216,3 +217,22 @@ def test_the_picture_has_a_panel_for_each_kind_of_evaluation(found, tmp_path):
             assert len(picture.convert("RGB").getcolors(1 << 20)) > 4  # not empty
             heights.append(picture.height)
     assert heights[0] == pytest.approx(3 * heights[1], abs=2)
+
+
+def test_the_legend_of_neighbors_has_the_correlation_of_overlap_with_expression(
+    tmp_path, monkeypatch
+):
+    rng = np.random.default_rng(0)
+    index = np.stack([[rng.permutation(6)[:3] for _ in range(6)] for _ in range(5)])
+    graph = ChannelGraph("scc", rng.normal(size=(5, 2, 2, 6)).astype(np.float32), index)
+    coded, images = rng.uniform(0, 5, (5, 14)), rng.uniform(0, 255, (5, 16, 16, 3))
+    drawn = []
+    monkeypatch.setattr(figures, "save_figure", lambda figure, _: drawn.append(figure))
+    figures.draw_neighbors(tmp_path / "n.png", graph, images, coded, ["a", "a", "a", "a", "b"])
+    (legend,) = [axes.get_legend() for axes in drawn[0].axes if axes.get_legend()]
+    two, one = [text.get_text() for text in legend.get_texts()]
+    first, second = np.triu_indices(4, 1)  # the pairs of subject a
+    apart = np.abs(coded[first] - coded[second]).sum(axis=1)
+    r = np.corrcoef(apart, pair_overlap(graph, first, second))[0, 1]
+    assert one == f"one subject, r = {r:.2f}"
+    assert two.startswith("two subjects, r = ")

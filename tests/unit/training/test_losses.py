@@ -4,7 +4,7 @@ import pytest
 
 from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
-from fau_tf.training.losses import HeatmapLoss, au_weights
+from fau_tf.training.losses import HeatmapLoss, au_weights, level_weights
 
 AUS = (4, 6, 12)
 TO_AU = facs.center_to_au(AUS)
@@ -92,3 +92,12 @@ def test_rare_aus_weigh_more_when_balanced():
     assert weight[0] < weight[1] < weight[2]
     assert weight.mean() == pytest.approx(1)
     assert weight[1] / weight[0] == pytest.approx(5, rel=1e-5)
+
+
+def test_rarer_levels_weigh_more_and_all_weigh_1_on_average():
+    coded = np.array([[0, 5]] * 90 + [[3, np.nan]] * 10, np.float32)
+    weight = level_weights(coded, 1.0)
+    assert weight[0, 3] / weight[0, 0] == pytest.approx(9)
+    assert (90 * weight[0, 0] + 10 * weight[0, 3]) / 100 == pytest.approx(1)
+    assert weight[1, 5] == pytest.approx(1)
+    assert level_weights(coded, 0.0) is None
