@@ -6,7 +6,7 @@ from typing import Any, Final
 from fau_tf import facs
 from fau_tf.evaluation.photo_edits import EDITS
 from fau_tf.evaluation.synthetic_test_set import LABELS
-from fau_tf.inference.model_info import Failed
+from fau_tf.inference.model_info import FailedCriterion
 
 BLOCK: Final = "accuracy"
 """Block of README.md that holds `readme_table`."""
@@ -218,7 +218,7 @@ def _low_reliability(found: Mapping[str, Any]) -> str:
     if "low_reliability" not in found:
         return ""
     rows = [
-        f"- {label}: {Failed(**one)}."
+        f"- {label}: {FailedCriterion(**one)}."
         for label, failed in found["low_reliability"].items()
         for one in failed
     ] or ["None."]

@@ -6,7 +6,7 @@ from fau_tf.evaluation import alignment_error, photo_edits, real_faces
 from fau_tf.evaluation.blendshapes import AU_BLENDSHAPES, BlendshapeReader, correlations
 from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.inference.model_info import default_model
-from tests.helpers.made_video import FPS, PHOTO, face, frame, write_video
+from tests.helpers.face_videos import FPS, PHOTO, face, frame, write_video
 
 LABELS = [facs.AUS[au].label for au in facs.ALL]
 pytest.importorskip("mediapipe")
