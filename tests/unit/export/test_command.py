@@ -1,21 +1,21 @@
 """`python -m export` in this process, on a tiny run: exit codes, and what is left on disk."""
 
 import errno
-import functools
 import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from export import command, parity, report
+from export import command, parity, report, variants
 from export import export as route
-from export import run as trained
-from export import variants as sources
 from export.__main__ import main
 from export.qat import launch
+from export.run import LabeledFaces
 from export.specs import EXPORT_SPECS
 from tests.helpers.once import once
+from tests.helpers.tiny_network import smooth_faces
 from tests.helpers.tiny_run import write_tiny_run
 
 TEST_FACES = 24
@@ -23,7 +23,6 @@ TEST_FACES = 24
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with `run`, and in time with the `data` that the exports render."""
     place = tmp_path_factory.mktemp("command")
     write_tiny_run(place / "run")
     return place
@@ -34,19 +33,29 @@ def _once():
     return once()
 
 
+@pytest.fixture(scope="module")
+def faces():
+    intensity = np.random.default_rng(0).uniform(0, 5, (TEST_FACES, 14)).astype(np.float32)
+    return LabeledFaces(smooth_faces(TEST_FACES, 2), intensity, "synthetic-canonical", 4)
+
+
 @pytest.fixture(autouse=True)
-def _small(monkeypatch, once):
-    monkeypatch.setattr(trained, "REPRESENTATIVE", 4)
-    monkeypatch.setattr(trained, "TEST_FACES", TEST_FACES)
+def _small(monkeypatch, once, faces, variant_file):
     monkeypatch.setattr(parity, "MIN_FACES", TEST_FACES)
     monkeypatch.setattr(parity, "MIN_FLOAT_ICC", -1.0)  # the weights are random
-    # So small a network is half names and shapes.
+    # Half of so small a network is names and shapes.
     monkeypatch.setitem(EXPORT_SPECS, "float16", replace(EXPORT_SPECS["float16"], max_size=1.0))
     monkeypatch.setattr(command, "load_run", once(command.load_run))
     for name in ("representative_faces", "load_test_faces"):
-        known = once(_silent(getattr(command, name)))
-        monkeypatch.setattr(command, name, lambda run, data, known=known, **_: known(run, data))
-    monkeypatch.setattr(sources, "convert", once(sources.convert))
+        monkeypatch.setattr(command, name, lambda *_, **__: faces)
+    # The run's network is the session's.
+    monkeypatch.setattr(
+        variants,
+        "convert",
+        lambda _net, _spec, weights, form: variant_file(
+            replace(EXPORT_SPECS[weights], selection=form)
+        ),
+    )
     for name in ("run_tflite", "run_keras", "float16_range"):
         monkeypatch.setattr(route, name, once(getattr(route, name)))
     monkeypatch.setattr(report, "draw_parity", lambda path, *_: path.touch())
@@ -57,48 +66,32 @@ def _small(monkeypatch, once):
     )
 
 
-def _silent(function):
-    @functools.wraps(function)
-    def call(run, data):
-        return function(run, data, log=str)
-
-    return call
-
-
 def export(place, out, *more):
     given = ["--run", str(place / "run"), "--data", str(place / "data"), "--out", str(out)]
     return main([*given, *more])
 
 
 def one_error(capsys):
-    """Return the only line of standard error that is ours, without `error: `."""
-    said = capsys.readouterr().err
-    assert "Traceback" not in said
-    (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
+    """Return the only error line, without `error: `."""
+    printed = capsys.readouterr().err
+    assert "Traceback" not in printed
+    (line,) = [line for line in printed.splitlines() if line.startswith("error: ")]
     return line.removeprefix("error: ")
 
 
-def test_a_run_is_exported_with_its_report_and_again_into_the_same_files(place, tmp_path):
-    outs = [tmp_path / name for name in ("first", "second")]
-    for out in outs:
-        assert export(place, out, "--spec", "float32") == 0
-    names = {"fau_tiny_float32.tflite", "fau_tiny_float32.json"}
-    assert {path.name for path in outs[0].iterdir()} == {
-        *names,
+@pytest.mark.parametrize(("options", "name"), [((), "tiny"), (("--name", "other"), "other")])
+def test_a_run_is_exported_with_its_report(options, name, place, tmp_path):
+    assert export(place, tmp_path, "--spec", "float32", *options) == 0
+    models = {f"fau_{name}_float32.tflite", f"fau_{name}_float32.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *models,
         "report.md",
         "parity.json",
         "parity.png",
     }
-    models = [(out / "fau_tiny_float32.tflite").read_bytes() for out in outs]
-    assert models[0] == models[1]
-    beside = json.loads((outs[0] / "fau_tiny_float32.json").read_text())
+    beside = json.loads((tmp_path / f"fau_{name}_float32.json").read_text())
     assert beside["parity"]["faces"] == TEST_FACES
     assert beside["training_data"]["kind"] == "synthetic faces"
-
-
-def test_the_name_is_that_of_the_files(place, tmp_path):
-    assert export(place, tmp_path, "--spec", "float32", "--name", "other") == 0
-    assert [path.name for path in tmp_path.glob("*.tflite")] == ["fau_other_float32.tflite"]
 
 
 def test_a_gate_that_breaks_is_exit_code_2_and_the_rest_is_written(
@@ -112,7 +105,7 @@ def test_a_gate_that_breaks_is_exit_code_2_and_the_rest_is_written(
 
 
 @pytest.mark.parametrize("what", ["no run", "a run without a network"])
-def test_a_run_that_is_none_is_one_line_and_nothing_is_written(what, tmp_path, capsys):
+def test_an_unfinished_run_is_one_error_line_and_nothing_is_written(what, tmp_path, capsys):
     run, out = tmp_path / "run", tmp_path / "out"
     if what != "no run":
         run.mkdir()
@@ -137,7 +130,7 @@ def test_a_place_that_is_no_folder_is_refused_before_any_work(place, tmp_path, c
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", ""])
-def test_a_name_that_is_none_of_a_file_is_refused(name, place, tmp_path, capsys):
+def test_a_name_that_files_can_not_have_is_refused(name, place, tmp_path, capsys):
     assert export(place, tmp_path, "--spec", "float32", "--name", name) == 2
     assert "names files" in one_error(capsys)
 

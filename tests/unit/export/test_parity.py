@@ -128,7 +128,7 @@ def with_icc_lost(faces, wanted, columns=slice(None)):
     floats = faces[1]
     noise = np.random.default_rng(2).normal(0, 1, floats.shape)
     low, high = 0.0, 20.0
-    for _ in range(60):
+    for _ in range(20):
         amount = (low + high) / 2
         own = floats.copy()
         own[:, columns] += amount * noise[:, columns]

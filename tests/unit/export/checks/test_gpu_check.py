@@ -1,7 +1,6 @@
-"""What the GPU check says of graphs that run, that are refused and where nothing can run."""
+"""The GPU check's report for graphs that run, that are refused, and where nothing can run."""
 
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,6 +12,7 @@ from export.checks.gpu_check import GpuReport, gpu_residency
 from tests.helpers import convert_layer
 
 SHAPE = (4, 4, 8)
+INPUTS = {"x": np.random.default_rng(0).normal(size=(1, *SHAPE)).astype("float32")}
 
 
 class Doubled(keras.layers.Layer):
@@ -22,19 +22,19 @@ class Doubled(keras.layers.Layer):
         return ops.relu(2 * x) + 1
 
 
-def converted(layer: keras.layers.Layer, folder: Path) -> tuple[Path, dict[str, np.ndarray]]:
-    path = folder / "layer.tflite"
-    path.write_bytes(convert_layer.to_tflite(layer, SHAPE))
-    x = np.random.default_rng(0).normal(size=(1, *SHAPE)).astype("float32")
-    return path, {"x": x}
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("layer") / "layer.tflite"
+    path.write_bytes(convert_layer.to_tflite(Doubled(), SHAPE))
+    return path
 
 
-def report(*errors: float, **changes: object) -> GpuReport:
+def report(*errors, **changes):
     facts = {"resident": True, "errors": {"y": np.array(errors or [1e-6])}, "largest": {"y": 2.0}}
     return GpuReport(**{**facts, "refused": (), "adapter": "", "failure": "", **changes})
 
 
-def test_a_report_passes_only_when_whole_and_close_and_finite() -> None:
+def test_a_report_passes_only_when_whole_and_close_and_finite():
     assert report().passes(1e-5)
     assert not report(1e-6, 1e-3).passes(1e-5)
     assert not report(resident=False).passes(1e-5)
@@ -43,7 +43,7 @@ def test_a_report_passes_only_when_whole_and_close_and_finite() -> None:
     assert not report(float("inf"), largest={"y": float("inf")}).passes(1e-5)
 
 
-def test_the_usual_error_forgives_one_face_in_twenty_but_no_nan() -> None:
+def test_the_usual_error_leaves_out_one_face_in_twenty_but_no_nan():
     errors = [0.01] * 39 + [1.0]
     assert report(*errors).usual("y") == pytest.approx(0.01)
     assert report(*errors).worst("y") == 1.0
@@ -51,25 +51,20 @@ def test_the_usual_error_forgives_one_face_in_twenty_but_no_nan() -> None:
     assert np.isnan(report(*errors, float("nan")).usual("y"))
 
 
-def fake_child(
-    monkeypatch: pytest.MonkeyPatch, outputs: dict[str, np.ndarray], *, resident: bool = True
-) -> None:
-    """Answer as a GPU would that computes `outputs`."""
+def fake_child(monkeypatch, *, resident=True, log="", **outputs):
+    """Replace the child by one that computes (N, ...) `outputs`."""
 
-    def run(command: list[str], *_args: object) -> tuple[dict[str, bool], str]:
-        np.savez(command[-2], **{name: value[None] for name, value in outputs.items()})
-        return {"resident": resident}, ""
+    def run(command, *_):
+        np.savez(command[-2], **outputs)
+        return {"resident": resident}, log
 
     monkeypatch.setattr(gpu_check, "_run", run)
 
 
-@pytest.mark.parametrize("outputs", [{}, {"y": np.zeros(3, "float32")}], ids=["absent", "shape"])
-def test_an_output_that_the_gpu_does_not_give_is_nan(
-    outputs: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    path, inputs = converted(Doubled(), tmp_path)
-    fake_child(monkeypatch, outputs)
-    found = gpu_residency(path, inputs, driver=tmp_path)
+@pytest.mark.parametrize("outputs", [{}, {"y": np.zeros((1, 3), "f")}], ids=["absent", "shape"])
+def test_an_output_that_the_gpu_does_not_give_is_nan(outputs, path, monkeypatch, tmp_path):
+    fake_child(monkeypatch, **outputs)
+    found = gpu_residency(path, INPUTS, driver=tmp_path)
     assert list(found.errors) == ["y"]
     assert np.isnan(found.errors["y"])
     assert not found.passes(1.0)
@@ -86,82 +81,62 @@ def test_an_output_that_the_gpu_does_not_give_is_nan(
         (0.0, False, (), 1),
     ],
 )
-def test_the_command_judges_the_numbers(
-    relative: float,
-    resident: bool,
-    options: tuple[str, ...],
-    code: int,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    path, _ = converted(Doubled(), tmp_path)
-    expected = gpu_check.cpu_outputs(path, gpu_check.random_inputs(path))["y"][0]
+def test_the_command_compares_the_numbers(
+    relative, resident, options, code, path, monkeypatch, tmp_path, capsys
+):
+    expected = gpu_check.cpu_outputs(path, gpu_check.random_inputs(path))["y"]
     assert expected.max() > 100
-    fake_child(monkeypatch, {"y": expected * np.float32(1 - relative)}, resident=resident)
+    fake_child(monkeypatch, resident=resident, y=expected * np.float32(1 - relative))
     assert gpu_check.main([str(path), "--driver", str(tmp_path), *options]) == code
     verdict = capsys.readouterr().out.splitlines()[-1]
     assert verdict.startswith("fails" if code else "passes")
 
 
 @pytest.mark.parametrize("tolerance", ["-1", "nan", "inf"])
-def test_a_tolerance_that_cannot_judge_is_refused(tolerance: str, tmp_path: Path) -> None:
+def test_a_meaningless_tolerance_is_refused(tolerance, path):
     with pytest.raises(SystemExit, match="2"):
-        gpu_check.main([str(tmp_path / "any.tflite"), "--tolerance", tolerance])
+        gpu_check.main([str(path), "--tolerance", tolerance])
 
 
-def test_a_machine_without_a_driver_is_told_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_without_a_driver_the_error_names_the_packages_to_install(path, monkeypatch):
     monkeypatch.setattr(gpu_check, "software_driver", lambda: None)
     with pytest.raises(RuntimeError, match="Install mesa-vulkan-drivers"):
-        gpu_residency(tmp_path / "any.tflite", {})
+        gpu_residency(path, INPUTS)
 
 
-def test_each_run_is_compared_with_its_own_face(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    path, inputs = converted(Doubled(), tmp_path)
-    inputs = {"x": np.concatenate([inputs["x"], -inputs["x"]])}
+def test_each_run_is_compared_with_its_own_face(path, monkeypatch, tmp_path):
+    inputs = {"x": np.concatenate([INPUTS["x"], -INPUTS["x"]])}
     expected = gpu_check.cpu_outputs(path, inputs)["y"]
     assert expected.shape == (2, 1, *SHAPE)
-
-    def run(command: list[str], *_args: object) -> tuple[dict[str, bool], str]:
-        np.savez(command[-2], y=expected + np.array([0, 0.5]).reshape(2, 1, 1, 1, 1))
-        return {"resident": True}, "I0000 environment.cc:532] Selected adapter: made up\n"
-
-    monkeypatch.setattr(gpu_check, "_run", run)
+    log = "I0000 environment.cc:532] Selected adapter: made up\n"
+    fake_child(monkeypatch, log=log, y=expected + np.array([0, 0.5]).reshape(2, 1, 1, 1, 1))
     found = gpu_residency(path, inputs, driver=tmp_path)
     np.testing.assert_allclose(found.errors["y"], [0, 0.5], atol=1e-6)
     assert found.adapter == "made up"
 
 
-def test_a_child_that_dies_is_a_failure_with_its_reason(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    path, inputs = converted(Doubled(), tmp_path)
+def test_a_child_that_dies_is_a_failure_with_its_reason(path, monkeypatch, tmp_path):
     log = "INFO: fine\nE0000 00:00 kernel.cc:1] Shape mismatch\nINFO: bye\nexit code -6"
     monkeypatch.setattr(gpu_check, "_run", lambda *_: ({}, log))
-    found = gpu_residency(path, inputs, driver=tmp_path)
+    found = gpu_residency(path, INPUTS, driver=tmp_path)
     assert not found.resident
     assert not found.passes(1.0)
     assert found.failure == "E0000 00:00 kernel.cc:1] Shape mismatch\nexit code -6"
 
 
 @pytest.mark.parametrize(
-    ("program", "timeout", "answer", "message"),
+    ("program", "timeout", "result", "message"),
     [
         ("print('Selected'); print('{\"resident\": true}')", 60, {"resident": True}, "Selected"),
-        ("import sys; sys.exit('refused')", 60, {}, "refused\n\nexit code 1"),
         ("import os; os.abort()", 60, {}, "exit code -6"),
         ("import time; time.sleep(60)", 0.2, {}, "no result after 0 s"),
     ],
-    ids=["answers", "fails", "aborts", "hangs"],
+    ids=["result", "aborts", "hangs"],
 )
-def test_whatever_the_child_does_ends_in_an_answer_or_a_log(
-    program: str, timeout: float, answer: dict[str, bool], message: str, tmp_path: Path
-) -> None:
+def test_whatever_the_child_does_gives_a_result_or_a_log(
+    program, timeout, result, message, tmp_path
+):
     command = [sys.executable, "-c", program]
     found, log = gpu_check._run(command, tmp_path / "driver.json", str(tmp_path), timeout)
-    assert found == answer
+    assert found == result
     assert message in log

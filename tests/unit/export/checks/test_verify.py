@@ -1,11 +1,9 @@
 import hashlib
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from export.checks import verify as module
 from export.checks import verify_faces, weight_types
@@ -19,7 +17,6 @@ from fau_tf import contract, facs
 from fau_tf.models.presets import PRESETS
 from tests.helpers.tiny_model import write_tiny_model
 
-ROOT = Path(__file__).parents[4]
 CARD = card(PRESETS["tiny"], EXPORT_SPECS["float32"], "fau_t_float32", {"kind": "synthetic"})
 
 
@@ -39,16 +36,17 @@ def faces():
     return tuple(verify_faces._crops(64))
 
 
+@pytest.fixture(autouse=True)
+def _rendered_once(monkeypatch, faces):
+    monkeypatch.setattr(verify_faces, "_crops", lambda _: faces)
+
+
 @pytest.fixture
 def model(tmp_path, described, entries):
     path = tmp_path / "m.tflite"
     path.write_bytes(described.content)
     path.with_suffix(".json").write_text(json.dumps(entries))
     return path
-
-
-def _states(path):
-    return [(state, text.split()[1].rstrip(":")) for state, text in checks(path)]
 
 
 def _refusal(path):
@@ -61,58 +59,40 @@ def _refusal(path):
     return text
 
 
-def test_a_model_with_its_json_holds_in_every_check(model):
-    said = []
-    assert verify(model, said.append) == 0
-    assert [text.split()[0] for text in said[1:-1]] == ["ok"] * 7
-    assert hashlib.sha256(model.read_bytes()).hexdigest() in said[1]
-    assert said[-1].strip() == "m.tflite passes 7 checks"
+def test_a_model_with_its_json_passes_every_check_without_tensorflow(model, tmp_path, monkeypatch):
+    for name in ("tensorflow", "keras"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    lines = []
+    assert verify(model, lines.append) == 0
+    assert [text.split()[0] for text in lines[1:-1]] == ["ok"] * 7
+    assert hashlib.sha256(model.read_bytes()).hexdigest() in lines[1]
+    assert lines[-1].strip() == "m.tflite passes 7 checks"
 
 
-def test_a_model_of_somebody_else_is_checked_by_its_graph_alone(tmp_path, tiny_model):
-    path = tmp_path / "theirs.tflite"
+def test_a_model_made_elsewhere_is_checked_by_its_graph_alone(tmp_path, tiny_model):
+    path = tmp_path / "other.tflite"
     path.write_bytes(tiny_model)
-    assert _states(path) == [
-        ("ok", "file"),
-        ("-", "metadata"),
-        ("-", "json"),
-        ("ok", "contract"),
-        ("ok", "faces"),
-        ("ok", "operators"),
-        ("ok", "weights"),
-    ]
-    said = []
-    assert verify(path, said.append) == 0
-    assert said[-1].endswith("passes 5 checks; 2 skipped")
-    assert any("(all, rule fau)" in text for text in said)
+    found = list(checks(path))
+    assert [state for state, _ in found] == ["ok", "-", "-", "ok", "ok", "ok", "ok"]
+    assert any("(all, rule fau)" in text for _, text in found)
 
 
-def test_a_json_of_before_the_card_is_enough(tmp_path):
+def test_a_json_without_a_card_in_the_file_is_enough(tmp_path):
     path = write_tiny_model(tmp_path)
-    assert [state for state, _ in _states(path)] == ["ok", "-", "ok", "ok", "ok", "ok", "ok"]
+    assert [state for state, _ in checks(path)] == ["ok", "-", "ok", "ok", "ok", "ok", "ok"]
 
 
-def test_tensorflow_is_not_needed(model):
-    code = (
-        "import sys; from export.checks.verify import main; "
-        f"code = main({str(model)!r}); "
-        "sys.exit(code or int(bool({'tensorflow', 'keras'} & set(sys.modules))))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count(b"ok ") == 7
-
-
-@pytest.mark.parametrize("share", [0, 0.3, 0.95, 0.999])
+@pytest.mark.parametrize("share", [0.3, 0.999])
 def test_a_cut_file_is_refused_in_one_line_and_nothing_changes(model, share):
     whole = model.read_bytes()
     model.write_bytes(whole[: int(share * len(whole))])
     model.with_suffix(".json").unlink()
     before = {path: path.read_bytes() for path in model.parent.iterdir()}
-    said = []
-    assert verify(model, said.append) == 2
-    assert sum(text.startswith("FAILED") for text in said) == 1
-    assert said[-1].strip() == "m.tflite is refused"
+    lines = []
+    assert verify(model, lines.append) == 2
+    assert sum(text.startswith("FAILED") for text in lines) == 1
+    assert lines[-1].strip() == "m.tflite is refused"
     assert {path: path.read_bytes() for path in model.parent.iterdir()} == before
 
 
@@ -128,9 +108,9 @@ def test_damage_anywhere_is_refused_in_one_line(model, damage):
             broken = np.frombuffer(whole, np.uint8).copy()
             broken[rng.integers(len(whole) - 1000, size=20)] ^= 1 << place % 8  # before the zip
         model.write_bytes(broken.tobytes())
-        said = []
-        assert verify(model, said.append) == 2
-        assert sum(text.startswith("FAILED") for text in said) == 1
+        lines = []
+        assert verify(model, lines.append) == 2
+        assert sum(text.startswith("FAILED") for text in lines) == 1
 
 
 @pytest.mark.parametrize(
@@ -145,7 +125,7 @@ def test_a_file_that_is_no_model_is_refused(model, content, message):
 
 
 @pytest.mark.parametrize("death", ["os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(3)"])
-def test_the_death_of_the_reader_is_one_line(model, tmp_path, monkeypatch, death):
+def test_a_crash_of_the_child_is_one_line(model, tmp_path, monkeypatch, death):
     package = tmp_path / "export" / "checks"
     package.mkdir(parents=True)
     for folder in (package, package.parent):
@@ -153,11 +133,11 @@ def test_the_death_of_the_reader_is_one_line(model, tmp_path, monkeypatch, death
     body = "import os, signal, sys\nprint('ok first: yes', flush=True)\nsys.stderr.write('core')\n"
     (package / "verify.py").write_text(f"{body}sys.stderr.flush()\n{death}\n")
     monkeypatch.setattr(module, "_ROOT", tmp_path)
-    said = []
-    assert verify(model, said.append) == 2
+    lines = []
+    assert verify(model, lines.append) == 2
     received = "SIGSEGV, core" if "SIGSEGV" in death else "exit code 3, core"
-    assert received in said[2]
-    assert said[3].strip() == "m.tflite is refused"
+    assert received in lines[2]
+    assert lines[3].strip() == "m.tflite is refused"
 
 
 @pytest.mark.parametrize(
@@ -171,7 +151,7 @@ def test_the_death_of_the_reader_is_one_line(model, tmp_path, monkeypatch, death
         ({"bytes": 1}, "got another bytes"),
     ],
 )
-def test_a_json_that_does_not_vouch_for_the_model_is_refused(model, entries, change, message):
+def test_a_json_that_contradicts_the_model_is_refused(model, entries, change, message):
     model.with_suffix(".json").write_text(json.dumps(entries | change))
     assert message in _refusal(model)
 
@@ -210,15 +190,13 @@ def test_weights_of_another_type_than_the_card_promises_are_refused(model, tiny_
     assert "weights must be stored as INT8" in _refusal(model)
 
 
-def _tflite(answer, centers=28):
-    """Return a model of the contract: `answer`(maps (1, 16, 16, K)) -> maps, intensity."""
-    import tensorflow as tf
-
+def _tflite(outputs, centers=28):
+    """Return a model of the contract: `outputs`(maps (1, 16, 16, K)) -> maps, intensity."""
     module = tf.Module()
 
     def serve(image):
         gray = tf.reduce_mean(tf.nn.avg_pool2d(image, 4, 4, "VALID"), -1, keepdims=True)
-        maps, intensity = answer(gray / 255.0 * tf.linspace(1.0, 5.0, centers))
+        maps, intensity = outputs(gray / 255.0 * tf.linspace(1.0, 5.0, centers))
         return {contract.OUTPUT_INTENSITY: intensity, contract.OUTPUT_HEATMAPS: maps}
 
     module.serve = tf.function(
@@ -231,8 +209,6 @@ def _tflite(answer, centers=28):
 
 
 def _mean(maps, aus=facs.ALL):
-    import tensorflow as tf
-
     return tf.matmul(tf.reduce_max(maps, (1, 2)), tf.constant(facs.center_to_au(aus)))
 
 
@@ -242,7 +218,7 @@ def _like(maps, value):
 
 
 @pytest.mark.parametrize(
-    ("answer", "message"),
+    ("outputs", "message"),
     [
         (lambda maps: (maps, _mean(maps)), None),
         (lambda maps: (maps * np.nan, _mean(maps)), "NaN or infinity in the heatmaps"),
@@ -260,26 +236,23 @@ def _like(maps, value):
         (lambda maps: (maps, _mean(maps) * 0.95), "means of their centers' maxima"),
     ],
 )
-def test_answers_that_cannot_be_right_are_refused(answer, message, faces, monkeypatch):
-    monkeypatch.setattr(verify_faces, "_crops", lambda _: faces)
-    flatbuffer = _tflite(answer)
+def test_implausible_outputs_are_refused(outputs, message):
+    flatbuffer = _tflite(outputs)
     if message is None:
         assert "4 rendered faces: finite" in check_faces(flatbuffer, {})
         assert "the card's AUs" in check_faces(flatbuffer, CARD)
         return
-    for said in ({}, CARD):
+    for known in ({}, CARD):
         with pytest.raises(ModelFileError, match=message):
-            check_faces(flatbuffer, said)
+            check_faces(flatbuffer, known)
 
 
-def test_a_model_of_unknown_centers_is_checked_without_their_order(faces, monkeypatch):
-    monkeypatch.setattr(verify_faces, "_crops", lambda _: faces)
+def test_a_model_of_unknown_centers_is_checked_without_their_order():
     text = check_faces(_tflite(lambda maps: (maps, maps[:, 0, 0, :2]), centers=3), {})
     assert "their order can't be checked" in text
 
 
-def test_faces_are_the_same_every_time_and_not_alike(faces):
-    np.testing.assert_array_equal(faces, tuple(verify_faces._crops(64)))
+def test_rendered_faces_differ(faces):
     assert np.shape(faces) == (4, 64, 64, 3)
     assert min(np.abs(faces[0] - face).mean() for face in faces[1:]) > 5  # of 255
 
