@@ -113,7 +113,11 @@ def export_network(
         if one.variant.name in asked - set(refused)
     ]
     if test:
-        described = training_data | {"name": name, "people": test.subjects, "faces_of": test.name}
+        described = training_data | {
+            "name": name,
+            "test_subjects": test.subjects,
+            "dataset": test.name,
+        }
         entries = [_entry(one, latency[one.variant.name], asked) for one in made]
         entries += [Entry(variant=name, latency={}, refused=refused[name]) for name in failed]
         write_report(out, described, entries)
@@ -277,7 +281,7 @@ def _measured(made: _Candidate, test: LabeledFaces | None, latency: Latency) -> 
     facts: dict[str, Any] = {"max_intensity_error_to_keras": made.keras_error}
     if test and made.tested:
         found = made.tested.parity.as_dict()
-        facts["parity"] = {"faces_of": test.name, "people": test.subjects} | found
+        facts["parity"] = {"dataset": test.name, "test_subjects": test.subjects} | found
         times = latency[made.variant.name]
         facts["cpu_latency_ms"] = {str(threads): row for threads, row in times.items()}
     return facts

@@ -75,8 +75,8 @@ def write_report(folder: Path, facts: Mapping[str, Any], entries: Sequence[Entry
 
     Args:
         folder: Where the exported files are.
-        facts: `name` of the run and `kind` of its test faces, e.g. `synthetic faces`; `people`, the
-            number of test subjects, and anything else are optional.
+        facts: `name` of the run and `kind` of its test faces, e.g. `synthetic faces`;
+            `test_subjects`, their number, and anything else are optional.
         entries: The variants in order, float32 first, with its parity: the others are compared
             with it.
 
@@ -154,8 +154,8 @@ def report_text(figures: Figures) -> str:
 
 def faces(facts: Mapping[str, Any]) -> str:
     """Return the number and kind of the test faces, in words."""
-    people = f"{facts['people']} " if "people" in facts else ""
-    return f"{facts['faces']} {facts['kind']} of {people}test subjects"
+    subjects = f"{facts['test_subjects']} " if "test_subjects" in facts else ""
+    return f"{facts['faces']} {facts['kind']} of {subjects}test subjects"
 
 
 def variant_table(figures: Figures) -> list[str]:

@@ -165,18 +165,18 @@ def run_part(
         folder: Of the face records.
         log: Prints a line.
     """
-    config, people = run.config, run.subjects[part]
+    config, subjects = run.config, run.subjects[part]
     own = SyntheticSet.of(config.data, config.data_seed)
-    if own.faces_per_person * len(people) >= count and is_complete(own, folder):
+    if own.faces_per_person * len(subjects) >= count and is_complete(own, folder):
         everything = datasets.prepare_synthetic(own, folder, processes=1, log=log)
-        return everything.subset(people[: -(-count // own.faces_per_person)])
-    each = max(config.data.faces_per_subject, -(-count // len(people)))  # rounded up
+        return everything.subset(subjects[: -(-count // own.faces_per_person)])
+    each = max(config.data.faces_per_subject, -(-count // len(subjects)))  # rounded up
     faces = datasets.prepare_synthetic(
         SyntheticSet.of(config.data, config.data_seed, each=each),
         folder,
         processes=config.data.processes or os.cpu_count() or 1,
         log=log,
-        only=people[: -(-count // each)],
+        only=subjects[: -(-count // each)],
     )
     return faces.subset(faces.subjects)
 

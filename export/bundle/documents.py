@@ -156,9 +156,9 @@ def _agreement(models: Sequence[AssetModel]) -> str:
     means = [f"**{parity[key]:.2f}**" for parity in parities for key in ("icc", "mae")]
     titles = [title for model in models for title in (f"{model.variant} ICC", "MAE")]
     return (
-        f"Measured against the labels of {first['faces']} faces of {first['people']} test subjects "
-        f"(`{first['faces_of']}`), who were used neither for training nor for model selection. ICC "
-        "is ICC(3,1); MAE is in intensity units.\n\n"
+        f"Measured against the labels of {first['faces']} faces of {first['test_subjects']} test "
+        f"subjects (`{first['dataset']}`), who were used neither for training nor for model "
+        "selection. ICC is ICC(3,1); MAE is in intensity units.\n\n"
         + _table(["AU", "name", *titles], [*rows, ["mean", "", *means]])
     )
 

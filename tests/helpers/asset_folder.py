@@ -61,7 +61,7 @@ def write_described(folder: Path) -> Path:
 
 def parity(labels, icc):
     rows = {label: {"icc": icc, "mae": 0.375} for label in labels}
-    return {"faces_of": DATA["name"], "people": 7, "faces": 70, "icc": icc, "mae": 0.375,
+    return {"dataset": DATA["name"], "test_subjects": 7, "faces": 70, "icc": icc, "mae": 0.375,
             "icc_to_float": 0.9375, "worst": 0.625, "per_au": rows}  # fmt: skip
 
 

@@ -48,14 +48,9 @@ def _small(monkeypatch, once, faces, variant_file):
     monkeypatch.setattr(command, "load_run", once(command.load_run))
     for name in ("representative_faces", "load_test_faces"):
         monkeypatch.setattr(command, name, lambda *_, **__: faces)
+    made = {name: variant_file(name) for name in ("float32", "float16")}
     # The run's network is the session's.
-    monkeypatch.setattr(
-        variants,
-        "convert",
-        lambda _net, _spec, weights, form: variant_file(
-            replace(EXPORT_SPECS[weights], selection=form)
-        ),
-    )
+    monkeypatch.setattr(variants, "convert", lambda _net, _spec, weights, _form: made[weights])
     for name in ("run_tflite", "run_keras", "float16_range"):
         monkeypatch.setattr(route, name, once(getattr(route, name)))
     monkeypatch.setattr(report, "draw_parity", lambda path, *_: path.touch())

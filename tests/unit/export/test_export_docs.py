@@ -36,7 +36,9 @@ def written(tmp_path_factory):
         )
     ]
     folder = tmp_path_factory.mktemp("export")
-    write_report(folder, {"name": "trial", "kind": "synthetic faces", "people": 200}, entries)
+    write_report(
+        folder, {"name": "trial", "kind": "synthetic faces", "test_subjects": 200}, entries
+    )
     return folder
 
 

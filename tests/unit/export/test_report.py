@@ -9,7 +9,7 @@ from export import parity, report
 from export.report import Entry, au_table, compressed_size, variant_table, write_report
 
 AUS = ["AU01", "AU06", "AU12"]
-FACTS = {"name": "trial", "kind": "synthetic faces", "people": 200, "seeds": [1, 2]}
+FACTS = {"name": "trial", "kind": "synthetic faces", "test_subjects": 200, "seeds": [1, 2]}
 TIMES = {1: {"median_ms": 8.0, "p90_ms": 9.5}, 2: {"median_ms": 5.0, "p90_ms": 6.0}}
 
 
