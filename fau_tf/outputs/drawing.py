@@ -18,7 +18,7 @@ from fau_tf.utils.files import replacing
 from fau_tf.utils.text import readable
 
 INK, DIM, PAPER, CARD, TRACK = "#f2f2f2", "#a4aab3", "#15171b", "#212429", "#343941"
-GRAY, AMBER, RED = "#7d8590", "#ffb703", "#ff6b6b"
+GRAY, HATCH, AMBER, RED = "#7d8590", "#555d68", "#ffb703", "#ff6b6b"
 FACES: Final = ("#4cc9f0", "#ffb703", "#b5e48c", "#f78fb3", "#c9a7ff", "#ff8c61")
 """A face's color, by its number."""
 

@@ -148,4 +148,4 @@ def _legend(pen: Pen, y: int, info: ModelInfo) -> None:
     if info.intervals:
         left = CARD_WIDTH // 2 - 8
         pen.whisker(y, left, left + 26)
-        pen.text((left + 36, y), f"{info.intervals.level:.0%} prediction interval", 13, DIM)
+        pen.text((left + 36, y), f"{100 * info.intervals.level:.0f} % prediction interval", 13, DIM)

@@ -11,7 +11,7 @@ from fau_tf import facs
 from fau_tf.face.align import Image
 from fau_tf.inference.estimator import PRESENT_FROM
 from fau_tf.inference.model_info import ModelInfo
-from fau_tf.outputs.drawing import CARD, DIM, FACES, INK, PAPER, TRACK, Pen, face_color
+from fau_tf.outputs.drawing import CARD, DIM, FACES, HATCH, INK, PAPER, TRACK, Pen, face_color
 from fau_tf.outputs.time_series import (
     ABOVE_NEUTRAL,
     INTERVAL_HIGH,
@@ -90,7 +90,7 @@ def _key(series: TimeSeries, info: ModelInfo, present_from: float) -> str:
     if net:
         parts.append("thin: above neutral")
     if info.intervals and any(track.count[INTERVAL_LOW].any() for track in tracks):
-        parts.append(f"pale band: {info.intervals.level:.0%} prediction interval")
+        parts.append(f"pale band: {100 * info.intervals.level:.0f} % prediction interval")
     if info.low_reliability:
         parts.append("hatched *: low reliability")
     return ", ".join([*parts, f"dashed: present from {present_from:g}", "gray: no face was read"])
@@ -141,7 +141,7 @@ def _area(
     inside = (0, 4 * _SCALE, size[0], size[1] - 4 * _SCALE)
     pen.draw.rectangle(inside, CARD)
     if hatched:
-        pen.hatch(inside, TRACK, 12 * _SCALE)
+        pen.hatch(inside, HATCH, 9 * _SCALE)
     x = series.times() / span * size[0]
     _shade(pen, series, span, size)
     for level in range(int(facs.MAX_INTENSITY) + 1):

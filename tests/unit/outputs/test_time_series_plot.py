@@ -180,7 +180,7 @@ def test_prediction_intervals_are_a_band_and_in_the_key():
     collected = steady(interval=INTERVAL)
     band = np.flatnonzero(changed(drawn(steady(), model), drawn(collected, model)).mean(axis=1) > 5)
     np.testing.assert_allclose((band.min(), band.max()), (rows_at(4.5), rows_at(1)), atol=2)
-    assert "pale band: 90% prediction interval" in time_series_plot._key(collected, model, 1.0)
+    assert "pale band: 90 % prediction interval" in time_series_plot._key(collected, model, 1.0)
 
 
 def test_an_au_of_low_reliability_is_hatched_and_in_the_key():
