@@ -1,21 +1,18 @@
 """Files of a shard: result rows as CSV, JSON lines and Parquet, and estimates on the way there."""
 
 import gzip
-import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from fau_tf.distributed.job import Job, Shard
-from fau_tf.inference.estimator import Estimate, FaceResult, Quality
+from fau_tf.inference.estimator import Estimate
 from fau_tf.inference.model_info import ModelInfo
 from fau_tf.io.images import Frame, UnreadFrame
+from fau_tf.outputs.spool import from_line, to_line
 from fau_tf.outputs.writers import WRITERS
 from fau_tf.utils.files import replacing
 
@@ -24,7 +21,6 @@ _TEXT_COLUMNS: Final = (
     "reason", "flags", "source", "processing", "model", "model_sha256", "low_reliability",
 )  # fmt: skip
 AddRows = Callable[[Frame | UnreadFrame, Estimate], None]
-_NO_IMAGE: Final = np.zeros((0, 0, 3), np.uint8)
 
 
 def result_files(job: Job, shard: Shard) -> list[Path]:
@@ -42,10 +38,7 @@ def write_rows(job: Job, shard: Shard, info: ModelInfo) -> Iterator[AddRows]:
             writers = [
                 files.enter_context(
                     WRITERS[ending](
-                        folder / f"rows.{ending}",
-                        info,
-                        job.processing,
-                        job.present_from,
+                        folder / f"rows.{ending}", info, job.processing, job.present_from
                     )
                 )
                 for ending in sorted(endings)
@@ -75,52 +68,15 @@ def write_estimates(path: Path, *, landmarks: bool) -> Iterator[Callable[[Frame,
     with replacing(path) as unfinished, gzip.open(unfinished, "wt", 1, encoding="utf-8") as file:
 
         def add(frame: Frame, estimate: Estimate) -> None:
-            faces = [_face_entries(face, landmarks) for face in estimate.faces]
-            file.write(json.dumps([frame.number, frame.timestamp, estimate.reason, faces]) + "\n")
+            file.write(to_line(frame, estimate, landmarks=landmarks))
 
         yield add
 
 
-def read_estimates(path: Path, name: str, info: ModelInfo) -> Iterator[tuple[Frame, Estimate]]:
-    """Yield each frame without its image, and its estimate with face ids of 0.
-
-    Args:
-        path: From `write_estimates`.
-        name: Of the video, as it stands in the rows.
-        info: The model's.
-    """
+def read_estimates(path: Path) -> Iterator[tuple[Frame, Estimate]]:
+    """Yield each frame that `write_estimates` wrote, without its pixels, and its estimate."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
-        for line in file:
-            number, timestamp, reason, faces = json.loads(line)
-            found = tuple(_face(entries, info) for entries in faces)
-            yield Frame(_NO_IMAGE, number, timestamp, name), Estimate(found, reason)
-
-
-def _face_entries(face: FaceResult, landmarks: bool) -> list[Any]:
-    return [
-        face.box,
-        face.landmarks.tolist() if landmarks else [],
-        list(face.intensity.values()),
-        asdict(face.quality),
-        face.interval and list(face.interval.values()),
-    ]
-
-
-def _face(entries: list[Any], info: ModelInfo) -> FaceResult:
-    box, landmarks, intensity, quality, interval = entries
-    x0, y0, x1, y1 = box
-    return FaceResult(
-        box=(x0, y0, x1, y1),
-        landmarks=np.array(landmarks, np.float64).reshape(-1, 2),
-        centers=np.zeros((0, 2)),
-        intensity=dict(zip(info.labels, intensity, strict=True)),
-        heatmaps=np.zeros((0, 0, 0), np.float32),
-        matrix=np.zeros((2, 3)),
-        crop_size=info.image_size,
-        quality=Quality(**quality),
-        interval=interval and dict(zip(info.labels, map(tuple, interval), strict=True)),
-        low_reliability=tuple(sorted(info.low_reliability)),
-    )
+        yield from map(from_line, file)
 
 
 def _csv_to_parquet(table: Path, path: Path) -> None:

@@ -23,7 +23,7 @@ from fau_tf.io.images import Frame, UnreadableError, UnreadFrame
 from fau_tf.io.sources import Source, SourceKind, open_frames
 from fau_tf.io.videos import VideoFile
 from fau_tf.outputs.run import estimate_photos
-from fau_tf.outputs.writers import MedianSpool
+from fau_tf.outputs.spool import MedianSpool
 from fau_tf.utils import optional_imports
 from fau_tf.utils.files import file_sha256, replacing
 from fau_tf.utils.text import one_line
@@ -206,7 +206,7 @@ def join_ranges(job: Job, shards: Sequence[Shard], info: ModelInfo) -> ShardRepo
 
 def _write_video_rows(job: Job, shards: Sequence[Shard], info: ModelInfo) -> None:
     with ExitStack() as spools:
-        found = _estimates(job, shards, info)
+        found = _estimates(job, shards)
         if job.processing.neutral == MEDIAN:
             spool = spools.enter_context(MedianSpool())
             for frame, estimate in found:
@@ -223,13 +223,11 @@ def _range_of(frame: Frame, shards: Sequence[Shard]) -> int:
     return next(one.index for one in shards if not one.last or frame.number <= one.last)
 
 
-def _estimates(
-    job: Job, shards: Iterable[Shard], info: ModelInfo
-) -> Iterator[tuple[Frame, Estimate]]:
+def _estimates(job: Job, shards: Iterable[Shard]) -> Iterator[tuple[Frame, Estimate]]:
     tracker, process = OverlapTracker(), job.processing.begin()
     for shard in shards:
         path = job.work / f"{shard.key}.rows"
-        for frame, estimate in read_estimates(path, shard.paths[0], info):
+        for frame, estimate in read_estimates(path):
             ids = tracker.update([face.box for face in estimate.faces])
             faces = (replace(face, face_id=i) for face, i in zip(estimate.faces, ids, strict=True))
             estimate = replace(estimate, faces=tuple(faces))

@@ -1,20 +1,14 @@
 """Results of one source: their names, and the files that are written while it is read."""
 
 import os
-import pickle
-import tempfile
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from fau_tf.inference.estimator import Estimate
 from fau_tf.inference.model_info import ModelInfo
-from fau_tf.inference.postprocessing import MEDIAN, Postprocessing, above_neutral
+from fau_tf.inference.postprocessing import MEDIAN, Postprocessing
 from fau_tf.io.images import Frame, UnreadFrame
 from fau_tf.io.sources import Source, SourceKind
 from fau_tf.io.video_writer import VideoWriter
@@ -22,6 +16,7 @@ from fau_tf.outputs import annotate, time_series_plot
 from fau_tf.outputs.csv_jsonl import CsvWriter, JsonlWriter, RowWriter
 from fau_tf.outputs.drawing import save_picture
 from fau_tf.outputs.options import PredictOptions
+from fau_tf.outputs.spool import MedianSpool
 from fau_tf.outputs.time_series import TimeSeries
 
 WRITERS: Final[dict[str, type[RowWriter]]] = {"csv": CsvWriter, "jsonl": JsonlWriter}
@@ -33,8 +28,6 @@ LONGEST_STEM: Final = 220
 """Bytes; names may have 255, and endings follow the stem."""
 
 _MOST_CARDS: Final = 2  # beside an annotated video
-_NO_PIXELS: Final = np.zeros((0, 0, 3), np.uint8)
-_NO_HEATMAPS: Final = np.zeros((0, 0, 0), np.float32)
 
 
 class Results(AbstractContextManager["Results"]):
@@ -146,57 +139,6 @@ class Results(AbstractContextManager["Results"]):
             # Not after an error of the file system, which would only fail again.
             if kind is None or not issubclass(kind, OSError):
                 self.finish()
-
-
-class MedianSpool(AbstractContextManager["MedianSpool"]):
-    """Keeps estimates on disk until the median of each face, its neutral baseline, is known.
-
-    The median is near the neutral face if a person is at rest most of the time, but not if one
-    holds an expression. A face that gets a new id after a gap has a median of its own. Memory grows
-    by 4 bytes per AU and face of a frame.
-    """
-
-    def __init__(self) -> None:
-        """Open a temporary file.
-
-        Raises:
-            OSError: If there is no room for one.
-        """
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed in `__exit__`
-        self._levels: dict[int, array[float]] = {}
-
-    def add(self, frame: Frame | UnreadFrame, estimate: Estimate) -> None:
-        """Keep the estimate of a frame, without pixels and heatmaps."""
-        faces = tuple(replace(face, heatmaps=_NO_HEATMAPS) for face in estimate.faces)
-        for face in faces:
-            if not face.reason:
-                self._levels.setdefault(face.face_id, array("f")).extend(face.shown.values())
-        place = Frame(_NO_PIXELS, frame.number, frame.timestamp, frame.name)
-        pickle.dump((place, replace(estimate, faces=faces)), self._file)
-
-    def replay(self) -> Iterator[tuple[Frame, Estimate]]:
-        """Yield what was kept, with the intensities of each face above its median."""
-        medians: dict[int, list[float]] = {}
-        self._file.seek(0)
-        while True:
-            try:
-                frame, estimate = pickle.load(self._file)
-            except EOFError:
-                return
-            faces = []
-            for face in estimate.faces:
-                if not face.reason:
-                    if face.face_id not in medians:
-                        rows = np.frombuffer(self._levels[face.face_id], np.float32)
-                        rows = rows.reshape(-1, len(face.shown))
-                        medians[face.face_id] = np.median(rows, axis=0).tolist()
-                    neutral = dict(zip(face.shown, medians[face.face_id], strict=True))
-                    face = above_neutral(face, neutral)
-                faces.append(face)
-            yield frame, replace(estimate, faces=tuple(faces))
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
 
 
 def result_names(sources: Sequence[Source], out: Path) -> list[Path]:

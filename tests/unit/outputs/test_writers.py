@@ -8,7 +8,8 @@ import pytest
 from fau_tf.inference.estimator import Estimate
 from fau_tf.io.images import Frame
 from fau_tf.io.sources import Source, SourceKind, camera_source
-from fau_tf.outputs.writers import MedianSpool, picture_names, result_names
+from fau_tf.outputs.spool import MedianSpool
+from fau_tf.outputs.writers import picture_names, result_names
 from tests.helpers.faces import TURNED, small_face
 
 
