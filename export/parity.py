@@ -52,28 +52,14 @@ class AuParity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parity:
-    """The figures of one variant on N faces.
+class Parity(AuParity):
+    """The figures of one variant: means over its AUs; faces count if any AU is coded.
 
     Attributes:
-        faces: Number of faces that are coded for at least one AU.
-        icc: Mean of the AUs' ICC(3,1) against the labels.
-        mae: Mean of their MAE against the labels, intensity units.
-        icc_to_float: Mean of their ICC(3,1) against float32.
-        bias: Mean of variant minus float32 over faces and AUs, intensity units.
-        worst: Largest absolute difference to float32, intensity units.
-        worst_face: Row of the face with that difference.
-        worst_au: Label of the AU with that difference.
+        worst_au: Label of the AU with the largest difference.
         per_au: Label -> its figures.
     """
 
-    faces: int
-    icc: float
-    mae: float
-    icc_to_float: float
-    bias: float
-    worst: float
-    worst_face: int
     worst_au: str
     per_au: dict[str, AuParity]
 

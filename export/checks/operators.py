@@ -9,7 +9,6 @@ needs a phone to run. Only conditions that our graphs can break are here.
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,8 +56,8 @@ def classic_gpu(file: TfliteFile) -> list[str]:
     )
     lines = _unlisted(file, "classic_gpu")
     for operator in file.graph.operators:
-        seen = _Operator.of(operator, file, consumers)
-        lines += [f"{seen.name}: {line}" for rule in _CLASSIC_GPU for line in rule(seen)]
+        name = operator_name(file.model, operator)
+        lines += [f"{name}: {line}" for line in _classic_problems(operator, file, consumers)]
     return lines
 
 
@@ -127,79 +126,46 @@ _LITERT_GPU: Final[dict[str, Callable[[Any, TfliteFile, dict[int, Any]], str]]] 
 # ---- conditions of the classic GPU delegate
 
 
-@dataclass(frozen=True)
-class _Operator:
-    """An operator as the classic delegate sees it; `consumers` are those of its first output."""
-
-    name: str
-    options: Any
-    inputs: list[Any]
-    outputs: list[Any]
-    computed: list[Any]
-    consumers: int
-
-    @classmethod
-    def of(cls, operator: Any, file: TfliteFile, consumers: Counter[int]) -> "_Operator":
-        inputs = [file.graph.tensors[index] for index in operator.inputs if index >= 0]
-        return cls(
-            name=operator_name(file.model, operator),
-            options=operator.builtinOptions,
-            inputs=inputs,
-            outputs=[file.graph.tensors[index] for index in operator.outputs],
-            computed=[tensor for tensor in inputs if not is_constant(tensor, file.model)],
-            consumers=consumers[operator.outputs[0]],
-        )
+def _classic_problems(operator: Any, file: TfliteFile, consumers: Counter[int]) -> Iterator[str]:
+    """Yield the conditions on shapes, types and neighbors that one operator breaks."""
+    name, options = operator_name(file.model, operator), operator.builtinOptions
+    inputs = [file.graph.tensors[index] for index in operator.inputs if index >= 0]
+    outputs = [file.graph.tensors[index] for index in operator.outputs]
+    for tensor in (*inputs, *outputs):
+        if len(shape_of(tensor)) > _MAX_RANK:
+            yield f"ranks must be at most {_MAX_RANK}: got {len(shape_of(tensor))}"
+    casts = name == "CAST" and inputs[0].type == schema.TensorType.BOOL
+    count = consumers[operator.outputs[0]]
+    if (casts or name in _COMPARISONS) and count != 1:
+        yield f"output must have one consumer if it comes from a comparison: got {count}"
+    if name not in ("CAST", "GATHER", "ONE_HOT"):
+        computed = [tensor for tensor in inputs if not is_constant(tensor, file.model)]
+        if any(tensor.type not in _FLOATS for tensor in computed):
+            yield "inputs computed in the graph must be float"
+    yield from _CLASSIC_GPU[name](options, inputs, outputs) if name in _CLASSIC_GPU else ()
 
 
-def _ranks(op: _Operator) -> list[str]:
-    return [
-        f"ranks must be at most {_MAX_RANK}: got {len(shape_of(tensor))}"
-        for tensor in (*op.inputs, *op.outputs)
-        if len(shape_of(tensor)) > _MAX_RANK
-    ]
+def _adjoint(options: Any, _inputs: list[Any], _outputs: list[Any]) -> Iterator[str]:
+    if options.adjX or options.adjY:
+        yield "must not transpose its inputs, a flag that the delegate ignores"
 
 
-def _single_consumer(op: _Operator) -> list[str]:
-    casts = op.name == "CAST" and op.inputs[0].type == schema.TensorType.BOOL
-    if not (casts or op.name in _COMPARISONS) or op.consumers == 1:
-        return []
-    return [f"output must have one consumer if it comes from a comparison: got {op.consumers}"]
+def _kept_rank(options: Any, inputs: list[Any], outputs: list[Any]) -> Iterator[str]:
+    ranks = len(shape_of(inputs[0])), len(shape_of(outputs[0]))
+    if options.keepNumDims and ranks[0] != ranks[1]:
+        yield f"input and output must have the same rank: got {ranks}"
 
 
-def _float_inputs(op: _Operator) -> list[str]:
-    if op.name in ("CAST", "GATHER", "ONE_HOT"):
-        return []
-    wrong = sum(tensor.type not in _FLOATS for tensor in op.computed)
-    return ["inputs computed in the graph must be float"] * wrong
+def _factors(_options: Any, inputs: list[Any], _outputs: list[Any]) -> Iterator[str]:
+    first, second = (shape_of(tensor) for tensor in inputs)
+    if len(first) == len(second) and first != second:
+        larger = {a > b for a, b in zip(first, second, strict=True) if a != b}
+        if len(larger) > 1:
+            yield "one factor must be at least as large as the other along every axis"
 
 
-def _adjoint(op: _Operator) -> list[str]:
-    if op.name != "BATCH_MATMUL" or not (op.options.adjX or op.options.adjY):
-        return []
-    return ["must not transpose its inputs, a flag that the delegate ignores"]
-
-
-def _kept_rank(op: _Operator) -> list[str]:
-    if op.name != "FULLY_CONNECTED" or not op.options.keepNumDims:
-        return []
-    ranks = len(shape_of(op.inputs[0])), len(shape_of(op.outputs[0]))
-    return (
-        [] if len(set(ranks)) == 1 else [f"input and output must have the same rank: got {ranks}"]
-    )
-
-
-def _factors(op: _Operator) -> list[str]:
-    if op.name != "MUL" or not _crosses(*(shape_of(tensor) for tensor in op.inputs[:2])):
-        return []
-    return ["one factor must be at least as large as the other along every axis"]
-
-
-def _crosses(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
-    """Return whether each of two shapes of equal rank is smaller along some axis."""
-    if len(first) != len(second):
-        return False
-    pairs = list(zip(first, second, strict=True))
-    return any(a < b for a, b in pairs) and any(a > b for a, b in pairs)
-
-
-_CLASSIC_GPU: Final = (_ranks, _single_consumer, _float_inputs, _adjoint, _kept_rank, _factors)
+_CLASSIC_GPU: Final[dict[str, Callable[..., Iterator[str]]]] = {
+    "BATCH_MATMUL": _adjoint,
+    "FULLY_CONNECTED": _kept_rank,
+    "MUL": _factors,
+}

@@ -43,7 +43,7 @@ def _flatbuffer(aus: tuple[int, ...], rule: str) -> bytes:
     import tensorflow as tf
 
     to_au = tf.constant(facs.center_to_au(aus, rule))
-    scale = tf.linspace(0.2, 1.0, to_au.shape[0])  # each center answers differently
+    scale = tf.linspace(0.2, 1.0, to_au.shape[0])  # each center has values of its own
 
     class Tiny(tf.Module):
         @tf.function(

@@ -7,7 +7,7 @@ from fau_tf.data.synthetic_set import person_name
 from fau_tf.training.config import dump_toml, load_config
 from tests.helpers.tiny_network import tiny_network
 
-PEOPLE = {
+SUBJECTS = {
     "train": [person_name(i) for i in (0, 2, 3, 5, 6, 7)],
     "validation": [person_name(i) for i in (1, 9)],
     "test": [person_name(i) for i in (4, 8)],
@@ -32,6 +32,6 @@ def write_tiny_run(folder: Path) -> Path:
     folder.mkdir()
     (folder / "config.toml").write_text(settings())
     (folder / "versions.json").write_text('{"contract_version": 1}')
-    (folder / "people.json").write_text(json.dumps(PEOPLE))
+    (folder / "people.json").write_text(json.dumps(SUBJECTS))
     tiny_network(load_config(None, SETTINGS).model).save(folder / "best.keras")
     return folder

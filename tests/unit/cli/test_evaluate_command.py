@@ -10,7 +10,7 @@ from fau_tf.cli import evaluate as command
 from fau_tf.evaluation import cross_rig, model_report, real_faces
 from fau_tf.evaluation.synthetic_test_set import SyntheticRun
 from fau_tf.utils.markdown_tables import filled
-from tests.helpers.tiny_run import PEOPLE, settings, write_tiny_run
+from tests.helpers.tiny_run import SUBJECTS, settings, write_tiny_run
 from tests.unit.evaluation.test_model_report import found as found
 
 BOTH_RIGS = ('data.rigs=["canonical", "ict"]', "data.ict=ict.npz")
@@ -24,7 +24,7 @@ def runs(tmp_path):
         folder = tmp_path / name
         folder.mkdir()
         (folder / "config.toml").write_text(settings(*BOTH_RIGS, *rigs))
-        (folder / "people.json").write_text(json.dumps(PEOPLE))
+        (folder / "people.json").write_text(json.dumps(SUBJECTS))
     return tmp_path / "release", tmp_path / "on_ict"
 
 
@@ -161,7 +161,7 @@ def test_a_run_is_evaluated_from_its_folder(tmp_path, monkeypatch):
     subjects = [f"person{i:05d}" for i in range(200)]
     with RunDir(path) as run:
         calibrate.calibrate(coded, peaks, subjects, spec, fit_curves=False).save(run)
-    people = PEOPLE | {"test": PEOPLE["train"]}  # more than two of them
+    people = SUBJECTS | {"test": SUBJECTS["train"]}  # more than two of them
     (path / "people.json").write_text(json.dumps(people))
     monkeypatch.setattr(blendshape_baseline, "_scores", lambda p, _: rng.uniform(size=(len(p), 52)))
     options = ["--run", str(path), "--data", str(tmp_path / "data")]

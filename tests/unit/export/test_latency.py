@@ -1,4 +1,4 @@
-"""Structure and arithmetic of the measurement; times themselves are nobody's promise."""
+"""Structure and arithmetic of the measurement; times are not tested."""
 
 import math
 import subprocess
@@ -72,11 +72,6 @@ def test_figures_are_median_and_ninetieth_percentile_in_milliseconds():
     assert found["p90_ms"] == pytest.approx(9)
 
 
-def test_the_caller_runs_the_model(model):
-    run = caller(model, 1, IMAGE)
-    assert run() is None
-
-
 def test_an_image_of_another_size_is_refused(model):
     with pytest.raises(ValueError, match=r"must be \(1, 64, 64, 3\): got \(1, 32, 32, 3\)"):
         caller(model, 1, np.zeros((1, 32, 32, 3), np.float32))
@@ -97,13 +92,6 @@ def test_a_model_that_does_not_run_is_named_by_its_error(tmp_path):
         cpu_latency({"broken": broken}, IMAGE, rounds=1)
 
 
-def test_a_child_that_says_nothing_is_an_error():
+def test_a_child_that_fails_is_an_error():
     with pytest.raises(RuntimeError, match="no_such_module"):
         in_child("no_such_module", {})
-
-
-def test_the_machine_is_described():
-    found = latency.machine()
-    assert found["cores"] >= 1
-    assert found["cpu"]
-    assert found["load"] >= 0

@@ -49,7 +49,7 @@ def repository(tmp_path):
     return root
 
 
-def test_the_card_says_what_a_user_has_to_know(described):
+def test_the_card_holds_contract_aus_crop_and_training_data(described):
     assert set(contract.REQUIRED_METADATA) - {"sha256"} <= set(described)
     assert described["contract_version"] == contract.CONTRACT_VERSION
     assert described["aus"] == list(facs.ALL)
@@ -62,11 +62,9 @@ def test_the_card_says_what_a_user_has_to_know(described):
     assert described["accelerators"] == ["cpu", "gpu"]
 
 
-def test_the_card_survives_json(described):
-    assert json.loads(json.dumps(described)) == described
-
-
-def test_the_json_is_the_card_and_what_vouches_for_the_file(described, file, repository, tmp_path):
+def test_the_json_is_the_card_with_the_digest_and_the_origin_of_the_file(
+    described, file, repository, tmp_path
+):
     entries = sidecar(file, described, {"parity": {"mean_icc": 0.9}}, root=repository)
     assert entries | described == entries
     assert entries["sha256"] == hashlib.sha256(file.content).hexdigest()
@@ -92,7 +90,7 @@ def test_a_changed_file_makes_the_checkout_dirty_and_a_new_one_does_not(reposito
     commit = _git(repository, "rev-parse", "HEAD")
     assert len(commit) == 40
     assert checkout(repository) == {"commit": commit, "dirty": False}
-    (repository / "photo.jpg").write_text("not ours")
+    (repository / "photo.jpg").write_text("untracked")
     assert checkout(repository) == {"commit": commit, "dirty": False}
     (repository / "file.py").write_text("b\n")
     assert checkout(repository) == {"commit": commit, "dirty": True}
@@ -102,7 +100,7 @@ def test_outside_a_checkout_the_commit_is_unknown(repository, tmp_path, monkeypa
     unknown = {"commit": "unknown", "dirty": None}
     copied = repository / "vendored"
     copied.mkdir()
-    assert checkout(copied) == unknown  # its commit is somebody else's
+    assert checkout(copied) == unknown  # its commit is of another repository
     assert checkout(tmp_path / "nowhere") == unknown
     assert checkout(repository) != unknown
     monkeypatch.setattr(module.shutil, "which", lambda _: None)

@@ -183,21 +183,6 @@ def test_a_failure_leaves_the_old_report_as_it_was(entries, tmp_path, monkeypatc
     assert not list(tmp_path.glob(".partial*"))
 
 
-@pytest.mark.parametrize("missing", ["name", "kind"])
-def test_a_report_that_would_not_say_on_what_is_refused(missing, entries, tmp_path):
-    facts = {key: value for key, value in FACTS.items() if key != missing}
-    with pytest.raises(ValueError, match=f"none for .'{missing}'"):
-        write_report(tmp_path, facts, entries)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("chosen", [[], [1], [1, 0], [3]], ids=str)
-def test_a_report_starts_with_float32(chosen, entries, tmp_path):
-    with pytest.raises(ValueError, match="must be float32"):
-        write_report(tmp_path, FACTS, [entries[n] for n in chosen])
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_compressed_size_is_deflate_at_level_9():
     rng = np.random.default_rng(0)
     noise, text = rng.bytes(50_000), rng.integers(0, 4, 50_000, np.uint8).tobytes()

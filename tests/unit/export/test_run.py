@@ -11,7 +11,7 @@ from fau_tf.conformal import fit_intervals
 from fau_tf.data.datasets import prepare_synthetic
 from fau_tf.data.synthetic_set import SyntheticSet
 from fau_tf.training.config import ConfigError
-from tests.helpers.tiny_run import PEOPLE, settings, write_tiny_run
+from tests.helpers.tiny_run import SUBJECTS, settings, write_tiny_run
 
 
 @pytest.fixture(scope="module")
@@ -119,13 +119,13 @@ def test_a_run_that_is_none_is_refused(damage, error, message, run):
         load_run(run)
 
 
-def test_parts_are_of_different_people_and_have_as_many_faces_as_asked_for(whole, tmp_path):
+def test_parts_have_different_subjects_and_have_as_many_faces_as_asked_for(whole, tmp_path):
     run = load_run(whole)
     config = run.config
-    parts = [run_part(run, part, 8, tmp_path, log=str) for part in PEOPLE]
-    for part, people in zip(parts, PEOPLE.values(), strict=True):
+    parts = [run_part(run, part, 8, tmp_path, log=str) for part in SUBJECTS]
+    for part, subjects in zip(parts, SUBJECTS.values(), strict=True):
         assert part.subjects
-        assert set(part.subjects) <= set(people)
+        assert set(part.subjects) <= set(subjects)
     for part in parts:
         faces = labeled(part, config)
         assert len(faces.images) == len(faces.intensity) >= 8

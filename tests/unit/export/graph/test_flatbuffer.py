@@ -21,7 +21,7 @@ def _converted(function):
     return bytes(converter.convert())
 
 
-def _answer(flatbuffer, x):
+def _output(flatbuffer, x):
     interpreter = Interpreter(model_content=flatbuffer)
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
@@ -57,11 +57,11 @@ def twice():
     return _converted(serve)
 
 
-def test_packing_leaves_the_answers_and_settles(twice):
+def test_packing_changes_no_output_and_is_idempotent(twice):
     once = pack(unpack(twice))
-    want = _answer(twice, _image())
+    want = _output(twice, _image())
     assert want.std() > 0.1
-    np.testing.assert_array_equal(_answer(once, _image()), want)
+    np.testing.assert_array_equal(_output(once, _image()), want)
     assert pack(unpack(once)) == once
 
 
@@ -122,7 +122,7 @@ def test_an_activation_leaves_its_transposed_convolution(activation, code):
     place = names.index(_code("TRANSPOSE_CONV"))
     assert names[place + 1] == _code(code)
     assert all(v <= 3 for name, v in _operators(split) if name == _code("TRANSPOSE_CONV"))
-    got = _answer(split, _image())
+    got = _output(split, _image())
     assert (got == 0).any()
     assert got.max() > 1
     # Sums of 27 float32 products in another order than TensorFlow's
