@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import fau_tf
 from fau_tf import contract
@@ -40,12 +40,41 @@ face; 1: some input could not be read, it is listed; 2: the command, the model o
 fault, or a file can't be written; 130: interrupted, the results so far are kept.
 """
 
-# Option -> help; each has a --no- form.
-_OUTPUTS: Final = {
-    "csv": "CSV in OpenFace's columns",
-    "jsonl": "JSON lines: what CSV has, and landmarks",
-    "draw": "annotated pictures; of a video, an annotated video",
-    "plot": "intensities over time, of videos, webcam and stdin",
+# Flag -> how argparse reads it; `PredictOptions` has the defaults and checks the values.
+_SWITCH: Final = {"action": argparse.BooleanOptionalAction}
+_FLAGS: Final[dict[str, dict[str, Any]]] = {
+    "--webcam": {"nargs": "?", "type": int, "const": 0, "metavar": "INDEX", "help": "a camera (0)"},
+    "--model": {"type": Path, "help": "exported .tflite, its .json beside it (the packaged one)"},
+    "--out": {"type": Path, "help": "folder of the results (fau_out)"},
+    "--csv": {**_SWITCH, "help": "CSV in OpenFace's columns"},
+    "--jsonl": {**_SWITCH, "help": "JSON lines: what CSV has, and landmarks"},
+    "--draw": {**_SWITCH, "help": "annotated pictures; of a video, an annotated video"},
+    "--plot": {**_SWITCH, "help": "intensities over time, of videos, webcam and stdin"},
+    "--neutral": {
+        "metavar": "FILE|median",
+        "help": "also write intensities above a neutral baseline: a photo's, or the face's median",
+    },
+    "--smooth": {
+        "type": float,
+        "metavar": "SECONDS",
+        "help": "also write an exponential moving average of videos, with this time constant",
+    },
+    "--faces": {"type": int, "help": "at most this many a picture, the largest (10)"},
+    "--every": {"type": int, "help": "read each N-th frame of a video (1)"},
+    "--fps": {"type": float, "help": "frames a second of stdin (25)"},
+    "--present-from": {"type": float, "help": "intensity from which an AU counts as present (1)"},
+    "--threads": {"type": int, "help": "CPU threads of the model (1)"},
+    "--quiet": {"action": "store_true", "help": "print errors only"},
+}
+_JOB_FLAGS: Final[dict[str, dict[str, Any]]] = {
+    "--list": {"type": Path, "metavar": "FILE", "help": "also read the files in it, one a line"},
+    "--cluster": {
+        "metavar": "HOST:PORT|local",
+        "help": "run as a Ray Data job: rows only, in shards; the same command resumes it",
+    },
+    "--workers": {"type": int, "help": "processes of the job (one a core)"},
+    "--shard": {"type": int, "help": f"photos or frames of a shard ({SHARD})"},
+    "--parquet": {"action": "store_true", "help": "with --cluster: Parquet, too"},
 }
 
 
@@ -117,48 +146,20 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
     )
-    add = parser.add_argument
-    add(
+    parser.add_argument(
         "sources",
         metavar="SOURCE",
         nargs="*",
         default=(),
         help="photo, video, folder, pattern or -",
     )
-    add("--webcam", metavar="INDEX", nargs="?", type=int, const=0, help="read a camera (0)")
-    add("--model", type=Path, help="exported .tflite, its .json beside it (the packaged one)")
-    add("--out", type=Path, help="folder of the results (fau_out)")
-    for name, text in _OUTPUTS.items():
-        add(f"--{name}", action=argparse.BooleanOptionalAction, help=text)
-    add(
-        "--neutral",
-        metavar="FILE|median",
-        help="also write intensities above a neutral baseline: a photo's, or the face's median",
-    )
-    add(
-        "--smooth",
-        metavar="SECONDS",
-        type=float,
-        help="also write an exponential moving average of videos, with this time constant",
-    )
-    add("--faces", type=int, help="at most this many a picture, the largest (10)")
-    add("--every", type=int, help="read each N-th frame of a video (1)")
-    add("--fps", type=float, help="frames a second of stdin (25)")
-    add("--present-from", type=float, help="intensity from which an AU counts as present (1)")
-    add("--threads", type=int, help="CPU threads of the model (1)")
-    add("--quiet", action="store_true", help="print errors only")
+    for flag, reading in _FLAGS.items():
+        parser.add_argument(flag, **reading)
     version = f"fau-demo {fau_tf.__version__}, model contract {contract.CONTRACT_VERSION}"
-    add("--version", action="version", version=version)
-    add = parser.add_argument_group("many files, see docs/guide/distributed.md").add_argument
-    add("--list", type=Path, metavar="FILE", help="also read the files named in it, one a line")
-    add(
-        "--cluster",
-        metavar="HOST:PORT|local",
-        help="run as a Ray Data job: rows only, in shards; the same command resumes it",
-    )
-    add("--workers", type=int, help="processes of the job (one a core)")
-    add("--shard", type=int, help=f"photos or frames of a shard ({SHARD})")
-    add("--parquet", action="store_true", help="with --cluster: Parquet, too")
+    parser.add_argument("--version", action="version", version=version)
+    group = parser.add_argument_group("many files, see docs/guide/distributed.md")
+    for flag, reading in _JOB_FLAGS.items():
+        group.add_argument(flag, **reading)
     return parser
 
 

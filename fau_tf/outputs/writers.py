@@ -67,14 +67,11 @@ class Results(AbstractContextManager["Results"]):
         self._series = TimeSeries(info.labels) if "plot" in outputs else None
         self._video: VideoWriter | None = None
         with ExitStack() as opening:
-            self._rows = [
-                opening.enter_context(
-                    WRITERS[ending](
-                        with_ending(name, f".{ending}"), info, processing, options.present_from
-                    )
-                )
-                for ending in sorted(outputs & WRITERS.keys())
-            ]
+            self._rows: list[RowWriter] = []
+            for ending in sorted(outputs & WRITERS.keys()):
+                path = with_ending(name, f".{ending}")
+                writer = WRITERS[ending](path, info, processing, options.present_from)
+                self._rows.append(opening.enter_context(writer))
             median = options.neutral == MEDIAN
             self._spool = opening.enter_context(MedianSpool()) if median else None
             self._files = opening.pop_all()

@@ -228,9 +228,3 @@ def test_progress_shows_frames_rate_and_time_left(model, cross, tmp_path, capsys
     assert "frames/s" in line
     assert run(model, tmp_path, cross, "--quiet") == 0
     assert capsys.readouterr().err == ""
-
-
-def test_sources_after_a_damaged_one_are_read(model, cross, tmp_path):
-    (tmp_path / "x.mp4").write_text("hello")
-    assert run(model, tmp_path / "out", tmp_path / "x.mp4", cross) == 1
-    assert results(tmp_path / "out") == ["cross_au.csv", "cross_au_plot.png"]

@@ -4,6 +4,7 @@ import json
 import math
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -178,6 +179,11 @@ def test_text_that_a_spreadsheet_would_run_is_text(tmp_path):
     row = csv_row(tmp_path / "x.csv", frame=frame, reason="+1", model=info(AUS, "=HYPERLINK(1)"))
     assert (row["model"], row["reason"]) == ("'=HYPERLINK(1)", "'+1")
     assert (row["frame"], row["timestamp"], row["source"]) == ("2", "0.500", "x.png")
+
+
+def test_a_file_whose_header_can_not_be_written_is_an_error():
+    with pytest.raises(OSError, match="No space"):
+        CsvWriter(Path("/dev/full"), info(AUS))
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2))

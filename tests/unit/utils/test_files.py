@@ -123,18 +123,6 @@ def test_a_discarded_file_leaves_the_old_one(tmp_path):
     assert partials(tmp_path) == []
 
 
-def test_two_writers_in_one_folder_do_not_collide(tmp_path):
-    with LineWriter(tmp_path / "a") as one, LineWriter(tmp_path / "b") as other:
-        one.write("a\n")
-        other.write("b\n")
-    assert [(tmp_path / name).read_text() for name in "ab"] == ["a\n", "b\n"]
-
-
-def test_a_missing_folder_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        LineWriter(tmp_path / "none" / "x.jsonl")
-
-
 def test_a_file_is_replaced_only_after_success(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("old")
