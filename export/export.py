@@ -113,14 +113,10 @@ def export_network(
         if one.variant.name in asked - set(refused)
     ]
     if test:
-        described = training_data | {
-            "name": name,
-            "test_subjects": test.subjects,
-            "dataset": test.name,
-        }
+        about = {"name": name, "test_subjects": test.subjects, "dataset": test.name}
         entries = [_entry(one, latency[one.variant.name], asked) for one in made]
-        entries += [Entry(variant=name, latency={}, refused=refused[name]) for name in failed]
-        write_report(out, described, entries)
+        entries += [Entry(variant=key, latency={}, refused=refused[key]) for key in failed]
+        write_report(out, training_data | about, entries)
     skipped = {
         variant
         for variant, error in failed.items()
