@@ -25,7 +25,7 @@ import numpy as np
 
 from fau_tf import facs
 from fau_tf.data.adapters.clips import Clip
-from fau_tf.data.adapters.prepare_clip import STAGES, Job, _finder, prepare_clip, report_file
+from fau_tf.data.adapters.prepare_clip import STAGES, ClipJob, face_finder, prepare_clip
 from fau_tf.data.process_pool import worker_pool
 from fau_tf.face import align
 from fau_tf.io.videos import VideoFile
@@ -77,10 +77,9 @@ def measure(
     video: Path, frames: int, rounds: int, processes: int
 ) -> tuple[list[dict[str, float]], list[float]]:
     """Return per round: rate and seconds per stage of preparing, and the rate of detecting."""
-    context = multiprocessing.get_context("spawn")
-    barrier, done = context.Barrier(processes), context.Value("q", 0)
+    barrier = multiprocessing.get_context("spawn").Barrier(processes)
     prepared, detected = [], []
-    with worker_pool(processes, _begin, video, barrier, done) as pool:
+    with worker_pool(processes, _begin, video, barrier) as pool:
         for turn in range(-1, rounds):
             for work in (_prepare, _detect):
                 tasks = [pool.submit(work, frames) for _ in range(processes)]
@@ -115,11 +114,11 @@ def write_video(path: Path, frames: int) -> Path:
     return path
 
 
-def _begin(path: Path, barrier: Any, done: Any) -> None:
+def _begin(path: Path, barrier: Any) -> None:
     optional_imports.cv2().setNumThreads(1)  # as `prepare` does
     with VideoFile(path) as video:
         images = [frame.image for frame in video.frames()]
-    _STATE.update(path=path, barrier=barrier, done=done, images=images)
+    _STATE.update(path=path, barrier=barrier, images=images)
 
 
 def _prepare(frames: int) -> dict[str, float]:
@@ -127,18 +126,19 @@ def _prepare(frames: int) -> dict[str, float]:
     levels = np.zeros((frames, len(facs.ALL)), np.float32)
     shard = _STATE["path"].with_name(f"{os.getpid()}.tfrecord")
     clip = Clip("video", "subject", numbers, levels, video=_STATE["path"])
+    job = ClipJob(clip, shard, "video", RECORD_SIZE)
     _STATE["barrier"].wait()
     start = time.perf_counter()
-    prepare_clip(Job(clip, shard, "video", RECORD_SIZE), _STATE["done"])
+    prepare_clip(job)
     seconds = time.perf_counter() - start
-    report = json.loads(report_file(shard).read_text())
+    report = json.loads(job.report.read_text())
     if report["records"] != frames:
         raise ValueError(f"{report['records']} of {frames} frames became records: {report}")
     return {"seconds": seconds, **report["seconds"]}
 
 
 def _detect(frames: int) -> dict[str, float]:
-    finder = _finder(near=True)
+    finder = face_finder()
     _STATE["barrier"].wait()
     start = time.perf_counter()
     for image in _STATE["images"][:frames]:

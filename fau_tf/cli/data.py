@@ -1,4 +1,4 @@
-"""Look at a real data set, and turn it into face records.
+"""Check a real data set, and prepare its face records.
 
 python -m fau_tf.cli.data check CONFIG
 python -m fau_tf.cli.data prepare CONFIG
@@ -13,14 +13,16 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
-from fau_tf.data.adapters.prepare import CARD, DROPPED, place_of, prepare, summary
-from fau_tf.data.adapters.validate import check
+from fau_tf.data.adapters.prepare import CARD, DROPPED, dataset_folder, prepare, summary
+from fau_tf.data.adapters.validate import validate
 from fau_tf.data.config import SYNTHETIC
 from fau_tf.training.config import Config, load_config
 
+_SHOWN = 20  # problems
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return the exit code: 1 if something is missing that shouldn't be."""
+    """Run one command; return the exit code, 1 if frames are missing without documentation."""
     options = _options(argv)
     try:
         config = load_config(options.config, options.set)
@@ -28,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ValueError("`data.dataset` must be a real data set. Received: synthetic")
         faulty = _COMMANDS[options.command](config, options)
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from what is complete", file=sys.stderr)
+        print("stopped; the same command resumes after the complete clips", file=sys.stderr)
         return 130
     except (ValueError, OSError, ImportError, BrokenProcessPool) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -42,41 +44,42 @@ def _prepare(config: Config, options: argparse.Namespace) -> bool:
         from fau_tf.distributed.prepare import cluster_runner
 
         run = cluster_runner(config.data, options.cluster, options.workers)
-    done = prepare(config.data, options.data, log=_say, run=run)
+    done = prepare(config.data, options.data, log=_print, run=run)
     for line in summary(done):
-        _say(line)
-    _say(f"records in {done.folder}, what is missing in {done.folder / DROPPED}")
+        _print(line)
+    _print(f"records in {done.folder}, dropped frames in {done.folder / DROPPED}")
     return bool(done.undocumented)
 
 
 def _check(config: Config, options: argparse.Namespace) -> bool:
     from fau_tf.data.adapters.validate_report import write_page  # Matplotlib: seconds
 
-    found = check(config.data, config.data_seed)
-    for what, mine, published in found.comparison:
-        mark = "  " if mine == published else "! "
-        _say(f"{mark}{what}: {mine} (published: {published})")
-    for one in found.problems[:20]:
-        mark = "  " if one.documented else "! "
-        _say(f"{mark}{one.subject} {one.where}, frames {one.frames}: {one.reason}")
-    if len(found.problems) > 20:
-        _say(f"  ... and {len(found.problems) - 20} more, on the page")
-    for warning in found.listing.warnings:
-        _say(f"! {warning}")
-    place = place_of(config.data, found.listing, options.data)
-    prepared = prepare(config.data, options.data, log=_say) if (place / CARD).is_file() else None
+    found = validate(config.data, config.data_seed)
+    for row in found.comparisons:
+        mark = " " if row.found == row.expected else "!"
+        _print(f"{mark} {row.name}: {row.found:,} ({row.expected:,} in {row.source})")
+    for one in found.problems[:_SHOWN]:
+        mark = " " if one.documented else "!"
+        _print(f"{mark} {one.subject} {one.where}, frames {one.ranges}: {one.reason}")
+    if len(found.problems) > _SHOWN:
+        _print(f"  ... and {len(found.problems) - _SHOWN} more, on the page")
+    for warning in found.index.warnings:
+        _print(f"! {warning}")
+    folder = dataset_folder(config.data, found.index, options.data)
+    prepared = prepare(config.data, options.data, log=_print) if (folder / CARD).is_file() else None
     if prepared is None:
-        _say("  not prepared yet: contact sheets come with the next check after that")
-    folder = options.out or place.with_name(f"{place.name}-check")
-    page = write_page(folder, place.name, found, prepared)
-    _say(f"look at {page}")
-    return bool(found.undocumented or found.listing.warnings)
+        _print("  not prepared yet; after that, check also shows faces")
+    page = write_page(
+        options.out or folder.with_name(f"{folder.name}-check"), folder.name, found, prepared
+    )
+    _print(f"report in {page}")
+    return bool(found.undocumented or found.index.warnings)
 
 
 _COMMANDS = {"prepare": _prepare, "check": _check}
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(line, flush=True)
 
 
@@ -91,11 +94,11 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting"
     )
-    parser.add_argument("--data", type=Path, default=Path("data"), help="where face records go")
-    parser.add_argument("--out", type=Path, help="where the page of a check goes")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder for face records")
+    parser.add_argument("--out", type=Path, help="folder for the report of a check")
     parser.add_argument(
         "--accept-dropped", dest="accept", action="store_true",
-        help="exit with 0 though something is missing that the data set doesn't document",
+        help="exit with 0 although frames are missing that the data set does not document",
     )  # fmt: skip
     parser.add_argument(
         "--cluster",
@@ -103,7 +106,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         help="prepare as a Ray Data job, see docs/guide/distributed.md",
     )
     parser.add_argument(
-        "--workers", type=int, default=0, help="processes of that job (0: one on each core)"
+        "--workers", type=int, default=0, help="processes of that job (0: one per core)"
     )
     options = parser.parse_args(argv)
     if options.workers < 0 or (options.workers and options.cluster is None):

@@ -7,8 +7,7 @@ concatenation of its pieces, so it has the bytes of a shard that was written at 
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
@@ -16,10 +15,10 @@ from typing import Any, Final
 import numpy as np
 
 from fau_tf import __version__
-from fau_tf.data.adapters import registry
-from fau_tf.data.adapters.clips import Clip, LeftOut
-from fau_tf.data.adapters.prepare import jobs_of, place_of
-from fau_tf.data.adapters.prepare_clip import ClipReport, Job, prepare_clip, report_file
+from fau_tf.data.adapters.clips import Clip, Dropped
+from fau_tf.data.adapters.prepare import Log, RunJobs, clip_jobs, dataset_folder
+from fau_tf.data.adapters.prepare_clip import ClipJob, ClipReport, prepare_clip
+from fau_tf.data.adapters.registry import index_dataset
 from fau_tf.data.config import DataSettings
 from fau_tf.distributed.cluster import Row, require_ray, start_cluster
 from fau_tf.distributed.reports import (
@@ -38,8 +37,6 @@ tenth of that."""
 
 _WORK: Final = "work"
 
-RunJobs = Callable[[Sequence[Job], int, Callable[[str], None]], None]
-
 
 def cluster_runner(
     settings: DataSettings, address: str, workers: int, piece: int = PIECE
@@ -57,7 +54,7 @@ def cluster_runner(
     """
     require_ray(address)
 
-    def run(jobs: Sequence[Job], total: int, log: Callable[[str], None]) -> None:
+    def run(jobs: Sequence[ClipJob], log: Log) -> None:
         folder = jobs[0].shard.parent.absolute()
         work = folder / _WORK
         work.mkdir(exist_ok=True)
@@ -69,8 +66,6 @@ def cluster_runner(
         }
         with replacing(work / "order.json") as unfinished:
             unfinished.write_text(json.dumps(order), encoding="utf-8")
-        frames = sum(len(job.clip.numbers) for job in jobs)
-        log(f"   {total - len(jobs)} of {total} clips are complete; {frames} frames to prepare")
         keys = [key for job in jobs for key in _pieces(job, piece)]
         rows = [{"key": key, "name": key, "folder": str(folder)} for key in keys]
         with (
@@ -92,8 +87,8 @@ class PieceWorker:
         order = json.loads((folder / _WORK / "order.json").read_text(encoding="utf-8"))
         os.chdir(order["working_dir"])
         settings = _settings_from(order["settings"])
-        listing = registry.listing(settings)
-        found = place_of(settings, listing, folder.parent)
+        index = index_dataset(settings)
+        found = dataset_folder(settings, index, folder.parent)
         if (found, order["version"]) != (folder, __version__):
             raise ValueError(
                 f"{settings.root}: this machine finds {found.name} with fau_tf {__version__}, the "
@@ -102,7 +97,7 @@ class PieceWorker:
             )
         optional_imports.cv2().setNumThreads(1)  # as `cluster._SINGLE_THREADED`, for OpenCV
         self._size = order["piece"]
-        self._jobs = {job.shard.stem: job for job in jobs_of(settings, listing, folder)}
+        self._jobs = {job.shard.stem: job for job in clip_jobs(settings, index, folder)}
 
     def __call__(self, row: Row) -> None:
         """Write the records of a piece, unless they exist."""
@@ -111,59 +106,47 @@ class PieceWorker:
         job = self._jobs[name]
         shard = _piece_file(job, key, self._size)
         shard.parent.mkdir(parents=True, exist_ok=True)
-        if report_file(shard).is_file():
+        piece = replace(job, shard=shard)
+        if piece.report.is_file():
             return
         if not Attempts(shard.with_suffix(TRIED)).begin(0):
             raise ValueError(crash_message(f"{job.clip.name}, piece {index}"))
-        piece_of = np.arange(len(job.clip.numbers)) // self._size
-        clip = job.clip.only(piece_of == int(index))
-        prepare_clip(replace(job, clip=clip, shard=shard), _FrameCounter())
+        piece_of = np.arange(len(job.clip.frames)) // self._size
+        prepare_clip(replace(piece, clip=job.clip.only(piece_of == int(index))))
 
 
-class _FrameCounter:
-    """The counter that `prepare_clip` expects; progress is counted in pieces here."""
-
-    value = 0
-
-    def get_lock(self) -> Any:
-        """Return a context manager."""
-        return nullcontext()
-
-
-def _pieces(job: Job, size: int) -> Iterator[str]:
-    for index in range(-(-len(job.clip.numbers) // size) or 1):
+def _pieces(job: ClipJob, size: int) -> Iterator[str]:
+    for index in range(-(-len(job.clip.frames) // size) or 1):
         yield f"{job.shard.stem}.{index}"
 
 
-def _piece_file(job: Job, key: str, size: int) -> Path:
+def _piece_file(job: ClipJob, key: str, size: int) -> Path:
     # One folder per piece, because a report is found by the name of its shard.
     return job.shard.parent / _WORK / str(size) / key / job.shard.name
 
 
-def _join(job: Job, size: int) -> None:
+def _join(job: ClipJob, size: int) -> None:
     """Write a clip's shard and report from its pieces."""
-    files = [_piece_file(job, key, size) for key in _pieces(job, size)]
+    pieces = [replace(job, shard=_piece_file(job, key, size)) for key in _pieces(job, size)]
     with replacing(job.shard) as unfinished, unfinished.open("wb") as content:
-        for file in files:
-            with file.open("rb") as piece:
-                shutil.copyfileobj(piece, content)
-    merged = _merged(job.clip, [ClipReport.load(report_file(file)) for file in files])
-    with replacing(report_file(job.shard)) as unfinished:
-        unfinished.write_text(json.dumps(asdict(merged), indent=1) + "\n", encoding="utf-8")
+        for piece in pieces:
+            with piece.shard.open("rb") as records:
+                shutil.copyfileobj(records, content)
+    _merged(job.clip, [ClipReport.load(piece.report) for piece in pieces]).save(job.report)
 
 
 def _merged(clip: Clip, reports: Sequence[ClipReport]) -> ClipReport:
-    numbers_by_reason: dict[str, list[int]] = {}
+    frames_by_reason: dict[str, list[int]] = {}
     total = ClipReport()
     for report in reports:
         total.records += report.records
         for name, seconds in report.seconds.items():
             total.seconds[name] += seconds
-        for one in report.left_out:
-            numbers_by_reason.setdefault(one.reason, []).extend(one.numbers)
-    total.left_out = [
-        LeftOut(clip.subject, clip.name, reason, tuple(numbers))
-        for reason, numbers in numbers_by_reason.items()
+        for one in report.dropped:
+            frames_by_reason.setdefault(one.reason, []).extend(one.frames)
+    total.dropped = [
+        Dropped(clip.subject, clip.name, reason, tuple(frames))
+        for reason, frames in frames_by_reason.items()
     ]
     return total
 

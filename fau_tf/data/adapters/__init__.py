@@ -1,1 +1,1 @@
-"""Data sets as distributed -> clips of labeled frames, before a picture is read."""
+"""Data sets as distributed: readers, preparation into face records, and validation."""

@@ -5,16 +5,24 @@ Zhang et al., BP4D-Spontaneous, Image and Vision Computing 32(10), 2014; Valstar
 """
 
 import csv
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from fau_tf import facs
-from fau_tf.data.adapters.clips import Clip, LeftOut, Listing, printable
-from fau_tf.data.adapters.label_files import children, find, labeled, require, with_pictures
-from fau_tf.data.adapters.landmarks import PointFiles
+from fau_tf.data.adapters.clips import Clip, DatasetIndex, Dropped, printable
+from fau_tf.data.adapters.label_files import (
+    find_folder,
+    labeled_clip,
+    matching,
+    require_folder,
+    with_images,
+)
+from fau_tf.data.adapters.landmarks import LandmarkFiles
 from fau_tf.data.config import DataSettings
 
 SUBJECTS: Final = (
@@ -22,89 +30,87 @@ SUBJECTS: Final = (
     *(f"M{i:03d}" for i in range(1, 19)),
 )
 _SUBJECT: Final = r"[FM]\d{3}"
-_DISAGREE: Final = 0.3
-"""Where a larger share of the frames with an AU has it in only one of the two codings, the label
-files may have been swapped. A few frames differ in any case: intensity was coded later."""
+_DISAGREEMENT: Final = 0.3
+"""Share of the frames with an AU, by either coding, on which the codings may disagree before label
+files are suspected to be swapped. Some disagreement is normal: intensity was coded later."""
 
 
-def bp4d(settings: DataSettings) -> Listing:
-    """Return BP4D: a folder of pictures a sequence, a label file an AU and sequence, 9 = unknown.
+def bp4d(settings: DataSettings) -> DatasetIndex:
+    """Index BP4D: a folder of images per sequence; a label file per AU and sequence, 9 = unknown.
 
     Raises:
-        FileNotFoundError: If the root lacks the pictures or the intensity labels.
+        FileNotFoundError: If the root lacks the images or the intensity labels.
     """
-    root, listing = Path(settings.root), Listing()
-    faces = _home(root)
-    levels = require(
-        root, r"au_?int|au intensity codes.*", "AUCoding/AU_INT or AU Intensity Codes3.0", deep=2
+    root, index = Path(settings.root), DatasetIndex()
+    images = _image_root(root)
+    labels = require_folder(
+        root, r"au_?int|au intensity codes.*", "AUCoding/AU_INT or AU Intensity Codes3.0", depth=2
     )
-    files = {
-        (match[1].upper(), match[2].upper(), au): path
-        for au in facs.BP4D
-        for _, folder in children(levels, rf"AU0*{au}")
-        for match, path in children(folder, rf"({_SUBJECT})_(T\d+)_AU0*{au}\.csv")
-    }
-    occurrence = find(root, "au_occ", deep=2) or find(root, "aucoding", deep=1)
-    points = None
+    occurrence = find_folder(root, "au_occ", depth=2) or find_folder(root, "aucoding")
+    landmarks = None
     if settings.landmarks == "dataset":
-        points = require(root, r"2dfeatures", "2DFeatures", deep=2)
-    for match, folder in children(faces, _SUBJECT):
-        subject = match[0].upper()
-        tasks = [(m[0].upper(), p) for m, p in children(folder, r"T\d+") if p.is_dir()]
-        if not tasks:
-            listing.left_out.append(LeftOut(subject, printable(folder), "it has no pictures"))
-        for task, pictures in tasks:
-            name = f"{subject}_{task}_AU{{:02d}}.csv"
-            mine = {
-                au: files.get((subject, task, au), levels / f"AU{au:02d}" / name.format(au))
-                for au in facs.BP4D
-            }
-            clip = labeled(listing, f"{subject}/{task}", subject, mine, header=1, unknown=True)
-            if clip is not None:
-                clip = with_pictures(listing, clip, pictures)
-                if occurrence is not None:
-                    fera = settings.dataset == "fera2015"
-                    clip = _compared(listing, clip, occurrence, fera=fera)
-                if points is not None:
-                    clip = _with_points(listing, clip, points, pictures)
-                listing.clips.append(clip)
-    _without_pictures(listing, files, {clip.name for clip in listing.clips})
-    return listing
-
-
-def _home(root: Path) -> Path:
-    """Return the folder that holds the subjects' folders: the root, or one below."""
-    options = [root, *(path for _, path in children(root, ".*") if path.is_dir())]
-    homes = [
-        path
-        for path in options
-        if any(find(folder, r"T\d+", deep=0) for _, folder in children(path, _SUBJECT))
+        landmarks = require_folder(root, r"2dfeatures", "2DFeatures", depth=2)
+    files = _label_files(labels)
+    for subject, task, folder in _sequences(index, images):
+        name = f"{subject}/{task}"
+        default = {au: labels / f"AU{au:02d}/{subject}_{task}_AU{au:02d}.csv" for au in facs.BP4D}
+        own = default | files.get(name, {})  # the default names a missing file
+        clip = labeled_clip(index, name, subject, own, header=1, unknown=True)
+        if clip is not None:
+            clip = with_images(index, clip, folder)
+            if occurrence is not None:
+                fera = settings.dataset == "fera2015"
+                clip = _with_occurrence(index, clip, occurrence, fera=fera)
+            if landmarks is not None:
+                clip = _with_landmarks(index, clip, landmarks, folder)
+            index.clips.append(clip)
+    named = {clip.name for clip in index.clips} | {one.where for one in index.dropped}
+    index.dropped += [
+        Dropped(name.partition("/")[0], name, "it has labels but no images")
+        for name in sorted(files.keys() - named)
     ]
-    if not homes:
-        raise FileNotFoundError(
-            f"{printable(root)}: must hold pictures as F001/T1/2440.jpg, there or one folder down. "
-            "Received: none. Set data.root to the folder as distributed."
-        )
-    return homes[0]
+    return index
 
 
-def _without_pictures(
-    listing: Listing, files: dict[tuple[str, str, int], Path], have: set[str]
-) -> None:
-    gone = {one.where for one in listing.left_out}
-    names = {(subject, f"{subject}/{task}") for subject, task, _ in files}
-    for subject, name in sorted(names):
-        if name not in have and name not in gone:
-            listing.left_out.append(LeftOut(subject, name, "it has labels but no pictures"))
+def _label_files(folder: Path) -> dict[str, dict[int, Path]]:
+    """Return subject/task -> AU -> file."""
+    files: dict[str, dict[int, Path]] = {}
+    for au in facs.BP4D:
+        for _, of_au in matching(folder, rf"AU0*{au}"):
+            for match, path in matching(of_au, rf"({_SUBJECT})_(T\d+)_AU0*{au}\.csv"):
+                files.setdefault(f"{match[1]}/{match[2]}".upper(), {})[au] = path
+    return files
 
 
-def _compared(listing: Listing, clip: Clip, folder: Path, *, fera: bool) -> Clip:
-    """Return the clip after a comparison with the occurrence coding, where there is one of it.
+def _sequences(index: DatasetIndex, images: Path) -> Iterator[tuple[str, str, Path]]:
+    """Yield subject, task and folder of images."""
+    for match, home in matching(images, _SUBJECT):
+        subject = match[0].upper()
+        tasks = [(m[0].upper(), path) for m, path in matching(home, r"T\d+") if path.is_dir()]
+        if not tasks:
+            index.dropped.append(Dropped(subject, printable(home), "it has no images"))
+        for task, folder in tasks:
+            yield subject, task, folder
 
-    FERA's files end with a column that says which frames are occluded: those are left out.
+
+def _image_root(root: Path) -> Path:
+    """Return the folder of the subjects' folders: the root, or one below."""
+    for folder in (root, *(path for _, path in matching(root, ".*"))):
+        for _, subject in matching(folder, _SUBJECT):
+            if find_folder(subject, r"T\d+", depth=0):
+                return folder
+    raise FileNotFoundError(
+        f"{printable(root)}: must hold images as F001/T1/2440.jpg, there or one folder down. "
+        "Received: none. Set data.root to the folder as distributed."
+    )
+
+
+def _with_occurrence(index: DatasetIndex, clip: Clip, folder: Path, *, fera: bool) -> Clip:
+    """Return the clip after a comparison with its occurrence coding, if there is one.
+
+    The last column of FERA's files marks occluded frames, which are dropped.
     """
-    name = clip.name.replace("/", "_")
-    found = children(folder, rf"{name}\.csv")
+    found = matching(folder, rf"{clip.name.replace('/', '_')}\.csv")
     if not found:
         return clip
     path = found[0][1]
@@ -112,49 +118,40 @@ def _compared(listing: Listing, clip: Clip, folder: Path, *, fera: bool) -> Clip
         with path.open(newline="", encoding="utf-8-sig") as file:
             head, *rows = list(csv.reader(file))
             table = np.array(rows, int)
-        frames = {int(number): i for i, number in enumerate(table[:, 0])}
+        row_of = {int(frame): i for i, frame in enumerate(table[:, 0])}
     except (OSError, ValueError, IndexError) as error:
-        listing.warnings.append(
-            f"{printable(path)}: must be an occurrence table. Received: {error}"
-        )
+        index.warnings.append(f"{printable(path)}: must be an occurrence table. Received: {error}")
         return clip
-    _warn_if_swapped(listing, clip, head, table, frames, path)
+    common = np.array([i for i, frame in enumerate(clip.frames.tolist()) if frame in row_of], int)
+    rows_of_clip = [row_of[frame] for frame in clip.frames[common].tolist()]
+    column_of = {int(text): i for i, text in enumerate(head) if text.strip().isdecimal()}
+    for au in (au for au in facs.BP4D if au in column_of):
+        intensity = clip.intensity[common, facs.ALL.index(au)]
+        problem = _disagreement(intensity, table[rows_of_clip, column_of[au]])
+        if problem:
+            index.warnings.append(
+                f"{clip.name}, AU{au:02d}: intensity and occurrence disagree on {problem} frames; "
+                f"label files may be swapped ({printable(path)})"
+            )
     if fera:
         hidden = [int(row[0]) for row in table if row[-1] == 1]
-        clip = listing.drop(clip, hidden, "occluded, says the occurrence file", documented=True)
+        clip = index.drop(clip, hidden, "occluded, says the occurrence file", documented=True)
     return clip
 
 
-def _warn_if_swapped(
-    listing: Listing,
-    clip: Clip,
-    head: list[str],
-    table: "np.typing.NDArray[np.int_]",
-    frames: dict[int, int],
-    path: Path,
-) -> None:
-    common = [i for i, number in enumerate(clip.numbers.tolist()) if number in frames]
-    rows = [frames[number] for number in clip.numbers[common].tolist()]
-    places = {int(text): i for i, text in enumerate(head) if text.strip().isdecimal()}
-    for au in facs.BP4D:
-        if au in places:
-            occurs = table[rows, places[au]]
-            present = clip.intensity[common, facs.ALL.index(au)] >= 1
-            either = (present | (occurs == 1)) & (occurs <= 1)
-            wrong = (present != (occurs == 1)) & either
-            if either.sum() and wrong.sum() > _DISAGREE * either.sum():
-                listing.warnings.append(
-                    f"{clip.name}, AU{au:02d}: intensity and occurrence disagree on {wrong.sum()} "
-                    f"of {either.sum()} frames; label files may be swapped ({printable(path)})"
-                )
+def _disagreement(intensity: npt.NDArray[np.float32], occurrence: npt.NDArray[np.int_]) -> str:
+    """Return the share of frames with contradicting codings, empty if it is small."""
+    present, occurs = intensity >= 1, occurrence == 1
+    either = (present | occurs) & (occurrence <= 1)  # 9 is unknown
+    wrong = (present != occurs) & either
+    return f"{wrong.sum()} of {either.sum()}" if wrong.sum() > _DISAGREEMENT * either.sum() else ""
 
 
-def _with_points(listing: Listing, clip: Clip, folder: Path, pictures: Path) -> Clip:
-    """Return the clip with the 49 points that BP4D ships, one row a picture of the folder."""
-    name = clip.name.replace("/", "_")
-    found = children(folder, rf"{name}\.mat")
+def _with_landmarks(index: DatasetIndex, clip: Clip, folder: Path, images: Path) -> Clip:
+    """Return the clip with the 49 landmarks of the distribution, a row per image of the folder."""
+    found = matching(folder, rf"{clip.name.replace('/', '_')}\.mat")
     if not found:
         reason = f"{printable(folder)}: no landmarks of this sequence"
-        return listing.drop(clip, clip.numbers.tolist(), reason)
-    shown = sorted({int(m[1]) for m, _ in children(pictures, r"(\d+)\.(?:jpe?g|png|bmp)")})
-    return replace(clip, points=PointFiles(table=found[0][1], order=tuple(shown)))
+        return index.drop(clip, clip.frames.tolist(), reason)
+    frames = sorted({int(m[1]) for m, _ in matching(images, r"(\d+)\.(?:jpe?g|png|bmp)")})
+    return replace(clip, landmarks=LandmarkFiles(table=found[0][1], frames=tuple(frames)))

@@ -1,147 +1,133 @@
-"""What a data set holds: clips of labeled frames, and what was left out and why."""
+"""A data set before any image is read: clips of labeled frames, and dropped frames."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf import facs
-from fau_tf.data.adapters.landmarks import PointFiles
+from fau_tf.data.adapters.landmarks import LandmarkFiles
 
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """Frames of one video, or of one folder of pictures, with their labels.
+    """Labeled frames of one video, or of one sequence of images.
 
     Attributes:
-        name: Unique in the set, e.g. `SN001` or `F001/T1`.
-        subject: Who it is.
-        numbers: (N,) the frames in ascending order, as the data set counts them; those of a video
-            count from 1.
+        name: Unique in the data set, e.g. `SN001` or `F001/T1`.
+        subject: The person shown.
+        frames: (N,) frame numbers of the data set, ascending; those of a video count from 1.
         intensity: (N, 14) in the order of `facs.ALL`, NaN where not coded.
-        video: That the frames are from, or None.
-        pictures: N files where there is no video.
-        points: Landmarks that come with the data set, where they are wanted.
+        video: The file that holds the frames, or None.
+        images: N files where there is no video.
+        landmarks: Landmarks that come with the data set, if they are wanted.
     """
 
     name: str
     subject: str
-    numbers: npt.NDArray[np.int64]
+    frames: npt.NDArray[np.int64]
     intensity: npt.NDArray[np.float32]
     video: Path | None = None
-    pictures: tuple[Path, ...] = ()
-    points: PointFiles | None = None
+    images: tuple[Path, ...] = ()
+    landmarks: LandmarkFiles | None = None
 
     def only(self, keep: npt.NDArray[np.bool_]) -> "Clip":
         """Return the clip with the frames where `keep` (N,) is true."""
-        wanted = np.flatnonzero(keep).tolist()
+        images = tuple(self.images[i] for i in np.flatnonzero(keep)) if self.images else ()
         return replace(
-            self,
-            numbers=self.numbers[keep],
-            intensity=self.intensity[keep],
-            pictures=tuple(self.pictures[i] for i in wanted) if self.pictures else (),
+            self, frames=self.frames[keep], intensity=self.intensity[keep], images=images
         )
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """Frames that a set lacks.
+class Dropped:
+    """Frames of a data set that do not become records.
 
     Attributes:
-        subject: Whose; empty where nobody knows.
+        subject: The person shown; empty if unknown.
         where: The clip or file.
-        reason: Why.
-        numbers: Which frames; empty for all of them.
-        documented: Whether the data set's own documentation says so.
+        reason: Why they are dropped.
+        frames: Their numbers; empty for all frames.
+        documented: Whether the documentation of the data set excludes them.
     """
 
     subject: str
     where: str
     reason: str
-    numbers: tuple[int, ...] = ()
+    frames: tuple[int, ...] = ()
     documented: bool = False
 
     def __post_init__(self) -> None:
-        # They name files, whose names may hold bytes that are no UTF-8; reports are UTF-8.
+        # File names may hold bytes that are not UTF-8; reports are UTF-8.
         for name in ("subject", "where", "reason"):
             object.__setattr__(self, name, printable(getattr(self, name)))
 
     @property
     def count(self) -> int:
-        """How many frames are known to be missing, at least one."""
-        return max(1, len(self.numbers))
+        """Number of frames, at least 1 where it is unknown."""
+        return max(1, len(self.frames))
 
     @property
-    def frames(self) -> str:
-        """The frames as ranges, e.g. `398-420, 3190`."""
-        return ranges(self.numbers) if self.numbers else "all"
+    def ranges(self) -> str:
+        """The frames as ranges, e.g. `398-420, 3190`, or `all`."""
+        runs: list[list[int]] = []
+        for frame in sorted(self.frames):
+            if runs and frame == runs[-1][1] + 1:
+                runs[-1][1] = frame
+            else:
+                runs.append([frame, frame])
+        text = ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)
+        return text or "all"
 
 
 @dataclass
-class Listing:
-    """A data set before a picture is read.
+class DatasetIndex:
+    """What the labels and folders of a data set list.
 
     Attributes:
         clips: In order of name.
-        left_out: What the labels or folders leave out.
-        warnings: What looks wrong though it can be read.
+        dropped: Frames, clips and lines that can't be used.
+        warnings: What looks wrong although it can be read.
     """
 
     clips: list[Clip] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     @property
-    def people(self) -> list[str]:
-        """Everyone who has a frame, sorted."""
-        return sorted({clip.subject for clip in self.clips if len(clip.numbers)})
+    def subjects(self) -> list[str]:
+        """All subjects with a frame, sorted."""
+        return sorted({clip.subject for clip in self.clips if len(clip.frames)})
+
+    @property
+    def frame_count(self) -> int:
+        """Number of labeled frames."""
+        return sum(len(clip.frames) for clip in self.clips)
 
     def drop(
-        self, clip: Clip, gone: Mapping[int, str] | Iterable[int], reason: str = "", *,
+        self, clip: Clip, frames: Mapping[int, str] | Iterable[int], reason: str = "", *,
         documented: bool = False,
     ) -> Clip:  # fmt: skip
-        """Return the clip without some of its frames, and note them as left out.
+        """Return the clip without some of its frames, which are added to `dropped`.
 
         Args:
-            clip: Whose frames.
-            gone: Numbers, or number -> reason; those that the clip lacks are passed over.
-            reason: Where `gone` has none.
-            documented: Whether the data set says so.
+            clip: The clip.
+            frames: Frame numbers, or frame -> reason; the clip need not have all of them.
+            reason: Reason for plain frame numbers.
+            documented: As in `Dropped`.
         """
-        given = gone if isinstance(gone, Mapping) else dict.fromkeys(gone, reason)
-        mine = [number for number in clip.numbers.tolist() if number in given]
+        reasons = frames if isinstance(frames, Mapping) else dict.fromkeys(frames, reason)
         by_reason: dict[str, list[int]] = {}
-        for number in mine:
-            by_reason.setdefault(given[number], []).append(number)
-        for why, numbers in by_reason.items():
-            self.left_out.append(LeftOut(clip.subject, clip.name, why, tuple(numbers), documented))
-        return clip.only(~np.isin(clip.numbers, mine)) if mine else clip
-
-
-def columns(
-    numbers: Sequence[int], labels: Mapping[int, Mapping[int, float]]
-) -> npt.NDArray[np.float32]:
-    """Return (N, 14) in the order of `facs.ALL` from AU -> number -> intensity."""
-    table = np.full((len(numbers), len(facs.ALL)), np.nan, np.float32)
-    for au, values in labels.items():
-        table[:, facs.ALL.index(au)] = [values[number] for number in numbers]
-    return table
-
-
-def ranges(numbers: Iterable[int]) -> str:
-    """Return numbers as text, runs of them as `first-last`."""
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)
+        for frame in clip.frames.tolist():
+            if frame in reasons:
+                by_reason.setdefault(reasons[frame], []).append(frame)
+        for text, gone in by_reason.items():
+            self.dropped.append(Dropped(clip.subject, clip.name, text, tuple(gone), documented))
+        return clip.only(~np.isin(clip.frames, list(reasons))) if by_reason else clip
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    r"""Return a path as text that can be printed and stored; bytes that are no UTF-8 as `\xff`."""
+    r"""Return a path as text that can be printed and stored; bytes that are not UTF-8 as `\xff`."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -4,16 +4,20 @@ Mavadati et al., DISFA: A Spontaneous Facial Action Intensity Database, IEEE Tra
 Affective Computing 4(2), 2013; Extended DISFA Dataset, CVPR Workshops 2016.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from fau_tf import facs
-from fau_tf.data.adapters.clips import Clip, LeftOut, Listing, printable
-from fau_tf.data.adapters.label_files import children, labeled, require, with_pictures
-from fau_tf.data.adapters.landmarks import PointFiles
+from fau_tf.data.adapters.clips import Clip, DatasetIndex, Dropped, printable
+from fau_tf.data.adapters.label_files import (
+    labeled_clip,
+    matching,
+    require_folder,
+    with_images,
+)
+from fau_tf.data.adapters.landmarks import LandmarkFiles
 from fau_tf.data.config import DataSettings
 
 SUBJECTS: Final = tuple(
@@ -21,8 +25,8 @@ SUBJECTS: Final = tuple(
 )  # fmt: skip
 PLUS_SUBJECTS: Final = tuple(f"SN{i:03d}" for i in (1, 3, 4, 7, 9, 10, 13, 25, 27))
 
-MISSING: Final = {"SN010": ((4845, 4845),)}
-"""Frames that have labels but no usable picture."""
+MISSING_FRAMES: Final = {"SN010": ((4845, 4845),)}
+"""Labeled frames that the video lacks, first to last."""
 
 BAD_LANDMARKS: Final = {
     "SN001": ((398, 420), (3190, 3243)),
@@ -44,102 +48,103 @@ BAD_LANDMARKS: Final = {
     "SN029": ((4090, 4543),),
     "SN030": ((939, 962), (1406, 1422), (2100, 2132), (2893, 2955)),
 }  # fmt: skip
-"""Frames, first to last, whose landmarks the distribution's error log calls unusable. Their labels
-are valid."""
+"""Frames, first to last, whose landmarks the error log of the distribution calls unusable. Their
+labels are valid."""
 
 
-def disfa(settings: DataSettings) -> Listing:
-    """Return DISFA: one video a subject, label files `frame,intensity` whose frames count from 1.
+def disfa(settings: DataSettings) -> DatasetIndex:
+    """Index DISFA: one video per subject; label files `frame,intensity` with frames from 1.
 
     Raises:
         FileNotFoundError: If the root lacks the folder of the camera's videos or of the labels.
     """
-    root, listing = Path(settings.root), Listing()
+    root, index = Path(settings.root), DatasetIndex()
     side = settings.camera
-    place = require(root, rf"videos?_?{side}_?camera", f"Videos_{side.title()}Camera")
-    films = {
+    folder = require_folder(root, rf"videos?_?{side}_?camera", f"Videos_{side.title()}Camera")
+    videos = {
         match[1].upper(): path
-        for match, path in children(place, rf"{side}video(SN\d+)_comp\.(?:avi|mp4)")
+        for match, path in matching(folder, rf"{side}video(SN\d+)_comp\.(?:avi|mp4)")
     }
-    place = require(root, r"actionunit_?labels", "ActionUnit_Labels")
-    folders = {match[0].upper(): path for match, path in children(place, r"SN\d+")}
-    points = None
+    folder = require_folder(root, r"actionunit_?labels", "ActionUnit_Labels")
+    labels = {match[0].upper(): path for match, path in matching(folder, r"SN\d+")}
+    landmarks = None
     if settings.landmarks == "dataset":
-        points = require(root, r"landmark_?points", "Landmark_Points")
-    for subject in sorted(films.keys() | folders.keys()):
-        if subject not in films or subject not in folders:
-            lacks = "labels" if subject in films else "video"
-            listing.left_out.append(LeftOut(subject, subject, f"it has no {lacks}"))
+        landmarks = require_folder(root, r"landmark_?points", "Landmark_Points")
+    for subject in sorted(videos.keys() | labels.keys()):
+        if subject not in videos or subject not in labels:
+            lacks = "labels" if subject in videos else "video"
+            index.dropped.append(Dropped(subject, subject, f"it has no {lacks}"))
             continue
-        files = _label_files(folders[subject], rf"{subject}_au{{}}\.txt")
-        clip = labeled(listing, subject, subject, files)
+        files = _label_files(labels[subject], rf"{subject}_au{{}}\.txt")
+        clip = labeled_clip(index, subject, subject, files)
         if clip is not None:
-            clip = listing.drop(
-                clip, _frames(MISSING, subject), "the video lacks this frame", documented=True
-            )
-            clip = replace(clip, video=films[subject])
-            listing.clips.append(_with_points(listing, clip, points) if points else clip)
-    return listing
+            missing = _frames(MISSING_FRAMES, subject)
+            clip = index.drop(clip, missing, "the video lacks this frame", documented=True)
+            clip = replace(clip, video=videos[subject])
+            index.clips.append(_with_landmarks(index, clip, landmarks) if landmarks else clip)
+    return index
 
 
-def disfa_plus(settings: DataSettings) -> Listing:
-    """Return DISFA+: a folder of pictures a trial, label files `000.jpg  0` after two lines.
+def disfa_plus(settings: DataSettings) -> DatasetIndex:
+    """Index DISFA+: a folder of images per trial; label files `000.jpg  0` after two lines.
 
     Raises:
-        FileNotFoundError: If the root lacks the folder of pictures or of labels.
+        FileNotFoundError: If the root lacks the folder of images or of labels.
     """
-    root, listing = Path(settings.root), Listing()
-    pictures = dict(_trials(require(root, "images", "Images")))
-    labels = dict(_trials(require(root, "labels", "Labels")))
-    for name in sorted(pictures.keys() | labels.keys()):
+    root, index = Path(settings.root), DatasetIndex()
+    images = dict(_trials(require_folder(root, "images", "Images")))
+    labels = dict(_trials(require_folder(root, "labels", "Labels")))
+    for name in sorted(images.keys() | labels.keys()):
         subject = name.partition("/")[0]
-        if name not in pictures or name not in labels:
-            lacks = "labels" if name in pictures else "pictures"
-            listing.left_out.append(LeftOut(subject, name, f"it has no {lacks}"))
+        if name not in images or name not in labels:
+            lacks = "labels" if name in images else "images"
+            index.dropped.append(Dropped(subject, name, f"it has no {lacks}"))
             continue
         files = _label_files(labels[name], r"au{}\.txt")
-        clip = labeled(listing, name, subject, files, header=2)
+        clip = labeled_clip(index, name, subject, files, header=2)
         if clip is not None:
-            listing.clips.append(with_pictures(listing, clip, pictures[name]))
-    return listing
+            index.clips.append(with_images(index, clip, images[name]))
+    return index
 
 
-def _trials(place: Path) -> Iterator[tuple[str, Path]]:
-    for match, folder in children(place, r"SN\d+"):
+def _trials(root: Path) -> Iterator[tuple[str, Path]]:
+    """Yield (subject/trial, folder)."""
+    for match, folder in matching(root, r"SN\d+"):
         subject = match[0].upper()
-        # Some copies have the subject's folder twice.
-        for _, inner in children(folder, subject) or [(match, folder)]:
-            for trial, path in children(inner, r".+"):
+        # In some copies the folder of a subject holds another one of the same name.
+        for _, inner in matching(folder, subject) or [(match, folder)]:
+            for trial, path in matching(inner, r".+"):
                 if path.is_dir():
                     yield f"{subject}/{printable(trial[0])}", path
 
 
 def _label_files(folder: Path, pattern: str) -> dict[int, Path]:
-    """Return AU -> file for all of DISFA's AUs, found by the AU's number and never by order."""
+    """Return AU -> file, found by the number in its name and never by the order in the folder."""
     files = {}
     for au in facs.DISFA:
-        found = children(folder, pattern.format(f"0*{au}"))
-        name = re.sub(r"\\", "", pattern.format(au))
-        files[au] = found[0][1] if found else folder / name
+        found = matching(folder, pattern.format(f"0*{au}"))
+        files[au] = found[0][1] if found else folder / pattern.format(au).replace("\\", "")
     return files
 
 
-def _with_points(listing: Listing, clip: Clip, root: Path) -> Clip:
-    """Return the clip with the landmarks that DISFA ships."""
+def _with_landmarks(index: DatasetIndex, clip: Clip, root: Path) -> Clip:
+    """Return the clip with the landmarks of the distribution."""
     subject = clip.subject
     files: dict[int, Path] = {}
-    for _, folder in [one for _, home in children(root, subject) for one in children(
-        home, r"(?:tmp_)?frame_lm")]:  # fmt: skip
-        # Numbers that follow the subject's name count from 0, those after a letter from 1.
-        files |= {int(m[1]) + 1: path for m, path in children(folder, rf"{subject}_(\d+)_lm\.mat")}
-        files |= {int(m[1]): path for m, path in children(folder, r"[A-Z](\d{4})(?:_lm)?\.mat")}
-    clip = listing.drop(
-        clip, _frames(BAD_LANDMARKS, subject), "the landmarks are unusable", documented=True
-    )
-    lacking = [number for number in clip.numbers.tolist() if number not in files]
-    clip = listing.drop(clip, lacking, f"{printable(root)}: no landmarks of this frame")
-    return replace(clip, points=PointFiles(files={n: files[n] for n in clip.numbers.tolist()}))
+    for _, home in matching(root, subject):
+        for _, folder in matching(home, r"(?:tmp_)?frame_lm"):
+            # Numbers after the subject's name count from 0, those after a letter from 1.
+            named = matching(folder, rf"{subject}_(\d+)_lm\.mat")
+            files |= {int(match[1]) + 1: path for match, path in named}
+            lettered = matching(folder, r"[A-Z](\d{4})(?:_lm)?\.mat")
+            files |= {int(match[1]): path for match, path in lettered}
+    unusable = _frames(BAD_LANDMARKS, subject)
+    clip = index.drop(clip, unusable, "the landmarks are unusable", documented=True)
+    lacking = [frame for frame in clip.frames.tolist() if frame not in files]
+    clip = index.drop(clip, lacking, f"{printable(root)}: no landmarks of this frame")
+    used = {frame: files[frame] for frame in clip.frames.tolist()}
+    return replace(clip, landmarks=LandmarkFiles(by_frame=used))
 
 
-def _frames(table: Mapping[str, tuple[tuple[int, int], ...]], subject: str) -> list[int]:
-    return [n for low, high in table.get(subject, ()) for n in range(low, high + 1)]
+def _frames(ranges: Mapping[str, tuple[tuple[int, int], ...]], subject: str) -> list[int]:
+    return [n for low, high in ranges.get(subject, ()) for n in range(low, high + 1)]

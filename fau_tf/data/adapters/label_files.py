@@ -1,4 +1,4 @@
-"""Folders and label files of data sets, whose copies differ in spelling, padding and headers."""
+"""Folders and label files, whose spelling, zero padding and headers differ between copies."""
 
 import re
 from collections.abc import Mapping
@@ -8,11 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from fau_tf.data.adapters.clips import Clip, LeftOut, Listing, columns, printable
-from fau_tf.facs import LEVELS
+from fau_tf import facs
+from fau_tf.data.adapters.clips import Clip, DatasetIndex, Dropped, printable
 
 UNKNOWN: Final = 9
-"""What BP4D and FERA write where a coder could not tell."""
+"""BP4D's and FERA's code for an intensity that the coder could not decide."""
 
 
 class LabelFileError(ValueError):
@@ -20,59 +20,59 @@ class LabelFileError(ValueError):
 
 
 @dataclass
-class Labels:
-    """What a label file says of one AU.
+class AULabels:
+    """Labels of one AU in one clip.
 
     Attributes:
-        values: Frame -> intensity 0 to 5, or `UNKNOWN`.
-        faults: Frame -> why its line can't be taken.
+        intensity: Frame -> 0 to 5, or `UNKNOWN`.
+        faults: Frame -> why its line can't be used.
     """
 
-    values: dict[int, int] = field(default_factory=dict)
+    intensity: dict[int, int] = field(default_factory=dict)
     faults: dict[int, str] = field(default_factory=dict)
 
 
-def children(folder: Path, pattern: str) -> list[tuple[re.Match[str], Path]]:
-    """Return what in a folder has a name that the pattern matches, whatever its case, sorted."""
-    found = ((re.fullmatch(pattern, path.name, re.IGNORECASE), path) for path in _in(folder))
+def matching(folder: Path, pattern: str) -> list[tuple[re.Match[str], Path]]:
+    """Return the entries of a folder whose whole name matches, in any case, sorted by name."""
+    found = ((re.fullmatch(pattern, path.name, re.IGNORECASE), path) for path in _entries(folder))
     return [(match, path) for match, path in found if match]
 
 
-def find(root: Path, pattern: str, *, deep: int = 1) -> Path | None:
-    """Return the first folder with such a name in `root`, or up to `deep` folders further down."""
-    here = [path for _, path in children(root, pattern) if path.is_dir()]
-    if here or deep == 0:
+def find_folder(root: Path, pattern: str, *, depth: int = 1) -> Path | None:
+    """Return the first folder whose name matches, in `root` or up to `depth` folders below."""
+    here = [path for _, path in matching(root, pattern) if path.is_dir()]
+    if here or depth == 0:
         return here[0] if here else None
-    below = (find(path, pattern, deep=deep - 1) for path in _in(root) if path.is_dir())
+    below = (find_folder(path, pattern, depth=depth - 1) for path in _entries(root))
     return next((path for path in below if path), None)
 
 
-def require(root: Path, pattern: str, what: str, *, deep: int = 1) -> Path:
-    """Return `find`'s folder.
+def require_folder(root: Path, pattern: str, name: str, *, depth: int = 1) -> Path:
+    """Return `find_folder`.
 
     Raises:
-        FileNotFoundError: If there is none.
+        FileNotFoundError: If there is none; the message calls it `name`.
     """
-    place = find(root, pattern, deep=deep) if root.is_dir() else None
-    if place is None:
-        held = ", ".join(printable(path.name) for path in _in(root)[:8]) if root.is_dir() else ""
+    folder = find_folder(root, pattern, depth=depth)
+    if folder is None:
+        held = ", ".join(printable(path.name) for path in _entries(root)[:8])
         raise FileNotFoundError(
-            f"{printable(root)}: must hold {what}. Received: {held or 'no such folder'}. "
+            f"{printable(root)}: must hold {name}. Received: {held or 'no such folder'}. "
             "Set data.root to the folder as distributed."
         )
-    return place
+    return folder
 
 
-def read_labels(path: Path, *, header: int = 0, unknown: bool = False) -> Labels:
-    """Return a label file's frames and intensities, one line each: number or file name, intensity.
+def read_labels(path: Path, *, header: int = 0, unknown: bool = False) -> AULabels:
+    """Return the labels in a text file of two columns: frame (or image file) and intensity.
 
     Args:
-        path: Text; comma or blanks between the two columns.
-        header: At most so many first lines are passed over where they are no data.
-        unknown: Whether `UNKNOWN` is a value.
+        path: The file; columns are separated by a comma or blanks.
+        header: Number of first lines that may be anything.
+        unknown: Whether `UNKNOWN` is a valid intensity.
 
     Raises:
-        LabelFileError: If it is missing, empty, no text, or a line hasn't two columns.
+        LabelFileError: If the file is missing, empty or not text, or a line hasn't two columns.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -81,38 +81,38 @@ def read_labels(path: Path, *, header: int = 0, unknown: bool = False) -> Labels
         raise LabelFileError(
             f"{printable(path)}: must be a label file. Received: {cause}"
         ) from error
-    labels = Labels()
+    labels = AULabels()
     for place, line in enumerate(lines, 1):
         if not line.strip():
             continue
         fields = re.split(r"[,;\s]+", line.strip())
-        row = re.fullmatch(r"(\d+)(?:\.\w+)?", fields[0])
-        if len(fields) != 2 or not row:
-            if place <= header:
-                continue
+        frame = re.fullmatch(r"(\d+)(?:\.\w+)?", fields[0])
+        if len(fields) == 2 and frame:
+            where = f"{printable(path)}, line {place}"
+            _add(labels, int(frame[1]), fields[1], unknown, where)
+        elif place > header:
             raise LabelFileError(
                 f"{printable(path)}, line {place}: must have two columns, frame and intensity. "
                 f"Received: {line.strip()[:60]!r}"
             )
-        _take(labels, int(row[1]), fields[1], unknown, f"{printable(path)}, line {place}")
-    if not labels.values and not labels.faults:
+    if not labels.intensity and not labels.faults:
         raise LabelFileError(f"{printable(path)}: must hold labels. Received: none")
     return labels
 
 
-def _take(labels: Labels, number: int, text: str, unknown: bool, where: str) -> None:
+def _add(labels: AULabels, frame: int, text: str, unknown: bool, where: str) -> None:
     value = int(text) if text.isdecimal() else -1
-    if value not in range(LEVELS) and not (unknown and value == UNKNOWN):
-        kinds = "0 to 5, or 9 for unknown" if unknown else "0 to 5"
-        labels.faults[number] = f"{where}: intensity must be {kinds}. Received: {text!r}"
-    elif number in labels.values:
-        labels.faults[number] = f"{where}: a frame has one line. Received: frame {number} again"
+    if value not in range(facs.LEVELS) and not (unknown and value == UNKNOWN):
+        allowed = "0 to 5, or 9 for unknown" if unknown else "0 to 5"
+        labels.faults[frame] = f"{where}: intensity must be {allowed}. Received: {text!r}"
+    elif frame in labels.intensity:
+        labels.faults[frame] = f"{where}: a frame must have one line. Received: frame {frame} again"
     else:
-        labels.values[number] = value
+        labels.intensity[frame] = value
 
 
-def labeled(
-    listing: Listing,
+def labeled_clip(
+    index: DatasetIndex,
     name: str,
     subject: str,
     files: Mapping[int, Path],
@@ -120,59 +120,66 @@ def labeled(
     header: int = 0,
     unknown: bool = False,
 ) -> Clip | None:
-    """Return a clip, still without pictures, from one label file an AU; None if one can't be read.
+    """Return a clip, still without images, from one label file per AU.
+
+    Frames with a fault, or without a label of each AU, are dropped.
 
     Args:
-        listing: Takes what is left out.
+        index: Receives what is dropped.
         name: Of the clip.
-        subject: Who it is.
+        subject: The person shown.
         files: AU -> label file.
-        header: See `read_labels`.
-        unknown: See `read_labels`.
+        header: As in `read_labels`.
+        unknown: As in `read_labels`.
+
+    Returns:
+        None if a file can't be read.
     """
     try:
-        read = {au: read_labels(path, header=header, unknown=unknown) for au, path in files.items()}
+        by_au = {
+            au: read_labels(file, header=header, unknown=unknown) for au, file in files.items()
+        }
     except LabelFileError as error:
-        listing.left_out.append(LeftOut(subject, name, str(error)))
+        index.dropped.append(Dropped(subject, name, str(error)))
         return None
-    numbers = sorted({n for one in read.values() for n in (*one.values, *one.faults)})
+    frames = sorted({n for one in by_au.values() for n in (*one.intensity, *one.faults)})
+    intensity = np.full((len(frames), len(facs.ALL)), np.nan, np.float32)
     faults: dict[int, str] = {}
     unsure: dict[int, str] = {}
-    for au, one in read.items():
-        for number in numbers:
-            if number in one.faults:
-                faults[number] = one.faults[number]
-            elif number not in one.values:
-                faults[number] = f"{printable(files[au])}: no line for this frame"
-            elif one.values[number] == UNKNOWN:
-                unsure[number] = f"AU{au:02d} is {UNKNOWN}: unknown"
-    for one in read.values():
-        one.values |= dict.fromkeys(set(numbers) - one.values.keys(), 0)  # dropped below
-    table = columns(numbers, {au: one.values for au, one in read.items()})
-    clip = Clip(name, subject, np.array(numbers, np.int64), table)
-    clip = listing.drop(clip, faults)
-    return listing.drop(clip, unsure, documented=True)
+    for au, labels in by_au.items():
+        for row, frame in enumerate(frames):
+            value = labels.intensity.get(frame)
+            if frame in labels.faults:
+                faults[frame] = labels.faults[frame]
+            elif value is None:
+                faults[frame] = f"{printable(files[au])}: no line for this frame"
+            elif value == UNKNOWN:
+                unsure[frame] = f"AU{au:02d} is {UNKNOWN}: unknown"
+            else:
+                intensity[row, facs.ALL.index(au)] = value
+    clip = index.drop(Clip(name, subject, np.array(frames, np.int64), intensity), faults)
+    return index.drop(clip, unsure, documented=True)
 
 
-def with_pictures(listing: Listing, clip: Clip, folder: Path) -> Clip:
-    """Return the clip with its pictures, found by number, however many zeros they are named with.
+def with_images(index: DatasetIndex, clip: Clip, folder: Path) -> Clip:
+    """Return the clip with its images, found by number, with or without leading zeros.
 
-    A labeled frame without a picture is left out; so is a second picture of one number.
+    Dropped are labeled frames without an image, and further images of the same number.
     """
-    found: dict[int, Path] = {}
-    for match, path in children(folder, r"(\d+)\.(?:jpe?g|png|bmp)"):
-        number = int(match[1])
-        if number in found:
-            reason = f"frame {number} is there already as {printable(found[number].name)}"
-            listing.left_out.append(LeftOut(clip.subject, printable(path), reason, (number,)))
-        found.setdefault(number, path)
-    lacking = [number for number in clip.numbers.tolist() if number not in found]
-    clip = listing.drop(clip, lacking, f"{printable(folder)}: no picture of this frame")
-    return replace(clip, pictures=tuple(found[number] for number in clip.numbers.tolist()))
+    files: dict[int, Path] = {}
+    for match, path in matching(folder, r"(\d+)\.(?:jpe?g|png|bmp)"):
+        frame = int(match[1])
+        if frame in files:
+            reason = f"frame {frame} is there already as {printable(files[frame].name)}"
+            index.dropped.append(Dropped(clip.subject, printable(path), reason, (frame,)))
+        files.setdefault(frame, path)
+    lacking = [frame for frame in clip.frames.tolist() if frame not in files]
+    clip = index.drop(clip, lacking, f"{printable(folder)}: no image of this frame")
+    return replace(clip, images=tuple(files[frame] for frame in clip.frames.tolist()))
 
 
-def _in(folder: Path) -> list[Path]:
+def _entries(folder: Path) -> list[Path]:
     try:
         return sorted(folder.iterdir())
-    except OSError:
+    except OSError:  # no folder, or an unreadable one
         return []

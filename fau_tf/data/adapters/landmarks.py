@@ -1,6 +1,6 @@
-"""Landmarks that data sets ship -> the 68 of iBUG.
+"""Landmarks shipped with data sets, as the 68 of iBUG.
 
-DISFA has 66 points, iBUG's without the inner mouth corners; BP4D has 49, without the jaw too.
+DISFA has 66 points, iBUG's without the inner mouth corners; BP4D has 49, also without the jaw.
 """
 
 from collections.abc import Mapping
@@ -15,115 +15,112 @@ from fau_tf.face.align import similarity, transform
 
 Points = npt.NDArray[np.float64]
 
-_MOUTH_CORNERS: Final = (60, 64)
-_DISFA: Final = tuple(i for i in range(68) if i not in _MOUTH_CORNERS)
-_BP4D: Final = tuple(i for i in range(17, 68) if i not in _MOUTH_CORNERS)
+_INNER_MOUTH_CORNERS: Final = (60, 64)
+_DISFA: Final = tuple(i for i in range(68) if i not in _INNER_MOUTH_CORNERS)
+_BP4D: Final = tuple(i for i in range(17, 68) if i not in _INNER_MOUTH_CORNERS)
 _INWARD: Final = 0.07
-"""Inner mouth corners lie this part of the mouth's width inside the outer ones: on 43 annotated
-faces the points made so are 3 % of the width from a person's marks."""
-JAW: Final = slice(0, 17)
+"""Distance of an inner mouth corner from the outer one, as a fraction of the mouth's width. On 43
+annotated faces, points placed so are 3 % of the width away from the annotation."""
 
 
 @dataclass(frozen=True)
-class PointFiles:
-    """Where the landmarks of a clip lie.
+class LandmarkFiles:
+    """Files with the landmarks of a clip.
 
     Attributes:
-        files: Frame -> MATLAB file with `pts` (66, 2); or
-        table: One MATLAB file with 49 points of every picture of the folder, and
-        order: the numbers of those pictures, ascending.
+        by_frame: DISFA: frame -> MATLAB file with `pts` (66, 2).
+        table: BP4D: one MATLAB file with 49 points for each image of the folder.
+        frames: BP4D: frame numbers of those images, ascending.
     """
 
-    files: Mapping[int, Path] | None = None
+    by_frame: Mapping[int, Path] | None = None
     table: Path | None = None
-    order: tuple[int, ...] = ()
+    frames: tuple[int, ...] = ()
 
     def read(self) -> dict[int, Points]:
-        """Return frame -> (68, 2) px; NaN where the data set has no point (the jaw, of BP4D).
-
-        A frame without usable landmarks is not in it.
+        """Return frame -> (68, 2) px, for frames with usable landmarks; BP4D's jaw is NaN.
 
         Raises:
-            ValueError: If a file is not what the data set describes.
+            ValueError: If a file has another content than expected.
         """
-        if self.files is not None:
-            return {number: _disfa(path) for number, path in self.files.items() if path.is_file()}
+        if self.by_frame is not None:
+            return {n: _read_disfa(path) for n, path in self.by_frame.items() if path.is_file()}
         if self.table is None:
             return {}
-        rows = _bp4d(self.table, len(self.order))
-        found = zip(self.order, rows, strict=True)
-        return {number: _from(_BP4D, row) for number, row in found if np.isfinite(row).all()}
+        tracked = zip(self.frames, _read_bp4d(self.table, len(self.frames)), strict=True)
+        return {n: _ibug68(_BP4D, points) for n, points in tracked if np.isfinite(points).all()}
 
 
-def with_jaw(points: Points, other: Points) -> Points:
-    """Return points whose missing jaw is that of another reading of the same face, moved along.
+def with_jaw(points: Points, detected: Points) -> Points:
+    """Return points whose missing jaw is that of detected landmarks, aligned to the others.
 
     Args:
         points: (68, 2) px, NaN for the jaw.
-        other: (68, 2) px, complete, e.g. MediaPipe's.
+        detected: (68, 2) px, complete, e.g. MediaPipe's.
     """
     known = np.asarray(np.isfinite(points).all(axis=1))
-    moved = transform(similarity(other[known], points[known]), other)
-    return np.where(known[:, None], points, moved)
+    aligned = transform(similarity(detected[known], points[known]), detected)
+    return np.where(known[:, None], points, aligned)
 
 
-def _from(indices: tuple[int, ...], rows: npt.NDArray[np.floating[Any]]) -> Points:
+def _ibug68(indices: tuple[int, ...], known: npt.NDArray[np.floating[Any]]) -> Points:
     points = np.full((68, 2), np.nan)
-    points[list(indices)] = rows
+    points[list(indices)] = known
     for inner, outer, opposite in ((60, 48, 54), (64, 54, 48)):
         points[inner] = points[outer] + _INWARD * (points[opposite] - points[outer])
     return points
 
 
-def _disfa(path: Path) -> Points:
-    rows = np.asarray(_mat(path).get("pts", ()), np.float64)
-    if rows.shape != (66, 2) or not np.isfinite(rows).all():
-        raise ValueError(f"{path}: must hold `pts`, 66 points. Received: shape {rows.shape}")
-    return _from(_DISFA, rows)
+def _read_disfa(path: Path) -> Points:
+    points = np.asarray(_load_mat(path).get("pts", ()), np.float64)
+    if points.shape != (66, 2) or not np.isfinite(points).all():
+        raise ValueError(f"{path}: must hold `pts`, 66 points. Received: shape {points.shape}")
+    return _ibug68(_DISFA, points)
 
 
-def _bp4d(path: Path, count: int) -> Points:
+def _read_bp4d(path: Path, count: int) -> Points:
     """Return (N, 49, 2); NaN where a frame was not tracked."""
-    content = {name: value for name, value in _mat(path).items() if not name.startswith("__")}
-    for value in content.values():
-        for rows in (_array(value), *(_cells(value, name) for name in value.dtype.names or ())):
-            if rows is not None and len(rows) == count:
-                return rows
-    shapes = {name: value.shape for name, value in content.items()}
+    variables = {name: value for name, value in _load_mat(path).items() if name[:2] != "__"}
+    for value in variables.values():
+        fields = [_stack(value[field]) for field in value.dtype.names or ()]
+        for points in (_as_points(value), *fields):
+            if points is not None and len(points) == count:
+                return points
+    shapes = {name: value.shape for name, value in variables.items()}
     raise ValueError(
-        f"{path}: must hold 49 points for each of the {count} pictures of its folder. "
+        f"{path}: must hold 49 points for each of the {count} images of its folder. "
         f"Received: {shapes}. Use data.landmarks=mediapipe."
     )
 
 
-def _array(value: npt.NDArray[Any]) -> Points | None:
-    """Return (N, 49, 2) of an array in which 49 points stand in some order of axes."""
+def _as_points(value: npt.NDArray[Any]) -> Points | None:
+    """Return (N, 49, 2) of a plain array with these axes in any order, else None."""
     if value.dtype.names or value.dtype == object or value.ndim != 3:
         return None
     orders = ((0, 1, 2), (2, 0, 1), (2, 1, 0), (0, 2, 1))
-    turned = [value.transpose(order) for order in orders]
-    fitting = (rows for rows in turned if rows.shape[1:] == (49, 2))
-    return next((rows.astype(np.float64) for rows in fitting), None)
+    candidates = (value.transpose(order) for order in orders)
+    fitting = (points for points in candidates if points.shape[1:] == (49, 2))
+    return next((points.astype(np.float64) for points in fitting), None)
 
 
-def _cells(value: npt.NDArray[Any], name: str) -> Points | None:
-    """Return (N, 49, 2) of a struct array, one frame an element, empty where not tracked."""
-    rows = []
-    for cell in value[name].ravel():
+def _stack(cells: npt.NDArray[Any]) -> Points | None:
+    """Return (N, 49, 2) of cells with one frame each, empty where not tracked, else None."""
+    frames = []
+    for cell in cells.ravel():
         points = np.asarray(cell)
         points = points.T if points.shape == (2, 49) else points
         if points.size and points.shape != (49, 2):
             return None
-        rows.append(points if points.size else np.full((49, 2), np.nan))
-    return np.array(rows, np.float64) if rows else None
+        frames.append(points if points.size else np.full((49, 2), np.nan))
+    return np.array(frames, np.float64) if frames else None
 
 
-def _mat(path: Path) -> dict[str, Any]:
+def _load_mat(path: Path) -> dict[str, Any]:
     from scipy.io import loadmat
 
     try:
         content: dict[str, Any] = loadmat(path)
-    except Exception as error:  # SciPy raises whatever a broken file leads it to
+    except Exception as error:  # SciPy raises many kinds of errors on a broken file
         raise ValueError(
             f"{path}: must be a MATLAB file. Received: {error or type(error).__name__}"
         ) from error

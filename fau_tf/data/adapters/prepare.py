@@ -1,6 +1,7 @@
-"""Real data -> records, once: in parallel, going on after a kill, with a report of what is missing.
+"""Preparation of a real data set: each clip becomes a shard of face records and a report.
 
-A clip is a shard and a report, each written whole; `card.json` is written when all are there.
+Both are written whole, by parallel processes, so an interrupted preparation resumes clip by clip.
+`card.json` is written when all clips are complete.
 """
 
 import csv
@@ -8,16 +9,18 @@ import hashlib
 import json
 import multiprocessing
 import os
-import time
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fau_tf.data.adapters import registry
-from fau_tf.data.adapters.clips import LeftOut, Listing, printable
-from fau_tf.data.adapters.prepare_clip import STAGES, ClipReport, Job, prepare_clip, report_file
+from tqdm import tqdm
+
+from fau_tf.data.adapters.clips import DatasetIndex, Dropped, printable
+from fau_tf.data.adapters.prepare_clip import STAGES, ClipJob, ClipReport, prepare_clip
+from fau_tf.data.adapters.registry import index_dataset
 from fau_tf.data.config import DataSettings
 from fau_tf.data.process_pool import worker_pool
 from fau_tf.data.record import FORMAT_VERSION
@@ -26,201 +29,200 @@ from fau_tf.face.mediapipe_landmarks import BUNDLE_SHA256
 from fau_tf.utils import optional_imports
 from fau_tf.utils.files import file_sha256, lock_folder, replacing
 
-PREPARED: Final = 1
-"""Raised when what a frame becomes changes, so that sets are prepared again."""
+PREPARE_VERSION: Final = 2
+"""Raise it with any change after which the same frame gives another record or report."""
 CARD: Final = "card.json"
 DROPPED: Final = "dropped.csv"
-_SECONDS: Final = 10.0
+
+Log = Callable[[str], None]
+RunJobs = Callable[[Sequence[ClipJob], Log], None]
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A prepared set.
+class PreparedDataset:
+    """A prepared data set.
 
     Attributes:
-        folder: Its folder.
-        listing: What the labels log.
-        records: How many there are.
-        left_out: All that is not in it, from labels and pictures.
-        seconds: Of each of `STAGES`, over all processes.
-        subjects: Who has a record, sorted.
+        folder: Its own folder.
+        index: What the labels list.
+        records: Number of records.
+        dropped: All labeled frames without a record.
+        seconds: Stage of `STAGES` -> time, summed over processes.
+        subjects: All with a record, sorted.
     """
 
     folder: Path
-    listing: Listing
+    index: DatasetIndex
     records: int
-    left_out: list[LeftOut]
+    dropped: list[Dropped]
     seconds: dict[str, float]
     subjects: tuple[str, ...]
 
     @property
-    def undocumented(self) -> list[LeftOut]:
-        """What is missing for reasons that the data set's documentation doesn't give."""
-        return [one for one in self.left_out if not one.documented]
+    def undocumented(self) -> list[Dropped]:
+        """Frames dropped for reasons that the documentation of the data set does not give."""
+        return [one for one in self.dropped if not one.documented]
 
 
-def place_of(settings: DataSettings, listing: Listing, folder: Path) -> Path:
-    """Return the set's folder in `folder`: another one for other files, labels or settings."""
+def dataset_folder(settings: DataSettings, index: DatasetIndex, parent: Path) -> Path:
+    """Return the data set's own folder in `parent`, named after its files, labels and settings."""
     digest = hashlib.sha256()
-    rules = (FORMAT_VERSION, PREPARED, BUNDLE_SHA256, settings.landmarks, settings.record_size)
+    rules = FORMAT_VERSION, PREPARE_VERSION, BUNDLE_SHA256, settings.landmarks, settings.record_size
     digest.update(repr(rules).encode() + TEMPLATE.tobytes())
-    for clip in listing.clips:
-        media = [
-            f"{printable(path.name)} {_size(path)}"
-            for path in ((clip.video,) if clip.video else clip.pictures)
-        ]
-        digest.update("\0".join([clip.name, clip.subject, *media]).encode())
-        digest.update(clip.numbers.tobytes() + clip.intensity.tobytes())
-    return folder / f"{settings.dataset}-{digest.hexdigest()[:10]}"
+    for clip in index.clips:
+        files = (clip.video,) if clip.video else clip.images
+        sizes = [f"{printable(path.name)} {_size(path)}" for path in files]
+        digest.update("\0".join([clip.name, clip.subject, *sizes]).encode())
+        digest.update(clip.frames.tobytes() + clip.intensity.tobytes())
+    return parent / f"{settings.dataset}-{digest.hexdigest()[:10]}"
 
 
-def jobs_of(settings: DataSettings, listing: Listing, place: Path) -> list[Job]:
-    """Return the work on each clip, in order."""
-    total = len(listing.clips)
+def clip_jobs(settings: DataSettings, index: DatasetIndex, folder: Path) -> list[ClipJob]:
+    """Return one job per clip, in order."""
+    total = len(index.clips)
+    shards = [folder / f"faces-{i:05d}-of-{total:05d}.tfrecord" for i in range(total)]
     return [
-        Job(
-            clip,
-            place / f"faces-{i:05d}-of-{total:05d}.tfrecord",
-            settings.dataset,
-            settings.record_size,
-        )
-        for i, clip in enumerate(listing.clips)
+        ClipJob(clip, shard, settings.dataset, settings.record_size)
+        for clip, shard in zip(index.clips, shards, strict=True)
     ]
 
 
 def prepare(
-    settings: DataSettings,
-    folder: Path,
-    *,
-    log: Callable[[str], None],
-    run: Callable[[Sequence[Job], int, Callable[[str], None]], None] | None = None,
-) -> Prepared:
-    """Return the prepared set, after preparing those of its clips that aren't there yet.
+    settings: DataSettings, parent: Path, *, log: Log, run: RunJobs | None = None
+) -> PreparedDataset:
+    """Return the prepared data set, after preparing the clips that are missing.
 
     Args:
-        settings: Which set.
-        folder: Parent of the set's own folder.
+        settings: Which data set.
+        parent: Where the data set's own folder lies.
         log: Prints a line.
-        run: Works on the clips that are left, of so many; processes of this machine by default.
+        run: Prepares clips; by default processes of this machine do.
 
     Raises:
-        ValueError: If the settings or the root don't fit.
-        OSError: If a folder is missing, or another process prepares the same set.
+        ValueError: If the settings do not fit the data set, or the root does not.
+        OSError: If a folder is missing, or another process prepares the same data set.
     """
-    listing = registry.listing(settings)
-    place = place_of(settings, listing, folder)
-    jobs = jobs_of(settings, listing, place)
-    if not _left(jobs) and (place / CARD).is_file():  # many may read what is complete
-        log(f"   {place.name} is there already")
-        return _collected(place, listing, jobs)
-    place.mkdir(parents=True, exist_ok=True)
-    with lock_folder(place, "one process at a time prepares a set"):
-        left = _left(jobs)
-        if left and run:
-            run(left, len(jobs), log)
-        elif left:
-            _run(left, len(jobs), settings.processes or os.cpu_count() or 1, log)
-        prepared = _collected(place, listing, jobs)
-        _write_dropped(place / DROPPED, prepared.left_out)
-        _write_card(place, settings, prepared, [job.shard for job in jobs])
+    index = index_dataset(settings)
+    folder = dataset_folder(settings, index, parent)
+    jobs = clip_jobs(settings, index, folder)
+    if all(job.report.is_file() for job in jobs) and (folder / CARD).is_file():
+        log(f"   {folder.name} is complete")  # no lock: many processes may read a complete set
+        return _collect(folder, index, jobs)
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock_folder(folder, "one process at a time prepares a data set"):
+        missing = [job for job in jobs if not job.report.is_file()]
+        if missing:
+            frames = sum(len(job.clip.frames) for job in missing)
+            done = len(jobs) - len(missing)
+            log(f"   {done} of {len(jobs)} clips are complete; {frames} frames to prepare")
+            if run is None:
+                _run_jobs(missing, settings.processes or os.cpu_count() or 1)
+            else:
+                run(missing, log)
+        prepared = _collect(folder, index, jobs)
+        _write_dropped(folder / DROPPED, prepared.dropped)
+        _write_card(settings, prepared, [job.shard for job in jobs])
     return prepared
 
 
-def summary(prepared: Prepared) -> list[str]:
-    """Return lines: records, and per subject what is missing and why."""
+def summary(prepared: PreparedDataset) -> list[str]:
+    """Return lines: the number of records, and per subject what is missing and why."""
     lines = [f"   {prepared.records} records of {len(prepared.subjects)} subjects"]
     table: dict[tuple[str, str, bool], int] = {}
-    for one in prepared.left_out:
+    for one in prepared.dropped:
         key = one.subject or one.where, one.reason, one.documented
-        table[key] = table.get(key, 0) + max(1, len(one.numbers))
+        table[key] = table.get(key, 0) + one.count
     for (subject, reason, documented), count in sorted(table.items()):
         mark = "documented" if documented else "NOT documented"
-        lines.append(f"   {subject}: {count} left out ({mark}): {reason}")
-    lines += [f"   warning: {warning}" for warning in prepared.listing.warnings]
+        lines.append(f"   {subject}: {count} dropped ({mark}): {reason}")
+    lines += [f"   warning: {warning}" for warning in prepared.index.warnings]
     return lines
 
 
-def _left(jobs: Sequence[Job]) -> list[Job]:
-    return [job for job in jobs if not report_file(job.shard).is_file()]
+def _run_jobs(jobs: Sequence[ClipJob], processes: int) -> None:
+    with tqdm(
+        total=sum(len(job.clip.frames) for job in jobs),
+        unit=" frames",
+        mininterval=0.2 if sys.stderr.isatty() else 30,
+    ) as progress:
+        if processes == 1:
+            for job in jobs:
+                prepare_clip(job, progress.update)
+            return
+        done = multiprocessing.get_context("spawn").Value("q", 0)
+        with worker_pool(processes, _begin, done) as pool:
+            # The longest first, so that the last process to finish does not work alone for long.
+            longest_first = sorted(jobs, key=lambda job: -len(job.clip.frames))
+            waiting: set[Future[None]] = {pool.submit(_work, job) for job in longest_first}
+            while waiting:
+                finished, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    future.result()
+                progress.update(done.value - progress.n)
 
 
-def _run(jobs: Sequence[Job], total: int, processes: int, log: Callable[[str], None]) -> None:
-    frames = sum(len(job.clip.numbers) for job in jobs)
-    log(f"   {total - len(jobs)} of {total} clips are there; {frames} frames to prepare")
-    done = multiprocessing.get_context("spawn").Value("q", 0)
-    start = said = time.monotonic()
-    with worker_pool(processes, _begin, done) as pool:
-        # The longest first, so that no process is left alone with it at the end.
-        order = sorted(jobs, key=lambda job: -len(job.clip.numbers))
-        waiting: set[Future[None]] = {pool.submit(_work, job) for job in order}
-        while waiting:
-            finished, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
-            for future in finished:
-                future.result()
-            now = time.monotonic()
-            if done.value and (now - said > _SECONDS or not waiting):
-                said = now
-                rate = done.value / (now - start)
-                rest = (frames - done.value) / rate
-                log(f"   {done.value}/{frames} frames, {rate:.1f} a second, {rest:.0f} s left")
-
-
-_DONE: Any = None  # the counter that this process shares with its parent
+_DONE: Any = None  # in a worker process: the frame counter shared with the parent
 
 
 def _begin(done: Any) -> None:
     global _DONE
     _DONE = done
-    optional_imports.cv2().setNumThreads(1)  # every core has a process already
+    optional_imports.cv2().setNumThreads(1)  # the processes already occupy every core
 
 
-def _work(job: Job) -> None:
-    prepare_clip(job, _DONE)
+def _work(job: ClipJob) -> None:
+    prepare_clip(job, _count_frame)
 
 
-def _collected(place: Path, listing: Listing, jobs: Sequence[Job]) -> Prepared:
-    left_out, subjects, records = list(listing.left_out), set[str](), 0
-    seconds = dict.fromkeys(STAGES, 0.0)
-    for job in jobs:
-        report = ClipReport.load(report_file(job.shard))
-        records += report.records
-        left_out += report.left_out
-        seconds = {name: seconds[name] + report.seconds[name] for name in STAGES}
-        subjects |= {job.clip.subject} if report.records else set()
-    return Prepared(place, listing, records, left_out, seconds, tuple(sorted(subjects)))
+def _count_frame() -> None:
+    with _DONE.get_lock():
+        _DONE.value += 1
 
 
-def _write_dropped(path: Path, left_out: Sequence[LeftOut]) -> None:
+def _collect(folder: Path, index: DatasetIndex, jobs: Sequence[ClipJob]) -> PreparedDataset:
+    reports = [ClipReport.load(job.report) for job in jobs]
+    present = {
+        job.clip.subject for job, report in zip(jobs, reports, strict=True) if report.records
+    }
+    return PreparedDataset(
+        folder,
+        index,
+        records=sum(report.records for report in reports),
+        dropped=[*index.dropped, *(one for report in reports for one in report.dropped)],
+        seconds={name: sum(report.seconds[name] for report in reports) for name in STAGES},
+        subjects=tuple(sorted(present)),
+    )
+
+
+def _write_dropped(path: Path, dropped: Sequence[Dropped]) -> None:
     with replacing(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("subject", "where", "frames", "count", "documented", "reason"))
-        for one in left_out:
-            count = len(one.numbers) or ""
+        for one in dropped:
+            count = len(one.frames) or ""
             table.writerow(
-                (one.subject, one.where, one.frames, count, int(one.documented), one.reason)
+                (one.subject, one.where, one.ranges, count, int(one.documented), one.reason)
             )
 
 
-def _write_card(
-    place: Path, settings: DataSettings, prepared: Prepared, shards: Sequence[Path]
-) -> None:
+def _write_card(settings: DataSettings, prepared: PreparedDataset, shards: Sequence[Path]) -> None:
     card = {
-        "kind": settings.dataset,
+        "dataset": settings.dataset,
         "landmarks": settings.landmarks,
         "record_size": settings.record_size,
         "format": FORMAT_VERSION,
-        "prepared": PREPARED,
+        "prepare_version": PREPARE_VERSION,
         "records": prepared.records,
         "subjects": prepared.subjects,
         "seconds": prepared.seconds,
         "sha256": {shard.name: file_sha256(shard) for shard in shards},
     }
-    with replacing(place / CARD) as unfinished:
+    with replacing(prepared.folder / CARD) as unfinished:
         unfinished.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
 
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
-    except OSError:  # it will be listed as unreadable
+    except OSError:  # reported as unreadable later
         return -1

@@ -1,19 +1,20 @@
-"""One clip -> one shard and what was left out: the work of one of many processes."""
+"""Preparation of one clip: a shard of face records, and a report of the dropped frames."""
 
 import json
+import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf.data.adapters.clips import Clip, LeftOut, printable
-from fau_tf.data.adapters.landmarks import with_jaw
+from fau_tf.data.adapters.clips import Clip, Dropped, printable
+from fau_tf.data.adapters.landmarks import Points, with_jaw
 from fau_tf.data.record import MARGIN, FaceRecord, as_features
 from fau_tf.face import align
 from fau_tf.face.align import Image
@@ -25,17 +26,16 @@ from fau_tf.io.videos import VideoFile
 from fau_tf.utils.files import replacing
 
 STAGES: Final = ("decode", "detect", "write")
-_END: Final = -1
 
 
 @dataclass(frozen=True)
-class Job:
-    """A clip and where it goes.
+class ClipJob:
+    """A clip to prepare.
 
     Attributes:
         clip: Its frames.
-        shard: The file to write; its report lies beside it, with the ending `.json`.
-        dataset: Name of the set.
+        shard: The file to write.
+        dataset: Name of the data set.
         record_size: Rows and columns of a record's image.
     """
 
@@ -44,159 +44,155 @@ class Job:
     dataset: str
     record_size: int
 
+    @property
+    def report(self) -> Path:
+        """The report, beside the shard; it exists if the clip is complete."""
+        return self.shard.with_suffix(".json")
+
 
 @dataclass
 class ClipReport:
-    """What became of a clip.
+    """Result of a clip.
 
     Attributes:
-        records: How many were written.
-        left_out: Frames that were not, and why.
-        seconds: Of each of `STAGES`.
+        records: Number of records written.
+        dropped: Frames without a record.
+        seconds: Stage of `STAGES` -> time.
     """
 
     records: int = 0
-    left_out: list[LeftOut] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
 
     @classmethod
     def load(cls, path: Path) -> "ClipReport":
-        """Return the report that a process wrote."""
+        """Return a stored report."""
         content = json.loads(path.read_text(encoding="utf-8"))
-        rows = [LeftOut(**row | {"numbers": tuple(row["numbers"])}) for row in content["left_out"]]
-        return cls(content["records"], rows, content["seconds"])
+        dropped = [Dropped(**row | {"frames": tuple(row["frames"])}) for row in content["dropped"]]
+        return cls(content["records"], dropped, content["seconds"])
+
+    def save(self, path: Path) -> None:
+        """Store the report, whole or not at all."""
+        with replacing(path) as unfinished:
+            unfinished.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
 
-def report_file(shard: Path) -> Path:
-    """Return where the report of a shard lies."""
-    return shard.with_suffix(".json")
-
-
-def prepare_clip(job: Job, done: Any) -> None:
+def prepare_clip(job: ClipJob, on_frame: Callable[[], None] = lambda: None) -> None:
     """Write a clip's shard, then its report, each whole or not at all.
 
     Args:
-        job: What to do.
-        done: Shared counter of frames, for whoever shows progress.
+        job: The clip and its shard.
+        on_frame: Called after each frame, to count progress.
     """
     from fau_tf.data.tfrecord import RecordWriter  # TensorFlow: seconds to load
 
-    report, gone = ClipReport(), dict[str, list[int]]()
+    report, reasons = ClipReport(), dict[str, list[int]]()
     with replacing(job.shard) as unfinished, RecordWriter(unfinished) as writer:
-        for record in _records(job, report, gone):
+        for record in _records(job, report.seconds, reasons):
             start = time.perf_counter()
-            if isinstance(record, FaceRecord):
+            if record is not None:
                 writer.write(as_features(record))
                 report.records += 1
             report.seconds["write"] += time.perf_counter() - start
-            with done.get_lock():
-                done.value += 1
+            on_frame()
     clip = job.clip
-    seen = report.records + sum(map(len, gone.values()))
-    if seen != len(clip.numbers):
-        raise RuntimeError(
-            f"{clip.name}: each labeled frame is a record or left out. Received: {seen} of "
-            f"{len(clip.numbers)}. This is a fault of fau_tf; please report it."
-        )
-    report.left_out = [
-        LeftOut(clip.subject, clip.name, reason, tuple(numbers)) for reason, numbers in gone.items()
+    report.dropped = [
+        Dropped(clip.subject, clip.name, reason, tuple(frames))
+        for reason, frames in reasons.items()
     ]
-    with replacing(report_file(job.shard)) as unfinished:
-        unfinished.write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
+    total = report.records + sum(len(frames) for frames in reasons.values())
+    if total != len(clip.frames):
+        raise RuntimeError(
+            f"{clip.name}: every labeled frame must be a record or dropped. Received: {total} of "
+            f"{len(clip.frames)}. This is a bug in fau_tf; please report it."
+        )
+    report.save(job.report)
 
 
 def _records(
-    job: Job, report: ClipReport, gone: dict[str, list[int]]
+    job: ClipJob, seconds: dict[str, float], reasons: dict[str, list[int]]
 ) -> Iterator[FaceRecord | None]:
-    """Yield the record of each labeled frame, or None after noting in `gone` why there is none."""
+    """Yield the record of each labeled frame, or None after adding the frame to `reasons`."""
     clip = job.clip
     try:
-        own = clip.points.read() if clip.points else None
+        shipped = clip.landmarks.read() if clip.landmarks else None
     except ValueError as error:
-        gone[str(error)] = clip.numbers.tolist()
+        reasons[str(error)] = clip.frames.tolist()
         return
-    levels = dict(zip(clip.numbers.tolist(), clip.intensity, strict=True))
-    with closing(_pictures(clip)) as pictures:
-        while True:
-            start = time.perf_counter()
-            number, picture = next(pictures, (_END, ""))
-            if number == _END:
-                return
+    intensity = dict(zip(clip.frames.tolist(), clip.intensity, strict=True))
+    start = time.perf_counter()
+    with closing(_images(clip)) as images:
+        for frame, image in images:
             decoded = time.perf_counter()
-            points = picture if isinstance(picture, str) else _landmarks(picture, own, number)
-            found = time.perf_counter()
-            report.seconds["decode"] += decoded - start
-            report.seconds["detect"] += found - decoded
-            if isinstance(points, str) or isinstance(picture, str):
-                gone.setdefault(str(points), []).append(number)
+            points = image if isinstance(image, str) else _landmarks(image, shipped, frame)
+            detected = time.perf_counter()
+            seconds["decode"] += decoded - start
+            seconds["detect"] += detected - decoded
+            if isinstance(image, str) or isinstance(points, str):
+                reasons.setdefault(str(points), []).append(frame)
                 yield None
-                continue
-            record = _record(job, number, picture, points, levels[number])
-            report.seconds["write"] += time.perf_counter() - found
-            yield record
+            else:
+                record = _record(job, frame, image, points, intensity[frame])
+                seconds["write"] += time.perf_counter() - detected
+                yield record
+            start = time.perf_counter()
 
 
 def _record(
-    job: Job,
-    number: int,
-    picture: Image,
-    points: npt.NDArray[np.float64],
-    levels: npt.NDArray[np.float32],
+    job: ClipJob, frame: int, image: Image, points: Points, intensity: npt.NDArray[np.float32]
 ) -> FaceRecord:
     view = align.crop_matrix(points, job.record_size, margin=MARGIN)
-    coded = np.isfinite(levels)
+    coded = np.isfinite(intensity)
     return FaceRecord(
-        image=fast_crop(picture, view, job.record_size),
+        image=fast_crop(image, view, job.record_size),
         landmarks=align.transform(view, points).astype(np.float32),
-        intensity={au: float(levels[i]) for i, au in enumerate(ALL) if coded[i]},
+        intensity={au: float(intensity[i]) for i, au in enumerate(ALL) if coded[i]},
         subject=job.clip.subject,
-        source=f"{job.clip.name}#{number}",
+        source=f"{job.clip.name}#{frame}",
         dataset=job.dataset,
     )
 
 
-def _pictures(clip: Clip) -> Generator[tuple[int, Image | str], None, None]:
-    """Yield (frame, picture), or (frame, why there is none), for each labeled frame in order."""
+def _images(clip: Clip) -> Generator[tuple[int, Image | str], None, None]:
+    """Yield (frame, image), or (frame, why it can't be read), for each labeled frame in order."""
     if clip.video is None:
-        for number, path in zip(clip.numbers.tolist(), clip.pictures, strict=True):
-            yield number, _read(path)
+        for frame, path in zip(clip.frames.tolist(), clip.images, strict=True):
+            try:
+                yield frame, read_image(path)
+            except UnreadableError as error:
+                yield frame, str(error)
         return
-    left = clip.numbers.tolist()[::-1]
-    reason = ""
+    left = clip.frames.tolist()[::-1]
+    reason = f"{printable(clip.video)}: the video ends before this frame"
     try:
         with VideoFile(clip.video) as video:
-            frames = video.frames()
-            while left and (frame := next(frames, None)) is not None:
-                if frame.number == left[-1]:
-                    yield left.pop(), frame.image
+            decoded = video.frames()
+            while left and (one := next(decoded, None)) is not None:
+                if one.number == left[-1]:
+                    yield left.pop(), one.image
     except UnreadableError as error:
         reason = str(error)
-    for number in left[::-1]:
-        yield number, reason or f"{printable(clip.video)}: the video ends before this frame"
+    for frame in left[::-1]:
+        yield frame, reason
 
 
-def _read(path: Path) -> Image | str:
-    try:
-        return read_image(path)
-    except UnreadableError as error:
-        return str(error)
-
-
-def _landmarks(
-    picture: Image, own: dict[int, npt.NDArray[np.float64]] | None, number: int
-) -> npt.NDArray[np.float64] | str:
-    if own is not None and number not in own:
+def _landmarks(image: Image, shipped: dict[int, Points] | None, frame: int) -> Points | str:
+    """Return (68, 2) px, or why there are none."""
+    if shipped is not None and frame not in shipped:
         return "the data set has no landmarks of this frame"
-    if own is not None and np.isfinite(own[number]).all():
-        return own[number]
-    meshes = _finder(near=True).find(picture) or _finder(near=False).find(picture)
+    if shipped is not None and np.isfinite(shipped[frame]).all():
+        return shipped[frame]
+    meshes = face_finder().find(image) or face_finder(tiled=True).find(image)
     if not meshes:
         return NO_FACE
     points = ibug68(meshes[0])
-    return points if own is None else with_jaw(own[number], points)
+    return points if shipped is None else with_jaw(shipped[frame], points)
 
 
 @cache
-def _finder(*, near: bool) -> MediaPipeLandmarks:
-    """Return this process's finder: in the whole picture, or, where that has no face, in parts."""
-    return MediaPipeLandmarks(num_faces=1, divisions=(1,) if near else (2, 3))
+def face_finder(*, tiled: bool = False) -> MediaPipeLandmarks:
+    """Return this process's detector: on the whole image, or on parts of it for small faces."""
+    finder = MediaPipeLandmarks(num_faces=1, divisions=(2, 3) if tiled else (1,))
+    # MediaPipe closes in a thread, and `atexit` runs after the threads have ended.
+    threading._register_atexit(finder.close)  # type: ignore[attr-defined]
+    return finder

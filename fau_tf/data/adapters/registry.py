@@ -1,14 +1,14 @@
-"""The data sets that can be read, a row each, and what is published about them."""
+"""Data sets that can be read, one row each."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from fau_tf import facs
 from fau_tf.data.adapters import bp4d, disfa, fera2017, lists
-from fau_tf.data.adapters.clips import Listing, printable
+from fau_tf.data.adapters.clips import DatasetIndex, printable
 from fau_tf.data.config import DataSettings
 
 
@@ -17,48 +17,33 @@ class DatasetSpec:
     """One data set.
 
     Attributes:
-        read: Settings -> what lies under their root.
-        aus: Coded AUs; empty where the list says.
-        population: The same name in two sets of one population is the same person.
-        subjects: Everyone whom the whole set has.
-        frames: Labeled frames of the whole set; 0 where not known.
-        levels: AU -> frames at 0, 1, ... 5 in the whole set, where known.
-        own_landmarks: Whether it ships landmarks that can be read.
+        read: Settings -> clips under their root.
+        aus: Coded AUs; empty for lists, which name their AUs.
+        population: Data sets of the same population share subject codes: `SN001` of DISFA+ is
+            `SN001` of DISFA.
+        subjects: All subjects of the complete data set.
+        frames: Labeled frames of the complete data set; 0 if no source states them.
+        frames_source: Where `frames` is from.
+        ships_landmarks: Whether landmarks can be read from the distribution.
     """
 
-    read: Callable[[DataSettings], Listing]
+    read: Callable[[DataSettings], DatasetIndex]
     aus: tuple[int, ...] = ()
     population: str = ""
     subjects: tuple[str, ...] = ()
     frames: int = 0
-    levels: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
-    own_landmarks: bool = False
+    frames_source: str = ""
+    ships_landmarks: bool = False
 
 
-# Recalled from Mavadati et al. 2013, not looked up: each row adds up to the set's 130,814 frames.
-_DISFA_LEVELS: Final = {
-    1: (122036, 2272, 1749, 2809, 1393, 555),
-    2: (123450, 1720, 934, 3505, 836, 369),
-    4: (106220, 4661, 7636, 6586, 4328, 1383),
-    5: (128085, 1579, 719, 293, 104, 34),
-    6: (111330, 9157, 5986, 3599, 601, 141),
-    9: (123682, 1659, 2035, 3045, 316, 77),
-    12: (99952, 13943, 6869, 7233, 2577, 240),
-    15: (122952, 5180, 1618, 1017, 47, 0),
-    17: (117884, 6342, 4184, 2281, 112, 11),
-    20: (126282, 1591, 1608, 1305, 28, 0),
-    25: (84762, 9805, 13935, 15693, 5580, 1039),
-    26: (105838, 13443, 7473, 3529, 314, 217),
-}
-
-# Frames as in the lists of ME-GraphAU: 75,586 of odd subjects, 71,261 of even ones.
 _BP4D: Final = DatasetSpec(
     read=bp4d.bp4d,
     aus=facs.BP4D,
     population="BP4D",
     subjects=bp4d.SUBJECTS,
-    frames=146_847,
-    own_landmarks=True,
+    frames=75_586 + 71_261,  # odd and even subjects
+    frames_source="the frame lists of ME-GraphAU",
+    ships_landmarks=True,
 )
 
 DATASETS: Final = {
@@ -67,16 +52,17 @@ DATASETS: Final = {
         aus=facs.DISFA,
         population="DISFA",
         subjects=disfa.SUBJECTS,
-        frames=130_814,  # 27 videos of 4,845, one frame of SN010 missing
-        levels=_DISFA_LEVELS,
-        own_landmarks=True,
+        frames=27 * 4_845 - 1,
+        frames_source="27 videos of 4,845 labeled frames, of which SN010 lacks one",
+        ships_landmarks=True,
     ),
     "disfa_plus": DatasetSpec(
         read=disfa.disfa_plus,
         aus=facs.DISFA,
         population="DISFA",
         subjects=disfa.PLUS_SUBJECTS,
-        frames=57_150,  # as public loaders say
+        frames=57_150,
+        frames_source="public loaders of DISFA+ (CSN, py-feat)",
     ),
     "bp4d": _BP4D,
     "fera2015": _BP4D,
@@ -86,35 +72,31 @@ DATASETS: Final = {
 }
 
 
-def listing(settings: DataSettings) -> Listing:
-    """Return what lies under `settings.root`, every so-manieth frame of it.
+def index_dataset(settings: DataSettings) -> DatasetIndex:
+    """Return the clips under `settings.root`, with every n-th frame where a stride is set.
 
     Raises:
-        ValueError: If the kind ships no landmarks but its own are wanted; if no frame is left.
-        OSError: If a folder that the kind needs is not there.
+        ValueError: If landmarks are wanted that the data set does not ship, or no frame is left.
+        OSError: If a folder of the data set is missing.
     """
-    kind = DATASETS[settings.dataset]
-    if settings.landmarks == "dataset" and not kind.own_landmarks:
-        having = ", ".join(name for name, row in DATASETS.items() if row.own_landmarks)
+    if settings.landmarks == "dataset" and not DATASETS[settings.dataset].ships_landmarks:
+        shipping = ", ".join(name for name, spec in DATASETS.items() if spec.ships_landmarks)
         raise ValueError(
-            f'`data.landmarks` = "dataset" needs a data set that ships them: {having}. '
+            f'`data.landmarks` = "dataset" needs a data set that ships landmarks: {shipping}. '
             f"Received: {settings.dataset}. Use mediapipe."
         )
-    found = kind.read(settings)
+    index = DATASETS[settings.dataset].read(settings)
     if settings.frame_stride > 1:
-        found.clips = [
-            clip.only(np.arange(len(clip.numbers)) % settings.frame_stride == 0)
-            for clip in found.clips
+        index.clips = [
+            clip.only(np.arange(len(clip.frames)) % settings.frame_stride == 0)
+            for clip in index.clips
         ]
-    found.clips.sort(key=lambda clip: clip.name)
-    if not any(len(clip.numbers) for clip in found.clips):
-        why = (
-            f" First: {found.left_out[0].where}: {found.left_out[0].reason}"
-            if found.left_out
-            else ""
-        )
+    index.clips.sort(key=lambda clip: clip.name)
+    if not index.frame_count:
+        first = index.dropped[0] if index.dropped else None
+        why = f" First: {first.where}: {first.reason}" if first else ""
         raise ValueError(
-            f"{printable(settings.root)}: must hold labeled frames. Received: none of "
-            f"{len(found.left_out)} parts can be used.{why}"
+            f"{printable(settings.root)}: must hold labeled frames. Received: none; "
+            f"{len(index.dropped)} parts can't be used.{why}"
         )
-    return found
+    return index

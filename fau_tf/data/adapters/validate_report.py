@@ -1,4 +1,4 @@
-"""A check as a page to look at: histograms, co-occurrence, and faces of each AU at each level."""
+"""Validation report as an HTML page: counts, problems, AU statistics and sample faces."""
 
 import html
 import json
@@ -8,86 +8,92 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from fau_tf import facs
-from fau_tf.data.adapters.clips import LeftOut
-from fau_tf.data.adapters.prepare import Prepared
-from fau_tf.data.adapters.validate import Check
+from fau_tf.data.adapters.clips import Dropped
+from fau_tf.data.adapters.prepare import PreparedDataset
+from fau_tf.data.adapters.validate import Validation
 from fau_tf.data.tfrecord import parse, shard_files
 from fau_tf.face.au_centers import au_centers
 from fau_tf.facs import LEVELS
 from fau_tf.utils.files import replacing
 
 _TILE: Final = 128  # px
-_GAP: Final = 4
-_COLUMNS: Final = 4  # people at each level
-_BLUE: Final = "#2a6f97"
-_SHOWN: Final = 200  # problems on the page; check.json has them all
+_LABEL: Final = 14  # px above a tile
+_GAP: Final = 4  # px
+_PER_LEVEL: Final = 4  # subjects shown at each level, in two rows
+_SHOWN: Final = 200  # problems on the page; check.json has all
+_STYLE: Final = (
+    "body{font:15px sans-serif;margin:2em;max-width:75em}img{max-width:100%}"
+    "td,th{padding:.2em .8em;text-align:left;border-bottom:1px solid #ddd}"
+)
 
 
-def write_page(folder: Path, title: str, found: Check, prepared: Prepared | None) -> Path:
-    """Write check.json, pictures and index.html; return the page.
+def write_page(
+    folder: Path, title: str, validation: Validation, prepared: PreparedDataset | None
+) -> Path:
+    """Write check.json, figures and index.html; return the page.
 
     Args:
-        folder: Made if it isn't there.
+        folder: Made if it does not exist.
         title: Of the page.
-        found: What to show.
-        prepared: The prepared set, whose faces fill the contact sheets; None leaves them out.
+        validation: What to show.
+        prepared: Its faces fill the contact sheets; None leaves them out.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "check.json", json.dumps(found.as_json(), indent=1).encode())
-    _histograms(folder / "histograms.png", found)
-    _together(folder / "together.png", found)
-    sheets = _contact_sheets(folder, found.aus, prepared) if prepared else []
-    _write(folder / "index.html", _page(title, found, sheets, prepared).encode())
+    _write(folder / "check.json", json.dumps(validation.as_json(), indent=1).encode())
+    _save(_histograms(validation), folder / "histograms.png")
+    _save(_cooccurrence(validation), folder / "cooccurrence.png")
+    sheets = _contact_sheets(folder, validation.aus, prepared) if prepared else []
+    _write(folder / "index.html", _page(title, validation, sheets, prepared).encode())
     return folder / "index.html"
 
 
-def _page(title: str, found: Check, sheets: Sequence[str], prepared: Prepared | None) -> str:
-    body = [f"<h1>{html.escape(title)}</h1>"]
-    frames = sum(len(clip.numbers) for clip in found.listing.clips)
-    people = len(found.listing.people)
-    clips = len(found.listing.clips)
-    body.append(f"<p>{frames:,} labeled frames of {people} subjects in {clips} clips.</p>")
-    if found.comparison:
-        body.append("<h2>Against what is published</h2>")
-        rows = [(*row, "same" if row[1] == row[2] else "differs") for row in found.comparison]
-        body.append(_table(("what", "found", "published", ""), rows))
+def _page(
+    title: str, validation: Validation, sheets: Sequence[str], prepared: PreparedDataset | None
+) -> str:
+    index = validation.index
+    body = [
+        f"<h1>{html.escape(title)}</h1>",
+        f"<p>{index.frame_count:,} labeled frames of {len(index.subjects)} subjects in "
+        f"{len(index.clips)} clips.</p>",
+    ]
+    if validation.comparisons:
+        rows = [
+            (one.name, f"{one.found:,}", f"{one.expected:,}", one.source)
+            for one in validation.comparisons
+        ]
+        body += ["<h2>Counts</h2>", _table(("count", "found", "expected", "source"), rows)]
     body += ["<h2>Intensities per AU</h2>", '<img src="histograms.png">']
-    body += ["<h2>AUs that occur together</h2>", '<img src="together.png">']
-    if found.listing.warnings:
-        body.append("<h2>Warnings</h2>")
-        body.append(_table(("",), [(line,) for line in found.listing.warnings]))
-    body.append(f"<h2>Missing, double, out of range or unreadable: {len(found.problems)}</h2>")
-    body.append(_problems(found.problems))
+    body += ["<h2>Co-occurrence of AUs</h2>", '<img src="cooccurrence.png">']
+    if index.warnings:
+        body += ["<h2>Warnings</h2>", _table(("",), [(line,) for line in index.warnings])]
+    body.append(f"<h2>Missing, duplicate or unreadable: {len(validation.problems)}</h2>")
+    body.append(_problems(validation.problems))
     if prepared is None:
-        body.append("<p>Contact sheets need the prepared faces: prepare, then check again.</p>")
+        body.append("<p>Prepare the data set and check again to see its faces.</p>")
     else:
-        dropped = [one for one in prepared.left_out if one not in found.problems]
-        body.append(f"<h2>Dropped while preparing: {len(dropped)}</h2>")
-        body.append(_problems(dropped))
-        body.append("<h2>Faces at each coded intensity, with the AU's centers</h2>")
+        dropped = [one for one in prepared.dropped if one not in validation.problems]
+        body += [f"<h2>Dropped by prepare: {len(dropped)}</h2>", _problems(dropped)]
+        body.append("<h2>Faces at each coded intensity, with the centers of the AU</h2>")
         body += [f'<h3>{name}</h3><img src="sheet_{name}.png">' for name in sheets]
-    style = (
-        "body{font:15px sans-serif;margin:2em;max-width:75em}img{max-width:100%}"
-        "td,th{padding:.2em .8em;text-align:left;border-bottom:1px solid #ddd}"
-    )
     text = "\n".join(body)
-    return f'<!doctype html><meta charset="utf-8"><style>{style}</style>\n{text}\n'
+    return f'<!doctype html><meta charset="utf-8"><style>{_STYLE}</style>\n{text}\n'
 
 
-def _problems(problems: Sequence[LeftOut]) -> str:
+def _problems(problems: Sequence[Dropped]) -> str:
+    if not problems:
+        return ""
     rows = [
-        (one.subject, one.where, one.frames[:200], "yes" if one.documented else "no", one.reason)
+        (one.subject, one.where, one.ranges[:200], "yes" if one.documented else "no", one.reason)
         for one in problems[:_SHOWN]
     ]
+    table = _table(("subject", "where", "frames", "documented", "reason"), rows)
     more = len(problems) - len(rows)
-    table = _table(("subject", "where", "frames", "documented", "reason"), rows) if rows else ""
     return table + (f"<p>... and {more} more, in check.json or dropped.csv</p>" if more else "")
 
 
@@ -97,34 +103,34 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table><tr>{first}</tr>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
 
 
-def _histograms(path: Path, found: Check) -> None:
-    columns = min(7, len(found.aus))
-    rows = -(-len(found.aus) // columns)
+def _histograms(validation: Validation) -> Figure:
+    """Return a bar chart of the intensities of each AU, log scale."""
+    aus = validation.aus
+    columns = min(7, len(aus))
+    rows = -(-len(aus) // columns)
     figure = Figure(figsize=(2.1 * columns + 0.6, 2.2 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
-    for i, axes in enumerate(grid.flat):
-        if i >= len(found.aus):
-            axes.set_axis_off()
-            continue
-        counts = found.counts[found.aus[i]]
-        bars = axes.bar(range(LEVELS), np.maximum(counts, 0.5), color=_BLUE)
-        axes.bar_label(bars, [f"{100 * n / max(1, counts.sum()):.1f}" for n in counts], fontsize=6)
-        axes.set_yscale("log")
-        axes.set_ylim(0.5, 4 * max(1, counts.max()))
-        axes.set_title(facs.AUS[found.aus[i]].label, fontsize=10)
-        axes.set_xticks(range(LEVELS))
+    for axes in grid.flat[len(aus) :]:
+        axes.set_axis_off()
+    for au, axes in zip(aus, grid.flat, strict=False):
+        counts = validation.counts[au]
+        total = max(1, counts.sum())
+        bars = axes.bar(range(LEVELS), np.maximum(counts, 0.5), color="#2a6f97")
+        axes.bar_label(bars, [f"{100 * n / total:.1f}" for n in counts], fontsize=6)
+        axes.set(yscale="log", ylim=(0.5, 4 * max(1, counts.max())), xticks=range(LEVELS))
+        axes.set_title(facs.AUS[au].label, fontsize=10)
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
     figure.supxlabel("coded intensity (percent of the frames above the bars)", fontsize=9)
     figure.supylabel("frames", fontsize=9)
-    _save(figure, path)
+    return figure
 
 
-def _together(path: Path, found: Check) -> None:
-    """Draw the share of the frames with the row's AU on which the column's is there too."""
-    labels = [facs.AUS[au].label for au in found.aus]
-    occurs = np.maximum(np.diag(found.together), 1)[:, None]
-    share = found.together / occurs
+def _cooccurrence(validation: Validation) -> Figure:
+    """Return a matrix: the share of the frames with the row's AU that have the column's too."""
+    labels = [facs.AUS[au].label for au in validation.aus]
+    frames = np.maximum(np.diag(validation.cooccurrence), 1)[:, None]
+    share = validation.cooccurrence / frames
     figure = Figure(figsize=(0.6 * len(labels) + 2, 0.5 * len(labels) + 1.6), layout="constrained")
     axes = figure.subplots()
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
@@ -134,54 +140,55 @@ def _together(path: Path, found: Check) -> None:
     axes.set_xticks(range(len(labels)), labels, fontsize=8, rotation=45)
     axes.set_yticks(range(len(labels)), labels, fontsize=8)
     axes.set_title("share of the row's frames (1 or more) with the column's AU too", fontsize=9)
-    _save(figure, path)
+    return figure
 
 
-def _contact_sheets(folder: Path, aus: Sequence[int], prepared: Prepared) -> list[str]:
-    chosen = _chosen(prepared, aus)
+def _contact_sheets(folder: Path, aus: Sequence[int], prepared: PreparedDataset) -> list[str]:
+    """Write sheet_<AU>.png for each AU: some faces at each level. Return the labels."""
+    faces = _sample_faces(prepared, aus)
+    step_x, step_y = _TILE + _GAP, _TILE + _GAP + _LABEL
     names = []
     for au in aus:
-        sheet = Image.new(
-            "RGB", (_COLUMNS * LEVELS * (_TILE + _GAP) // 2, 2 * (_TILE + _GAP + 14)), "white"
-        )
+        sheet = Image.new("RGB", (_PER_LEVEL * LEVELS * step_x // 2, 2 * step_y), "white")
         for level in range(LEVELS):
-            for place, row in enumerate(chosen.get((au, level), [])[:_COLUMNS]):
-                x = (level * 2 + place % 2) * (_TILE + _GAP)
-                y = place // 2 * (_TILE + _GAP + 14)
-                sheet.paste(_tile(row, au), (x, y + 14))
-                ImageDraw.Draw(sheet).text((x, y), f"{level}  {row['subject']}", fill="black")
+            for place, record in enumerate(faces.get((au, level), [])):
+                x, y = (level * 2 + place % 2) * step_x, place // 2 * step_y
+                sheet.paste(_tile(record, au), (x, y + _LABEL))
+                ImageDraw.Draw(sheet).text((x, y), f"{level}  {record['subject']}", fill="black")
         buffer = BytesIO()
         sheet.save(buffer, "PNG")
-        _write(folder / f"sheet_{facs.AUS[au].label}.png", buffer.getvalue())
         names.append(facs.AUS[au].label)
+        _write(folder / f"sheet_{names[-1]}.png", buffer.getvalue())
     return names
 
 
-def _chosen(prepared: Prepared, aus: Sequence[int]) -> dict[tuple[int, int], list[dict[str, Any]]]:
-    """Return (AU, level) -> a few faces, of different people as far as there are any."""
+def _sample_faces(
+    prepared: PreparedDataset, aus: Sequence[int]
+) -> dict[tuple[int, int], list[dict[str, Any]]]:
+    """Return (AU, level) -> the first face of each of some subjects."""
     found: dict[tuple[int, int], dict[str, dict[str, Any]]] = {}
     files = [str(file) for file in shard_files(prepared.folder)]
-    for row in tf.data.TFRecordDataset(files).map(parse).as_numpy_iterator():
-        subject = row["subject"].decode()
-        levels = np.round(row["intensity"])
+    for record in tf.data.TFRecordDataset(files).map(parse).as_numpy_iterator():
+        subject = record["subject"].decode()
+        levels = np.round(record["intensity"])
         for au in aus:
             level = levels[facs.ALL.index(au)]
             if np.isfinite(level):
-                people = found.setdefault((au, int(level)), {})
-                if subject not in people and len(people) < _COLUMNS:
-                    kept = {name: row[name] for name in ("image", "landmarks")}
-                    people[subject] = kept | {"subject": subject}
-    return {key: list(people.values()) for key, people in found.items()}
+                faces = found.setdefault((au, int(level)), {})
+                if subject not in faces and len(faces) < _PER_LEVEL:
+                    kept = {name: record[name] for name in ("image", "landmarks")}
+                    faces[subject] = kept | {"subject": subject}
+    return {key: list(faces.values()) for key, faces in found.items()}
 
 
-def _tile(row: dict[str, Any], au: int) -> Image.Image:
-    picture = Image.open(BytesIO(row["image"])).convert("RGB")
-    scale = _TILE / picture.width
-    centers: npt.NDArray[Any] = (au_centers(row["landmarks"], (au,)) + 0.5) * scale
-    tile = picture.resize((_TILE, _TILE))
-    pen = ImageDraw.Draw(tile)
+def _tile(record: dict[str, Any], au: int) -> Image.Image:
+    """Return a face with circles at the centers of the AU."""
+    image = Image.open(BytesIO(record["image"])).convert("RGB")
+    centers = (au_centers(record["landmarks"], (au,)) + 0.5) * (_TILE / image.width)
+    tile = image.resize((_TILE, _TILE))
+    draw = ImageDraw.Draw(tile)
     for x, y in centers.tolist():
-        pen.ellipse((x - 3, y - 3, x + 3, y + 3), outline="#e07a2f", width=2)
+        draw.ellipse((x - 3, y - 3, x + 3, y + 3), outline="#e07a2f", width=2)
     return tile
 
 

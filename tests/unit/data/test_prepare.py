@@ -2,7 +2,6 @@
 
 import csv
 import json
-import multiprocessing
 
 import numpy as np
 import pytest
@@ -10,9 +9,9 @@ import tensorflow as tf
 
 from fau_tf import facs
 from fau_tf.data.adapters import prepare as prepare_module
-from fau_tf.data.adapters import registry
 from fau_tf.data.adapters.clips import printable
-from fau_tf.data.adapters.prepare_clip import Job, prepare_clip, report_file
+from fau_tf.data.adapters.prepare_clip import ClipJob, prepare_clip
+from fau_tf.data.adapters.registry import DATASETS, index_dataset
 from fau_tf.data.config import DataSettings
 from fau_tf.data.tfrecord import parse
 from fau_tf.utils.files import lock_folder
@@ -23,35 +22,6 @@ SIZE = 80
 
 def settings(kind, root, **more):
     return DataSettings(dataset=kind, root=str(root), record_size=SIZE, processes=1, **more)
-
-
-class Here:
-    """A pool's stand-in that works in this process: it starts in no time."""
-
-    def __init__(self, _processes, _initializer, done):
-        self.done = done
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def submit(self, _work, job):
-        from concurrent.futures import Future
-
-        future = Future()
-        prepare_clip(job, self.done)
-        future.set_result(None)
-        return future
-
-
-pytestmark = pytest.mark.usefixtures("in_this_process")
-
-
-@pytest.fixture
-def in_this_process(monkeypatch):
-    monkeypatch.setattr(prepare_module, "worker_pool", Here)
 
 
 def prepared(kind, root, folder, **more):
@@ -97,7 +67,7 @@ def test_each_format_becomes_records_with_its_labels(tmp_path, kind, write, more
     done = prepared(kind, tmp_path / "in", tmp_path / "out", **more)
     check(done, truth)
     assert done.undocumented == []
-    assert done.listing.warnings == []
+    assert done.index.warnings == []
     assert done.subjects == tuple(sorted({subject for subject, *_ in truth}))
 
 
@@ -112,7 +82,7 @@ def test_a_csv_of_ones_own(tmp_path, film):
         )
     # Pictures of different people lie in one folder; they are numbered by person.
     assert found == {key: {au: float(v) for au, v in value.items()} for key, value in truth.items()}
-    assert done.left_out == []
+    assert done.dropped == []
 
 
 def test_the_reference_codes_list(tmp_path):
@@ -160,21 +130,21 @@ def test_mediapipe_finds_the_landmarks_where_they_are(tmp_path):
     assert image.std() > 10
 
 
-def test_frames_that_disfas_error_log_names_are_left_out_with_own_landmarks_only(tmp_path):
+def test_frames_that_disfas_error_log_names_are_dropped_with_own_landmarks_only(tmp_path):
     trees.disfa(tmp_path, subjects=("SN004",), frames=1)
     folder = tmp_path / "ActionUnit_Labels" / "SN004"
     for au in facs.DISFA:
         lines = [f"{n},0\n" for n in range(4538, 4546)]
         (folder / f"SN004_au{au}.txt").write_text("".join(lines))
-    [clip] = registry.listing(settings("disfa", tmp_path)).clips
-    assert clip.numbers.tolist() == list(range(4538, 4546))
+    [clip] = index_dataset(settings("disfa", tmp_path)).clips
+    assert clip.frames.tolist() == list(range(4538, 4546))
     place = tmp_path / "Landmark_Points" / "SN004" / "frame_lm"
     place.mkdir(parents=True)
     for n in range(4538, 4546):
         (place / f"SN004_{n - 1:04d}_lm.mat").write_bytes(b"")
-    listing = registry.listing(settings("disfa", tmp_path, landmarks="dataset"))
-    assert listing.clips[0].numbers.tolist() == [4538, 4539, 4540]
-    assert [(one.frames, one.documented) for one in listing.left_out] == [("4541-4545", True)]
+    index = index_dataset(settings("disfa", tmp_path, landmarks="dataset"))
+    assert index.clips[0].frames.tolist() == [4538, 4539, 4540]
+    assert [(one.ranges, one.documented) for one in index.dropped] == [("4541-4545", True)]
 
 
 def test_the_frame_that_disfa_lacks_is_documented(tmp_path):
@@ -182,47 +152,46 @@ def test_the_frame_that_disfa_lacks_is_documented(tmp_path):
     for au in facs.DISFA:
         path = tmp_path / "ActionUnit_Labels" / "SN010" / f"SN010_au{au}.txt"
         path.write_text("4844,1\n4845,2\n")
-    listing = registry.listing(settings("disfa", tmp_path))
-    assert listing.clips[0].numbers.tolist() == [4844]
-    assert [(one.frames, one.documented) for one in listing.left_out] == [("4845", True)]
+    index = index_dataset(settings("disfa", tmp_path))
+    assert index.clips[0].frames.tolist() == [4844]
+    assert [(one.ranges, one.documented) for one in index.dropped] == [("4845", True)]
 
 
 def test_disfas_error_log_leaves_the_published_number_of_frames():
-    from fau_tf.data.adapters.disfa import BAD_LANDMARKS, MISSING, SUBJECTS
+    from fau_tf.data.adapters.disfa import BAD_LANDMARKS, MISSING_FRAMES, SUBJECTS
 
     total = 4845 * len(SUBJECTS)
-    total -= sum(b - a + 1 for rows in MISSING.values() for a, b in rows)
-    assert total == registry.DATASETS["disfa"].frames == 130_814
+    total -= sum(b - a + 1 for rows in MISSING_FRAMES.values() for a, b in rows)
+    assert total == DATASETS["disfa"].frames == 130_814
     total -= sum(b - a + 1 for rows in BAD_LANDMARKS.values() for a, b in rows)
     assert total == 126_144
-    assert {sum(row) for row in registry.DATASETS["disfa"].levels.values()} == {130_814}
 
 
 def test_nine_is_unknown_in_bp4d_and_an_error_in_disfa(tmp_path):
     trees.bp4d(tmp_path / "bp4d", subjects=("F001",))
     path = tmp_path / "bp4d" / "AUCoding/AU_INT/AU10/F001_T1_AU10.csv"
     path.write_text("336,9\n337,2\n338,3\n")
-    listing = registry.listing(settings("bp4d", tmp_path / "bp4d"))
-    assert listing.clips[0].numbers.tolist() == [337, 338]
-    [one] = listing.left_out
+    index = index_dataset(settings("bp4d", tmp_path / "bp4d"))
+    assert index.clips[0].frames.tolist() == [337, 338]
+    [one] = index.dropped
     assert one.documented
     assert "AU10 is 9" in one.reason
     trees.disfa(tmp_path / "disfa", subjects=("SN001",))
     path = tmp_path / "disfa" / "ActionUnit_Labels/SN001/SN001_au4.txt"
     path.write_text("1,9\n2,0\n3,0\n4,0\n")
-    [one] = registry.listing(settings("disfa", tmp_path / "disfa")).left_out
+    [one] = index_dataset(settings("disfa", tmp_path / "disfa")).dropped
     assert not one.documented
     assert "SN001_au4.txt, line 1: intensity must be 0 to 5" in one.reason
 
 
-def test_feras_occluded_frames_are_left_out(tmp_path):
+def test_feras_occluded_frames_are_dropped(tmp_path):
     trees.bp4d(tmp_path, subjects=("F001",), fera=True)
     path = tmp_path / "AUCoding" / "F001_T1.csv"
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], lines[1][:-1] + "1", *lines[2:]]))
-    listing = registry.listing(settings("fera2015", tmp_path))
-    assert listing.clips[0].numbers.tolist() == [337, 338]
-    assert [one.documented for one in listing.left_out] == [True]
+    index = index_dataset(settings("fera2015", tmp_path))
+    assert index.clips[0].frames.tolist() == [337, 338]
+    assert [one.documented for one in index.dropped] == [True]
 
 
 def broken_label(text):
@@ -264,7 +233,7 @@ def cut_video(root):
         (no_video, "it has no video", 0),
         (broken_label(b"1,0\n2,0,0\n3,0\n4,0\n"), "line 2: must have two columns", 0),
         (broken_label(b"1,0\n2,7\n3,0\n4,0\n"), "line 2: intensity must be 0 to 5", 3),
-        (broken_label(b"1,0\n2,0\n2,1\n3,0\n4,0\n"), "a frame has one line", 3),
+        (broken_label(b"1,0\n2,0\n2,1\n3,0\n4,0\n"), "a frame must have one line", 3),
         (broken_label(b"1,0\n2,0\n3,0\n"), "no line for this frame", 3),
         (broken_label(b""), "must hold labels", 0),
         (broken_label(b"\xff\xfe\x00"), "bytes that are no text", 0),
@@ -298,7 +267,7 @@ def test_pictures_that_are_missing_double_or_broken_are_listed(tmp_path):
     done = prepared("bp4d", tmp_path / "in", tmp_path / "out")
     assert done.records == 1
     reasons = " ".join(one.reason for one in done.undocumented)
-    assert "no picture of this frame" in reasons
+    assert "no image of this frame" in reasons
     assert "is there already as 0337.jpg" in reasons
     assert "338.jpg" in reasons
 
@@ -310,7 +279,7 @@ def test_a_picture_without_a_face_is_listed(tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "in/2D+3D/F002/T1/0337.jpg")
     done = prepared("bp4d", tmp_path / "in", tmp_path / "out")
     assert done.records == 2
-    assert [(one.reason, one.numbers) for one in done.undocumented] == [("no face found", (337,))]
+    assert [(one.reason, one.frames) for one in done.undocumented] == [("no face found", (337,))]
 
 
 def test_swapped_files_of_two_aus_are_noticed(tmp_path):
@@ -324,8 +293,8 @@ def test_swapped_files_of_two_aus_are_noticed(tmp_path):
     rows = [[n, n % 2, 0, 0, 0, 1 - n % 2] for n in range(336, 348)]
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([[0, *facs.BP4D], *rows])
-    listing = registry.listing(settings("bp4d", tmp_path))
-    swapped = [line for line in listing.warnings if "AU06" in line or "AU17" in line]
+    index = index_dataset(settings("bp4d", tmp_path))
+    swapped = [line for line in index.warnings if "AU06" in line or "AU17" in line]
     assert len(swapped) == 2
     assert "label files may be swapped" in swapped[0]
 
@@ -339,7 +308,7 @@ def test_names_that_are_no_utf8_are_read_and_reported(tmp_path):
     (root / "faces.csv").write_bytes(table)
     done = prepared("csv", root / "faces.csv", tmp_path / "out")
     assert done.records == 2
-    assert done.left_out == []
+    assert done.dropped == []
     new.write_bytes(b"no picture")
     done = prepared("csv", root / "faces.csv", tmp_path / "again")
     [one] = done.undocumented
@@ -372,9 +341,9 @@ def test_a_broken_video_with_such_a_name_is_reported(tmp_path):
 )
 def test_lines_of_a_csv_that_cannot_be_taken_are_listed(tmp_path, line, reason):
     (tmp_path / "a.csv").write_text(f"image,subject,AU06,AU12\nok.png,ann,1,2.5\n{line}\n")
-    listing = registry.listing(settings("csv", tmp_path / "a.csv"))
-    assert [len(clip.numbers) for clip in listing.clips] == [1]
-    [one] = listing.left_out
+    index = index_dataset(settings("csv", tmp_path / "a.csv"))
+    assert [len(clip.frames) for clip in index.clips] == [1]
+    [one] = index.dropped
     assert reason in one.reason
     assert one.where == "a.csv, line 3"
 
@@ -391,35 +360,32 @@ def test_lines_of_a_csv_that_cannot_be_taken_are_listed(tmp_path, line, reason):
 def test_a_csv_without_the_columns_is_refused(tmp_path, head, received):
     (tmp_path / "a.csv").write_text(head)
     with pytest.raises(ValueError, match=f"needs the columns.*Received: .*{received}"):
-        registry.listing(settings("csv", tmp_path / "a.csv"))
+        index_dataset(settings("csv", tmp_path / "a.csv"))
 
 
 @pytest.mark.parametrize("kind", ["disfa", "disfa_plus", "bp4d", "fera2015", "fera2017"])
 def test_a_root_that_is_something_else_is_refused(tmp_path, kind):
     with pytest.raises(FileNotFoundError, match=r"must hold .*Received: .*Set data\.root"):
-        registry.listing(settings(kind, tmp_path))
+        index_dataset(settings(kind, tmp_path))
 
 
 def test_a_stopped_preparation_goes_on_and_ends_the_same(tmp_path, monkeypatch):
     trees.bp4d(tmp_path / "in")
     whole = prepared("bp4d", tmp_path / "in", tmp_path / "whole")
-    real, calls = Here.submit, []
+    calls = []
 
-    def failing(self, work, job):
+    def interrupted(job, on_frame):
         calls.append(job)
         if len(calls) == 2:
             (job.shard.parent / ".partial-1.tfrecord").write_bytes(b"half")
             raise KeyboardInterrupt
-        return real(self, work, job)
+        prepare_clip(job, on_frame)
 
-    monkeypatch.setattr(Here, "submit", failing)
+    monkeypatch.setattr(prepare_module, "prepare_clip", interrupted)
     with pytest.raises(KeyboardInterrupt):
         prepared("bp4d", tmp_path / "in", tmp_path / "out")
-    monkeypatch.setattr(
-        Here, "submit", lambda self, work, job: calls.append(job) or real(self, work, job)
-    )
     done = prepared("bp4d", tmp_path / "in", tmp_path / "out")
-    assert len(calls) == 4  # one before, one that failed, two after
+    assert len(calls) == 4  # one before, the interrupted one, two after
     assert done.folder.name == whole.folder.name
     for file in sorted(whole.folder.glob("*.tfrecord")):
         assert file.read_bytes() == (done.folder / file.name).read_bytes()
@@ -432,11 +398,11 @@ def test_a_stopped_preparation_goes_on_and_ends_the_same(tmp_path, monkeypatch):
 def test_other_labels_are_another_set(tmp_path):
     trees.bp4d(tmp_path / "in", subjects=("F001",))
     wanted = settings("bp4d", tmp_path / "in")
-    before = prepare_module.place_of(wanted, registry.listing(wanted), tmp_path)
-    assert before == prepare_module.place_of(wanted, registry.listing(wanted), tmp_path)
+    before = prepare_module.dataset_folder(wanted, index_dataset(wanted), tmp_path)
+    assert before == prepare_module.dataset_folder(wanted, index_dataset(wanted), tmp_path)
     path = tmp_path / "in" / "AUCoding/AU_INT/AU10/F001_T1_AU10.csv"
     path.write_text("336,5\n337,2\n338,3\n")
-    assert before != prepare_module.place_of(wanted, registry.listing(wanted), tmp_path)
+    assert before != prepare_module.dataset_folder(wanted, index_dataset(wanted), tmp_path)
 
 
 def test_one_process_at_a_time_prepares_a_set_and_many_read_it(tmp_path):
@@ -451,11 +417,11 @@ def test_one_process_at_a_time_prepares_a_set_and_many_read_it(tmp_path):
 
 def test_progress_counts_every_frame(tmp_path):
     trees.disfa(tmp_path / "in", subjects=("SN001",))
-    [clip] = registry.listing(settings("disfa", tmp_path / "in")).clips
-    done = multiprocessing.Value("q", 0)
-    job = Job(clip, tmp_path / "faces-00000-of-00001.tfrecord", "disfa", SIZE)
-    prepare_clip(job, done)
-    assert done.value == 4
-    report = json.loads(report_file(job.shard).read_text())
+    [clip] = index_dataset(settings("disfa", tmp_path / "in")).clips
+    job = ClipJob(clip, tmp_path / "faces-00000-of-00001.tfrecord", "disfa", SIZE)
+    counted = []
+    prepare_clip(job, lambda: counted.append(1))
+    assert len(counted) == 4
+    report = json.loads(job.report.read_text())
     assert report["records"] == 4
     assert min(report["seconds"].values()) > 0

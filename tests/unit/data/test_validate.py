@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from fau_tf.cli import data as command
-from fau_tf.data.adapters import prepare as prepare_module
-from fau_tf.data.adapters.validate import check
-from fau_tf.data.config import DataSettings
+from fau_tf.data.adapters.registry import DATASETS
+from fau_tf.data.adapters.validate import Comparison, validate
+from fau_tf.data.config import DATASET_NAMES, SYNTHETIC, DataSettings
 from tests.helpers import dataset_trees as trees
-from tests.unit.data.test_prepare import Here, cut_video, settings
+from tests.unit.data.test_prepare import cut_video, settings
 
 CONFIG = """
 [data]
@@ -20,6 +20,7 @@ dataset = "{kind}"
 root = "{root}"
 record_size = 80
 protocol = "{protocol}"
+processes = 1
 [model]
 preset = "tiny"
 aus = "{aus}"
@@ -27,9 +28,7 @@ aus = "{aus}"
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(prepare_module, "worker_pool", Here)
-
+def run(tmp_path, capsys):
     def call(name, kind, *more, protocol="three_folds", aus="bp4d"):
         config = tmp_path / "config.toml"
         config.write_text(
@@ -47,24 +46,24 @@ def reasons(found):
 
 def test_counts_are_those_of_the_labels(tmp_path):
     truth = trees.bp4d(tmp_path)
-    found = check(settings("bp4d", tmp_path, protocol="odd_even"), 1)
+    found = validate(settings("bp4d", tmp_path, protocol="odd_even"), 1)
     for au, counts in found.counts.items():
         want = [sum(row[au] == level for row in truth.values()) for level in range(6)]
         assert counts.tolist() == want
         assert sum(want) == 9
     both = sum(row[6] >= 1 and row[12] >= 1 for row in truth.values())
-    assert found.together[found.aus.index(6), found.aus.index(12)] == both > 0
-    assert ("frames", "9", "146,847") in found.comparison
-    assert ("subjects", "3", "41") in found.comparison
+    assert found.cooccurrence[found.aus.index(6), found.aus.index(12)] == both > 0
+    assert Comparison("frames", 9, 146_847, "the frame lists of ME-GraphAU") in found.comparisons
+    assert [(row.found, row.expected) for row in found.comparisons] == [(3, 41), (9, 146_847)]
     assert json.loads(json.dumps(found.as_json()))["frames"] == 9
 
 
 def test_missing_and_unknown_subjects_are_named(tmp_path):
     trees.bp4d(tmp_path, subjects=("F001", "F030"))
-    found = check(settings("bp4d", tmp_path), 1)
-    assert "F030 the whole set the data set has no such subject" in reasons(found)
-    assert "F002 the whole set this subject is not there" in reasons(found)
-    assert "F001 the whole set" not in reasons(found)
+    found = validate(settings("bp4d", tmp_path), 1)
+    assert "F030 the data set the data set has no such subject" in reasons(found)
+    assert "F002 the data set this subject is missing" in reasons(found)
+    assert "F001 the data set" not in reasons(found)
     assert "F030, in no fold or in two" not in reasons(found)  # protocol "random" here
 
 
@@ -72,11 +71,11 @@ def test_files_that_cannot_be_read_are_found(tmp_path):
     trees.bp4d(tmp_path / "bp4d", subjects=("F001",))
     path = tmp_path / "bp4d" / "2D+3D/F001/T1/0337.jpg"
     path.write_bytes(b"no picture")
-    assert "0337.jpg: must be a picture" in reasons(check(settings("bp4d", tmp_path / "bp4d"), 1))
+    assert "0337.jpg: must be an image" in reasons(validate(settings("bp4d", tmp_path / "bp4d"), 1))
     trees.disfa(tmp_path / "disfa", subjects=("SN001",))
     film = tmp_path / "disfa/Videos_LeftCamera/LeftVideoSN001_comp.avi"
     film.write_bytes(b"no film")
-    assert "not a video file" in reasons(check(settings("disfa", tmp_path / "disfa"), 1))
+    assert "not a video file" in reasons(validate(settings("disfa", tmp_path / "disfa"), 1))
 
 
 def test_a_label_file_that_is_a_copy_of_anothers_is_found(tmp_path):
@@ -84,14 +83,14 @@ def test_a_label_file_that_is_a_copy_of_anothers_is_found(tmp_path):
     root = tmp_path / "AUCoding/AU_INT"
     text = (root / "AU06/F001_T1_AU06.csv").read_text()
     (root / "AU12/F001_T1_AU12.csv").write_text(text)
-    assert "AU06 and AU12 have the very same labels" in reasons(
-        check(settings("bp4d", tmp_path), 1)
+    assert "AU06 and AU12 have identical labels" in reasons(
+        validate(settings("bp4d", tmp_path), 1)
     )
 
 
 def test_people_without_a_place_in_the_folds_are_found(tmp_path):
     trees.disfa(tmp_path, subjects=("SN001", "SN033"))
-    found = check(settings("disfa", tmp_path, protocol="three_folds"), 1)
+    found = validate(settings("disfa", tmp_path, protocol="three_folds"), 1)
     assert "SN033, in no fold or in two" in reasons(found)
 
 
@@ -105,7 +104,7 @@ def test_check_and_prepare_as_commands(run, tmp_path):
     assert "9 records of 3 subjects" in printed.out
     code, printed = run("check", "bp4d", "--accept-dropped")
     assert code == 0
-    page = tmp_path / re.search(r"look at (.*)", printed.out)[1]
+    page = tmp_path / re.search(r"report in (.*)", printed.out)[1]
     text = page.read_text()
     for source in re.findall(r'<img src="(.*?)"', text):
         assert np.asarray(Image.open(page.parent / source).convert("RGB")).std() > 10, source
@@ -135,6 +134,10 @@ def test_what_cannot_be_done_ends_with_2(run, tmp_path):
     assert command.main(["check", str(tmp_path / "synthetic.toml")]) == 2
 
 
+def test_each_name_of_the_settings_is_a_row_of_the_registry():
+    assert set(DATASET_NAMES) == {SYNTHETIC, *DATASETS}
+
+
 def test_settings_name_what_they_need():
     with pytest.raises(ValueError, match=r"`data\.landmarks` = .dataset. needs a data set"):
-        check(DataSettings(dataset="csv", root="a.csv", landmarks="dataset"), 1)
+        validate(DataSettings(dataset="csv", root="a.csv", landmarks="dataset"), 1)

@@ -129,8 +129,8 @@ def test_prepared_shards_are_the_bytes_of_one_machine(tmp_path):
     for name in [*shards, DROPPED]:
         assert (many.folder / name).read_bytes() == (one.folder / name).read_bytes(), name
     assert (one.folder / shards[-1]).stat().st_size > 1000
-    assert many.left_out == one.left_out
-    assert len(one.left_out) > 0
+    assert many.dropped == one.dropped
+    assert len(one.dropped) > 0
     cards = [json.loads((done.folder / CARD).read_text()) for done in (many, one)]
     assert cards[0] | {"seconds": 0} == cards[1] | {"seconds": 0}
 
