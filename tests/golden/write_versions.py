@@ -16,7 +16,7 @@ from fau_tf.training.config import load_config
 from fau_tf.training.run_dir import RunDir
 from fau_tf.training.run_state import TRAINING_VERSION
 from tests.helpers.ict_miniature import write_file
-from tests.helpers.made_faces import made_parts
+from tests.helpers.records import write_subsets
 
 FACES = Path(__file__).with_name("generator_version.npz")
 LOSS = Path(__file__).with_name("training_version.npz")
@@ -38,7 +38,7 @@ def rendered_faces(rig, folder, seed=SEED):
 
 def first_epochs(folder):
     """Return the training loss of three epochs of four steps."""
-    parts = made_parts(folder / "faces")
+    parts = write_subsets(folder / "faces")
     config = load_config(None, SETTINGS)
     keras.utils.set_random_seed(1)
     with RunDir(folder / "run") as run:

@@ -1,11 +1,14 @@
-"""Tiny FaceRecords without a renderer: a bright dot on each landmark of a made-up face."""
+"""Small face records without a renderer: bright dots on random landmarks, with random labels."""
 
 import numpy as np
 
 from fau_tf import facs
-from fau_tf.data.record import FaceRecord
+from fau_tf.data.datasets import FaceDataset, random_subsets
+from fau_tf.data.record import FaceRecord, as_features
+from fau_tf.data.tfrecord import RecordWriter, shard_files
 
 SIZE = 80  # 1.25 x the tiny preset's 64 px
+SUBJECTS = 20
 
 
 def dotted(landmarks, size=SIZE, radius=1.5):
@@ -31,3 +34,27 @@ def make_record(person, face, size=SIZE, intensity=None):
         dataset="made",
         factors={"yaw": 3.0},
     )
+
+
+def write_shards(folder, records, *, shards):
+    """Write FaceRecords in turn over `shards` files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [folder / f"faces-{i:03d}-of-{shards:03d}.tfrecord" for i in range(shards)]
+    writers = [RecordWriter(name) for name in names]
+    for count, record in enumerate(records):
+        writers[count % shards].write(as_features(record))
+    for writer in writers:
+        writer.close()
+
+
+def write_subsets(folder, faces=2):
+    """Write `faces` records each of 20 subjects; return `train`, `validation` and `test`."""
+    records = (make_record(person, face) for person in range(SUBJECTS) for face in range(faces))
+    write_shards(folder, records, shards=2)
+    return stored_subsets(folder)
+
+
+def stored_subsets(folder):
+    """Return the subsets that `write_subsets` wrote."""
+    names = tuple(make_record(person, 0).subject for person in range(SUBJECTS))
+    return random_subsets(FaceDataset("made", tuple(shard_files(folder)), names, SIZE), seed=1)

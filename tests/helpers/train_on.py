@@ -19,7 +19,7 @@ from fau_tf.training import fit
 from fau_tf.training.config import load_config
 from fau_tf.training.distribution import Devices
 from fau_tf.training.run_dir import RunDir
-from tests.helpers.made_faces import stored_parts
+from tests.helpers.records import stored_subsets
 
 SETTINGS = (
     "model.preset=tiny",
@@ -43,7 +43,7 @@ def main(strategy, faces, out, *changes):
     assert devices.replicas == (1 if strategy == "none" else 2)
     net = fit.network(config, devices)
     start = [np.asarray(weight) for weight in net.weights]
-    parts = stored_parts(Path(faces))
+    parts = stored_subsets(Path(faces))
     with RunDir(Path(f"{out}-run"), alone=devices.chief) as run:
         progress = fit.fit(net, config, parts, fit.targets(config), run, devices=devices)
     if devices.chief:

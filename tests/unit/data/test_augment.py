@@ -18,7 +18,7 @@ from fau_tf.data.record import MARGIN
 from fau_tf.data.tfrecord import shard_files
 from fau_tf.face.au_centers import au_centers
 from tests.helpers.records import SIZE, dotted, make_record
-from tests.helpers.shards import write_shards
+from tests.helpers.records import write_shards
 
 CROP = 64
 TARGETS = pipeline.Targets(codec=HeatmapCodec(CROP, 16, 1.0), aus=facs.ALL, rule="fau")
@@ -264,7 +264,7 @@ def mirrored(index):
     return of[row.au, frozenset(facs.MIRROR_68[i] for i in row.point.landmarks)]
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(
     flip=st.sampled_from([0.0, 1.0]),
     rotate=st.floats(0, 25),

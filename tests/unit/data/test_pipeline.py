@@ -1,4 +1,7 @@
+"""Records, shards and batches; a stream of batches can be resumed and shared without a change."""
+
 import dataclasses
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -7,31 +10,52 @@ import tensorflow as tf
 from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.data import augment as aug
-from fau_tf.data import datasets, pipeline
-from fau_tf.data import tfrecord as shards_module
-from fau_tf.data.record import MARGIN
-from fau_tf.data.splits import random_split
+from fau_tf.data import datasets, pipeline, tfrecord
 from fau_tf.data.synthetic_set import SyntheticSet
 from fau_tf.data.tfrecord import shard_files
 from fau_tf.face.au_centers import au_centers
-from tests.helpers.records import SIZE, dotted, make_record
-from tests.helpers.shards import write_shards
+from tests.helpers.records import SIZE, make_record, write_shards, write_subsets
 
 CODEC = HeatmapCodec(64, 16, 1.0)
 TARGETS = pipeline.Targets(codec=CODEC, aus=facs.ALL, rule="fau")
 
 
-@pytest.fixture
-def shards(tmp_path):
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shards")
     records = [make_record(person, face) for person in range(10) for face in range(2)]
-    write_shards(tmp_path, records, shards=3)
-    return tmp_path, records
+    write_shards(folder, records, shards=3)
+    return folder, records
 
 
-def test_records_come_back_as_they_were_written(shards):
-    folder, records = shards
-    people = sorted({record.subject for record in records})
-    found = pipeline.examples(shard_files(folder), people).as_numpy_iterator()
+@pytest.fixture(scope="module")
+def subset(tmp_path_factory):
+    return write_subsets(tmp_path_factory.mktemp("faces"))["train"]  # 32 records
+
+
+def batches(subset, count, **options):
+    """Return (images, heatmaps, intensities) of the first batches of 8."""
+    options = {"seed": 3, "augment": aug.Augment()} | options
+    stream = islice(subset.batches(TARGETS, batch_size=8, **options), count)
+    return [(image.numpy(), y["heatmap"].numpy(), y["intensity"].numpy()) for image, y in stream]
+
+
+@pytest.fixture(scope="module")
+def whole(subset):
+    return batches(subset, 10)  # two and a half passes
+
+
+def assert_same(one, other):
+    for a, b in zip(one, other, strict=True):
+        assert np.isfinite(a).all()
+        assert a.std() > 0
+        np.testing.assert_array_equal(a, b)
+
+
+def test_records_come_back_as_they_were_written(stored):
+    folder, records = stored
+    subjects = sorted({record.subject for record in records})
+    found = pipeline.examples(shard_files(folder), subjects).as_numpy_iterator()
     rows = {row["source"].decode(): row for row in found}
     assert len(rows) == len(records)
     for record in records:
@@ -45,86 +69,43 @@ def test_records_come_back_as_they_were_written(shards):
         assert np.abs(image - record.image).mean() < 2
 
 
-def test_an_uncoded_au_is_nan_in_the_record():
-    record = make_record(0, 0, intensity={6: 2.0, 12: np.nan})
-    values = dict(zip(facs.ALL, record.intensities(), strict=True))
-    assert values.pop(6) == 2.0
-    assert np.isnan(list(values.values())).all()
-
-
 @pytest.mark.parametrize("bad", [{6: 5.5}, {6: -1.0}, {7: 1.0}])
 def test_a_label_off_the_scale_is_refused(bad):
     with pytest.raises(ValueError, match="intensity must be 0 to 5"):
         make_record(0, 0, intensity=bad)
 
 
-def test_a_record_of_another_format_version_is_refused(shards, monkeypatch):
-    folder, records = shards
-    monkeypatch.setattr(shards_module, "FORMAT_VERSION", 99)
+def test_a_record_of_another_format_version_is_refused(stored, monkeypatch):
+    folder, records = stored
+    monkeypatch.setattr(tfrecord, "FORMAT_VERSION", 99)
     rows = pipeline.examples(shard_files(folder), [records[0].subject])
     with pytest.raises(tf.errors.InvalidArgumentError, match="format version 99"):
         list(rows)
 
 
-def test_a_missing_shard_is_refused(shards):
-    folder, _ = shards
-    shard_files(folder)[1].unlink()
+def test_a_missing_shard_is_refused(tmp_path):
+    write_shards(tmp_path, [make_record(0, face) for face in range(3)], shards=3)
+    shard_files(tmp_path)[1].unlink()
     with pytest.raises(FileNotFoundError, match=r"must hold 3 .*Received: 2"):
-        shard_files(folder)
-
-
-@pytest.fixture(scope="module")
-def generated(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sets")
-    settings = SyntheticSet(people=10, faces_per_person=1, record_size=32, seed=1)
-
-    def prepare():
-        lines = []
-        return datasets.prepare_synthetic(settings, folder, processes=1, log=lines.append), lines
-
-    return folder, prepare
-
-
-def test_a_generated_set_is_used_again(generated):
-    folder, prepare = generated
-    once, _ = prepare()
-    before = {file.name: file.stat().st_mtime_ns for file in once.files}
-    again, lines = prepare()
-    assert any("is complete" in line for line in lines)
-    assert before == {file.name: file.stat().st_mtime_ns for file in again.files}
-    assert [path for path in folder.iterdir() if path.name.startswith(".partial")] == []
+        shard_files(tmp_path)
 
 
 @pytest.mark.parametrize("harm", ["truncate", "card"])
-def test_a_harmed_set_is_named_with_the_next_step(generated, harm):
-    _, prepare = generated
-    faces, _ = prepare()
+def test_a_complete_set_is_reused_and_a_damaged_one_is_reported(tmp_path, harm):
+    lines = []
+
+    def prepare():
+        settings = SyntheticSet(people=10, faces_per_person=1, record_size=32, seed=1)
+        return datasets.prepare_synthetic(settings, tmp_path, processes=1, log=lines.append)
+
+    faces = prepare()
+    before = {file.name: file.stat().st_mtime_ns for file in faces.files}
+    assert before == {file.name: file.stat().st_mtime_ns for file in prepare().files}
+    assert any("is complete" in line for line in lines)
     file = faces.files[0] if harm == "truncate" else faces.files[0].parent / "card.json"
-    content = file.read_bytes()
-    file.write_bytes(content[:-50])
-    try:
-        with pytest.raises(ValueError, match=r"Delete the folder; the same command makes it again"):
-            prepare()
-    finally:
-        file.write_bytes(content)
-    prepare()
-
-
-@pytest.mark.parametrize("count", [10, 57, 1000])
-def test_nobody_is_in_two_splits(count):
-    people = [f"p{i}" for i in range(count)]
-    split = random_split(people, seed=3)
-    everyone = [person for part in split.values() for person in part]
-    assert sorted(everyone) == sorted(people)
-    assert all(split.values())
-    assert len(split["test"]) == pytest.approx(count / 10, abs=1)
-    assert split == random_split(people[::-1], seed=3)
-    assert split != random_split(people, seed=4)
-
-
-def test_too_few_people_are_refused():
-    with pytest.raises(ValueError, match="at least 10 subjects"):
-        random_split(["a", "b"], seed=0)
+    file.write_bytes(file.read_bytes()[:-50])
+    with pytest.raises(ValueError, match=r"Delete the folder; the same command makes it again"):
+        prepare()
 
 
 def test_centers_in_the_pipeline_equal_au_centers():
@@ -136,28 +117,26 @@ def test_centers_in_the_pipeline_equal_au_centers():
         np.testing.assert_allclose(got, au_centers(landmarks, facs.ALL, rule), atol=1e-4)
 
 
-def test_unaugmented_batches_are_the_middle_of_the_record(shards):
-    folder, records = shards
-    people = [record.subject for record in records[:4]]
-    rows = pipeline.examples(shard_files(folder), people)
+def test_unaugmented_batches_are_the_center_of_the_record(stored):
+    folder, records = stored
+    rows = pipeline.examples(shard_files(folder), [record.subject for record in records[:4]])
     ((image, targets),) = pipeline.batches(rows, TARGETS, record_size=SIZE, batch_size=8)
     by_source = {row["source"].numpy().decode(): i for i, row in enumerate(rows)}
     assert len(by_source) == 4
     for record in records[:4]:
         i = by_source[record.source]
         edge = (SIZE - 64) // 2
-        middle = record.image[edge:-edge, edge:-edge].astype(int)
-        assert np.abs(image[i].numpy() - middle).mean() < 2  # JPEG
+        center = record.image[edge:-edge, edge:-edge].astype(int)
+        assert np.abs(image[i].numpy() - center).mean() < 2  # JPEG
         centers = au_centers(record.landmarks - edge, facs.ALL)
-        grades = record.intensities()[facs.au_of_center(facs.ALL)]
-        want = CODEC.encode(centers, grades)
+        want = CODEC.encode(centers, record.intensities()[facs.au_of_center(facs.ALL)])
         assert want.max() > 1
         np.testing.assert_allclose(targets["heatmap"][i], want, atol=1e-5)
         np.testing.assert_array_equal(targets["weight"][i], CODEC.inside(centers))
 
 
 def test_uncoded_labels_get_weight_zero(tmp_path):
-    record = make_record(0, 0, intensity={6: 2.0})
+    record = make_record(0, 0, intensity={6: 2.0, 12: np.nan})
     write_shards(tmp_path, [record], shards=1)
     rows = pipeline.examples(shard_files(tmp_path), [record.subject])
     ((_, targets),) = pipeline.batches(rows, TARGETS, record_size=SIZE, batch_size=1)
@@ -167,42 +146,43 @@ def test_uncoded_labels_get_weight_zero(tmp_path):
     assert np.isnan(targets["intensity"].numpy()).sum() == 13
 
 
-def test_the_same_seed_gives_the_same_batches(shards):
-    folder, records = shards
-    people = [record.subject for record in records]
-
-    def first(seed):
-        rows = pipeline.examples(shard_files(folder), people)
-        stream = pipeline.batches(
-            rows, TARGETS, record_size=SIZE, batch_size=4, seed=seed, augment=aug.Augment()
-        )
-        return [image.numpy() for image, _ in stream.take(7)]  # past one epoch
-
-    once, again, other = first(1), first(1), first(2)
-    np.testing.assert_array_equal(once, again)
-    assert np.abs(np.array(once) - np.array(other)).mean() > 5
+@pytest.mark.parametrize("start", [3, 9])
+def test_a_stream_entered_later_continues_with_the_same_batches(subset, whole, start):
+    for one, other in zip(whole[start:], batches(subset, 10 - start, start=start), strict=True):
+        assert_same(one, other)
+    assert (whole[0][0] != whole[4][0]).any(), "another pass, another order"
 
 
-@pytest.mark.parametrize("flip", [0.0, 1.0])
-def test_landmarks_move_with_the_pixels(flip):
-    # One dot per image at a known landmark; after any crop its centroid must be where the
-    # landmark says, and after a flip it is the mirrored landmark.
-    rng = np.random.default_rng(0)
-    index = 36
-    landmarks = rng.uniform(35, 45, (12, 68, 2)).astype(np.float32)
-    images = np.stack([dotted([points[index]]) for points in landmarks])
-    strong = aug.Augment(flip=flip, rotate=25, scale=0.15, shift=0.06)
-    views, flipped = aug.crop_views(12, SIZE, 64, MARGIN, strong, tf.constant([5, 7]))
-    assert flipped.numpy().all() == bool(flip)
-    crops = aug.warp_images(images, views, 64).numpy()[..., 0] - 60
-    moved = aug.warp_landmarks(landmarks, views, flipped).numpy()
-    at = moved[:, facs.MIRROR_68[index] if flip else index]
-    y, x = np.mgrid[:64, :64]
-    total = crops.sum((1, 2))
-    centroid = np.stack([(crops * x).sum((1, 2)) / total, (crops * y).sum((1, 2)) / total], -1)
-    assert np.ptp(centroid, axis=0).min() > 3
-    # Gray levels are rounded and the dot interpolated: a tenth of a pixel.
-    np.testing.assert_allclose(centroid, at, atol=0.1)
+@pytest.mark.parametrize("workers", [2, 4])
+def test_the_parts_of_all_workers_add_up_to_the_batch(subset, whole, workers):
+    parts = [batches(subset, 2, share=(i, workers)) for i in range(workers)]
+    assert parts[0][0][0].shape[0] == 8 // workers
+    for step in range(2):
+        own = [np.concatenate([part[step][i] for part in parts]) for i in range(3)]
+        assert_same(whole[step], own)
+
+
+def test_a_batch_that_can_not_be_shared_equally_is_refused(subset):
+    with pytest.raises(ValueError, match="batch_size=8 for 3 workers"):
+        batches(subset, 1, share=(0, 3))
+
+
+def test_the_seed_decides_order_and_augmentation(subset, whole):
+    assert_same(whole[0], batches(subset, 1)[0])
+    (other,) = batches(subset, 1, seed=4)
+    assert (whole[0][2] != other[2]).any()
+    assert np.abs(whole[0][0] - other[0]).mean() > 5
+    (plain,) = batches(subset, 1, augment=aug.NO_AUGMENT)
+    assert (whole[0][0] != plain[0]).any()
+
+
+def test_the_sources_of_a_step_are_those_of_its_faces(subset, whole):
+    coded = {row["source"].numpy().decode(): row["intensity"].numpy() for row in subset.records}
+    for step in (0, 5):
+        sources = subset.sources(step, batch_size=8, seed=3)
+        assert len(sources) == 8
+        for source, intensity in zip(sources, whole[step][2], strict=True):
+            np.testing.assert_array_equal(coded[source], intensity)
 
 
 def test_light_stays_within_the_gray_levels():
@@ -213,20 +193,3 @@ def test_light_stays_within_the_gray_levels():
     assert np.abs(varied - images.numpy()).mean() > 5
     same = aug.vary_light(images, aug.NO_AUGMENT, tf.constant([1, 2])).numpy()
     np.testing.assert_allclose(same, images, atol=1e-4)  # minus 128 plus 128
-
-
-def test_subsampling_keeps_all_active_faces_and_a_share_of_the_neutral_ones(tmp_path):
-    zero = dict.fromkeys(facs.ALL, 0.0)
-    active = zero | {6: 2.0}
-    records = [make_record(0, i, intensity=active if i % 4 == 0 else zero) for i in range(80)]
-    write_shards(tmp_path, records, shards=1)
-    part = datasets.FaceDataset("faces", tuple(shard_files(tmp_path)), ("person00000",), SIZE).subset(["person00000"])
-    targets = pipeline.Targets(codec=CODEC, aus=(6, 12), rule="fau")
-    labels = part.subsample_neutral(targets, 0.5).labels(targets)
-    assert (labels[:, 0] == 2).sum() == 20
-    # 60 neutral faces, each kept by a coin: 4 standard deviations are 16.
-    assert abs((labels[:, 0] == 0).sum() - 30) < 16
-    np.testing.assert_array_equal(labels, part.subsample_neutral(targets, 0.5).labels(targets))
-    assert part.subsample_neutral(targets, 1.0) is part
-    only_12 = pipeline.Targets(codec=CODEC, aus=(12,), rule="fau")
-    assert len(part.subsample_neutral(only_12, 0.5).labels(only_12)) < 60

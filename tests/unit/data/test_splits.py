@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from fau_tf.data.adapters import bp4d, disfa
-from fau_tf.data.splits import THREE_FOLDS, Fold, make_folds
+from fau_tf.data.splits import THREE_FOLDS, Fold, make_folds, random_split
 from fau_tf.data.synthetic_set import person_name, rig_of
 
 EVERYONE = {"bp4d": bp4d.SUBJECTS, "disfa": disfa.SUBJECTS}
@@ -25,6 +25,17 @@ def test_three_folds_test_everybody_once(kind, sizes):
     everybody_once(found, EVERYONE[kind])
     assert [len(fold.subjects["test"]) for fold in found] == sizes
     assert [fold.name for fold in found] == ["fold1", "fold2", "fold3"]
+
+
+@pytest.mark.parametrize("count", [10, 57, 1000])
+def test_a_random_split_has_every_subject_once(count):
+    subjects = [f"p{i}" for i in range(count)]
+    split = random_split(subjects, seed=3)
+    assert sorted(one for names in split.values() for one in names) == sorted(subjects)
+    assert all(split.values())
+    assert len(split["test"]) == pytest.approx(count / 10, abs=1)
+    assert split == random_split(subjects[::-1], seed=3)
+    assert split != random_split(subjects, seed=4)
 
 
 def test_three_folds_are_the_published_ones():

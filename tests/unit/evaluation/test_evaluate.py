@@ -13,8 +13,7 @@ from fau_tf.evaluation.evaluate import Network, evaluate, load_networks, write_e
 from fau_tf.evaluation.predictions import Predictions, levels_table, pooled, table
 from fau_tf.metrics import agreement
 from fau_tf.training.run_dir import RunDir
-from tests.helpers.records import SIZE, make_record
-from tests.helpers.shards import write_shards
+from tests.helpers.records import SIZE, make_record, write_shards
 
 SUBJECTS = [f"person{i:05d}" for i in range(4)]
 

@@ -13,7 +13,7 @@ import pytest
 
 from fau_tf.training.config import ConfigError
 from fau_tf.training.distribution import Devices
-from tests.helpers.made_faces import made_parts
+from tests.helpers.records import write_subsets
 
 CHILD = Path(__file__).parents[2] / "helpers" / "train_on.py"
 
@@ -49,7 +49,7 @@ def workers(faces, out):
 def alone(tmp_path_factory):
     """The faces, and what one device learns from them."""
     folder = tmp_path_factory.mktemp("devices")
-    made_parts(folder / "faces", faces=3)
+    write_subsets(folder / "faces", faces=3)
     train("none", folder / "faces", folder / "alone")
     with np.load(folder / "alone.npz") as found:
         return folder / "faces", dict(found)

@@ -7,7 +7,7 @@ import pytest
 from fau_tf.training import fit, run_state
 from fau_tf.training.config import load_config
 from fau_tf.training.run_dir import RunDir
-from tests.helpers.made_faces import made_parts
+from tests.helpers.records import write_subsets
 
 SETTINGS = (
     "model.preset=tiny",
@@ -22,7 +22,7 @@ SETTINGS = (
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory):
     folder = tmp_path_factory.mktemp("precision")
-    parts = made_parts(folder / "faces")
+    parts = write_subsets(folder / "faces")
     kept = {}
 
     def learn(*changes):
