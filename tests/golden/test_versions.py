@@ -5,15 +5,24 @@ the same settings and faces now give other weights (raise `TRAINING_VERSION`). T
 files again with `python tests/golden/write_versions.py`.
 """
 
+import keras
 import numpy as np
 import pytest
 
+from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
 from fau_tf.synthetic.sample import GENERATOR_VERSION
 from fau_tf.training.run_state import TRAINING_VERSION
 from tests.golden import write_versions
 
 FACES = np.load(write_versions.FACES)
 LOSS = np.load(write_versions.LOSS)
+
+
+REGISTERED = {
+    "fau_tf>SemanticCorrespondence", "fau_tf>NearIdentity", "fau_tf>WarmupPlateauDecay",
+    "fau_tf>HeatmapTarget", "fau_tf>IntensityDecode",
+}  # fmt: skip
+"""Names in .keras files: a renamed class would make trained networks unreadable."""
 
 
 @pytest.mark.parametrize("rig", ["canonical", "ict"])
@@ -42,3 +51,12 @@ def test_another_face_is_noticed(tmp_path):
     """The check itself can fail: the faces of the next seed."""
     images = write_versions.rendered_faces("canonical", tmp_path, write_versions.SEED + 1)
     assert np.abs(images.astype(int) - FACES["canonical"].astype(int)).max() > 1
+
+
+def test_names_in_keras_files_are_kept():
+    names = {name for name in keras.saving.get_custom_objects() if name.startswith("fau_tf>")}
+    assert names == REGISTERED
+    layer = SemanticCorrespondence(k=3)
+    assert set(layer.get_config()) - set(keras.layers.Layer().get_config()) == {
+        "k", "nodes", "selection", "initializer", "momentum", "epsilon", "synchronized",
+    }  # fmt: skip

@@ -61,7 +61,9 @@ def test_there_are_links_to_check():
 
 
 def test_every_make_target_that_is_named_exists():
-    named = {name for path in DOCUMENTS for name in commands(path.read_text(encoding="utf-8"))}
+    # The changelog names targets of earlier versions, too.
+    current = [path for path in DOCUMENTS if path.name != "CHANGELOG.md"]
+    named = {name for path in current for name in commands(path.read_text(encoding="utf-8"))}
     assert {"train", "test"} <= named
     assert named - rules((ROOT / "Makefile").read_text(encoding="utf-8")) == set()
 
