@@ -8,11 +8,9 @@ import pytest
 from PIL import Image
 
 from fau_tf.cli import data as command
-from fau_tf.data.adapters.registry import DATASETS
 from fau_tf.data.adapters.validate import Comparison, validate
-from fau_tf.data.config import DATASET_NAMES, SYNTHETIC, DataSettings
 from tests.helpers import dataset_trees as trees
-from tests.unit.data.test_prepare import cut_video, settings
+from tests.helpers.dataset_trees import settings
 
 CONFIG = """
 [data]
@@ -115,7 +113,7 @@ def test_check_and_prepare_as_commands(run, tmp_path):
 
 def test_what_is_missing_for_no_documented_reason_ends_with_1(run, tmp_path):
     trees.disfa(tmp_path / "in", subjects=("SN001", "SN002"))
-    cut_video(tmp_path / "in")
+    trees.truncate_video(tmp_path / "in")
     code, printed = run("prepare", "disfa", aus="disfa")
     assert code == 1
     assert "NOT documented" in printed.out
@@ -132,12 +130,3 @@ def test_what_cannot_be_done_ends_with_2(run, tmp_path):
     assert command.main(["prepare", str(tmp_path / "nowhere.toml")]) == 2
     (tmp_path / "synthetic.toml").write_text("")
     assert command.main(["check", str(tmp_path / "synthetic.toml")]) == 2
-
-
-def test_each_name_of_the_settings_is_a_row_of_the_registry():
-    assert set(DATASET_NAMES) == {SYNTHETIC, *DATASETS}
-
-
-def test_settings_name_what_they_need():
-    with pytest.raises(ValueError, match=r"`data\.landmarks` = .dataset. needs a data set"):
-        validate(DataSettings(dataset="csv", root="a.csv", landmarks="dataset"), 1)
