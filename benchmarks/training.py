@@ -35,9 +35,9 @@ from benchmarks import training_parts as parts
 from benchmarks.scc import table
 from fau_tf.data import pipeline
 from fau_tf.data.datasets import FaceDataset
-from fau_tf.training import fit
+from fau_tf.training import setup
 from fau_tf.training.config import Config, load_config
-from fau_tf.training.run_dir import RunDir, versions
+from fau_tf.training.run_dir import versions
 from fau_tf.utils.files import replacing
 from fau_tf.utils.markdown_tables import filled
 
@@ -76,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
     presets = options.preset or (["small"] if options.quick else ["mobile", "small"])
     rounds = 2 if options.quick else 9
     configs = [_config(preset, options.set) for preset in presets]
-    fit.make_deterministic(configs[0])  # costs time, and training has it
+    setup.make_deterministic(configs[0])  # costs time, and training has it
     tables: dict[str, list[dict[str, Any]]] = {"pipeline": feed(configs[0], options.quick)}
     waits = 1e3 / tables["pipeline"][0]["images_per_second"]
     tables["steps"] = [row(config, rounds, waits) for config in configs]
@@ -161,8 +161,8 @@ def feed(config: Config, quick: bool) -> list[dict[str, Any]]:
     """Return images a second of the input pipeline alone, records in memory and from disk."""
     few = ["data.subjects=10" if quick else "data.subjects=60", "data.seed=99"]
     config = _config(config.model.preset, [*few, f"data.record_size={config.data.record_size}"])
-    with tempfile.TemporaryDirectory() as folder, RunDir(Path(folder) / "run") as run:
-        faces = fit.prepare(config, Path(folder), run)
+    with tempfile.TemporaryDirectory() as folder:
+        faces = setup.prepare_faces(config, Path(folder), print)
         streams = {
             "in memory": _stream(faces, config, cache=True),
             "from disk": _stream(faces, config, cache=False),
@@ -178,7 +178,7 @@ def _stream(faces: FaceDataset, config: Config, *, cache: bool) -> Any:
     return iter(
         pipeline.batches(
             rows,
-            fit.targets(config),
+            setup.make_targets(config),
             record_size=faces.record_size,
             batch_size=config.training.batch_size,
             seed=1,

@@ -11,7 +11,7 @@ import tensorflow as tf
 from fau_tf import facs
 from fau_tf.models import heatmap_net
 from fau_tf.models.presets import NetSpec
-from fau_tf.training import fit
+from fau_tf.training import fit, setup
 from fau_tf.training.config import Config
 from fau_tf.training.distribution import ONE_DEVICE
 
@@ -91,11 +91,11 @@ def product(config: Config, side: int = 2048) -> tuple[Program, int]:
 
 
 def _trainer(config: Config) -> keras.Model:
-    net = fit.network(config)
+    net = setup.make_network(config)
     if config.training.freeze_backbone_norms:
         heatmap_net.freeze_backbone_norms(net)
     coded = np.ones((1, len(config.model.au_numbers)), np.float32)
-    loss = fit.heatmap_loss(config, fit.targets(config), coded)
+    loss = setup.make_loss(config, coded)
     return fit.compiled(net, config, loss, 1e-4, ONE_DEVICE)
 
 

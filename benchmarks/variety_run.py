@@ -19,7 +19,7 @@ import tensorflow as tf
 from fau_tf.data import datasets
 from fau_tf.metrics import agreement
 from fau_tf.models import heatmap_net
-from fau_tf.training import fit, run_state
+from fau_tf.training import fit, run_state, setup
 from fau_tf.training.config import load_config
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.run_dir import RunDir
@@ -39,19 +39,18 @@ def main() -> None:
     config = load_config(None, options.set)
     with RunDir(options.folder / config.run.name) as run:
         tests = {
-            name: fit.prepare(load_config(None, changes), DATA, run)
+            name: setup.prepare_faces(load_config(None, changes), DATA, run.log)
             for name, changes in json.loads(options.tests.read_text()).items()
         }
-        faces = fit.prepare(config, DATA, run)
+        faces = setup.prepare_faces(config, DATA, run.log)
         if options.only_faces:
             return
         tf.config.threading.set_inter_op_parallelism_threads(1)
-        fit.make_deterministic(config)
-        targets = fit.targets(config)
+        setup.make_deterministic(config)
         split = datasets.random_subsets(faces, config.data_seed)
         learned = (*split["train"].subjects, *split["test"].subjects)  # others judge
         parts = {"train": faces.subset(learned), "validation": split["validation"]}
-        fit.fit(heatmap_net.build(config.model), config, parts, targets, run)
+        fit.fit(heatmap_net.build(config.model), config, parts, run)
         (run / run_state.CHECKPOINT).unlink()
         net = keras.saving.load_model(run / run_state.BEST)
         (run / run_state.BEST).unlink()
@@ -61,7 +60,7 @@ def main() -> None:
 
 def judged(net: keras.Model, config: Any, faces: datasets.FaceDataset) -> dict[str, Any]:
     """Return the agreement on all faces of a set."""
-    spec, targets = config.model, fit.targets(config)
+    spec, targets = config.model, setup.make_targets(config)
     part = faces.subset(faces.subjects)
     predicted = predict_intensity(net, spec, part.batches(targets, batch_size=64))
     return agreement.summary(part.labels(targets), predicted, spec.labels)

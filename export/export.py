@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -25,8 +26,20 @@ from export.latency import Latency, cpu_latency
 from export.model_json import card, sidecar
 from export.report import Entry, compressed_size, write_report
 from export.run import LabeledFaces
-from export.specs import EXPORT_SPECS, ExportSpec, VariantError, VariantUnavailableError
+from export.specs import (
+    EXPORT_SPECS,
+    TRAINING_SPECS,
+    ExportSpec,
+    VariantError,
+    VariantUnavailableError,
+)
 from export.variants import Source, make
+from fau_tf.data.datasets import Subset, training_data_info
+from fau_tf.data.splits import Fold
+from fau_tf.training.calibrate import model_json_entries
+from fau_tf.training.config import Config
+from fau_tf.training.run_dir import RunDir
+from fau_tf.training.setup import make_targets
 from fau_tf.utils.files import replacing
 
 _COMPARED: Final = 64
@@ -154,6 +167,36 @@ class _Tested:
 
     intensity: npt.NDArray[np.float32]
     parity: parity.Parity
+
+
+def export_training(
+    net: keras.Model,
+    config: Config,
+    run: RunDir,
+    validation: Subset,
+    fold: Fold,
+    test_metrics: dict[str, Any],
+) -> list[dict[str, Any]]:
+    """Write the float variants of a network that was just trained; return their JSON.
+
+    Args:
+        net: With its calibration.
+        config: Of the run.
+        run: Folder of the run, where the files go.
+        validation: Faces on which files are compared with Keras; test faces only evaluate.
+        fold: Its training and validation subjects.
+        test_metrics: Added to each JSON.
+    """
+    batches = validation.batches(make_targets(config), batch_size=_COMPARED)
+    return export_network(
+        Source(net, config.model, next(iter(batches))[0].numpy()),
+        config.run.name,
+        TRAINING_SPECS,
+        run.path,
+        training_data=training_data_info(validation.faces.name, fold.train_and_validation),
+        facts={"test": test_metrics, **model_json_entries(run.path)},
+        log=run.log,
+    ).all_written()
 
 
 def _make_all(

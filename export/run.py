@@ -17,7 +17,7 @@ from fau_tf.data.config import SYNTHETIC
 from fau_tf.data.synthetic_generate import is_complete
 from fau_tf.data.synthetic_set import SyntheticSet
 from fau_tf.models.presets import NetSpec
-from fau_tf.training import calibrate, fit, run_state
+from fau_tf.training import calibrate, run_state, setup
 from fau_tf.training.config import Config, load_config
 
 REPRESENTATIVE: Final = 256
@@ -183,7 +183,7 @@ def run_part(
 
 def labeled(part: datasets.Subset, config: Config) -> LabeledFaces:
     """Return the faces of a part, cropped as in the demo, with their labels."""
-    targets = fit.targets(config)
+    targets = setup.make_targets(config)
     images = [batch.numpy() for batch, _ in part.batches(targets, batch_size=64)]
     return LabeledFaces(
         np.concatenate(images), part.labels(targets), part.faces.name, len(part.subjects)

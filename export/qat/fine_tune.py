@@ -23,7 +23,7 @@ from export.quantize import WEIGHT_ONLY
 from export.run import LabeledFaces, TrainedRun, run_part
 from export.specs import CPU_SELECTION
 from fau_tf.models.presets import NetSpec
-from fau_tf.training import fit
+from fau_tf.training import setup
 from fau_tf.training.losses import HeatmapLoss
 
 _MAX_TWIN_DIFFERENCE: Final = 1e-4  # of the largest value: float32 sums in another order
@@ -89,7 +89,7 @@ def tuned_run(
     """
     config, settings = run.config, QatSettings()
     part = run_part(run, "train", settings.crops, data, log=log)
-    targets = fit.targets(config)
+    targets = setup.make_targets(config)
     return qat_variant(
         run.net,
         config.model,
@@ -98,7 +98,7 @@ def tuned_run(
         ),
         validation.images,
         validation.intensity,
-        loss=fit.heatmap_loss(config, targets, part.labels(targets)),
+        loss=setup.make_loss(config, part.labels(targets)),
         settings=settings,
         selection=selection,
         seed=config.run.seed,
@@ -195,9 +195,9 @@ def _loss(loss: HeatmapLoss) -> dict[str, Any]:
     """Return the loss's settings; `codec` and `to_au` follow from the rest of the job."""
     return {
         "au_weight": loss.au_weight.tolist(),
-        "floor": loss.floor,
-        "foreground": loss.foreground,
-        "decoded": loss.decoded,
+        "background_weight": loss.background_weight,
+        "foreground_weight": loss.foreground_weight,
+        "intensity_weight": loss.intensity_weight,
         "level_weight": None if loss.level_weight is None else loss.level_weight.tolist(),
     }
 

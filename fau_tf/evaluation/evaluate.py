@@ -132,10 +132,10 @@ def write_evaluation(
         facts: Further entries of metrics.json.
     """
     metrics = found.figures()
-    run.say(predictions.table(metrics))
-    run.say(predictions.levels_table(metrics))
+    run.log(predictions.table(metrics))
+    run.log(predictions.levels_table(metrics))
     for line in published.comparison(dataset, metrics["test"]["mean"]["icc"]):
-        run.say(line)
+        run.log(line)
     found.save(run / f"{prefix}{PREDICTIONS}")
     subjects, labels = len(set(found.subjects)), list(found.labels)
     title = f"{len(found.coded)} faces of {subjects} test subjects, {dataset}"
@@ -155,7 +155,7 @@ def population_of(name: str) -> str:
     return (DATASETS[name].population if name in DATASETS else "") or name
 
 
-def describe_people(faces: FaceDataset, parts: dict[str, Sequence[str]]) -> dict[str, Any]:
+def describe_people(faces: FaceDataset, parts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Return the content of a run's `people.json`: the population and the subjects of each part."""
     names = {part: list(subjects) for part, subjects in parts.items()}
     return {"population": population_of(faces.name), **names}

@@ -13,11 +13,10 @@ from fau_tf import facs
 from fau_tf.data import datasets
 from fau_tf.data.synthetic_set import rig_of
 from fau_tf.metrics import agreement, bootstrap
-from fau_tf.training import fit
+from fau_tf.training import setup
 from fau_tf.training.calibrate import calibrated_network
 from fau_tf.training.config import Config, load_config
 from fau_tf.training.predict import predict_intensity
-from fau_tf.training.run_dir import RunDir
 from fau_tf.training.run_state import PEOPLE
 
 Array = npt.NDArray[Any]
@@ -61,16 +60,16 @@ class SyntheticRun:
 
     def faces(self, data: Path) -> datasets.FaceDataset:
         """Return the run's set, rendered first unless it is complete."""
-        return fit.prepare(self.config, data, RunDir(self.path, alone=False))
+        return setup.prepare_faces(self.config, data, print)
 
     def labels(self, part: datasets.Subset) -> Array:
         """Return (N, A) true intensities of a part."""
-        return part.labels(fit.targets(self.config))
+        return part.labels(setup.make_targets(self.config))
 
     def predict(self, part: datasets.Subset) -> Array:
         """Return (N, A) intensities by the run's calibrated network."""
         spec = self.config.model
-        batches = part.batches(fit.targets(self.config), batch_size=64)
+        batches = part.batches(setup.make_targets(self.config), batch_size=64)
         return predict_intensity(calibrated_network(self.path, spec), spec, batches)
 
 

@@ -19,7 +19,6 @@ import numpy.typing as npt
 from fau_tf import contract, facs
 from fau_tf.conformal import Intervals, covered, fit_intervals
 from fau_tf.data.datasets import Subset
-from fau_tf.data.pipeline import Targets
 from fau_tf.facs import MAX_INTENSITY
 from fau_tf.metrics import agreement
 from fau_tf.models.heatmap_net import rescale_heatmaps
@@ -28,6 +27,7 @@ from fau_tf.training.config import Config
 from fau_tf.training.predict import predict_peaks
 from fau_tf.training.run_dir import RunDir
 from fau_tf.training.run_state import BEST, CALIBRATION
+from fau_tf.training.setup import make_targets
 
 GAINS: Final = np.arange(0.70, 2.001, 0.02)
 THRESHOLDS: Final = np.arange(0.0, 0.801, 0.02)
@@ -65,9 +65,9 @@ class Calibration:
         run.write_json(CALIBRATION, content | {"validation": self.validation})
 
 
-def calibrate_run(config: Config, run: RunDir, validation: Subset, targets: Targets) -> keras.Model:
+def calibrate_run(config: Config, run: RunDir, validation: Subset) -> keras.Model:
     """Calibrate a run's best network on its validation subjects, save `CALIBRATION`, return it."""
-    net = keras.saving.load_model(run / BEST)
+    net, targets = keras.saving.load_model(run / BEST), make_targets(config)
     peaks = predict_peaks(net, config.model, validation.batches(targets, batch_size=64))
     coded, subjects = validation.labels(targets), validation.face_subjects()
     curves = config.training.calibrate

@@ -1,15 +1,20 @@
-"""What happens around the steps of `fit` and is kept: agreement, history, checkpoints."""
+"""Keras callbacks of `fit`: validation, history, checkpoints, progress; and the stop request."""
 
 import csv
 import io
+import signal
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, Final
 
 import keras
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
+from tqdm import tqdm
 
 from fau_tf.metrics import agreement
 from fau_tf.training.checkpoint import (
@@ -19,20 +24,63 @@ from fau_tf.training.checkpoint import (
     training_variables,
     written,
 )
-from fau_tf.training.nonfinite import hidden
+from fau_tf.training.model import NonFiniteError
 from fau_tf.training.run_dir import write_text
-from fau_tf.training.stopping import Stopped, StopRequest
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(Exception):
+    """Training ended early on a signal; a checkpoint was written.
+
+    Args:
+        message: What was saved, and how to go on.
+        number: Of the signal.
+    """
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + number
+
+
+class StopRequest(AbstractContextManager["StopRequest"]):
+    """Notes the first Ctrl-C or SIGTERM; a second one ends the process at once, as without this.
+
+    Args:
+        log: Prints a line.
+
+    Attributes:
+        signal: Number of the signal that came, or None.
+    """
+
+    def __init__(self, log: Callable[[str], None]) -> None:
+        self.signal: int | None = None
+        self._log = log
+        self._before: dict[int, Any] = {s: signal.signal(s, self._note) for s in _SIGNALS}
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self.signal = number
+        self._restore_handlers()
+        self._log("   stopping after this step; the signal again stops at once")
+
+    def _restore_handlers(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def __exit__(self, *_: object) -> None:
+        self._restore_handlers()
 
 
 class ValidationAgreement(keras.callbacks.Callback):
-    """Adds ICC(3,1), MAE and PCC on validation people to the logs; keeps the best network.
+    """Adds ICC(3,1), MAE and PCC on the validation subjects to the logs; keeps the best network.
 
     Args:
         net: The network to save, once `predict` has run.
-        predict: Returns (N, A) predicted intensities of the validation people.
+        predict: Returns (N, A) predicted intensities of the validation faces.
         coded: (N, A) coded intensities.
-        best: Where the network with the highest mean ICC goes, whole or not at all.
-        progress: Says what the highest was before, and is told.
+        best: File for the network with the highest mean ICC, written whole or not at all.
+        progress: Holds the highest mean ICC so far; updated.
     """
 
     def __init__(
@@ -48,7 +96,7 @@ class ValidationAgreement(keras.callbacks.Callback):
         self.progress = progress
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Judge, log, save."""
+        """Evaluate, log, save."""
         del epoch
         labels = [str(a) for a in range(self.coded.shape[1])]
         mean = agreement.summary(self.coded, self.predict(), labels)["mean"]
@@ -63,11 +111,11 @@ class ValidationAgreement(keras.callbacks.Callback):
 
 
 class History(keras.callbacks.Callback):
-    """Writes history.csv anew after each epoch: one row an epoch.
+    """Writes history.csv anew after each epoch, one row an epoch.
 
     Args:
         path: The file.
-        progress: Has the rows of the epochs before; the new ones are added to them.
+        progress: Holds the rows of earlier epochs; new ones are added.
         rate: Step -> learning rate.
     """
 
@@ -88,8 +136,96 @@ class History(keras.callbacks.Callback):
         write_text(self.path, text.getvalue())
 
 
+class TensorBoardCurves(keras.callbacks.Callback):
+    """Writes loss, error, agreement and learning rate for TensorBoard, by optimizer step.
+
+    Unlike `keras.callbacks.TensorBoard` it goes on at the step of a resumed training.
+
+    Args:
+        folder: Of the event files.
+        progress: Holds the step.
+        rate: Step -> learning rate.
+        every: Steps between two points of a curve.
+    """
+
+    def __init__(
+        self, folder: Path, progress: Progress, rate: Callable[[int], Any], every: int = 10
+    ) -> None:
+        super().__init__()
+        self.progress, self.rate, self.every = progress, rate, every
+        self.writer = tf.summary.create_file_writer(str(folder))
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Add a point to the curves of the running epoch."""
+        del batch
+        if self.progress.step % self.every == 0:
+            rate = float(self.rate(self.progress.step))
+            self._write("step", {**(logs or {}), "learning_rate": rate})
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Add a point to the curves of epochs."""
+        del epoch
+        self._write("epoch", logs or {})
+        self.writer.flush()
+
+    def _write(self, group: str, figures: dict[str, Any]) -> None:
+        with self.writer.as_default(step=self.progress.step):
+            for name, value in figures.items():
+                tf.summary.scalar(f"{group}/{name}", float(np.mean(value)))
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """Shows a bar over the steps of each epoch, and prints a line of figures at its end.
+
+    Args:
+        epochs: Of the run.
+        steps: Per epoch.
+        batch_size: Images a step.
+        done: Steps that earlier sessions did.
+        log: Prints a line.
+    """
+
+    def __init__(
+        self, epochs: int, steps: int, batch_size: int, done: int, log: Callable[[str], None]
+    ) -> None:
+        super().__init__()
+        self.epochs, self.steps, self.batch_size, self.log = epochs, steps, batch_size, log
+        self.step = done
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Open the epoch's bar."""
+        del logs
+        self.began, self.began_at = time.monotonic(), self.step
+        self.bar = tqdm(
+            total=self.steps,
+            initial=self.step - epoch * self.steps,
+            desc=f"epoch {epoch + 1}/{self.epochs}",
+            unit="step",
+            leave=False,
+            disable=None,  # none without a terminal: a log file gets the line at the epoch's end
+        )
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Move the bar."""
+        self.step += 1
+        self.bar.update()
+        if logs and (batch + 1) % 10 == 0:
+            self.bar.set_postfix(loss=f"{logs['loss']:.4f}", mae=f"{logs['mae']:.3f}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Print the epoch's figures and the time left."""
+        self.bar.close()
+        steps_per_second = (self.step - self.began_at) / (time.monotonic() - self.began)
+        left = (self.epochs * self.steps - self.step) / steps_per_second
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
+        self.log(
+            f"epoch {epoch + 1}/{self.epochs}  {figures}  "
+            f"{steps_per_second * self.batch_size:.0f} images/s  {left:.0f} s left"
+        )
+
+
 class Restore(keras.callbacks.Callback):
-    """Gives all variables the values of a checkpoint, once, where `Model.fit` has set its own.
+    """Gives all variables the values of a checkpoint, once, after `Model.fit` has set its own.
 
     Args:
         after: The checkpoint.
@@ -113,7 +249,7 @@ class Restore(keras.callbacks.Callback):
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Counts steps, writes checkpoints, and ends the training where that was asked for.
+    """Counts steps, writes checkpoints, and ends the training on a stop request.
 
     Must come after what an epoch's end changes: agreement and history.
 
@@ -159,7 +295,12 @@ class Checkpoints(keras.callbacks.Callback):
         self.progress.seconds += now - self.counted
         self.counted = now
         if not save(self.path, self.progress, training_variables(self.model)):
-            raise hidden(self.progress.step)
+            # XLA compiles `require_finite` away.
+            raise NonFiniteError(
+                f"A weight is not finite after step {self.progress.step}; the checkpoint from "
+                "before is kept. Give --set training.jit_compile=false --fresh to learn the step, "
+                "the records and the layer."
+            )
         self.saved = time.monotonic()
         if self.stop.signal:
             raise Stopped(

@@ -1,4 +1,4 @@
-"""Everything that a training needs to go on where it was, in one file that is whole or absent."""
+"""Checkpoints: everything that a training needs to go on, in one file that is whole or absent."""
 
 import errno
 import json
@@ -19,24 +19,24 @@ _PROGRESS: Final = "progress"
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that can't be read, or belongs to another training."""
+    """A checkpoint that can't be read, or belongs to a training with other settings."""
 
 
 @dataclass
 class Progress:
-    """How far a training is, beside the values of its variables.
+    """How far a training is, apart from the values of its variables.
 
     Attributes:
-        made_by: `fit.fingerprint` of what decides the weights.
-        settings: The resolved settings as TOML, to say what differs.
+        fingerprint: From `run_state.fingerprint`.
+        settings: The resolved settings as TOML, to name the ones that differ.
         step: Optimizer steps done.
         rows: The history, a row an epoch.
-        best_icc: Highest mean ICC on validation people; None before the first epoch's end.
-        seconds: Of training, over all sessions.
-        resumed: Steps at which a later session went on.
+        best_icc: Highest mean ICC on the validation subjects; None before the first epoch's end.
+        seconds: Of training, in all sessions.
+        resumed: Steps at which a later session resumed.
     """
 
-    made_by: str
+    fingerprint: str
     settings: str
     step: int = 0
     rows: list[dict[str, float]] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Checkpoint:
         """Return what `save` wrote.
 
         Raises:
-            CheckpointError: If the file isn't such a one, or is damaged.
+            CheckpointError: If the file is no checkpoint, or is damaged.
         """
         try:
             with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
@@ -66,22 +66,21 @@ class Checkpoint:
                 return cls(progress, tuple(file[name] for name in names))
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise CheckpointError(
-                f"{path}: must be a whole checkpoint. Received: {error}. "
-                "Give --fresh to train from the start."
+                f"{path} is not a whole checkpoint: {error}. Give --fresh to train from the start."
             ) from error
 
     def restore(self, variables: Sequence[Any]) -> None:
-        """Give the variables their values.
+        """Assign the saved values to the variables.
 
         Raises:
-            CheckpointError: If there are others than were saved.
+            CheckpointError: If their number or shapes differ from what was saved.
         """
         found = [tuple(variable.shape) for variable in variables]
         saved = [value.shape for value in self.values]
         if found != saved:
             raise CheckpointError(
-                f"A checkpoint must have the {len(found)} variables of this network. "
-                f"Received: {len(saved)}, or other shapes. Give --fresh to train from the start."
+                f"A checkpoint must have the {len(found)} variables of this network: "
+                f"got {len(saved)}, or other shapes. Give --fresh to train from the start."
             )
         for variable, value in zip(variables, self.values, strict=True):
             variable.assign(value)
@@ -96,7 +95,7 @@ def save(path: Path | None, progress: Progress, variables: Sequence[Any]) -> boo
         variables: From `training_variables`.
 
     Raises:
-        OSError: If it can't be written; the one that was there is as it was.
+        OSError: If it can't be written; an earlier checkpoint is kept.
     """
     values = [np.asarray(variable) for variable in variables]
     if not all(np.isfinite(value).all() for value in values):
@@ -111,16 +110,16 @@ def save(path: Path | None, progress: Progress, variables: Sequence[Any]) -> boo
 
 
 def training_variables(model: Any) -> list[Any]:
-    """Return all that changes while a compiled Keras model trains: weights, optimizer, metrics."""
+    """Return all variables of a compiled Keras model that training changes."""
     return [*model.variables, *model.optimizer.variables, *model.metrics_variables]
 
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """Give a file to write in the place of `path`, as `replacing` does, and have it on the disk.
+    """Yield a file to write in place of `path`, as `replacing` does, and sync it to the disk.
 
     Raises:
-        OSError: If it can't be written, with the way out; `path` is as it was.
+        OSError: If it can't be written; `path` is kept.
     """
     try:
         with replacing(path) as unfinished:
@@ -130,7 +129,7 @@ def written(path: Path) -> Iterator[Path]:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         raise OSError(
-            f"{path}: must be written whole. Received: {error.strerror or error}. What was there "
-            f"is as it was. {'Make room' if full else 'See to it'}, then give the same command: "
-            "it goes on from the last checkpoint."
+            f"{path} can't be written: {error.strerror or error}. The file that was there is kept. "
+            f"{'Make room' if full else 'Mend that'}, then give the same command: it goes on from "
+            "the last checkpoint."
         ) from error

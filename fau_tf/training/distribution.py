@@ -1,4 +1,4 @@
-"""One device or many, through tf.distribute: the batch is shared, the result is the same."""
+"""One device or many, by tf.distribute: the batch is shared, the result is the same."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from fau_tf.training.config import ConfigError
 
 
 class Devices:
-    """What trains.
+    """The devices that train together.
 
     Args:
         strategy: Row of `config.STRATEGIES`: `none`, one device; `mirrored`, all devices of this
@@ -20,7 +20,7 @@ class Devices:
             the same command.
 
     Attributes:
-        worker: This process's number; 0 is the chief, which judges, saves and exports.
+        worker: This process's number; 0 is the chief, which evaluates, saves and exports.
         workers: Processes that train together.
         replicas: Devices that train together.
 
@@ -38,7 +38,7 @@ class Devices:
 
     @property
     def chief(self) -> bool:
-        """Whether this process judges, saves and exports."""
+        """Whether this process evaluates, saves and exports."""
         return self.worker == 0
 
     def scope(self) -> Any:
@@ -49,8 +49,8 @@ class Devices:
         """Raise ConfigError unless every device gets an equal part of the batch."""
         if batch_size % self.replicas:
             raise ConfigError(
-                "`training.batch_size` is shared equally by the devices. Received: "
-                f"{batch_size} for {self.replicas} devices. Set a multiple of {self.replicas}."
+                f"`training.batch_size` must be a multiple of the {self.replicas} devices: got "
+                f"{batch_size}. Set a multiple of {self.replicas}."
             )
 
     def share(
@@ -103,8 +103,8 @@ def _place() -> tuple[int, int]:
     """Return this worker's number and how many there are, from TF_CONFIG."""
     raw = os.environ.get("TF_CONFIG", "")
     try:
-        told = json.loads(raw)
-        workers, task = told["cluster"]["worker"], told["task"]
+        cluster = json.loads(raw)
+        workers, task = cluster["cluster"]["worker"], cluster["task"]
         index = task["index"]
         if task["type"] != "worker" or not 0 <= index < len(workers):
             raise ValueError(f"task {task}")

@@ -1,8 +1,8 @@
 """The training loss: squared error of heatmaps, weighted so that AU centers count.
 
 AUs are mostly absent and a Gaussian covers few cells, so plain MSE stays all-black for long. Two
-terms mend it (figures in `docs/guide/training.md`): a weight around each AU center, whatever its
-intensity, and the squared error of the decoded intensity itself.
+terms mend it: a weight around each AU center, whatever its intensity, and the squared error of the
+decoded intensity itself. Measured in `docs/experiments/ablation.md`.
 """
 
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ from fau_tf.training.distribution import total
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HeatmapLoss:
-    """Loss of a batch, in units where intensity 5 is 1 whatever the target scale.
+    """Loss of a batch, in units in which intensity 5 is 1 whatever the target scale.
 
     Attributes:
-        codec: Between intensities and heatmaps.
+        codec: Converts between intensities and heatmaps.
         to_au: (K, A) from `facs.center_to_au`.
         au_weight: (A,) weight of each AU, on average 1.
-        floor: Weight of every cell.
-        foreground: Weight added at an AU center, falling off with the target's Gaussian.
-        decoded: Weight of the squared error of the decoded intensity.
+        background_weight: Of every cell.
+        foreground_weight: Added at an AU center, falling off with the target's Gaussian.
+        intensity_weight: Of the squared error of the decoded intensity.
         level_weight: (A, 6) weight of an AU coded at intensity 0, 1, ... 5, on average over the
             training faces 1; None weighs all alike.
     """
@@ -35,9 +35,9 @@ class HeatmapLoss:
     codec: HeatmapCodec
     to_au: npt.NDArray[np.float32]
     au_weight: npt.NDArray[np.float32]
-    floor: float
-    foreground: float
-    decoded: float
+    background_weight: float
+    foreground_weight: float
+    intensity_weight: float
     level_weight: npt.NDArray[np.float32] | None = None
 
     def __call__(self, targets: dict[str, Any], heatmaps: Any) -> Any:
@@ -50,17 +50,20 @@ class HeatmapLoss:
         heatmaps = ops.cast(heatmaps, "float32")
         full = MAX_INTENSITY * self.codec.unit
         error = ops.square((heatmaps - targets["heatmap"]) / full)
-        error = ops.sum(error * (self.floor + self.foreground * targets["gaussian"]), axis=(1, 2))
+        error = ops.sum(
+            error * (self.background_weight + self.foreground_weight * targets["gaussian"]),
+            axis=(1, 2),
+        )
         center_weight = np.matmul(self.to_au > 0, self.au_weight).astype(np.float32)  # (K,)
         weight = targets["weight"] * center_weight  # (B, K)
         if self.level_weight is not None:
             weight = weight * ops.matmul(self._levels(targets), np.float32(self.to_au > 0).T)
         loss = _weighted_mean(error, weight)
-        if self.decoded:
-            loss = loss + self.decoded * self._decoded_error(targets, heatmaps)
+        if self.intensity_weight:
+            loss = loss + self.intensity_weight * self._intensity_error(targets, heatmaps)
         return loss
 
-    def _decoded_error(self, targets: dict[str, Any], heatmaps: Any) -> Any:
+    def _intensity_error(self, targets: dict[str, Any], heatmaps: Any) -> Any:
         coded = targets["intensity"]
         # Not clipped: a peak below 0 or above 5 must still be pulled back.
         predicted = ops.matmul(self.codec.peaks(heatmaps, xp=ops), self.to_au)  # (B, A)

@@ -1,16 +1,21 @@
-"""What `fit` trains: the network with its loss and a running error in FACS grades."""
+"""The Keras model that `fit` trains, and the diagnosis of a step that is not finite."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 from keras import ops
 
+from fau_tf.training.checkpoint import written
 from fau_tf.training.losses import HeatmapLoss
-from fau_tf.training.nonfinite import checked_loss
+from fau_tf.training.optimizer import require_finite
 
 
 class HeatmapRegressor(keras.Model):
-    """Wraps the network, so that the saved model is the network alone.
+    """The network with its loss and a running MAE; what is saved is the network alone.
 
     Args:
         net: (B, S, S, 3) -> (B, h, w, K) heatmaps.
@@ -23,7 +28,7 @@ class HeatmapRegressor(keras.Model):
         self.workers = workers
         self.net = net
         self.heatmap_loss = loss
-        self.mae = keras.metrics.Mean(name="mae")  # of the decoded intensity, in FACS grades
+        self.mae = keras.metrics.Mean(name="mae")  # of the decoded intensity
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         # All is built. Under a strategy Keras reads a batch here and begins the data set again,
@@ -53,7 +58,7 @@ class HeatmapRegressor(keras.Model):
     ) -> Any:
         """Return the heatmap loss; `y` is the dictionary of targets."""
         del x, sample_weight, training
-        return checked_loss(self.heatmap_loss(y, y_pred))
+        return require_finite([self.heatmap_loss(y, y_pred)], "loss")[0]
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
@@ -67,3 +72,79 @@ class HeatmapRegressor(keras.Model):
         error = ops.abs(predicted - ops.where(known, y["intensity"], 0.0))
         self.mae.update_state(error, sample_weight=ops.cast(known, "float32"))
         return self.get_metrics_result()
+
+
+class NonFiniteError(ValueError):
+    """A loss, gradient or weight that is NaN or infinite; the message says where."""
+
+
+def diagnose_non_finite(
+    model: HeatmapRegressor,
+    batch: tuple[Any, dict[str, Any]],
+    sources: Sequence[str],
+    where: str,
+    file: Path,
+) -> NonFiniteError:
+    """Return the error to raise for a step that `require_finite` refused; keep its batch.
+
+    Args:
+        model: Compiled, its weights as before the step.
+        batch: Image and targets of the step.
+        sources: Where each face is from.
+        where: Step and epoch.
+        file: `.npz` to write: `image`, each target, `sources`.
+    """
+    image, targets = batch
+    arrays = {name: np.asarray(value) for name, value in (("image", image), *targets.items())}
+    with written(file) as unfinished, unfinished.open("wb") as content:
+        np.savez(content, allow_pickle=False, sources=np.array(sources), **arrays)
+    return NonFiniteError(
+        f"The loss or its gradient is not finite at {where}: {_first(model, image, targets)}. The "
+        f"batch's records: {', '.join(sources)}. The batch is in {file}; the weights are as before "
+        "this step. Look at it, lower `training.learning_rate` or use training.precision=float32, "
+        "and give --fresh or another run.name."
+    )
+
+
+def _first(model: HeatmapRegressor, image: Any, targets: dict[str, Any]) -> str:
+    """Name what is not finite first, forward then backward: input, weight, layer, gradient."""
+    given = {"image": image, **targets}
+    del given["intensity"]  # NaN: not coded
+    for name, value in given.items():
+        if not _finite(value):
+            return f"`{name}` of the batch, before any layer"
+    for weight in model.net.weights:
+        if not _finite(weight):
+            return f"the weight {weight.path}"
+    kept = [np.asarray(weight) for weight in model.net.non_trainable_weights]
+    try:
+        return _forward(model, image) or _backward(model, image, targets)
+    finally:  # batch norms have counted this batch again
+        for weight, value in zip(model.net.non_trainable_weights, kept, strict=True):
+            weight.assign(value)
+
+
+def _forward(model: HeatmapRegressor, image: Any) -> str:
+    inner = [part for part in model.net.layers if not isinstance(part, keras.layers.InputLayer)]
+    probe = keras.Model(model.net.input, [layer.output for layer in inner])
+    for layer, output in zip(inner, probe(image, training=True), strict=True):
+        if not _finite(output):
+            return f"the output of layer {layer.name}"
+    return ""
+
+
+def _backward(model: HeatmapRegressor, image: Any, targets: dict[str, Any]) -> str:
+    with tf.GradientTape() as tape:
+        loss = model.heatmap_loss(targets, model(image, training=True))
+    if not _finite(loss):
+        return "the loss, all layers' outputs being finite"
+    gradients = tape.gradient(loss, model.trainable_weights)
+    # Gradients run from the loss to the image: the last layer with a bad one had it first.
+    for weight, gradient in reversed(list(zip(model.trainable_weights, gradients, strict=True))):
+        if gradient is not None and not _finite(gradient):
+            return f"the gradient of {weight.path}"
+    return "nothing when computed again, so the device or its memory is at fault"
+
+
+def _finite(value: Any) -> bool:
+    return bool(np.isfinite(np.asarray(value, np.float32)).all())

@@ -1,9 +1,15 @@
-"""Learning rate: a short rise, a plateau, a straight fall to zero."""
+"""Learning rate schedule, and Adam that refuses a gradient that is not finite."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import keras
+import tensorflow as tf
 from keras import ops
+
+from fau_tf.training.distribution import total
+
+_NON_FINITE: Final = "fau_tf: not finite"
 
 
 @keras.saving.register_keras_serializable(package="fau_tf")
@@ -14,20 +20,20 @@ class WarmupPlateauDecay(keras.optimizers.schedules.LearningRateSchedule):
         peak: Highest rate.
         total_steps: Steps of the whole run.
         warmup_steps: Steps of the rise.
-        decay_share: Part of the run, at its end, in which the rate falls.
+        decay_fraction: Part of the run, at its end, in which the rate falls.
     """
 
     def __init__(
-        self, peak: float, total_steps: int, warmup_steps: int, decay_share: float
+        self, peak: float, total_steps: int, warmup_steps: int, decay_fraction: float
     ) -> None:
         self.peak, self.total_steps = peak, total_steps
-        self.warmup_steps, self.decay_share = warmup_steps, decay_share
+        self.warmup_steps, self.decay_fraction = warmup_steps, decay_fraction
 
     def __call__(self, step: Any) -> Any:
         """Return the rate at `step`."""
         step = ops.cast(step, "float32")
         rise = (step + 1) / max(1, self.warmup_steps)
-        fall = (self.total_steps - step) / max(1.0, self.total_steps * self.decay_share)
+        fall = (self.total_steps - step) / max(1.0, self.total_steps * self.decay_fraction)
         return self.peak * ops.minimum(1.0, ops.minimum(rise, ops.maximum(fall, 0.0)))
 
     def get_config(self) -> dict[str, Any]:
@@ -36,5 +42,63 @@ class WarmupPlateauDecay(keras.optimizers.schedules.LearningRateSchedule):
             "peak": self.peak,
             "total_steps": self.total_steps,
             "warmup_steps": self.warmup_steps,
-            "decay_share": self.decay_share,
+            "decay_fraction": self.decay_fraction,
         }
+
+
+class CheckedAdam(keras.optimizers.Adam):
+    """Adam that fails on a NaN or infinite gradient before any weight has changed.
+
+    Under tf.distribute it clips the sum of the replicas' gradients, as one device would. Keras
+    clips each replica's gradient and then adds them up.
+
+    Args:
+        *args: As of `keras.optimizers.Adam`.
+        slow: Variables with a smaller learning rate.
+        slow_factor: Of the learning rate, for those.
+        **kwargs: As of `keras.optimizers.Adam`.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        slow: Sequence[keras.Variable] = (),
+        slow_factor: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._slow_factor, self._slow_paths = slow_factor, {variable.path for variable in slow}
+        self._slow: set[int] = set()
+
+    def build(self, variables: Any) -> None:
+        """Make what is kept for each variable; see `keras.optimizers.Optimizer.build`."""
+        super().build(variables)
+        self._slow = {i for i, one in enumerate(variables) if one.path in self._slow_paths}
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update one variable; see `keras.optimizers.Adam.update_step`."""
+        if self._get_variable_index(variable) in self._slow:
+            learning_rate = learning_rate * self._slow_factor
+        super().update_step(gradient, variable, learning_rate)
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """Update the variables; see `keras.optimizers.Optimizer.apply`."""
+        super().apply(
+            require_finite([total(gradient) for gradient in grads], "gradient"),
+            trainable_variables,
+        )
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
+        return grads_and_vars  # `apply` has added them up
+
+
+def require_finite(values: Sequence[Any], name: str) -> list[Any]:
+    """Return `values`; running the step fails where one is NaN or infinite."""
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(value)) for value in values])
+    with tf.control_dependencies([tf.debugging.Assert(finite, [f"{_NON_FINITE}: {name}"])]):
+        return [tf.identity(value) for value in values]
+
+
+def is_non_finite(error: tf.errors.OpError) -> bool:
+    """Return whether `require_finite` raised it."""
+    return _NON_FINITE in str(error)

@@ -1,4 +1,4 @@
-"""What a run leaves behind: settings, versions, seed, times and figures in `runs/<name>/`."""
+"""The folder `runs/<name>/` of a run: its lock, its stages' times, and the versions in use."""
 
 import importlib.metadata
 import json
@@ -41,15 +41,14 @@ class RunDir(AbstractContextManager["RunDir"]):
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(
-                f"{path}: the run's folder must be one that can be made. "
-                f"Received: {error.strerror}. Give another --runs."
+                f"The run's folder {path} can't be made: {error.strerror}. Give another --runs."
             ) from error
-        self.path = path
+        self.path, self._alone = path, alone
         self._lock = (
             lock_folder(path, "one process at a time writes a run's folder") if alone else None
         )
         self.seconds: dict[str, float] = {}
-        self.earlier: dict[str, float] = {}  # of stages whose results were reused
+        self.reused_seconds: dict[str, float] = {}  # of stages whose results were reused
 
     def __exit__(self, *_: object) -> None:
         if self._lock:
@@ -60,17 +59,27 @@ class RunDir(AbstractContextManager["RunDir"]):
         return self.path / name
 
     @contextmanager
+    def of_fold(self, name: str) -> Iterator["RunDir"]:
+        """Yield the folder of a fold; this one where the only fold has no name."""
+        if not name:
+            yield self
+            return
+        self.log(f"== {name}")
+        with RunDir(self / name, alone=self._alone) as folder:
+            yield folder
+
+    @contextmanager
     def stage(self, title: str) -> Iterator[None]:
-        """Announce a stage, and say how long it took."""
-        self.say(f"== {title}")
+        """Print a stage's title, and at its end how long it took."""
+        self.log(f"== {title}")
         start = time.monotonic()
         yield
-        self.seconds[title] = round(time.monotonic() - start, 1)
-        self.say(f"   {title}: {self.seconds[title]:.1f} s")
+        self.seconds.setdefault(title, round(time.monotonic() - start, 1))
+        self.log(f"   {title}: {self.seconds[title]:.1f} s")
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """Print a line at once, so that a log file shows where a run is."""
-        print(line, flush=True)  # noqa: T201 - the one voice of a run
+        print(line, flush=True)  # noqa: T201 - commands print through this
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file, whole or not at all; NaN becomes null."""

@@ -1,4 +1,4 @@
-"""What a run's folder holds of a training: nothing, an unfinished one, or a finished one."""
+"""State of the training in a run's folder: none, unfinished or finished."""
 
 import csv
 import hashlib
@@ -14,30 +14,30 @@ from fau_tf.training.config import INDIFFERENT, Config, dump_toml
 from fau_tf.training.run_dir import RunDir, cores, versions, write_text
 
 TRAINING_VERSION: Final = 1
-"""Raise it with any change of code after which the same settings and faces give other weights;
-tests/golden/test_versions.py notices one. Runs of another version are trained anew."""
+"""Raise it when a change of code makes the same settings and faces give other weights, which
+tests/golden/test_versions.py detects. Runs of another version are trained anew."""
 BEST: Final = "best.keras"
 CALIBRATION: Final = "calibration.json"
 HISTORY: Final = "history.csv"
 CHECKPOINT: Final = "checkpoint.npz"
 ACCURACY: Final = "accuracy.json"
-"""Figures of `python -m fau_tf.cli.evaluate`, which names the low-reliability AUs."""
+"""What `python -m fau_tf.cli.evaluate` measured, with the low-reliability AUs."""
 EXPORT: Final = "export"
-"""Folder for what `python -m export` writes."""
+"""Folder that `python -m export` writes."""
 PEOPLE: Final = "people.json"
-"""Who was in which part."""
+"""Subjects of each split."""
 EVENTS: Final = "tensorboard"
 _TRAINED: Final = "trained.json"
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What a finished training says of itself.
+    """Record of a finished training.
 
     Attributes:
         rows: The history, a row an epoch.
-        seconds: Stage -> seconds, the training's over all its sessions.
-        resumed: Steps at which a later session went on.
+        seconds: Stage -> seconds; of the training those of all sessions.
+        resumed: Steps at which a later session resumed.
     """
 
     rows: list[dict[str, float]]
@@ -46,12 +46,12 @@ class Finished:
 
 
 def finished(config: Config, faces: FaceDataset, run: RunDir) -> Finished | None:
-    """Return a finished training that this one would repeat, else None."""
+    """Return the finished training of these settings and faces, None where there is none."""
     marker, best, history = run / _TRAINED, run / BEST, run / HISTORY
     if not all(path.is_file() for path in (marker, best, history)):
         return None
     noted = json.loads(marker.read_text(encoding="utf-8"))
-    if noted["made_by"] != fingerprint(config, faces):
+    if noted["fingerprint"] != fingerprint(config, faces):
         return None
     (run / CHECKPOINT).unlink(missing_ok=True)  # of a process that was killed in `finish`
     with history.open(newline="") as file:
@@ -60,29 +60,28 @@ def finished(config: Config, faces: FaceDataset, run: RunDir) -> Finished | None
 
 
 def unfinished(config: Config, faces: FaceDataset, run: RunDir) -> Checkpoint | None:
-    """Return where an earlier session of this training stopped, else None.
+    """Return where an earlier session of this training stopped, None where there is none.
 
     Raises:
-        CheckpointError: If the folder holds an unfinished training of another kind, which going on
-            or starting again would lose.
+        CheckpointError: If the folder holds an unfinished training of other settings or faces,
+            which resuming or starting again would lose.
     """
     if not (run / CHECKPOINT).is_file():
         return None
     checkpoint = Checkpoint.load(run / CHECKPOINT)
     progress = checkpoint.progress
-    if progress.made_by != fingerprint(config, faces):
+    if progress.fingerprint != fingerprint(config, faces):
         raise CheckpointError(
-            f"{run.path}: an unfinished training goes on with the settings, faces, code and "
-            f"versions that it began with. Received: {_differences(progress.settings, config)}. "
-            f"It is at step {progress.step}: give the same settings to go on, another run.name to "
-            "keep it, or --fresh to lose it."
+            f"{run.path} holds an unfinished training of other settings, at step {progress.step}: "
+            f"{_differences(progress.settings, config)}. Give the same settings to resume it, "
+            "another run.name to keep it, or --fresh to discard it."
         )
     return checkpoint
 
 
 def begin(config: Config, run: RunDir) -> None:
-    """Clear the folder for a new training, and say with which settings and versions it is made."""
-    # So that no file speaks of a network that is gone.
+    """Clear the folder for a new training; write its settings and versions."""
+    # No file may describe a network that is gone.
     old = (CHECKPOINT, _TRAINED, BEST, HISTORY, CALIBRATION, PEOPLE, ACCURACY, "metrics.json")
     for pattern in (*old, "fau_*.tflite", "fau_*.json", f"{EVENTS}/events.*", f"{EXPORT}/*.*"):
         for path in run.path.glob(pattern):
@@ -92,18 +91,17 @@ def begin(config: Config, run: RunDir) -> None:
 
 
 def finish(config: Config, faces: FaceDataset, run: RunDir, progress: Progress) -> None:
-    """Note that best.keras is what these settings and faces give; the checkpoint is done with."""
+    """Record that best.keras is trained to its end; remove the checkpoint."""
     run.seconds["training"] = round(progress.seconds, 1)
-    made_by = fingerprint(config, faces)
-    noted = {"made_by": made_by, "seconds": run.seconds, "resumed": progress.resumed}
-    run.write_json(_TRAINED, noted)
+    noted = {"seconds": run.seconds, "resumed": progress.resumed}
+    run.write_json(_TRAINED, {"fingerprint": fingerprint(config, faces), **noted})
     (run / CHECKPOINT).unlink(missing_ok=True)
 
 
 def fingerprint(config: Config, faces: FaceDataset) -> str:
-    """Return a hash of all that decides the trained weights: settings, faces, code, versions.
+    """Return a hash of everything that determines the weights: settings, faces, code, versions.
 
-    The code is represented by `TRAINING_VERSION`, so that a renamed file trains nothing anew.
+    `TRAINING_VERSION` stands for the code, so that a renamed file keeps its runs.
     """
     settings = {
         name: value for name, value in _flat(dump_toml(config)).items() if name not in INDIFFERENT
@@ -121,7 +119,7 @@ def _differences(settings: str, config: Config) -> str:
         for name in sorted(before.keys() | now.keys())
         if before.get(name) != now.get(name) and name not in INDIFFERENT
     ]
-    return ", ".join(other) or "other code, package versions or faces"
+    return ", ".join(other) or "the code, package versions or faces differ"
 
 
 def _flat(toml: str) -> Mapping[str, Any]:

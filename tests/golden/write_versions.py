@@ -11,7 +11,7 @@ import numpy as np
 
 from fau_tf.data.synthetic_set import SyntheticSet, synthetic_record
 from fau_tf.synthetic.sample import GENERATOR_VERSION
-from fau_tf.training import fit
+from fau_tf.training import fit, setup
 from fau_tf.training.config import load_config
 from fau_tf.training.run_dir import RunDir
 from fau_tf.training.run_state import TRAINING_VERSION
@@ -42,7 +42,7 @@ def first_epochs(folder):
     config = load_config(None, SETTINGS)
     keras.utils.set_random_seed(1)
     with RunDir(folder / "run") as run:
-        progress = fit.fit(fit.network(config), config, parts, fit.targets(config), run)
+        progress = fit.fit(setup.make_network(config), config, parts, run)
     return np.array([row["loss"] for row in progress.rows])
 
 

@@ -14,9 +14,9 @@ LOSS = HeatmapLoss(
     codec=SPEC.codec,
     to_au=facs.center_to_au(SPEC.au_numbers),
     au_weight=np.ones(len(SPEC.au_numbers), np.float32),
-    floor=0.1,
-    foreground=1.0,
-    decoded=4.0,
+    background_weight=0.1,
+    foreground_weight=1.0,
+    intensity_weight=4.0,
     level_weight=np.linspace(
         0.5, 1.5, len(SPEC.au_numbers) * facs.LEVELS, dtype=np.float32
     ).reshape(-1, facs.LEVELS),

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 import tensorflow as tf
 
-from fau_tf.training import fit
+from fau_tf.training import fit, setup
 from fau_tf.training.config import load_config
 from fau_tf.training.distribution import Devices
 from fau_tf.training.run_dir import RunDir
@@ -38,14 +38,14 @@ def main(strategy, faces, out, *changes):
         two = [tf.config.LogicalDeviceConfiguration()] * 2
         tf.config.set_logical_device_configuration(cpu, two)
     config = load_config(None, [*SETTINGS, f"training.strategy={strategy}", *changes])
-    fit.make_deterministic(config)
+    setup.make_deterministic(config)
     devices = Devices(strategy)
     assert devices.replicas == (1 if strategy == "none" else 2)
-    net = fit.network(config, devices)
+    net = setup.make_network(config, devices)
     start = [np.asarray(weight) for weight in net.weights]
     parts = stored_subsets(Path(faces))
     with RunDir(Path(f"{out}-run"), alone=devices.chief) as run:
-        progress = fit.fit(net, config, parts, fit.targets(config), run, devices=devices)
+        progress = fit.fit(net, config, parts, run, devices=devices)
     if devices.chief:
         weights = {f"weight_{i:04d}": np.asarray(w) for i, w in enumerate(net.weights)}
         first = {f"start_{i:04d}": w for i, w in enumerate(start)}

@@ -75,7 +75,16 @@ def test_a_run_leaves_everything_behind(trained):
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert float(rows[1]["loss"]) < float(rows[0]["loss"])
     assert "AU26" in done.stdout
-    for stage in ("faces", "network", "training", "test subjects", "export", "pictures", "photo"):
+    for stage in (
+        "faces",
+        "network",
+        "training",
+        "calibration",
+        "evaluation",
+        "export",
+        "figures",
+        "photo",
+    ):
         assert f"== {stage}" in done.stdout
 
 

@@ -55,7 +55,7 @@ def test_a_damaged_file_is_named(tmp_path, share):
     checkpoint.save(file, PROGRESS, variables())
     whole = file.read_bytes()
     file.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(CheckpointError, match=r"c\.npz: must be a whole checkpoint.*--fresh"):
+    with pytest.raises(CheckpointError, match=r"c\.npz is not a whole checkpoint.*--fresh"):
         Checkpoint.load(file)
 
 

@@ -26,7 +26,11 @@ def batch(codec, seed=0):
 
 
 def loss(codec, **changes):
-    settings = {"floor": 0.1, "foreground": 1.0, "decoded": 4.0} | changes
+    settings = {
+        "background_weight": 0.1,
+        "foreground_weight": 1.0,
+        "intensity_weight": 4.0,
+    } | changes
     weight = settings.pop("au_weight", np.ones(A, np.float32))
     return HeatmapLoss(codec=codec, to_au=TO_AU, au_weight=weight, **settings)
 
@@ -57,7 +61,11 @@ def test_plain_mse_is_a_row_of_the_weights():
     codec = HeatmapCodec(64, 16, 1.0)
     targets, maps = batch(codec)
     want = ((maps - targets["heatmap"]) ** 2 / 25).sum((1, 2)).mean()
-    got = float(loss(codec, floor=1.0, foreground=0.0, decoded=0.0)(targets, maps))
+    got = float(
+        loss(codec, background_weight=1.0, foreground_weight=0.0, intensity_weight=0.0)(
+            targets, maps
+        )
+    )
     assert got == pytest.approx(want, rel=1e-5)
 
 

@@ -5,11 +5,10 @@ import tensorflow as tf
 from keras import ops
 
 from fau_tf.codec import HeatmapCodec
-from fau_tf.training.callbacks import Checkpoints
+from fau_tf.training.callbacks import Checkpoints, StopRequest
 from fau_tf.training.checkpoint import Progress
-from fau_tf.training.model import HeatmapRegressor
-from fau_tf.training.nonfinite import CheckedAdam, NonFiniteError, explain, is_non_finite
-from fau_tf.training.stopping import StopRequest
+from fau_tf.training.model import HeatmapRegressor, NonFiniteError, diagnose_non_finite
+from fau_tf.training.optimizer import CheckedAdam, is_non_finite
 from tests.unit.training.test_losses import batch, loss
 
 CODEC = HeatmapCodec(64, 16, 1.0)
@@ -115,7 +114,7 @@ def test_it_stops_before_the_weights_are_spoiled_and_names_the_place(spoil, mess
         np.testing.assert_array_equal(old, new)
     statistics = [np.asarray(weight) for weight in model.net.non_trainable_weights]
     file = tmp_path / "nonfinite.npz"
-    error = explain(model, data, ["made/1/0", "made/2/0"], "step 7, epoch 2", file)
+    error = diagnose_non_finite(model, data, ["made/1/0", "made/2/0"], "step 7, epoch 2", file)
     for old, new in zip(statistics, model.net.non_trainable_weights, strict=True):
         np.testing.assert_array_equal(old, np.asarray(new))
     for part in (message, "step 7, epoch 2", "made/1/0, made/2/0", str(file), "learning_rate"):
@@ -148,7 +147,7 @@ def test_a_share_of_the_rate_moves_a_variable_by_that_share():
         net.train_on_batch(rng.normal(size=(8, 3)), rng.normal(size=(8, 2)))
         return [b - a for a, b in zip(before, trainable(net), strict=True)]
 
-    whole, share = moved(), moved(share=0.25)
+    whole, share = moved(), moved(slow_factor=0.25)
     assert min(np.abs(step).max() for step in whole) > 5e-3
     for a, b in zip(whole[:2], share[:2], strict=True):
         # Weights of up to 1 are rounded to 6e-8 before the difference is taken.

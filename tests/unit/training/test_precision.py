@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from fau_tf.training import fit, run_state
+from fau_tf.training import fit, run_state, setup
 from fau_tf.training.config import load_config
 from fau_tf.training.run_dir import RunDir
 from tests.helpers.records import write_subsets
@@ -31,8 +31,8 @@ def learned(tmp_path_factory):
             config = load_config(None, [*SETTINGS, *changes])
             keras.utils.set_random_seed(1)
             with RunDir(folder / "-".join(changes or ("plain",))) as run:
-                net = fit.network(config)
-                progress = fit.fit(net, config, parts, fit.targets(config), run)
+                net = setup.make_network(config)
+                progress = fit.fit(net, config, parts, run)
             kept[changes] = progress.rows, keras.saving.load_model(run / run_state.BEST)
         return kept[changes]
 
@@ -64,7 +64,7 @@ def test_what_is_kept_computes_in_float32(learned):
 
 
 def test_what_trains_computes_in_the_precision_and_answers_in_float32():
-    net = fit.network(load_config(None, [*SETTINGS, "training.precision=mixed_bfloat16"]))
+    net = setup.make_network(load_config(None, [*SETTINGS, "training.precision=mixed_bfloat16"]))
     assert net.get_layer("scc0").compute_dtype == "bfloat16"
     assert net.output.dtype == "float32"
     assert keras.config.dtype_policy().name == "float32"

@@ -1,0 +1,106 @@
+"""The stages of train_keras.py that follow the training: evaluation, figures, a sample photo."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+
+from fau_tf.data.datasets import FaceDataset, Subset
+from fau_tf.data.splits import Fold
+from fau_tf.evaluation import evaluate, figures
+from fau_tf.evaluation.predictions import PREDICTIONS, Predictions, pooled
+from fau_tf.inference.estimator import AUEstimator
+from fau_tf.io.sources import find_sources
+from fau_tf.models.scc.inspect_graph import channel_graphs
+from fau_tf.outputs.options import PredictOptions
+from fau_tf.outputs.run import run as predict
+from fau_tf.training.calibrate import coverage, coverage_line
+from fau_tf.training.config import Config
+from fau_tf.training.predict import predict_intensity
+from fau_tf.training.run_dir import RunDir
+from fau_tf.training.run_state import PEOPLE
+from fau_tf.training.setup import make_targets
+from fau_tf.utils.console import Console
+from fau_tf.utils.optional_imports import MissingLibraryError
+
+_BATCH: Final = 64
+_GALLERY: Final = 8  # faces
+
+
+def evaluate_test(
+    net: keras.Model, config: Config, run: RunDir, fold: Fold, test: Subset
+) -> dict[str, Any]:
+    """Evaluate a run's calibrated network on its test subjects; return the content of metrics.json.
+
+    Writes people.json and what `evaluate.write_evaluation` does.
+    """
+    targets, labels = make_targets(config), config.model.labels
+    coded = test.labels(targets)
+    predicted = predict_intensity(net, config.model, test.batches(targets, batch_size=_BATCH))
+    found = coverage(run.path, coded, predicted, labels)
+    run.log(f"   {coverage_line(found)}")
+    run.write_json(PEOPLE, evaluate.describe_people(test.faces, fold.subjects))
+    predictions = Predictions(coded, predicted, test.face_subjects(), labels)
+    return evaluate.write_evaluation(run, predictions, test.faces.name, facts={"coverage": found})
+
+
+def evaluate_folds(run: RunDir, folds: Sequence[Fold], dataset: str) -> None:
+    """Evaluate the predictions of all folds of a run together."""
+    run.log(f"== all {len(folds)} folds together")
+    parts = [Predictions.load(run / fold.name / PREDICTIONS) for fold in folds]
+    evaluate.write_evaluation(run, pooled(parts), dataset)
+    run.log(f"all of it is in {run.path}")
+
+
+def evaluate_saved(path: Path, run: RunDir, faces: FaceDataset, folds: Sequence[Fold]) -> None:
+    """Evaluate an earlier run or a .tflite on all test subjects; write `evaluated_...` files."""
+    subjects = sorted({name for fold in folds for name in fold.subjects["test"]})
+    with run.stage(f"evaluation of {path}"):
+        networks = evaluate.load_networks(path)
+        found = evaluate.evaluate(networks, faces, subjects, run.log)
+        evaluate.write_evaluation(run, found, faces.name, prefix=f"evaluated_{path.stem}_")
+
+
+def draw_run(
+    net: keras.Model,
+    config: Config,
+    run: RunDir,
+    test: Subset,
+    history: Sequence[dict[str, float]],
+) -> None:
+    """Draw curves.png, and gallery.png and neighbors.png from the first batch of test faces."""
+    figures.draw_curves(run / "curves.png", history)
+    spec = config.model
+    image, target = next(iter(test.batches(make_targets(config), batch_size=_BATCH)))
+    images, coded = image.numpy(), target["intensity"].numpy()
+    heatmaps = net.predict_on_batch(images)
+    # The faces with the strongest expressions.
+    most = np.argsort(-np.nan_to_num(coded).sum(axis=1))[:_GALLERY]
+    figures.draw_gallery(
+        run / "gallery.png",
+        images[most],
+        target["heatmap"].numpy()[most] / spec.codec.unit,
+        heatmaps[most] / spec.codec.unit,
+        coded[most],
+        spec.codec.decode(heatmaps[most], spec.to_au),
+        spec.labels,
+    )
+    graphs = channel_graphs(net, images)
+    if graphs:
+        subjects = test.face_subjects()[: len(images)]
+        figures.draw_neighbors(run / "neighbors.png", graphs[0], images, coded, subjects)
+
+
+def predict_photo(photo: Path, model: Path, run: RunDir) -> None:
+    """Write what `fau-demo` makes of a photo; print why not where a library is missing."""
+    options = PredictOptions(sources=(str(photo),), model=model, out=run.path)
+    try:
+        with AUEstimator(model, options.faces, options.threads) as estimator:
+            unread = predict(options, estimator, find_sources(options.sources), Console())
+    except MissingLibraryError as error:
+        run.log(f"   skipped: {error}")
+        return
+    if unread:
+        raise ValueError(f"The exported model must read {photo}: {'; '.join(unread)}")
