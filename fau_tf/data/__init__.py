@@ -1,1 +1,1 @@
-"""Disk -> FaceRecord -> tf.data."""
+"""Data sets: settings, adapters, face records, splits and the tf.data pipeline."""
