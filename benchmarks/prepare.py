@@ -25,7 +25,7 @@ import numpy as np
 
 from fau_tf import facs
 from fau_tf.data.adapters.clips import Clip
-from fau_tf.data.adapters.prepare_clip import STAGES, ClipJob, face_finder, prepare_clip
+from fau_tf.data.adapters.prepare_clip import ClipJob, face_finder, prepare_clip
 from fau_tf.data.process_pool import worker_pool
 from fau_tf.face import align
 from fau_tf.io.videos import VideoFile
@@ -53,8 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         video = write_video(Path(folder) / "video.avi", frames)
         prepared, detected = measure(video, frames, rounds, options.processes)
-    rates = {"prepare": [row["rate"] for row in prepared], "detect": detected}
-    seconds = {stage: median(row[stage] for row in prepared) for stage in STAGES}
+    rates = {"prepare": prepared, "detect": detected}
     figures = {
         "benchmark": "prepare",
         "quick": options.quick,
@@ -63,7 +62,6 @@ def main(arguments: list[str] | None = None) -> int:
         "prepare_fps": median(rates["prepare"]),
         "detect_fps": median(rates["detect"]),
         "ratio": median(a / b for a, b in zip(*rates.values(), strict=True)),
-        "share": {stage: value / sum(seconds.values()) for stage, value in seconds.items()},
         "rounds": rates,
         "versions": versions(),
     }
@@ -75,24 +73,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 def measure(
     video: Path, frames: int, rounds: int, processes: int
-) -> tuple[list[dict[str, float]], list[float]]:
-    """Return per round: rate and seconds per stage of preparing, and the rate of detecting."""
+) -> tuple[list[float], list[float]]:
+    """Return the rates of preparing and of detecting, one per round."""
     barrier = multiprocessing.get_context("spawn").Barrier(processes)
-    prepared, detected = [], []
+    rates: dict[Any, list[float]] = {_prepare: [], _detect: []}
     with worker_pool(processes, _begin, video, barrier) as pool:
         for turn in range(-1, rounds):
             for work in (_prepare, _detect):
                 tasks = [pool.submit(work, frames) for _ in range(processes)]
-                rows = [task.result() for task in tasks]
-                rate = processes * frames / max(row["seconds"] for row in rows)
-                if turn < 0:  # warm-up
-                    continue
-                if work is _prepare:
-                    seconds = {stage: sum(row[stage] for row in rows) for stage in STAGES}
-                    prepared.append({"rate": rate, **seconds})
-                else:
-                    detected.append(rate)
-    return prepared, detected
+                slowest = max(task.result() for task in tasks)
+                if turn >= 0:  # after a warm-up
+                    rates[work].append(processes * frames / slowest)
+    return rates[_prepare], rates[_detect]
 
 
 def write_video(path: Path, frames: int) -> Path:
@@ -121,7 +113,7 @@ def _begin(path: Path, barrier: Any) -> None:
     _STATE.update(path=path, barrier=barrier, images=images)
 
 
-def _prepare(frames: int) -> dict[str, float]:
+def _prepare(frames: int) -> float:
     numbers = np.arange(1, frames + 1)
     levels = np.zeros((frames, len(facs.ALL)), np.float32)
     shard = _STATE["path"].with_name(f"{os.getpid()}.tfrecord")
@@ -134,16 +126,16 @@ def _prepare(frames: int) -> dict[str, float]:
     report = json.loads(job.report.read_text())
     if report["records"] != frames:
         raise ValueError(f"{report['records']} of {frames} frames became records: {report}")
-    return {"seconds": seconds, **report["seconds"]}
+    return seconds
 
 
-def _detect(frames: int) -> dict[str, float]:
+def _detect(frames: int) -> float:
     finder = face_finder()
     _STATE["barrier"].wait()
     start = time.perf_counter()
     for image in _STATE["images"][:frames]:
         finder.find(image)
-    return {"seconds": time.perf_counter() - start}
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
 from fau_tf.data.adapters.prepare import CARD, DROPPED, dataset_folder, prepare, summary
-from fau_tf.data.adapters.validate import validate
+from fau_tf.data.adapters.validate import report_lines, validate
 from fau_tf.data.config import SYNTHETIC
 from fau_tf.training.config import Config, load_config
 
@@ -55,16 +55,8 @@ def _check(config: Config, options: argparse.Namespace) -> bool:
     from fau_tf.data.adapters.validate_report import write_page  # Matplotlib: seconds
 
     found = validate(config.data, config.data_seed)
-    for row in found.comparisons:
-        mark = " " if row.found == row.expected else "!"
-        _print(f"{mark} {row.name}: {row.found:,} ({row.expected:,} in {row.source})")
-    for one in found.problems[:_SHOWN]:
-        mark = " " if one.documented else "!"
-        _print(f"{mark} {one.subject} {one.where}, frames {one.ranges}: {one.reason}")
-    if len(found.problems) > _SHOWN:
-        _print(f"  ... and {len(found.problems) - _SHOWN} more, on the page")
-    for warning in found.index.warnings:
-        _print(f"! {warning}")
+    for line in report_lines(found, _SHOWN):
+        _print(line)
     folder = dataset_folder(config.data, found.index, options.data)
     prepared = prepare(config.data, options.data, log=_print) if (folder / CARD).is_file() else None
     if prepared is None:

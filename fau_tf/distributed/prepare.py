@@ -140,8 +140,6 @@ def _merged(clip: Clip, reports: Sequence[ClipReport]) -> ClipReport:
     total = ClipReport()
     for report in reports:
         total.records += report.records
-        for name, seconds in report.seconds.items():
-            total.seconds[name] += seconds
         for one in report.dropped:
             frames_by_reason.setdefault(one.reason, []).extend(one.frames)
     total.dropped = [

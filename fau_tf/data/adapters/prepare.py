@@ -19,7 +19,7 @@ from typing import Any, Final
 from tqdm import tqdm
 
 from fau_tf.data.adapters.clips import DatasetIndex, Dropped, printable
-from fau_tf.data.adapters.prepare_clip import STAGES, ClipJob, ClipReport, prepare_clip
+from fau_tf.data.adapters.prepare_clip import ClipJob, ClipReport, prepare_clip
 from fau_tf.data.adapters.registry import index_dataset
 from fau_tf.data.config import DataSettings
 from fau_tf.data.process_pool import worker_pool
@@ -47,7 +47,6 @@ class PreparedDataset:
         index: What the labels list.
         records: Number of records.
         dropped: All labeled frames without a record.
-        seconds: Stage of `STAGES` -> time, summed over processes.
         subjects: All with a record, sorted.
     """
 
@@ -55,7 +54,6 @@ class PreparedDataset:
     index: DatasetIndex
     records: int
     dropped: list[Dropped]
-    seconds: dict[str, float]
     subjects: tuple[str, ...]
 
     @property
@@ -189,7 +187,6 @@ def _collect(folder: Path, index: DatasetIndex, jobs: Sequence[ClipJob]) -> Prep
         index,
         records=sum(report.records for report in reports),
         dropped=[*index.dropped, *(one for report in reports for one in report.dropped)],
-        seconds={name: sum(report.seconds[name] for report in reports) for name in STAGES},
         subjects=tuple(sorted(present)),
     )
 
@@ -214,7 +211,6 @@ def _write_card(settings: DataSettings, prepared: PreparedDataset, shards: Seque
         "prepare_version": PREPARE_VERSION,
         "records": prepared.records,
         "subjects": prepared.subjects,
-        "seconds": prepared.seconds,
         "sha256": {shard.name: file_sha256(shard) for shard in shards},
     }
     with replacing(prepared.folder / CARD) as unfinished:

@@ -2,13 +2,11 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +22,6 @@ from fau_tf.facs import ALL
 from fau_tf.io.images import UnreadableError, read_image
 from fau_tf.io.videos import VideoFile
 from fau_tf.utils.files import replacing
-
-STAGES: Final = ("decode", "detect", "write")
 
 
 @dataclass(frozen=True)
@@ -57,19 +53,17 @@ class ClipReport:
     Attributes:
         records: Number of records written.
         dropped: Frames without a record.
-        seconds: Stage of `STAGES` -> time.
     """
 
     records: int = 0
     dropped: list[Dropped] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
 
     @classmethod
     def load(cls, path: Path) -> "ClipReport":
         """Return a stored report."""
         content = json.loads(path.read_text(encoding="utf-8"))
         dropped = [Dropped(**row | {"frames": tuple(row["frames"])}) for row in content["dropped"]]
-        return cls(content["records"], dropped, content["seconds"])
+        return cls(content["records"], dropped)
 
     def save(self, path: Path) -> None:
         """Store the report, whole or not at all."""
@@ -88,12 +82,10 @@ def prepare_clip(job: ClipJob, on_frame: Callable[[], None] = lambda: None) -> N
 
     report, reasons = ClipReport(), dict[str, list[int]]()
     with replacing(job.shard) as unfinished, RecordWriter(unfinished) as writer:
-        for record in _records(job, report.seconds, reasons):
-            start = time.perf_counter()
+        for record in _records(job, reasons):
             if record is not None:
                 writer.write(as_features(record))
                 report.records += 1
-            report.seconds["write"] += time.perf_counter() - start
             on_frame()
     clip = job.clip
     report.dropped = [
@@ -109,9 +101,7 @@ def prepare_clip(job: ClipJob, on_frame: Callable[[], None] = lambda: None) -> N
     report.save(job.report)
 
 
-def _records(
-    job: ClipJob, seconds: dict[str, float], reasons: dict[str, list[int]]
-) -> Iterator[FaceRecord | None]:
+def _records(job: ClipJob, reasons: dict[str, list[int]]) -> Iterator[FaceRecord | None]:
     """Yield the record of each labeled frame, or None after adding the frame to `reasons`."""
     clip = job.clip
     try:
@@ -120,22 +110,14 @@ def _records(
         reasons[str(error)] = clip.frames.tolist()
         return
     intensity = dict(zip(clip.frames.tolist(), clip.intensity, strict=True))
-    start = time.perf_counter()
     with closing(_images(clip)) as images:
         for frame, image in images:
-            decoded = time.perf_counter()
             points = image if isinstance(image, str) else _landmarks(image, shipped, frame)
-            detected = time.perf_counter()
-            seconds["decode"] += decoded - start
-            seconds["detect"] += detected - decoded
             if isinstance(image, str) or isinstance(points, str):
                 reasons.setdefault(str(points), []).append(frame)
                 yield None
             else:
-                record = _record(job, frame, image, points, intensity[frame])
-                seconds["write"] += time.perf_counter() - detected
-                yield record
-            start = time.perf_counter()
+                yield _record(job, frame, image, points, intensity[frame])
 
 
 def _record(

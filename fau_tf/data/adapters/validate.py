@@ -4,10 +4,9 @@ Only the headers of images and videos are read. Frames that a full reading drops
 of `prepare`.
 """
 
-from collections import Counter
+import itertools
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,6 @@ from fau_tf.data.splits import make_folds
 from fau_tf.facs import LEVELS
 from fau_tf.io.images import FORMATS, UnreadableError
 from fau_tf.io.videos import VideoFile
-
-_FRAME_COUNT_TOLERANCE = 0.02  # of the frame count in a video's header, which may be an estimate
 
 
 @dataclass(frozen=True)
@@ -101,13 +98,27 @@ def validate(settings: DataSettings, seed: int) -> Validation:
     problems = [
         *index.dropped,
         *(one for clip in index.clips for one in _unreadable(clip)),
-        *_duplicates(index),
+        *(one for clip in index.clips for one in _copies(clip)),
         *_unexpected_subjects(index, spec),
         *_split_problems(settings, index, seed),
     ]
     return Validation(
         index, aus, counts, active.T @ active, _comparisons(settings, index, spec), problems
     )
+
+
+def report_lines(validation: Validation, most: int) -> list[str]:
+    """Return the counts, at most so many problems, and the warnings as text; `!` marks faults."""
+    lines = []
+    for row in validation.comparisons:
+        mark = " " if row.found == row.expected else "!"
+        lines.append(f"{mark} {row.name}: {row.found:,} ({row.expected:,} in {row.source})")
+    for one in validation.problems[:most]:
+        mark = " " if one.documented else "!"
+        lines.append(f"{mark} {one.subject} {one.where}, frames {one.ranges[:200]}: {one.reason}")
+    if len(validation.problems) > most:
+        lines.append(f"  ... and {len(validation.problems) - most} more, in check.json")
+    return lines + [f"! {warning}" for warning in validation.index.warnings]
 
 
 def _comparisons(
@@ -146,7 +157,11 @@ def _unexpected_subjects(index: DatasetIndex, spec: DatasetSpec) -> Iterator[Dro
 
 def _unreadable(clip: Clip) -> Iterator[Dropped]:
     if clip.video is not None:
-        yield from _video_faults(clip, clip.video)
+        try:
+            with VideoFile(clip.video):
+                pass
+        except UnreadableError as error:
+            yield Dropped(clip.subject, clip.name, str(error), tuple(clip.frames.tolist()))
     for frame, path in zip(clip.frames.tolist(), clip.images, strict=False):
         try:
             with Image.open(path, formats=FORMATS) as image:
@@ -156,34 +171,11 @@ def _unreadable(clip: Clip) -> Iterator[Dropped]:
             yield Dropped(clip.subject, clip.name, reason, (frame,))
 
 
-def _video_faults(clip: Clip, path: Path) -> Iterator[Dropped]:
-    try:
-        with VideoFile(path) as video:
-            count = video.count
-    except UnreadableError as error:
-        yield Dropped(clip.subject, clip.name, str(error), tuple(clip.frames.tolist()))
-        return
-    limit = count * (1 + _FRAME_COUNT_TOLERANCE) + 1
-    late = [frame for frame in clip.frames.tolist() if count and frame > limit]
-    if late:
-        reason = f"{printable(path)}: the header of the video states {count} frames only"
-        yield Dropped(clip.subject, clip.name, reason, tuple(late))
-
-
-def _duplicates(index: DatasetIndex) -> Iterator[Dropped]:
-    for name, count in Counter(clip.name for clip in index.clips).items():
-        if count > 1:
-            yield Dropped("", name, f"clip names must be unique. Received: {count} of this one")
-    for clip in index.clips:
-        for a, b in _equal_columns(clip.intensity):
-            reason = f"AU{a:02d} and AU{b:02d} have identical labels; a label file may be a copy"
-            yield Dropped(clip.subject, clip.name, reason)
-
-
-def _equal_columns(intensity: npt.NDArray[np.float32]) -> Iterator[tuple[int, int]]:
+def _copies(clip: Clip) -> Iterator[Dropped]:
     """Yield pairs of AUs with equal labels on every frame and at least 3 levels among them."""
-    busy = [i for i in range(len(facs.ALL)) if len(np.unique(intensity[:, i])) >= 3]
-    for place, i in enumerate(busy):
-        for j in busy[place + 1 :]:
-            if np.array_equal(intensity[:, i], intensity[:, j]):
-                yield facs.ALL[i], facs.ALL[j]
+    busy = [i for i in range(len(facs.ALL)) if len(np.unique(clip.intensity[:, i])) >= 3]
+    for i, j in itertools.combinations(busy, 2):
+        if np.array_equal(clip.intensity[:, i], clip.intensity[:, j]):
+            pair = f"AU{facs.ALL[i]:02d} and AU{facs.ALL[j]:02d}"
+            reason = f"{pair} have identical labels; a label file may be a copy"
+            yield Dropped(clip.subject, clip.name, reason)

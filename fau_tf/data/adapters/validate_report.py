@@ -14,9 +14,8 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from fau_tf import facs
-from fau_tf.data.adapters.clips import Dropped
-from fau_tf.data.adapters.prepare import PreparedDataset
-from fau_tf.data.adapters.validate import Validation
+from fau_tf.data.adapters.prepare import PreparedDataset, summary
+from fau_tf.data.adapters.validate import Validation, report_lines
 from fau_tf.data.tfrecord import parse, shard_files
 from fau_tf.face.au_centers import au_centers
 from fau_tf.facs import LEVELS
@@ -27,10 +26,7 @@ _LABEL: Final = 14  # px above a tile
 _GAP: Final = 4  # px
 _PER_LEVEL: Final = 4  # subjects shown at each level, in two rows
 _SHOWN: Final = 200  # problems on the page; check.json has all
-_STYLE: Final = (
-    "body{font:15px sans-serif;margin:2em;max-width:75em}img{max-width:100%}"
-    "td,th{padding:.2em .8em;text-align:left;border-bottom:1px solid #ddd}"
-)
+_STYLE: Final = "body{font:15px sans-serif;margin:2em}img{max-width:100%}pre{white-space:pre-wrap}"
 
 
 def write_page(
@@ -60,47 +56,24 @@ def _page(
     body = [
         f"<h1>{html.escape(title)}</h1>",
         f"<p>{index.frame_count:,} labeled frames of {len(index.subjects)} subjects in "
-        f"{len(index.clips)} clips.</p>",
+        f"{len(index.clips)} clips. Missing, duplicate or unreadable: {len(validation.problems)}; "
+        "an exclamation mark stands before what the data set does not document.</p>",
+        _text(report_lines(validation, _SHOWN)),
+        '<h2>Intensities per AU</h2><img src="histograms.png">',
+        '<h2>Co-occurrence of AUs</h2><img src="cooccurrence.png">',
     ]
-    if validation.comparisons:
-        rows = [
-            (one.name, f"{one.found:,}", f"{one.expected:,}", one.source)
-            for one in validation.comparisons
-        ]
-        body += ["<h2>Counts</h2>", _table(("count", "found", "expected", "source"), rows)]
-    body += ["<h2>Intensities per AU</h2>", '<img src="histograms.png">']
-    body += ["<h2>Co-occurrence of AUs</h2>", '<img src="cooccurrence.png">']
-    if index.warnings:
-        body += ["<h2>Warnings</h2>", _table(("",), [(line,) for line in index.warnings])]
-    body.append(f"<h2>Missing, duplicate or unreadable: {len(validation.problems)}</h2>")
-    body.append(_problems(validation.problems))
     if prepared is None:
         body.append("<p>Prepare the data set and check again to see its faces.</p>")
     else:
-        dropped = [one for one in prepared.dropped if one not in validation.problems]
-        body += [f"<h2>Dropped by prepare: {len(dropped)}</h2>", _problems(dropped)]
+        body += ["<h2>Prepared records</h2>", _text(summary(prepared))]
         body.append("<h2>Faces at each coded intensity, with the centers of the AU</h2>")
         body += [f'<h3>{name}</h3><img src="sheet_{name}.png">' for name in sheets]
     text = "\n".join(body)
     return f'<!doctype html><meta charset="utf-8"><style>{_STYLE}</style>\n{text}\n'
 
 
-def _problems(problems: Sequence[Dropped]) -> str:
-    if not problems:
-        return ""
-    rows = [
-        (one.subject, one.where, one.ranges[:200], "yes" if one.documented else "no", one.reason)
-        for one in problems[:_SHOWN]
-    ]
-    table = _table(("subject", "where", "frames", "documented", "reason"), rows)
-    more = len(problems) - len(rows)
-    return table + (f"<p>... and {more} more, in check.json or dropped.csv</p>" if more else "")
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    cells = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
-    first = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-    return f"<table><tr>{first}</tr>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+def _text(lines: Sequence[str]) -> str:
+    return f"<pre>{html.escape(chr(10).join(lines))}</pre>"
 
 
 def _histograms(validation: Validation) -> Figure:
