@@ -1,10 +1,15 @@
+import resource
+import signal
+
 import keras
 import numpy as np
 import pytest
 
-from fau_tf.training import checkpoint
+from fau_tf.data.datasets import FaceDataset
+from fau_tf.training import checkpoint, run_state
 from fau_tf.training.callbacks import Restore
 from fau_tf.training.checkpoint import Checkpoint, CheckpointError, Progress
+from fau_tf.training.config import dump_toml, load_config
 from fau_tf.training.fit import legs
 from fau_tf.training.run_dir import RunDir
 from tests.unit.training.test_nonfinite import step, trainer
@@ -57,6 +62,43 @@ def test_a_damaged_file_is_named(tmp_path, share):
     file.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(CheckpointError, match=r"c\.npz is not a whole checkpoint.*--fresh"):
         Checkpoint.load(file)
+
+
+def test_on_a_full_disk_the_last_checkpoint_stays(tmp_path):
+    file = tmp_path / "c.npz"
+    checkpoint.save(file, PROGRESS, variables())
+    before = file.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond then fails as there
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"c\.npz can't be written.*Make room, then"):
+            checkpoint.save(file, PROGRESS, variables())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert file.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+def test_a_checkpoint_of_other_settings_is_refused_and_kept(tmp_path):
+    config = load_config(None, ["model.preset=tiny", "data.record_size=80"])
+    faces = FaceDataset("made", (tmp_path / "set" / "faces-000-of-001.tfrecord",), (), 80)
+    with RunDir(tmp_path / "run") as run:
+        progress = Progress(run_state.fingerprint(config, faces), dump_toml(config), 7)
+        checkpoint.save(run / run_state.CHECKPOINT, progress, variables())
+        found = run_state.unfinished(config, faces, run)
+        assert found is not None
+        assert found.progress.step == 7
+        same = ["training.checkpoint_seconds=9", "data.processes=3"]  # the result doesn't change
+        assert run_state.unfinished(_changed(same), faces, run) is not None
+        with pytest.raises(CheckpointError, match=r"learning_rate = 0\.5 instead of .*--fresh"):
+            run_state.unfinished(_changed(["training.learning_rate=0.5"]), faces, run)
+        assert (run / run_state.CHECKPOINT).exists()
+
+
+def _changed(changes):
+    return load_config(None, ["model.preset=tiny", "data.record_size=80", *changes])
 
 
 @pytest.mark.parametrize(("done", "want"), [

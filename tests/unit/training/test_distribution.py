@@ -72,6 +72,7 @@ def assert_same_learning(one, other):
             np.testing.assert_allclose(other[figure][epoch], one[figure][epoch], rtol=tolerance)
 
 
+@pytest.mark.integration
 def test_two_devices_of_one_machine(alone, tmp_path):
     faces, one = alone
     train("mirrored", faces, tmp_path / "out")
@@ -79,6 +80,7 @@ def test_two_devices_of_one_machine(alone, tmp_path):
         assert_same_learning(one, other)
 
 
+@pytest.mark.integration
 def test_two_workers(alone, tmp_path):
     faces, one = alone
     workers(faces, tmp_path / "out")
@@ -95,8 +97,8 @@ def test_norms_of_each_device_alone_would_be_seen(alone, tmp_path):
         "import sys\n"
         f"sys.path.insert(0, {str(CHILD.parents[2])!r})\n"
         "from tests.helpers import train_on\n"
-        "from fau_tf.models import fau_net\n"
-        "fau_net.synchronize_norms = lambda net: 0\n"
+        "from fau_tf.models import heatmap_net\n"
+        "heatmap_net.synchronize_norms = lambda net: 0\n"
         "train_on.main(*sys.argv[1:])\n"
     )
     command = [sys.executable, "-c", code, "mirrored", str(faces), str(tmp_path / "out")]
@@ -108,7 +110,7 @@ def test_norms_of_each_device_alone_would_be_seen(alone, tmp_path):
 def test_a_batch_that_cannot_be_shared_is_refused():
     devices = Devices("none")
     devices.replicas = 3
-    with pytest.raises(ConfigError, match=r"8 for 3 devices\. Set a multiple of 3"):
+    with pytest.raises(ConfigError, match="multiple of the 3 devices: got 8"):
         devices.check(8)
 
 

@@ -5,10 +5,14 @@ import tensorflow as tf
 from keras import ops
 
 from fau_tf.codec import HeatmapCodec
+from fau_tf.training import fit, setup
 from fau_tf.training.callbacks import Checkpoints, StopRequest
 from fau_tf.training.checkpoint import Progress
+from fau_tf.training.config import load_config
 from fau_tf.training.model import HeatmapRegressor, NonFiniteError, diagnose_non_finite
 from fau_tf.training.optimizer import CheckedAdam, is_non_finite
+from fau_tf.training.run_dir import RunDir
+from tests.helpers.records import write_subsets
 from tests.unit.training.test_losses import batch, loss
 
 CODEC = HeatmapCodec(64, 16, 1.0)
@@ -123,6 +127,26 @@ def test_it_stops_before_the_weights_are_spoiled_and_names_the_place(spoil, mess
         np.testing.assert_array_equal(kept["image"], data[0])
         np.testing.assert_array_equal(kept["heatmap"], data[1]["heatmap"])
         assert kept["sources"].tolist() == ["made/1/0", "made/2/0"]
+
+
+def test_a_training_that_diverges_names_step_and_records_and_keeps_the_batch(tmp_path):
+    subsets = write_subsets(tmp_path / "faces")
+    settings = ["model.preset=tiny", "data.record_size=80", "training.batch_size=8"]
+    settings += ["training.learning_rate=1e30", "training.warmup_steps=0", "training.epochs=1"]
+    config = load_config(None, settings)
+    keras.utils.set_random_seed(1)
+    with (
+        RunDir(tmp_path / "run") as run,
+        pytest.raises(NonFiniteError, match="is not finite at step") as found,
+    ):
+        fit.fit(setup.make_network(config), config, subsets, run)
+    (kept,) = run.path.glob("nonfinite_step*.npz")
+    step = int(kept.stem.removeprefix("nonfinite_step"))
+    assert f"step {step}, epoch 1" in str(found.value)
+    with np.load(kept) as file:
+        assert file["image"].shape == (8, 64, 64, 3)
+        assert all(source in str(found.value) for source in file["sources"])
+        assert len(set(file["sources"])) == 8
 
 
 def test_under_xla_the_next_checkpoint_stops_and_is_not_written(tmp_path):

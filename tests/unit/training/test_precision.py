@@ -39,6 +39,7 @@ def learned(tmp_path_factory):
     return learn
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "change",
     [
@@ -57,6 +58,7 @@ def test_it_learns_as_float32_does(learned, change):
     assert (other != plain).any(), "the setting must have changed the arithmetic"
 
 
+@pytest.mark.integration
 def test_what_is_kept_computes_in_float32(learned):
     _, net = learned("training.precision=mixed_bfloat16")
     assert {layer.compute_dtype for layer in net.layers} == {"float32"}
