@@ -28,9 +28,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.common import table
 from benchmarks.flops import flops
 from benchmarks.on_device_child import CROP, LANDMARKS
-from benchmarks.scc import table
 from export.graph.flatbuffer import TfliteFile
 from export.latency import in_child, machine
 from export.specs import EXPORT_SPECS

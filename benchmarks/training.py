@@ -18,7 +18,6 @@ import json
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
@@ -32,7 +31,7 @@ import keras
 import tensorflow as tf
 
 from benchmarks import training_parts as parts
-from benchmarks.scc import table
+from benchmarks.common import in_turn, table, warn_of_load
 from fau_tf.data import pipeline
 from fau_tf.data.datasets import FaceDataset
 from fau_tf.training import setup
@@ -70,9 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--write", type=Path, help="put the tables into this document")
     options = parser.parse_args(arguments)
-    load = os.getloadavg()[0]
-    if load > 1:
-        print(f"warning: load average must be at most 1. Received: {load:.1f}. Times will be off.")
+    load = warn_of_load()
     presets = options.preset or (["small"] if options.quick else ["mobile", "small"])
     rounds = 2 if options.quick else 9
     configs = [_config(preset, options.set) for preset in presets]
@@ -132,16 +129,7 @@ def row(config: Config, rounds: int, input_ms_per_image: float) -> dict[str, Any
 
 def timed(programs: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
     """Return name -> median milliseconds; the programs run in turn."""
-    found: dict[str, list[float]] = {name: [] for name in programs}
-    for program in programs.values():
-        program()  # traces
-    for turn in range(rounds):
-        # every other round backwards: who runs first finds another state of caches and clocks
-        for name, program in list(programs.items())[:: -1 if turn % 2 else 1]:
-            start = time.perf_counter()
-            program()
-            found[name].append(1e3 * (time.perf_counter() - start))
-    return {name: median(times) for name, times in found.items()}
+    return {name: 1e3 * median(seconds) for name, seconds in in_turn(programs, rounds).items()}
 
 
 def grow(preset: str, changes: list[str]) -> list[dict[str, Any]]:

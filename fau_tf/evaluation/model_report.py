@@ -130,7 +130,7 @@ def _photos(found: Mapping[str, Any]) -> str:
         "The table has the correlation, over the photos, of each AU with the blendshape that it "
         "moves; a dash where that blendshape never moves. The mean is "
         f"{blendshapes['mean']:.2f}. The photos also served to choose the recipe "
-        "([training.md](../guide/training.md)).\n\n"
+        "([training experiments](training.md)).\n\n"
         + _table(names, [[_or_dash(blendshapes["per_au"][name]) for name in names]])
         + "\n\nAbsolute change of an intensity when the same face is presented differently, in "
         "intensity units:\n\n"

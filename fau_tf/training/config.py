@@ -45,7 +45,7 @@ class RunSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """Section `[training]` of a config; docs/guide/training.md gives figures for the defaults."""
+    """Section `[training]` of a config; measured in docs/experiments/training.md."""
 
     # Optimizer
     epochs: int = 8

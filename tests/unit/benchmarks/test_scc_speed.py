@@ -1,10 +1,7 @@
-"""The benchmark is fair: the naive layer computes the same, and the figures are what they say."""
-
 import numpy as np
 import pytest
 
-from benchmarks import scc, scc_child
-from benchmarks.naive_scc import NaiveCorrespondence
+from benchmarks import scc
 from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
 from tests.helpers.layer_checks import assert_close
 
@@ -14,7 +11,7 @@ SIZE = {"channels": 64, "size": 256, "batch": 8, "k": 3}
 @pytest.mark.parametrize("training", [False, True])
 def test_the_naive_layer_computes_the_same(training: bool) -> None:
     x = np.random.default_rng(0).normal(size=(2, 4, 5, 8)).astype("float32")
-    naive, ours = NaiveCorrespondence(k=3), SemanticCorrespondence(k=3)
+    naive, ours = scc.NaiveCorrespondence(k=3), SemanticCorrespondence(k=3)
     naive.build(x.shape)
     ours.build(x.shape)
     kernel = np.asarray(naive.conv.kernel)[0, 0]  # (2D, D)
@@ -26,7 +23,7 @@ def test_the_naive_layer_computes_the_same(training: bool) -> None:
 
 
 def test_a_child_measures_every_figure() -> None:
-    seconds = scc_child.times(**SIZE, repeats=1)
+    seconds = scc.times(**SIZE, repeats=1)
     assert set(seconds) == {
         "forward_ours",
         "forward_naive",
@@ -35,7 +32,7 @@ def test_a_child_measures_every_figure() -> None:
         "product",
     }
     assert all(value > 0 for value in seconds.values())
-    peak = scc_child.memory("ours", **SIZE)
+    peak = scc.memory("ours", **SIZE)
     assert peak["forward_backward"] >= peak["forward"] > 0
 
 
