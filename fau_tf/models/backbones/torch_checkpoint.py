@@ -1,4 +1,4 @@
-"""Reads the tensors of a legacy PyTorch checkpoint without torch and without unpickling.
+"""Read the tensors of a legacy PyTorch checkpoint without torch and without unpickling.
 
 Such a file is five pickles and then the raw storages. A pickle is a program; running it can do
 anything. Here its opcodes are only parsed (`pickletools.genops` executes nothing), the few that
@@ -44,7 +44,7 @@ def read_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
         storages = {key: _storage(file, dtypes[key]) for key in keys}
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"{path}: must be a PyTorch state dict in the legacy format. Received: {error}. "
+            f"{path} must be a PyTorch state dict in the legacy format: {error}. "
             "Install the package that holds it again."
         ) from error
     return {
