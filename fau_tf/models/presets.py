@@ -56,7 +56,7 @@ class NetSpec:
             )
         if len(self.scc) != len(self.decoder):
             raise ValueError(
-                "`scc` must say yes or no for each stage of `decoder`. "
+                "`scc` must be true or false for each stage of `decoder`. "
                 f"Received: scc={self.scc}, decoder={self.decoder}"
             )
         if self.aus not in facs.AU_SETS:
