@@ -83,7 +83,7 @@ def _face(rig: FaceRig, renderer: str, person: int, intensity: dict[int, float])
 
 def _quiet(scene: Scene) -> Scene:
     """Return the scene with open eyes that look ahead, both sides alike, without noise."""
-    camera = scene.camera.without_faults(blur=0.4)
+    camera = scene.camera.ideal(blur=0.4)
     return replace(scene, camera=camera, gaze=(0.0, 0.0), blink=0.0,
                    asymmetry=dict.fromkeys(scene.asymmetry, 0.0))  # fmt: skip
 

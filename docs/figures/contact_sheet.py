@@ -10,7 +10,7 @@ from fau_tf import facs
 from fau_tf.face.align import crop_matrix
 from fau_tf.synthetic import sample
 from fau_tf.synthetic.rigs.rig import FaceRig
-from fau_tf.synthetic.scene.occluders.occluders import Occluders
+from fau_tf.synthetic.scene.occlusion import Occluders
 from fau_tf.synthetic.scene.scene import Scene
 from fau_tf.utils.files import replacing
 
@@ -63,7 +63,7 @@ def people(rig: FaceRig, columns: int = 8, rows: int = 5) -> Image.Image:
 
 def _plain(scene: Scene) -> Scene:
     """Return the scene as a good camera sees it, with nothing in the way."""
-    camera = scene.camera.without_faults(blur=0.4)
+    camera = scene.camera.ideal(blur=0.4)
     return replace(scene, camera=camera, occluders=Occluders(), gaze=(0.0, 0.0), blink=0.0)
 
 

@@ -1,1 +1,1 @@
-"""Faces that nobody owns: a rig with action units, its appearance and a NumPy renderer."""
+"""Synthetic faces with known AU intensities: face models, scenes, textures, two renderers."""

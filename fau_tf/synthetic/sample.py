@@ -1,4 +1,4 @@
-"""Draw faces and render them: the public face of this package."""
+"""Sample and render synthetic faces: the entry to this package."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -7,15 +7,14 @@ import numpy as np
 
 from fau_tf import facs
 from fau_tf.synthetic.registry import RENDERERS
-from fau_tf.synthetic.render import project as camera_view
+from fau_tf.synthetic.render import geometry
 from fau_tf.synthetic.rigs.canonical import canonical_rig
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats
 from fau_tf.synthetic.scene.camera_noise import Image
 from fau_tf.synthetic.scene.lighting import sample_light
-from fau_tf.synthetic.scene.occluders import occluders
-from fau_tf.synthetic.scene.occluders.occluders import Occluders
+from fau_tf.synthetic.scene.occlusion import Occluders, sample_occluders
 from fau_tf.synthetic.scene.person import HAIR_STYLES, Person, sample_person
-from fau_tf.synthetic.scene.scene import NOMINAL, Camera, Scene, Variety, check
+from fau_tf.synthetic.scene.scene import NOMINAL, Camera, Scene, Variety
 
 __all__ = [
     "GENERATOR_VERSION", "NOMINAL", "Scene", "canonical_rig", "landmarks", "render",
@@ -23,10 +22,10 @@ __all__ = [
 ]  # fmt: skip
 
 GENERATOR_VERSION = 1
-"""Raise it with any change of code after which the same seeds give other faces;
-tests/golden/test_versions.py notices one. Sets of another version are rendered anew."""
+"""Increment it with any change of code after which the same seeds give other faces;
+tests/golden/test_versions.py detects one. Sets of another version are rendered again."""
 
-# (how often among combinations, AUs that always act, AUs that act half the time)
+# name, share of combinations, AUs of 92 % of such faces, AUs of half of them
 COMBINATIONS: tuple[tuple[str, float, tuple[int, ...], tuple[int, ...]], ...] = (
     ("happiness", 0.16, (6, 12), (25,)),
     ("polite smile", 0.08, (12,), (14, 25)),
@@ -39,11 +38,13 @@ COMBINATIONS: tuple[tuple[str, float, tuple[int, ...], tuple[int, ...]], ...] = 
     ("pain", 0.07, (4, 6, 9), (10, 25, 20)),
 )
 ALONE = 0.115
-"""Chance that an AU acts without belonging to the drawn combination."""
+"""Probability of an AU outside the sampled combination."""
 COMBINED, NEUTRAL = 0.55, 0.06
-OTHERS, BLINKS = 0.08, 0.06
-"""How often a movement without a label is on a face, and shut eyes."""
-SHUT = ("lips pressed", "lips sucked in", "cheeks puffed")
+"""Share of faces with a combination, and of neutral faces."""
+UNLABELED, BLINKS = 0.08, 0.06
+"""Probability of each unlabeled movement, and of a blink."""
+CLOSED_LIPS = ("lips pressed", "lips sucked in", "cheeks puffed")
+"""Unlabeled movements that need closed lips."""
 
 
 def sample_scene(
@@ -55,82 +56,83 @@ def sample_scene(
     pose: tuple[float, float, float] | None = None,
     variety: Variety | None = None,
 ) -> Scene:
-    """Return the scene of a person and a face seed.
+    """Return the scene of a person seed and a face seed.
 
     Args:
         rig: the face model.
-        person_seed: decides who: shape, skin, hair, eyes.
+        person_seed: decides shape, skin, hair and eyes.
         face_seed: decides expression, pose, gaze, light, camera and background.
-        intensity: AU number -> 0..5 in place of a drawn expression; AUs not named are 0, and no
-            blink or movement without a label comes in between.
-        pose: yaw, pitch, roll in degrees in place of a drawn pose.
-        variety: what varies, by default everything; the rest is drawn the same without it.
+        intensity: AU number -> 0..5 instead of a sampled expression. Other AUs are 0, and there are
+            no blinks and unlabeled movements.
+        pose: yaw, pitch, roll in degrees instead of a sampled pose.
+        variety: parts to leave out; everything else stays the same.
 
     Raises:
-        ValueError: if an intensity names an AU outside the table or lies outside 0..5.
+        ValueError: if `intensity` names an AU outside the table.
     """
     rng = np.random.default_rng(np.random.SeedSequence((person_seed, face_seed, 5)))
     person = _person(person_seed, len(rig.identity))
-    drawn, turned = sample_intensities(rng), _sample_pose(rng)
+    sampled_intensity, sampled_pose = sample_intensities(rng), _sample_pose(rng)
     variety = variety or Variety()
-    habit = np.random.default_rng(np.random.SeedSequence((person_seed, face_seed, 20)))
-    lamps = np.random.default_rng(np.random.SeedSequence((person_seed, face_seed, 15)))
-    hidden = occluders.sample(person_seed, face_seed, hair=HAIR_STYLES[person.style][2] > 0)
-    chosen = drawn if intensity is None else _complete(intensity)
+    # generators of their own: parts that came later leave all earlier draws as they were
+    unlabeled_rng = np.random.default_rng(np.random.SeedSequence((person_seed, face_seed, 20)))
+    light_rng = np.random.default_rng(np.random.SeedSequence((person_seed, face_seed, 15)))
+    hair = HAIR_STYLES[person.style][2] > 0
+    occluders = sample_occluders(person_seed, face_seed, hair=hair)
+    chosen = sampled_intensity if intensity is None else _complete(intensity)
     return Scene(
         rig=rig,
         person=person,
         intensity=chosen,
         asymmetry={au: float(np.clip(rng.normal(0, 0.09), -0.25, 0.25)) for au in facs.AUS},
-        pose=turned if pose is None else pose,
+        pose=sampled_pose if pose is None else pose,
         gaze=(float(rng.normal(0, 7)), float(rng.normal(0, 4))),
-        blink=_sample_blink(rng, habit, caught=intensity is None and not chosen[5]),
-        others=_sample_others(habit, rig, chosen) if intensity is None else {},
-        light=sample_light(rng, lamps),
+        blink=_sample_blink(rng, unlabeled_rng, allowed=intensity is None and not chosen[5]),
+        unlabeled=_sample_unlabeled(unlabeled_rng, rig, chosen) if intensity is None else {},
+        light=sample_light(rng, light_rng),
         camera=_sample_camera(rng, person),
         background=int(rng.integers(2**31)),
         wrinkles=1.0 if variety.wrinkles else 0.0,
-        occluders=hidden if variety.occluders else Occluders(),
+        occluders=occluders if variety.occluders else Occluders(),
     )
 
 
 def landmarks(scene: Scene) -> Floats:
     """Return (68, 2) float64 iBUG landmarks in px of the nominal photo, NOMINAL px square."""
-    return camera_view.project(camera_view.landmark_points(scene), scene)[:, :2]
+    return geometry.project(geometry.landmark_points(scene), scene)[:, :2]
 
 
 def render(scene: Scene, *, size: int, view: Floats | None = None, renderer: str = "fast") -> Image:
     """Return the (size, size, 3) uint8 RGB picture of a scene.
 
     Args:
-        scene: what to show.
+        scene: the face.
         size: side of the picture in px, even and at least 16.
         view: (2, 3) affine map from px of the nominal photo to px of the picture, folded into
             the projection; without it the whole nominal photo fills the picture.
         renderer: one of RENDERERS.
 
     Raises:
-        ValueError: if the size is odd or small, or the view is not a regular (2, 3) map.
+        ValueError: if the size is odd or small, or the view is not an invertible (2, 3) map.
     """
-    check(scene)
     if size < 16 or size % 2:
-        raise ValueError(f"size must be even and at least 16 px. Received: {size}.")
+        raise ValueError(f"size must be even and at least 16 px, not {size}.")
     if view is None:
         scale = size / NOMINAL
         view = np.array([[scale, 0, 0.5 * scale - 0.5], [0, scale, 0.5 * scale - 0.5]])
     view = np.asarray(view, np.float64)
     if view.shape != (2, 3) or not np.isfinite(view).all() or not np.linalg.det(view[:, :2]):
         raise ValueError(
-            f"view must be a finite, regular (2, 3) map. Received: {view.tolist()}. "
-            "Use fau_tf.face.align.crop_matrix(landmarks, size)."
+            f"view must be a finite, invertible (2, 3) map, not {view.tolist()}. Use "
+            "fau_tf.face.align.crop_matrix(landmarks, size)."
         )
     return RENDERERS[renderer](scene, size, view)
 
 
 def sample_intensities(rng: np.random.Generator) -> dict[int, float]:
-    """Return AU -> 0..5 for all AUs: plausible combinations mixed with independent AUs.
+    """Return AU -> 0..5 for all AUs: plausible combinations and independent AUs.
 
-    About 77 of 100 values are 0, and each AU is active in at least 15 of 100 faces.
+    About 77 % of the values are 0, and each AU is active in at least 15 % of the faces.
     """
     value = dict.fromkeys(facs.AUS, 0.0)
     kind = rng.random()
@@ -148,7 +150,7 @@ def sample_intensities(rng: np.random.Generator) -> dict[int, float]:
         shared = strength * rng.uniform(0.7, 1.3)
         own = rng.uniform(0.3, 5.0)
         value[au] = float(np.clip(shared if rng.random() < 0.3 else own, 0.3, facs.MAX_INTENSITY))
-    # a jaw that drops parts the lips, and FACS scores AU25 for whatever parts them
+    # a dropped jaw parts the lips, and FACS scores AU25 whenever they part
     value[25] = max(value[25], value[26] * float(rng.uniform(0.5, 1.0)))
     return value
 
@@ -161,27 +163,31 @@ def _person(seed: int, components: int) -> Person:
 def _complete(intensity: Mapping[int, float]) -> dict[int, float]:
     unknown = sorted(set(intensity) - set(facs.AUS))
     if unknown:
-        raise ValueError(f"AUs must be among {sorted(facs.AUS)}. Received: {unknown}. Drop them.")
+        raise ValueError(f"Unknown AUs {unknown}. The table has {sorted(facs.AUS)}.")
     return {au: float(intensity.get(au, 0.0)) for au in facs.AUS}
 
 
-def _sample_blink(rng: np.random.Generator, habit: np.random.Generator, *, caught: bool) -> float:
-    """Return how far the eyes are shut: nearly open, or if that may be, caught in a blink."""
+def _sample_blink(
+    rng: np.random.Generator, blink_rng: np.random.Generator, *, allowed: bool
+) -> float:
+    """Return how far the eyes are shut: a little, or if allowed, sometimes a blink."""
     usual = min(0.35, abs(rng.normal(0, 0.09)))
-    blinks, shut = habit.random() < BLINKS, habit.uniform(0.4, 1.0)
-    return float(shut if blinks and caught else usual)
+    blinks, shut = blink_rng.random() < BLINKS, blink_rng.uniform(0.4, 1.0)
+    return float(shut if blinks and allowed else usual)
 
 
-def _sample_others(
+def _sample_unlabeled(
     rng: np.random.Generator, rig: FaceRig, intensity: Mapping[int, float]
 ) -> dict[str, float]:
-    """Return movement -> 0..1; what needs shut lips is left out where they part."""
+    """Return movement -> 0..1, without those that need closed lips where the lips part."""
     parted = intensity[25] > 0.5 or intensity[26] > 0.5
-    drawn = {name: (rng.random() < OTHERS, float(rng.uniform(0.2, 1.0))) for name in rig.others}
+    drawn = {
+        name: (rng.random() < UNLABELED, float(rng.uniform(0.2, 1.0))) for name in rig.unlabeled
+    }
     return {
         name: part
         for name, (moves, part) in drawn.items()
-        if moves and not (parted and name in SHUT)
+        if moves and not (parted and name in CLOSED_LIPS)
     }
 
 
@@ -191,11 +197,11 @@ def _sample_pose(rng: np.random.Generator) -> tuple[float, float, float]:
 
 
 def _sample_camera(rng: np.random.Generator, person: Person) -> Camera:
-    # a camera exposes dark skin longer, though not by as much as the skin is darker
+    # a camera exposes dark skin longer, but does not fully compensate for it
     exposure = float(np.exp(rng.normal(0.0, 0.20) + 0.42 * person.melanin))
     shift = rng.uniform(-0.04, 0.04, 2)
     own = np.random.default_rng(rng.integers(2**31))
-    shake, way = max(0.0, own.normal(-0.8, 1.4)), own.uniform(0, np.pi)
+    shake, angle = max(0.0, own.normal(-0.8, 1.4)), own.uniform(0, np.pi)
     white = np.exp(own.normal(0, (0.06, 0.02, 0.08)))
     return Camera(
         distance=float(rng.uniform(45, 120)),
@@ -207,8 +213,8 @@ def _sample_camera(rng: np.random.Generator, person: Person) -> Camera:
         noise=float(rng.uniform(0.004, 0.022)),
         seed=int(rng.integers(2**31)),
         white=(float(white[0]), float(white[1]), float(white[2])),
-        motion=(float(shake * np.cos(way)), float(shake * np.sin(way))),
-        coarse=float(own.uniform(1.2, 3.2)) if own.random() < 0.35 else 1.0,
+        motion=(float(shake * np.cos(angle)), float(shake * np.sin(angle))),
+        downscale=float(own.uniform(1.2, 3.2)) if own.random() < 0.35 else 1.0,
         sharpen=float(own.uniform(0.2, 0.9)) if own.random() < 0.3 else 0.0,
         jpeg=int(own.integers(35, 96)) if own.random() < 0.5 else 0,
     )

@@ -17,12 +17,12 @@ from fau_tf.synthetic.rigs import (
     canonical_action_units,
     canonical_head,
     canonical_identity,
-    canonical_topology,
     mesh,
 )
+from fau_tf.synthetic.rigs import canonical_topology as topology
 from fau_tf.synthetic.rigs.canonical import _face, canonical_rig
-from fau_tf.synthetic.rigs.ict.action_units import OTHERS, SHAPES, sided
-from fau_tf.synthetic.rigs.ict.file import MATERIALS, MOUTH_END, SKIN_END, SOCKETS_END
+from fau_tf.synthetic.rigs.ict.action_units import SHAPES, UNLABELED, sided
+from fau_tf.synthetic.rigs.ict.ict_file import MATERIALS, MOUTH_END, SKIN_END, SOCKETS_END
 from fau_tf.synthetic.rigs.ict.rig import ict_rig
 
 EYE_RADIUS, EYE_BEHIND = 1.40, 1.16
@@ -99,7 +99,7 @@ def _vertex_lines(points):
 
 def _head():
     """Return points, triangles, the material of each, and (expressions, identities)."""
-    face, faces = canonical_rig().neutral[: canonical_topology.FACE_VERTICES], _face()[1]
+    face, faces = canonical_rig().neutral[: topology.FACE_VERTICES], _face()[1]
     parts = canonical_head.parts(face, len(face))[: len(_PARTS)]
     at = np.vstack([face, *(part.points for part in parts)])
     number = _numbers(parts)
@@ -113,7 +113,7 @@ def _head():
     total += len(balls)
     points = _spread(at, number, total)
     points[-len(balls) :] = balls
-    points[list(canonical_topology.LOWER_INNER_LIP), 1] -= LIPS_APART
+    points[list(topology.LOWER_INNER_LIP), 1] -= LIPS_APART
     components = _spread(
         canonical_identity.basis(at, face)[:IDENTITIES].swapaxes(0, 1), number, total
     )
@@ -124,20 +124,20 @@ def _head():
 
 def _numbers(parts):
     """Return the number in the file of each vertex of the face and its parts."""
-    numbers = [np.arange(canonical_topology.FACE_VERTICES)]
-    after = {True: canonical_topology.FACE_VERTICES, False: SOCKETS_END}
+    numbers = [np.arange(topology.FACE_VERTICES)]
+    after = {True: topology.FACE_VERTICES, False: SOCKETS_END}
     for (name, first), part in zip(_PARTS, parts, strict=True):
         count, skin = len(part.points), name == _BACK
         numbers.append(np.arange(count) + (after[skin] if first is None else first))
         if first is None:
             after[skin] += count
         if first == SKIN_END:  # the mouth's inside begins at the lips themselves
-            numbers[-1][: len(canonical_topology.INNER_LIPS)] = canonical_topology.INNER_LIPS
+            numbers[-1][: len(topology.INNER_LIPS)] = topology.INNER_LIPS
     return np.concatenate(numbers)
 
 
 def _moved(face, parts, at, number, total):
-    """Return AU -> field, 0 -> that of a blink, and name of OTHERS -> field."""
+    """Return AU -> field, 0 -> that of a blink, and name of UNLABELED -> field."""
     mirror = mesh.mirror_index(face)
     follow = np.vstack([np.eye(len(face)), *(part.follow for part in parts)])
     jaw = np.concatenate([np.zeros(len(face)), *(part.jaw for part in parts)])
@@ -146,7 +146,7 @@ def _moved(face, parts, at, number, total):
     }
     aside = canonical_action_units.below_mouth(face)[:, None] * [0.4, 0, 0]
     fields |= {"jaw to the right": -aside, "jaw to the left": aside}
-    fields |= canonical_action_units.other_fields(face, mirror)
+    fields |= canonical_action_units.unlabeled_fields(face, mirror)
     fields[25] = fields[25] / 3  # `mouth.parted` does the rest, as on the real head
     # any but AU14's, whose mouthRollLower it shares
     fields["lips sucked in"] = 2 * fields["lips puckered"]
@@ -169,7 +169,7 @@ def _expressions(moved, points):
         for name, weight, _ in rows:
             field = moved[au] / (len(rows) * weight)
             out |= _halves(name, field, points)
-    for other, rows in OTHERS.items():
+    for other, rows in UNLABELED.items():
         for name, weight in rows:
             own = _halves(name, moved[other] / (len(rows) * weight), points)
             out = out | own if name == "eyeSquint_" else own | out  # AU6 has its cheekRaiser too
@@ -192,7 +192,7 @@ def _balls(face, start):
     ids = np.arange(len(sphere))
     triples = np.stack([ids, (ids + 1) % len(ids), (ids + 8) % len(ids)], 1)
     points, faces, material = [], [], []
-    rings = {"Right": canonical_topology.RIGHT_EYE, "Left": canonical_topology.LEFT_EYE}
+    rings = {"Right": topology.RIGHT_EYE, "Left": topology.LEFT_EYE}
     for side, ring in rings.items():
         center = face[list(ring)].mean(0) - [0, 0, EYE_BEHIND]
         faces.append(triples + start + sum(map(len, points)))

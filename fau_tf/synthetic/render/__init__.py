@@ -1,1 +1,1 @@
-"""Renderers: scene -> image."""
+"""Renderers from a scene to a picture."""

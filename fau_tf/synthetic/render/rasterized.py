@@ -1,22 +1,22 @@
-"""The fast renderer, scene -> picture: shade what the z-buffer sees, lay it over a background."""
+"""The fast renderer: z-buffer, shading in NumPy, background."""
 
 import numpy as np
 from scipy import ndimage
 
-from fau_tf.synthetic.render.project import Surface, project, surface
+from fau_tf.synthetic.render.geometry import Surface, project, surface
 from fau_tf.synthetic.render.z_buffer import Hits, rasterize
 from fau_tf.synthetic.rigs.rig import Floats, Ints
-from fau_tf.synthetic.scene.background import behind
-from fau_tf.synthetic.scene.camera_noise import Image, exposed
+from fau_tf.synthetic.scene.background import background
+from fau_tf.synthetic.scene.camera_noise import Image, capture
 from fau_tf.synthetic.scene.scene import Light, Scene
 from fau_tf.synthetic.textures import uv_atlas
-from fau_tf.synthetic.textures.albedo import CHANNELS, Appearance, appearance, creased
+from fau_tf.synthetic.textures.albedo import CHANNELS, Appearance, appearance, wrinkled_atlas
 
 OVERSAMPLING = 2
-EYE = 1.5
-"""Gloss from which a surface is an eye's."""
+EYE_GLOSS = 1.5
+"""Gloss from which a surface is an eye."""
 GLINT, GLINT_TILT = 1.3, 16.0
-"""Brightness of the light in the eyes, and degrees of its normal from the camera at most."""
+"""Brightness of the highlight on an eye; largest angle of its normal from the camera, degrees."""
 
 
 def rasterized(scene: Scene, size: int, view: Floats) -> Image:
@@ -30,21 +30,20 @@ def rasterized(scene: Scene, size: int, view: Floats) -> Image:
     look = appearance(scene.rig, scene.person)
     body = surface(scene, look)
     side = size * OVERSAMPLING
-    fine = _affine(project(body.points, scene), view)
+    fine = _oversampled(project(body.points, scene), view)
     hits = rasterize(fine, body.faces, side, mirrored=float(np.linalg.det(view[:, :2])) < 0)
     color = np.zeros((side * side, 3), np.float32)
     cover = np.zeros(side * side, np.float32)
     cover[hits.pixel] = 1
-    color[hits.pixel] = _shaded(scene, look, body, hits)
+    color[hits.pixel] = _shade(scene, look, body, hits)
     color[hits.pixel] *= _open_sky(hits, body, side)[:, None]
-    backdrop = behind(scene, size, view)
-    alpha = _pooled(cover.reshape(side, side, 1))
-    photo = _pooled(color.reshape(side, side, 3)) + (1 - alpha) * backdrop
-    return exposed(scene, photo)
+    alpha = _mean_pool(cover.reshape(side, side, 1), OVERSAMPLING)
+    head = _mean_pool(color.reshape(side, side, 3), OVERSAMPLING)
+    return capture(scene.camera, head + (1 - alpha) * background(scene, size, view))
 
 
-def _affine(points: Floats, view: Floats) -> Floats:
-    """Return projected points in px of the oversampled picture."""
+def _oversampled(points: Floats, view: Floats) -> Floats:
+    """Return projected points (V, 3) in px of the oversampled picture."""
     x, y, depth = points.T
     factor, shift = OVERSAMPLING, (OVERSAMPLING - 1) / 2
     u = (view[0, 0] * x + view[0, 1] * y + view[0, 2]) * factor + shift
@@ -52,7 +51,7 @@ def _affine(points: Floats, view: Floats) -> Floats:
     return np.stack([u, v, depth], 1)
 
 
-def _shaded(scene: Scene, look: Appearance, body: Surface, hits: Hits) -> Floats:
+def _shade(scene: Scene, look: Appearance, body: Surface, hits: Hits) -> Floats:
     """Return (N, 3) linear light of the visible pixels."""
     vertex = np.concatenate([body.normals, body.uv, body.shade[:, None]], 1).astype(np.float32)
     corner = body.faces[hits.face]
@@ -61,13 +60,13 @@ def _shaded(scene: Scene, look: Appearance, body: Surface, hits: Hits) -> Floats
         seen += vertex[corner[:, i]] * hits.weight[:, i : i + 1]
     column = (seen[:, 3] + 0.5).astype(np.int64)
     row = (seen[:, 4] + 0.5).astype(np.int64)
-    skin = creased(look, scene.creases)
-    texel = skin.reshape(-1, CHANNELS)[row * uv_atlas.SIZE + column]
-    normal = _bumped(seen[:, :3], texel[:, 4:], column, body.turn)
-    return _lit(scene.light, normal, texel[:, :3], texel[:, 3], seen[:, 5])
+    atlas = wrinkled_atlas(look, scene.wrinkle_depth)
+    texel = atlas.reshape(-1, CHANNELS)[row * uv_atlas.SIZE + column]
+    normal = _bump(seen[:, :3], texel[:, 4:], column, body.turn)
+    return reflected_light(scene.light, normal, texel[:, :3], texel[:, 3], seen[:, 5])
 
 
-def _bumped(normal: Floats, slope: Floats, column: Ints, turn: Floats) -> Floats:
+def _bump(normal: Floats, slope: Floats, column: Ints, turn: Floats) -> Floats:
     """Return unit normals tilted against the slope of the skin."""
     angle = (column - uv_atlas.SIZE / 2).astype(np.float32) / np.float32(
         uv_atlas.RADIUS * uv_atlas.TEXELS
@@ -80,8 +79,18 @@ def _bumped(normal: Floats, slope: Floats, column: Ints, turn: Floats) -> Floats
     return np.asarray(tilted / np.sqrt(x * x + y * y + z * z + np.float32(1e-12))[:, None])
 
 
-def _lit(light: Light, normal: Floats, color: Floats, gloss: Floats, shade: Floats) -> Floats:
-    """Return (N, 3) reflected light: sky, lights that wrap around, and shine."""
+def reflected_light(
+    light: Light, normal: Floats, color: Floats, gloss: Floats, shade: Floats
+) -> Floats:
+    """Return (N, 3) reflected light: ambient, diffuse with wrapped lights, and highlights.
+
+    Args:
+        light: the lights.
+        normal: (N, 3) unit.
+        color: (N, 3) reflectance.
+        gloss: (N,) strength of the highlight; EYE_GLOSS and more is an eye.
+        shade: (N,) share of light that reaches the place.
+    """
     key = np.array(light.key, np.float32)
     half = key + np.array([0, 0, 1], np.float32)
     half /= np.sqrt((half * half).sum())
@@ -94,47 +103,47 @@ def _lit(light: Light, normal: Floats, color: Floats, gloss: Floats, shade: Floa
     total = color * (diffuse + sky[:, None] * np.array(light.sky, np.float32))
     shine = np.float32(light.shine * light.strength) * gloss * (toward > 0)
     shine *= np.maximum(_cosine(normal, half), 0) ** 16 * shade
-    eye = np.flatnonzero(gloss >= EYE)
+    eye = np.flatnonzero(gloss >= EYE_GLOSS)
     bright = np.float32(GLINT * light.strength * (light.key[2] > 0))
-    shine[eye] = bright * np.maximum(_cosine(normal[eye], _glint(half)), 0) ** 240
+    shine[eye] = bright * np.maximum(_cosine(normal[eye], _glint_normal(half)), 0) ** 240
     return np.asarray(total * shade[:, None] + shine[:, None])
 
 
-def _cosine(normal: Floats, way: Floats) -> Floats:
-    return np.asarray(normal[:, 0] * way[0] + normal[:, 1] * way[1] + normal[:, 2] * way[2])
+def _cosine(normal: Floats, axis: Floats) -> Floats:
+    return np.asarray(normal[:, 0] * axis[0] + normal[:, 1] * axis[1] + normal[:, 2] * axis[2])
 
 
 def _wrapped(toward: Floats) -> Floats:
-    """Return (N, 3) the share of a light that skin returns: red light travels furthest in it."""
+    """Return (N, 3) the share of a light that skin reflects: red light travels furthest in it."""
     wrap = np.array([0.34, 0.20, 0.16], np.float32)
     return np.asarray(np.clip((toward[:, None] + wrap) / (1 + wrap), 0, 1))
 
 
-def _glint(half: Floats) -> Floats:
-    """Return the normal where an eye mirrors the light: on the cornea, however high the light.
+def _glint_normal(half: Floats) -> Floats:
+    """Return the normal at the highlight on an eye: on the cornea, however high the light.
 
-    A cornea ends GLINT_TILT from its middle; beyond, an eye mirrors another window or the sky.
+    A cornea ends GLINT_TILT from its center; beyond, an eye mirrors another window or the sky.
     """
     aside = np.hypot(half[0], half[1])
     tilt = np.float32(min(np.arctan2(aside, half[2]), np.radians(GLINT_TILT)))
-    way = half[:2] / np.maximum(aside, np.float32(1e-6)) * np.sin(tilt)
-    return np.array([way[0], way[1], np.cos(tilt)], np.float32)
+    x, y = half[:2] / np.maximum(aside, np.float32(1e-6)) * np.sin(tilt)
+    return np.array([x, y, np.cos(tilt)], np.float32)
 
 
 def _open_sky(hits: Hits, body: Surface, side: int) -> Floats:
-    """Return (N,) the share of light left after nearby surfaces in front block some of it."""
+    """Return (N,) ambient visibility: surfaces in front of their surroundings block light."""
     corner = body.points[:, 2].astype(np.float32)[body.faces[hits.face]] * hits.weight
     z = corner[:, 0] + corner[:, 1] + corner[:, 2]
     depth = np.full(side * side, z.min(), np.float32)
     depth[hits.pixel] = z
     step = 4
-    coarse = _pooled(depth.reshape(side, side), step)
+    coarse = _mean_pool(depth.reshape(side, side), step)
     around = ndimage.gaussian_filter(coarse, side / 50 / step * 1.5, mode="nearest")
     wide = np.repeat(np.repeat(around, step, 0), step, 1).reshape(-1)
     return np.asarray(1 - np.clip((wide[hits.pixel] - z) * 0.16, 0, 0.55))
 
 
-def _pooled(image: Floats, factor: int = OVERSAMPLING) -> Floats:
+def _mean_pool(image: Floats, factor: int) -> Floats:
     """Return the means of factor x factor blocks of (side, side, ...)."""
     rows = image[0::factor].copy()
     for i in range(1, factor):

@@ -1,4 +1,4 @@
-"""Triangles -> the nearest triangle per pixel: a z-buffer in array operations only."""
+"""A z-buffer in array operations: the nearest triangle at each pixel."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,16 @@ import numpy as np
 from fau_tf.synthetic.rigs.rig import Floats, Ints
 
 EDGE = 1e-7
-"""Half-open edges would leave pinholes where two triangles round differently."""
+"""Overlap of triangles in px: without it, rounding would leave pinholes along shared edges."""
 
 
 @dataclass(frozen=True, eq=False)
 class Hits:
-    """What the camera sees.
+    """The visible triangles.
 
     Attributes:
         pixel: (N,) flat index y * size + x of the pixels that show a triangle.
-        face: (N,) which triangle.
+        face: (N,) triangle.
         weight: (N, 3) barycentric weights of its vertices, float32.
     """
 
@@ -57,7 +57,7 @@ def rasterize(points: Floats, faces: Ints, size: int, *, mirrored: bool = False)
 
 
 def _covered(x: Floats, y: Floats, area: Floats, size: int) -> tuple[Ints, Ints]:
-    """Return (pixel, triangle) for every pixel center inside a triangle, row by row."""
+    """Return (pixel, triangle) of every pixel center inside a triangle, row by row."""
     first = np.maximum(np.ceil(_least(y) - EDGE), 0).astype(np.int64)
     last = np.minimum(np.floor(_most(y) + EDGE), size - 1).astype(np.int64)
     triangle, step = _expand(np.maximum(last - first + 1, 0))
@@ -102,7 +102,7 @@ def _planes(x: Floats, y: Floats, area: Floats) -> Floats:
 
 
 def _nearest(pixel: Ints, depth: Floats, size: int) -> Ints:
-    """Return which candidates win their pixel; of equal ones the last."""
+    """Return the nearest candidate at each pixel; of equal ones the last."""
     buffer = np.full(size * size, -np.inf)
     np.maximum.at(buffer, pixel, depth)
     front = np.flatnonzero(depth == buffer[pixel])

@@ -1,4 +1,4 @@
-"""The built-in rig: MediaPipe's canonical face mesh, with head, AUs and people of our own."""
+"""The built-in rig: MediaPipe's canonical face mesh with a head, identities and AU fields."""
 
 from functools import lru_cache
 from importlib import resources
@@ -11,9 +11,9 @@ from fau_tf.synthetic.rigs import (
     canonical_action_units,
     canonical_head,
     canonical_identity,
-    canonical_topology,
     mesh,
 )
+from fau_tf.synthetic.rigs import canonical_topology as topology
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats, Ints
 from fau_tf.synthetic.textures import uv_atlas
 
@@ -35,22 +35,23 @@ def canonical_rig() -> FaceRig:
     coarse_faces = np.vstack([faces, *(part.faces for part in parts)])
     smooth, fine_faces = mesh.subdivide(len(coarse), coarse_faces)
     fields = canonical_action_units.fields(face, mirror)
-    others = canonical_action_units.other_fields(face, mirror)
+    unlabeled = canonical_action_units.unlabeled_fields(face, mirror)
     neutral = smooth @ coarse
+    sizes = [len(face), *(len(part.points) for part in parts)]
     return FaceRig(
         name="canonical",
         neutral=neutral,
         faces=fine_faces,
-        identity=_subdivided(smooth, canonical_identity.basis(coarse, face)),
+        identity=np.stack([smooth @ mode for mode in canonical_identity.basis(coarse, face)]),
         action_units={au: smooth @ _whole(parts, fields[au], au == 26) for au in facs.AUS},
-        others={name: smooth @ _whole(parts, field, False) for name, field in others.items()},
+        unlabeled={name: smooth @ _whole(parts, field, False) for name, field in unlabeled.items()},
         blink=smooth @ _whole(parts, canonical_action_units.blink(face, mirror), False),
         landmarks=np.array(facs.IBUG_FROM_MEDIAPIPE),
-        uv=_uv(smooth, face, parts),
+        uv=smooth @ np.vstack([uv_atlas.head_uv(face), *(part.uv for part in parts)]),
         head_weight=smooth @ np.concatenate([np.ones(len(face)), *(p.head_weight for p in parts)]),
-        eyes=(np.array(canonical_topology.RIGHT_EYE), np.array(canonical_topology.LEFT_EYE)),
-        scalp=_scalp(smooth, len(face), parts),
-        curtain=(smooth @ np.concatenate([np.zeros(len(face)), *_curtain(parts)])) > 0.5,
+        eyes=(np.array(topology.RIGHT_EYE), np.array(topology.LEFT_EYE)),
+        scalp=smooth @ np.repeat([0.0, 1.0, *(0.0 for _ in parts[1:])], sizes),  # the skull
+        curtain=smooth @ np.repeat([0.0, *(float(part.curtain) for part in parts)], sizes) > 0.5,
         eye_radius=1.30,
         eye_offset=np.array([[0.0, 0.0, -1.02], [0.0, 0.0, -1.02]]),
         shade=np.ones(len(neutral)),
@@ -61,62 +62,29 @@ def _face() -> tuple[Floats, Ints]:
     """Return the face mesh without the triangles that close eyes and mouth."""
     text = resources.files("fau_tf.synthetic").joinpath("data", MESH).read_text()
     points, faces = mesh.parse_obj(text)
-    holes = [
-        set(ring)
-        for ring in (
-            canonical_topology.RIGHT_EYE,
-            canonical_topology.LEFT_EYE,
-            canonical_topology.INNER_LIPS,
-        )
-    ]
+    holes = [set(topology.RIGHT_EYE), set(topology.LEFT_EYE), set(topology.INNER_LIPS)]
     kept = [face for face in faces.tolist() if not any(set(face) <= hole for hole in holes)]
     return points, np.array(kept, np.int32)
 
 
 def _sealed(face: Floats) -> Floats:
-    """Return the face with the inner lips shut: the published mesh holds them 5 mm apart."""
+    """Return the face with closed lips: the published mesh has them 5 mm apart."""
     face = face.copy()
-    upper, lower = (
-        list(canonical_topology.UPPER_INNER_LIP),
-        list(canonical_topology.LOWER_INNER_LIP),
-    )
+    upper, lower = list(topology.UPPER_INNER_LIP), list(topology.LOWER_INNER_LIP)
     seam = 0.5 * (face[upper] + face[lower])
-    for ring, inner in (
-        (canonical_topology.UPPER_MID_LIP[9:], upper),
-        (canonical_topology.LOWER_MID_LIP[9:], lower),
-    ):  # fmt: skip
+    for ring, inner in ((topology.UPPER_MID_LIP[9:], upper), (topology.LOWER_MID_LIP[9:], lower)):
         face[list(ring)] += 0.5 * (seam - face[inner])
     face[upper] = face[lower] = seam
     return face
 
 
-def _whole(parts: list[canonical_head.Part], field: Floats, jaw: bool) -> Floats:
-    """Return a face field (468, 3) carried over to the parts around the face."""
+def _whole(parts: list[canonical_head.HeadPart], field: Floats, jaw: bool) -> Floats:
+    """Return a face field (468, 3) extended to the parts around the face."""
     out = [field]
     for part in parts:
-        # sparse sums have one order, so that the same bytes come out on any number of threads
+        # sparse sums have one order: the same bytes on any number of threads
         moved = sparse.csr_matrix(part.follow) @ field
         if jaw:
             moved = moved + part.jaw[:, None] * canonical_action_units.jaw_motion(part.points)
         out.append(moved)
     return np.vstack(out)
-
-
-def _subdivided(smooth: sparse.csr_matrix, fields: Floats) -> Floats:
-    return np.stack([smooth @ field for field in fields])
-
-
-def _uv(smooth: sparse.csr_matrix, face: Floats, parts: list[canonical_head.Part]) -> Floats:
-    """Return texels: of the smooth surface for the skin of the head, blended for the parts."""
-    uv = np.vstack([uv_atlas.head_uv(face), *(part.uv for part in parts)])
-    return np.asarray(smooth @ uv)
-
-
-def _scalp(smooth: sparse.csr_matrix, count: int, parts: list[canonical_head.Part]) -> Floats:
-    """Return 1 on the skull behind the face's rim: the first part."""
-    flags = [np.full(len(part.points), float(i == 0)) for i, part in enumerate(parts)]
-    return np.asarray(smooth @ np.concatenate([np.zeros(count), *flags]))
-
-
-def _curtain(parts: list[canonical_head.Part]) -> list[Floats]:
-    return [np.full(len(part.points), float(part.curtain)) for part in parts]

@@ -1,7 +1,7 @@
-"""How each AU moves the canonical face: a table of soft pulls, our own, after FACS.
+"""Displacement fields of the AUs on the canonical face: a table of soft pulls, after FACS.
 
-Every row pulls the skin around some vertices of the right side of the face; the left side follows
-by reflection. A face that shows one AU at intensity 5 is the neutral face plus its rows.
+Each row pulls the skin around some vertices of the right side of the face; the left side is its
+reflection. A face with one AU at intensity 5 is the neutral face plus the AU's rows.
 
 Reference:
     Ekman, Friesen and Hager, Facial Action Coding System, 2002: appearance changes per AU.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fau_tf.synthetic.rigs import canonical_topology
+from fau_tf.synthetic.rigs import canonical_topology as topology
 from fau_tf.synthetic.rigs.rig import Floats, Ints
 
 JAW_AXIS = np.array([0.0, 0.6, -3.0])
@@ -46,7 +46,7 @@ PULLS: dict[int, tuple[Pull, ...]] = {
         Pull((9, 8), (0.0, -0.40, 0.28), 0.8, "brow"),
     ),
     5: (
-        Pull(canonical_topology.RIGHT_UPPER_LID[1:-1], (0.0, 0.58, -0.10), 0.42, "upper_lid"),
+        Pull(topology.RIGHT_UPPER_LID[1:-1], (0.0, 0.58, -0.10), 0.42, "upper_lid"),
         Pull((145, 144, 153), (0.0, -0.08, 0.0), 0.5, "lower_lid"),
     ),
     6: (
@@ -107,7 +107,7 @@ PULLS: dict[int, tuple[Pull, ...]] = {
     26: (),
 }
 
-OTHERS: dict[str, tuple[Pull, ...]] = {
+UNLABELED: dict[str, tuple[Pull, ...]] = {
     "lids tightened": (  # AU7
         Pull((145, 144, 153, 23, 24), (0.0, 0.30, 0.06), 0.55, "lower_lid"),
         Pull((159, 160, 161), (0.0, -0.14, 0.02), 0.6, "upper_lid"),
@@ -123,7 +123,7 @@ OTHERS: dict[str, tuple[Pull, ...]] = {
     ),
     "cheeks puffed": (Pull((205, 207, 214), (0.45, 0.0, 0.45), 1.6, "mouth"),),  # AU34
 }
-"""What faces also do; it is drawn so that it is told apart from the AUs, and has no label."""
+"""Movements outside the AU table, sampled so that a network learns to tell them from the AUs."""
 
 
 def fields(face: Floats, mirror: Ints) -> dict[int, Floats]:
@@ -139,19 +139,17 @@ def fields(face: Floats, mirror: Ints) -> dict[int, Floats]:
     return out
 
 
-def other_fields(face: Floats, mirror: Ints) -> dict[str, Floats]:
-    """Return name of OTHERS -> (468, 3) displacement in cm at most."""
+def unlabeled_fields(face: Floats, mirror: Ints) -> dict[str, Floats]:
+    """Return name of UNLABELED -> (468, 3) displacement in cm at full strength."""
     masks = regions(face)
-    return {name: sum_pulls(face, mirror, pulls, masks) for name, pulls in OTHERS.items()}
+    return {name: sum_pulls(face, mirror, pulls, masks) for name, pulls in UNLABELED.items()}
 
 
 def blink(face: Floats, mirror: Ints) -> Floats:
-    """Return the (468, 3) displacement that shuts both eyes, mostly by the upper lids."""
+    """Return the (468, 3) displacement that shuts both eyes, mostly by the upper eyelids."""
     field = np.zeros_like(face)
-    pairs = zip(canonical_topology.RIGHT_UPPER_LID, canonical_topology.RIGHT_LOWER_LID, strict=True)
-    folds = dict(
-        zip(canonical_topology.RIGHT_UPPER_LID, canonical_topology.RIGHT_LID_FOLD, strict=True)
-    )
+    pairs = zip(topology.RIGHT_UPPER_LID, topology.RIGHT_LOWER_LID, strict=True)
+    folds = dict(zip(topology.RIGHT_UPPER_LID, topology.RIGHT_LID_FOLD, strict=True))
     for upper, lower in pairs:
         gap = face[lower] - face[upper]
         field[upper] = 0.9 * gap + [0, 0, 0.12]
@@ -161,7 +159,7 @@ def blink(face: Floats, mirror: Ints) -> Floats:
 
 
 def jaw_motion(points: Floats) -> Floats:
-    """Return (n, 3) how the jaw bone moves its points when AU26 is 5: a turn about its joints."""
+    """Return (n, 3) the displacement of the jaw bone at AU26 = 5: a rotation about its joints."""
     arm = points - JAW_AXIS
     x = np.zeros(len(points))
     down = -JAW_ANGLE * np.maximum(arm[:, 2], 0) * 1.15
@@ -169,46 +167,32 @@ def jaw_motion(points: Floats) -> Floats:
 
 
 def jaw_weight(face: Floats) -> Floats:
-    """Return (468,) how far each vertex goes along with the jaw bone."""
+    """Return (468,) the share of the jaw bone's movement that each vertex follows."""
     weight = 0.97 * _step((-1.4 - face[:, 1]) / 5.0) * below_mouth(face)
-    lips = (
-        *canonical_topology.LOWER_INNER_LIP,
-        *canonical_topology.LOWER_MID_LIP,
-        *canonical_topology.LOWER_OUTER_LIP,
-    )
-    weight[list(lips)] = np.maximum(weight[list(lips)], 0.93)
+    lip = list(topology.LOWER_LIP)
+    weight[lip] = np.maximum(weight[lip], 0.93)
     ends = {324: 0.75, 95: 0.75, 146: 0.7, 375: 0.7, 77: 0.7, 307: 0.7, 96: 0.75, 325: 0.75}
     for vertex, value in ends.items():
         weight[vertex] = value
-    weight[list(canonical_topology.LIP_CORNERS)] = 0.42
+    weight[list(topology.LIP_CORNERS)] = 0.42
     return weight
 
 
 def below_mouth(face: Floats) -> Floats:
     """Return (468,) 1 below the mouth, 0 above, exact on the lips and soft on the cheeks."""
     below = _step((-4.3 - face[:, 1]) / 3.0 + 0.5)
-    lower = (
-        *canonical_topology.LOWER_INNER_LIP,
-        *canonical_topology.LOWER_MID_LIP,
-        *canonical_topology.LOWER_OUTER_LIP,
-    )
-    upper = (
-        *canonical_topology.UPPER_INNER_LIP,
-        *canonical_topology.UPPER_MID_LIP,
-        *canonical_topology.UPPER_OUTER_LIP,
-    )
-    below[list(lower)] = 1.0
-    below[list(upper)] = 0.0
-    below[list(canonical_topology.LIP_CORNERS)] = 0.5
+    below[list(topology.LOWER_LIP)] = 1.0
+    below[list(topology.UPPER_LIP)] = 0.0
+    below[list(topology.LIP_CORNERS)] = 0.5
     return below
 
 
 def regions(face: Floats) -> dict[str, Floats]:
-    """Return name -> (468,) where the pulls of that region may act."""
+    """Return region -> (468,) weight of its pulls."""
     x, y, _ = face.T
     below = below_mouth(face)
     lids = np.ones(len(face))
-    lids[list(canonical_topology.RIGHT_EYE + canonical_topology.LEFT_EYE)] = 0.0
+    lids[list(topology.RIGHT_EYE + topology.LEFT_EYE)] = 0.0
     near_lids = np.exp(-(((np.abs(x) - 3.2) / 1.5) ** 2) - ((y - 2.65) / 0.75) ** 2)
     free = lids * (1 - 0.85 * near_lids)
     inner_corner = 1 - np.exp(-(((np.abs(x) - 1.8) / 0.5) ** 2) - ((y - 2.6) / 0.5) ** 2)
@@ -216,12 +200,8 @@ def regions(face: Floats) -> dict[str, Floats]:
         "all": np.ones(len(face)),
         "brow": _step((y - 2.5) / 1.2) * free,
         "below_eye": _step((2.9 - y) / 0.7) * free,
-        "upper_lid": _only(
-            canonical_topology.RIGHT_UPPER_LID, 1.0, canonical_topology.RIGHT_LID_FOLD, 0.6
-        ),
-        "lower_lid": _only(
-            canonical_topology.RIGHT_LOWER_LID, 1.0, canonical_topology.RIGHT_LID_BAG, 0.9
-        ),
+        "upper_lid": _only(topology.RIGHT_UPPER_LID, 1.0, topology.RIGHT_LID_FOLD, 0.6),
+        "lower_lid": _only(topology.RIGHT_LOWER_LID, 1.0, topology.RIGHT_LID_BAG, 0.9),
         "nose": free * inner_corner * _step((y + 3.4) / 0.8),
         "mouth": _step((0.2 - y) / 2.0),
         "upper_lip": (1 - below) * _step((0.5 - y) / 1.5),
@@ -233,7 +213,7 @@ def regions(face: Floats) -> dict[str, Floats]:
 def sum_pulls(
     face: Floats, mirror: Ints, pulls: tuple[Pull, ...], masks: dict[str, Floats]
 ) -> Floats:
-    """Return (468, 3), the sum of some pulls and of their reflections."""
+    """Return (468, 3), the sum of pulls and their reflections."""
     field = np.zeros_like(face)
     for pull in pulls:
         right = _closeness(face, face[list(pull.vertices)], pull.sigma)
@@ -255,7 +235,7 @@ def _closeness(face: Floats, centers: Floats, sigma: float) -> Floats:
 
 
 def _only(first: tuple[int, ...], a: float, second: tuple[int, ...], b: float) -> Floats:
-    mask = np.zeros(canonical_topology.FACE_VERTICES)
+    mask = np.zeros(topology.FACE_VERTICES)
     mask[list(first)] = a
     mask[list(second)] = b
     return mask

@@ -1,6 +1,6 @@
-"""How people differ: a basis of smooth displacement fields over the canonical head.
+"""Identity components of the canonical head: smooth displacement fields.
 
-Named proportions first, then smooth random modes, symmetric and slightly asymmetric ones.
+Scales and named proportions first, then random modes, symmetric and slightly asymmetric ones.
 """
 
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ def basis(points: Floats, anchors: Floats) -> Floats:
 
     Args:
         points: (V, 3) whole neutral head.
-        anchors: (N, 3) points of the face, among which random modes are centered.
+        anchors: (N, 3) points of the face, at which random modes are centered.
     """
     scales = [points * np.array(vector, float) for _, vector in SCALES]
     named = [_proportion(points, row) for row in PROPORTIONS]

@@ -1,4 +1,4 @@
-"""Triangle meshes as arrays: read, subdivide by a fixed linear map, normals."""
+"""Triangle meshes as arrays: parsing, grids, subdivision, normals, borders."""
 
 from collections import defaultdict
 
@@ -11,7 +11,7 @@ Edge = tuple[int, int]
 
 
 def parse_obj(text: str) -> tuple[Floats, Ints]:
-    """Return vertices (V, 3) and triangles (F, 3) of a Wavefront OBJ text."""
+    """Return vertices (V, 3) and triangles (F, 3) of a Wavefront OBJ file."""
     vertices, faces = [], []
     for line in text.splitlines():
         fields = line.split()
@@ -20,6 +20,27 @@ def parse_obj(text: str) -> tuple[Floats, Ints]:
         elif fields[:1] == ["f"]:
             faces.append([int(x.split("/")[0]) - 1 for x in fields[1:4]])
     return np.array(vertices), np.array(faces, np.int32)
+
+
+def grid_faces(ids: Ints, *, closed: bool = False) -> Ints:
+    """Return the triangles of a grid of vertices.
+
+    They face a viewer to whom rows run from left to right and follow one another downwards.
+
+    Args:
+        ids: (rows, columns) vertex numbers.
+        closed: whether the last column joins the first.
+    """
+    last = None if closed else -1
+    a, b = ids[:-1, :last], ids[1:, :last]
+    c, d = (np.roll(ids, -1, 1)[rows, :last] for rows in (slice(None, -1), slice(1, None)))
+    return np.vstack([np.stack(q, -1).reshape(-1, 3) for q in ((a, b, c), (c, b, d))])
+
+
+def without_degenerate(faces: Ints) -> Ints:
+    """Return the triangles (F, 3) with three different vertices."""
+    a, b, c = faces.T
+    return np.asarray(faces[(a != b) & (b != c) & (a != c)])
 
 
 def subdivide(count: int, faces: Ints) -> tuple[sparse.csr_matrix, Ints]:
@@ -50,7 +71,7 @@ def subdivide(count: int, faces: Ints) -> tuple[sparse.csr_matrix, Ints]:
 
 
 def normal_operator(count: int, faces: Ints) -> sparse.csr_matrix:
-    """Return the (V, F) matrix that sums the normals of a vertex's triangles."""
+    """Return the (V, F) matrix that sums the normals of each vertex's triangles."""
     columns = np.repeat(np.arange(len(faces)), 3)
     ones = np.ones(faces.size)
     return sparse.csr_matrix((ones, (faces.ravel(), columns)), shape=(count, len(faces)))
@@ -65,7 +86,7 @@ def vertex_normals(points: Floats, faces: Ints, operator: sparse.csr_matrix) -> 
 
 
 def borders(faces: Ints) -> list[Ints]:
-    """Return the closed rings of vertices along edges that have one triangle only, in order."""
+    """Return the rings of vertices along the mesh's open borders, in order."""
     count: dict[Edge, int] = defaultdict(int)
     for face in faces.tolist():
         for i in range(3):
@@ -86,7 +107,7 @@ def borders(faces: Ints) -> list[Ints]:
 
 
 def mirror_index(points: Floats) -> Ints:
-    """Return, for each vertex, the vertex at its place after x -> -x."""
+    """Return, for each vertex, the vertex at its position mirrored in x."""
     order = np.lexsort(np.round(points, 5).T)
     flipped = np.round(points * [-1, 1, 1], 5)
     partner = np.empty(len(points), np.int64)

@@ -1,1 +1,1 @@
-"""What is rendered: person, expression, light, background, camera."""
+"""The content of a picture: person, expression, light, background, camera, occluders."""

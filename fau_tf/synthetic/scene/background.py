@@ -1,4 +1,4 @@
-"""What lies behind the head: rooms, streets, trees, lights out of focus, all made from noise."""
+"""Procedural backgrounds: rooms, landscapes, lights out of focus, people, textures."""
 
 from collections.abc import Callable
 from typing import Final
@@ -10,35 +10,35 @@ from fau_tf.synthetic.rigs.rig import Floats
 from fau_tf.synthetic.scene.scene import NOMINAL, Scene
 
 CELLS = 64
-"""Rows and columns of a backdrop before it is enlarged to the photo."""
+"""Rows and columns of a background before it is enlarged to the photo."""
 
 
-def behind(scene: Scene, size: int, view: Floats) -> Floats:
-    """Return (size, size, 3) linear light of what lies behind, fixed to the nominal photo."""
-    coarse = backdrop(scene.background)
+def background(scene: Scene, size: int, view: Floats) -> Floats:
+    """Return (size, size, 3) linear light of a scene's background, fixed to the nominal photo."""
+    cells = draw_background(scene.background)
     inverse = np.linalg.inv(np.vstack([view, [0, 0, 1]]))
     v, u = np.mgrid[:size, :size]
     x = inverse[0, 0] * u + inverse[0, 1] * v + inverse[0, 2]
     y = inverse[1, 0] * u + inverse[1, 1] * v + inverse[1, 2]
     place = np.stack([y, x]) * (CELLS / NOMINAL)
     layers = [
-        ndimage.map_coordinates(coarse[..., i], place, order=1, mode="nearest") for i in range(3)
+        ndimage.map_coordinates(cells[..., i], place, order=1, mode="nearest") for i in range(3)
     ]
     return np.stack(layers, -1).astype(np.float32)
 
 
-def backdrop(seed: int) -> Floats:
-    """Return (CELLS, CELLS, 3) linear light of one place."""
+def draw_background(seed: int) -> Floats:
+    """Return (CELLS, CELLS, 3) linear light of the background of a seed."""
     rng = np.random.default_rng(np.random.SeedSequence((seed, 3)))
-    share = np.array([row[1] for row in KINDS])
-    kind = KINDS[int(rng.choice(len(KINDS), p=share / share.sum()))][2]
-    place = kind(rng) * rng.uniform(0.5, 1.2)
+    share = np.array([row[1] for row in BACKGROUNDS])
+    draw = BACKGROUNDS[int(rng.choice(len(BACKGROUNDS), p=share / share.sum()))][2]
+    light = draw(rng) * rng.uniform(0.5, 1.2)
     blur = float(rng.uniform(0.6, 3.0))  # below, cells would show
-    return np.asarray(ndimage.gaussian_filter(place, (blur, blur, 0), mode="nearest"))
+    return np.asarray(ndimage.gaussian_filter(light, (blur, blur, 0), mode="nearest"))
 
 
 def _plain(rng: np.random.Generator) -> Floats:
-    """Return a studio's wall, lit from somewhere."""
+    """Return a studio wall under one lamp."""
     y, x = _grid()
     lamp = np.exp(-((x - rng.uniform(-0.2, 1.2)) ** 2 + (y - rng.uniform(-0.2, 1)) ** 2) / 0.5)
     return np.asarray(_muted(rng) * (0.5 + 0.7 * lamp[..., None]))
@@ -76,7 +76,7 @@ def _outside(rng: np.random.Generator) -> Floats:
 
 
 def _lights(rng: np.random.Generator) -> Floats:
-    """Return an evening: lamps out of focus before something dark."""
+    """Return lamps out of focus at night."""
     y, x = _grid()
     out = _muted(rng) * 0.12 * np.exp(0.4 * _cloud(rng, 1.6))[..., None]
     for _ in range(int(rng.integers(5, 30))):
@@ -88,7 +88,7 @@ def _lights(rng: np.random.Generator) -> Floats:
 
 
 def _crowd(rng: np.random.Generator) -> Floats:
-    """Return other people, far out of focus: heads over shoulders before a room."""
+    """Return people out of focus in a room: heads over shoulders."""
     out, (y, x) = _room(rng), _grid()
     for _ in range(int(rng.integers(1, 6))):
         middle, top, wide = rng.uniform(0, 1), rng.uniform(0.2, 0.7), rng.uniform(0.05, 0.13)
@@ -103,14 +103,14 @@ def _crowd(rng: np.random.Generator) -> Floats:
 
 
 def _texture(rng: np.random.Generator) -> Floats:
-    """Return noise whose strength falls with frequency as in photos of anything."""
+    """Return noise with the power spectrum of natural images."""
     layers = np.stack([_cloud(rng, rng.uniform(0.9, 1.8)) for _ in range(3)], -1)
     # most of nature differs in brightness, little in hue
     mixed = 0.45 * layers[..., :1] + rng.uniform(0.02, 0.12) * layers
     return np.asarray(0.8 * _muted(rng) * np.exp(mixed))
 
 
-KINDS: Final[tuple[tuple[str, float, Callable[[np.random.Generator], Floats]], ...]] = (
+BACKGROUNDS: Final[tuple[tuple[str, float, Callable[[np.random.Generator], Floats]], ...]] = (
     ("plain", 0.18, _plain),
     ("room", 0.32, _room),
     ("outside", 0.20, _outside),
@@ -118,7 +118,7 @@ KINDS: Final[tuple[tuple[str, float, Callable[[np.random.Generator], Floats]], .
     ("crowd", 0.10, _crowd),
     ("texture", 0.12, _texture),
 )
-"""Name, how often, and what draws it."""
+"""Name, share, and the function that draws it."""
 
 
 def _grid() -> tuple[Floats, Floats]:

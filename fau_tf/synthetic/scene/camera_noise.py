@@ -1,4 +1,4 @@
-"""What a camera makes of the light: shake, blur, exposure, tone, noise, compression, 8 bits."""
+"""From linear light to an 8-bit photo: shake, blur, exposure, tone curve, noise, compression."""
 
 import io
 
@@ -8,29 +8,28 @@ from PIL import Image as Pillow
 from scipy import ndimage
 
 from fau_tf.synthetic.rigs.rig import Floats
-from fau_tf.synthetic.scene.scene import Camera, Scene
+from fau_tf.synthetic.scene.scene import Camera
 
 Image = NDArray[np.uint8]
 
 
-def exposed(scene: Scene, photo: Floats) -> Image:
-    """Return what the camera records of a photo (S, S, 3) in linear light."""
-    camera = scene.camera
-    photo = _shaken(photo, camera.motion)
-    photo = ndimage.gaussian_filter(photo, (camera.blur, camera.blur, 0), mode="nearest")
-    linear = np.maximum(photo * np.float32(camera.exposure) * np.array(camera.white, np.float32), 0)
+def capture(camera: Camera, light: Floats) -> Image:
+    """Return the camera's photo of (S, S, 3) linear light."""
+    light = _motion_blur(light, camera.motion)
+    light = ndimage.gaussian_filter(light, (camera.blur, camera.blur, 0), mode="nearest")
+    linear = np.maximum(light * np.float32(camera.exposure) * np.array(camera.white, np.float32), 0)
     linear = linear / (1 + 0.5 * np.maximum(linear - 0.6, 0))  # soft shoulder
     encoded = np.minimum(linear, 1) ** (camera.gamma / 2.2)
-    encoded = _sharpened(_grained(encoded, camera), camera.sharpen)
-    picture = np.asarray(np.clip(encoded, 0, 1) * 255 + 0.5).astype(np.uint8)
-    return _compressed(_enlarged(picture, camera.coarse), camera.jpeg)
+    encoded = _sharpen(_add_noise(encoded, camera), camera.sharpen)
+    photo = np.asarray(np.clip(encoded, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return _jpeg(_lower_resolution(photo, camera.downscale), camera.jpeg)
 
 
-def _shaken(photo: Floats, motion: tuple[float, float]) -> Floats:
-    """Return the mean of the photo along a straight way of (right, down) px."""
+def _motion_blur(light: Floats, motion: tuple[float, float]) -> Floats:
+    """Return the mean of the light along a straight motion of (right, down) px."""
     length = float(np.hypot(*motion))
     if length < 0.5:
-        return photo
+        return light
     reach = int(np.ceil(length / 2)) + 1
     kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
     for part in np.linspace(-0.5, 0.5, 4 * reach + 1):
@@ -41,11 +40,11 @@ def _shaken(photo: Floats, motion: tuple[float, float]) -> Floats:
             [1 - down, down], [1 - across, across]
         )
     kernel /= kernel.sum()
-    return np.asarray(ndimage.convolve(photo, kernel[..., None], mode="nearest"))
+    return np.asarray(ndimage.convolve(light, kernel[..., None], mode="nearest"))
 
 
-def _grained(encoded: Floats, camera: Camera) -> Floats:
-    """Return the picture with noise: of light, more of it in the dark, partly in color."""
+def _add_noise(encoded: Floats, camera: Camera) -> Floats:
+    """Return the photo with shot noise, stronger in the dark and partly in color."""
     rng = np.random.default_rng(np.random.SeedSequence((camera.seed, 4)))
     color = rng.standard_normal(encoded.shape, np.float32)
     gray = rng.standard_normal((*encoded.shape[:2], 1), np.float32)
@@ -54,26 +53,26 @@ def _grained(encoded: Floats, camera: Camera) -> Floats:
     return np.asarray(encoded + level * (np.float32(0.75) * color + np.float32(0.65) * gray))
 
 
-def _sharpened(encoded: Floats, amount: float) -> Floats:
+def _sharpen(encoded: Floats, amount: float) -> Floats:
     if not amount:
         return encoded
     smooth = ndimage.gaussian_filter(encoded, (1.0, 1.0, 0), mode="nearest")
     return np.asarray(encoded + np.float32(amount) * (encoded - smooth))
 
 
-def _enlarged(picture: Image, coarse: float) -> Image:
-    """Return the picture as if it had been `coarse` times smaller."""
-    side = len(picture)
-    small = max(8, round(side / coarse))
+def _lower_resolution(photo: Image, factor: float) -> Image:
+    """Return the photo after it was made `factor` times smaller and enlarged again."""
+    side = len(photo)
+    small = max(8, round(side / factor))
     if small >= side:
-        return picture
-    down = Pillow.fromarray(picture).resize((small, small), Pillow.Resampling.BOX)
+        return photo
+    down = Pillow.fromarray(photo).resize((small, small), Pillow.Resampling.BOX)
     return np.array(down.resize((side, side), Pillow.Resampling.BILINEAR))
 
 
-def _compressed(picture: Image, quality: int) -> Image:
+def _jpeg(photo: Image, quality: int) -> Image:
     if not quality:
-        return picture
+        return photo
     buffer = io.BytesIO()
-    Pillow.fromarray(picture).save(buffer, "JPEG", quality=quality)
+    Pillow.fromarray(photo).save(buffer, "JPEG", quality=quality)
     return np.array(Pillow.open(buffer))

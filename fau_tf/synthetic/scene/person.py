@@ -1,12 +1,13 @@
-"""One person: a seeded draw over all identity components, skin, hair, brows, eyes and age."""
+"""A synthetic person: identity components, skin, hair, brows, eyes and age, from a seed."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from fau_tf.synthetic.scene.person_variation import Habits, sample_habits
+from fau_tf.synthetic.rigs.rig import Floats
+from fau_tf.synthetic.scene.person_variation import PersonVariation, sample_variation
 
-# name, color in linear light, how common
+# name, color in linear light, share
 HAIR_COLORS = (
     ("black", (0.012, 0.010, 0.009), 0.34),
     ("dark brown", (0.035, 0.020, 0.012), 0.26),
@@ -22,7 +23,7 @@ IRIS_COLORS = (
     ("green", (0.10, 0.13, 0.06), 0.08),
     ("blue", (0.10, 0.17, 0.26), 0.14),
 )
-# name, how common, thickness on the crown in cm, reaches below the ears
+# name, share, thickness on the crown in cm, reaches below the ears
 HAIR_STYLES = (
     ("bald", 0.08, 0.0, False),
     ("cropped", 0.22, 0.25, False),
@@ -36,28 +37,28 @@ Color = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Person:
-    """Everything about a person that stays the same from face to face.
+    """Everything about a person that is the same in all of their pictures.
 
     Attributes:
-        seed: what the person was drawn from.
+        seed: decides everything else.
         identity: components in standard deviations.
         melanin: 0 (very light) to 1.25 (very dark).
-        haemoglobin: 0.03 to 0.22, how much blood shows.
-        age: 0 to 1, strength of the wrinkles.
+        hemoglobin: 0.03 to 0.22, redness of the skin.
+        age: 0 to 1, depth of wrinkles.
         hair, iris, cloth, lip_tint: colors in linear light.
         style: row of HAIR_STYLES.
         hairline: height in cm where hair begins on the forehead.
-        fringe: whether the hair falls onto the forehead in strands.
+        fringe: whether hair covers the forehead.
         stubble, freckles, lipstick, liner, brow_density: 0 to 1.
         brow_thickness: 1 is average.
         texture: seed of pores, spots and strands.
-        habits: what AUs do to this person.
+        variation: how AUs move and wrinkle this person.
     """
 
     seed: int
     identity: tuple[float, ...]
     melanin: float
-    haemoglobin: float
+    hemoglobin: float
     age: float
     hair: Color
     iris: Color
@@ -73,19 +74,19 @@ class Person:
     brow_density: float
     brow_thickness: float
     texture: int
-    habits: Habits = field(hash=False)
+    variation: PersonVariation = field(hash=False)
 
 
 def sample_person(seed: int, components: int) -> Person:
-    """Return the person of a seed, for a rig with so many identity components."""
+    """Return the person of a seed, for a rig with this many identity components."""
     rng = np.random.default_rng(np.random.SeedSequence((seed, 1)))
     melanin = float(1.25 * rng.uniform(0, 1) ** 1.7)
     age = float(rng.beta(1.6, 1.8))
     dark = melanin > 0.3
-    usual = np.array([row[2] for row in HAIR_COLORS]) * _shift(dark, 6)
+    usual = np.array([row[2] for row in HAIR_COLORS]) * _rarity(dark, 6)
     usual[-1] = 0.9 * age**3
     hair = _pick(rng, HAIR_COLORS, usual)
-    iris = _pick(rng, IRIS_COLORS, np.array([r[2] for r in IRIS_COLORS]) * _shift(dark, 5))
+    iris = _pick(rng, IRIS_COLORS, np.array([r[2] for r in IRIS_COLORS]) * _rarity(dark, 5))
     style = int(rng.choice(len(HAIR_STYLES), p=[r[1] for r in HAIR_STYLES]))
     fringe = bool(rng.random() < 0.3)
     made_up = rng.random() < 0.25
@@ -93,7 +94,7 @@ def sample_person(seed: int, components: int) -> Person:
         seed=seed,
         identity=tuple(np.clip(rng.normal(0, 1, components), -2.4, 2.4).tolist()),
         melanin=melanin,
-        haemoglobin=float(rng.uniform(0.03, 0.22)),
+        hemoglobin=float(rng.uniform(0.03, 0.22)),
         age=age,
         hair=hair,
         iris=iris,
@@ -109,24 +110,24 @@ def sample_person(seed: int, components: int) -> Person:
         brow_density=float(rng.uniform(0.45, 1.0)),
         brow_thickness=float(rng.uniform(0.65, 1.35)),
         texture=int(rng.integers(2**31)),
-        habits=sample_habits(seed, age),
+        variation=sample_variation(seed, age),
     )
 
 
-def _shift(dark: bool, rows: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return weights that leave light hair and eyes rare with dark skin."""
+def _rarity(dark: bool, rows: int) -> Floats:
+    """Return weights that make light hair and eyes rare with dark skin."""
     return np.array([1.0, 0.6] + [0.03] * (rows - 2)) if dark else np.ones(rows)
 
 
 def _pick(
     rng: np.random.Generator,
     rows: tuple[tuple[str, Color, float], ...],
-    weight: np.ndarray[tuple[int], np.dtype[np.float64]],
+    weight: Floats,
 ) -> Color:
     row = rows[int(rng.choice(len(rows), p=weight / weight.sum()))]
     return _color(np.array(row[1]) * rng.uniform(0.75, 1.3) * rng.uniform(0.93, 1.07, 3))
 
 
-def _color(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Color:
+def _color(values: Floats) -> Color:
     red, green, blue = (float(v) for v in values)
     return red, green, blue

@@ -1,8 +1,9 @@
-"""How a person's skin and muscles differ from other people's, so that no one sign gives an AU away.
+"""Differences between people in how an AU moves and wrinkles their faces.
 
-Where furrows always came with their AU, and only with it, a network read the furrows and hardly
-the shape: brows lowered without them, as on the smooth or blurred skin of many photos, were 0.2
-to it and not 4. So some people's skin hardly folds, and some have the furrows at rest.
+If wrinkles always came with their AU, and only with it, a network would read the wrinkles and
+hardly the shape: to one trained so, brows lowered without furrows, as on the smooth or blurred
+skin of many photos, had intensity 0.2 instead of 4. So the skin of some people hardly wrinkles, and
+others have an AU's wrinkles at rest.
 """
 
 from collections.abc import Mapping
@@ -11,50 +12,49 @@ from dataclasses import dataclass
 import numpy as np
 
 from fau_tf import facs
-from fau_tf.synthetic.rigs.rig import Way
+from fau_tf.synthetic.rigs.rig import AuGainField
 
-SMOOTH, FLAT = 0.35, 0.3
-"""How often a person's skin hardly folds, and one AU's furrows hardly show on another person."""
-LINED = 0.15
-"""How often an AU's furrows are there at rest."""
-WAYS = 0.25
-"""Standard deviation of the logarithm of how far an AU moves a person along one axis."""
-WAVES = (0.5, 1.6)
-"""Radians per cm of the unevenness of an AU's movement, each way: waves of 4 to 12 cm."""
+SMOOTH_SKIN, SMOOTH_AU = 0.35, 0.3
+"""Share of people whose skin hardly wrinkles; share of single AUs that hardly wrinkle a person."""
+RESTING = 0.15
+"""Share of AUs whose wrinkles a person of middle age has at rest."""
+GAIN_SD = 0.25
+"""Standard deviation of the log gain of an AU's movement along one axis."""
+WAVE = (0.5, 1.6)
+"""Range of the wave number of an uneven gain, radians per cm: wavelengths of 4 to 12 cm."""
 
 
 @dataclass(frozen=True, eq=False)
-class Habits:
-    """What an AU does to one person.
+class PersonVariation:
+    """How one person's face differs from the rig's average in its expressions.
 
     Attributes:
-        folds: AU -> how deep its furrows are beside other people's of that age; 1 on average of
-            those whose skin folds.
-        lines: AU -> depth of its furrows at rest, in parts of those of intensity 5.
-        ways: AU -> how it moves this person.
-        teeth: share of light that reaches the teeth between the lips.
+        wrinkle_depth: AU -> factor on the depth of its wrinkles; 1 is average for the age.
+        resting_wrinkles: AU -> depth of its wrinkles at rest, relative to those at intensity 5.
+        au_gains: AU -> gain field on its movement.
+        teeth_light: share of light that reaches the teeth between the lips.
     """
 
-    folds: Mapping[int, float]
-    lines: Mapping[int, float]
-    ways: Mapping[int, Way]
-    teeth: float
+    wrinkle_depth: Mapping[int, float]
+    resting_wrinkles: Mapping[int, float]
+    au_gains: Mapping[int, AuGainField]
+    teeth_light: float
 
 
-def sample_habits(seed: int, age: float) -> Habits:
-    """Return the habits of a person of a seed; with age (0..1) more lines stay at rest."""
+def sample_variation(seed: int, age: float) -> PersonVariation:
+    """Return the variation of a person of a seed; with age (0..1) more wrinkles stay at rest."""
     rng = np.random.default_rng(np.random.SeedSequence((seed, 19)))
-    skin = float(rng.uniform(0, 0.3) if rng.random() < SMOOTH else 1.0)
-    folds, lines, ways = {}, {}, {}
+    skin = float(rng.uniform(0, 0.3) if rng.random() < SMOOTH_SKIN else 1.0)
+    depth, resting, gains = {}, {}, {}
     for au in facs.AUS:
         own = float(np.exp(rng.normal(0, 0.3)))
-        flat = float(rng.uniform(0, 0.4)) if rng.random() < FLAT else 1.0
-        folds[au] = own * skin * flat
-        lined = rng.random() < LINED * (0.5 + age)
-        lines[au] = float(rng.uniform(0.1, 0.6)) * lined
-        across, up, front = np.exp(rng.normal(0, WAYS, 3)).tolist()
-        turn, pace, start = rng.uniform((0, WAVES[0], 0), (np.pi, WAVES[1], 2 * np.pi)).tolist()
-        wave = (pace * float(np.cos(turn)), pace * float(np.sin(turn)), start)
-        ways[au] = Way((across, up, front), wave)
+        smooth = float(rng.uniform(0, 0.4)) if rng.random() < SMOOTH_AU else 1.0
+        depth[au] = own * skin * smooth
+        at_rest = rng.random() < RESTING * (0.5 + age)
+        resting[au] = float(rng.uniform(0.1, 0.6)) * at_rest
+        across, up, front = np.exp(rng.normal(0, GAIN_SD, 3)).tolist()
+        angle, pace, phase = rng.uniform((0, WAVE[0], 0), (np.pi, WAVE[1], 2 * np.pi)).tolist()
+        wave = (pace * float(np.cos(angle)), pace * float(np.sin(angle)), phase)
+        gains[au] = AuGainField((across, up, front), wave)
     dark = rng.random() < 0.4
-    return Habits(folds, lines, ways, float(rng.uniform(0.05, 0.5) if dark else 1.0))
+    return PersonVariation(depth, resting, gains, float(rng.uniform(0.05, 0.5) if dark else 1.0))

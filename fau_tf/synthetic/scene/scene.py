@@ -1,4 +1,4 @@
-"""Everything that is needed to render one face, and nothing that is not."""
+"""The description of one face, complete for both renderers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -7,22 +7,22 @@ import numpy as np
 
 from fau_tf import facs
 from fau_tf.synthetic.rigs.rig import FaceRig
-from fau_tf.synthetic.scene.occluders.occluders import Occluders
+from fau_tf.synthetic.scene.occlusion import Occluders
 from fau_tf.synthetic.scene.person import Person
 
 NOMINAL = 256
-"""Side in px of the photo in which landmarks are given."""
+"""Side in px of the nominal photo, in which landmarks are given."""
 
 Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variety:
-    """What may vary in drawn scenes, so that its worth can be measured by leaving it out.
+    """Parts of a scene that can be left out, to measure what they contribute.
 
     Attributes:
-        wrinkles: AUs leave furrows and bulges in the skin, some of them for good.
-        occluders: some people wear glasses; hair or a hand may cover a part of the face.
+        wrinkles: AUs leave furrows and bulges in the skin.
+        occluders: glasses, strands of hair, hands.
     """
 
     wrinkles: bool = True
@@ -31,16 +31,16 @@ class Variety:
 
 @dataclass(frozen=True)
 class Light:
-    """A key light, sometimes a second light, and the sky.
+    """A key light, ambient light from the sky, and sometimes a fill light.
 
     Attributes:
         key: unit vector towards the key light: x to the image's right, y up, z to the camera.
-        strength: of the key light; ambient light is `ambient`.
-        ambient: 0..1.
+        strength: of the key light.
+        ambient: strength of the ambient light, 0..1.
         color: of the key light, linear RGB around 1.
         sky: color of the ambient light.
         shine: 0..1, how oily the skin is.
-        fill: unit vector towards a second light, which may stand behind the head.
+        fill: unit vector towards the fill light, which may stand behind the head.
         fill_light: its linear RGB times its strength; 0 is none.
     """
 
@@ -56,7 +56,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera and what its sensor does.
+    """A pinhole camera and the degradations of its picture.
 
     Attributes:
         distance: from the head in cm.
@@ -64,14 +64,14 @@ class Camera:
         shift: of the head in the photo, in fractions of its side (right, down).
         exposure: factor on linear light.
         gamma: contrast exponent after sRGB.
-        blur: sigma in output px.
-        noise: standard deviation in 0..1 of the gray levels, at mid-gray.
+        blur: sigma of defocus in output px.
+        noise: standard deviation at mid-gray, in 0..1 of the gray levels.
         seed: of the noise.
-        white: gain of red, green and blue: a white balance that is off.
-        motion: (right, down) in output px of the shake while the shutter is open.
-        coarse: factor by which the picture was smaller before it was enlarged; 1 is not at all.
-        sharpen: 0 (not) to 1, how far the camera exaggerates edges.
-        jpeg: quality at which the picture was once compressed; 0 is not at all.
+        white: gain of red, green and blue: an error of the white balance.
+        motion: (right, down) in output px of the camera's shake during the exposure.
+        downscale: factor by which the picture was smaller before it was enlarged; 1 is none.
+        sharpen: strength of edge enhancement, 0..1.
+        jpeg: JPEG quality; 0 is no compression.
     """
 
     distance: float
@@ -84,24 +84,24 @@ class Camera:
     seed: int
     white: Triple = (1.0, 1.0, 1.0)
     motion: tuple[float, float] = (0.0, 0.0)
-    coarse: float = 1.0
+    downscale: float = 1.0
     sharpen: float = 0.0
     jpeg: int = 0
 
-    def without_faults(self, blur: float) -> "Camera":
-        """Return the camera with a steady hand, no noise and no compression, and that blur."""
+    def ideal(self, blur: float) -> "Camera":
+        """Return the camera without shake, noise, sharpening and compression, with this blur."""
         return replace(
-            self, noise=0.0, blur=blur, motion=(0.0, 0.0), coarse=1.0, sharpen=0.0, jpeg=0
+            self, noise=0.0, blur=blur, motion=(0.0, 0.0), downscale=1.0, sharpen=0.0, jpeg=0
         )
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One face: who, what expression, which pose, light and camera.
+    """One face: person, expression, pose, light, camera and background.
 
     Attributes:
         rig: the face model.
-        person: who.
+        person: the person.
         intensity: AU number -> 0..5, for every AU of the table.
         asymmetry: AU number -> -1..1, how much stronger the image's left side moves.
         pose: yaw, pitch, roll in degrees: turns to the image's right, down, clockwise.
@@ -109,10 +109,13 @@ class Scene:
         blink: 0 (open) to 1 (shut).
         light: the lights.
         camera: the camera.
-        background: seed of what lies behind.
-        others: movement of the rig that no AU of the table names -> 0..1.
-        wrinkles: how deep AUs fold the skin: 0 (not), 1 (as deep as the person's age makes it).
-        occluders: what hides parts of the face.
+        background: seed of the background.
+        unlabeled: movement of the rig outside the AU table -> 0..1.
+        wrinkles: factor on the depth of all wrinkles: 0 is smooth skin.
+        occluders: objects in front of the face.
+
+    Raises:
+        ValueError: if an AU of the table has no intensity.
     """
 
     rig: FaceRig = field(repr=False)
@@ -125,27 +128,35 @@ class Scene:
     light: Light
     camera: Camera
     background: int
-    others: Mapping[str, float] = field(default_factory=dict)
+    unlabeled: Mapping[str, float] = field(default_factory=dict)
     wrinkles: float = 1.0
     occluders: Occluders = field(default_factory=Occluders)
 
+    def __post_init__(self) -> None:
+        missing = sorted(set(facs.AUS) - set(self.intensity))
+        if missing:
+            raise ValueError(
+                f"A scene needs an intensity for all {len(facs.AUS)} AUs; missing are {missing}. "
+                "Give 0 for an absent AU."
+            )
+
     @property
-    def creases(self) -> dict[int, float]:
-        """Return AU -> depth of its furrows and bulges, in parts of those of `wrinkles.MARKS`."""
+    def wrinkle_depth(self) -> dict[int, float]:
+        """Return AU -> depth of its wrinkles, as a factor on `wrinkles.PATTERNS`."""
         aged = self.wrinkles * (0.6 + 0.6 * self.person.age) / facs.MAX_INTENSITY
-        own = self.person.habits
+        own = self.person.variation
         return {
-            au: aged * value * own.folds[au] + self.wrinkles * own.lines[au]
+            au: aged * value * own.wrinkle_depth[au] + self.wrinkles * own.resting_wrinkles[au]
             for au, value in self.intensity.items()
         }
 
     @property
     def factors(self) -> dict[str, float]:
-        """Return what varied apart from the AUs, for reports: name -> value."""
+        """Return name -> value of everything that varies beside the AUs, for reports."""
         key = self.light.key
         return {
             "melanin": self.person.melanin,
-            "haemoglobin": self.person.haemoglobin,
+            "hemoglobin": self.person.hemoglobin,
             "age": self.person.age,
             "stubble": self.person.stubble,
             "yaw": self.pose[0],
@@ -154,7 +165,7 @@ class Scene:
             "gaze_yaw": self.gaze[0],
             "gaze_pitch": self.gaze[1],
             "blink": self.blink,
-            "others": max(self.others.values(), default=0.0),
+            "unlabeled": max(self.unlabeled.values(), default=0.0),
             "light_side": float(np.degrees(np.arctan2(key[0], key[2]))),
             "light_height": float(np.degrees(np.arcsin(key[1]))),
             "light_strength": self.light.strength,
@@ -165,20 +176,10 @@ class Scene:
             "blur": self.camera.blur,
             "noise": self.camera.noise,
             "motion": float(np.hypot(*self.camera.motion)),
-            "coarse": self.camera.coarse,
+            "downscale": self.camera.downscale,
             "jpeg": float(self.camera.jpeg),
             "sharpen": self.camera.sharpen,
             "warmth": float(np.log(self.camera.white[0] / self.camera.white[2])),
             "wrinkles": self.wrinkles,
             **self.occluders.factors,
         }
-
-
-def check(scene: Scene) -> None:
-    """Raise ValueError unless the scene states an intensity for each AU of the table."""
-    missing = sorted(set(facs.AUS) - set(scene.intensity))
-    if missing:
-        raise ValueError(
-            f"A scene's intensity must name all {len(facs.AUS)} AUs. Missing: {missing}. "
-            "Give 0 for an AU that is absent."
-        )

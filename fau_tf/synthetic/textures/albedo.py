@@ -1,4 +1,4 @@
-"""The look of one person, painted into the atlas: skin, lips, brows, hair, eyes, teeth, cloth."""
+"""One person's UV atlas: color, gloss and slopes of skin, lips, brows, hair, eyes, teeth, cloth."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,33 +8,33 @@ import numpy as np
 
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats
 from fau_tf.synthetic.scene.person import HAIR_STYLES, Color, Person
-from fau_tf.synthetic.textures import patches, wrinkles
 from fau_tf.synthetic.textures import uv_atlas as atlas
-from fau_tf.synthetic.textures.shared_maps import Paints, au_heights, paints
+from fau_tf.synthetic.textures import uv_patches, wrinkles
 from fau_tf.synthetic.textures.skin_color import skin_color
+from fau_tf.synthetic.textures.uv_masks import UvMasks, uv_masks, wrinkle_heights
 
 CHANNELS = 6
 """Red, green, blue in linear light, gloss, slope along u, slope along v."""
 FURROW_DARKNESS = 5.0
-"""How much darker a furrow is, per cm of depth: less light reaches its ground."""
+"""Relative loss of light in a furrow, per cm of its depth."""
 
 
 @dataclass(frozen=True, eq=False)
 class Appearance:
-    """What the renderer needs of a person.
+    """A person's appearance at rest.
 
     Attributes:
         atlas: (SIZE, SIZE, CHANNELS) float32.
         height: wrinkles.ROWS x COLUMNS height in cm of the skin at rest.
-        creases_at: (down, right) texels by which this person's wrinkles lie elsewhere.
-        variant: AU -> which of `wrinkles.VARIANTS` courses its furrows take.
-        hair: (V,) how far hair lifts the surface, in cm.
-        long_hair: whether the curtain is drawn.
+        wrinkle_shift: (down, right) texels by which this person's wrinkles are shifted.
+        variant: AU -> variant of its furrows, below `wrinkles.VARIANTS`.
+        hair: (V,) thickness of hair on the surface, cm.
+        long_hair: whether the rig's long hair is drawn.
     """
 
     atlas: Floats
     height: Floats
-    creases_at: tuple[int, int]
+    wrinkle_shift: tuple[int, int]
     variant: Mapping[int, int]
     hair: Floats
     long_hair: bool
@@ -42,24 +42,24 @@ class Appearance:
 
 @lru_cache(maxsize=4)
 def appearance(rig: FaceRig, person: Person) -> Appearance:
-    """Return how a person looks; kept for the next faces of the same person."""
-    shared = paints()
+    """Return a person's appearance, cached for further faces of the same person."""
+    masks = uv_masks()
     rng = np.random.default_rng(np.random.SeedSequence((person.texture, 2)))
-    noise = {name: _moved(field, rng) for name, field in shared.noise.items()}
+    noise = {name: _shifted(field, rng) for name, field in masks.noise.items()}
     hair = _hair_cover(person, noise)
     out = np.zeros((atlas.SIZE, atlas.SIZE, CHANNELS), np.float32)
     head = out[: atlas.HEAD_ROWS]
-    head[..., :3], head[..., 3] = _skin(person, shared, noise)
-    _paint_over(head, _brow_cover(person, shared, noise), _paint(person.hair) * 0.8, 0.1)
-    lash = np.clip(shared.lashes * (0.75 + 0.4 * person.liner), 0, 1)
-    _paint_over(head, lash, np.full(3, 0.008, np.float32), 0.1)
+    head[..., :3], head[..., 3] = _skin(person, masks, noise)
+    _blend(head, _brow_cover(person, masks, noise), _rgb(person.hair) * 0.8, 0.1)
+    lash = np.clip(masks.lashes * (0.75 + 0.4 * person.liner), 0, 1)
+    _blend(head, lash, np.full(3, 0.008, np.float32), 0.1)
     strands = 1 + 0.20 * noise["strand"][..., None] + 0.15 * noise["mid"][..., None]
-    _paint_over(head, hair, _paint(person.hair) * np.clip(strands, 0.25, 2.2), 0.35)
-    height = np.float32(0.006) * noise["grain"] + 0.5 * shared.lips * 0.01 * noise["strand"]
-    height = height + shared.creases + person.age * shared.age - 0.05 * shared.lip_line
+    _blend(head, hair, _rgb(person.hair) * np.clip(strands, 0.25, 2.2), 0.35)
+    height = np.float32(0.006) * noise["grain"] + 0.5 * masks.lips * 0.01 * noise["strand"]
+    height = height + masks.creases + person.age * masks.age - 0.05 * masks.lip_line
     height = height + hair * 0.035 * noise["strand"]
     head[..., 4:] = slopes(height)
-    patches.paint(out, person, noise, rng)
+    uv_patches.paint(out, person, noise, rng)
     return Appearance(
         out,
         height[wrinkles.ROWS, wrinkles.COLUMNS].copy(),
@@ -70,18 +70,18 @@ def appearance(rig: FaceRig, person: Person) -> Appearance:
     )
 
 
-def creased(look: Appearance, creases: Mapping[int, float]) -> Floats:
-    """Return the atlas (SIZE, SIZE, CHANNELS) with the furrows and bulges of an expression.
+def wrinkled_atlas(look: Appearance, depths: Mapping[int, float]) -> Floats:
+    """Return the atlas (SIZE, SIZE, CHANNELS) with the wrinkles of an expression.
 
     Args:
-        look: of the person.
-        creases: AU number -> depth of its marks, in parts of `wrinkles.MARKS`.
+        look: the person's appearance at rest.
+        depths: AU number -> factor on the depth of `wrinkles.PATTERNS`.
     """
     raised = np.zeros_like(look.height)
-    for au, depth in creases.items():
+    for au, depth in depths.items():
         if depth:
-            raised += np.float32(depth) * au_heights(look.variant[au])[au]
-    raised = np.roll(raised, look.creases_at, (0, 1))
+            raised += np.float32(depth) * wrinkle_heights(look.variant[au])[au]
+    raised = np.roll(raised, look.wrinkle_shift, (0, 1))
     out = look.atlas.copy()
     part = out[wrinkles.ROWS, wrinkles.COLUMNS]
     part[..., :3] *= np.clip(1 + FURROW_DARKNESS * np.minimum(raised, 0), 0.25, 1)[..., None]
@@ -91,7 +91,7 @@ def creased(look: Appearance, creases: Mapping[int, float]) -> Floats:
 
 def _variants(person: Person) -> dict[int, int]:
     rng = np.random.default_rng(np.random.SeedSequence((person.texture, 17)))
-    return {au: int(rng.integers(wrinkles.VARIANTS)) for au in wrinkles.MARKS}
+    return {au: int(rng.integers(wrinkles.VARIANTS)) for au in wrinkles.PATTERNS}
 
 
 def slopes(height: Floats) -> Floats:
@@ -100,45 +100,45 @@ def slopes(height: Floats) -> Floats:
     return np.stack([right, down], -1) * np.float32(atlas.TEXELS)
 
 
-def _skin(person: Person, shared: Paints, noise: dict[str, Floats]) -> tuple[Floats, Floats]:
-    spots = np.clip(noise["speck"] - 1.3, 0, 1) * person.freckles * shared.blush
+def _skin(person: Person, masks: UvMasks, noise: dict[str, Floats]) -> tuple[Floats, Floats]:
+    spots = np.clip(noise["speck"] - 1.3, 0, 1) * person.freckles * masks.blush
     melanin = person.melanin * (1 + 0.05 * noise["low"] + 0.025 * noise["mid"])
-    melanin = melanin + 0.05 * (1 - shared.blush) + 0.35 * spots + 0.012 * noise["speck"]
-    melanin = melanin + 0.10 * shared.sockets * (0.4 + person.age)
+    melanin = melanin + 0.05 * (1 - masks.blush) + 0.35 * spots + 0.012 * noise["speck"]
+    melanin = melanin + 0.10 * masks.sockets * (0.4 + person.age)
     mottle = 0.10 * noise["low"] + 0.07 * noise["mid"]
-    blood = person.haemoglobin * (1 + 0.7 * shared.blush + mottle)
+    blood = person.hemoglobin * (1 + 0.7 * masks.blush + mottle)
     blood = blood + 0.012 * noise["fine"]
-    blood = blood + shared.lips * (0.42 + 0.08 * noise["strand"])
-    melanin = melanin + shared.lips * 0.10
+    blood = blood + masks.lips * (0.42 + 0.08 * noise["strand"])
+    melanin = melanin + masks.lips * 0.10
     color: Floats = skin_color(np.maximum(melanin, 0), np.maximum(blood, 0))
-    tint = (shared.lips * person.lipstick)[..., None]
-    color = color * (1 - tint) + tint * _paint(person.lip_tint)
-    stubble = shared.beard * person.stubble * np.clip(0.62 + 0.25 * noise["grain"], 0, 0.9)
-    color = color * (1 - stubble[..., None]) + stubble[..., None] * _paint(person.hair) * 0.6
-    dark = shared.shade * (1 - 0.55 * shared.lip_line) * (1 - 0.92 * shared.nostrils)
-    dark = dark * np.clip(1 + 3.0 * np.minimum(shared.creases + person.age * shared.age, 0), 0.4, 1)
-    gloss = 0.22 + 0.25 * shared.lips + 0.08 * shared.blush
+    tint = (masks.lips * person.lipstick)[..., None]
+    color = color * (1 - tint) + tint * _rgb(person.lip_tint)
+    stubble = masks.beard * person.stubble * np.clip(0.62 + 0.25 * noise["grain"], 0, 0.9)
+    color = color * (1 - stubble[..., None]) + stubble[..., None] * _rgb(person.hair) * 0.6
+    dark = masks.shade * (1 - 0.55 * masks.lip_line) * (1 - 0.92 * masks.nostrils)
+    dark = dark * np.clip(1 + 3.0 * np.minimum(masks.creases + person.age * masks.age, 0), 0.4, 1)
+    gloss = 0.22 + 0.25 * masks.lips + 0.08 * masks.blush
     return color * dark[..., None], gloss
 
 
-def _paint(color: Color) -> Floats:
+def _rgb(color: Color) -> Floats:
     return np.array(color, np.float32)
 
 
-def _paint_over(head: Floats, cover: Floats, color: Floats, gloss: float) -> None:
+def _blend(head: Floats, cover: Floats, color: Floats, gloss: float) -> None:
     cover = cover[..., None]
     head[..., :3] += cover * (color - head[..., :3])
     head[..., 3:4] += cover * (gloss - head[..., 3:4])
 
 
-def _brow_cover(person: Person, shared: Paints, noise: dict[str, Floats]) -> Floats:
+def _brow_cover(person: Person, masks: UvMasks, noise: dict[str, Floats]) -> Floats:
     edge = 1.0 - 0.75 * person.brow_thickness
-    cover = np.clip((shared.brows - 0.35 - 0.35 * edge) * 3.2, 0, 1)
+    cover = np.clip((masks.brows - 0.35 - 0.35 * edge) * 3.2, 0, 1)
     return np.asarray(cover * np.clip(person.brow_density + 0.22 * noise["slant"], 0.1, 0.97))
 
 
 def _hair_cover(person: Person, noise: dict[str, Floats]) -> Floats:
-    """Return where hair hides the skin of the head: above the hairline and behind the temples."""
+    """Return the coverage of hair on the head: above the hairline and behind the temples."""
     rows, columns = np.mgrid[: atlas.HEAD_ROWS, : atlas.SIZE]
     y = atlas.TOP - rows / atlas.TEXELS
     turn = np.abs(columns - atlas.SIZE / 2) / atlas.TEXELS / atlas.RADIUS
@@ -164,7 +164,7 @@ def _hair_lift(rig: FaceRig, person: Person) -> Floats:
     return np.asarray(thickness * cover * wave * (~rig.curtain))
 
 
-def _moved(field: Floats, rng: np.random.Generator) -> Floats:
-    """Return the field at another place: it repeats at its edges."""
+def _shifted(field: Floats, rng: np.random.Generator) -> Floats:
+    """Return a periodic field, shifted at random."""
     shift = (int(rng.integers(field.shape[0])), int(rng.integers(field.shape[1])))
     return np.roll(field, shift, (0, 1))

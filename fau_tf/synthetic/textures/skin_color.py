@@ -1,4 +1,4 @@
-"""Color of skin from its two pigments."""
+"""Skin color from melanin and hemoglobin."""
 
 import numpy as np
 
@@ -7,27 +7,27 @@ from fau_tf.synthetic.rigs.rig import Floats
 WHITE = np.array([0.91, 0.68, 0.585])
 """Linear reflectance of skin without pigment: very light skin, not paper."""
 SURFACE = np.array([0.020, 0.015, 0.012])
-"""What the surface reflects before light enters; the floor of the darkest skin."""
+"""Reflection at the surface; the color of the darkest skin."""
 MELANIN = np.array([2.60, 3.65, 4.60])
-"""Absorption per unit of melanin: steeper towards blue, as melanin is (Jacques), and
-less so than wavelength ** -3.3, for blue light that does return has gone less deep."""
-HAEMOGLOBIN = np.array([0.22, 1.50, 1.15])
+"""Absorption per unit of melanin. It rises towards blue (Jacques), but less than wavelength **
+-3.3, since blue light that returns has gone less deep."""
+HEMOGLOBIN = np.array([0.22, 1.50, 1.15])
 
 
-def skin_color(melanin: Floats, haemoglobin: Floats) -> Floats:
+def skin_color(melanin: Floats, hemoglobin: Floats) -> Floats:
     """Return (..., 3) linear RGB reflectance of skin.
 
     Args:
         melanin: 0 (none) to about 1.25 (very dark).
-        haemoglobin: 0 to about 1 (lips).
+        hemoglobin: 0 to about 1 (lips).
 
     Reference:
         Jacques, Optical properties of biological tissues, Phys. Med. Biol. 58, 2013: absorbers of
         skin. The strengths are fitted by eye to photographed skin from light to dark.
     """
-    melanin, haemoglobin = np.asarray(melanin)[..., None], np.asarray(haemoglobin)[..., None]
-    kind = np.result_type(melanin, haemoglobin)
-    through_melanin, through_blood = MELANIN.astype(kind), HAEMOGLOBIN.astype(kind)
-    haemoglobin = haemoglobin * np.exp(-0.8 * melanin)  # melanin lies above the blood
-    passed = np.exp(-(melanin * through_melanin + haemoglobin * through_blood))
+    melanin, hemoglobin = np.asarray(melanin)[..., None], np.asarray(hemoglobin)[..., None]
+    kind = np.result_type(melanin, hemoglobin)
+    through_melanin, through_blood = MELANIN.astype(kind), HEMOGLOBIN.astype(kind)
+    hemoglobin = hemoglobin * np.exp(-0.8 * melanin)  # melanin lies above the blood
+    passed = np.exp(-(melanin * through_melanin + hemoglobin * through_blood))
     return np.asarray(SURFACE.astype(kind) + (WHITE - SURFACE).astype(kind) * passed)

@@ -1,7 +1,7 @@
-"""Where each surface of a head lies in its one appearance image, the atlas.
+"""The layout of the UV atlas, one image for all surfaces of a head.
 
-The skin of face and skull is unrolled on a cylinder around the head, so that one texel has nearly
-the same size everywhere on the face; the other surfaces have rectangles below it.
+The skin of face and skull is unrolled on a cylinder around the head, so that texels have nearly the
+same size everywhere on the face; the other surfaces have rectangular patches below it.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from fau_tf.synthetic.rigs.rig import Floats
 
 SIZE = 512
 TOP = 13.5
-"""Height in cm of the atlas' first row."""
+"""Height in cm of the first row."""
 HEAD_ROWS = 346
 AXIS_Z = -3.5
 RADIUS = 8.5
@@ -37,14 +37,14 @@ def angle(points: Floats) -> Floats:
 
 
 def head_uv(points: Floats) -> Floats:
-    """Return (V, 2) texels of points on the skin of the neutral head."""
+    """Return the (V, 2) texels of points (V, 3) on the skin of the neutral head."""
     u = SIZE / 2 + angle(points) * RADIUS * TEXELS
     v = (TOP - points[:, 1]) * TEXELS
     return np.stack([np.clip(u, 1, SIZE - 2), np.clip(v, 1, HEAD_ROWS - 2)], 1)
 
 
 def patch_uv(name: str, s: Floats, t: Floats) -> Floats:
-    """Return (V, 2) texels at the fractions s (across) and t (down) of a patch."""
+    """Return the (V, 2) texels at fractions s (across) and t (down) of a patch."""
     x, y, width, height = PATCHES[name]
     u = x + 1 + np.clip(s, 0, 1) * (width - 3)
     v = y + 1 + np.clip(t, 0, 1) * (height - 3)

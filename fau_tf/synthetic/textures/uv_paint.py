@@ -1,4 +1,4 @@
-"""Drawing on the unrolled head: strokes, blots and polygons given in centimeters on the face."""
+"""UV painting: lines, spots and polygons on the unrolled head."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from fau_tf.synthetic.rigs import canonical_topology
+from fau_tf.synthetic.rigs import canonical_topology as topology
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats
 from fau_tf.synthetic.textures import uv_atlas
 
@@ -16,7 +16,7 @@ XY = tuple[float, float]
 
 
 class FaceMap:
-    """Places on the neutral face, (x, y) in cm as seen from the front, as atlas texels."""
+    """The map from the neutral face, (x, y) in cm seen from the front, to atlas texels."""
 
     def __init__(self, rig: FaceRig) -> None:
         skin = np.flatnonzero((rig.uv[:, 1] < uv_atlas.HEAD_ROWS) & (rig.neutral[:, 2] > -3))
@@ -25,19 +25,19 @@ class FaceMap:
         self._rig = rig
 
     def texels(self, points: Sequence[XY] | Floats) -> Floats:
-        """Return (n, 2) texels of places (n, 2) on the face."""
+        """Return the (n, 2) texels of points (n, 2) on the face."""
         distance, index = self._tree.query(np.asarray(points, float), k=4)
         weight = 1 / (distance**2 + 1e-4)
         weight /= weight.sum(1, keepdims=True)
         return np.asarray((self._uv[index] * weight[..., None]).sum(1))
 
     def vertices(self, numbers: Sequence[int]) -> Floats:
-        """Return (n, 2) texels of vertices of the rig."""
+        """Return the (n, 2) texels of vertices of the rig."""
         return np.asarray(self._rig.uv[list(numbers)])
 
 
 def blank() -> Floats:
-    """Return an empty map of the head, float32."""
+    """Return an empty mask of the head, float32."""
     return np.zeros(SHAPE, np.float32)
 
 
@@ -51,12 +51,12 @@ def line(points: Floats, width: float, *, taper: bool = True) -> Floats:
     for (x, y), amount in zip(dense, strength, strict=True):
         rows, columns = _window(x, y, reach)
         gap = (np.arange(SHAPE[0])[rows, None] - y) ** 2 + (np.arange(SHAPE[1])[columns] - x) ** 2
-        spot = amount * np.exp(-gap / (2 * sigma**2))
-        out[rows, columns] = np.maximum(out[rows, columns], spot)
+        dot = amount * np.exp(-gap / (2 * sigma**2))
+        out[rows, columns] = np.maximum(out[rows, columns], dot)
     return out
 
 
-def blot(center: Floats, sigma_x: float, sigma_y: float) -> Floats:
+def spot(center: Floats, sigma_x: float, sigma_y: float) -> Floats:
     """Return a soft spot, 1 at a texel (2,); sigmas in cm."""
     y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
     gap = ((x - center[0]) / sigma_x) ** 2 + ((y - center[1]) / sigma_y) ** 2
@@ -74,19 +74,19 @@ def polygon(corners: Floats, softness: float) -> Floats:
 
 
 def both(field: Floats) -> Floats:
-    """Return a map of the right side of the face with its reflection."""
+    """Return a mask of the right side of the face with its reflection."""
     return np.asarray(np.maximum(field, mirrored(field)))
 
 
 def mirrored(field: Floats) -> Floats:
-    """Return the reflection of a map: texel column u lies at SIZE - u."""
+    """Return the reflection of a mask: texel column u moves to SIZE - u."""
     return np.roll(field[:, ::-1], 1, axis=1)
 
 
-def lips(where: FaceMap) -> tuple[Floats, Floats]:
-    """Return the maps of the red of the lips and of the line between them."""
-    outline = where.vertices(canonical_topology.OUTER_LIPS)
-    seam = where.vertices((78, *canonical_topology.UPPER_INNER_LIP, 308))
+def lips(face: FaceMap) -> tuple[Floats, Floats]:
+    """Return the masks of the red of the lips and of the line between them."""
+    outline = face.vertices(topology.OUTER_LIPS)
+    seam = face.vertices((78, *topology.UPPER_INNER_LIP, 308))
     return polygon(outline, 0.07), line(seam, 0.07, taper=False)
 
 

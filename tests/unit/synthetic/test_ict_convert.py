@@ -1,4 +1,4 @@
-"""A download of ICT-FaceKit -> one file: on a small head of our own in the same layout."""
+"""Conversion of ICT-FaceKit, on a miniature of the download."""
 
 import json
 import os
@@ -26,12 +26,12 @@ def converted(download, tmp_path_factory):
 
 @pytest.fixture
 def copy(download, tmp_path):
-    # a file that a test changes must be removed first: the copy shares its bytes
+    # hard links: remove a file before changing it
     shutil.copytree(download, tmp_path / "copy", copy_function=os.link)
     return tmp_path / "copy"
 
 
-def test_the_file_holds_what_the_download_holds(converted):
+def test_the_file_has_the_content_of_the_download(converted):
     expected = ict_miniature.content()
     with np.load(converted, allow_pickle=False) as file:
         assert set(file.files) == set(expected)
@@ -47,11 +47,11 @@ def test_the_file_holds_what_the_download_holds(converted):
         np.testing.assert_allclose(file["expression"], expected["expression"][order], atol=2e-3)
 
 
-def test_the_rig_can_be_made_from_it(converted):
+def test_the_rig_loads_the_converted_file(converted):
     assert ict_rig(converted).name == "ict"
 
 
-def test_cheek_squint_takes_the_place_of_a_missing_cheek_raiser(copy, converted, tmp_path):
+def test_cheek_squint_substitutes_a_missing_cheek_raiser(copy, converted, tmp_path):
     for side in "LR":
         (copy / "FaceXModel" / f"cheekRaiser_{side}.obj").unlink()
     convert(copy, tmp_path / "other.npz")
@@ -73,7 +73,7 @@ def test_the_same_download_gives_the_same_bytes(download, converted, tmp_path):
 )
 def test_a_missing_file_is_named(copy, tmp_path, name):
     (copy / "FaceXModel" / name).unlink()
-    with pytest.raises(FileNotFoundError, match=f"{name} must be there"):
+    with pytest.raises(FileNotFoundError, match=f"{name} does not exist"):
         convert(copy, tmp_path / "out.npz")
     assert not list(tmp_path.glob("*.npz"))
 
@@ -92,18 +92,18 @@ def _cut(text):
 @pytest.mark.parametrize(
     ("name", "change", "received"),
     [
-        ("jawOpen.obj", _cut, "14263 vertices; the mean face has 14264"),
-        ("jawOpen.obj", lambda text: text + "v 1 nan 2\n", "three finite numbers"),
-        ("jawOpen.obj", lambda text: text + "v 1 2\n", "three numbers"),
-        ("jawOpen.obj", lambda text: text + "v 1 2 x\n", "three numbers"),
+        ("jawOpen.obj", _cut, "14263 vertices, the mean face 14264"),
+        ("jawOpen.obj", lambda text: text + "v 1 nan 2\n", "not three finite numbers"),
+        ("jawOpen.obj", lambda text: text + "v 1 2\n", "not three numbers"),
+        ("jawOpen.obj", lambda text: text + "v 1 2 x\n", "not three numbers"),
         ("jawOpen.obj", lambda _: "", "no vertices"),
-        ("generic_neutral_mesh.obj", lambda text: text + "f 1 2 99999\n", "not all among"),
+        ("generic_neutral_mesh.obj", lambda text: text + "f 1 2 99999\n", "do not fit"),
         ("generic_neutral_mesh.obj", lambda text: text + "f a b c\n", "the line `f a b c`"),
         ("generic_neutral_mesh.obj", lambda text: text.replace("M_Teeth", "M_T"), "no material"),
-        ("vertex_indices.json", lambda text: text[:-2], "no JSON"),
+        ("vertex_indices.json", lambda text: text[:-2], "is not JSON"),
         ("vertex_indices.json", lambda _: "[]", "no list of names `expressions`"),
-        ("vertex_indices.json", lambda text: text.replace("idx_", "x_"), "no 68 vertices"),
-        ("vertex_indices.json", lambda text: _without_a_landmark(text), "no 68 vertices"),
+        ("vertex_indices.json", lambda text: text.replace("idx_", "x_"), "is not 68 vertices"),
+        ("vertex_indices.json", lambda text: _without_a_landmark(text), "is not 68 vertices"),
     ],
 )
 def test_a_malformed_file_is_named(copy, tmp_path, name, change, received):
@@ -123,7 +123,7 @@ def _without_a_landmark(text):
     return json.dumps(content)
 
 
-def test_another_ending_is_refused(download, tmp_path):
+def test_another_file_ending_is_refused(download, tmp_path):
     with pytest.raises(ValueError, match=r"must end in \.npz"):
         convert(download, tmp_path / "ict")
 

@@ -1,6 +1,4 @@
-"""What every rig promises: the canonical one, the ICT rig of a small head of our own, and the real
-one where FAU_ICT names its file.
-"""
+"""Properties of all rigs: canonical, ICT from a miniature, and ICT from the file in FAU_ICT."""
 
 from dataclasses import replace
 
@@ -10,10 +8,10 @@ from scipy.spatial import Delaunay
 
 from fau_tf import facs
 from fau_tf.synthetic import sample
-from fau_tf.synthetic.render import project
+from fau_tf.synthetic.render import geometry
 from fau_tf.synthetic.render.z_buffer import rasterize
 from fau_tf.synthetic.rigs.canonical import canonical_rig
-from fau_tf.synthetic.rigs.rig import UNEVEN, Way, expression_offset, identity_shape
+from fau_tf.synthetic.rigs.rig import MAX_UNEVENNESS, AuGainField, expression_offset, identity_shape
 from fau_tf.synthetic.textures.albedo import appearance
 from tests.helpers import ict_miniature
 
@@ -31,6 +29,28 @@ def rig(request, tmp_path_factory):
     if request.param == "canonical":
         return canonical_rig()
     return ict_miniature.rig_of(request.param, tmp_path_factory.mktemp("ict"))
+
+
+def test_every_array_belongs_to_the_same_vertices(rig):
+    count = len(rig.neutral)
+    assert set(rig.action_units) == set(facs.AUS)
+    for field in (*rig.action_units.values(), rig.neutral, rig.blink, *rig.identity):
+        assert field.shape == (count, 3)
+        assert np.isfinite(field).all()
+        assert np.abs(field).max() > 0.03
+    assert len(rig.uv) == len(rig.head_weight) == len(rig.scalp) == len(rig.curtain) == count
+    assert len(rig.shade) == count
+    for share in (rig.head_weight, rig.scalp, rig.shade):
+        assert share.min() >= 0
+        assert share.max() == pytest.approx(1)
+
+
+def test_unknown_action_units_and_intensities_outside_0_to_5_are_refused(rig):
+    with pytest.raises(ValueError, match=f"Rig `{rig.name}` has no AU 7"):
+        expression_offset(rig, {7: 1.0})
+    for value in (-0.1, 5.1, float("nan")):
+        with pytest.raises(ValueError, match="AU12: intensity must be 0 to 5"):
+            expression_offset(rig, {12: value})
 
 
 @pytest.mark.parametrize("au", facs.AUS)
@@ -84,29 +104,29 @@ def test_parting_the_lips_hardly_moves_the_jaw(rig):
     assert (parted < 0.15 * dropped).all()
 
 
-def test_a_way_scales_the_axes_of_its_action_unit_alone(rig):
+def test_a_gain_field_scales_the_axes_of_its_action_unit_only(rig):
     plain = {au: expression_offset(rig, {au: 5.0}) for au in (12, 25)}
-    both = expression_offset(rig, {12: 5.0, 25: 5.0}, ways={12: Way((0.5, 2.0, 1.0))})
+    both = expression_offset(rig, {12: 5.0, 25: 5.0}, au_gains={12: AuGainField((0.5, 2.0, 1.0))})
     expected = plain[12] * [0.5, 2.0, 1.0] + plain[25]
     assert np.abs(plain[12]).max() > 0.3
     np.testing.assert_allclose(both, expected, atol=ROUNDING)
 
 
-def test_an_uneven_way_is_smooth_and_alike_on_both_sides():
-    way = Way((1.0, 1.0, 1.0), (0.8, 1.2, 0.4))
+def test_an_uneven_gain_field_is_smooth_and_symmetric():
+    field = AuGainField((1.0, 1.0, 1.0), (0.8, 1.2, 0.4))
     places = np.random.default_rng(0).uniform(-6, 6, (500, 3))
-    factors = way.at(places)
-    assert factors.min() < 1 - 0.9 * UNEVEN < 1 + 0.9 * UNEVEN < factors.max()
-    assert np.abs(factors - 1).max() <= UNEVEN + 1e-9  # rounding
-    np.testing.assert_array_equal(way.at(places * [-1, 1, 1]), factors)
-    near = way.at(places + 0.01)
-    assert np.abs(near - factors).max() < 0.02 * UNEVEN * (0.8 + 1.2)  # steepness times step
-    assert (way.at(places) == way.at(places)[:, :1]).all()
+    factors = field.at(places)
+    assert factors.min() < 1 - 0.9 * MAX_UNEVENNESS < 1 + 0.9 * MAX_UNEVENNESS < factors.max()
+    assert np.abs(factors - 1).max() <= MAX_UNEVENNESS + 1e-9  # rounding
+    np.testing.assert_array_equal(field.at(places * [-1, 1, 1]), factors)
+    near = field.at(places + 0.01)
+    assert np.abs(near - factors).max() < 0.02 * MAX_UNEVENNESS * (0.8 + 1.2)  # slope times step
+    assert (field.at(places) == field.at(places)[:, :1]).all()
 
 
-def test_movements_without_a_label_are_seen_and_leave_the_eyes_or_the_mouth_alone(rig):
-    for name, field in rig.others.items():
-        points = expression_offset(rig, {}, others={name: 0.5})[rig.landmarks]
+def test_unlabeled_movements_move_either_the_eyes_or_the_mouth(rig):
+    for name, field in rig.unlabeled.items():
+        points = expression_offset(rig, {}, unlabeled={name: 0.5})[rig.landmarks]
         np.testing.assert_allclose(points, 0.5 * field[rig.landmarks], atol=ROUNDING)
         eyes, rest = (np.abs(points[part]).max() for part in (slice(36, 48), slice(48, 68)))
         if name == "cheeks puffed":  # between the landmarks
@@ -117,17 +137,17 @@ def test_movements_without_a_label_are_seen_and_leave_the_eyes_or_the_mouth_alon
             assert still < 0.2 * moved, name
 
 
-def test_movements_without_a_label_differ_from_every_action_unit(rig):
-    """By direction, over the whole mesh: none is an AU under another name."""
-    for name, field in rig.others.items():
+def test_unlabeled_movements_differ_from_every_action_unit(rig):
+    """In direction, over the whole mesh."""
+    for name, field in rig.unlabeled.items():
         for au, unit in rig.action_units.items():
             cosine = (field * unit).sum() / (np.linalg.norm(field) * np.linalg.norm(unit))
-            assert cosine < 0.85, (name, au)  # the opposite of one is no other
+            assert cosine < 0.85, (name, au)
 
 
 def test_action_units_are_symmetric(rig):
-    # sums over a vertex' neighbors round differently on the two sides; left and right shapes of
-    # ICT-FaceKit differ by up to 0.007 cm at corners of eyes and lips
+    # sums over the neighbors of a vertex round differently on the two sides; left and right shapes
+    # of ICT-FaceKit differ by up to 0.007 cm at corners of eyes and lips
     rounding = 1e-9 if rig.name == "canonical" else 1e-2
     for au, field in rig.action_units.items():
         points = field[rig.landmarks]
@@ -155,14 +175,14 @@ def test_action_units_are_symmetric(rig):
         (26, (7, 8, 9, 57), (0, -1, 0)),
     ],
 )
-def test_each_action_unit_moves_its_part_of_the_face_its_way(rig, au, landmarks, direction):
+def test_each_action_unit_moves_its_landmarks_in_its_direction(rig, au, landmarks, direction):
     moved = rig.action_units[au][rig.landmarks][list(landmarks)]
     along = moved @ (np.array(direction) / np.linalg.norm(direction))
     assert (along > 0.15).all()
     assert (along > 0.5 * np.linalg.norm(moved, axis=1)).all()
 
 
-def test_no_two_action_units_move_the_face_alike(rig):
+def test_no_two_action_units_move_the_face_in_the_same_way(rig):
     fields = np.stack([rig.action_units[au].ravel() for au in facs.AUS])
     fields /= np.linalg.norm(fields, axis=1, keepdims=True)
     assert (fields @ fields.T - np.eye(len(fields))).max() < 0.75
@@ -170,7 +190,7 @@ def test_no_two_action_units_move_the_face_alike(rig):
 
 @pytest.mark.parametrize(("strength", "even"), [(5.0, True), (4.5, False)])
 def test_no_expression_or_pose_opens_a_hole_in_the_face(rig, strength, even):
-    """At full strength as the rig has it, and nearly so in each person's own way."""
+    """At full strength without personal gain fields, and nearly so with them."""
     size = 160
     for seed in range(6):
         strong = {au: strength for i, au in enumerate(facs.AUS) if (seed + i) % 3 != 0}
@@ -179,11 +199,11 @@ def test_no_expression_or_pose_opens_a_hole_in_the_face(rig, strength, even):
             rig, person_seed=seed, face_seed=seed, intensity=strong, pose=pose
         )
         if even:
-            habits = replace(scene.person.habits, ways={})
-            scene = replace(scene, person=replace(scene.person, habits=habits))
-        body = project.surface(scene, appearance(rig, scene.person))
+            habits = replace(scene.person.variation, au_gains={})
+            scene = replace(scene, person=replace(scene.person, variation=habits))
+        body = geometry.surface(scene, appearance(rig, scene.person))
         scale = size / sample.NOMINAL
-        points = project.project(body.points, scene) * [scale, scale, 1]
+        points = geometry.project(body.points, scene) * [scale, scale, 1]
         seen = np.zeros(size * size, bool)
         seen[rasterize(points, body.faces, size).pixel] = True
         hull = Delaunay(sample.landmarks(scene)[17:] * scale)

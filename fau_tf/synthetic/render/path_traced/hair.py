@@ -1,42 +1,42 @@
-"""Brows, lashes, stubble and the hair of the head as strands that grow on the moving skin.
+"""Brows, lashes, beard and hair as strands on the moving skin.
 
-They lie on what is painted in the atlas, so they need not hide the skin, only break up its edges.
+The atlas is painted with hair too, so strands need not hide the skin, only break up its edges.
 """
 
 import numpy as np
 
-from fau_tf.synthetic.render.path_traced.strands import Roots, bent, combed, ribbons, rooted
-from fau_tf.synthetic.render.project import Surface
+from fau_tf.synthetic.render.geometry import Surface
+from fau_tf.synthetic.render.path_traced.strands import Roots, comb, curve, ribbons, sample_roots
 from fau_tf.synthetic.rigs.rig import Floats, Ints
 from fau_tf.synthetic.scene.person import HAIR_STYLES, Person
 from fau_tf.synthetic.scene.scene import Scene
 from fau_tf.synthetic.textures import uv_atlas
-from fau_tf.synthetic.textures.shared_maps import paints
+from fau_tf.synthetic.textures.uv_masks import uv_masks
 
 BROW, HAIR, BEARD, UPPER_LASHES, LOWER_LASHES = 420, 3600, 1800, 70, 36
-"""How many strands: of both brows, the head, a full beard, and a lid."""
+"""Number of strands: of both brows, the head, a full beard, and an eyelid."""
 SHORTEST_BEARD = 0.35
-"""Stubble below this is paint alone."""
+"""Stubble below this is only painted."""
 
 
-def grown(scene: Scene, body: Surface) -> Surface:
-    """Return the surface with its hair; the same person has the same strands in each face."""
+def add_hair(scene: Scene, body: Surface) -> Surface:
+    """Return the surface with hair; a person has the same strands in every picture."""
     rng = np.random.default_rng(np.random.SeedSequence((scene.person.texture, 21)))
     strands = [part for kind in (_brows, _hair, _beard, _lashes) for part in kind(scene, body, rng)]
-    return body.with_parts(strands)
+    return body.extended(strands)
 
 
 def _brows(scene: Scene, body: Surface, rng: np.random.Generator) -> list[Surface]:
     person = scene.person
     edge = 1.0 - 0.75 * person.brow_thickness
-    density = np.clip((paints().brows - 0.35 - 0.35 * edge) * 2.0, 0, 1)
-    roots = rooted(scene.rig, body, density, round(BROW * person.brow_density), rng)
+    density = np.clip((uv_masks().brows - 0.35 - 0.35 * edge) * 2.0, 0, 1)
+    roots = sample_roots(scene.rig, body, density, round(BROW * person.brow_density), rng)
     outwards, cm = _sides(roots)
     # upright at the nose, level at the temples
     up = -np.clip(1.1 - 0.42 * (cm - 0.8), -0.35, 1.0) + rng.normal(0, 0.2, len(cm))
-    along = combed(roots, outwards, up)
+    along = comb(roots, outwards, up)
     length = 0.42 * person.brow_thickness**0.5 * rng.uniform(0.6, 1.2, len(cm))
-    strands = bent(roots.points, along, roots.normals, length, 0.2)
+    strands = curve(roots.points, along, roots.normals, length, 0.2)
     return [ribbons(strands, 0.014, _hair_uv(rng, len(cm)), body.turn)]
 
 
@@ -45,7 +45,7 @@ def _hair(scene: Scene, body: Surface, rng: np.random.Generator) -> list[Surface
     thickness = HAIR_STYLES[person.style][2]
     if not thickness:
         return []
-    roots = rooted(scene.rig, body, _scalp(person), HAIR, rng)
+    roots = sample_roots(scene.rig, body, _scalp(person), HAIR, rng)
     count = len(roots.points)
     parting = rng.normal(0, 0.6)
     _, cm = _sides(roots)
@@ -54,7 +54,7 @@ def _hair(scene: Scene, body: Surface, rng: np.random.Generator) -> list[Surface
     down = (1 - beside) * front + beside + rng.normal(0, 0.18, count)
     across = (1 - beside) * parting + rng.normal(0, 0.18, count)
     length = np.minimum(0.3 + 0.9 * thickness, 1.3) * rng.uniform(0.6, 1.2, count)
-    strands = bent(roots.points, combed(roots, across, down), roots.normals, length, 0.25)
+    strands = curve(roots.points, comb(roots, across, down), roots.normals, length, 0.25)
     return [ribbons(strands, 0.028, _hair_uv(rng, count), body.turn)]
 
 
@@ -62,31 +62,31 @@ def _beard(scene: Scene, body: Surface, rng: np.random.Generator) -> list[Surfac
     person = scene.person
     if person.stubble < SHORTEST_BEARD:
         return []
-    roots = rooted(scene.rig, body, paints().beard, round(BEARD * person.stubble), rng)
+    roots = sample_roots(scene.rig, body, uv_masks().beard, round(BEARD * person.stubble), rng)
     outwards, _ = _sides(roots)
     count = len(outwards)
-    along = combed(roots, 0.25 * outwards, 1 + rng.normal(0, 0.25, count))
+    along = comb(roots, 0.25 * outwards, 1 + rng.normal(0, 0.25, count))
     length = 0.30 * person.stubble * rng.uniform(0.6, 1.2, count)
-    strands = bent(roots.points, along, roots.normals, length, 0.45)
+    strands = curve(roots.points, along, roots.normals, length, 0.45)
     return [ribbons(strands, 0.010, _hair_uv(rng, count), body.turn)]
 
 
 def _lashes(scene: Scene, body: Surface, rng: np.random.Generator) -> list[Surface]:
     out = []
-    row, column = np.unravel_index(int(np.argmax(paints().lashes)), paints().lashes.shape)
-    paint = np.array([[column, row]], float)
+    row, column = np.unravel_index(int(np.argmax(uv_masks().lashes)), uv_masks().lashes.shape)
+    black = np.array([[column, row]], float)
     for ring in scene.rig.eyes:
         for upper, count in ((True, UPPER_LASHES), (False, LOWER_LASHES)):
-            strands = _lid(scene, body, ring, upper, count, rng)
-            uv = np.repeat(paint, len(strands), 0)
+            strands = _eyelid(scene, body, ring, upper, count, rng)
+            uv = np.repeat(black, len(strands), 0)
             out.append(ribbons(strands, 0.011 if upper else 0.007, uv, body.turn))
     return out
 
 
-def _lid(
+def _eyelid(
     scene: Scene, body: Surface, ring: Ints, upper: bool, count: int, rng: np.random.Generator
 ) -> Floats:
-    """Return the lashes (count, POINTS, 3) of one lid."""
+    """Return the lashes (count, POINTS, 3) of one eyelid."""
     rest = scene.rig.neutral[ring]
     margin = ring[(rest[:, 1] > rest[:, 1].mean()) == upper]
     margin = margin[np.argsort(scene.rig.neutral[margin, 0], kind="stable")]
@@ -98,17 +98,17 @@ def _lid(
     start = np.stack([np.interp(place, knots, line[:, i]) for i in range(3)], 1)
     right, up, front = body.turn.T
     fan = (2 * place - 1)[:, None] * 0.55 + rng.normal(0, 0.10, (count, 1))
-    # a lid that comes down takes its lashes along
+    # lashes follow an eyelid that closes
     height = np.clip(1.1 * gap - 0.45, -0.5, 0.65) if upper else -0.55
     along = fan * right + height * up + 0.75 * front
     longest = np.sin(np.pi * np.clip(place, 0.08, 0.92)) ** 0.5
     length = (0.62 if upper else 0.30) * longest * rng.uniform(0.75, 1.1, count)
     bend = np.broadcast_to(0.9 * front - 0.2 * up * (1 if upper else -1), along.shape)
-    return bent(start, along, bend, length, 0.4)
+    return curve(start, along, bend, length, 0.4)
 
 
 def _scalp(person: Person) -> Floats:
-    """Return (HEAD_ROWS, SIZE) where strands grow on the head: a little inside the painted hair."""
+    """Return (HEAD_ROWS, SIZE) density of strands on the head, a little inside the painted hair."""
     rows, columns = np.mgrid[: uv_atlas.HEAD_ROWS, : uv_atlas.SIZE]
     y = uv_atlas.TOP - rows / uv_atlas.TEXELS
     turn = np.abs(columns - uv_atlas.SIZE / 2) / uv_atlas.TEXELS / uv_atlas.RADIUS
@@ -119,11 +119,11 @@ def _scalp(person: Person) -> Floats:
 
 
 def _sides(roots: Roots) -> tuple[Floats, Floats]:
-    """Return (n,) -1 or 1, away from the middle of the face, and (n,) the way to it in cm."""
-    off = roots.place[:, 0] - uv_atlas.SIZE / 2
+    """Return (n,) -1 or 1, the side of the face, and (n,) the distance from its midline in cm."""
+    off = roots.texel[:, 0] - uv_atlas.SIZE / 2
     return np.sign(off), np.abs(off) / uv_atlas.TEXELS
 
 
 def _hair_uv(rng: np.random.Generator, count: int) -> Floats:
-    """Return (count, 2) texels of hair, a shade for each strand."""
+    """Return (count, 2) texels of hair, another shade for each strand."""
     return uv_atlas.patch_uv("hair", *rng.uniform(0.02, 0.98, (2, count)))

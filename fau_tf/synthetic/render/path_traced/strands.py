@@ -1,6 +1,6 @@
-"""Strands: where they may grow on a rig's skin, and the ribbons that the path tracer sees.
+"""Hair strands: roots on a rig's skin, curves, and ribbons of triangles.
 
-Ribbons of triangles, since the tracer's own curves crash now and then.
+The path tracer's own curves crash now and then.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from fau_tf.synthetic.render.project import Surface
+from fau_tf.synthetic.render.geometry import Surface
 from fau_tf.synthetic.render.z_buffer import Hits, rasterize
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats, Ints
 from fau_tf.synthetic.textures import uv_atlas
@@ -16,38 +16,39 @@ from fau_tf.synthetic.textures import uv_atlas
 POINTS = 4
 """Of each strand."""
 TAPER = np.array([1.0, 0.95, 0.75, 0.2])
+"""Relative radius at each point."""
 
 
 @dataclass(frozen=True, eq=False)
 class Roots:
-    """Where strands grow, n of them.
+    """The roots of n strands.
 
     Attributes:
         points: (n, 3) cm in the camera's axes.
         normals: (n, 3) unit.
-        right: (n, 3) what one texel to the right is on the skin, cm.
-        down: (n, 3) the same for one texel down.
-        place: (n, 2) texels: column, row.
+        right: (n, 3) step on the skin of one texel to the right, cm.
+        down: (n, 3) step of one texel down.
+        texel: (n, 2) column, row.
     """
 
     points: Floats
     normals: Floats
     right: Floats
     down: Floats
-    place: Floats
+    texel: Floats
 
 
-def rooted(
+def sample_roots(
     rig: FaceRig, body: Surface, density: Floats, count: int, rng: np.random.Generator
 ) -> Roots:
-    """Return up to count roots on the moved skin.
+    """Return roots on the moved skin: `count`, or none where the density is 0.
 
     Args:
         rig: the face model.
-        body: its surface in a scene; begins with the rig's vertices.
-        density: (HEAD_ROWS, SIZE) how many strands grow per area, relative to each other.
-        count: of strands.
-        rng: decides where.
+        body: the surface of a scene, whose first vertices are the rig's.
+        density: (HEAD_ROWS, SIZE) relative number of strands per area.
+        count: number of strands.
+        rng: decides the places.
     """
     hits, area = _skin(rig)
     chance = np.cumsum(density.reshape(-1)[hits.pixel] * area)
@@ -59,25 +60,25 @@ def rooted(
     edge = body.points[corner[:, 1:]] - body.points[corner[:, :1]]
     right, down = _per_texel(rig.uv[corner], edge)
     off = rng.uniform(-0.5, 0.5, (2, count, 1))
-    points = _mixed(body.points, corner, weight) + off[0] * right + off[1] * down
+    points = _interpolate(body.points, corner, weight) + off[0] * right + off[1] * down
     pixel = hits.pixel[pick]
-    place = np.stack([pixel % uv_atlas.SIZE, pixel // uv_atlas.SIZE], 1).astype(float)
-    return Roots(points, _unit(_mixed(body.normals, corner, weight)), right, down, place)
+    texel = np.stack([pixel % uv_atlas.SIZE, pixel // uv_atlas.SIZE], 1).astype(float)
+    return Roots(points, _unit(_interpolate(body.normals, corner, weight)), right, down, texel)
 
 
-def combed(roots: Roots, across: Floats, down: Floats) -> Floats:
-    """Return (n, 3) unit directions along the skin, from directions (n,) in the atlas."""
+def comb(roots: Roots, across: Floats, down: Floats) -> Floats:
+    """Return (n, 3) unit directions along the skin, from components (n,) in the atlas."""
     along = across[:, None] * _unit(roots.right) + down[:, None] * _unit(roots.down)
     return _unit(along - roots.normals * (along * roots.normals).sum(1, keepdims=True))
 
 
-def bent(start: Floats, along: Floats, up: Floats, length: Floats, lift: float) -> Floats:
-    """Return (n, POINTS, 3) strands.
+def curve(start: Floats, along: Floats, up: Floats, length: Floats, lift: float) -> Floats:
+    """Return strands as curves (n, POINTS, 3).
 
     Args:
         start: (n, 3) roots.
-        along: (n, 3) where they point in the end.
-        up: (n, 3) where they point at first.
+        along: (n, 3) direction at the tip.
+        up: (n, 3) direction at the root.
         length: (n,) cm.
         lift: 0 lies on the skin, 1 stands up.
     """
@@ -88,12 +89,12 @@ def bent(start: Floats, along: Floats, up: Floats, length: Floats, lift: float) 
 
 
 def ribbons(strands: Floats, radius: float, uv: Floats, turn: Floats) -> Surface:
-    """Return strands (n, POINTS, 3) as ribbons that face the camera, with round normals.
+    """Return strands as ribbons that face the camera, with the normals of round hairs.
 
     Args:
-        strands: points in cm.
+        strands: (n, POINTS, 3) in cm.
         radius: at the root, cm.
-        uv: (n, 2) texel of each strand.
+        uv: (n, 2) texel that colors each strand.
         turn: (3, 3) rotation of the head.
     """
     count = len(strands)
@@ -112,7 +113,7 @@ def ribbons(strands: Floats, radius: float, uv: Floats, turn: Floats) -> Surface
 
 @lru_cache(maxsize=2)
 def _skin(rig: FaceRig) -> tuple[Hits, Floats]:
-    """Return which triangle of the head lies at each texel, and the texel's area in cm2."""
+    """Return the triangle of the head at each texel, and the area of the texel in cm2."""
     chart = np.column_stack([rig.uv, np.zeros(len(rig.uv))])
     head = (rig.uv[:, 1] < uv_atlas.HEAD_ROWS) & ~rig.curtain
     kept = np.flatnonzero(head[rig.faces].all(1))
@@ -128,7 +129,7 @@ def _skin(rig: FaceRig) -> tuple[Hits, Floats]:
 
 
 def _per_texel(uv: Floats, edge: Floats) -> tuple[Floats, Floats]:
-    """Return (n, 3) and (n, 3), a step of one texel right and down, on triangles.
+    """Return (n, 3) and (n, 3), the steps of one texel right and down, on triangles.
 
     Args:
         uv: (n, 3, 2) texels of the corners.
@@ -142,7 +143,7 @@ def _per_texel(uv: Floats, edge: Floats) -> tuple[Floats, Floats]:
     return right, down
 
 
-def _mixed(values: Floats, corner: Ints, weight: Floats) -> Floats:
+def _interpolate(values: Floats, corner: Ints, weight: Floats) -> Floats:
     return np.asarray((values[corner] * weight[..., None]).sum(1))
 
 

@@ -1,13 +1,13 @@
-"""How each AU moves the ICT face: weights of its expression shapes, and a field of our own.
+"""AUs of the ICT face as weights of its expression shapes, and the parting of its lips.
 
-The shapes carry the names of Apple's ARKit blend shapes, whose documentation says in words what
-each one moves; the rows join them to the appearance changes that FACS gives for an AU.
+The shapes have the names of Apple's ARKit blendshapes, whose documentation describes what each one
+moves; the rows map them to the appearance changes that FACS gives for an AU.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-# AU -> (shape without its side, weight at intensity 5, why)
+# AU -> (shape without its side, weight at intensity 5, reason)
 SHAPES: Final[dict[int, tuple[tuple[str, float, str], ...]]] = {
     1: (("browInnerUp_", 1.5, "upward movement of the inner brow: frontalis, medial part"),),
     2: (("browOuterUp_", 1.2, "upward movement of the outer brow: frontalis, lateral part"),),
@@ -22,7 +22,7 @@ SHAPES: Final[dict[int, tuple[tuple[str, float, str], ...]]] = {
     12: (("mouthSmile_", 0.95, "upward movement of the lip corner: zygomaticus major"),),
     14: (
         ("mouthDimple_", 1.25, "backward movement of the lip corner: buccinator"),
-        ("mouthFrown_", 0.25, "keeps the corner from rising, which is AU12's"),
+        ("mouthFrown_", 0.25, "keeps the corner from rising, which is AU12"),
         ("mouthRollLower", 0.3, "lips tightened and drawn inwards with the corners"),
     ),
     15: (("mouthFrown_", 1.75, "downward movement of the lip corner: depressor anguli oris"),),
@@ -34,7 +34,7 @@ SHAPES: Final[dict[int, tuple[tuple[str, float, str], ...]]] = {
     25: (("mouthLowerDown_", 0.4, "the lower lip drawn down: depressor labii inferioris"),),
     26: (("jawOpen", 0.55, "opening of the jaw, relaxed masseter"),),
 }
-OTHERS: Final[dict[str, tuple[tuple[str, float], ...]]] = {
+UNLABELED: Final[dict[str, tuple[tuple[str, float], ...]]] = {
     "lids tightened": (("eyeSquint_", 0.8),),  # AU7
     "lips puckered": (("mouthPucker", 0.8),),  # AU18
     "lips pressed": (("mouthPress_", 1.0),),  # AU24
@@ -43,25 +43,25 @@ OTHERS: Final[dict[str, tuple[tuple[str, float], ...]]] = {
     "jaw to the right": (("jawRight", 0.6), ("mouthRight", 0.3)),  # AU30
     "jaw to the left": (("jawLeft", 0.6), ("mouthLeft", 0.3)),
 }
-"""Movement that no AU of the table names -> shapes and weights at most."""
+"""Movement outside the AU table -> shapes and weights at full strength."""
 SIDES: Final = ("L", "R")
 
 FADES: Final = {9: (-2.2, -3.4, 0.4), 10: (-1.8, -0.4, 0.4)}
-"""AU -> heights in cm from where and until where its shapes fade, and what is left of them beyond.
+"""AU -> heights in cm between which its shapes fade, and the share of them that remains beyond.
 
-noseSneer raises the upper lip as much as mouthUpperUp does, and that the sides of the nose (cosine
-0.89). FACS tells the two apart by where the pull is strongest: beside the nose's root and wings
+noseSneer and mouthUpperUp both raise the upper lip and the sides of the nose (cosine 0.89). FACS
+tells AU9 and AU10 apart by the place of the strongest pull: beside the root and wings of the nose
 (AU9), or at the middle of the upper lip (AU10).
 """
 
 
 @dataclass(frozen=True)
-class Parted:
-    """How a lip parts from the other at intensity 5.
+class LipParting:
+    """Movement of one lip at AU25 = 5.
 
     Attributes:
         up, front: in cm at its middle.
-        reach: how far from its margin the skin follows, cm (one sigma).
+        reach: distance from its margin to which the skin follows, cm (one sigma).
     """
 
     up: float
@@ -69,19 +69,19 @@ class Parted:
     reach: float
 
 
-PARTED_UP: Final = Parted(0.18, 0.06, 0.55)
-PARTED_DOWN: Final = Parted(-0.42, 0.0, 0.75)
-"""AU25, lips that part by themselves. The set has no shape for all of it: mouthUpperUp is AU10's,
-jawOpen is AU26's, and mouthLowerDown alone would move the chin's boss as far as half of the lip."""
+UPPER_LIP: Final = LipParting(0.18, 0.06, 0.55)
+LOWER_LIP: Final = LipParting(-0.42, 0.0, 0.75)
+"""No expression shape is AU25 alone: mouthUpperUp belongs to AU10, jawOpen to AU26, and
+mouthLowerDown alone would move the chin half as far as the lip."""
 
 
 def names() -> list[str]:
-    """Return every shape that the table needs, with sides."""
+    """Return the names of all shapes that the tables use, with sides."""
     rows = [row[0] for rows in SHAPES.values() for row in rows]
-    rows += [name for others in OTHERS.values() for name, _ in others]
+    rows += [name for shapes in UNLABELED.values() for name, _ in shapes]
     return [full for name in rows for full in sided(name)] + list(sided("eyeBlink_"))
 
 
 def sided(name: str) -> tuple[str, ...]:
-    """Return a shape's names: both sides of one that has sides."""
+    """Return the names of a shape: one per side if it has sides."""
     return tuple(name + side for side in SIDES) if name.endswith("_") else (name,)

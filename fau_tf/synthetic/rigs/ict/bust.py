@@ -1,4 +1,4 @@
-"""Below the ICT head: how its neck turns, and shoulders that continue its bust."""
+"""Neck and shoulders of the ICT rig."""
 
 import numpy as np
 
@@ -12,24 +12,24 @@ _STEPS = ((1.18, 1.25), (1.38, 2.9), (1.56, 6.0), (1.72, 20.0))
 
 
 def head_weight(points: Floats) -> Floats:
-    """Return (V,) 1 for what turns with the head, falling down and away from the neck to 0."""
+    """Return (V,) 1 where points turn with the head, falling to 0 down and away from the neck."""
     out = np.hypot(points[:, 0], points[:, 2] - _AXIS_Z)
     height = points[:, 1] - 0.5 * np.clip(out - 6.5, 0, None) * (points[:, 1] < -8)
     return np.asarray(np.interp(height, [-16.5, -10.2], [0.0, 1.0]))
 
 
 def neck_uv(points: Floats) -> Floats:
-    """Return (V, 2) texels of the neck, with its clothes."""
+    """Return the (V, 2) texels of neck and clothes."""
     return uv_atlas.patch_uv("neck", 0.5 + points[:, 0] / 41, (-3.0 - points[:, 1]) / 31)
 
 
-def shoulders(points: Floats, faces: Ints, start: int) -> canonical_head.Part:
-    """Return shoulders and chest that hang on the rim of the bust.
+def shoulders(points: Floats, faces: Ints, start: int) -> canonical_head.HeadPart:
+    """Return shoulders and chest, attached to the rim of the bust.
 
     Args:
         points: (V, 3) at rest.
         faces: (F, 3) of the lower neck and bust.
-        start: number of the part's first vertex.
+        start: number of the first vertex of the part.
 
     Raises:
         ValueError: if the bust has no rim.
@@ -37,8 +37,7 @@ def shoulders(points: Floats, faces: Ints, start: int) -> canonical_head.Part:
     rings = mesh.borders(faces)
     if not rings:
         raise ValueError(
-            "The neck must have an open lower rim. Received: a closed one. Convert the download "
-            "again."
+            "The neck of the ICT head must have an open lower rim. Convert the download again."
         )
     rim = min(rings, key=lambda ring: float(points[ring, 1].mean()))
     rim = _counter_clockwise(points, rim)
@@ -52,14 +51,12 @@ def shoulders(points: Floats, faces: Ints, start: int) -> canonical_head.Part:
     new = np.vstack(below)
     n = len(rim)
     ids = np.vstack([rim, start + np.arange(len(below) * n).reshape(-1, n)])
-    a, b = ids[:-1], ids[1:]
-    c, d = np.roll(a, -1, 1), np.roll(b, -1, 1)
-    faces = np.vstack([np.stack(q, -1).reshape(-1, 3) for q in ((a, b, c), (c, b, d))])
-    return canonical_head.Part(new, faces, neck_uv(new), head_weight=head_weight(new))
+    faces = mesh.grid_faces(ids, closed=True)
+    return canonical_head.HeadPart(new, faces, neck_uv(new), head_weight=head_weight(new))
 
 
 def _counter_clockwise(points: Floats, ring: Ints) -> Ints:
-    """Return the ring so that it runs from the front to the image's right, seen from above."""
+    """Return the ring in the direction from the front to the image's right, seen from above."""
     x, z = points[ring, 0], points[ring, 2]
     area = (x * np.roll(z, -1) - np.roll(x, -1) * z).sum()
     return ring if area < 0 else ring[::-1]

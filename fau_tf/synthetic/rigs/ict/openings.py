@@ -1,4 +1,4 @@
-"""Mouth and eyes of the ICT face as openings between two rims: narrowed, shut or parted."""
+"""Mouth and eyes of the ICT face as openings between two rims, to be narrowed or parted."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,16 +11,17 @@ from fau_tf.synthetic.rigs.ict import action_units
 from fau_tf.synthetic.rigs.rig import Floats, Ints
 
 _FAR = 4.0
+"""Distance from a rim in cm beyond which the skin is not affected."""
 
 
 @dataclass(frozen=True)
 class Ring:
-    """Which landmarks lie around an opening.
+    """The landmarks around an opening.
 
     Attributes:
         upper: iBUG points along the upper rim, from corner to corner.
         lower: the same of the lower one; the i-th of one lies opposite the i-th of the other.
-        reach: how far from its rim the skin follows when the opening narrows, cm (one sigma).
+        reach: distance from a rim to which the skin follows, cm (one sigma).
     """
 
     upper: tuple[int, ...]
@@ -41,9 +42,9 @@ class _Rim:
 
     Attributes:
         margin: (M,) vertices from corner to corner.
-        place: (M,) place of each along the opening: the number of its landmark, and between.
-        along: (V,) place along the opening of each vertex of the mesh.
-        away: (V,) distance from the rim over the skin in cm; inf far off, and at the other rim.
+        place: (M,) position of each along the opening: landmarks are at 0, 1, 2, ...
+        along: (V,) position along the opening of each vertex of the mesh.
+        away: (V,) distance from the rim over the skin in cm; inf if far, or nearer the other rim.
     """
 
     margin: Ints
@@ -62,19 +63,19 @@ class Opening:
 
     @classmethod
     def found(cls, ring: Ring, points: Floats, faces: Ints, landmarks: Ints) -> "Opening":
-        """Return the opening inside some landmarks.
+        """Return the opening inside these landmarks.
 
-        Distances run over the surface, so that a lip never takes the other one along, however
-        close the two lie.
+        Distances are measured over the skin, so that one lip never moves the other, however close
+        the two are.
 
         Args:
-            ring: which landmarks.
+            ring: the landmarks.
             points: (V, 3) at rest.
-            faces: (F, 3) skin and what continues it inside; teeth and tongue are left out.
+            faces: (F, 3) skin and its continuation inside, without teeth and tongue.
             landmarks: 68 of the V.
 
         Raises:
-            ValueError: if the landmarks of a rim aren't joined by skin.
+            ValueError: if no skin connects the landmarks of a rim.
         """
         graph = _edges(points, faces)
         margins = [_margin(graph, landmarks[list(ids)]) for ids in (ring.upper, ring.lower)]
@@ -90,26 +91,26 @@ class Opening:
         return cls(ring, *rims)
 
     def narrowed(self, field: Floats, part: float = 1.0) -> Floats:
-        """Return positions or displacements (..., V, 3) without this part of their gap.
+        """Return positions or displacements (..., V, 3) with this share of their gap closed.
 
-        Both rims go half of the way. It is linear: a sum of fields without a gap has none.
+        Both rims move half of the distance. The map is linear: sums of closed fields are closed.
         """
         stations = np.arange(0.5, len(self.ring.upper) - 1, 0.5)  # the landmarks and between
         gap = _at(stations, self.upper, field) - _at(stations, self.lower, field)  # (..., S, 3)
         out = field.copy()
-        for rim, way in ((self.upper, -part / 2), (self.lower, part / 2)):
+        for rim, amount in ((self.upper, -part / 2), (self.lower, part / 2)):
             near = np.flatnonzero(rim.away < _FAR)
             hats = np.clip(1 - np.abs(rim.along[near, None] - stations) / 0.5, 0, 1)
-            share = way * _falloff(rim.away[near], self.ring.reach)[:, None] * hats
+            share = amount * _falloff(rim.away[near], self.ring.reach)[:, None] * hats
             out[..., near, :] += (share @ gap).astype(field.dtype)
         return np.asarray(out)
 
     def parted(self) -> Floats:
-        """Return (V, 3), how lips move that part by themselves, see `ict_units.PARTED`."""
+        """Return the (V, 3) displacement of parting lips, see `action_units.LipParting`."""
         out = np.zeros((len(self.upper.away), 3))
         for rim, row in (
-            (self.upper, action_units.PARTED_UP),
-            (self.lower, action_units.PARTED_DOWN),
+            (self.upper, action_units.UPPER_LIP),
+            (self.lower, action_units.LOWER_LIP),
         ):
             from_middle = np.abs(2 * rim.along / (len(self.ring.upper) - 1) - 1)
             weight = _falloff(rim.away, row.reach) * (1 - from_middle**2.5)
@@ -118,7 +119,7 @@ class Opening:
 
 
 def _edges(points: Floats, faces: Ints) -> sparse.csr_matrix:
-    """Return the (V, V) lengths of the edges, both ways."""
+    """Return the symmetric (V, V) matrix of edge lengths."""
     pairs = np.vstack([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     pairs = np.unique(np.sort(pairs, axis=1), axis=0)
     length = np.sqrt(((points[pairs[:, 0]] - points[pairs[:, 1]]) ** 2).sum(1))
@@ -127,27 +128,26 @@ def _edges(points: Floats, faces: Ints) -> sparse.csr_matrix:
 
 
 def _margin(graph: sparse.csr_matrix, through: Ints) -> tuple[Ints, Floats]:
-    """Return the vertices of the shortest way through some vertices, and their places 0 to 4."""
+    """Return the vertices of the shortest path through some vertices, and their positions."""
     distance, before = csgraph.dijkstra(graph, indices=through[:-1], return_predecessors=True)
     vertices, places = [through[:1]], [np.zeros(1)]
     for leg, stop in enumerate(through[1:]):
         if not np.isfinite(distance[leg, stop]):
             raise ValueError(
-                "Landmarks around mouth and eyes must lie on one piece of skin. Received: "
-                f"vertices {through[leg]} and {stop}, which no edges join. Convert the download "
-                "again."
+                "Landmarks around mouth and eyes must lie on one connected skin; no edges connect "
+                f"vertices {through[leg]} and {stop}. Convert the download again."
             )
-        way = [int(stop)]
-        while before[leg, way[-1]] != through[leg]:
-            way.append(int(before[leg, way[-1]]))
-        reached = np.array(way[::-1])
+        path = [int(stop)]
+        while before[leg, path[-1]] != through[leg]:
+            path.append(int(before[leg, path[-1]]))
+        reached = np.array(path[::-1])
         vertices.append(reached)
         places.append(leg + distance[leg, reached] / distance[leg, stop])
     return np.concatenate(vertices), np.concatenate(places)
 
 
 def _at(stations: Floats, rim: _Rim, field: Floats) -> Floats:
-    """Return (..., S, 3), a field at places along a rim."""
+    """Return (..., S, 3), a field interpolated along a rim."""
     right = np.clip(np.searchsorted(rim.place, stations), 1, len(rim.place) - 1)
     start, stop = rim.place[right - 1], rim.place[right]
     t = ((stations - start) / (stop - start))[:, None]

@@ -1,13 +1,13 @@
 """The second rig: USC ICT-FaceKit, from the user's own download, in the canonical rig's frame.
 
-Its skin lies in the same atlas as the canonical head's, by a smooth map that takes lids, lips,
-brows and the other landmarks to their counterparts, so that one set of paints and wrinkles serves
-both. Long hair is the canonical rig's; shoulders continue its own bust.
+A smooth map takes eyelids, lips, brows and the other landmarks to their counterparts on the
+canonical head, so that both rigs share the UV atlas, its masks and wrinkles. Long hair is the
+canonical rig's; shoulders continue ICT-FaceKit's bust.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -15,22 +15,21 @@ import numpy as np
 from fau_tf import facs
 from fau_tf.synthetic.rigs import canonical_head, mesh
 from fau_tf.synthetic.rigs.canonical import canonical_rig
-from fau_tf.synthetic.rigs.ict import action_units, atlas, bust
-from fau_tf.synthetic.rigs.ict import file as ict_file
-from fau_tf.synthetic.rigs.ict.file import IctFile
+from fau_tf.synthetic.rigs.ict import action_units, bust, ict_file, uv_mapping
+from fau_tf.synthetic.rigs.ict.ict_file import IctFile
 from fau_tf.synthetic.rigs.ict.openings import EYES, MOUTH, Opening
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats, Ints
 
 COLLAR = -10.6
-"""Height in cm below which the skin has the neck's patch of the atlas, with its clothes."""
+"""Height in cm below which the skin is in the neck's patch of the atlas, with clothes."""
 _SCLERAS = ("M_ScleraRight", "M_ScleraLeft")
 EYE_RADIUS = 1.40
-"""In cm; its own eyeballs, 1.45 at the lids, would come through the lids of a blink."""
+"""In cm; ICT-FaceKit's own eyeballs, 1.45 at the eyelids, would show through a blink."""
 BLINK = 1.1
-"""Weight of eyeBlink that shuts the eyes of nearly everybody."""
+"""Weight of eyeBlink at which nearly all identities shut their eyes."""
 EYES_ALIKE = 0.6
-"""Part by which people's lids differ less in how far they stand apart than the components say:
-where the white shows above the iris at rest, AU5 can't be told."""
+"""Share by which the identity components' variation of the eye opening is reduced: where white
+shows above the iris at rest, AU5 can't be recognized."""
 
 
 @lru_cache(maxsize=2)
@@ -38,33 +37,33 @@ def ict_rig(path: Path) -> FaceRig:
     """Return the rig of a converted ICT-FaceKit.
 
     Raises:
-        ValueError: If the file is not what `fau_tf.synthetic.rigs.ict.convert` writes.
+        ValueError: If it is not a file that `fau_tf.synthetic.rigs.ict.convert` writes.
     """
     file = ict_file.load(path)
-    frame = _Frame.fitted(file)
-    points = frame.points(file.neutral)
-    faces, used, piece = _drawn(file, points)
+    to_rig = _Similarity.fitted(file)
+    points = to_rig.points(file.neutral)
+    faces, used, region = _visible(file, points)
     number = np.full(len(points), -1)
     number[used[::-1]] = np.arange(len(used))[::-1]  # the first copy of each
     landmarks, lids = number[file.landmarks], [number[ring] for ring in _lid_rings(file)]
     mouth, *eyes = _openings(file, points)
     shape = mouth.narrowed(points)[used]
-    parts = _added_parts(shape, faces[(piece[faces] == atlas.NECK).all(1)])
-    placed = atlas.place(file, shape, faces, used, piece, landmarks, lids)
+    parts = _added_parts(shape, faces[(region[faces] == uv_mapping.NECK).all(1)])
+    placed = uv_mapping.place(file, shape, faces, used, region, landmarks, lids)
     rest = np.vstack([part.points for part in parts])
     return FaceRig(
         name="ict",
         neutral=np.vstack([shape, rest]),
         faces=np.vstack([faces, *(part.faces for part in parts)]),
-        identity=_padded(_identity(file, frame, mouth, eyes)[:, used], rest),
+        identity=_padded(_identity(file, to_rig, mouth, eyes)[:, used], rest),
         action_units={
-            au: _padded(_unit(file, frame, au, points, mouth)[used], rest) for au in facs.AUS
+            au: _padded(_unit(file, to_rig, au, points, mouth)[used], rest) for au in facs.AUS
         },
-        others={
-            name: _padded(_moved(file, frame, rows)[used], rest)
-            for name, rows in action_units.OTHERS.items()
+        unlabeled={
+            name: _padded(_moved(file, to_rig, rows)[used], rest)
+            for name, rows in action_units.UNLABELED.items()
         },
-        blink=_padded(frame.moves(_sum(file, "eyeBlink_", BLINK)[used]), rest),
+        blink=_padded(to_rig.vectors(_sum(file, "eyeBlink_", BLINK)[used]), rest),
         landmarks=landmarks,
         uv=np.vstack([placed.uv, *(part.uv for part in parts)]),
         head_weight=np.concatenate(
@@ -82,15 +81,15 @@ def ict_rig(path: Path) -> FaceRig:
 
 
 @dataclass(frozen=True, eq=False)
-class _Frame:
-    """The similarity from ICT's axes to the canonical rig's."""
+class _Similarity:
+    """The map from ICT-FaceKit's axes to the canonical rig's."""
 
     turn: Floats
     shift: Floats
 
     @classmethod
-    def fitted(cls, file: IctFile) -> "_Frame":
-        """Return the one that fits the inner landmarks best; jaws are annotated too freely."""
+    def fitted(cls, file: IctFile) -> "_Similarity":
+        """Return the map that fits the inner landmarks best; jaw landmarks are less exact."""
         rig = canonical_rig()
         target = rig.neutral[rig.landmarks][17:]
         source = file.neutral[file.landmarks][17:]
@@ -105,17 +104,17 @@ class _Frame:
         """Return points (V, 3) in the canonical frame."""
         return np.asarray(points @ self.turn.T + self.shift)
 
-    def moves(self, offset: Floats) -> Floats:
+    def vectors(self, offset: Floats) -> Floats:
         """Return displacements (..., 3) in the canonical frame."""
         return np.asarray(offset @ self.turn.T.astype(offset.dtype))
 
 
-def _drawn(file: IctFile, points: Floats) -> tuple[Ints, Ints, Ints]:
-    """Return what is drawn: no eyeballs, lashes, tears and backs of teeth, which are never seen.
+def _visible(file: IctFile, points: Floats) -> tuple[Ints, Ints, Ints]:
+    """Return the mesh without eyeballs, lashes, tears and backs of teeth.
 
     Returns:
-        (F, 3) triangles of the V vertices that they need, (V,) their numbers in the file, and
-        (V,) their piece of skin: vertices on the border of two pieces are there twice.
+        (F, 3) triangles, (V,) the numbers of their vertices in the file, and (V,) the regions of
+        the vertices; a vertex on the border of two regions is there twice.
     """
     hard = file.faces_of("M_Teeth", "M_GumsTongue")
     normal = np.cross(
@@ -125,26 +124,26 @@ def _drawn(file: IctFile, points: Floats) -> tuple[Ints, Ints, Ints]:
     faces = np.vstack([file.faces_of("M_Face", "M_BackHead"), hard[seen]])
     skin = (faces < ict_file.SKIN_END).all(1)
     ears = np.zeros(len(points), bool)
-    ears[: ict_file.SKIN_END] = atlas.ears(points[: ict_file.SKIN_END])
-    kind = np.full(len(faces), atlas.HEAD)
-    kind[skin & ears[faces].all(1)] = atlas.EAR
-    kind[skin & (points[faces][..., 1].mean(1) < COLLAR)] = atlas.NECK
+    ears[: ict_file.SKIN_END] = uv_mapping.ears(points[: ict_file.SKIN_END])
+    owner = np.full(len(faces), uv_mapping.HEAD)
+    owner[skin & ears[faces].all(1)] = uv_mapping.EAR
+    owner[skin & (points[faces][..., 1].mean(1) < COLLAR)] = uv_mapping.NECK
     last = faces.max(1)
-    kind[(last >= ict_file.SKIN_END) & (last < ict_file.MOUTH_END)] = atlas.MOUTH
-    kind[(last >= ict_file.MOUTH_END) & (last < ict_file.SOCKETS_END)] = atlas.SOCKET
-    kind[last >= ict_file.SOCKETS_END] = atlas.HARD
-    corners, used, piece, start = [], [], [], 0
-    for which in range(atlas.HARD + 1):
-        own, local = np.unique(faces[kind == which], return_inverse=True)
+    owner[(last >= ict_file.SKIN_END) & (last < ict_file.MOUTH_END)] = uv_mapping.MOUTH
+    owner[(last >= ict_file.MOUTH_END) & (last < ict_file.SOCKETS_END)] = uv_mapping.SOCKET
+    owner[last >= ict_file.SOCKETS_END] = uv_mapping.HARD
+    corners, used, region, start = [], [], [], 0
+    for which in range(uv_mapping.HARD + 1):
+        own, local = np.unique(faces[owner == which], return_inverse=True)
         corners.append(local.reshape(-1, 3) + start)
         used.append(own)
-        piece.append(np.full(len(own), which))
+        region.append(np.full(len(own), which))
         start += len(own)
-    return np.vstack(corners), np.concatenate(used), np.concatenate(piece)
+    return np.vstack(corners), np.concatenate(used), np.concatenate(region)
 
 
 def _lid_rings(file: IctFile) -> list[Ints]:
-    """Return the vertices of the lids' margins, right and left: where the face's skin ends."""
+    """Return the vertices of the eyelid margins, right and left: borders of the face's skin."""
     face = file.faces_of("M_Face", "M_BackHead")
     border = mesh.borders(face[(face < ict_file.SKIN_END).all(1)])
     eyes = []
@@ -156,7 +155,7 @@ def _lid_rings(file: IctFile) -> list[Ints]:
 
 
 def _eye_offset(file: IctFile, points: Floats, shape: Floats, lids: list[Ints]) -> Floats:
-    """Return (2, 3), the centers of its eyeballs from the middle of the lids' margins."""
+    """Return (2, 3), the centers of the eyeballs from the mean of the eyelid margins."""
     out = []
     for material, ring in zip(_SCLERAS, lids, strict=True):
         ball = points[np.unique(file.faces_of(material))]
@@ -171,22 +170,22 @@ def _sum(file: IctFile, name: str, weight: float) -> Floats:
 
 
 def _openings(file: IctFile, points: Floats) -> list[Opening]:
-    """Return mouth, right and left eye, over the file's vertices."""
+    """Return the openings of mouth, right and left eye, over the file's vertices."""
     skin = file.faces_of("M_Face", "M_BackHead")
     return [Opening.found(ring, points, skin, file.landmarks) for ring in (MOUTH, *EYES)]
 
 
-def _identity(file: IctFile, frame: _Frame, mouth: Opening, eyes: list[Opening]) -> Floats:
-    """Return (I, V, 3), people who all shut their mouths at rest."""
-    fields = mouth.narrowed(frame.moves(file.identity))
+def _identity(file: IctFile, to_rig: _Similarity, mouth: Opening, eyes: list[Opening]) -> Floats:
+    """Return (I, V, 3), identity components that leave the mouth closed."""
+    fields = mouth.narrowed(to_rig.vectors(file.identity))
     for eye in eyes:
         fields = eye.narrowed(fields, EYES_ALIKE)
     return fields
 
 
-def _unit(file: IctFile, frame: _Frame, au: int, points: Floats, mouth: Opening) -> Floats:
-    """Return (V, 3), how an AU at intensity 5 moves the file's vertices."""
-    field = _moved(file, frame, [(name, weight) for name, weight, _ in action_units.SHAPES[au]])
+def _unit(file: IctFile, to_rig: _Similarity, au: int, points: Floats, mouth: Opening) -> Floats:
+    """Return the (V, 3) displacement of the file's vertices for an AU at intensity 5."""
+    field = _moved(file, to_rig, [(name, weight) for name, weight, _ in action_units.SHAPES[au]])
     if au in action_units.FADES:
         full, faded, left = action_units.FADES[au]
         part = np.clip((points[:, 1] - full) / (faded - full), 0, 1)
@@ -194,33 +193,27 @@ def _unit(file: IctFile, frame: _Frame, au: int, points: Floats, mouth: Opening)
     return field + mouth.parted().astype(np.float32) if au == 25 else field
 
 
-def _moved(file: IctFile, frame: _Frame, rows: Sequence[tuple[str, float]]) -> Floats:
-    """Return (V, 3), the sum of some shapes, in the canonical frame."""
+def _moved(file: IctFile, to_rig: _Similarity, rows: Sequence[tuple[str, float]]) -> Floats:
+    """Return (V, 3), a weighted sum of shapes in the canonical frame."""
     field = np.zeros(file.neutral.shape, np.float32)
     for name, weight in rows:
-        field += frame.moves(_sum(file, name, weight))
+        field += to_rig.vectors(_sum(file, name, weight))
     return field
 
 
 def _padded(field: Floats, rest: Floats) -> Floats:
-    """Return a field (..., V, 3) with zeros for the added parts."""
+    """Return a field (..., V, 3) followed by zeros for the added parts."""
     still = np.zeros((*field.shape[:-2], len(rest), 3), field.dtype)
     return np.concatenate([field, still], -2)
 
 
-def _added_parts(shape: Floats, low: Ints) -> list[canonical_head.Part]:
-    """Return shoulders below the bust, whose triangles are `low`, and the canonical long hair."""
+def _added_parts(shape: Floats, low: Ints) -> list[canonical_head.HeadPart]:
+    """Return shoulders below the bust, whose triangles are `low`, and canonical long hair."""
     nothing, start = np.zeros((0, 3)), len(shape)
+    right, left = (partial(canonical_head.lock, side=side) for side in (-1, 1))
+    makers: tuple[canonical_head.Maker, ...] = (right, left, canonical_head.hair_back)
     parts = [bust.shoulders(shape, low, start)]
-    for make in (_right_lock, _left_lock, canonical_head.hair_back):
+    for make in makers:
         start += len(parts[-1].points)
         parts.append(make(nothing, start))
     return parts
-
-
-def _right_lock(face: Floats, start: int) -> canonical_head.Part:
-    return canonical_head.lock(face, start, -1)
-
-
-def _left_lock(face: Floats, start: int) -> canonical_head.Part:
-    return canonical_head.lock(face, start, 1)

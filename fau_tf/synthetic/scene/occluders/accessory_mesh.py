@@ -1,15 +1,17 @@
-"""A mesh beside the head: what a person wears, or holds in front of the face."""
+"""Meshes that turn with the head: glasses, strands of hair, a hand."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from fau_tf.synthetic.rigs import mesh
 from fau_tf.synthetic.rigs.rig import Floats, Ints
 from fau_tf.synthetic.textures import uv_atlas
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class AccessoryMesh:
     """A mesh that turns with the head.
 
     Attributes:
@@ -22,39 +24,32 @@ class Piece:
     faces: Ints
     uv: Floats
 
-    @classmethod
-    def joined(cls, pieces: "list[Piece]") -> "Piece":
-        """Return several as one."""
-        starts = np.cumsum([0, *(len(piece.points) for piece in pieces)])
-        faces = [piece.faces + start for piece, start in zip(pieces, starts, strict=False)]
-        return cls(
-            np.vstack([piece.points for piece in pieces]),
-            np.vstack(faces),
-            np.vstack([piece.uv for piece in pieces]),
-        )
+
+def concatenate(meshes: Sequence[AccessoryMesh]) -> AccessoryMesh:
+    """Return several meshes as one."""
+    starts = np.cumsum([0, *(len(one.points) for one in meshes)])
+    faces = [one.faces + start for one, start in zip(meshes, starts, strict=False)]
+    return AccessoryMesh(
+        np.vstack([one.points for one in meshes]),
+        np.vstack(faces),
+        np.vstack([one.uv for one in meshes]),
+    )
 
 
-def strip(count: int, *, closed: bool = False) -> Ints:
-    """Return triangles between two lines, whose points are numbered 0.. and count..
-
-    They are seen from where the second line lies to the right of the way along the first one.
-
-    Args:
-        count: points of each line.
-        closed: whether the last points join the first.
-    """
-    i = np.arange(count if closed else count - 1)
-    j = (i + 1) % count
-    return np.vstack([np.stack([i, count + i, j], 1), np.stack([j, count + i, count + j], 1)])
+def band(first: Floats, second: Floats, uv: Floats) -> AccessoryMesh:
+    """Return the band between two lines (n, 3), seen from where the second lies to the right."""
+    count = len(first)
+    faces = mesh.grid_faces(np.arange(2 * count).reshape(2, count))
+    return AccessoryMesh(np.vstack([first, second]), faces, uv)
 
 
 def tube(line: Floats, radius: Floats, sides: int = 8) -> tuple[Floats, Ints]:
-    """Return a tube around a line with rounded ends.
+    """Return a tube around a line with pointed ends.
 
     Args:
-        line: (n, 3) its middle.
+        line: (n, 3) its axis.
         radius: (n,) in cm.
-        sides: corners of a ring.
+        sides: corners of its section.
 
     Returns:
         (n * sides + 2, 3) points and triangles seen from outside.
@@ -69,17 +64,11 @@ def tube(line: Floats, radius: Floats, sides: int = 8) -> tuple[Floats, Ints]:
     points = (line[:, None] + radius[:, None, None] * ring).reshape(-1, 3)
     ends = np.stack([line[0] - along[0] * radius[0], line[-1] + along[-1] * radius[-1]])
     ids = np.arange(len(line) * sides).reshape(len(line), sides)
-    first, last = len(points), len(points) + 1
-    rows = np.vstack([np.full(sides, first), ids, np.full(sides, last)])
-    a, b = rows[:-1], rows[1:]
-    c, d = np.roll(a, -1, 1), np.roll(b, -1, 1)
-    faces = np.vstack([np.stack(q, -1).reshape(-1, 3) for q in ((a, b, c), (c, b, d))])
-    real = (
-        (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 0] != faces[:, 2])
-    )
-    return np.vstack([points, ends]), faces[real]
+    rows = np.vstack([np.full(sides, len(points)), ids, np.full(sides, len(points) + 1)])
+    faces = mesh.without_degenerate(mesh.grid_faces(rows, closed=True))
+    return np.vstack([points, ends]), faces
 
 
-def flat(patch: str, count: int) -> Floats:
-    """Return (count, 2) texels, all in the middle of a patch: one color."""
+def single_color(patch: str, count: int) -> Floats:
+    """Return (count, 2) texels, all at the center of a patch."""
     return uv_atlas.patch_uv(patch, np.full(count, 0.5), np.full(count, 0.5))

@@ -1,4 +1,4 @@
-"""Where each vertex of the ICT head lies in the atlas that is painted on the canonical head."""
+"""Mapping of the ICT head into the UV atlas of the canonical head."""
 
 from dataclasses import dataclass
 
@@ -7,29 +7,30 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import Delaunay, cKDTree
 
-from fau_tf.synthetic.rigs import canonical_topology, mesh
+from fau_tf.synthetic.rigs import canonical_topology as topology
+from fau_tf.synthetic.rigs import mesh
 from fau_tf.synthetic.rigs.canonical import canonical_rig
 from fau_tf.synthetic.rigs.ict import bust
-from fau_tf.synthetic.rigs.ict.file import IctFile
+from fau_tf.synthetic.rigs.ict.ict_file import IctFile
 from fau_tf.synthetic.rigs.rig import Floats, Ints
 from fau_tf.synthetic.textures import uv_atlas
 
 HEAD, EAR, NECK, MOUTH, SOCKET, HARD = range(6)
-"""Pieces of the head in different patches of the atlas: no triangle may join two of them."""
+"""Regions of the head in different patches of the atlas; no triangle spans two of them."""
 _STILL = np.array([
     [0, 9.5, 5.0], [4, 9.5, 4.0], [-4, 9.5, 4.0], [0, 13, -3], [7.5, 6, -2], [-7.5, 6, -2],
     [7.0, -6, -3], [-7.0, -6, -3], [0, 4, -13], [0, -12, -3], [5.6, 0, 3.0], [-5.6, 0, 3.0],
     [6.3, 2.5, 1.5], [-6.3, 2.5, 1.5], [6.6, -1, 0.8], [-6.6, -1, 0.8], [6.0, -4.5, 1.0],
     [-6.0, -4.5, 1.0], [6.6, 4.5, 1.0], [-6.6, 4.5, 1.0],
 ], float)  # fmt: skip
-"""Places around the face where the map is the identity, so that it stays tame there."""
+"""Points around the face that the map leaves in place, so that it stays smooth there."""
 _EAR = np.array([[7.05, 0.35, -2.4], [7.1, 3.25, -3.5], [7.1, -2.05, -3.9]])
-"""Front, top and bottom of the canonical head's left ear: hair grows in front of it."""
+"""Front, top and bottom of the left ear of the canonical head; hair grows in front of it."""
 
 
 @dataclass(frozen=True, eq=False)
-class Placed:
-    """What follows from where a vertex lies.
+class UvPlacement:
+    """Properties of each vertex that follow from its position.
 
     Attributes:
         uv: (V, 2) texels.
@@ -47,38 +48,38 @@ def place(
     shape: Floats,
     faces: Ints,
     used: Ints,
-    piece: Ints,
+    region: Ints,
     landmarks: Ints,
     lids: list[Ints],
-) -> Placed:
-    """Return the places of the rig's vertices.
+) -> UvPlacement:
+    """Return texels, scalp and shade of the rig's vertices.
 
     Args:
         file: the converted file.
         shape: (V, 3) the rig's vertices in the canonical frame.
         faces: (F, 3) its triangles.
         used: (V,) their numbers in the file.
-        piece: (V,) HEAD, EAR, NECK and so on.
+        region: (V,) HEAD, EAR, NECK and so on.
         landmarks: 68 of the V.
-        lids: those of the V on the right and the left lid margin.
+        lids: vertices of the right and the left eyelid margin.
     """
-    head, ear, neck = (piece == kind for kind in (HEAD, EAR, NECK))
+    head, ear, neck = (region == which for which in (HEAD, EAR, NECK))
     to_canonical = _to_canonical(shape, landmarks, lids, shape[ear])
     on_canonical = shape.copy()
     on_canonical[head] = to_canonical(shape[head])
     uv = uv_atlas.head_uv(on_canonical)
     uv[ear] = _ear_uv(shape[ear])
     uv[neck] = bust.neck_uv(shape[neck])
-    depth = _insides(file, shape, used, piece, uv)
+    depth = _map_insides(file, shape, used, region, uv)
     normals = mesh.vertex_normals(shape, faces, mesh.normal_operator(len(shape), faces))
-    # lips at rest lie on the teeth, and would leave those dark once they part
-    open_part = np.where(piece <= MOUTH, openness(shape, normals), 1.0)
+    # lips at rest lie on the teeth, and would darken them even when they part
+    open_part = np.where(region <= MOUTH, openness(shape, normals), 1.0)
     shade = open_part * (1 - 0.75 * depth)
-    return Placed(uv, _scalp(on_canonical, shape, ear) * head, shade)
+    return UvPlacement(uv, _scalp(on_canonical, shape, ear) * head, shade)
 
 
 def openness(shape: Floats, normals: Floats) -> Floats:
-    """Return (V,) how far a vertex lies open to light: 1 on flat and raised skin, less in hollows.
+    """Return (V,) ambient visibility: 1 on flat and raised skin, less in hollows.
 
     Args:
         shape: (V, 3) vertices.
@@ -93,15 +94,15 @@ def openness(shape: Floats, normals: Floats) -> Floats:
 
 
 def _to_canonical(shape: Floats, landmarks: Ints, lids: list[Ints], ear: Floats) -> RBFInterpolator:
-    """Return the smooth map of points of this face to the same places of the canonical face."""
+    """Return the smooth map from this face to the corresponding points of the canonical face."""
     rig = canonical_rig()
     here, there = [shape[landmarks[17:]], _STILL], [rig.neutral[rig.landmarks[17:]], _STILL]
     here.append(shape[landmarks[[8]]])
     there.append(rig.neutral[rig.landmarks[[8]]])
-    rings = (canonical_topology.RIGHT_EYE, canonical_topology.LEFT_EYE)
+    rings = (topology.RIGHT_EYE, topology.LEFT_EYE)
     for ring, canonical in zip(lids, rings, strict=True):
         target = rig.neutral[list(canonical)]
-        here.append(_like(shape[ring], target))
+        here.append(_corresponding(shape[ring], target))
         there.append(target)
     for side in (-1, 1):
         points = ear[side * ear[:, 0] > 0]
@@ -114,10 +115,10 @@ def _to_canonical(shape: Floats, landmarks: Ints, lids: list[Ints], ear: Floats)
     return RBFInterpolator(source[first], target[first], kernel="thin_plate_spline", smoothing=1e-3)
 
 
-def _like(margin: Floats, wanted: Floats) -> Floats:
-    """Return the points of a lid margin (N, 3) that correspond to those of another (n, 3).
+def _corresponding(margin: Floats, wanted: Floats) -> Floats:
+    """Return the points of an eyelid margin (N, 3) that correspond to those of another (n, 3).
 
-    Both are split at the corners; along each lid, equal parts of the width correspond.
+    Both are split at the corners; along each eyelid, equal fractions of the width correspond.
     """
     part = (wanted[:, 0] - wanted[:, 0].min()) / np.ptp(wanted[:, 0])
     middle = np.interp(wanted[:, 0], *_chord(wanted))
@@ -134,16 +135,16 @@ def _like(margin: Floats, wanted: Floats) -> Floats:
 
 
 def _chord(points: Floats) -> tuple[Floats, Floats]:
-    """Return x and y of the two corners, the leftmost and the rightmost point."""
+    """Return x and y of the leftmost and the rightmost point, the corners of an eye."""
     ends = points[[points[:, 0].argmin(), points[:, 0].argmax()]]
     return ends[:, 0], ends[:, 1]
 
 
 def ears(points: Floats) -> NDArray[np.bool_]:
-    """Return (V,) which points of a head's skin belong to its ears.
+    """Return (V,) whether each point of a head's skin belongs to an ear.
 
-    Each side of the skull is fitted by a quadratic surface around the ear; an ear is what lies
-    inside the outline of all that stands out from it.
+    A quadratic surface is fitted to each side of the skull around the ear; the ear is the inside of
+    the outline of all points that stand out from it.
     """
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
     quadratic = np.stack([np.ones(len(x)), y, z, y**2, z**2, y * z], 1)
@@ -162,7 +163,7 @@ def ears(points: Floats) -> NDArray[np.bool_]:
 
 def _ear_uv(points: Floats) -> Floats:
     out = np.clip((np.abs(points[:, 0]) - 6.9) / 1.8, 0, 1)
-    # the patch is dark in the bowl, which `openness` sees to
+    # only the light part of the patch: `openness` darkens the bowl
     return uv_atlas.patch_uv("ear", 0.75 + 0.25 * out, (4.6 - points[:, 1]) / 8.6)
 
 
@@ -175,17 +176,17 @@ def _scalp(on_canonical: Floats, shape: Floats, ear: NDArray[np.bool_]) -> Float
     return np.asarray(np.maximum(crown, behind) * np.clip((ear_gap - 0.3) / 1.4, 0, 1))
 
 
-def _insides(file: IctFile, shape: Floats, used: Ints, piece: Ints, uv: Floats) -> Floats:
-    """Place mouth, eye sockets, teeth and gums in their patches; return how deep each lies."""
+def _map_insides(file: IctFile, shape: Floats, used: Ints, region: Ints, uv: Floats) -> Floats:
+    """Write the texels of mouth, eye sockets, teeth and gums; return the depth of each, 0..1."""
     x, y, z = shape.T
-    front = z[piece == HEAD].max()
+    front = z[region == HEAD].max()
     depth = np.clip((front - 2.4 - z) / 4.5, 0, 1)
-    mouth, socket = piece == MOUTH, piece == SOCKET
+    mouth, socket = region == MOUTH, region == SOCKET
     uv[mouth] = uv_atlas.patch_uv("mouth", 0.5 + x[mouth] / 8, 0.05 + 0.57 * depth[mouth])
     uv[socket] = uv_atlas.patch_uv("lid", 0.75 + 0 * x[socket], 0.9 + 0 * x[socket])
     gums = np.isin(used, np.unique(file.faces_of("M_GumsTongue")))
     uv[gums] = uv_atlas.patch_uv("mouth", 0.5 + x[gums] / 8, np.full(gums.sum(), 0.22))
     teeth = np.isin(used, np.unique(file.faces_of("M_Teeth")))
-    # the middle of one painted tooth: this mesh has its own gaps between teeth
+    # the center of one painted tooth: the mesh itself has gaps between teeth
     uv[teeth] = uv_atlas.patch_uv("teeth", 0.58 + 0 * x[teeth], np.where(y[teeth] > -3.9, 0.3, 0.7))
     return np.asarray(depth * (gums | teeth | mouth))

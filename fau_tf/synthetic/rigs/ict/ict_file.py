@@ -1,4 +1,4 @@
-"""The converted ICT-FaceKit, one .npz: what must be in it."""
+"""The converted ICT-FaceKit, one .npz file, and its validation."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ MATERIALS: Final = (
     "M_IrisLeft", "M_IrisRight", "M_LacrimalFluid", "M_ScleraLeft", "M_ScleraRight", "M_Teeth",
 )  # fmt: skip
 _ANY: Final = -3
-# key -> kind of number, dimensions (-1: V vertices, -2: F faces)
+# key -> kinds of dtype, shape (-1: V vertices, -2: F faces, -3: any)
 _KEYS: Final[dict[str, tuple[str, tuple[int, ...]]]] = {
     "neutral": ("f", (-1, 3)),
     "faces": ("iu", (-2, 3)),
@@ -35,7 +35,7 @@ _KEYS: Final[dict[str, tuple[str, tuple[int, ...]]]] = {
 
 @dataclass(frozen=True, eq=False)
 class IctFile:
-    """Arrays of the file, in its own axes: centimeters, x to the image's right, y up, z front.
+    """Arrays of the file, in ICT-FaceKit's axes: cm, x to the image's right, y up, z front.
 
     Attributes:
         neutral: (V, 3) mean face.
@@ -56,7 +56,7 @@ class IctFile:
     landmarks: Ints
 
     def faces_of(self, *materials: str) -> Ints:
-        """Return the triangles of some materials."""
+        """Return the triangles of these materials."""
         rows = [self.material_names.index(name) for name in materials]
         return self.faces[np.isin(self.material, rows)]
 
@@ -65,12 +65,12 @@ def load(path: Path) -> IctFile:
     """Return the content of a converted file.
 
     Raises:
-        ValueError: If it is not what `python -m fau_tf.cli.synthesize convert-ict` writes.
+        ValueError: If it is not a file that `convert-ict` writes.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             content = {name: file[name] for name in file.files}
-    except Exception as error:  # zip and array headers fail in many ways
+    except Exception as error:  # damaged zip and array headers raise many types
         raise _bad(path, f"{type(error).__name__}: {error}") from error
     _check(path, content)
     names = content["expression_names"].tolist()
@@ -88,20 +88,21 @@ def load(path: Path) -> IctFile:
 def _check(path: Path, content: dict[str, np.ndarray]) -> None:
     missing = sorted(set(_KEYS) - set(content))
     if missing:
-        raise _bad(path, f"no {', '.join(missing)}")
+        raise _bad(path, f"it has no {', '.join(missing)}")
     sizes = {-1: len(content["neutral"]), -2: len(content["faces"])}
     for name, (kinds, shape) in _KEYS.items():
         _check_array(path, name, content[name], kinds, [sizes.get(n, n) for n in shape])
     for name in ("faces", "landmark68"):
         if content[name].size == 0 or not 0 <= int(content[name].max()) < sizes[-1]:
-            raise _bad(path, f"{name} beyond the {sizes[-1]} vertices")
+            raise _bad(path, f"{name} refers beyond the {sizes[-1]} vertices")
     wanted = {"material_names": MATERIALS, "expression_names": action_units.names()}
     for name, rows in wanted.items():
         lacking = sorted(set(rows) - set(content[name].tolist()))
         if lacking:
-            raise _bad(path, f"no {', '.join(lacking)} among its {name}")
+            raise _bad(path, f"{name} lacks {', '.join(lacking)}")
     if len(content["expression_names"]) != len(content["expression"]):
-        raise _bad(path, f"{len(content['expression_names'])} names of expressions")
+        names, fields = len(content["expression_names"]), len(content["expression"])
+        raise _bad(path, f"{names} names for {fields} expressions")
 
 
 def _check_array(path: Path, name: str, found: np.ndarray, kinds: str, shape: list[int]) -> None:
@@ -109,13 +110,13 @@ def _check_array(path: Path, name: str, found: np.ndarray, kinds: str, shape: li
         want in (_ANY, got) for want, got in zip(shape, found.shape, strict=True)
     )
     if found.dtype.kind not in kinds or not right:
-        raise _bad(path, f"{name} {found.shape} {found.dtype}")
+        raise _bad(path, f"{name} is {found.shape} {found.dtype}")
     if kinds == "f" and not np.isfinite(found).all():
-        raise _bad(path, f"{name} that is not finite")
+        raise _bad(path, f"{name} is not finite")
 
 
-def _bad(path: Path, received: str) -> ValueError:
+def _bad(path: Path, problem: str) -> ValueError:
     return ValueError(
-        f"{path}: must be a converted ICT-FaceKit. Received: {received}. Make it with "
+        f"{path} is not a converted ICT-FaceKit: {problem}. Make it with "
         "`python -m fau_tf.cli.synthesize convert-ict FOLDER FILE.npz`."
     )

@@ -1,4 +1,4 @@
-"""Scene -> triangles on the picture: expression, pose, eyeballs, camera."""
+"""Scene to posed triangles with eyeballs and accessories, and their projection on the photo."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ import numpy as np
 
 from fau_tf.synthetic.rigs import mesh
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats, Ints, expression_offset, identity_shape
-from fau_tf.synthetic.scene.occluders.accessory_mesh import Piece
-from fau_tf.synthetic.scene.occluders.occluders import build
+from fau_tf.synthetic.scene.occluders.accessory_mesh import AccessoryMesh
+from fau_tf.synthetic.scene.occlusion import build_occluders
 from fau_tf.synthetic.scene.person import Person
 from fau_tf.synthetic.scene.scene import NOMINAL, Scene
 from fau_tf.synthetic.textures import uv_atlas
 from fau_tf.synthetic.textures.albedo import Appearance
 
 PIVOT = np.array([0.0, -5.0, -4.5])
-"""Where the head turns on the neck."""
+"""Point of the neck about which the head turns."""
 LOOK_AT = np.array([0.0, -0.5, 0.0])
 CAP_RINGS, CAP_SPOKES = 9, 18
 PAINTED_RADIUS = 1.30
-"""Of the eyeball in the atlas, cm: larger ones have no larger iris."""
+"""Radius in cm of the eyeball in the atlas; a larger eyeball has no larger iris."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Surface:
     """The meshes of one scene.
 
     Attributes:
-        points: (V, 3) turned to the camera's axes, cm.
+        points: (V, 3) in the camera's axes, cm.
         faces: (F, 3).
         normals: (V, 3) unit.
         uv: (V, 2) texels.
@@ -43,59 +43,44 @@ class Surface:
     shade: Floats
     turn: Floats
 
-    def with_parts(self, parts: Sequence["Surface"]) -> "Surface":
-        """Return the surface with others of the same head after it."""
-        both = [self, *parts]
-        starts = np.cumsum([0, *(len(part.points) for part in both)])
+    def extended(self, others: Sequence["Surface"]) -> "Surface":
+        """Return the surface followed by others of the same head."""
+        every = [self, *others]
+        starts = np.cumsum([0, *(len(one.points) for one in every)])
         return Surface(
-            np.vstack([part.points for part in both]),
-            np.vstack([part.faces + start for part, start in zip(both, starts, strict=False)]),
-            np.vstack([part.normals for part in both]),
-            np.vstack([part.uv for part in both]),
-            np.concatenate([part.shade for part in both]),
+            np.vstack([one.points for one in every]),
+            np.vstack([one.faces + start for one, start in zip(every, starts, strict=False)]),
+            np.vstack([one.normals for one in every]),
+            np.vstack([one.uv for one in every]),
+            np.concatenate([one.shade for one in every]),
             self.turn,
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _Body:
-    """A person's head at rest."""
-
-    shape: Floats
-    eyes: Floats
-
-
 def surface(scene: Scene, look: Appearance) -> Surface:
-    """Return the posed head of a scene with its eyeballs."""
-    rig, body = scene.rig, _body(scene.rig, scene.person)
-    head = _expressive(scene, body)
+    """Return the posed head of a scene with its eyeballs and occluders."""
+    rig = scene.rig
+    rest, eye_centers = _rest(rig, scene.person)
+    head = _expressive(scene, rest)
     faces, normal_sum, uv = _topology(rig, look.long_hair)
     if look.hair.any():
-        at_rest = mesh.vertex_normals(head, rig.faces, _head_normals(rig))
-        head = head + look.hair[:, None] * at_rest
-    eyes = [_eyeball(center, rig.eye_radius, scene.gaze) for center in body.eyes]
-    local = np.vstack([head, *eyes])
+        normals = mesh.vertex_normals(head, rig.faces, _head_normals(rig))
+        head = head + look.hair[:, None] * normals
+    eyes = [_eyeball(center, rig.eye_radius, scene.gaze) for center in eye_centers]
     turn = rotation(*scene.pose)
-    turned = _posed(local, turn, _weights(rig))
-    normals = mesh.vertex_normals(turned, faces, normal_sum)
+    points = _posed(np.vstack([head, *eyes]), turn, _weights(rig))
+    normals = mesh.vertex_normals(points, faces, normal_sum)
     shade = np.concatenate([rig.shade, *_eye_shades(rig, head, eyes)])
-    whole = Surface(turned, faces, normals, uv, shade, turn)
-    pieces = build(scene.occluders, rig, body.shape, head, scene.person.hairline)
-    return whole.with_parts([_turned(piece, turn) for piece in pieces]) if pieces else whole
-
-
-def _turned(piece: Piece, turn: Floats) -> Surface:
-    """Return a piece that turns with the head."""
-    points = _posed(piece.points, turn, np.ones(len(piece.points)))
-    operator = mesh.normal_operator(len(points), piece.faces)
-    normals = mesh.vertex_normals(points, piece.faces, operator)
-    return Surface(points, piece.faces, normals, piece.uv, np.ones(len(points)), turn)
+    whole = Surface(points, faces, normals, uv, shade, turn)
+    accessories = build_occluders(scene.occluders, rig, rest, head, scene.person.hairline)
+    return whole.extended([_turned(one, turn) for one in accessories]) if accessories else whole
 
 
 def landmark_points(scene: Scene) -> Floats:
     """Return (68, 3), the landmarks in the camera's axes, cm."""
     rig = scene.rig
-    head = _expressive(scene, _body(rig, scene.person))[rig.landmarks]
+    rest, _ = _rest(rig, scene.person)
+    head = _expressive(scene, rest)[rig.landmarks]
     return _posed(head, rotation(*scene.pose), rig.head_weight[rig.landmarks])
 
 
@@ -120,28 +105,40 @@ def rotation(yaw: float, pitch: float, roll: float) -> Floats:
 
 
 @lru_cache(maxsize=4)
-def _body(rig: FaceRig, person: Person) -> _Body:
+def _rest(rig: FaceRig, person: Person) -> tuple[Floats, Floats]:
+    """Return a person's head at rest (V, 3) and the centers of the eyeballs (2, 3)."""
     shape = identity_shape(rig, np.array(person.identity))
-    middles = np.array([shape[ring].mean(0) for ring in rig.eyes])
-    return _Body(shape, middles + rig.eye_offset)
+    return shape, np.array([shape[ring].mean(0) for ring in rig.eyes]) + rig.eye_offset
 
 
-def _expressive(scene: Scene, body: _Body) -> Floats:
+def _expressive(scene: Scene, rest: Floats) -> Floats:
     offset = expression_offset(
         scene.rig,
         scene.intensity,
         asymmetry=scene.asymmetry,
-        ways=scene.person.habits.ways,
-        others=scene.others,
+        au_gains=scene.person.variation.au_gains,
+        unlabeled=scene.unlabeled,
         blink=scene.blink,
     )
-    return np.asarray(body.shape + offset)
+    return np.asarray(rest + offset)
+
+
+def _rotated(turn: Floats, points: Floats) -> Floats:
+    """Return rotated points; written out, so that the same bytes come out on any BLAS."""
+    x, y, z = points.T
+    return np.stack([row[0] * x + row[1] * y + row[2] * z for row in turn], 1)
 
 
 def _posed(points: Floats, turn: Floats, weight: Floats) -> Floats:
-    x, y, z = (points - PIVOT).T
-    moved = np.stack([row[0] * x + row[1] * y + row[2] * z for row in turn], 1) + PIVOT
+    moved = _rotated(turn, points - PIVOT) + PIVOT
     return np.asarray(points + weight[:, None] * (moved - points))
+
+
+def _turned(accessory: AccessoryMesh, turn: Floats) -> Surface:
+    points = _posed(accessory.points, turn, np.ones(len(accessory.points)))
+    operator = mesh.normal_operator(len(points), accessory.faces)
+    normals = mesh.vertex_normals(points, accessory.faces, operator)
+    return Surface(points, accessory.faces, normals, accessory.uv, np.ones(len(points)), turn)
 
 
 @lru_cache(maxsize=4)
@@ -174,24 +171,20 @@ def _cap() -> tuple[Floats, Ints]:
     ring = [np.sin(tilt) * np.cos(turn), np.sin(tilt) * np.sin(turn), np.cos(tilt) + 0 * turn]
     points = np.vstack([[0.0, 0.0, 1.0], np.stack(ring, -1).reshape(-1, 3)])
     ids = 1 + np.arange(CAP_RINGS * CAP_SPOKES).reshape(CAP_RINGS, -1)
-    a, b = np.vstack([np.zeros_like(ids[:1]), ids[:-1]]), ids
-    c, d = np.roll(a, -1, 1), np.roll(b, -1, 1)
-    fan = np.stack([a[0], b[0], d[0]], -1)
-    quads = [np.stack(q, -1)[1:].reshape(-1, 3) for q in ((a, b, c), (c, b, d))]
-    return points, np.vstack([fan, *quads]).astype(np.int32)
+    fan = np.stack([np.zeros_like(ids[0]), ids[0], np.roll(ids[0], -1)], -1)
+    return points, np.vstack([fan, mesh.grid_faces(ids, closed=True)]).astype(np.int32)
 
 
 def _eyeball(center: Floats, radius: float, gaze: tuple[float, float]) -> Floats:
+    """Return the front of an eyeball with the bulge of its cornea."""
     points, _ = _cap()
-    turn = rotation(gaze[0], gaze[1], 0.0)
-    x, y, z = points.T
-    turned = np.stack([row[0] * x + row[1] * y + row[2] * z for row in turn], 1)
-    bulge = 1 + 0.045 * np.exp(-((np.arccos(np.clip(z, -1, 1)) / 0.38) ** 2))  # the cornea
+    turned = _rotated(rotation(gaze[0], gaze[1], 0.0), points)
+    bulge = 1 + 0.045 * np.exp(-((np.arccos(np.clip(points[:, 2], -1, 1)) / 0.38) ** 2))
     return np.asarray(center + radius * bulge[:, None] * turned)
 
 
 def _eye_shades(rig: FaceRig, head: Floats, eyes: list[Floats]) -> list[Floats]:
-    """Return how the upper lid shades each eyeball: darker just below it."""
+    """Return the light that the upper eyelid leaves on each eyeball: less just below it."""
     out = []
     for ring, ball in zip(rig.eyes, eyes, strict=True):
         margin = head[ring]

@@ -1,4 +1,4 @@
-"""The lights of a scene as a panorama around it, for the path tracer."""
+"""The lights of a scene as an environment map, for the path tracer."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ SOFTNESS = (0.12, 0.42)
 
 
 def directions() -> Floats:
-    """Return (HEIGHT, WIDTH, 3), where each texel lies: x right, y up, z to the camera."""
+    """Return (HEIGHT, WIDTH, 3) unit vectors to the texels: x right, y up, z to the camera."""
     tilt = (np.arange(HEIGHT) + 0.5)[:, None] / HEIGHT * np.pi
     turn = (np.arange(WIDTH) + 0.5)[None] / WIDTH * 2 * np.pi
     flat = np.sin(tilt) + 0 * turn
@@ -19,20 +19,20 @@ def directions() -> Floats:
 
 
 def solid_angles() -> Floats:
-    """Return (HEIGHT, 1) steradians of a texel of each row."""
+    """Return (HEIGHT, 1) the solid angle of a texel of each row, steradians."""
     tilt = (np.arange(HEIGHT) + 0.5)[:, None] / HEIGHT * np.pi
     return np.asarray(np.sin(tilt) * (np.pi / HEIGHT) * (2 * np.pi / WIDTH))
 
 
-def panorama(scene: Scene, wall: Floats) -> Floats:
+def environment_map(scene: Scene, wall: Floats) -> Floats:
     """Return (HEIGHT, WIDTH, 3) float32 radiance: sky, ground and walls, and a soft key light.
 
     A white, flat surface that faces the key light reflects about strength + ambient, as in the fast
-    renderer; how soft the light is, and what the walls are like, follows from the camera's seed.
+    renderer. The camera's seed decides the softness of the light and the walls.
 
     Args:
         scene: what to show.
-        wall: (3,) mean color of what lies behind, which the rims of the head reflect.
+        wall: (3,) mean color of the background, which the rims of the head reflect.
     """
     light = scene.light
     rng = np.random.default_rng(np.random.SeedSequence((scene.camera.seed, 8)))
@@ -54,18 +54,18 @@ def _lobe(toward: Triple, spread: float) -> Floats:
     return np.asarray(lobe * (np.pi / (lobe * solid_angles()).sum()))
 
 
-def reflected(panorama: Floats, normals: Floats) -> Floats:
-    """Return (..., 3) what a white, matt surface reflects of a panorama that nothing hides.
+def irradiance(lights: Floats, normals: Floats) -> Floats:
+    """Return (..., 3) the light that a white, matt surface in the open reflects.
 
     Args:
-        panorama: (HEIGHT, WIDTH, 3) radiance.
+        lights: (HEIGHT, WIDTH, 3) environment map.
         normals: (..., 3) unit.
 
     Reference:
         Ramamoorthi and Hanrahan, An efficient representation for irradiance environment maps,
-        SIGGRAPH 2001: nine harmonics do.
+        SIGGRAPH 2001: nine harmonics suffice.
     """
-    weight = (panorama * solid_angles()[..., None]).reshape(-1, 3)
+    weight = (lights * solid_angles()[..., None]).reshape(-1, 3)
     seen = _harmonics(directions()).reshape(-1, 9)
     band = np.array([1, 2 / 3, 2 / 3, 2 / 3, 1 / 4, 1 / 4, 1 / 4, 1 / 4, 1 / 4])
     # sums in a fixed order, so that the same bytes come out on any number of threads

@@ -1,33 +1,33 @@
-"""What an atlas shows beside the skin of the head: eyes, mouth, teeth, hair, ears, hand, neck."""
+"""The atlas' patches beside the skin of the head: eyes, mouth, teeth, hair, ears, hand, neck."""
 
 import numpy as np
 
 from fau_tf.synthetic.rigs.rig import Floats
-from fau_tf.synthetic.scene.occluders.occluders import sample_glasses
+from fau_tf.synthetic.scene.occlusion import sample_glasses
 from fau_tf.synthetic.scene.person import Person
 from fau_tf.synthetic.textures import uv_atlas
 from fau_tf.synthetic.textures.skin_color import skin_color
 
 
 def paint(out: Floats, person: Person, noise: dict[str, Floats], rng: np.random.Generator) -> None:
-    """Paint a person's patches into an atlas (SIZE, SIZE, CHANNELS) of appearance.py."""
-    skin = skin_color(np.array(person.melanin), np.array(person.haemoglobin))
+    """Paint a person's patches into an atlas (SIZE, SIZE, CHANNELS) of `albedo`."""
+    skin = skin_color(np.array(person.melanin), np.array(person.hemoglobin))
     rows, columns = uv_atlas.patch("eye")
     out[rows, columns, :3], out[rows, columns, 3] = _eye(person, noise), 2.0
     rows, columns = uv_atlas.patch("mouth")
     depth = np.linspace(0, 1, rows.stop - rows.start)[:, None, None]
-    # lip margin, lip, vestibule, throat, and from 0.7 on the tongue
+    # lip margin, lip, vestibule, throat; from 0.7 on the tongue
     shade = np.interp(
         depth, [0, 0.2, 0.45, 0.6, 0.7, 0.72, 1], [1.1, 0.8, 0.25, 0.06, 0.06, 0.7, 1.4]
     )
     wet = np.array([0.22, 0.045, 0.045]) * shade
     out[rows, columns, :3], out[rows, columns, 3] = wet, 0.25
     rows, columns = uv_atlas.patch("lid")
-    out[rows, columns, 3] = 1.2  # the wet line along the lid
+    out[rows, columns, 3] = 1.2  # the wet line along the eyelid
     rim = np.linspace(0, 1, columns.stop - columns.start)[None, :, None] < 0.5
     out[rows, columns, :3] = np.where(rim, 0.06 * skin, 0.55 * skin + [0.06, 0.0, 0.0])
     rows, columns = uv_atlas.patch("teeth")
-    lit = person.habits.teeth
+    lit = person.variation.teeth_light
     out[rows, columns, :3] = lit * _teeth(rng, rows, columns)
     out[rows, columns, 3] = lit
     rows, columns = uv_atlas.patch("hair")
@@ -47,7 +47,7 @@ def paint(out: Floats, person: Person, noise: dict[str, Floats], rng: np.random.
 
 
 def _eye(person: Person, noise: dict[str, Floats]) -> Floats:
-    """Return the eyeball from the front: 1.3 cm, the ball's radius, is 1."""
+    """Return the eyeball from the front, its radius of 1.3 cm scaled to 1."""
     _, _, width, height = uv_atlas.PATCHES["eye"]
     y, x = np.mgrid[:height, :width]
     x, y = (x - (width - 1) / 2) / (width / 2), (y - (height - 1) / 2) / (height / 2)
