@@ -12,6 +12,7 @@ from fau_tf.training.config import load_config
 from fau_tf.training.model import HeatmapRegressor, NonFiniteError, diagnose_non_finite
 from fau_tf.training.optimizer import CheckedAdam, is_non_finite
 from fau_tf.training.run_dir import RunDir
+from tests.helpers.own_process import passed_in_own_process
 from tests.helpers.records import write_subsets
 from tests.unit.training.test_losses import batch, loss
 
@@ -149,7 +150,10 @@ def test_a_training_that_diverges_names_step_and_records_and_keeps_the_batch(tmp
         assert len(set(file["sources"])) == 8
 
 
-def test_under_xla_the_next_checkpoint_stops_and_is_not_written(tmp_path):
+@pytest.mark.integration
+def test_under_xla_the_next_checkpoint_stops_and_is_not_written(tmp_path, request):
+    if passed_in_own_process(request):
+        return
     model, data = trainer(jit_compile=True)
     spoiled_image(model, data)
     rows = tf.data.Dataset.from_tensors(data).repeat()
