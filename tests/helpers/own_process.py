@@ -1,4 +1,4 @@
-"""Tests that need a fresh process: XLA's compiler once crashed beside the libraries of other tests."""
+"""Tests that need a fresh process, such as those of XLA, whose compiler crashed beside other tests."""
 
 import os
 import subprocess
