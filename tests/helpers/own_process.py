@@ -1,4 +1,4 @@
-"""Tests that need a fresh process, such as those of XLA, whose compiler crashed beside other tests."""
+"""Tests that need a fresh process: XLA crashed beside the libraries that other tests load."""
 
 import os
 import subprocess
