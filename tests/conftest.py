@@ -1,3 +1,5 @@
+import contextlib
+import importlib
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -20,6 +22,13 @@ hypothesis.settings.load_profile("ci")
 def pytest_addoption(parser):
     for name in OPT_IN:
         parser.addoption(f"--run-{name}", action="store_true", help=f"also run {name} tests")
+
+
+def pytest_configure(config):
+    if config.getoption("--run-integration"):
+        # before TensorFlow: a process that loads Mitsuba after it aborts at its exit (134)
+        with contextlib.suppress(ImportError):
+            importlib.import_module("drjit")
 
 
 def pytest_collection_modifyitems(config, items):
