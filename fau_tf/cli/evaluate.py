@@ -4,7 +4,6 @@ python -m fau_tf.cli.evaluate --run runs/release --cross-rig runs/on_canonical r
                               [--photos FOLDER] [--videos FILE ...] [--write]
 python -m fau_tf.cli.evaluate --run runs/synthetic --quick
 python -m fau_tf.cli.evaluate alignment [--photos FOLDER] [--rigs canonical ict] [--ict FILE]
-python -m fau_tf.cli.evaluate blendshapes [--rigs canonical ict] [--ict FILE]
 
 Figures with an ICC are measured on synthetic faces; real faces have no labels here. With
 --cross-rig or --photos, and without --quick, the command writes RUN/accuracy.json, from which
@@ -25,7 +24,7 @@ from typing import Any, Final
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
-from fau_tf.synthetic.registry import RENDERERS, RIGS
+from fau_tf.synthetic.registry import RIGS
 from fau_tf.utils.files import replacing
 from fau_tf.utils.json_safe import plain
 from fau_tf.utils.markdown_tables import filled
@@ -124,26 +123,6 @@ def _measure_alignment(options: argparse.Namespace) -> None:
     print(alignment_error.table(errors))
 
 
-def _measure_blendshapes(options: argparse.Namespace) -> None:
-    from fau_tf.evaluation import blendshape_response
-    from fau_tf.evaluation.blendshapes import BlendshapeReader
-
-    with BlendshapeReader() as reader:
-        for name in options.rigs:
-            for renderer in options.renderers:
-                rows = blendshape_response.measure(
-                    reader,
-                    RIGS[name](options.ict),
-                    renderer,
-                    subjects=options.subjects,
-                    levels=options.levels,
-                    size=options.size,
-                    log=lambda line: print(line, file=sys.stderr),
-                )
-                table = blendshape_response.table(rows, options.levels)
-                print(f"\n{name}, {renderer}, {options.subjects} subjects\n\n{table}", flush=True)
-
-
 def _filled_readme(table: str) -> str:
     """Return the checkout's README.md with a table in its accuracy block."""
     from fau_tf.evaluation.model_report import BLOCK
@@ -173,29 +152,15 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     alignment.add_argument("--photos", type=Path, help="folder of dlib's annotated example faces")
     alignment.add_argument("--faces", type=int, default=150, help="rendered faces a rig (150)")
+    alignment.add_argument("--rigs", nargs="+", choices=RIGS, default=["canonical"])
+    alignment.add_argument("--ict", type=Path, help="a converted ICT-FaceKit, for rig `ict`")
     alignment.set_defaults(run_command=_measure_alignment)
-    blendshapes = commands.add_parser(
-        "blendshapes", help="response of MediaPipe's blendshapes to synthetic AUs"
-    )
-    blendshapes.add_argument("--renderers", nargs="+", choices=RENDERERS, default=["fast"])
-    blendshapes.add_argument("--subjects", type=int, default=30, help="synthetic subjects (30)")
-    blendshapes.add_argument(
-        "--levels", nargs="+", type=int, default=(0, 1, 3, 5), help="intensities, from 0 to 5"
-    )
-    blendshapes.add_argument("--size", type=int, default=288, help="px of the picture (288)")
-    blendshapes.set_defaults(run_command=_measure_blendshapes)
-    for command in (alignment, blendshapes):
-        command.add_argument("--rigs", nargs="+", choices=RIGS, default=["canonical"])
-        command.add_argument("--ict", type=Path, help="a converted ICT-FaceKit, for rig `ict`")
     options = parser.parse_args(argv)
     if options.run_command is _evaluate_model:
         if options.run is None:
             parser.error("--run is required")
         if options.write and (options.quick or options.no_baseline):
             parser.error("--write publishes the figures: leave out --quick and --no-baseline")
-    levels = list(getattr(options, "levels", (0, 5)))
-    if levels != sorted(set(levels)) or (levels[0], levels[-1]) != (0, 5):
-        parser.error(f"--levels must rise from 0 to 5: got {levels}")
     return options
 
 

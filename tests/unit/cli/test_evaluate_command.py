@@ -1,7 +1,6 @@
 """The command that evaluates a model: what it writes, and its errors in one line."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -103,8 +102,6 @@ def test_errors_are_one_line(runs, tmp_path, capsys):
         [],
         ["--run", "r", "--write", "--quick"],
         ["--run", "r", "--write", "--no-baseline"],
-        ["blendshapes", "--levels", "0", "3"],
-        ["blendshapes", "--levels", "5", "0"],
     ],
 )
 def test_wrong_usage_exits_with_2(options):
@@ -122,28 +119,13 @@ def test_an_interruption_exits_with_130(monkeypatch, capsys):
     assert "nothing was written" in capsys.readouterr().err
 
 
-def test_the_generator_is_measured_by_alignment_and_blendshapes(monkeypatch, capsys):
-    from fau_tf.evaluation import alignment_error, blendshape_response, blendshapes
-
-    class Reader:
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            pass
-
-    def measure(_reader, rig, renderer, **options):
-        options["log"](f"{rig.name}, {renderer}")
-        return [blendshape_response.Response(1, (0.0, 0.5), 0.1, 1.0, True, 0)]
+def test_the_crop_error_of_rendered_faces_is_printed_as_a_table(monkeypatch, capsys):
+    from fau_tf.evaluation import alignment_error
 
     monkeypatch.setattr(alignment_error, "rendered_errors", lambda *_: np.zeros((3, 4)))
-    monkeypatch.setattr(blendshapes, "BlendshapeReader", Reader)
-    monkeypatch.setattr(blendshape_response, "measure", measure)
-    monkeypatch.setitem(command.RIGS, "canonical", lambda _: SimpleNamespace(name="canonical"))
+    monkeypatch.setitem(command.RIGS, "canonical", lambda _: None)
     assert command.main(["alignment", "--rigs", "canonical"]) == 0
     assert "| rendered, canonical | 3 | 0 |" in capsys.readouterr().out
-    assert command.main(["blendshapes", "--levels", "0", "5"]) == 0
-    assert "1 of 1 AUs pass." in capsys.readouterr().out
 
 
 @pytest.mark.integration

@@ -3,7 +3,7 @@ import pytest
 
 from fau_tf import facs
 from fau_tf.evaluation import alignment_error, photo_edits, real_faces
-from fau_tf.evaluation.blendshapes import AU_BLENDSHAPES, BlendshapeReader, correlations
+from fau_tf.evaluation.blendshapes import AU_BLENDSHAPES, BlendshapeReader, au_score, correlations
 from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.inference.model_info import default_model
 from tests.helpers.face_videos import FPS, PHOTO, face, frame, write_video
@@ -144,3 +144,14 @@ def test_the_alignment_error_of_rendered_faces_is_small():
 def test_a_folder_without_annotations_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no \*_with_face_landmarks\.xml found"):
         real_faces.photo_faces(tmp_path, None)
+
+
+def test_every_au_has_blendshapes_of_its_own():
+    names = [name for groups in AU_BLENDSHAPES.values() for group in groups for name in group]
+    assert set(AU_BLENDSHAPES) == set(facs.AUS)
+    assert len(set(names)) == len(names)
+
+
+def test_left_and_right_count_equally_in_the_score_of_an_au():
+    scores = np.array([[0.8, 0.0]])
+    assert au_score(12, ["mouthSmileLeft", "mouthSmileRight"], scores) == pytest.approx(0.4)
