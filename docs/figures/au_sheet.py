@@ -1,4 +1,4 @@
-"""Draw docs/images/au_sheet.jpg: each AU at 0, 1, 3 and 5 on one person, by rig and renderer.
+"""Draw docs/images/au_sheet.jpg: one subject with each AU at 0, 1, 3 and 5, per rig and renderer.
 
 python docs/figures/au_sheet.py                                    # the canonical rig, fast
 python docs/figures/au_sheet.py --ict FILE --renderers fast path   # all four blocks of columns
@@ -29,7 +29,7 @@ IMAGES = Path(__file__).resolve().parents[1] / "images"
 LEVELS: Final = (0, 1, 3, 5)
 TILE, BORDER, GAP, CAPTION, HEAD = 112, 1, 8, 13, 16  # px
 PERSON, FACE = 22, 2
-FRONT = (9.0, 0.0, 0.0)  # yaw, pitch, roll: a little from the side, where depth shows
+FRONT = (9.0, 0.0, 0.0)  # yaw, pitch, roll: slightly from the side, where depth is visible
 LIMIT = 700_000  # bytes
 
 
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def sheet(blocks: Sequence[tuple[FaceRig, str]], person: int) -> Image.Image:
-    """Return a row per AU, and for each rig and renderer a block with a column per level."""
+    """Return a row per AU and, for each rig and renderer, a column per level."""
     block = len(LEVELS) * (TILE + BORDER) + GAP
     line = TILE + BORDER + CAPTION
     page = Image.new("RGB", (len(blocks) * block - GAP, HEAD + len(facs.AUS) * line), "white")
@@ -66,7 +66,7 @@ def sheet(blocks: Sequence[tuple[FaceRig, str]], person: int) -> Image.Image:
 
 
 def _face(rig: FaceRig, renderer: str, person: int, intensity: dict[int, float]) -> Image.Image:
-    scene = _quiet(
+    scene = _plain(
         sample.sample_scene(
             rig,
             person_seed=person,
@@ -77,12 +77,12 @@ def _face(rig: FaceRig, renderer: str, person: int, intensity: dict[int, float])
         )
     )
     view = crop_matrix(sample.landmarks(scene), TILE)
-    made = sample.render(scene, size=TILE, view=view, renderer=renderer)
-    return Image.fromarray(np.ascontiguousarray(made))
+    picture = sample.render(scene, size=TILE, view=view, renderer=renderer)
+    return Image.fromarray(np.ascontiguousarray(picture))
 
 
-def _quiet(scene: Scene) -> Scene:
-    """Return the scene with open eyes that look ahead, both sides alike, without noise."""
+def _plain(scene: Scene) -> Scene:
+    """Return the scene symmetric, with open eyes that look ahead, without camera noise."""
     camera = scene.camera.ideal(blur=0.4)
     return replace(scene, camera=camera, gaze=(0.0, 0.0), blink=0.0,
                    asymmetry=dict.fromkeys(scene.asymmetry, 0.0))  # fmt: skip
@@ -93,7 +93,7 @@ def _levels() -> str:
 
 
 def _save(picture: Image.Image, path: Path) -> None:
-    """Write a JPEG in the best quality that stays below LIMIT."""
+    """Write a JPEG in the best quality below LIMIT."""
     path.parent.mkdir(parents=True, exist_ok=True)
     for quality in (88, 84, 80, 75, 70, 65, 60):
         with replacing(path) as unfinished:
@@ -110,7 +110,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--ict", type=Path, help="a converted ICT-FaceKit")
     parser.add_argument("--renderers", nargs="+", choices=RENDERERS, default=["fast"])
     parser.add_argument("--person", type=int, default=PERSON, help=f"seed ({PERSON})")
-    parser.add_argument("--file", type=Path, default=IMAGES / "au_sheet.jpg", help="where to")
+    parser.add_argument("--file", type=Path, default=IMAGES / "au_sheet.jpg", help="to write")
     return parser.parse_args(argv)
 
 

@@ -1,4 +1,4 @@
-"""Draw docs/images/contact_sheet.png (AU x intensity) and docs/images/people.png (40 people)."""
+"""Draw docs/images/contact_sheet.png (AU x intensity) and people.png (40 synthetic subjects)."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def contact_sheet(rig: FaceRig) -> Image.Image:
-    """Return one person's face at intensity 0..5 of each AU: two blocks of seven rows."""
+    """Return one subject at intensity 0..5 of each AU: two blocks of seven rows."""
     levels, aus = range(6), list(facs.AUS)
     rows = (len(aus) + 1) // 2
     cell = TILE + BORDER
@@ -51,7 +51,7 @@ def contact_sheet(rig: FaceRig) -> Image.Image:
 
 
 def people(rig: FaceRig, columns: int = 8, rows: int = 5) -> Image.Image:
-    """Return crops of people with drawn expressions, as training sees them."""
+    """Return crops of subjects with random expressions, as training sees them."""
     cell = TILE + BORDER
     sheet = Image.new("RGB", (columns * cell, rows * cell), "white")
     for seed in range(columns * rows):
@@ -62,7 +62,7 @@ def people(rig: FaceRig, columns: int = 8, rows: int = 5) -> Image.Image:
 
 
 def _plain(scene: Scene) -> Scene:
-    """Return the scene as a good camera sees it, with nothing in the way."""
+    """Return the scene without camera noise and occluders, with eyes that look ahead."""
     camera = scene.camera.ideal(blur=0.4)
     return replace(scene, camera=camera, occluders=Occluders(), gaze=(0.0, 0.0), blink=0.0)
 
