@@ -91,7 +91,7 @@ def synthetic_record(settings: SyntheticSet, person: int, face: int) -> FaceReco
     points = landmarks(scene)
     view = align.crop_matrix(points, settings.record_size, margin=MARGIN)
     if settings.jitter:
-        rng = np.random.default_rng(np.random.SeedSequence((person_seed, face_seed, 6)))
+        rng = np.random.default_rng((person_seed, face_seed, 6))
         view = jitter.jitter_view(view, settings.record_size, rng, margin=MARGIN, rig=rig_name)
     return FaceRecord(
         image=render(scene, size=settings.record_size, view=view, renderer=renderer),

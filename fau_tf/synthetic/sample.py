@@ -70,13 +70,13 @@ def sample_scene(
     Raises:
         ValueError: if `intensity` names an AU outside the table.
     """
-    rng = np.random.default_rng(np.random.SeedSequence((person_seed, face_seed, 5)))
+    rng = np.random.default_rng((person_seed, face_seed, 5))
     person = _person(person_seed, len(rig.identity))
     sampled_intensity, sampled_pose = sample_intensities(rng), _sample_pose(rng)
     variety = variety or Variety()
-    # generators of their own: parts that came later leave all earlier draws as they were
-    unlabeled_rng = np.random.default_rng(np.random.SeedSequence((person_seed, face_seed, 20)))
-    light_rng = np.random.default_rng(np.random.SeedSequence((person_seed, face_seed, 15)))
+    # separate generators, so that later additions left all earlier draws unchanged
+    unlabeled_rng = np.random.default_rng((person_seed, face_seed, 20))
+    light_rng = np.random.default_rng((person_seed, face_seed, 15))
     hair = HAIR_STYLES[person.style][2] > 0
     occluders = sample_occluders(person_seed, face_seed, hair=hair)
     chosen = sampled_intensity if intensity is None else _complete(intensity)

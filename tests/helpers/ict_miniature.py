@@ -1,4 +1,4 @@
-"""A small head of our own in the layout of ICT-FaceKit: as its download, and converted.
+"""A miniature of ICT-FaceKit, as its download and converted.
 
 Made of the canonical rig's coarse mesh, tilted and scaled into other axes, with its lips a little
 apart. Vertex numbers that the small head leaves free are at 0 and belong to no triangle.

@@ -29,7 +29,7 @@ def background(scene: Scene, size: int, view: Floats) -> Floats:
 
 def draw_background(seed: int) -> Floats:
     """Return (CELLS, CELLS, 3) linear light of the background of a seed."""
-    rng = np.random.default_rng(np.random.SeedSequence((seed, 3)))
+    rng = np.random.default_rng((seed, 3))
     share = np.array([row[1] for row in BACKGROUNDS])
     draw = BACKGROUNDS[int(rng.choice(len(BACKGROUNDS), p=share / share.sum()))][2]
     light = draw(rng) * rng.uniform(0.5, 1.2)

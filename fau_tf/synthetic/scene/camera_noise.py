@@ -45,7 +45,7 @@ def _motion_blur(light: Floats, motion: tuple[float, float]) -> Floats:
 
 def _add_noise(encoded: Floats, camera: Camera) -> Floats:
     """Return the photo with shot noise, stronger in the dark and partly in color."""
-    rng = np.random.default_rng(np.random.SeedSequence((camera.seed, 4)))
+    rng = np.random.default_rng((camera.seed, 4))
     color = rng.standard_normal(encoded.shape, np.float32)
     gray = rng.standard_normal((*encoded.shape[:2], 1), np.float32)
     # shot noise grows as the root of the light, and the tone curve compresses what is bright

@@ -39,7 +39,7 @@ class Occluders:
 
 def sample_glasses(seed: int) -> Glasses | None:
     """Return the glasses of the person of a seed, or None."""
-    rng = np.random.default_rng(np.random.SeedSequence((seed, 11)))
+    rng = np.random.default_rng((seed, 11))
     wears, dark = rng.random() < GLASSES, rng.random() < SUNGLASSES
     red, green, blue = COLORS[int(rng.integers(len(COLORS)))]
     shape, low = int(rng.integers(len(LENS_SHAPES))), float(rng.uniform(0.0, 0.7))
@@ -49,7 +49,7 @@ def sample_glasses(seed: int) -> Glasses | None:
 
 def sample_occluders(person_seed: int, face_seed: int, *, hair: bool) -> Occluders:
     """Return the occluders of a face; strands need hair."""
-    rng = np.random.default_rng(np.random.SeedSequence((person_seed, face_seed, 12)))
+    rng = np.random.default_rng((person_seed, face_seed, 12))
     strands, seed = rng.random() < STRANDS, int(rng.integers(2**31))
     held, hand = rng.random() < HAND, _sample_hand(rng)
     return Occluders(

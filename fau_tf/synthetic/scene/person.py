@@ -79,7 +79,7 @@ class Person:
 
 def sample_person(seed: int, components: int) -> Person:
     """Return the person of a seed, for a rig with this many identity components."""
-    rng = np.random.default_rng(np.random.SeedSequence((seed, 1)))
+    rng = np.random.default_rng((seed, 1))
     melanin = float(1.25 * rng.uniform(0, 1) ** 1.7)
     age = float(rng.beta(1.6, 1.8))
     dark = melanin > 0.3

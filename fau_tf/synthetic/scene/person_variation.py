@@ -43,7 +43,7 @@ class PersonVariation:
 
 def sample_variation(seed: int, age: float) -> PersonVariation:
     """Return the variation of a person of a seed; with age (0..1) more wrinkles stay at rest."""
-    rng = np.random.default_rng(np.random.SeedSequence((seed, 19)))
+    rng = np.random.default_rng((seed, 19))
     skin = float(rng.uniform(0, 0.3) if rng.random() < SMOOTH_SKIN else 1.0)
     depth, resting, gains = {}, {}, {}
     for au in facs.AUS:

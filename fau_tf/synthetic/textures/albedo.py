@@ -44,7 +44,7 @@ class Appearance:
 def appearance(rig: FaceRig, person: Person) -> Appearance:
     """Return a person's appearance, cached for further faces of the same person."""
     masks = uv_masks()
-    rng = np.random.default_rng(np.random.SeedSequence((person.texture, 2)))
+    rng = np.random.default_rng((person.texture, 2))
     noise = {name: _shifted(field, rng) for name, field in masks.noise.items()}
     hair = _hair_cover(person, noise)
     out = np.zeros((atlas.SIZE, atlas.SIZE, CHANNELS), np.float32)
@@ -90,7 +90,7 @@ def wrinkled_atlas(look: Appearance, depths: Mapping[int, float]) -> Floats:
 
 
 def _variants(person: Person) -> dict[int, int]:
-    rng = np.random.default_rng(np.random.SeedSequence((person.texture, 17)))
+    rng = np.random.default_rng((person.texture, 17))
     return {au: int(rng.integers(wrinkles.VARIANTS)) for au in wrinkles.PATTERNS}
 
 
@@ -101,6 +101,7 @@ def slopes(height: Floats) -> Floats:
 
 
 def _skin(person: Person, masks: UvMasks, noise: dict[str, Floats]) -> tuple[Floats, Floats]:
+    """Return color (HEAD_ROWS, SIZE, 3) and gloss (HEAD_ROWS, SIZE) of the skin of the head."""
     spots = np.clip(noise["speck"] - 1.3, 0, 1) * person.freckles * masks.blush
     melanin = person.melanin * (1 + 0.05 * noise["low"] + 0.025 * noise["mid"])
     melanin = melanin + 0.05 * (1 - masks.blush) + 0.35 * spots + 0.012 * noise["speck"]
@@ -154,6 +155,7 @@ def _hair_cover(person: Person, noise: dict[str, Floats]) -> Floats:
 
 
 def _hair_lift(rig: FaceRig, person: Person) -> Floats:
+    """Return (V,) thickness of the hair on each vertex, cm."""
     x, y, _ = rig.neutral.T
     thickness = HAIR_STYLES[person.style][2]
     above = np.clip((y - person.hairline) / 3.5, 0, 1)

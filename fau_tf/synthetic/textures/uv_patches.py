@@ -51,7 +51,7 @@ def _eye(person: Person, noise: dict[str, Floats]) -> Floats:
     _, _, width, height = uv_atlas.PATCHES["eye"]
     y, x = np.mgrid[:height, :width]
     x, y = (x - (width - 1) / 2) / (width / 2), (y - (height - 1) / 2) / (height / 2)
-    own = np.random.default_rng(np.random.SeedSequence((person.texture, 16)))
+    own = np.random.default_rng((person.texture, 16))
     size, pupil_radius, veins = own.uniform(0.94, 1.05), own.uniform(0.14, 0.21), own.uniform(0, 1)
     radius, turn = np.hypot(x, y) / size, np.arctan2(y, x)
     white = np.array([0.50, 0.455, 0.43]) * (1 - 0.16 * np.array([0.8, 1.0, 1.3]) * person.melanin)

@@ -155,7 +155,7 @@ def varied(pattern: WrinklePattern, au: int, variant: int) -> WrinklePattern:
     """Return a variant of a pattern: furrows shifted and widened, perhaps one less."""
     if not variant:
         return pattern
-    rng = np.random.default_rng(np.random.SeedSequence((au, variant, 18)))
+    rng = np.random.default_rng((au, variant, 18))
     furrows = []
     for points, width, depth in pattern.furrows:
         across, up = rng.normal(0, (0.10, 0.12))

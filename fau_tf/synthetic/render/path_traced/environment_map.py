@@ -35,7 +35,7 @@ def environment_map(scene: Scene, wall: Floats) -> Floats:
         wall: (3,) mean color of the background, which the rims of the head reflect.
     """
     light = scene.light
-    rng = np.random.default_rng(np.random.SeedSequence((scene.camera.seed, 8)))
+    rng = np.random.default_rng((scene.camera.seed, 8))
     ahead = directions()
     sky = light.ambient * (0.80 + 0.37 * ahead[..., 1:2] + 0.22 * ahead[..., 2:])
     walls = np.kron(rng.uniform(0.6, 1.4, (4, 8, 1)), np.ones((HEIGHT // 4, WIDTH // 8, 1)))

@@ -21,7 +21,7 @@ SHORTEST_BEARD = 0.35
 
 def add_hair(scene: Scene, body: Surface) -> Surface:
     """Return the surface with hair; a person has the same strands in every picture."""
-    rng = np.random.default_rng(np.random.SeedSequence((scene.person.texture, 21)))
+    rng = np.random.default_rng((scene.person.texture, 21))
     strands = [part for kind in (_brows, _hair, _beard, _lashes) for part in kind(scene, body, rng)]
     return body.extended(strands)
 

@@ -30,7 +30,7 @@ class FaceSurface:
 
 def build_strands(seed: int, skin: FaceSurface, hairline: float) -> AccessoryMesh:
     """Return locks of hair that hang from the hairline across forehead, temple or cheek."""
-    rng = np.random.default_rng(np.random.SeedSequence((seed, 13)))
+    rng = np.random.default_rng((seed, 13))
     side, strands = float(rng.choice((-1.0, 1.0))), []
     for _ in range(int(rng.integers(1, 3))):
         root = rng.uniform(1.0, 4.5) * side
