@@ -72,3 +72,9 @@ def test_every_make_target_that_is_named_exists():
 def test_no_placeholder_is_left_unfilled(document):
     """A comment names the table that follows it in the next line."""
     assert unfilled(document.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_merge_is_left_half_done(document):
+    text = document.read_text(encoding="utf-8")
+    assert re.findall(r"^(?:<{7} |={7}$|>{7} ).*", text, re.M) == []
