@@ -1,4 +1,4 @@
-"""AU intensities <-> heatmaps, in one place and one formula.
+"""Conversion between AU intensities and heatmaps.
 
 Axes: h and w heatmap rows and columns, K AU centers, A action units; `...` any leading axes.
 """
@@ -24,11 +24,11 @@ TARGET_SCALES: Final[dict[str, Callable[[float], float]]] = {
 
 @dataclass(frozen=True)
 class HeatmapCodec:
-    """Writes AU intensity as the height of a Gaussian and reads it back as the maximum.
+    """Encodes an AU intensity as the height of a Gaussian, and decodes it as the maximum.
 
-    A center snaps to the cell that holds it, so that `decode` is exact: the peak of an unsnapped
-    center reads up to 6 % low at sigma 2. The snapping commutes with a left-right flip, except for
-    a center exactly on the edge of two cells.
+    A center snaps to the cell that holds it, so that `decode` is exact: the sampled peak of an
+    unsnapped center is up to 6 % low at sigma 2. The snapping commutes with a left-right flip,
+    except for a center exactly on the edge of two cells.
 
     Attributes:
         image_size: Rows and columns of the image, S.

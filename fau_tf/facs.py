@@ -1,4 +1,4 @@
-"""Action units: the one table that every other module derives from.
+"""Action units, AU centers and landmarks: the table that all other modules derive theirs from.
 
 Sources: Ekman, Friesen and Hager, Facial Action Coding System (2002) for names and muscles; the
 rule sets name their own. Landmarks are the 68 of iBUG, 0-based.
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 MAX_INTENSITY: Final = 5.0
-"""FACS grades A to E, written 1 to 5; 0 means the AU is absent."""
+"""FACS intensities A to E, written 1 to 5; 0 means the AU is absent."""
 LEVELS: Final = int(MAX_INTENSITY) + 1
 """Whole intensities: 0, 1, ... 5."""
 
@@ -74,7 +74,7 @@ class CenterPoint:
 
 @dataclass(frozen=True)
 class CenterRule:
-    """A named rule set: for each AU that it covers, the AU's centers, and where it is from."""
+    """A named rule set: the centers of each AU that it covers, and its source."""
 
     source: str
     points: Mapping[int, tuple[CenterPoint, ...]]

@@ -22,6 +22,7 @@ from fau_tf.data.tfrecord import parse
 from fau_tf.face.au_centers import au_centers
 from fau_tf.models.heatmap_layers import HeatmapTarget
 
+_SHUFFLE_BUFFER = 10_000  # records
 _IN_TURN = 64  # shards read at once: more than one subject's clips
 
 
@@ -106,7 +107,6 @@ def batches(
     batch_size: int,
     seed: int | None = None,
     augment: aug.Augment = aug.NO_AUGMENT,
-    shuffle: int = 10_000,
     start: int = 0,
     share: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
@@ -120,7 +120,6 @@ def batches(
         seed: Of order and augmentation. None reads each record once, in order, and crops it as
             inference does.
         augment: Augmentation; used with a seed only.
-        shuffle: Records in the shuffle buffer.
         start: Batches to skip; the stream continues as if they had been read.
         share: (i, n): yield the i-th of n equal parts of each batch, for worker i of n. Random
             numbers are drawn for the whole batch, so the parts add up to the batch of one worker.
@@ -137,7 +136,7 @@ def batches(
         )
     part = batch_size // workers
     if training:
-        records = endless(records, seed, shuffle).skip(start * batch_size)
+        records = endless(records, seed).skip(start * batch_size)
     if workers > 1:  # before the JPEGs are decoded
         own = records.enumerate().filter(lambda i, _: i % batch_size // part == worker)
         records = own.map(lambda _, record: record)
@@ -149,19 +148,12 @@ def batches(
 
     def finish(step: Any, batch: tuple[Any, Any, Any]) -> tuple[Any, dict[str, Any]]:
         image, landmarks, intensity = batch
-        size = targets.codec.image_size
-        how = augment if training else aug.NO_AUGMENT
         seeds = tf.random.split(tf.stack([tf.constant(seed or 0, tf.int64), step]), 2)
-        count = tf.shape(image)[0]
-        drawn = count if workers == 1 else batch_size
-        first = worker * part
-        views, flipped = aug.crop_views(drawn, record_size, size, MARGIN, how, seeds[0])
-        views, flipped = views[first : first + count], flipped[first : first + count]
-        image = aug.warp_images(image, views, size)
-        if training:
-            image = corrupt(image, how, seeds[1], first=first, batch=drawn)
-        landmarks = aug.warp_landmarks(landmarks, views, flipped)
-        image = tf.ensure_shape(image, (None, size, size, 3))
+        drawn = tf.shape(image)[0] if workers == 1 else batch_size
+        image, landmarks = _crop(
+            image, landmarks, targets.codec.image_size,
+            augment if training else None, seeds, worker * part, drawn,
+        )  # fmt: skip
         return image, targets.encode(landmarks, intensity)
 
     options = tf.data.Options()
@@ -177,6 +169,32 @@ def batches(
     )
 
 
-def endless(records: tf.data.Dataset, seed: int | None, shuffle: int = 10_000) -> tf.data.Dataset:
+def _crop(
+    image: Any, landmarks: Any, size: int, augment: aug.Augment | None, seeds: Any, first: int,
+    drawn: Any,
+) -> tuple[Any, Any]:  # fmt: skip
+    """Return (B, size, size, 3) crops and (B, 68, 2) landmarks in crop px.
+
+    Args:
+        image: (B, R, R, 3) images of records.
+        landmarks: (B, 68, 2) in record px.
+        size: Rows and columns of a crop.
+        augment: Augmentation; None crops as inference does.
+        seeds: (2, 2) int, of the geometry and of the corruptions.
+        first: Index of the first image within the batch that random numbers are drawn for.
+        drawn: Size of that batch.
+    """
+    how = augment or aug.NO_AUGMENT
+    views, flipped = aug.crop_views(drawn, image.shape[1], size, MARGIN, how, seeds[0])
+    own = slice(first, first + tf.shape(image)[0])
+    views, flipped = views[own], flipped[own]
+    image = aug.warp_images(image, views, size)
+    if augment is not None:
+        image = corrupt(image, augment, seeds[1], first=first, batch=drawn)
+    landmarks = aug.warp_landmarks(landmarks, views, flipped)
+    return tf.ensure_shape(image, (None, size, size, 3)), landmarks
+
+
+def endless(records: tf.data.Dataset, seed: int | None) -> tf.data.Dataset:
     """Return the records in the order of a training, pass after pass."""
-    return records.shuffle(shuffle, seed=seed, reshuffle_each_iteration=True).repeat()
+    return records.shuffle(_SHUFFLE_BUFFER, seed=seed, reshuffle_each_iteration=True).repeat()

@@ -52,7 +52,7 @@ class Fold:
         twice = sorted({subject for subject in everyone if everyone.count(subject) > 1})
         empty = sorted(name for name, names in self.subjects.items() if not names)
         if twice or empty:
-            found = f"{', '.join(twice)} in two" if twice else f"nobody in {', '.join(empty)}"
+            found = f"{', '.join(twice)} in two" if twice else f"no subject in {', '.join(empty)}"
             raise ValueError(
                 "Training, validation and test sets must have subjects of their own. Received: "
                 f"{found} of {self.name or 'the split'}. Prepare more subjects or change "

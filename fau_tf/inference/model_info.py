@@ -38,7 +38,9 @@ class FailedCriterion:
     def __str__(self) -> str:
         """Return it as a sentence without its period."""
         text = contract.LOW_RELIABILITY[self.criterion].text
-        return f"{text} is {self.value:.2f}; at least {self.limit:.2f} is needed"
+        # A value is stored rounded, so one that failed may equal its limit.
+        rounded = " (rounded)" if round(self.value, 2) >= round(self.limit, 2) else ""
+        return f"{text} is {self.value:.2f}{rounded}, below {self.limit:.2f}"
 
 
 @dataclass(frozen=True, repr=False)

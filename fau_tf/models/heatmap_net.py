@@ -1,4 +1,4 @@
-"""The whole network: image -> heatmaps, and heatmaps -> intensity as layers."""
+"""The whole network: backbone, SCC decoder and heatmap head."""
 
 from itertools import takewhile
 from typing import Any
@@ -18,7 +18,7 @@ from fau_tf.models.scc.semantic_correspondence import NODES, SemanticCorresponde
 def build(spec: NetSpec) -> keras.Model:
     """Return the network (B, S, S, 3) RGB 0 to 255 -> (B, h, w, K) heatmaps in the target scale.
 
-    Its weights are random; `load_imagenet` gives the backbone a better start.
+    Its weights are random; `load_imagenet` gives the backbone its ImageNet weights.
 
     Args:
         spec: A row of `presets.PRESETS`, or one made by `presets.net_spec`.
@@ -38,7 +38,7 @@ def build(spec: NetSpec) -> keras.Model:
         channels,
         1,
         kernel_initializer=he,
-        dtype=_at_least_float32(),  # an intensity of bfloat16 has steps of 1/64 of a grade
+        dtype=_at_least_float32(),  # between 2 and 4, bfloat16 has steps of 1/64
         name=contract.OUTPUT_HEATMAPS,
     )(x)
     return keras.Model(image, heatmaps, name=f"fau_{spec.preset}")
@@ -50,9 +50,9 @@ def _at_least_float32() -> str:
 
 
 def load_imagenet(model: keras.Model, spec: NetSpec) -> bool:
-    """Start the backbone from ImageNet weights where they can be had; return whether it did.
+    """Give the backbone ImageNet weights; return whether they were available.
 
-    A warning says when they can't be had; the backbone then keeps its random start.
+    Otherwise a warning is logged and the backbone keeps its random weights.
     """
     load = BACKBONES[spec.backbone].load_imagenet
     return load is not None and load(model)
@@ -87,10 +87,10 @@ def rescale_heatmaps(
 def freeze_backbone_norms(model: keras.Model) -> int:
     """Keep the backbone's batch norms at their moving statistics; return how many there are.
 
-    Only for a backbone that was trained before: small batches and short runs estimate the
-    statistics worse than ImageNet did, and a third more images a second go through. Those of a
-    random start describe nothing, and no signal would come through. The decoder's own (`up*_bn`,
-    inside `scc*`) go on learning.
+    Only for a pretrained backbone: small batches and short runs estimate the statistics worse than
+    ImageNet did, and frozen norms train a third more images a second. With random weights the
+    statistics mean nothing, and no signal would pass. The decoder's norms (`up*_bn`, inside
+    `scc*`) go on learning.
     """
     norms = [
         layer
@@ -103,15 +103,15 @@ def freeze_backbone_norms(model: keras.Model) -> int:
 
 
 def backbone_variables(model: keras.Model) -> list[keras.Variable]:
-    """Return what the backbone learns: all before the decoder's first doubling, `up0_*`."""
+    """Return the backbone's trainable variables: all before the decoder's first stage, `up0_*`."""
     backbone = takewhile(lambda layer: not layer.name.startswith("up"), model.layers)
     return [variable for layer in backbone for variable in layer.trainable_variables]
 
 
 def synchronize_norms(model: keras.Model) -> int:
-    """Have norms that learn take their statistics over all replicas; return how many there are.
+    """Make trainable norms take their statistics over all replicas; return how many there are.
 
-    For training under tf.distribute: as many small batches then normalize as one large one would.
+    Under tf.distribute the replicas' small batches are then normalized as one large batch.
     """
     norms = [
         layer

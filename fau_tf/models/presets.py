@@ -27,7 +27,7 @@ class NetSpec:
         upsample: Row of `scc.decoder.UPSAMPLERS`.
         scc: Which of the decoder's stages end in a semantic correspondence convolution.
         k: Neighbors per feature map, itself among them.
-        nodes: `channels` as in the paper; `pixels` is the reference code's mix-up.
+        nodes: `channels` as in the paper, or `pixels` as in the reference code.
         scc_initializer: Row of `scc.decoder.SCC_INITIALIZERS`.
         aus: Row of `facs.AU_SETS`.
         rule: Row of `facs.RULES`.
@@ -56,7 +56,7 @@ class NetSpec:
             )
         if len(self.scc) != len(self.decoder):
             raise ValueError(
-                "`scc` must say yes or no for each stage of `decoder`. "
+                "`scc` must be true or false for each stage of `decoder`. "
                 f"Received: scc={self.scc}, decoder={self.decoder}"
             )
         if self.aus not in facs.AU_SETS:
@@ -125,7 +125,7 @@ PRESETS: Final = {
             k=5,
         ),
         NetSpec(
-            preset="tiny",  # for tests: seconds to build and convert, learns nothing much
+            preset="tiny",  # for tests: builds and converts in seconds, of no use otherwise
             image_size=64,
             heatmap_size=16,
             sigma=1.0,
@@ -155,6 +155,6 @@ def net_spec(preset: str, overrides: Mapping[str, Any] | None = None) -> NetSpec
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """Return ` Did you mean ...?` for a near miss, else the known names."""
+    """Return ` Did you mean ...?` for a name close to a known one, else the known names."""
     near = difflib.get_close_matches(name, known, n=1)
     return f" Did you mean `{near[0]}`?" if near else f" Known: {', '.join(known)}."

@@ -14,7 +14,7 @@ OWNER = facs.au_of_center(AUS)
 K, A = TO_AU.shape
 SIZES = st.sampled_from([(256, 64), (128, 32), (64, 16), (96, 32)])
 SIGMA = st.floats(0.5, 3)
-GRADE = st.floats(0, 5, width=32)
+INTENSITY = st.floats(0, 5, width=32)
 
 
 @st.composite
@@ -28,11 +28,11 @@ def codecs(draw):
 def test_decode_undoes_encode_wherever_the_centers_are(codec, data):
     pixel = st.floats(-0.5, codec.image_size - 0.625, width=32)
     centers = data.draw(hnp.arrays(np.float32, (K, 2), elements=pixel))
-    grades = data.draw(hnp.arrays(np.float32, (A,), elements=GRADE))
-    heatmaps = codec.encode(centers, grades[OWNER])
+    intensity = data.draw(hnp.arrays(np.float32, (A,), elements=INTENSITY))
+    heatmaps = codec.encode(centers, intensity[OWNER])
     assert heatmaps.shape == (codec.heatmap_size, codec.heatmap_size, K)
     # float32 products and a mean of up to three: some ulp of 5.
-    np.testing.assert_allclose(codec.decode(heatmaps, TO_AU), grades, atol=5e-6)
+    np.testing.assert_allclose(codec.decode(heatmaps, TO_AU), intensity, atol=5e-6)
 
 
 @pytest.mark.parametrize("scale", sorted(TARGET_SCALES))
@@ -47,19 +47,6 @@ def test_round_trip_at_every_cell_is_exact(scale):
         np.testing.assert_array_equal(rows, grid[:, 1])
         np.testing.assert_allclose(maps.max((0, 1)) / codec.unit, 3.0, rtol=1e-6)
         assert codec.inside(centers).all()
-
-
-def test_an_absent_au_is_all_black_and_reads_zero():
-    codec = HeatmapCodec(128, 32, 1.5)
-    heatmaps = codec.encode(np.full((K, 2), 60, np.float32), np.zeros(K, np.float32))
-    assert not heatmaps.any()
-    assert not codec.decode(heatmaps, TO_AU).any()
-
-
-def test_unsnapped_centers_would_read_six_percent_low():
-    grid = np.arange(64) - 31.5
-    peak = np.exp(-(grid[:, None] ** 2 + grid**2) / 8).max()
-    assert 0.93 < peak < 0.95
 
 
 def test_paper_scale_is_equation_one():
@@ -89,7 +76,7 @@ def test_points_outside_the_map_have_weight_zero():
     np.testing.assert_array_equal(codec.inside(centers), [1, 1, 0, 0, 0, 1])
 
 
-def test_decoding_clips_to_the_grades():
+def test_decoding_clips_to_0_and_5():
     codec = HeatmapCodec(64, 16, 1.0)
     heatmaps = np.full((16, 16, K), 9.0, np.float32)
     np.testing.assert_allclose(codec.decode(heatmaps, TO_AU), 5.0, rtol=1e-6)
@@ -101,9 +88,9 @@ def test_decoding_clips_to_the_grades():
 def test_keras_ops_agrees_with_numpy(codec, seed):
     rng = np.random.default_rng(seed)
     centers = rng.uniform(-10, codec.image_size + 10, (2, K, 2)).astype(np.float32)
-    grades = rng.uniform(0, 5, (2, K)).astype(np.float32)
-    tensors = [keras.ops.convert_to_tensor(value) for value in (centers, grades)]
-    want = codec.encode(centers, grades)
+    intensity = rng.uniform(0, 5, (2, K)).astype(np.float32)
+    tensors = [keras.ops.convert_to_tensor(value) for value in (centers, intensity)]
+    want = codec.encode(centers, intensity)
     got = codec.encode(*tensors, xp=keras.ops)
     assert np.isfinite(want).all()
     # Both compute in float32; exp differs by an ulp or two of 5.

@@ -1,4 +1,4 @@
-"""Backbones as rows: an image in 0 to 255 -> deep, low-resolution features."""
+"""Table of backbones: an image in 0 to 255 -> deep, low-resolution features."""
 
 import logging
 from collections.abc import Callable
@@ -19,10 +19,10 @@ class Backbone:
     """One trunk.
 
     Attributes:
-        features: (B, S, S, 3) RGB 0 to 255 -> (B, S/stride, S/stride, C); normalizes by itself.
+        features: (B, S, S, 3) RGB 0 to 255 -> (B, S/stride, S/stride, C), normalization included.
         stride: Image pixels per feature cell.
-        load_imagenet: Copies ImageNet weights into a model made of it and returns whether it
-            could; None where there are none.
+        load_imagenet: Copies ImageNet weights into a model made of it and returns whether they
+            were available; None where none exist.
     """
 
     features: Callable[[Any], Any]
@@ -31,8 +31,8 @@ class Backbone:
 
 
 def _resnet50(image: Any) -> Any:
-    # The published weights expect BGR minus these means. Here the image stays RGB; loading the
-    # weights turns the first kernel round instead, which is the same function.
+    # The published weights expect BGR minus these means. Here the image stays RGB, and loading the
+    # weights reverses the channels of the first kernel instead, which is the same function.
     x = layers.Rescaling(1.0, offset=[-123.68, -116.779, -103.939], name="minus_mean")(image)
     return keras.applications.ResNet50(include_top=False, weights=None, input_tensor=x).output
 
@@ -42,8 +42,8 @@ def _resnet50_imagenet(model: keras.Model) -> bool:
         source = keras.applications.ResNet50(include_top=False, weights="imagenet")
     except Exception as error:  # Keras raises a bare Exception when a download fails
         log.warning(
-            "ResNet-50 starts from random weights, which learns far slower: keras.applications "
-            "could not download its ImageNet weights (%s). Connect once; Keras keeps the file.",
+            "ResNet-50 starts from random weights, which train far more slowly: its ImageNet "
+            "weights can't be downloaded (%s). Connect to the internet once; Keras keeps the file.",
             error,
         )
         return False

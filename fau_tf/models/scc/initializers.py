@@ -1,4 +1,4 @@
-"""How the edge weights W (2D, D) of a semantic correspondence layer start."""
+"""Initializers of the edge weights W (2D, D) of a semantic correspondence layer."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ class NearIdentity(keras.initializers.Initializer):
     ReLU, the identity.
 
     Args:
-        scale: Factor on the Glorot draw of shape (2D, D) that is added. Without the identity a
-            layer first scrambles the feature maps over their D positions, and has to learn the
-            image plane anew.
+        scale: Factor of the Glorot draw of shape (2D, D) that is added. Without the identity a
+            layer starts by mixing all D positions of a feature map, and has to learn the image
+            plane anew.
         seed: Of the draw.
     """
 
@@ -36,7 +36,7 @@ class NearIdentity(keras.initializers.Initializer):
 
 
 class Halves:
-    """The two halves of W, so that an initializer sees the paper's shape.
+    """Initializers of the two halves of W, drawn in the paper's shape.
 
     Args:
         initializer: Called with the shape (2D, D), once for each half. Keras' own draw the same

@@ -1,4 +1,4 @@
-"""What the dynamic graph is for given faces: which feature maps are neighbors of which."""
+"""The dynamic graph of an SCC layer for given faces, as arrays."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ class ChannelGraph:
 
     Attributes:
         layer: The layer's name.
-        features: (N, H, W, C) what it is built from.
+        features: (N, H, W, C) the input that it is built from.
         index: (N, C, k) the neighbors of each feature map, nearest first.
     """
 
@@ -49,14 +49,13 @@ def pair_overlap(
 ) -> npt.NDArray[np.float64]:
     """Return (P,) the share of neighbors that pairs of faces have in common, 0 to 1.
 
-    The mean of `neighbor_overlap` over the feature maps that respond to both faces. Dead maps,
-    the same value everywhere, are left out: they tie, and share neighbors whatever the face.
-    NaN where no map is left, or with k = 1.
+    The mean of `neighbor_overlap` over the feature maps that vary on both faces. Constant maps
+    tie, and share neighbors whatever the face. NaN where no map is left, or with k = 1.
 
     Args:
         graph: Of N faces.
-        first: (P,) numbers of faces.
-        second: (P,) numbers of the faces to compare them with.
+        first: (P,) indices of faces.
+        second: (P,) indices of the faces to compare them with.
     """
     alive = np.ptp(graph.features, axis=(1, 2)) > 0  # (N, C)
     shares = np.full(len(first), np.nan)
@@ -72,8 +71,7 @@ def neighbor_overlap(
 ) -> npt.NDArray[np.float64]:
     """Return (C,) the share of a feature map's neighbors that two graphs have in common, 0 to 1.
 
-    A map is always its own neighbor, so it doesn't count; with k = 1 there is nothing to compare
-    and the share is NaN.
+    A map is its own neighbor in every graph, so it doesn't count; with k = 1 the share is NaN.
 
     Args:
         one: (C, k) neighbors in one graph.

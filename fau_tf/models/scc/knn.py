@@ -1,7 +1,7 @@
-"""Neighbors of a node, and the largest of their values.
+"""The k nearest neighbors of each node, and the largest of their values.
 
 Nodes are compared by their squared distance; a node is its own nearest neighbor. Among equally
-close nodes the lowest index wins, on every backend and in every form, so that dead feature maps
+close nodes the lowest index wins, on every backend and in every form, so that constant feature maps
 cannot make two forms disagree. They tie exactly where the machine's matrix product gives equal
 columns equal sums, as TensorFlow's does on CPUs with AVX-512; on some without, any of them wins.
 The choice of neighbors is not differentiated; the values that are picked are.
@@ -126,9 +126,9 @@ def _rank(nodes: int, dtype: Any) -> Any:
 
 
 def _beyond(scores: Any) -> Any:
-    """Return (B, 1, 1): what, taken from any score, puts it below all others.
+    """Return (B, 1, 1), an amount that, subtracted from any score, puts it below all others.
 
-    Twice the range of the scores: the range alone would, rounded, leave some as low as others.
+    Twice the range of the scores: minus the range alone, rounding could leave ties.
     """
     return 4.0 * ops.max(ops.abs(scores), axis=(1, 2), keepdims=True) + 1.0
 

@@ -21,8 +21,8 @@ class SemanticCorrespondence(keras.layers.Layer):
 
         y_i = max over j in N(i) of relu(BN(W [x_i ; x_j - x_i]))
 
-    Computed as `W1 x_i + W2 (x_j - x_i) = (W1 - W2) x_i + W2 x_j`: both products once a node
-    instead of once an edge, then the maximum over the neighbors, without a tensor of all edges.
+    Computed as `W1 x_i + W2 (x_j - x_i) = (W1 - W2) x_i + W2 x_j`: both products once per node
+    instead of once per edge, then the maximum over the neighbors, without a tensor of all edges.
     Batch norm, in training too, has the statistics of all B*C*k edges, exactly; it scales before
     the maximum, so a negative gamma turns it into the minimum, as it should.
 
@@ -31,14 +31,14 @@ class SemanticCorrespondence(keras.layers.Layer):
 
     Args:
         k: Neighbors per node, the node itself counted. Static.
-        nodes: "channels", the paper's. "pixels" reshapes (B, H, W, C) straight to C nodes of D
-            values, as the authors' released code does by accident; for comparison only.
-        selection: Row of `neighbors.SELECTIONS`: how inference finds the neighbors. Training
-            always gathers. The result is the same; the operators in an exported graph are not.
+        nodes: "channels", as in the paper. "pixels" reshapes (B, H, W, C) to C nodes of D values
+            without a transpose, as the authors' released code does; for comparison only.
+        selection: Row of `knn.SELECTIONS`: how inference finds the neighbors. Training always
+            gathers. The result is the same, the operators of an exported graph differ.
         initializer: Of W, called with the shape (2D, D).
         momentum: Of the moving batch-norm statistics.
         epsilon: Added to the batch-norm variance.
-        synchronized: As Keras's BatchNormalization has it: under tf.distribute the statistics are
+        synchronized: As in Keras's BatchNormalization: under tf.distribute the statistics are
             those of the whole batch. Only on the TensorFlow backend.
         **kwargs: Of `keras.layers.Layer`.
 

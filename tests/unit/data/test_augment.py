@@ -41,7 +41,7 @@ def checked(images):
     return images
 
 
-def pictures(count, size=CROP):
+def textured_images(count, size=CROP):
     """Dots on gray with some texture; whole gray levels, none of them 0 or 255."""
     rng = np.random.default_rng(count)
     dots = [dotted(rng.uniform(0.2 * size, 0.8 * size, (9, 2)), size, 3) for _ in range(count)]
@@ -80,7 +80,7 @@ def test_a_setting_too_high_is_refused():
 
 
 def test_at_0_only_the_light_is_left():
-    images = pictures(6)
+    images = textured_images(6)
     for augment in (aug.Augment(), aug.NO_AUGMENT):
         assert augment.blur == augment.jpeg == augment.occlude == 0
         x, seed = tf.constant(images, tf.float32), tf.constant([3, 4])
@@ -127,7 +127,7 @@ def test_a_worker_has_its_part_of_a_corrupted_batch_and_labels_stay(rows, light)
 
 @pytest.mark.parametrize("cuts", [(0, 4, 8), (0, 1, 3, 8), tuple(range(9))])
 def test_slices_are_together_the_batch(cuts):
-    images, how = pictures(8), {"blur": 3, "jpeg": 60, "occlude": 0.5, "only": False}
+    images, how = textured_images(8), {"blur": 3, "jpeg": 60, "occlude": 0.5, "only": False}
     whole = corrupted(images, **how)
     parts = [corrupted(images[i:j], first=i, batch=8, **how) for i, j in pairwise(cuts)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
@@ -136,7 +136,7 @@ def test_slices_are_together_the_batch(cuts):
 
 @pytest.mark.parametrize("how", [{"blur": 3}, {"jpeg": 90}, {"occlude": 1}])
 def test_the_seed_decides(how):
-    images = pictures(4)
+    images = textured_images(4)
     once, again, other = (corrupted(images, seed, **how) for seed in ((1, 2), (1, 2), (1, 3)))
     np.testing.assert_array_equal(once, again)
     assert (once != other).any((1, 2, 3)).all()
@@ -192,7 +192,7 @@ def test_blur_brings_nothing_over_from_the_other_side():
 
 
 def test_jpeg_changes_an_image_a_little():
-    images = pictures(12)
+    images = textured_images(12)
     coarse = np.abs(corrupted(images, jpeg=90) - images).mean((1, 2, 3))
     assert coarse.min() > 0
     # At quality 10 nothing is left of a texture of +-20, 10 on average, but its mean.
@@ -204,9 +204,9 @@ def test_jpeg_changes_an_image_a_little():
 
 def test_jpeg_comes_last():
     # Whole gray levels are what a decoder gives; light and noise would leave fractions.
-    varied = corrupted(pictures(3), only=False, blur=1, jpeg=30)
+    varied = corrupted(textured_images(3), only=False, blur=1, jpeg=30)
     np.testing.assert_array_equal(varied, varied.round())
-    assert (corrupted(pictures(3), only=False, blur=1) % 1 != 0).any()
+    assert (corrupted(textured_images(3), only=False, blur=1) % 1 != 0).any()
 
 
 def changed(images, how):
@@ -216,7 +216,7 @@ def changed(images, how):
 
 
 def test_occlusion_is_one_rectangle_in_one_color():
-    images = pictures(64)
+    images = textured_images(64)
     where, after = changed(images, 1)
     assert where.any((1, 2)).all()
     for mask, image in zip(where, after, strict=True):
@@ -247,7 +247,7 @@ def test_occlusion_is_as_frequent_and_large_as_set():
 
 
 def test_light_and_noise_stay_as_they_are_beside_an_occlusion():
-    images = pictures(8)
+    images = textured_images(8)
     where, _ = changed(images, 1)
     plain, after = corrupted(images, only=False), corrupted(images, only=False, occlude=1)
     assert where.any()

@@ -10,19 +10,19 @@ from fau_tf.data.synthetic_set import person_name, rig_of
 EVERYONE = {"bp4d": bp4d.SUBJECTS, "disfa": disfa.SUBJECTS}
 
 
-def everybody_once(found, people):
-    tested = [person for fold in found for person in fold.subjects["test"]]
-    assert sorted(tested) == sorted(people)
+def require_each_subject_tested_once(found, subjects):
+    tested = [subject for fold in found for subject in fold.subjects["test"]]
+    assert sorted(tested) == sorted(subjects)
     for fold in found:
         parts = [set(names) for names in fold.subjects.values()]
         assert all(parts)
-        assert sum(map(len, parts)) == len(set.union(*parts)) == len(people)
+        assert sum(map(len, parts)) == len(set.union(*parts)) == len(subjects)
 
 
 @pytest.mark.parametrize(("kind", "sizes"), [("bp4d", [14, 14, 13]), ("disfa", [9, 9, 9])])
-def test_three_folds_test_everybody_once(kind, sizes):
+def test_three_folds_test_every_subject_once(kind, sizes):
     found = make_folds("three_folds", EVERYONE[kind], seed=1)
-    everybody_once(found, EVERYONE[kind])
+    require_each_subject_tested_once(found, EVERYONE[kind])
     assert [len(fold.subjects["test"]) for fold in found] == sizes
     assert [fold.name for fold in found] == ["fold1", "fold2", "fold3"]
 
@@ -47,22 +47,22 @@ def test_three_folds_are_the_published_ones():
     assert sum(map(len, THREE_FOLDS)) == 41 + 27
 
 
-def test_odd_people_train_and_even_ones_test_as_in_fera_2015():
+def test_odd_subjects_train_and_even_ones_test_as_in_fera_2015():
     [fold] = make_folds("odd_even", bp4d.SUBJECTS, seed=1)
     assert len(fold.subjects["test"]) == 20
     assert len(fold.train_and_validation) == 21
-    assert {int(person[1:]) % 2 for person in fold.subjects["test"]} == {0}
-    assert {int(person[1:]) % 2 for person in fold.train_and_validation} == {1}
+    assert {int(subject[1:]) % 2 for subject in fold.subjects["test"]} == {0}
+    assert {int(subject[1:]) % 2 for subject in fold.train_and_validation} == {1}
 
 
-def test_ones_own_folds():
-    people = [f"p{i}" for i in range(6)]
-    found = make_folds("custom", people, seed=1, custom=(("p0", "p1"), ("p2",)))
+def test_custom_folds():
+    subjects = [f"p{i}" for i in range(6)]
+    found = make_folds("custom", subjects, seed=1, custom=(("p0", "p1"), ("p2",)))
     assert [fold.subjects["test"] for fold in found] == [("p0", "p1"), ("p2",)]
     assert sorted(found[0].train_and_validation) == ["p2", "p3", "p4", "p5"]
 
 
-def test_who_validates_depends_on_the_seed_and_not_on_the_order():
+def test_validation_subjects_depend_on_the_seed_and_not_on_the_order():
     one = make_folds("three_folds", disfa.SUBJECTS, seed=1)
     assert one == make_folds("three_folds", disfa.SUBJECTS[::-1], seed=1)
     assert one != make_folds("three_folds", disfa.SUBJECTS, seed=2)
@@ -70,22 +70,22 @@ def test_who_validates_depends_on_the_seed_and_not_on_the_order():
 
 
 @pytest.mark.parametrize(
-    ("protocol", "people", "custom", "message"),
+    ("protocol", "subjects", "custom", "message"),
     [
         ("three_folds", ["SN001", "SN033"], (), "SN033, in no fold"),
         ("odd_even", ["SN001", "SN002"], (), "is defined for BP4D's"),
-        ("odd_even", ["F001", "F003", "F005"], (), "nobody in test"),
+        ("odd_even", ["F001", "F003", "F005"], (), "no subject in test"),
         ("custom", ["a", "b", "c"], (("a",), ("a", "b")), "a, in no fold or in two"),
-        ("custom", ["a", "b"], (("a",),), "nobody in train"),
+        ("custom", ["a", "b"], (("a",),), "no subject in train"),
         ("random", ["a", "b"], (), "at least 10 subjects"),
     ],
 )
-def test_a_split_that_cannot_be_is_refused(protocol, people, custom, message):
+def test_an_impossible_split_is_refused(protocol, subjects, custom, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        make_folds(protocol, people, seed=1, custom=custom)
+        make_folds(protocol, subjects, seed=1, custom=custom)
 
 
-def test_some_rigs_people_can_teach_while_all_are_tested():
+def test_training_can_be_restricted_to_some_rigs_while_all_are_tested():
     names = [person_name(i) for i in range(60)]
     (fold,) = make_folds("random", names, seed=1)
     rigs = ("canonical", "ict")
@@ -93,11 +93,11 @@ def test_some_rigs_people_can_teach_while_all_are_tested():
     assert other.subjects["test"] == fold.subjects["test"]
     assert {int(name[-1]) % 2 for name in other.train_and_validation} == {1}
     assert set(other.train_and_validation) == {name for name in fold.train_and_validation if int(name[-1]) % 2}
-    with pytest.raises(ValueError, match="nobody in train"):
+    with pytest.raises(ValueError, match="no subject in train"):
         fold.restrict_training(lambda _: False)
 
 
-def test_nobody_is_in_two_parts():
+def test_a_subject_in_two_sets_is_refused():
     with pytest.raises(ValueError, match="a in two of fold1"):
         Fold("fold1", {"train": ("a", "b"), "validation": ("c",), "test": ("a",)})
 

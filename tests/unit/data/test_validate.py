@@ -68,11 +68,11 @@ def test_missing_and_unknown_subjects_are_named(tmp_path):
 def test_files_that_cannot_be_read_are_found(tmp_path):
     trees.bp4d(tmp_path / "bp4d", subjects=("F001",))
     path = tmp_path / "bp4d" / "2D+3D/F001/T1/0337.jpg"
-    path.write_bytes(b"no picture")
+    path.write_bytes(b"no image")
     assert "0337.jpg: must be an image" in reasons(validate(settings("bp4d", tmp_path / "bp4d"), 1))
     trees.disfa(tmp_path / "disfa", subjects=("SN001",))
-    film = tmp_path / "disfa/Videos_LeftCamera/LeftVideoSN001_comp.avi"
-    film.write_bytes(b"no film")
+    video = tmp_path / "disfa/Videos_LeftCamera/LeftVideoSN001_comp.avi"
+    video.write_bytes(b"no video")
     assert "not a video file" in reasons(validate(settings("disfa", tmp_path / "disfa"), 1))
 
 

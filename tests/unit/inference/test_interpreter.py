@@ -54,7 +54,7 @@ def test_the_info_has_intervals_and_low_reliability_from_the_json(model):
     write_metadata(model, facs.ALL, "fau", changes)
     info = AUInterpreter(model).info
     assert info.low_reliability == {"AU10": (FailedCriterion(**failed),)}
-    assert str(info.low_reliability["AU10"][0]).endswith("is 0.25; at least 0.40 is needed")
+    assert str(info.low_reliability["AU10"][0]).endswith("is 0.25, below 0.40")
     assert info.interval(np.full(14, 0.25))["AU06"] == (0.0, 0.25)
 
 

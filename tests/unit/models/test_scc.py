@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -87,18 +86,6 @@ def test_with_pixel_nodes_permuting_runs_of_memory_permutes_the_output() -> None
     assert_close(layer(permute(x)), permute(layer(x)), 1e-6)
 
 
-def test_where_each_pixel_is_a_node_permuting_pixels_permutes_the_output() -> None:
-    # H*W = C, as at the released code's first stage: a run of memory is one pixel's features.
-    x = image(1, 3, 3, 9)
-    order = np.random.default_rng(2).permutation(9)
-    layer = random_layer(x.shape, k=4, nodes="pixels")
-
-    def permute(array: np.ndarray) -> np.ndarray:
-        return np.asarray(array).reshape(1, 9, 9)[:, order].reshape(1, 3, 3, 9)
-
-    assert_close(layer(permute(x)), permute(layer(x)), 1e-6)
-
-
 def test_equally_close_nodes_come_lowest_index_first() -> None:
     scores = np.zeros((1, 2, 40), "float32")
     scores[0, 1, [5, 9, 31]] = 1
@@ -142,12 +129,6 @@ def test_a_node_is_its_own_nearest_neighbor_and_k_1_needs_no_graph() -> None:
     assert_close(layer(x), expected.transpose(0, 2, 1).reshape(x.shape), 1e-5)
 
 
-def test_with_k_equal_to_c_every_node_has_every_neighbor() -> None:
-    x = image(1, 3, 3, 5)
-    index = np.asarray(SemanticCorrespondence(k=5).neighbors(x))
-    assert (np.sort(index, axis=-1) == np.arange(5)).all()
-
-
 def test_distances_do_not_depend_on_a_common_offset() -> None:
     x = image(1, 6, 6, 12)
     layer = SemanticCorrespondence(k=4)
@@ -189,8 +170,3 @@ def test_the_initializer_sees_the_papers_shape() -> None:
 def test_bad_arguments_are_refused_with_the_rule(arguments: Any, shape: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         SemanticCorrespondence(**arguments).build(shape)
-
-
-def test_unknown_height_is_refused_when_a_model_is_built() -> None:
-    with pytest.raises(ValueError, match="static"):
-        SemanticCorrespondence(k=2)(keras.Input((None, 4, 8)))

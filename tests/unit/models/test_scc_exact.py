@@ -101,15 +101,6 @@ def no_near_ties(x: Any, nodes: str) -> bool:
     return bool(np.diff(ordered, axis=-1).min() > 1e-4)
 
 
-def test_batch_statistics_are_those_of_all_edges() -> None:
-    layer, x = make("float64", 4, "channels")
-    layer.momentum = 0.0  # the moving statistics become the batch's
-    layer(x, training=True)
-    expected = naive.edge_conv(as_nodes(x, "channels"), 4, reference_weights(layer), True)
-    assert_close(layer.moving_mean, expected.mean, 1e-12)
-    assert_close(layer.moving_variance, expected.variance, 1e-12)
-
-
 def test_the_compiled_training_step_equals_the_eager_one() -> None:
     layer, x = make("float64", 3, "channels")
     eager = layer(x, training=True)

@@ -66,7 +66,7 @@ def test_every_committed_config_loads(file):
         ("model.aus=disfaa", "must be one of"),
         ("model.rule=fan", "no center for"),
         ("model.heatmap_size=30", "must divide"),
-        ("model.scc=[true]", "yes or no for each stage"),
+        ("model.scc=[true]", "true or false for each stage"),
         ("data.record_size=130", "at least 1.25 x"),
         ("data.dataset=disfa", "`data.root` must be the folder or file of disfa"),
         ("data.dataset=disfaa", "must be one of synthetic, disfa"),

@@ -38,8 +38,8 @@ def workers(faces, out):
         places = [f"127.0.0.1:{free.getsockname()[1]}" for free in (one, two)]
 
     def work(index):
-        told = {"cluster": {"worker": places}, "task": {"type": "worker", "index": index}}
-        train("multi_worker", faces, out, environment={"TF_CONFIG": json.dumps(told)})
+        cluster = {"cluster": {"worker": places}, "task": {"type": "worker", "index": index}}
+        train("multi_worker", faces, out, environment={"TF_CONFIG": json.dumps(cluster)})
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(work, (0, 1)))
@@ -115,7 +115,7 @@ def test_a_batch_that_cannot_be_shared_is_refused():
 
 
 @pytest.mark.parametrize(
-    "told",
+    "cluster",
     [
         "",
         "{",
@@ -123,7 +123,7 @@ def test_a_batch_that_cannot_be_shared_is_refused():
         '{"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}}',
     ],
 )
-def test_many_workers_need_to_be_told_who_they_are(monkeypatch, told):
-    monkeypatch.setenv("TF_CONFIG", told)
+def test_many_workers_need_tf_config_with_their_place(monkeypatch, cluster):
+    monkeypatch.setenv("TF_CONFIG", cluster)
     with pytest.raises(ConfigError, match="multi_worker needs TF_CONFIG"):
         Devices("multi_worker")

@@ -15,9 +15,9 @@ def batch(codec, seed=0):
     rng = np.random.default_rng(seed)
     centers = rng.uniform(4, codec.image_size - 4, (2, K, 2)).astype(np.float32)
     coded = rng.uniform(0, 5, (2, A)).astype(np.float32)
-    grades = coded[:, facs.au_of_center(AUS)]
+    at_center = coded[:, facs.au_of_center(AUS)]
     targets = {
-        "heatmap": codec.encode(centers, grades),
+        "heatmap": codec.encode(centers, at_center),
         "gaussian": codec.gaussians(centers),
         "weight": np.ones((2, K), np.float32),
         "intensity": coded,
@@ -75,7 +75,7 @@ def test_the_perfect_prediction_costs_nothing():
     assert float(loss(codec)(targets, targets["heatmap"])) == pytest.approx(0, abs=1e-10)
 
 
-def test_uncoded_aus_neither_cost_nor_teach():
+def test_uncoded_aus_add_neither_loss_nor_gradient():
     codec = HeatmapCodec(64, 16, 1.0)
     targets, maps = batch(codec)
     owner = facs.au_of_center(AUS)

@@ -62,13 +62,13 @@ def test_it_learns_as_float32_does(learned, change, request):
 
 
 @pytest.mark.integration
-def test_what_is_kept_computes_in_float32(learned):
+def test_the_saved_network_computes_in_float32(learned):
     _, net = learned("training.precision=mixed_bfloat16")
     assert {layer.compute_dtype for layer in net.layers} == {"float32"}
     assert all(str(weight.dtype) == "float32" for weight in net.weights)
 
 
-def test_what_trains_computes_in_the_precision_and_answers_in_float32():
+def test_the_trained_network_computes_in_the_precision_and_outputs_float32():
     net = setup.make_network(load_config(None, [*SETTINGS, "training.precision=mixed_bfloat16"]))
     assert net.get_layer("scc0").compute_dtype == "bfloat16"
     assert net.output.dtype == "float32"
