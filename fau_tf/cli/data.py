@@ -8,11 +8,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
+from fau_tf.cli.command import exit_code, log
 from fau_tf.data.adapters.prepare import CARD, DROPPED, dataset_folder, prepare, summary
 from fau_tf.data.adapters.validate import report_lines, validate
 from fau_tf.data.config import SYNTHETIC
@@ -24,18 +24,17 @@ _SHOWN = 20  # problems
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code, 1 if frames are missing without documentation."""
     options = _options(argv)
-    try:
-        config = load_config(options.config, options.set)
-        if config.data.dataset == SYNTHETIC:
-            raise ValueError("`data.dataset` must be a real data set. Received: synthetic")
-        faulty = _COMMANDS[options.command](config, options)
-    except KeyboardInterrupt:
-        print("stopped; the same command resumes after the complete clips", file=sys.stderr)
-        return 130
-    except (ValueError, OSError, ImportError, BrokenProcessPool) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    return 1 if faulty and not (options.accept or config.data.accept_dropped) else 0
+    return exit_code(
+        lambda: _run(options), "stopped; the same command resumes after the complete clips"
+    )
+
+
+def _run(options: argparse.Namespace) -> bool:
+    config = load_config(options.config, options.set)
+    if config.data.dataset == SYNTHETIC:
+        raise ValueError("`data.dataset` must be a real data set. Received: synthetic")
+    faulty = _COMMANDS[options.command](config, options)
+    return faulty and not (options.accept or config.data.accept_dropped)
 
 
 def _prepare(config: Config, options: argparse.Namespace) -> bool:
@@ -44,10 +43,10 @@ def _prepare(config: Config, options: argparse.Namespace) -> bool:
         from fau_tf.distributed.prepare import cluster_runner
 
         run = cluster_runner(config.data, options.cluster, options.workers)
-    done = prepare(config.data, options.data, log=_print, run=run)
+    done = prepare(config.data, options.data, log=log, run=run)
     for line in summary(done):
-        _print(line)
-    _print(f"records in {done.folder}, dropped frames in {done.folder / DROPPED}")
+        log(line)
+    log(f"records in {done.folder}, dropped frames in {done.folder / DROPPED}")
     return bool(done.undocumented)
 
 
@@ -56,23 +55,19 @@ def _check(config: Config, options: argparse.Namespace) -> bool:
 
     found = validate(config.data, config.data_seed)
     for line in report_lines(found, _SHOWN):
-        _print(line)
+        log(line)
     folder = dataset_folder(config.data, found.index, options.data)
-    prepared = prepare(config.data, options.data, log=_print) if (folder / CARD).is_file() else None
+    prepared = prepare(config.data, options.data, log=log) if (folder / CARD).is_file() else None
     if prepared is None:
-        _print("  not prepared yet; after that, check also shows faces")
+        log("  not prepared yet; after that, check also shows faces")
     page = write_page(
         options.out or folder.with_name(f"{folder.name}-check"), folder.name, found, prepared
     )
-    _print(f"report in {page}")
+    log(f"report in {page}")
     return bool(found.undocumented or found.index.warnings)
 
 
 _COMMANDS = {"prepare": _prepare, "check": _check}
-
-
-def _print(line: str) -> None:
-    print(line, flush=True)
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:

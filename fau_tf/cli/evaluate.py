@@ -18,12 +18,12 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, Final
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
+from fau_tf.cli.command import exit_code
 from fau_tf.synthetic.registry import RIGS
 from fau_tf.utils.files import replacing
 from fau_tf.utils.json_safe import plain
@@ -38,15 +38,7 @@ _SAMPLE: Final = Path("docs/sample/astronaut.png")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     options = _options(argv)
-    try:
-        options.run_command(options)
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        return 130
-    except (ValueError, OSError, ImportError, BrokenProcessPool) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: options.run_command(options), "stopped; nothing was written")
 
 
 def _evaluate_model(options: argparse.Namespace) -> None:

@@ -8,27 +8,26 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
+
+from fau_tf.cli.command import exit_code, log
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     options = _parse(argv)
-    try:
-        if options.command == "generate":
-            _generate(options.config, options.set, options.data)
-        else:
-            _convert(options.folder, options.file)
-    except KeyboardInterrupt:
-        print("stopped; the same command continues from the complete shards", file=sys.stderr)
-        return 130
-    except (ValueError, OSError, ImportError, BrokenProcessPool) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(
+        lambda: _run(options), "stopped; the same command continues from the complete shards"
+    )
+
+
+def _run(options: argparse.Namespace) -> None:
+    if options.command == "generate":
+        _generate(options.config, options.set, options.data)
+    else:
+        _convert(options.folder, options.file)
 
 
 def _generate(path: Path, changes: Sequence[str], parent: Path) -> None:
@@ -45,20 +44,16 @@ def _generate(path: Path, changes: Sequence[str], parent: Path) -> None:
         )
     settings = SyntheticSet.of(config.data, config.data_seed)
     processes = config.data.processes or os.cpu_count() or 1
-    done = generate(settings, parent, processes=processes, log=_log)
-    _log((done.folder / CARD_PAGE).read_text(encoding="utf-8"))
-    _log(f"records and card in {done.folder}")
+    done = generate(settings, parent, processes=processes, log=log)
+    log((done.folder / CARD_PAGE).read_text(encoding="utf-8"))
+    log(f"records and card in {done.folder}")
 
 
 def _convert(folder: Path, file: Path) -> None:
     from fau_tf.synthetic.rigs.ict.convert import convert
 
     convert(folder, file)
-    _log(f"wrote {file}; use it with --set data.ict={file}")
-
-
-def _log(line: str) -> None:
-    print(line, flush=True)
+    log(f"wrote {file}; use it with --set data.ict={file}")
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
