@@ -89,16 +89,16 @@ def _evaluate_real_faces(run: Path, options: argparse.Namespace) -> dict[str, An
     found: dict[str, Any] = {}
     if not (options.photos or options.videos):
         return found
-    from fau_tf.evaluation import real_faces
+    from fau_tf.evaluation.real_faces import photos, videos
 
     model = options.model or _exported_model(run)
     if options.photos:
         sample = _ROOT / _SAMPLE
-        found["photos"] = real_faces.evaluate_photos(
+        found["photos"] = photos.evaluate_photos(
             model, options.photos, sample if sample.is_file() else None, options.pictures
         )
     if options.videos:
-        found["videos"] = [real_faces.video_blendshapes(model, path) for path in options.videos]
+        found["videos"] = [videos.video_blendshapes(model, path) for path in options.videos]
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf.evaluation.real_faces import MOST_FACES, annotated_faces, central_face
+from fau_tf.evaluation.real_faces.faces import MOST_FACES, annotated_faces, central_face
 from fau_tf.face import alignment_jitter
 from fau_tf.face.align import crop_matrix
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fau_tf import facs
-from fau_tf.evaluation.photo_edits import EDITS
+from fau_tf.evaluation.real_faces.edits import EDITS
 from fau_tf.evaluation.synthetic_test_set import LABELS
 from fau_tf.inference.model_info import FailedCriterion
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fau_tf.cli import evaluate as command
-from fau_tf.evaluation import cross_rig, model_report, real_faces
+from fau_tf.evaluation import cross_rig, model_report
+from fau_tf.evaluation.real_faces import photos
 from fau_tf.evaluation.synthetic_test_set import SyntheticRun
 from fau_tf.utils.markdown_tables import filled
 from tests.helpers.tiny_run import SUBJECTS, settings, write_tiny_run
@@ -41,7 +42,7 @@ def checkout(tmp_path, monkeypatch, found):
     own.pop("low_reliability")
     monkeypatch.setattr(cross_rig, "evaluate_run", lambda *_, **__: dict(own))
     monkeypatch.setattr(cross_rig, "evaluate_cross_rig", lambda *_, **__: found["cross_rig"][0])
-    monkeypatch.setattr(real_faces, "evaluate_photos", lambda *_: found["photos"])
+    monkeypatch.setattr(photos, "evaluate_photos", lambda *_: found["photos"])
     return folder
 
 

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from fau_tf import facs
-from fau_tf.evaluation import alignment_error, photo_edits, real_faces
+from fau_tf.evaluation import alignment_error
 from fau_tf.evaluation.blendshapes import AU_BLENDSHAPES, BlendshapeReader, au_score, correlations
+from fau_tf.evaluation.real_faces import edits, faces, photos, stability, videos
+from fau_tf.evaluation.real_faces.edit_rises import edited_rises
 from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.inference.model_info import default_model
 from tests.helpers.face_videos import FPS, PHOTO, face, frame, write_video
@@ -14,7 +16,7 @@ pytest.importorskip("mediapipe")
 
 @pytest.fixture(scope="module")
 def sample_face():
-    (found,) = real_faces.photo_faces(None, PHOTO)
+    (found,) = faces.photo_faces(None, PHOTO)
     return found
 
 
@@ -40,8 +42,8 @@ def test_an_edit_moves_the_landmarks_and_not_the_border():
     points = np.where((distance < 25)[:, None] & (distance > 0)[:, None], points + 60, points)
     picture = np.zeros((size, size, 3), np.uint8)
     picture[127:134, 107:114] = 255  # a square at landmark 20
-    edit = photo_edits.AUEdit("up", (1,), (), (((20,), 0.0, -0.1),))
-    edited = photo_edits.edited(picture, points, edit)
+    edit = edits.AUEdit("up", (1,), (), (((20,), 0.0, -0.1),))
+    edited = edits.edited(picture, points, edit)
     assert (edited[[0, -1]] == picture[[0, -1]]).all()
     rows, columns = np.nonzero(edited[..., 0] > 127)
     # A tenth of the outer eye distance, 9.6 px; the splines smooth by 1e-3, pixels are whole.
@@ -50,7 +52,7 @@ def test_an_edit_moves_the_landmarks_and_not_the_border():
 
 
 def test_edits_name_known_aus_and_landmarks():
-    for edit in photo_edits.EDITS:
+    for edit in edits.EDITS:
         assert set(edit.aus) | set(edit.related) <= set(facs.ALL)
         assert not set(edit.aus) & set(edit.related)
         assert all(0 <= i < 68 for which, _, _ in edit.moves for i in which)
@@ -59,15 +61,15 @@ def test_edits_name_known_aus_and_landmarks():
 def test_a_real_face_is_checked_for_stability_and_edited(sample_face):
     model = AUInterpreter(default_model())
     predicted = np.zeros((1, len(LABELS)))
-    found = real_faces.stability(model, [sample_face], predicted)
+    found = stability.stability(model, [sample_face], predicted)
     assert set(found["rows"]) == {
         "shifted by 4 px", "scaled by 5%", "20% brighter or darker", "mirrored"
     }  # fmt: skip
     for row in found["rows"].values():
         assert 0 < row["mean"] < row["p95"] < 5
     assert found["mirrored_maps"] > 0
-    rows = {row["edit"]: row for row in real_faces.edited_rises(model, [sample_face])}
-    assert set(rows) <= {edit.name for edit in photo_edits.EDITS}
+    rows = {row["edit"]: row for row in edited_rises(model, [sample_face])}
+    assert set(rows) <= {edit.name for edit in edits.EDITS}
     # A jaw that falls by a fifth of the eyes' distance, mouth open: every model here sees it.
     assert rows["jaw down"]["median_rise"]["AU26"] > 1
     assert rows["jaw down"]["share_risen_by_1"] == 1
@@ -92,13 +94,13 @@ def test_blendshapes_are_of_the_requested_face(sample_face):
 def test_a_video_correlates_with_its_blendshapes(tmp_path):
     frames = [frame((x, face(mirrored=x % 2 == 1))) for x in range(40, 88, 2)]
     video = write_video(tmp_path / "face.mp4", frames)
-    found = real_faces.video_blendshapes(default_model(), video)
-    assert found["frames"] == 24 / round(FPS / real_faces.FRAMES_A_SECOND)
+    found = videos.video_blendshapes(default_model(), video)
+    assert found["frames"] == 24 / round(FPS / videos.FRAMES_A_SECOND)
     assert set(found["per_au"]) == set(LABELS)
     assert -1 <= found["mean"] <= 1
     empty = write_video(tmp_path / "empty.mp4", [frame()] * 9)
     with pytest.raises(ValueError, match="a face was found in 0 frames, and 2 are needed"):
-        real_faces.video_blendshapes(default_model(), empty)
+        videos.video_blendshapes(default_model(), empty)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +119,7 @@ def annotated_folder(tmp_path_factory, sample_face):
 
 def test_photos_of_a_folder_are_evaluated_together_with_the_sample(annotated_folder, tmp_path):
     model = default_model()
-    found = real_faces.evaluate_photos(model, annotated_folder, PHOTO, tmp_path / "pictures")
+    found = photos.evaluate_photos(model, annotated_folder, PHOTO, tmp_path / "pictures")
     assert (found["model"], found["blendshapes"]["faces"]) == (model.name, 2)
     names = sorted(path.name for path in (tmp_path / "pictures").iterdir())
     assert names == ["photo_0.png", "sample.png"]
@@ -143,7 +145,7 @@ def test_the_alignment_error_of_rendered_faces_is_small():
 
 def test_a_folder_without_annotations_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no \*_with_face_landmarks\.xml found"):
-        real_faces.photo_faces(tmp_path, None)
+        faces.photo_faces(tmp_path, None)
 
 
 def test_every_au_has_blendshapes_of_its_own():

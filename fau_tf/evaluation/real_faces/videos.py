@@ -1,0 +1,46 @@
+"""Correlation of AUs with the blendshapes that they move, over a video."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from fau_tf import facs
+from fau_tf.evaluation.blendshapes import BlendshapeReader, correlations
+from fau_tf.inference.estimator import AUEstimator
+from fau_tf.io.videos import VideoFile
+
+FRAMES_A_SECOND: Final = 3
+"""Of a video that are read: more change the correlation little."""
+
+
+def video_blendshapes(model: Path, path: Path) -> dict[str, Any]:
+    """Return each AU's correlation with its blendshapes over a video's frames, and the mean.
+
+    One subject has one neutral face, so this is easier than photos of many subjects.
+
+    Raises:
+        ValueError: If fewer than two frames show a face.
+    """
+    predicted, scores = [], []
+    with (
+        VideoFile(path) as video,
+        AUEstimator(model, num_faces=1) as estimator,
+        BlendshapeReader() as reader,
+    ):
+        for frame in video.frames(max(1, round(video.fps / FRAMES_A_SECOND))):
+            faces = estimator.estimate(frame.image).faces
+            shapes = reader.scores(frame.image)
+            if faces and not faces[0].reason and np.isfinite(shapes[0]):
+                predicted.append(faces[0].intensity)
+                scores.append(shapes)
+        names = reader.names
+    if len(predicted) < 2:
+        raise ValueError(
+            f"{path}: a face was found in {len(predicted)} frames, and 2 are needed. Choose "
+            "another video."
+        )
+    labels = [facs.AUS[au].label for au in facs.ALL]
+    table = np.array([[intensity[label] for label in labels] for intensity in predicted])
+    found = correlations(table, names, np.stack(scores))
+    return {"video": path.name, "frames": len(predicted), **found}
