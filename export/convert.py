@@ -76,7 +76,9 @@ def for_export(net: keras.Model, selection: str = GPU_SELECTION) -> keras.Model:
     """
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
-        config = layer.get_config() | {"dtype": "float32"}
+        config = layer.get_config()
+        if isinstance(layer, keras.layers.Layer):  # else an operation of `keras.ops`
+            config["dtype"] = "float32"
         if isinstance(layer, SemanticCorrespondence):
             config["selection"] = selection
         return layer.__class__.from_config(config)

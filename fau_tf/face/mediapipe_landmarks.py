@@ -1,6 +1,8 @@
 """MediaPipe's Face Landmarker: 478 mesh points per face, and the 68 iBUG landmarks among them."""
 
 import hashlib
+import io
+import zipfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -155,3 +157,9 @@ def read_bundle(path: Path) -> bytes:
             f"instead of {BUNDLE_SHA256}. Restore it from the repository, or reinstall fau_tf."
         )
     return content
+
+
+def landmark_network(bundle: Path) -> bytes:
+    """Return the .tflite file inside the bundle that finds the 478 points."""
+    with zipfile.ZipFile(io.BytesIO(read_bundle(bundle))) as archive:
+        return archive.read("face_landmarks_detector.tflite")

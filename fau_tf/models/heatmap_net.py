@@ -1,35 +1,55 @@
-"""The whole network: backbone, SCC decoder and heatmap head."""
+"""The whole network: backbone, SCC decoder and heatmap head.
 
-from itertools import takewhile
+With `NetSpec.mesh_decoder` there are two branches, which only the head joins: it adds up a 1x1
+convolution of each, so its heatmaps are the mean of what either branch predicts.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
-from keras import layers
+from keras import layers, ops
 
 from fau_tf import contract, facs
+from fau_tf.models.backbones import face_mesh
 from fau_tf.models.backbones.backbone import BACKBONES
 from fau_tf.models.presets import NetSpec
-from fau_tf.models.scc.decoder import SCC_INITIALIZERS, UPSAMPLERS, scc_decoder
+from fau_tf.models.scc.decoder import (
+    SCC_INITIALIZERS,
+    UPSAMPLERS,
+    in_decoder,
+    mesh_decoder,
+    scc_decoder,
+)
 from fau_tf.models.scc.semantic_correspondence import NODES, SemanticCorrespondence
+
+BRANCHES = "branches"
+"""Name of the layer that joins the branches; a network with one branch has none."""
 
 
 def build(spec: NetSpec) -> keras.Model:
     """Return the network (B, S, S, 3) RGB 0 to 255 -> (B, h, w, K) heatmaps in the target scale.
 
-    Its weights are random; `load_imagenet` gives the backbone its ImageNet weights.
+    Its weights are random, those of FaceMesh's trunk excepted; `load_imagenet` gives the backbone
+    its ImageNet weights.
 
     Args:
         spec: A row of `presets.PRESETS`, or one made by `presets.net_spec`.
 
     Raises:
-        ValueError: If the backbone, its stride and the decoder don't lead to `heatmap_size`.
+        ValueError: If the backbone, its stride and the decoder don't lead to `heatmap_size`, or
+            FaceMesh's bundle is not the known one.
+        FileNotFoundError: If that bundle is missing.
     """
     check(spec)
     size = spec.image_size
     image = keras.Input((size, size, 3), name=contract.INPUT)
     x = scc_decoder(BACKBONES[spec.backbone].features(image), spec)
+    if spec.mesh_decoder:
+        mesh = mesh_decoder(*face_mesh.face_mesh_trunk(image), spec)
+        x = layers.Concatenate(name=BRANCHES)([x, mesh])
     channels = len(facs.centers(spec.au_numbers, spec.rule))
     # The paper's head: 1x1, He initialization, bias, no activation. Scaled down, because AUs
     # are mostly absent: the first maps should be nearly black.
@@ -41,7 +61,10 @@ def build(spec: NetSpec) -> keras.Model:
         dtype=_at_least_float32(),  # between 2 and 4, bfloat16 has steps of 1/64
         name=contract.OUTPUT_HEATMAPS,
     )(x)
-    return keras.Model(image, heatmaps, name=f"fau_{spec.preset}")
+    model = keras.Model(image, heatmaps, name=f"fau_{spec.preset}")
+    if spec.mesh_decoder:
+        face_mesh.load_weights(model)
+    return model
 
 
 def _at_least_float32() -> str:
@@ -56,6 +79,30 @@ def load_imagenet(model: keras.Model, spec: NetSpec) -> bool:
     """
     load = BACKBONES[spec.backbone].load_imagenet
     return load is not None and load(model)
+
+
+def branch_features(model: keras.Model) -> keras.Model | None:
+    """Return a model of the feature maps that each branch ends in; None if there is one branch."""
+    if BRANCHES not in (layer.name for layer in model.layers):
+        return None
+    return keras.Model(model.input, model.get_layer(BRANCHES).input)
+
+
+def branch_heatmaps(model: keras.Model, features: Sequence[Any]) -> list[Any]:
+    """Return what each branch predicts alone; the network's heatmaps are their mean.
+
+    Args:
+        model: From `build`, with more than one branch.
+        features: What `branch_features` returns for a batch.
+    """
+    head = model.get_layer(contract.OUTPUT_HEATMAPS)
+    heatmaps, first = [], 0
+    for maps in features:
+        kernel = head.kernel[:, :, first : first + maps.shape[-1]]
+        maps = ops.cast(maps, head.compute_dtype)
+        heatmaps.append(ops.conv(maps, len(features) * ops.cast(kernel, maps.dtype)) + head.bias)
+        first += maps.shape[-1]
+    return heatmaps
 
 
 def rescale_heatmaps(
@@ -89,13 +136,12 @@ def freeze_backbone_norms(model: keras.Model) -> int:
 
     Only for a pretrained backbone: small batches and short runs estimate the statistics worse than
     ImageNet did, and frozen norms train a third more images a second. With random weights the
-    statistics mean nothing, and no signal would pass. The decoder's norms (`up*_bn`, inside
-    `scc*`) go on learning.
+    statistics mean nothing, and no signal would pass. The decoder's norms go on learning.
     """
     norms = [
         layer
         for layer in model.layers
-        if isinstance(layer, layers.BatchNormalization) and not layer.name.startswith("up")
+        if isinstance(layer, layers.BatchNormalization) and not in_decoder(layer)
     ]
     for layer in norms:
         layer.trainable = False
@@ -103,9 +149,13 @@ def freeze_backbone_norms(model: keras.Model) -> int:
 
 
 def backbone_variables(model: keras.Model) -> list[keras.Variable]:
-    """Return the backbone's trainable variables: all before the decoder's first stage, `up0_*`."""
-    backbone = takewhile(lambda layer: not layer.name.startswith("up"), model.layers)
-    return [variable for layer in backbone for variable in layer.trainable_variables]
+    """Return the backbone's trainable variables: all but those of the decoders and of the head."""
+    return [
+        variable
+        for layer in model.layers
+        if not in_decoder(layer) and layer.name != contract.OUTPUT_HEATMAPS
+        for variable in layer.trainable_variables
+    ]
 
 
 def synchronize_norms(model: keras.Model) -> int:
@@ -136,10 +186,16 @@ def check(spec: NetSpec) -> None:
         if value not in table:
             raise ValueError(f"`{name}` must be one of {sorted(table)}. Received: {value!r}")
     maps = [width for width, scc in zip(spec.decoder, spec.scc, strict=True) if scc]
+    maps += [spec.mesh_decoder] if spec.mesh_decoder else []
     if maps and not 1 <= spec.k <= min(maps):
         raise ValueError(
             f"`k` must be 1 to {min(maps)}, the fewest feature maps before an SCC. "
             f"Received: {spec.k}. Lower `k` or widen `decoder`."
+        )
+    if spec.mesh_decoder and spec.heatmap_size != face_mesh.HEATMAP_SIZE:
+        raise ValueError(
+            f"`mesh_decoder` gives maps of {face_mesh.HEATMAP_SIZE}. Received: "
+            f"heatmap_size={spec.heatmap_size}. Set `mesh_decoder` to 0, or change the preset."
         )
     stride = BACKBONES[spec.backbone].stride
     reached = spec.image_size * 2 ** len(spec.decoder) / stride

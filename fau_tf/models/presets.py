@@ -29,6 +29,7 @@ class NetSpec:
         k: Neighbors per feature map, itself among them.
         nodes: `channels` as in the paper, or `pixels` as in the reference code.
         scc_initializer: Row of `scc.decoder.SCC_INITIALIZERS`.
+        mesh_decoder: Feature maps of a second branch on FaceMesh's frozen trunk; 0 for none.
         aus: Row of `facs.AU_SETS`.
         rule: Row of `facs.RULES`.
     """
@@ -45,6 +46,7 @@ class NetSpec:
     k: int
     nodes: str = "channels"
     scc_initializer: str = "near_identity"
+    mesh_decoder: int = 0
     aus: str = "all"
     rule: str = "fau"
 
@@ -123,6 +125,18 @@ PRESETS: Final = {
             upsample="resize",
             scc=(True, False),
             k=5,
+        ),
+        NetSpec(
+            preset="small_mesh",  # `small` and, beside it, a trunk that has seen real faces
+            image_size=128,
+            heatmap_size=32,
+            sigma=1.5,
+            backbone="efficientnet_lite0_112",
+            decoder=(256, 128),
+            upsample="resize",
+            scc=(True, False),
+            k=5,
+            mesh_decoder=128,
         ),
         NetSpec(
             preset="tiny",  # for tests: builds and converts in seconds, of no use otherwise

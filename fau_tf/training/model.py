@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from fau_tf.models import heatmap_net
 from fau_tf.training.checkpoint import written
 from fau_tf.training.losses import HeatmapLoss
 from fau_tf.training.optimizer import require_finite
@@ -21,12 +22,17 @@ class HeatmapRegressor(keras.Model):
         net: (B, S, S, 3) -> (B, h, w, K) heatmaps.
         loss: Compares them with the targets of `data.pipeline`.
         workers: Processes that train together.
+        apart: Whether each branch of a network with two is compared on its own. Compared as one
+            network, one of them learns what the other leaves over.
     """
 
-    def __init__(self, net: keras.Model, loss: HeatmapLoss, *, workers: int = 1) -> None:
+    def __init__(
+        self, net: keras.Model, loss: HeatmapLoss, *, workers: int = 1, apart: bool = True
+    ) -> None:
         super().__init__(name="heatmap_regressor")
         self.workers = workers
         self.net = net
+        self._branches = heatmap_net.branch_features(net) if apart else None
         self.heatmap_loss = loss
         self.mae = keras.metrics.Mean(name="mae")  # of the decoded intensity
 
@@ -45,7 +51,10 @@ class HeatmapRegressor(keras.Model):
         return {name: ops.reshape(value, (1,)) for name, value in metrics.items()}
 
     def call(self, image: Any, training: bool = False) -> Any:
-        """Return the network's heatmaps."""
+        """Return the network's heatmaps; in training those of each branch that trains apart."""
+        if training and self._branches is not None:
+            features = self._branches(image, training=True)
+            return heatmap_net.branch_heatmaps(self.net, features)
         return self.net(image, training=training)
 
     def compute_loss(
@@ -58,7 +67,12 @@ class HeatmapRegressor(keras.Model):
     ) -> Any:
         """Return the heatmap loss; `y` is the dictionary of targets."""
         del x, sample_weight, training
-        return require_finite([self.heatmap_loss(y, y_pred)], "loss")[0]
+        return require_finite([self.loss_of(y, y_pred)], "loss")[0]
+
+    def loss_of(self, targets: dict[str, Any], predicted: Any) -> Any:
+        """Return the loss of what `call` returned: of branches the mean."""
+        heatmaps = predicted if isinstance(predicted, list) else [predicted]
+        return sum(self.heatmap_loss(targets, one) for one in heatmaps) / len(heatmaps)
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
@@ -66,6 +80,8 @@ class HeatmapRegressor(keras.Model):
         """Update and return the running metrics."""
         del x, sample_weight
         loss = self.heatmap_loss
+        if isinstance(y_pred, list):
+            y_pred = sum(y_pred) / len(y_pred)
         heatmaps = ops.cast(y_pred, "float32")
         predicted = loss.codec.decode(heatmaps, ops.convert_to_tensor(loss.to_au), xp=ops)
         known = ops.logical_not(ops.isnan(y["intensity"]))
@@ -135,7 +151,7 @@ def _forward(model: HeatmapRegressor, image: Any) -> str:
 
 def _backward(model: HeatmapRegressor, image: Any, targets: dict[str, Any]) -> str:
     with tf.GradientTape() as tape:
-        loss = model.heatmap_loss(targets, model(image, training=True))
+        loss = model.loss_of(targets, model(image, training=True))
     if not _finite(loss):
         return "the loss, all layers' outputs being finite"
     gradients = tape.gradient(loss, model.trainable_weights)

@@ -6,6 +6,7 @@ from typing import Any, Final
 import keras
 from keras import layers
 
+from fau_tf.models.backbones.face_mesh import PREFIX
 from fau_tf.models.presets import NetSpec
 from fau_tf.models.scc.initializers import NearIdentity
 from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
@@ -63,11 +64,46 @@ def scc_decoder(features: Any, spec: NetSpec) -> Any:
     for i, (filters, scc) in enumerate(zip(spec.decoder, spec.scc, strict=True)):
         x = UPSAMPLERS[spec.upsample](x, filters, f"up{i}")
         if scc:
-            x = SemanticCorrespondence(
-                k=spec.k,
-                nodes=spec.nodes,
-                initializer=SCC_INITIALIZERS[spec.scc_initializer](),
-                momentum=_MOMENTUM,
-                name=f"scc{i}",
-            )(x)
+            x = _scc(x, spec, f"scc{i}")
     return x
+
+
+def mesh_decoder(deep: Any, shallow: Any, spec: NetSpec) -> Any:
+    """Return (B, 32, 32, C) feature maps of the branch on FaceMesh's trunk, C = spec.mesh_decoder.
+
+    Args:
+        deep: (B, 16, 16, 128), what the trunk ends in.
+        shallow: (B, 32, 32, 64), what it has before its last halving.
+        spec: The network.
+    """
+    filters = spec.mesh_decoder
+    x = _conv_norm(deep, filters, 1, f"{PREFIX}up0_mix")
+    x = _scc(x, spec, f"{PREFIX}scc0")
+    x = layers.UpSampling2D(2, interpolation="bilinear", name=f"{PREFIX}up0_resize")(x)
+    y = _conv_norm(shallow, filters // 2, 1, f"{PREFIX}up0_skip")
+    x = layers.Concatenate(name=f"{PREFIX}up0_join")([x, y])
+    x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{PREFIX}up0_filter_conv")(
+        x
+    )
+    return _conv_norm(x, filters, 1, f"{PREFIX}up1")
+
+
+def in_decoder(layer: keras.layers.Layer) -> bool:
+    """Return whether a layer belongs to the decoder of a branch."""
+    return layer.name.removeprefix(PREFIX).startswith(("up", "scc"))
+
+
+def _conv_norm(x: Any, filters: int, kernel: int, name: str) -> Any:
+    x = layers.Conv2D(filters, kernel, padding="same", use_bias=False, name=f"{name}_conv")(x)
+    x = layers.BatchNormalization(momentum=_MOMENTUM, name=f"{name}_bn")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _scc(x: Any, spec: NetSpec, name: str) -> Any:
+    return SemanticCorrespondence(
+        k=spec.k,
+        nodes=spec.nodes,
+        initializer=SCC_INITIALIZERS[spec.scc_initializer](),
+        momentum=_MOMENTUM,
+        name=name,
+    )(x)
