@@ -21,7 +21,9 @@ from export.latency import caller, figures, in_turn
 from fau_tf import contract
 from fau_tf.face.align import crop_matrix
 from fau_tf.face.align_cv2 import fast_crop
-from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks, default_bundle, ibug68
+from fau_tf.face.bundle import default_bundle
+from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.face.mesh import ibug68
 from fau_tf.utils import optional_imports
 
 LANDMARKS, CROP = "Face Landmarker", "crop"

@@ -26,7 +26,8 @@ import numpy as np
 
 from fau_tf.face.align import crop_matrix
 from fau_tf.face.align_cv2 import fast_crop
-from fau_tf.face.mediapipe_landmarks import default_bundle, ibug68
+from fau_tf.face.bundle import default_bundle
+from fau_tf.face.mesh import ibug68
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.inference.model_info import default_model
 from fau_tf.inference.quality import measure, peakedness

@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 from fau_tf import facs
 from fau_tf.face.align import crop, crop_matrix, transform
 from fau_tf.face.au_centers import au_centers
-from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks, ibug68
+from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.face.mesh import ibug68
 from fau_tf.io.images import read_image
 from fau_tf.utils.files import replacing
 

@@ -20,7 +20,7 @@ from PIL import Image, ImageFilter
 from fau_tf import AUEstimator, facs, read_image
 from fau_tf.cli import predict
 from fau_tf.face.align import crop_matrix
-from fau_tf.face.mediapipe_landmarks import NO_FACE
+from fau_tf.face.mesh import NO_FACE
 from fau_tf.inference.quality import BLURRED, SMALL_FACE, TURNED
 from fau_tf.io.video_writer import VideoWriter
 from fau_tf.outputs.annotate import annotate

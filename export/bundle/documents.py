@@ -8,7 +8,7 @@ from export.bundle.golden.vectors import FOLDER
 from export.bundle.models import AssetModel
 from export.report import markdown
 from fau_tf import contract
-from fau_tf.face.mediapipe_landmarks import BUNDLE_NAME
+from fau_tf.face.bundle import BUNDLE_NAME
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 NOTICE: Final = "NOTICE"

@@ -15,7 +15,7 @@ from export.bundle.manifest import MANIFEST, files, is_generated, manifest_probl
 from export.bundle.metadata import LABELS, METADATA, labels, metadata
 from export.bundle.models import AssetError, AssetModel, read_models
 from export.report import FIGURES, PICTURE, REPORT
-from fau_tf.face.mediapipe_landmarks import BUNDLE_NAME
+from fau_tf.face.bundle import BUNDLE_NAME
 from fau_tf.utils.files import replacing
 
 MODEL_CARD: Final = "MODEL_CARD.md"

@@ -9,7 +9,7 @@ from typing import Any, Final
 from export.bundle.metadata import LABELS, METADATA
 from export.bundle.models import AssetError
 from fau_tf import contract
-from fau_tf.face.mediapipe_landmarks import BUNDLE_NAME
+from fau_tf.face.bundle import BUNDLE_NAME
 from fau_tf.utils.files import file_sha256
 
 MANIFEST: Final = "manifest.json"

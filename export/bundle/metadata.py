@@ -8,7 +8,7 @@ from export.bundle.golden.tolerances import CUT_POINTS, outputs
 from export.bundle.models import AssetModel
 from fau_tf import contract, facs
 from fau_tf.face import align
-from fau_tf.face.mediapipe_landmarks import MESH_POINTS
+from fau_tf.face.mesh import MESH_POINTS
 from fau_tf.utils.files import file_sha256
 
 METADATA: Final = "fau_metadata.json"

@@ -8,12 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fau_tf import facs
-from fau_tf.face.mediapipe_landmarks import (
-    DETECTION_CONFIDENCE,
-    PRESENCE_CONFIDENCE,
-    default_bundle,
-    read_bundle,
-)
+from fau_tf.face.bundle import default_bundle, read_bundle
+from fau_tf.face.landmarker import DETECTION_CONFIDENCE, PRESENCE_CONFIDENCE
 from fau_tf.utils import optional_imports
 
 Array = npt.NDArray[Any]

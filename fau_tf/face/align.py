@@ -121,7 +121,7 @@ def crop(image: Image, matrix: Matrix, size: int) -> Image:
     pixels, matrix = shrunk(image, matrix, size)
     columns, rows = np.meshgrid(np.arange(size), np.arange(size))
     at = transform(invert(matrix), np.stack((columns, rows), axis=-1))  # (size, size, 2)
-    values = _bilinear(pixels.astype(np.float32), at)
+    values = bilinear(pixels.astype(np.float32), at)
     return np.floor(values + 0.5).clip(0, 255).astype(np.uint8)
 
 
@@ -171,9 +171,15 @@ def shrunk(
     return pixels, matrix
 
 
-def _bilinear(
+def bilinear(
     pixels: npt.NDArray[np.float32], at: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
+    """Return the (..., 3) float values at (..., 2) points of an image; borders are replicated.
+
+    Args:
+        pixels: (H, W, 3).
+        at: Points in px.
+    """
     height, width = pixels.shape[:2]
     # Clamping the point replicates the border.
     x = at[..., 0].clip(0, width - 1)

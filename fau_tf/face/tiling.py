@@ -5,7 +5,7 @@ the image. Of 43 faces in nine group photos it finds 11 in the whole photo, 42 w
 and 43 with thirds added.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -53,22 +53,22 @@ def uncut(mesh: Mesh, window: Window, height: int, width: int) -> bool:
     )
 
 
-def distinct(meshes: Iterable[Mesh]) -> list[Mesh]:
-    """Return the faces without duplicates; of two detections of one face the first stays.
-
-    Two detections are of one face if the center of either lies in the middle half of the other.
-    """
-    kept: list[Mesh] = []
-    for mesh in meshes:
-        if not any(_same(mesh, other) for other in kept):
-            kept.append(mesh)
-    return kept
-
-
-def largest(meshes: Iterable[Mesh], most: int) -> list[Mesh]:
+def largest(meshes: Sequence[Mesh], most: int) -> list[Mesh]:
     """Return the `most` largest of the distinct faces, left to right."""
-    faces = sorted(distinct(meshes), key=lambda mesh: -float(np.ptp(mesh, axis=0).prod()))
-    return sorted(faces[:most], key=lambda mesh: float(mesh[:, 0].mean()))
+    return [meshes[i] for i in kept(meshes, most)]
+
+
+def kept(meshes: Sequence[Mesh], most: int) -> list[int]:
+    """Return the indices of `largest`.
+
+    Two detections are of one face if the center of either lies in the middle half of the other; the
+    larger one stays.
+    """
+    chosen: list[int] = []
+    for i in sorted(range(len(meshes)), key=lambda i: -float(np.ptp(meshes[i], axis=0).prod())):
+        if not any(_same(meshes[i], meshes[j]) for j in chosen):
+            chosen.append(i)
+    return sorted(chosen[:most], key=lambda i: float(meshes[i][:, 0].mean()))
 
 
 def bounding_box(mesh: Mesh) -> Box:

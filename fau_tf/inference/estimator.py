@@ -14,7 +14,8 @@ import numpy.typing as npt
 from fau_tf.face.align import Image, Matrix, crop_matrix, invert, transform
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.au_centers import au_centers
-from fau_tf.face.mediapipe_landmarks import NO_FACE, MediaPipeLandmarks, ibug68
+from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.face.mesh import NO_FACE, ibug68
 from fau_tf.face.tiling import Box, Mesh, bounding_box
 from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.inference.model_info import ModelInfo, default_model

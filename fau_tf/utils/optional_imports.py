@@ -1,4 +1,4 @@
-"""OpenCV and MediaPipe, imported on first use; errors say what to install."""
+"""OpenCV, LiteRT and MediaPipe, imported on first use; errors say what to install."""
 
 import importlib
 import sys
@@ -18,7 +18,7 @@ DEBIAN_PACKAGES: Final = {
 
 
 class MissingLibraryError(ImportError):
-    """OpenCV, MediaPipe or a system library that they need is not installed."""
+    """OpenCV, LiteRT, MediaPipe or a system library that they need is not installed."""
 
 
 def cv2() -> Any:
@@ -29,6 +29,16 @@ def cv2() -> Any:
     """
     with explain_import_errors("OpenCV"):
         return importlib.import_module("cv2")
+
+
+def litert() -> Any:
+    """Return LiteRT's module with its `Interpreter`.
+
+    Raises:
+        MissingLibraryError: If it is not installed.
+    """
+    with explain_import_errors("LiteRT"):
+        return importlib.import_module("ai_edge_litert.interpreter")
 
 
 def mediapipe() -> Any:

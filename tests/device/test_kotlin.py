@@ -14,7 +14,7 @@ import pytest
 
 from export.checks.operators import max_versions
 from fau_tf import facs
-from fau_tf.face import mediapipe_landmarks
+from fau_tf.face import landmarker
 from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.inference.model_info import DEFAULT_MODEL, read_model
 from tests.helpers import golden_files, jvm_kotlin, one_operator
@@ -226,7 +226,7 @@ def test_kotlin_has_the_landmarks_and_thresholds_of_python(printed):
     assert printed["mesh points"].split() == [str(point) for point in facs.IBUG_FROM_MEDIAPIPE]
     text = (ASSETS / "kotlin" / "FauAndroid.kt").read_text()
     for setter, value in (
-        ("setMinFaceDetectionConfidence", mediapipe_landmarks.DETECTION_CONFIDENCE),
-        ("setMinFacePresenceConfidence", mediapipe_landmarks.PRESENCE_CONFIDENCE),
+        ("setMinFaceDetectionConfidence", landmarker.DETECTION_CONFIDENCE),
+        ("setMinFacePresenceConfidence", landmarker.PRESENCE_CONFIDENCE),
     ):
         assert f"{setter}({value}f)" in text

@@ -8,7 +8,8 @@ import numpy as np
 from fau_tf.data.synthetic_set import SyntheticSet, synthetic_record
 from fau_tf.face.align import crop_matrix
 from fau_tf.face.align_cv2 import fast_crop
-from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks, ibug68
+from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.face.mesh import ibug68
 from fau_tf.io.images import read_image
 
 PHOTO = Path(__file__).parents[2] / "docs" / "sample" / "astronaut.png"

@@ -25,7 +25,7 @@ from fau_tf.data.config import DataSettings
 from fau_tf.data.process_pool import worker_pool
 from fau_tf.data.record import FORMAT_VERSION
 from fau_tf.face.align import TEMPLATE
-from fau_tf.face.mediapipe_landmarks import BUNDLE_SHA256
+from fau_tf.face.bundle import BUNDLE_SHA256
 from fau_tf.utils import optional_imports
 from fau_tf.utils.files import file_sha256, lock_folder, replacing
 

@@ -17,7 +17,8 @@ from fau_tf.data.record import MARGIN, FaceRecord, as_features
 from fau_tf.face import align
 from fau_tf.face.align import Image
 from fau_tf.face.align_cv2 import fast_crop
-from fau_tf.face.mediapipe_landmarks import NO_FACE, MediaPipeLandmarks, ibug68
+from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.face.mesh import NO_FACE, ibug68
 from fau_tf.facs import ALL
 from fau_tf.io.images import UnreadableError, read_image
 from fau_tf.io.videos import VideoFile

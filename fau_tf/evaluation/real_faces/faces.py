@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks, ibug68
+from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.face.mesh import ibug68
 from fau_tf.io.images import read_image
 
 Array = npt.NDArray[Any]

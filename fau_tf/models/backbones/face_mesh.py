@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 from keras import layers
 
-from fau_tf.face.mediapipe_landmarks import default_bundle, landmark_network
+from fau_tf.face.bundle import LANDMARKS, network_file, read_bundle
 
 Array = npt.NDArray[np.float32]
 
@@ -114,7 +114,7 @@ def _place(name: str) -> tuple[int, int, int]:
 
 def _stored_weights() -> Iterator[list[Array]]:
     """Yield the weights of each convolution and PReLU of the network, in order."""
-    model = schema.ModelT.InitFromPackedBuf(landmark_network(default_bundle()), 0)
+    model = schema.ModelT.InitFromPackedBuf(network_file(read_bundle(), LANDMARKS), 0)
     graph = model.subgraphs[0]
     made_by = {operator.outputs[0]: operator for operator in graph.operators}
 

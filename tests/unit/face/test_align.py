@@ -80,7 +80,7 @@ def test_cutting_out_the_visible_part_first_gives_the_same_crop():
     for _ in range(2):
         whole = align.halved(whole)
         matrix = np.column_stack((2 * matrix[:, :2], align.transform(matrix, np.full(2, 0.5))))
-    expected = align._bilinear(
+    expected = align.bilinear(
         whole,
         align.transform(align.invert(matrix), np.stack(np.meshgrid(range(20), range(20)), -1)),
     )

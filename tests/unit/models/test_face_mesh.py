@@ -6,7 +6,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from keras import ops
 
 from fau_tf import contract
-from fau_tf.face.mediapipe_landmarks import default_bundle, landmark_network
+from fau_tf.face.bundle import LANDMARKS, network_file, read_bundle
 from fau_tf.models import heatmap_net
 from fau_tf.models.backbones import face_mesh
 from fau_tf.models.presets import PRESETS, net_spec
@@ -30,7 +30,7 @@ def test_the_trunk_computes_what_litert_computes():
     trunk = keras.Model(image, face_mesh.face_mesh_trunk(image))
     face_mesh.load_weights(trunk)
     network = Interpreter(
-        model_content=landmark_network(default_bundle()),
+        model_content=network_file(read_bundle(), LANDMARKS),
         experimental_preserve_all_tensors=True,
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     )

@@ -5,7 +5,8 @@ import os
 import numpy as np
 import pytest
 
-from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks, ibug68
+from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.face.mesh import ibug68
 from fau_tf.synthetic import sample
 from fau_tf.utils.optional_imports import MissingLibraryError
 

@@ -1,0 +1,170 @@
+"""The face landmarker: 478 mesh points per face, by the bundle's networks on LiteRT.
+
+In a photo the detector finds the faces (`find_faces`). In a video the last mesh of a face tells
+where it is in the next frame (`next_region`, `at`), until its presence falls below the threshold.
+"""
+
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from fau_tf.face import bundle
+from fau_tf.face.align import Image, require_image, transform
+from fau_tf.face.detector import FaceDetector
+from fau_tf.face.mesh import MESH_POINTS, Face
+from fau_tf.face.regions import Region, fast_cut
+from fau_tf.face.tiling import Mesh, Window, kept, uncut, windows
+
+SIDE: Final = 256
+"""Of the landmark network's input, px."""
+DETECTION_CONFIDENCE: Final = 0.6
+PRESENCE_CONFIDENCE: Final = 0.8
+"""Smallest score of the detector, and of the landmark network.
+
+In 15 tiled photos MediaPipe's defaults of 0.5 give four false detections; these give one (a dog),
+and all 49 faces.
+"""
+
+
+class FaceLandmarker(AbstractContextManager["FaceLandmarker"]):
+    """Finds faces and their mesh points; use it in a `with` block, or call `close`.
+
+    The same picture always gives the same result. Threads may share one instance: a lock lets one
+    of them in at a time.
+
+    Attributes:
+        num_faces: Maximum number of faces per picture; the largest are kept.
+        divisions: Tiles to search, see `tiling.windows`.
+    """
+
+    def __init__(
+        self,
+        num_faces: int = 10,
+        path: Path | None = None,
+        divisions: Sequence[int] = (1, 2, 3),
+    ) -> None:
+        """Load the networks.
+
+        Args:
+            num_faces: Maximum number of faces per picture, 1 or more; the largest are kept.
+            path: Face Landmarker bundle; by default the one in this package.
+            divisions: Tiles to search, see `tiling.windows`; (1,) is the whole picture only:
+                fastest, and enough for a face wider than an eighth of it.
+
+        Raises:
+            FileNotFoundError: If the bundle is missing.
+            ValueError: If the bundle has another hash, or `num_faces` is not positive.
+            MissingLibraryError: If a library is missing.
+        """
+        if num_faces < 1:
+            raise ValueError(f"The number of faces must be 1 or more, got {num_faces}.")
+        self.num_faces = num_faces
+        self.divisions = tuple(divisions)
+        content = bundle.read_bundle(path)
+        self._lock = threading.Lock()
+        self._networks: tuple[FaceDetector, LandmarkNetwork] | None = (
+            FaceDetector(content),
+            LandmarkNetwork(content),
+        )
+
+    def find_faces(self, image: Image, parts: Iterable[Window] | None = None) -> list[Face]:
+        """Return the faces of a picture, left to right, at most `num_faces`.
+
+        Args:
+            image: (H, W, 3) RGB uint8.
+            parts: Windows of the image to look at; those of `divisions` by default.
+
+        Raises:
+            ValueError: If the image is not (H, W, 3) uint8.
+            RuntimeError: After `close`.
+        """
+        require_image(image)
+        height, width = image.shape[:2]
+        parts = windows(height, width, self.divisions) if parts is None else parts
+        found = [
+            face
+            for window in parts
+            for face in self._find_in(image, window)
+            if uncut(face.mesh, window, height, width)
+        ]
+        return [found[i] for i in kept([face.mesh for face in found], self.num_faces)]
+
+    def find(self, image: Image, parts: Iterable[Window] | None = None) -> list[Mesh]:
+        """Return the (478, 2) meshes of `find_faces`."""
+        return [face.mesh for face in self.find_faces(image, parts)]
+
+    def at(self, image: Image, regions: Iterable[Region]) -> list[Face | None]:
+        """Return the face in each region; None where the network sees none.
+
+        Args:
+            image: (H, W, 3) RGB uint8.
+            regions: For example `next_region` of a face of the frame before.
+
+        Raises:
+            ValueError: If the image is not (H, W, 3) uint8.
+            RuntimeError: After `close`.
+        """
+        require_image(image)
+        with self._lock:
+            _, landmarks = self._open()
+            faces = [landmarks(image, region) for region in regions]
+        return [face if face.presence > PRESENCE_CONFIDENCE else None for face in faces]
+
+    def _find_in(self, image: Image, window: Window) -> list[Face]:
+        x0, y0, x1, y1 = window
+        with self._lock:
+            detector, landmarks = self._open()
+            detections = detector(image[y0:y1, x0:x1], DETECTION_CONFIDENCE)[: self.num_faces]
+            moved = [found.moved((x0, y0)) for found in detections]
+            faces = [
+                replace(landmarks(image, found.region), keypoints=found.keypoints)
+                for found in moved
+            ]
+        return [face for face in faces if face.presence > PRESENCE_CONFIDENCE]
+
+    def _open(self) -> "tuple[FaceDetector, LandmarkNetwork]":
+        if self._networks is None:
+            raise RuntimeError("This face landmarker is closed. Create another one.")
+        return self._networks
+
+    def close(self) -> None:
+        """Free the networks."""
+        with self._lock:
+            self._networks = None
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class LandmarkNetwork:
+    """478 mesh points of the face in a region, and the probability that there is one.
+
+    Input: the region in 256 px (`regions.cut` with a replicated border), v / 255. Outputs: x, y, z
+    of each point in px of that crop, and the logit of the presence.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        """Load the network.
+
+        Args:
+            content: Of the bundle.
+        """
+        self._network = bundle.Network(content, bundle.LANDMARKS)
+
+    def __call__(self, image: Image, region: Region) -> Face:
+        """Return the face, whatever its presence."""
+        outputs = self._network(network_input(fast_cut(image, region, SIDE, "replicate")))
+        points = outputs["Identity"].reshape(MESH_POINTS, 3)[:, :2].astype(np.float64)
+        presence = 1 / (1 + np.exp(-float(outputs["Identity_1"].item())))
+        return Face(transform(region.matrix(SIDE), points), float(presence), region)
+
+
+def network_input(crop: Image) -> npt.NDArray[np.float32]:
+    """Return the (1, 256, 256, 3) float32 input of the landmark network, 0 to 1."""
+    return crop[None].astype(np.float32) / np.float32(255)
