@@ -54,6 +54,7 @@ class TrainingSettings:
     warmup_steps: int = 60  # of linear warm-up
     decay_fraction: float = 0.5  # of the steps, at the end, in which the rate falls linearly to 0
     clip_norm: float = 5.0  # largest global norm of a gradient
+    ema: float = 0.0  # momentum of the moving average of the weights that is kept; 0 for none
 
     # Backbone
     imagenet: bool = True  # start from ImageNet weights
@@ -98,6 +99,16 @@ class TrainingSettings:
                 raise ValueError(
                     f"`training.{name}` must be positive. Received: {getattr(self, name)}"
                 )
+        if not 0 <= self.ema < 1:
+            raise ValueError(
+                "`training.ema` must be 0 (none) or a momentum below 1, such as 0.997. Received: "
+                f"{self.ema}"
+            )
+        if self.ema and self.precision == "mixed_float16":
+            raise ValueError(
+                "`training.ema` does not work with `training.precision` = 'mixed_float16'. "
+                f"Received: {self.ema}. Use 'mixed_bfloat16'."
+            )
         if not 0 <= self.decay_fraction <= 1:
             raise ValueError(
                 f"`training.decay_fraction` must be 0 to 1. Received: {self.decay_fraction}"

@@ -113,7 +113,7 @@ def fit(
     with StopRequest(run.log) as stop:
         callbacks = [
             *([Restore(after, steps)] if after else []),
-            *(_reports(net, config, subsets, run, progress, rate) if devices.chief else []),
+            *(_reports(model, config, subsets, run, progress, rate) if devices.chief else []),
             Checkpoints(
                 run / run_state.CHECKPOINT if devices.chief else None,
                 progress,
@@ -167,6 +167,8 @@ def compiled(
             clipnorm=settings.clip_norm,
             slow=heatmap_net.backbone_variables(net),
             slow_factor=settings.backbone_rate_factor,
+            use_ema=settings.ema > 0,
+            ema_momentum=settings.ema,
         )
         if settings.precision == "mixed_float16":  # small gradients would be 0 in float16
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -230,7 +232,7 @@ def _batches(
 
 
 def _reports(
-    net: keras.Model,
+    model: HeatmapRegressor,
     config: Config,
     subsets: dict[str, Subset],
     run: RunDir,
@@ -241,7 +243,7 @@ def _reports(
     settings = config.training
     steps = rate.total_steps // settings.epochs
     return [
-        _validation(net, config, subsets["validation"], run, progress),
+        _validation(model, config, subsets["validation"], run, progress),
         History(run / run_state.HISTORY, progress, rate),
         TensorBoardCurves(run / run_state.EVENTS, progress, rate),
         ProgressBar(settings.epochs, steps, settings.batch_size, progress.step, run.log),
@@ -249,17 +251,20 @@ def _reports(
 
 
 def _validation(
-    net: keras.Model, config: Config, subset: Subset, run: RunDir, progress: Progress
+    model: HeatmapRegressor, config: Config, subset: Subset, run: RunDir, progress: Progress
 ) -> ValidationAgreement:
     """Return the callback that evaluates on validation subjects and keeps the best network."""
     targets = make_targets(config)
     batches = subset.batches(targets, batch_size=64)
-    # The network that is evaluated is the one that is kept: in float32, on one device.
-    same = config.training.precision == "float32" and config.training.strategy == "none"
+    # The network that is evaluated is the one that is kept: in float32, on one device, averaged.
+    settings, net = config.training, model.net
+    same = settings.precision == "float32" and settings.strategy == "none" and not settings.ema
     plain = net if same else heatmap_net.build(config.model)
 
     def predict() -> npt.NDArray[np.float32]:
-        if plain is not net:
+        if settings.ema:
+            plain.set_weights([np.asarray(one) for one in model.optimizer.averaged(net.weights)])
+        elif plain is not net:
             plain.set_weights(net.get_weights())
         return predict_intensity(plain, config.model, batches)
 

@@ -56,7 +56,8 @@ class CheckedAdam(keras.optimizers.Adam):
         *args: As of `keras.optimizers.Adam`.
         slow: Variables with a smaller learning rate.
         slow_factor: Of the learning rate, for those.
-        **kwargs: As of `keras.optimizers.Adam`.
+        **kwargs: As of `keras.optimizers.Adam`. The average that `use_ema` keeps begins with a
+            short memory: after t steps its momentum is at most t / (9 + t).
     """
 
     def __init__(
@@ -87,6 +88,26 @@ class CheckedAdam(keras.optimizers.Adam):
             require_finite([total(gradient) for gradient in grads], "gradient"),
             trainable_variables,
         )
+
+    def averaged(self, variables: Sequence[keras.Variable]) -> list[Any]:
+        """Return the values of variables, averaged over the steps where `use_ema` keeps that."""
+        names = (one.path for one in self._trainable_variables)
+        averages = self._model_variables_moving_average if self.use_ema else ()
+        kept = dict(zip(names, averages, strict=False))
+        return [kept.get(one.path, one) for one in variables]
+
+    def finalize_variable_values(self, var_list: Any) -> None:
+        """Keep the weights as they are: a training that goes on needs them, not their average."""
+        del var_list
+
+    def _update_model_variables_moving_average(self, trainable_variables: Any) -> None:
+        if not self.use_ema:
+            return
+        steps = ops.cast(self.iterations, "float32")
+        momentum = ops.minimum(self.ema_momentum, steps / (9 + steps))
+        averages = self._model_variables_moving_average
+        for variable, average in zip(trainable_variables, averages, strict=True):
+            average.assign(momentum * average + (1 - momentum) * variable)
 
     def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
         return grads_and_vars  # `apply` has added them up
