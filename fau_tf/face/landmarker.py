@@ -4,7 +4,6 @@ In a photo the detector finds the faces (`find_faces`). In a video the last mesh
 where it is in the next frame (`next_region`, `at`), until its presence falls below the threshold.
 """
 
-import threading
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -20,6 +19,7 @@ from fau_tf.face.detector import FaceDetector
 from fau_tf.face.mesh import MESH_POINTS, Face
 from fau_tf.face.regions import Region, fast_cut
 from fau_tf.face.tiling import Mesh, Window, kept, uncut, windows
+from fau_tf.utils.native_lock import NativeLock
 
 SIDE: Final = 256
 """Of the landmark network's input, px."""
@@ -35,8 +35,7 @@ and all 49 faces.
 class FaceLandmarker(AbstractContextManager["FaceLandmarker"]):
     """Finds faces and their mesh points; use it in a `with` block, or call `close`.
 
-    The same picture always gives the same result. Threads may share one instance: a lock lets one
-    of them in at a time.
+    The same picture always gives the same result. Threads may share one instance: they take turns.
 
     Attributes:
         num_faces: Maximum number of faces per picture; the largest are kept.
@@ -67,11 +66,9 @@ class FaceLandmarker(AbstractContextManager["FaceLandmarker"]):
         self.num_faces = num_faces
         self.divisions = tuple(divisions)
         content = bundle.read_bundle(path)
-        self._lock = threading.Lock()
-        self._networks: tuple[FaceDetector, LandmarkNetwork] | None = (
-            FaceDetector(content),
-            LandmarkNetwork(content),
-        )
+        self._lock = NativeLock("FaceLandmarker")
+        self._detector = FaceDetector(content)
+        self._landmarks = LandmarkNetwork(content)
 
     def find_faces(self, image: Image, parts: Iterable[Window] | None = None) -> list[Face]:
         """Return the faces of a picture, left to right, at most `num_faces`.
@@ -82,7 +79,7 @@ class FaceLandmarker(AbstractContextManager["FaceLandmarker"]):
 
         Raises:
             ValueError: If the image is not (H, W, 3) uint8.
-            RuntimeError: After `close`.
+            RuntimeError: After `close`, or in a forked process.
         """
         require_image(image)
         height, width = image.shape[:2]
@@ -108,35 +105,28 @@ class FaceLandmarker(AbstractContextManager["FaceLandmarker"]):
 
         Raises:
             ValueError: If the image is not (H, W, 3) uint8.
-            RuntimeError: After `close`.
+            RuntimeError: After `close`, or in a forked process.
         """
         require_image(image)
         with self._lock:
-            _, landmarks = self._open()
-            faces = [landmarks(image, region) for region in regions]
+            faces = [self._landmarks(image, region) for region in regions]
         return [face if face.presence > PRESENCE_CONFIDENCE else None for face in faces]
 
     def _find_in(self, image: Image, window: Window) -> list[Face]:
         x0, y0, x1, y1 = window
         with self._lock:
-            detector, landmarks = self._open()
-            detections = detector(image[y0:y1, x0:x1], DETECTION_CONFIDENCE)[: self.num_faces]
-            moved = [found.moved((x0, y0)) for found in detections]
+            detections = self._detector(image[y0:y1, x0:x1], DETECTION_CONFIDENCE)
+            moved = [found.moved((x0, y0)) for found in detections[: self.num_faces]]
             faces = [
-                replace(landmarks(image, found.region), keypoints=found.keypoints)
+                replace(self._landmarks(image, found.region), keypoints=found.keypoints)
                 for found in moved
             ]
         return [face for face in faces if face.presence > PRESENCE_CONFIDENCE]
 
-    def _open(self) -> "tuple[FaceDetector, LandmarkNetwork]":
-        if self._networks is None:
-            raise RuntimeError("This face landmarker is closed. Create another one.")
-        return self._networks
-
     def close(self) -> None:
-        """Free the networks."""
-        with self._lock:
-            self._networks = None
+        """Free the networks; later calls raise RuntimeError."""
+        if self._lock.close():
+            del self._detector, self._landmarks
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -12,6 +12,7 @@ from fau_tf.face.bundle import read_bundle
 from fau_tf.face.landmarker import DETECTION_CONFIDENCE, PRESENCE_CONFIDENCE
 from fau_tf.face.tiling import Mesh, Window, largest, uncut, windows
 from fau_tf.utils import optional_imports
+from fau_tf.utils.native_lock import NativeLock
 
 
 class MediaPipeLandmarks(AbstractContextManager["MediaPipeLandmarks"]):
@@ -46,6 +47,7 @@ class MediaPipeLandmarks(AbstractContextManager["MediaPipeLandmarks"]):
         self.num_faces = num_faces
         self.divisions = tuple(divisions)
         content = read_bundle(bundle)
+        self._lock = NativeLock("MediaPipeLandmarks")
         self._mp = optional_imports.mediapipe()
         vision = self._mp.tasks.vision
         with optional_imports.explain_import_errors("MediaPipe"):
@@ -86,16 +88,19 @@ class MediaPipeLandmarks(AbstractContextManager["MediaPipeLandmarks"]):
         x0, y0, x1, y1 = window
         part = np.ascontiguousarray(image[y0:y1, x0:x1])
         sheet = self._mp.Image(image_format=self._mp.ImageFormat.SRGB, data=part)
+        with self._lock:
+            faces = self._landmarker.detect(sheet).face_landmarks
         # MediaPipe's 0 is the center of the first pixel, not its edge: in an image enlarged s
         # times, x * width / s moves by 0.5 - 0.5 / s px (measured at s = 2, 3, 4 and 6).
         return [
             np.array([(point.x, point.y) for point in face]) * (x1 - x0, y1 - y0) + (x0, y0)
-            for face in self._landmarker.detect(sheet).face_landmarks
+            for face in faces
         ]
 
     def close(self) -> None:
-        """Free the landmarker."""
-        self._landmarker.close()
+        """Free the landmarker; later calls raise RuntimeError."""
+        if self._lock.close():
+            self._landmarker.close()
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -23,6 +23,7 @@ from fau_tf.inference.quality import Quality, measure, peakedness
 from fau_tf.inference.tracking import FaceTracker, TrackState
 from fau_tf.io.images import ImageSource, as_image
 from fau_tf.utils.console import quiet_native_code
+from fau_tf.utils.native_lock import NativeLock
 
 __all__ = ["AUEstimator", "Estimate", "FaceResult", "ImageSource", "Quality"]
 
@@ -108,6 +109,10 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
     for successive frames: they look where the faces were and give them ids. Values are never
     smoothed or carried from one frame to the next.
 
+    Threads may share one estimator for photos and for videos (`video`), each of its own; the
+    networks are used in turn. `track` follows one video. After `close`, and in a forked process,
+    every call raises RuntimeError.
+
     Attributes:
         interpreter: Runs the model.
     """
@@ -136,6 +141,7 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
             # MediaPipe writes its last notices when it first looks for a face.
             self._landmarker.find(np.zeros((1, 1, 3), np.uint8))
         self._tracker: FaceTracker | None = None
+        self._lock = NativeLock("AUEstimator")
 
     @property
     def info(self) -> ModelInfo:
@@ -156,7 +162,9 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
             TypeError: If it is anything else.
             UnreadableImageError: If the file can't be read.
             ValueError: If it is another array.
+            RuntimeError: After `close`, or in a forked process.
         """
+        self._lock.require_usable()
         pixels = as_image(image)
         meshes = self._landmarker.find(pixels)
         return self._read_all(pixels, meshes, range(len(meshes)))
@@ -167,6 +175,7 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
         Args:
             image: As for `estimate`, with the same errors.
         """
+        self._lock.require_usable()
         pixels = as_image(image)
         return self._read_all(pixels, *self._tracking().find(pixels))
 
@@ -184,18 +193,19 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
         return self._tracking().state
 
     def video(self, images: Iterable[Image]) -> Iterator[Estimate]:
-        """Yield what `track` returns for each frame of a new video, faster.
+        """Yield what `track` returns for each frame of a new video, faster; `track` is unaffected.
 
         While the AUs of one frame are read, the next frame is taken from `images` and its faces are
         found, on a second core; so an estimate comes after the next frame was taken. If `images`
         raises, the frames before it have been yielded.
         """
-        self.restart()
+        self._lock.require_usable()
+        tracker = FaceTracker(self._landmarker)
         with ThreadPoolExecutor(1, "read") as pool:
             pending: Future[Estimate] | None = None
             try:
                 for image in images:
-                    found = self._tracking().find(image)
+                    found = tracker.find(image)
                     earlier = pending
                     pending = pool.submit(self._read_all, image, *found)
                     if earlier:
@@ -246,7 +256,9 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
         )
 
     def close(self) -> None:
-        """Free the landmarker."""
+        """Free the landmarker; later calls raise RuntimeError."""
+        self._lock.close()
+        self.interpreter.close()
         self._landmarker.close()
 
     def __exit__(self, *_: object) -> None:

@@ -9,10 +9,11 @@ import numpy.typing as npt
 from fau_tf import contract
 from fau_tf.face.align import Image
 from fau_tf.inference.model_info import ModelError, read_model
+from fau_tf.utils.native_lock import NativeLock
 
 
 class AUInterpreter:
-    """Runs an exported model on aligned crops, on the CPU.
+    """Runs an exported model on aligned crops, on the CPU; threads take turns.
 
     Attributes:
         info: What the JSON file beside the model says.
@@ -43,6 +44,7 @@ class AUInterpreter:
                 f"Received: {cause}. Export the model again."
             ) from error
         self._check_tensors(path)
+        self._lock = NativeLock("AUInterpreter")
         # The first call allocates memory: do it here rather than in the first frame.
         self(np.zeros((self.info.image_size, self.info.image_size, 3), np.uint8))
 
@@ -55,6 +57,7 @@ class AUInterpreter:
         Raises:
             ValueError: If the crop has another shape or dtype.
             ModelError: If an output is not finite.
+            RuntimeError: After `close`, or in a forked process.
         """
         size = self.info.image_size
         crop = np.asarray(crop)
@@ -63,7 +66,8 @@ class AUInterpreter:
                 f"{self.info.name}: the crop must be ({size}, {size}, 3) RGB uint8. Received: "
                 f"{crop.shape} {crop.dtype}. Cut it with fau_tf.face.align.crop."
             )
-        outputs = self._runner(**{contract.INPUT: crop[None].astype(np.float32)})
+        with self._lock:
+            outputs = self._runner(**{contract.INPUT: crop[None].astype(np.float32)})
         intensity = outputs[contract.OUTPUT_INTENSITY][0]  # (A,)
         heatmaps = outputs[contract.OUTPUT_HEATMAPS][0]  # (h, w, K)
         if not (np.isfinite(intensity).all() and np.isfinite(heatmaps).all()):
@@ -72,6 +76,11 @@ class AUInterpreter:
                 "infinity. Verify the exported model on this machine."
             )
         return intensity, heatmaps
+
+    def close(self) -> None:
+        """Free the model; later calls raise RuntimeError."""
+        if self._lock.close():
+            del self._runner
 
     def _check_tensors(self, path: Path) -> None:
         info, h = self.info, self.info.heatmap_size

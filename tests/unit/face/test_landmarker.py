@@ -160,5 +160,5 @@ def test_a_closed_landmarker_says_so(photo):
     landmarker = FaceLandmarker()
     landmarker.close()
     for use in (lambda: landmarker.find(photo), lambda: landmarker.at(photo, [Region(1, 1, 9)])):
-        with pytest.raises(RuntimeError, match=r"closed\. Create another"):
+        with pytest.raises(RuntimeError, match=r"must be open.*Make another"):
             use()
