@@ -36,6 +36,7 @@ class Job:
         faces: Maximum number of faces per image.
         threads: CPU threads of the model.
         every: Reads every n-th frame.
+        fps: Frames per second of several pictures in one file without times.
         shard: Photos, or frames that are read, in a shard.
         processing: Smoothing and neutral baseline.
         present_from: Intensity from which an AU counts as present.
@@ -51,6 +52,7 @@ class Job:
     faces: int
     threads: int
     every: int
+    fps: float
     shard: int
     processing: Postprocessing
     present_from: float

@@ -116,6 +116,7 @@ def _job(options: PredictOptions, estimator: AUEstimator) -> Job:
         faces=options.faces,
         threads=options.threads,
         every=options.every,
+        fps=options.fps,
         shard=options.shard,
         processing=postprocessing(options, estimator) or Postprocessing(),
         present_from=options.present_from,

@@ -58,7 +58,7 @@ def write_rows(job: Job, shard: Shard, info: ModelInfo) -> Iterator[AddRows]:
 
 
 @contextmanager
-def write_estimates(path: Path, *, landmarks: bool) -> Iterator[Callable[[Frame, Estimate], None]]:
+def write_estimates(path: Path, *, landmarks: bool) -> Iterator[AddRows]:
     """Yield a function that adds a frame's estimate; the file appears when the block ends.
 
     Args:
@@ -67,7 +67,7 @@ def write_estimates(path: Path, *, landmarks: bool) -> Iterator[Callable[[Frame,
     """
     with replacing(path) as unfinished, gzip.open(unfinished, "wt", 1, encoding="utf-8") as file:
 
-        def add(frame: Frame, estimate: Estimate) -> None:
+        def add(frame: Frame | UnreadFrame, estimate: Estimate) -> None:
             file.write(to_line(frame, estimate, landmarks=landmarks))
 
         yield add

@@ -19,11 +19,13 @@ from fau_tf.inference.estimator import AUEstimator, Estimate
 from fau_tf.inference.model_info import ModelInfo, read_model
 from fau_tf.inference.postprocessing import MEDIAN
 from fau_tf.inference.tracking import OverlapTracker, TrackState
-from fau_tf.io.images import Frame, UnreadableError, UnreadFrame
-from fau_tf.io.sources import Source, SourceKind, open_frames
+from fau_tf.io.frames import Frame, UnreadableError, UnreadFrame
+from fau_tf.io.image_sequences import ImageSequence
+from fau_tf.io.sources import Source, SourceKind, open_frames, open_video
 from fau_tf.io.videos import VideoFile
 from fau_tf.outputs.run import estimate_photos
 from fau_tf.outputs.spool import MedianSpool
+from fau_tf.outputs.writers import UNREADABLE
 from fau_tf.utils import optional_imports
 from fau_tf.utils.files import file_sha256, replacing
 from fau_tf.utils.text import one_line
@@ -61,7 +63,7 @@ class JobWorker:
             fault = crash_message(shard.paths[0])
         else:
             try:
-                with VideoFile(Path(shard.paths[0])) as video:
+                with self._video(shard) as video:
                     if not 0 < video.count <= job.range_frames:
                         index = asdict(video.seek_index(job.range_frames, job.lead_frames))
             except UnreadableError as error:
@@ -80,7 +82,8 @@ class JobWorker:
             with write_estimates(path.with_suffix(".rows"), landmarks=landmarks) as add:
                 for frame, estimate in self._frames(shard, report, attempts):
                     add(frame, estimate)
-                    _count(report, estimate)
+                    if isinstance(frame, Frame):
+                        _count(report, estimate)
         else:
             self._photos(shard, report, attempts)
         report.seconds = time.perf_counter() - start
@@ -123,27 +126,30 @@ class JobWorker:
 
     def _frames(
         self, shard: Shard, report: ShardReport, attempts: Attempts
-    ) -> Iterator[tuple[Frame, Estimate]]:
+    ) -> Iterator[tuple[Frame | UnreadFrame, Estimate]]:
         """Yield the frames of a range and their estimates; note the state at both ends."""
         every, estimator, point = self._job.every, self._models(), shard.seek_point
         try:
-            with VideoFile(Path(shard.paths[0])) as video:
+            with self._video(shard) as video:
                 estimator.restart(TrackState(point.number // every) if point else None)
                 for frame in self._frames_with_lead(video, shard, attempts):
-                    if frame.number < shard.first:
-                        estimator.track(frame.image)
-                        continue
                     if frame.number == shard.first:
                         estimator.restart(shard.state or estimator.track_state)
                         report.start = state_entries(estimator.track_state)
-                    yield frame, estimator.track(frame.image)
+                    if isinstance(frame, UnreadFrame):
+                        report.unread.append(one_line(frame.reason))
+                        yield frame, UNREADABLE
+                        continue
+                    estimate = estimator.track(frame.image)
+                    if frame.number >= shard.first:
+                        yield frame, estimate
         except UnreadableError as error:
             report.fault = str(error)
         report.end = state_entries(estimator.track_state)
 
     def _frames_with_lead(
-        self, video: VideoFile, shard: Shard, attempts: Attempts
-    ) -> Iterator[Frame]:
+        self, video: VideoFile | ImageSequence, shard: Shard, attempts: Attempts
+    ) -> Iterator[Frame | UnreadFrame]:
         every = self._job.every
         for frame in video.frames(every, shard.seek_point):
             if not attempts.begin(frame.number):
@@ -151,6 +157,10 @@ class JobWorker:
             yield frame
             if shard.last and frame.number + every > shard.last:
                 return
+
+    def _video(self, shard: Shard) -> VideoFile | ImageSequence:
+        source = Source(SourceKind(shard.kind), shard.source, (Path(shard.paths[0]),))
+        return open_video(source, fps=self._job.fps)
 
     def _info(self) -> ModelInfo:
         return read_model(Path(self._job.model))[1]
@@ -194,6 +204,7 @@ def join_ranges(job: Job, shards: Sequence[Shard], info: ModelInfo) -> ShardRepo
         report = ShardReport.load(job.work / f"{shard.key}.json")
         total.images += report.images
         total.with_face += report.with_face
+        total.unread += report.unread
         kept.append(shard)
         if report.fault:  # as on one machine, a damaged video is read up to its damage
             total.unread.append(one_line(report.fault))
@@ -228,6 +239,9 @@ def _estimates(job: Job, shards: Iterable[Shard]) -> Iterator[tuple[Frame, Estim
     for shard in shards:
         path = job.work / f"{shard.key}.rows"
         for frame, estimate in read_estimates(path):
+            if estimate.reason == UNREADABLE.reason:  # as on one machine, nothing is known of it
+                yield frame, estimate
+                continue
             ids = tracker.update([face.box for face in estimate.faces])
             faces = (replace(face, face_id=i) for face, i in zip(estimate.faces, ids, strict=True))
             estimate = replace(estimate, faces=tuple(faces))

@@ -21,7 +21,7 @@ from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.inference.model_info import ModelInfo, default_model
 from fau_tf.inference.quality import Quality, measure, peakedness
 from fau_tf.inference.tracking import FaceTracker, TrackState
-from fau_tf.io.images import ImageSource, as_image
+from fau_tf.io.images import ImageSource, as_image, as_picture
 from fau_tf.utils.console import quiet_native_code
 from fau_tf.utils.native_lock import NativeLock
 
@@ -92,10 +92,12 @@ class Estimate:
     Attributes:
         faces: Left to right.
         reason: Why there are none; empty if there are some.
+        flags: Assumptions that a photo's file was read with, e.g. `bit depth assumed`.
     """
 
     faces: tuple[FaceResult, ...] = ()
     reason: str = ""
+    flags: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Return the faces, or the reason why there are none."""
@@ -165,9 +167,10 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
             RuntimeError: After `close`, or in a forked process.
         """
         self._lock.require_usable()
-        pixels = as_image(image)
-        meshes = self._landmarker.find(pixels)
-        return self._read_all(pixels, meshes, range(len(meshes)))
+        picture = as_picture(image)
+        meshes = self._landmarker.find(picture.image)
+        found = self._read_all(picture.image, meshes, range(len(meshes)))
+        return replace(found, flags=picture.flags)
 
     def track(self, image: ImageSource) -> Estimate:
         """Return the faces of the next frame of a video, with ids; see `restart`.

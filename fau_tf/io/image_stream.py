@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NoReturn
 
-from fau_tf.io.images import UnreadableError
+from fau_tf.io.frames import UnreadableError
 
 MAX_BYTES: Final = 64 << 20
 """Largest image file in a stream; bounds the memory for a stream that never ends an image."""
@@ -13,15 +13,19 @@ _WITHOUT_LENGTH: Final = frozenset((0x01, *range(0xD0, 0xD9)))  # JPEG markers
 _END, _SCAN = 0xD9, 0xDA
 
 
-def split_images(stream: BinaryIO) -> Iterator[bytes]:
+def split_images(stream: BinaryIO, name: str = "stdin") -> Iterator[bytes]:
     """Yield the bytes of each image file in a stream that holds nothing else.
 
     The parser follows JPEG segments and PNG chunks, so a thumbnail inside an image does not end it.
 
+    Args:
+        stream: Images one after another.
+        name: Of the stream in error messages.
+
     Raises:
         UnreadableError: If the stream ends within an image, or holds anything else.
     """
-    reader = _StreamReader(stream)
+    reader = _StreamReader(stream, name)
     while reader.begin_image():
         start = reader.take(2)
         if start == _JPEG:
@@ -30,7 +34,7 @@ def split_images(stream: BinaryIO) -> Iterator[bytes]:
             _take_png(reader)
         else:
             raise UnreadableError(
-                f"stdin: image {reader.count} begins with {start.hex()}, which is neither "
+                f"{name}: image {reader.count} begins with {start.hex()}, which is neither "
                 "JPEG nor PNG. Send images: ffmpeg -i FILE -f image2pipe -c:v mjpeg -"
             )
         yield bytes(reader.image)
@@ -44,8 +48,8 @@ class _StreamReader:
         image: Bytes of the current image so far.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self._stream, self._name = stream, name
         self._ahead = bytearray()
         self.count = 0
         self.image = bytearray()
@@ -90,15 +94,15 @@ class _StreamReader:
 
     def _refuse_size(self) -> NoReturn:
         raise UnreadableError(
-            f"stdin: image {self.count} exceeds the limit of {MAX_BYTES >> 20} MiB. Send smaller "
-            "images."
+            f"{self._name}: image {self.count} exceeds the limit of {MAX_BYTES >> 20} MiB. Send "
+            "smaller images."
         )
 
     def _refuse_end(self) -> NoReturn:
         size = len(self.image) + len(self._ahead)
         raise UnreadableError(
-            f"stdin: the stream ends within image {self.count}, after {size} bytes. The images "
-            "before it are read; check the program that sends them."
+            f"{self._name}: the stream ends within image {self.count}, after {size} bytes. The "
+            "images before it are read; check the program that wrote them."
         )
 
 

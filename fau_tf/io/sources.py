@@ -14,38 +14,25 @@ from enum import Enum
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from fau_tf.io.file_kinds import file_kind
+from fau_tf.io.frames import Frame, UnreadableError, UnreadFrame
+from fau_tf.io.image_sequences import ImageSequence
 from fau_tf.io.image_stream import split_images
-from fau_tf.io.images import (
-    MAX_PIXELS,
-    Frame,
-    UnreadableError,
-    UnreadFrame,
-    decode_image,
-    open_regular,
-    read_image,
-)
-from fau_tf.io.videos import VideoFile, camera_frames, is_video
+from fau_tf.io.images import MAX_PIXELS, decode_picture, read_picture
+from fau_tf.io.videos import VideoFile, camera_frames
 
 STDIN: Final = "-"
 
-_IMAGE_ENDINGS: Final = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
-    *(".ppm", ".pgm", ".pbm"),
-)
-_IMAGE_SIGNATURES: Final = (
-    *(b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"P4", b"P5", b"P6"),
-)
-_VIDEO_ENDINGS: Final = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ogv", ".wmv", ".asf", ".flv", ".mpg"),
-    *(".mpeg", ".ts", ".mts", ".3gp", ".y4m"),
-)
-
 
 class SourceKind(Enum):
-    """Kind of a source; PHOTOS is a set of photos that share their results."""
+    """Kind of a source.
+
+    PHOTOS is a set of photos that share their results; SEQUENCE is several pictures in one file.
+    """
 
     PHOTO = "photo"
     PHOTOS = "photos"
+    SEQUENCE = "sequence"
     VIDEO = "video"
     CAMERA = "camera"
     STDIN = "stdin"
@@ -53,7 +40,7 @@ class SourceKind(Enum):
     @property
     def is_sequence(self) -> bool:
         """Whether its frames follow each other in time."""
-        return self in (SourceKind.VIDEO, SourceKind.CAMERA, SourceKind.STDIN)
+        return self not in (SourceKind.PHOTO, SourceKind.PHOTOS)
 
 
 @dataclass(frozen=True)
@@ -93,9 +80,9 @@ def find_sources(names: Sequence[str], skip: Path | None = None) -> list[Source]
     """Return the sources that names refer to.
 
     A folder or a pattern gives one source with all its photos, sorted by name, and one per video.
-    Links to folders are not followed, so link cycles end. The first bytes of a file decide its
-    kind; if they are unknown, its ending does, so that reading it gives a precise error. Other
-    files in a folder are left out.
+    Links to folders are not followed, so link cycles end. The content of a file decides its kind;
+    if it is unknown, its ending does, so that reading it gives a precise error. Other files in a
+    folder are left out.
 
     Args:
         names: From the command line.
@@ -157,8 +144,8 @@ def open_frames(
     """
     if source.kind is SourceKind.CAMERA:
         yield FrameStream(camera_frames(source.index, every))
-    elif source.kind is SourceKind.VIDEO:
-        with VideoFile(source.paths[0], max_pixels) as video:
+    elif source.paths and source.kind.is_sequence:
+        with open_video(source, max_pixels, fps) as video:
             yield FrameStream(video.frames(every), -(-video.count // every), video.fps / every)
     elif source.kind is SourceKind.STDIN:
         stream = sys.stdin.buffer if stdin is None else stdin
@@ -170,20 +157,39 @@ def open_frames(
         yield FrameStream(photos, len(source.paths))
 
 
+def open_video(
+    source: Source, max_pixels: int = MAX_PIXELS, fps: float = 25.0
+) -> VideoFile | ImageSequence:
+    """Return the frames of a video file or of several pictures in one file, to be closed.
+
+    Args:
+        source: Of kind VIDEO or SEQUENCE.
+        max_pixels: Larger images are refused before they are decoded.
+        fps: Frames per second of several pictures without times.
+
+    Raises:
+        UnreadableError: If the file cannot be opened.
+    """
+    if source.kind is SourceKind.SEQUENCE:
+        return ImageSequence(source.paths[0], max_pixels, fps)
+    return VideoFile(source.paths[0], max_pixels)
+
+
 def _photo_frame(path: Path, number: int, max_pixels: int) -> Frame | UnreadFrame:
     try:
-        return Frame(read_image(path, max_pixels), number, 0.0, str(path))
+        found = read_picture(path, max_pixels)
     except UnreadableError as error:
         return UnreadFrame(str(error), number, 0.0, str(path))
+    return Frame(found.image, number, 0.0, str(path), found.flags)
 
 
 def _stdin_frame(number: int, content: bytes, fps: float, max_pixels: int) -> Frame | UnreadFrame:
     seconds = (number - 1) / fps
     try:
-        image = decode_image(content, f"stdin, image {number}", max_pixels)
+        found = decode_picture(content, f"stdin, image {number}", max_pixels)
     except UnreadableError as error:
         return UnreadFrame(str(error), number, seconds, STDIN)
-    return Frame(image, number, seconds, STDIN)
+    return Frame(found.image, number, seconds, STDIN, found.flags)
 
 
 def _resolve(name: str, skip: Path | None) -> list[Source]:
@@ -213,41 +219,17 @@ def _is_pattern(name: str) -> bool:
 
 def _group(name: str, files: Sequence[Path]) -> list[Source]:
     """Return files as one source of photos and one source per video."""
-    kinds = {path: _file_kind(path) for path in files}
     # A path of unknown kind counts as a photo, so that it is reported as unread: a folder without
     # read permission, or a line of a list that is neither photo nor video.
-    photos = tuple(path for path in files if kinds[path] is not SourceKind.VIDEO)
-    videos = [
-        Source(SourceKind.VIDEO, str(path), (path,))
-        for path in files
-        if kinds[path] is SourceKind.VIDEO
-    ]
+    kinds = {path: _file_kind(path) or SourceKind.PHOTO for path in files}
+    photos = tuple(path for path in files if kinds[path] is SourceKind.PHOTO)
+    videos = [Source(kind, str(path), (path,)) for path, kind in kinds.items() if kind.is_sequence]
     return [Source(SourceKind.PHOTOS, name, photos), *videos] if photos or not videos else videos
 
 
 def _file_kind(path: Path) -> SourceKind | None:
-    """Return the kind of a file by its first bytes, else by its ending, else None."""
-    head = _first_bytes(path)
-    if _is_image(head):
-        return SourceKind.PHOTO
-    if is_video(head):
-        return SourceKind.VIDEO
-    ending = path.suffix.lower()
-    if ending in _VIDEO_ENDINGS:
-        return SourceKind.VIDEO
-    return SourceKind.PHOTO if ending in _IMAGE_ENDINGS else None
-
-
-def _is_image(head: bytes) -> bool:
-    return head.startswith(_IMAGE_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
-
-
-def _first_bytes(path: Path) -> bytes:
-    try:
-        with os.fdopen(open_regular(path), "rb", buffering=0) as file:
-            return file.read(256)
-    except (OSError, UnreadableError):
-        return b""
+    kind = file_kind(path)
+    return None if kind is None else SourceKind(kind.value)
 
 
 def _media_files(folder: Path, skip: Path | None) -> list[Path]:

@@ -153,7 +153,7 @@ class CsvWriter(RowWriter):
             *("NaN" if here is None else str(int(here)) for here in self._present(raw)),
             *(decimal(level) for column in levels for level in column),
             harmless(reason),
-            harmless("; ".join(face.quality.flags if face else ())),
+            harmless("; ".join(_flags(frame, face))),
             harmless(frame.name, "./"),
             *map(decimal, face.box if face else [math.nan] * len(_BOX)),
             *(decimal(getattr(face.quality, name) if face else math.nan) for name in MEASURES),
@@ -178,7 +178,7 @@ class JsonlWriter(RowWriter):
             "success": face is not None and not reason,
             "confidence": number(face.quality.score if face else 0.0),
             "reason": readable(reason),
-            "flags": list(face.quality.flags if face else ()),
+            "flags": _flags(frame, face),
             "intensity": self._by_label(raw),
             "present": dict(zip(self._labels, self._present(raw), strict=True)),
         }
@@ -200,6 +200,12 @@ class JsonlWriter(RowWriter):
 
     def _by_label(self, levels: list[float]) -> dict[str, float | None]:
         return dict(zip(self._labels, map(number, levels), strict=True))
+
+
+def _flags(frame: Frame | UnreadFrame, face: FaceResult | None) -> list[str]:
+    """Return the flags of a picture, then those of a face in it."""
+    of_picture = frame.flags if isinstance(frame, Frame) else ()
+    return [*of_picture, *(face.quality.flags if face else ())]
 
 
 def decimal(value: float) -> str:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -32,6 +32,7 @@ class Summary:
         crowded: Those with as many faces as were wanted.
         last: Estimate of the last one.
         unread: What could not be read, and why.
+        flags: Assumptions that pictures were read with -> how many.
     """
 
     pictures: int = 0
@@ -39,6 +40,7 @@ class Summary:
     crowded: int = 0
     last: Estimate = field(default_factory=Estimate)
     unread: list[str] = field(default_factory=list)
+    flags: Counter[str] = field(default_factory=Counter)
 
     def count(self, estimate: Estimate, most: int) -> None:
         """Count a picture; `most` is how many faces were wanted."""
@@ -139,6 +141,7 @@ class _Run:
                     else:
                         estimate = process(estimate, frame.timestamp) if process else estimate
                         summary.count(estimate, self._options.faces)
+                        summary.flags.update(frame.flags)
                     results.add(frame, estimate)
         except KeyboardInterrupt:
             # The usual way to end a camera, and the only one.
@@ -163,6 +166,8 @@ class _Run:
             rate = summary.pictures / max(seconds, 1e-9)
             found = f"{summary.pictures} {what}, {summary.with_face} with a face that was read"
             log(f"{name}: {found}, {rate:.1f} a second")
+        for flag, count in summary.flags.items():
+            log(f"  note: {flag}" + (f" ({count} of them)" if summary.pictures > 1 else ""))
         if summary.crowded:
             log(f"  Only the {self._options.faces} largest faces were read; --faces reads more")
 

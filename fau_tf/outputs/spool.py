@@ -27,6 +27,7 @@ def to_line(frame: Frame | UnreadFrame, estimate: Estimate, *, landmarks: bool =
         landmarks: Whether to keep the landmarks; they are most of the data.
     """
     place = [frame.number, frame.timestamp, frame.name]
+    flags = frame.flags if isinstance(frame, Frame) else ()
     faces = [
         {name: getattr(face, name) for name in _KEPT}
         | {
@@ -35,13 +36,15 @@ def to_line(frame: Frame | UnreadFrame, estimate: Estimate, *, landmarks: bool =
         }
         for face in estimate.faces
     ]
-    return json.dumps([place, estimate.reason, faces]) + "\n"
+    return json.dumps([place, flags, estimate.reason, faces]) + "\n"
 
 
 def from_line(line: str) -> tuple[Frame, Estimate]:
     """Return the frame and the estimate that `to_line` encoded."""
-    place, reason, faces = json.loads(line)
-    return Frame(_NO_PIXELS, *place), Estimate(tuple(map(_face, faces)), reason)
+    place, flags, reason, faces = json.loads(line)
+    number, timestamp, name = place
+    frame = Frame(_NO_PIXELS, number, timestamp, name, tuple(flags))
+    return frame, Estimate(tuple(map(_face, faces)), reason)
 
 
 class MedianSpool(AbstractContextManager["MedianSpool"]):

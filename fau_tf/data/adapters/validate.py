@@ -11,15 +11,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from fau_tf import facs
-from fau_tf.data.adapters.clips import Clip, DatasetIndex, Dropped, printable
+from fau_tf.data.adapters.clips import Clip, DatasetIndex, Dropped
 from fau_tf.data.adapters.registry import DATASETS, DatasetSpec, index_dataset
 from fau_tf.data.config import DataSettings
 from fau_tf.data.splits import make_folds
 from fau_tf.facs import LEVELS
-from fau_tf.io.images import FORMATS, UnreadableError
+from fau_tf.io.images import UnreadableError, check_image
 from fau_tf.io.videos import VideoFile
 
 
@@ -164,11 +163,9 @@ def _unreadable(clip: Clip) -> Iterator[Dropped]:
             yield Dropped(clip.subject, clip.name, str(error), tuple(clip.frames.tolist()))
     for frame, path in zip(clip.frames.tolist(), clip.images, strict=False):
         try:
-            with Image.open(path, formats=FORMATS) as image:
-                image.verify()
-        except Exception as error:  # Pillow raises many kinds of errors on a broken file
-            reason = f"{printable(path)}: must be an image. Received: {type(error).__name__}"
-            yield Dropped(clip.subject, clip.name, reason, (frame,))
+            check_image(path)
+        except UnreadableError as error:
+            yield Dropped(clip.subject, clip.name, str(error), (frame,))
 
 
 def _copies(clip: Clip) -> Iterator[Dropped]:

@@ -1,0 +1,1 @@
+"""Still pictures: formats, bit depth, colors."""

@@ -1,0 +1,41 @@
+"""Chunks of a PNG file that say how its samples are stored, which Pillow does not report."""
+
+from collections.abc import Iterator
+from typing import BinaryIO, Final
+
+from fau_tf.io.stills.isobmff import ColorCode
+
+_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_LARGEST: Final = 64  # bytes of a chunk that is kept
+_MOST_CHUNKS: Final = 10_000
+
+
+def header_chunks(file: BinaryIO) -> dict[bytes, bytes]:
+    """Return the small chunks before the pixels of a PNG file; empty for other files."""
+    file.seek(0)
+    if file.read(8) != _SIGNATURE:
+        return {}
+    return dict(_chunks(file))
+
+
+def significant_bits(chunks: dict[bytes, bytes]) -> int | None:
+    """Return the largest number of significant bits of the `sBIT` chunk; None without one."""
+    return max(chunks[b"sBIT"]) if chunks.get(b"sBIT") else None
+
+
+def color_code(chunks: dict[bytes, bytes]) -> ColorCode | None:
+    """Return the color code of the `cICP` chunk; None without one."""
+    code = chunks.get(b"cICP", b"")
+    return ColorCode(code[0], code[1]) if len(code) == 4 else None
+
+
+def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    for _ in range(_MOST_CHUNKS):
+        head = file.read(8)
+        size, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if len(head) < 8 or kind in (b"IDAT", b"IEND"):
+            return
+        if size <= _LARGEST:
+            yield kind, file.read(size)
+            size = 0
+        file.seek(size + 4, 1)  # and the checksum
