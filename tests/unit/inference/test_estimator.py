@@ -131,7 +131,7 @@ def test_a_path_and_a_pillow_image_are_read_like_the_array(estimator, photo, for
         ([[1, 2]], TypeError, "a path, a Pillow image or an .* array: got list"),
         (None, TypeError, "got NoneType"),
         ("none.png", UnreadableError, r"none\.png: cannot be opened"),
-        (Image.new("F", (9, 9)), UnreadableError, "floating-point pixels"),
+        (Image.new("F", (9, 9), 20.0), UnreadableError, "floating-point values"),
     ],
 )
 def test_other_input_is_refused_with_what_came(estimator, wrong, error, message):
