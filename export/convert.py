@@ -10,7 +10,7 @@ from keras import ops
 
 from export.graph.flatbuffer import TfliteFile
 from export.graph.split_activations import split_activations
-from export.specs import GPU_SELECTION
+from export.specs import SELECTION
 from fau_tf import contract
 from fau_tf.facs import MAX_INTENSITY
 from fau_tf.models.heatmap_layers import IntensityDecode
@@ -22,7 +22,7 @@ def convert(
     net: keras.Model,
     spec: NetSpec,
     weights: Literal["float32", "float16"] = "float32",
-    selection: str = GPU_SELECTION,
+    selection: str = SELECTION,
 ) -> TfliteFile:
     """Return a file that keeps `fau_tf.contract`.
 
@@ -64,7 +64,7 @@ def convert(
         return split_activations(TfliteFile(bytes(converter.convert())))
 
 
-def for_export(net: keras.Model, selection: str = GPU_SELECTION) -> keras.Model:
+def for_export(net: keras.Model, selection: str = SELECTION) -> keras.Model:
     """Return a float32 copy of `net` with the same weights and a chosen neighbor search in SCC.
 
     It is float32 whatever policy the network was trained under: the device, not the graph, chooses

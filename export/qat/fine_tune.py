@@ -21,7 +21,7 @@ from export.qat.describe import describe
 from export.qat.launch import QatError, environment_python, run_child
 from export.quantize import WEIGHT_ONLY
 from export.run import LabeledFaces, TrainedRun, run_part
-from export.specs import CPU_SELECTION
+from export.specs import SELECTION
 from fau_tf.models.presets import NetSpec
 from fau_tf.training import setup
 from fau_tf.training.losses import HeatmapLoss
@@ -72,7 +72,7 @@ def tuned_run(
     validation: LabeledFaces,
     data: Path,
     *,
-    selection: str = CPU_SELECTION,
+    selection: str = SELECTION,
     log: Callable[[str], None],
 ) -> bytes:
     """Return the int8 flatbuffer of a trained run, without metadata.
@@ -115,7 +115,7 @@ def qat_variant(
     *,
     loss: HeatmapLoss,
     settings: QatSettings,
-    selection: str = CPU_SELECTION,
+    selection: str = SELECTION,
     seed: int = 0,
     log: Callable[[str], None],
 ) -> QatResult:

@@ -101,13 +101,6 @@ def _gather(scores: Any, values: Any, k: int) -> Any:
     return ops.reshape(flat, (-1, nodes, width))
 
 
-def _gather_1d(scores: Any, values: Any, k: int) -> Any:
-    nodes, width = values.shape[1:]
-    index = ops.reshape(ops.top_k(scores, k)[1], (nodes * k,))
-    picked = ops.take(ops.reshape(values, (nodes, width)), index, axis=0)
-    return ops.max(ops.reshape(picked, (1, nodes, k, width)), axis=2)
-
-
 def _closest(scores: Any, rank: Any) -> tuple[Any, Any]:
     """Return (one-hot (B, C, C) of each row's best node, its rank (B, C, 1)).
 
@@ -154,10 +147,21 @@ def _max_index(scores: Any, values: Any, k: int) -> Any:
     for _ in range(k):
         chosen, top = _closest(scores, rank)
         index = ops.cast(ops.reshape(float(nodes) - top, (nodes,)), "int32")
-        picked = ops.take(flat, index, axis=0)
+        picked = _rows(flat, index)
         largest = picked if largest is None else ops.maximum(largest, picked)
         scores = scores - chosen * beyond
     return ops.reshape(largest, (1, nodes, width))
+
+
+def _rows(table: Any, index: Any) -> Any:
+    """Return the rows of a table that `index` names; of negative ones nothing is promised."""
+    if keras.backend.backend() != "tensorflow":
+        return ops.take(table, index, axis=0)
+    import tensorflow as tf
+
+    # Keras counts negative rows from the end, by three operators that the classic GPU delegate
+    # refuses.
+    return tf.gather(table, index)
 
 
 @dataclass(frozen=True)
@@ -179,10 +183,8 @@ class Selection:
 SELECTIONS: dict[str, Selection] = {
     # training and Keras inference: top-k, then one gather a neighbor
     "gather": Selection(_gather, any_batch=True, folds=False),
-    # exported graphs: TOPK_V2 -> 1-D GATHER; smallest and fastest
-    "gather_1d": Selection(_gather_1d, any_batch=False),
-    # exported graphs: k times row maximum -> one-hot -> BATCH_MATMUL; no gather, no top-k
-    "one_hot": Selection(_one_hot, any_batch=True),
     # exported graphs: k times row maximum -> index -> 1-D GATHER; no top-k
     "max_index": Selection(_max_index, any_batch=False),
+    # exported graphs: k times row maximum -> one-hot -> BATCH_MATMUL; no gather, no top-k
+    "one_hot": Selection(_one_hot, any_batch=True),
 }

@@ -157,7 +157,7 @@ def test_where_keras_outputs_nan_no_file_agrees():
 
 def test_a_graph_that_a_gpu_refuses_is_removed_and_the_others_are_written(source, tmp_path):
     leave_stale(tmp_path, "float16")
-    row = replace(EXPORT_SPECS["float16"], scheme="float32", selection="gather_1d")
+    row = replace(EXPORT_SPECS["float16"], scheme="float32", selection="gather")
     result, lines = run(source, [FLOAT32, row], tmp_path)
     assert any("classic GPU delegate: TOPK_V2" in line for line in result.refused["float16"])
     assert any("removed, from an earlier export" in line for line in lines)

@@ -13,7 +13,7 @@ from export.variants import RepresentativeSetError, Source
 from tests.helpers.tiny_network import SIZES, SPEC, smooth_faces
 
 
-@pytest.fixture(scope="module", params=[(r, f) for r in RECIPES for f in ("one_hot", "gather_1d")])
+@pytest.fixture(scope="module", params=[(r, f) for r in RECIPES for f in ("one_hot", "max_index")])
 def quantized(request, source):
     recipe, form = request.param
     float32 = source.float32(form)

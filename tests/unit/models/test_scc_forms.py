@@ -6,7 +6,7 @@ import pytest
 
 from export.checks.operators import classic_gpu
 from export.graph.flatbuffer import TfliteFile
-from export.specs import GPU_SELECTION
+from export.specs import SELECTION
 from fau_tf.models.scc.knn import SELECTIONS
 from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
 from tests.helpers import convert_layer
@@ -89,17 +89,16 @@ def test_batch_norm_is_folded_into_the_exported_weights(selection: str) -> None:
 
 
 def test_the_default_form_is_on_the_classic_gpu_delegates_list() -> None:
-    flatbuffer = convert_layer.to_tflite(layer(GPU_SELECTION), SHAPE)
+    flatbuffer = convert_layer.to_tflite(layer(SELECTION), SHAPE)
     assert classic_gpu(TfliteFile(flatbuffer)) == []
 
 
 def test_top_k_is_not_on_the_classic_gpu_delegates_list() -> None:
-    flatbuffer = convert_layer.to_tflite(layer("gather_1d"), SHAPE)
+    flatbuffer = convert_layer.to_tflite(layer("gather"), SHAPE)
     assert any("TOPK_V2" in line for line in classic_gpu(TfliteFile(flatbuffer)))
 
 
-@pytest.mark.parametrize("selection", ["gather_1d", "max_index"])
-def test_a_batch_is_refused_by_forms_that_take_one_image(selection: str) -> None:
+def test_a_batch_is_refused_by_the_form_that_takes_one_image() -> None:
     x = np.repeat(feature_maps(), 2, axis=0)
     with pytest.raises(ValueError, match=r'batch 1. Received: batch 2. Use selection="gather"'):
-        layer(selection)(x)
+        layer("max_index")(x)
