@@ -69,7 +69,7 @@ def test_files_that_cannot_be_read_are_found(tmp_path):
     trees.bp4d(tmp_path / "bp4d", subjects=("F001",))
     path = tmp_path / "bp4d" / "2D+3D/F001/T1/0337.jpg"
     path.write_bytes(b"no image")
-    assert "0337.jpg: must be an image" in reasons(validate(settings("bp4d", tmp_path / "bp4d"), 1))
+    assert "0337.jpg: 8 bytes that are not an image" in reasons(validate(settings("bp4d", tmp_path / "bp4d"), 1))
     trees.disfa(tmp_path / "disfa", subjects=("SN001",))
     video = tmp_path / "disfa/Videos_LeftCamera/LeftVideoSN001_comp.avi"
     video.write_bytes(b"no video")
