@@ -3,12 +3,16 @@
 python -m fau_tf.cli.evaluate --run runs/release --cross-rig runs/on_canonical runs/on_ict
                               [--photos FOLDER] [--videos FILE ...] [--write]
 python -m fau_tf.cli.evaluate --run runs/synthetic --quick
+python -m fau_tf.cli.evaluate real-faces FOLDER [--part validation] [--model FILE] [--write]
 python -m fau_tf.cli.evaluate alignment [--photos FOLDER] [--rigs canonical ict] [--ict FILE]
 
 Figures with an ICC are measured on synthetic faces; real faces have no labels here. With
 --cross-rig or --photos, and without --quick, the command writes RUN/accuracy.json, from which
 `python -m export` takes the low-reliability AUs. --write publishes the figures in the checkout:
 docs/experiments/accuracy.md, its picture and README.md's table.
+
+real-faces reads neutral and smiling photos: a folder with photos.csv (columns file, subject,
+expression) or a copy of the Face Research Lab London Set. Its test part is read once for a release.
 
 Exit codes: 0 done, 2 usage, settings or input error (nothing is written), 130 interrupted.
 """
@@ -24,6 +28,7 @@ from typing import Any, Final
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
 from fau_tf.cli.command import exit_code
+from fau_tf.data.photo_folder import PARTS
 from fau_tf.synthetic.registry import RIGS
 from fau_tf.utils.files import replacing
 from fau_tf.utils.json_safe import plain
@@ -32,6 +37,7 @@ from fau_tf.utils.markdown_tables import filled
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _README: Final = Path("README.md")
 _PAGE: Final = Path("docs/experiments/accuracy.md")
+_REAL_FACES_PAGE: Final = Path("docs/experiments/real_faces.md")
 _SAMPLE: Final = Path("docs/sample/astronaut.png")
 
 
@@ -80,9 +86,7 @@ def _write_figures(found: dict[str, Any], options: argparse.Namespace) -> None:
         texts[_ROOT / _README] = _filled_readme(model_report.readme_table(found))
         texts[_ROOT / _PAGE] = model_report.report_page(found)
         draw_model_report(_ROOT / "docs" / model_report.PICTURE, found)
-    for path, text in texts.items():
-        with replacing(path) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
+    _write_texts(texts)
 
 
 def _evaluate_real_faces(run: Path, options: argparse.Namespace) -> dict[str, Any]:
@@ -93,9 +97,9 @@ def _evaluate_real_faces(run: Path, options: argparse.Namespace) -> dict[str, An
 
     model = options.model or _exported_model(run)
     if options.photos:
-        sample = _ROOT / _SAMPLE
+        sample = _ROOT / _SAMPLE if (_ROOT / _SAMPLE).is_file() else None
         found["photos"] = photos.evaluate_photos(
-            model, options.photos, sample if sample.is_file() else None, options.pictures
+            model, options.photos, sample, options.pictures, options.data
         )
     if options.videos:
         found["videos"] = [videos.video_blendshapes(model, path) for path in options.videos]
@@ -113,6 +117,38 @@ def _measure_alignment(options: argparse.Namespace) -> None:
         found = alignment_error.rendered_errors(rig, options.faces)
         errors.append((f"rendered, {name}", found))
     print(alignment_error.table(errors))
+
+
+def _evaluate_photo_folder(options: argparse.Namespace) -> None:
+    from fau_tf.evaluation.real_faces import evaluate, report
+    from fau_tf.inference.model_info import default_model
+
+    if options.write and not (_ROOT / _REAL_FACES_PAGE).parent.is_dir():
+        raise FileNotFoundError(f"{_ROOT}: no docs/experiments. --write needs a checkout.")
+    found = evaluate.evaluate_folder(
+        options.model or default_model(),
+        options.folder,
+        options.part,
+        kept=options.data,
+        pictures=options.pictures,
+    )
+    page = report.report_page(found)
+    print(page)
+    texts = {}
+    if options.json:
+        texts[options.json] = json.dumps(plain(found), indent=1, allow_nan=False) + "\n"
+    if options.write:
+        texts[_ROOT / _REAL_FACES_PAGE] = page
+        from fau_tf.evaluation.real_faces.picture import draw_report
+
+        draw_report(_ROOT / "docs" / report.PICTURE, found)
+    _write_texts(texts)
+
+
+def _write_texts(texts: dict[Path, str]) -> None:
+    for path, text in texts.items():
+        with replacing(path) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
 
 
 def _filled_readme(table: str) -> str:
@@ -147,6 +183,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     alignment.add_argument("--rigs", nargs="+", choices=RIGS, default=["canonical"])
     alignment.add_argument("--ict", type=Path, help="a converted ICT-FaceKit, for rig `ict`")
     alignment.set_defaults(run_command=_measure_alignment)
+    _add_real_faces_options(commands)
     options = parser.parse_args(argv)
     if options.run_command is _evaluate_model:
         if options.run is None:
@@ -173,6 +210,25 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pictures", type=Path, help="write the annotated photos into this folder")
     parser.add_argument("--json", type=Path, help="write the figures into this file too")
     parser.add_argument("--write", action="store_true", help=f"write {_PAGE}, README.md")
+
+
+def _add_real_faces_options(commands: Any) -> None:
+    parser = commands.add_parser("real-faces", help="neutral and smiling photos of real people")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of photos")
+    parser.add_argument(
+        "--part",
+        choices=(*PARTS, "all"),
+        default="validation",
+        help="subjects (validation); test and all only for a release",
+    )
+    parser.add_argument("--model", type=Path, help="an exported .tflite (the packaged one)")
+    parser.add_argument(
+        "--data", type=Path, default=Path("data"), help="folder that keeps landmarks (data)"
+    )
+    parser.add_argument("--pictures", type=Path, help="write a sheet of edited faces there")
+    parser.add_argument("--json", type=Path, help="write the figures into this file")
+    parser.add_argument("--write", action="store_true", help=f"write {_REAL_FACES_PAGE}")
+    parser.set_defaults(run_command=_evaluate_photo_folder)
 
 
 if __name__ == "__main__":

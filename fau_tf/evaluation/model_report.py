@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from fau_tf import facs
-from fau_tf.evaluation.real_faces.edits import EDITS
 from fau_tf.evaluation.synthetic_test_set import LABELS
 from fau_tf.inference.model_info import FailedCriterion
+from fau_tf.utils.markdown_tables import table
 
 BLOCK: Final = "accuracy"
 """Block of README.md that holds `readme_table`."""
@@ -47,7 +46,7 @@ def readme_table(found: Mapping[str, Any]) -> str:
             name = f"trained on {_rigs(run['trained_on'])}, evaluated on {_rig(rig)} (cross-rig)"
             rows.append([name, _icc(group), _icc(run_baseline)])
     heads = ["synthetic faces of test subjects", "ICC(3,1), mean of 14 AUs (95 % CI)"]
-    return _table([*heads, "blendshape baseline"], rows)
+    return table([*heads, "blendshape baseline"], rows)
 
 
 def _head(found: Mapping[str, Any]) -> str:
@@ -76,7 +75,7 @@ def _own_rigs(found: Mapping[str, Any]) -> str:
         "## Test subjects\n\n"
         "Means over 14 AUs; in brackets the 95 % CI by a bootstrap over subjects. The baseline is "
         "a ridge regression from MediaPipe's 52 blendshapes of the same pictures, fitted on the "
-        "same training faces.\n\n" + _table(heads, rows)
+        "same training faces.\n\n" + table(heads, rows)
     )
     missed = found.get("baseline", {}).get("faces_not_found")
     if not missed:
@@ -110,7 +109,7 @@ def _cross_rig(found: Mapping[str, Any]) -> str:
         "The same recipe, trained on the subjects of one rig only and evaluated on test subjects "
         "of each rig. It shows how well the model generalizes to a face model that it was not "
         f"trained on. The run above was trained for {found['epochs']} epochs on all rigs.\n\n"
-        + _table(heads, rows)
+        + table(heads, rows)
         + "\n\nICC(3,1) per AU, cross-rig:\n\n"
         + _icc_table(other_rigs)
     )
@@ -131,10 +130,10 @@ def _photos(found: Mapping[str, Any]) -> str:
         "moves; a dash where that blendshape never moves. The mean is "
         f"{blendshapes['mean']:.2f}. The photos also served to choose the recipe "
         "([training experiments](training.md)).\n\n"
-        + _table(names, [[_or_dash(blendshapes["per_au"][name]) for name in names]])
+        + table(names, [[_or_dash(blendshapes["per_au"][name]) for name in names]])
         + "\n\nAbsolute change of an intensity when the same face is presented differently, in "
         "intensity units:\n\n"
-        + _table(["change of the crop", "mean", "95th percentile"], moved)
+        + table(["change of the crop", "mean", "95th percentile"], moved)
         + "\n\nThe largest difference between a heatmap and that of the mirrored face, mirrored "
         f"back, is {stability['mirrored_maps']:.2f} on average."
     )
@@ -156,11 +155,11 @@ def _edits(found: Mapping[str, Any]) -> str:
     ]
     heads = ["edit", "faces", "its AUs", "rise by 1", "largest other", "above all others"]
     return (
-        "AUs edited into the photos: the landmarks are moved as the AU would move them, and the "
-        "picture with them, on the faces where the AU is at most at half its scale. Columns: "
+        "AUs edited into the photos: points of the face are moved as the AU would move them, and "
+        "the picture with them, on the faces where the AU is at most at half its scale. Columns: "
         "median rise of the edit's AUs; share of faces on which they rise by 1 or more; the "
         "unrelated AU with the largest median rise; share of faces on which the edit's AUs rise "
-        "more than every unrelated AU.\n\n" + _table(heads, rows)
+        "more than every unrelated AU.\n\n" + table(heads, rows)
     )
 
 
@@ -177,7 +176,7 @@ def _videos(found: Mapping[str, Any]) -> str:
     return (
         "## Real videos\n\nThe same correlation over the frames of a video, about three per "
         "second. The videos are not part of this repository.\n\n"
-        + _table(["video", "frames", "mean", *names], rows)
+        + table(["video", "frames", "mean", *names], rows)
     )
 
 
@@ -190,7 +189,7 @@ def _factors(found: Mapping[str, Any]) -> str:
     heads = ["property", "group", "faces", "MAE", "ICC(3,1)"]
     return (
         "## By property of the synthetic face\n\n"
-        + (_table(heads, rows) if rows else "There are too few test faces for groups.")
+        + (table(heads, rows) if rows else "There are too few test faces for groups.")
         + f"\n\nMAE of one subject: median {error['0.5']:.2f}, 5th percentile "
         f"{error['0.05']:.2f}, 95th percentile {error['0.95']:.2f}, maximum {error['1']:.2f}."
     )
@@ -208,7 +207,7 @@ def _coverage(found: Mapping[str, Any]) -> str:
         "## Conformal prediction intervals\n\nEach intensity comes with a prediction interval of "
         f"nominal coverage {coverage['level']:.0%}, fitted on validation subjects. On test "
         "subjects:\n\n"
-        + _table(["faces or AU", "coverage", "mean width, intensity units"], rows)
+        + table(["faces or AU", "coverage", "mean width, intensity units"], rows)
         + "\n\nThe coverage holds for synthetic faces like those of the validation subjects. Their "
         "coverage on real faces is unknown."
     )
@@ -223,9 +222,10 @@ def _low_reliability(found: Mapping[str, Any]) -> str:
         for one in failed
     ] or ["None."]
     if "photos" in found:
-        edited = {facs.AUS[au].label for edit in EDITS for au in edit.aus}
+        edited = {label for row in found["photos"]["edited"] for label in row["median_rise"]}
         without = [label for label in LABELS if label not in edited]
-        rows.append(f"\nMoving landmarks can't show {', '.join(without)}, so no edit covers them.")
+        if without:
+            rows.append(f"\nNo edit shows {', '.join(without)} here.")
     return (
         "## Low-reliability AUs\n\nThe JSON beside a model, and the demo, list an AU as "
         "low-reliability if its mean cross-rig ICC is below 0.40, if its median rise on photos "
@@ -267,13 +267,8 @@ def _icc_table(groups: Mapping[str, Mapping[str, Any]]) -> str:
     rows = [
         [label, *(f"{per_au[label]['icc']:.2f}" for per_au in groups.values())] for label in labels
     ]
-    return _table(["AU", *groups], rows)
+    return table(["AU", *groups], rows)
 
 
 def _or_dash(value: float) -> str:
     return f"{value:.2f}" if value == value else "-"
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])

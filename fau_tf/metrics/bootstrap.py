@@ -7,7 +7,7 @@ Sources: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 1
 Field and Welsh, Journal of the Royal Statistical Society B 69(3), 2007.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -53,11 +53,7 @@ def confidence_intervals(
     Raises:
         ValueError: If `draws` or `level` is out of range, or lengths differ.
     """
-    if draws < 1 or not 0 < level < 1:
-        raise ValueError(
-            "The bootstrap needs 1 or more draws and a level between 0 and 1: "
-            f"got draws={draws}, level={level}. Use 1000 and 0.95."
-        )
+    _require_draws(draws, level)
     y, p = _pair(coded, predicted, len(labels))
     names, subject = _subjects(subjects, len(y))
     sums = _sums_by_subject(y, p, subject, len(names))
@@ -69,8 +65,7 @@ def confidence_intervals(
     def interval(values: Floats, subject_frames: Floats) -> list[float]:
         # Draws of one subject are all alike: an interval of no width would look like certainty.
         known = values[np.isfinite(values) & (np.count_nonzero(subject_frames) > 1)]
-        ends = [50 * (1 - level), 50 * (1 + level)]
-        return np.percentile(known, ends).tolist() if len(known) else [float("nan")] * 2
+        return _percentiles(known, level)
 
     mean: dict[str, list[float]] = {}
     per_au: dict[str, dict[str, list[float]]] = {label: {} for label in labels}
@@ -82,6 +77,48 @@ def confidence_intervals(
     return {
         "mean": mean, "per_au": per_au, "draws": draws, "subjects": len(names), "level": level
     }  # fmt: skip
+
+
+def figure_intervals(
+    figures: Callable[[npt.NDArray[np.intp]], npt.ArrayLike],
+    subjects: Sequence[str],
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Floats:
+    """Return the percentile intervals of any figures, from a bootstrap over subjects.
+
+    Args:
+        figures: Indices of frames, some more than once -> their figures, of any one shape (...).
+        subjects: N names, the subject of each frame.
+        draws: 1 or more.
+        seed: Equal seeds draw equal subjects.
+        level: Share of the draws that the interval holds, between 0 and 1.
+
+    Returns:
+        (..., 2) low and high ends. Draws whose figure is NaN are left out; NaN if none remain, or
+        if there are fewer than two subjects.
+
+    Raises:
+        ValueError: If `draws` or `level` is out of range.
+    """
+    _require_draws(draws, level)
+    names, subject = _subjects(subjects, len(subjects))
+    if len(names) < 2:  # draws of one subject are all alike
+        shape = np.shape(figures(np.arange(len(subjects)))) if subjects else ()
+        return np.full((*shape, 2), np.nan)
+    frames = np.arange(len(subjects))
+    drawn = np.array(
+        [
+            figures(np.repeat(frames, counts[subject]))
+            for counts in _counts(len(names), draws, seed)
+        ],
+        np.float64,
+    )
+    flat = drawn.reshape(draws, -1).T
+    ends = [_percentiles(values[np.isfinite(values)], level) for values in flat]
+    return np.array(ends).reshape(*drawn.shape[1:], 2)
 
 
 def by_subject(
@@ -116,6 +153,20 @@ def by_level(
         label: [_level(i, *(x[nearest[:, a] == i, a] for x in (y, p))) for i in range(top + 1)]
         for a, label in enumerate(labels)
     }
+
+
+def _require_draws(draws: int, level: float) -> None:
+    if draws < 1 or not 0 < level < 1:
+        raise ValueError(
+            "The bootstrap needs 1 or more draws and a level between 0 and 1: "
+            f"got draws={draws}, level={level}. Use 1000 and 0.95."
+        )
+
+
+def _percentiles(values: Floats, level: float) -> list[float]:
+    """Return the ends of the interval that holds a share of the values; NaN without values."""
+    ends = [50 * (1 - level), 50 * (1 + level)]
+    return np.percentile(values, ends).tolist() if len(values) else [float("nan")] * 2
 
 
 def _level(level: int, coded: Floats, predicted: Floats) -> dict[str, Any]:

@@ -1,4 +1,12 @@
-"""Generated blocks of documents, between `<!-- name -->` and `<!-- end of name -->`."""
+"""Markdown tables, and generated blocks between `<!-- name -->` and `<!-- end of name -->`."""
+
+from collections.abc import Sequence
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table, without a line break at its end."""
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def filled(text: str, name: str, content: str) -> str:

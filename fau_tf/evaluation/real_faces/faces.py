@@ -1,8 +1,7 @@
-"""The faces of photos, found by the face landmarker."""
+"""Annotated faces of photos, and the face nearest to the middle of a picture."""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,30 +9,17 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from fau_tf.face.landmarker import FaceLandmarker
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.face.mesh import ibug68
 from fau_tf.io.images import read_image
 
 Array = npt.NDArray[Any]
+Finder = FaceLandmarker | MediaPipeLandmarks
 MOST_FACES: Final = 3
 """That the part of a photo around one face may show."""
 _PART_WIDTH: Final = 288  # px of the part of a photo around one face
 _MARGIN: Final = 0.6  # of the annotated face's width, on each side
-
-
-@dataclass(frozen=True, eq=False)
-class PhotoFace:
-    """One face of a photo.
-
-    Attributes:
-        name: Of the photo.
-        image: (H, W, 3) around the face.
-        landmarks: (68, 2) found there, px.
-    """
-
-    name: str
-    image: Array
-    landmarks: Array
 
 
 def annotated_faces(folder: Path) -> Iterator[tuple[Array, Array]]:
@@ -66,24 +52,15 @@ def _part(photo: Array, points: Array) -> tuple[Array, Array]:
     return resized, (points - low + 0.5) * (width / part.shape[1]) - 0.5
 
 
-def photo_faces(folder: Path | None, sample: Path | None) -> list[PhotoFace]:
-    """Return the face in the middle of the sample photo and of each part of an annotated photo."""
-    sources = [("sample", read_image(sample))] if sample else []
-    if folder:
-        sources += [(f"photo {i}", part) for i, (part, _) in enumerate(annotated_faces(folder))]
-    found = []
-    with MediaPipeLandmarks(num_faces=MOST_FACES, divisions=(1,)) as finder:
-        for name, image in sources:
-            landmarks = central_face(finder, image)
-            if landmarks is not None:
-                found.append(PhotoFace(name, image, landmarks))
-    return found
-
-
-def central_face(finder: MediaPipeLandmarks, image: Array) -> Array | None:
+def central_face(finder: Finder, image: Array) -> Array | None:
     """Return the (68, 2) landmarks of the face nearest to the middle; None without a face."""
+    mesh = central_mesh(finder, image)
+    return None if mesh is None else ibug68(mesh)
+
+
+def central_mesh(finder: Finder, image: Array) -> Array | None:
+    """Return the (478, 2) mesh of the face nearest to the middle, px; None without a face."""
     middle = np.array(image.shape[1::-1]) / 2
-    meshes = sorted(
-        finder.find(image), key=lambda mesh: float(np.hypot(*(mesh.mean(axis=0) - middle)))
-    )
-    return ibug68(meshes[0]) if meshes else None
+    meshes = finder.find(image)
+    distances = [float(np.hypot(*(mesh.mean(axis=0) - middle))) for mesh in meshes]
+    return meshes[int(np.argmin(distances))] if meshes else None

@@ -5,19 +5,23 @@
 - Edits: an AU that is edited into a photo rises, and unrelated AUs don't.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf.evaluation.blendshapes import BlendshapeReader, correlations
+from fau_tf.evaluation.blendshapes import correlations
+from fau_tf.evaluation.real_faces.au_readers import AUReaders
 from fau_tf.evaluation.real_faces.edit_rises import edited_rises
-from fau_tf.evaluation.real_faces.faces import MOST_FACES, PhotoFace, photo_faces
-from fau_tf.evaluation.real_faces.stability import aligned_crops, stability
+from fau_tf.evaluation.real_faces.face_reader import FaceReader, ReadFace
+from fau_tf.evaluation.real_faces.faces import annotated_faces
+from fau_tf.evaluation.real_faces.stability import stability
+from fau_tf.face.blendshapes import NAMES
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.inference.interpreter import AUInterpreter
+from fau_tf.io.images import read_image
 from fau_tf.outputs.annotate import annotate
 from fau_tf.outputs.drawing import save_picture
 
@@ -25,7 +29,11 @@ Array = npt.NDArray[Any]
 
 
 def evaluate_photos(
-    model: Path, folder: Path, sample: Path | None, pictures: Path | None = None
+    model: Path,
+    folder: Path,
+    sample: Path | None,
+    pictures: Path | None = None,
+    kept: Path | None = None,
 ) -> dict[str, Any]:
     """Return the figures of all checks on photos.
 
@@ -34,34 +42,43 @@ def evaluate_photos(
         folder: Of dlib's annotated example faces.
         sample: One more photo.
         pictures: Folder for annotated pictures of the faces.
+        kept: Folder that keeps landmarks.
     """
-    reader = AUInterpreter(model)
-    faces = photo_faces(folder, sample)
-    predicted = np.stack([reader(crop)[0] for crop in aligned_crops(faces, reader.info.image_size)])
+    with FaceReader(kept) as reader:
+        readers = AUReaders(reader, AUInterpreter(model))
+        found = {name: reader(image) for name, image in _sources(folder, sample)}
+        faces = {name: face for name, face in found.items() if face}
+        edited = edited_rises(readers, list(faces.values()), list(faces))
+        blendshapes = _blendshape_correlations(readers, list(faces.values()))
     if pictures:
         _annotate(pictures, model, faces)
     return {
         "model": model.name,
-        "blendshapes": _blendshape_correlations(faces, predicted),
-        "stability": stability(reader, faces, predicted),
-        "edited": edited_rises(reader, faces),
+        "blendshapes": blendshapes,
+        "stability": stability(readers.model, list(faces.values()), list(faces)),
+        "edited": edited["model"],
     }
 
 
-def _blendshape_correlations(faces: Sequence[PhotoFace], predicted: Array) -> dict[str, Any]:
-    with BlendshapeReader(MOST_FACES) as reader:
-        scores = np.stack([reader.scores(f.image, f.landmarks.mean(axis=0)) for f in faces])
-        names = reader.names
-    known = np.isfinite(scores[:, 0])
-    return {"faces": int(known.sum()), **correlations(predicted[known], names, scores[known])}
+def _sources(folder: Path, sample: Path | None) -> Iterator[tuple[str, Array]]:
+    """Yield the sample photo and each part of an annotated photo, with a name."""
+    if sample:
+        yield "sample", read_image(sample)
+    for i, (part, _) in enumerate(annotated_faces(folder)):
+        yield f"photo {i}", part
 
 
-def _annotate(folder: Path, model: Path, faces: Sequence[PhotoFace]) -> None:
+def _blendshape_correlations(readers: AUReaders, faces: list[ReadFace]) -> dict[str, Any]:
+    predicted = np.stack([readers.read(face)[0] for face in faces])
+    scores = np.stack([face.blendshapes for face in faces])
+    return {"faces": len(faces), **correlations(predicted, NAMES, scores)}
+
+
+def _annotate(folder: Path, model: Path, faces: Mapping[str, ReadFace]) -> None:
     """Write each photo with its intensities."""
     folder.mkdir(parents=True, exist_ok=True)
     with AUEstimator(model, num_faces=1) as estimator:
-        for face in faces:
+        for name, face in faces.items():
             estimate = estimator.estimate(face.image)
             picture = annotate(face.image, estimate, estimator.info)
-            file = folder / f"{face.name.replace(' ', '_')}.png"
-            save_picture(file, picture, estimator.info)
+            save_picture(folder / f"{name.replace(' ', '_')}.png", picture, estimator.info)

@@ -171,3 +171,35 @@ def test_shapes_and_labels_must_agree(coded, predicted, labels):
 def test_draws_and_level_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match=r"1 or more draws and a level between 0 and 1: got"):
         bootstrap.confidence_intervals([[0]], [[0]], ["a"], ["AU06"], **options)
+
+
+def test_intervals_of_any_figures_are_those_of_resampled_subjects():
+    _, p, subjects = study(missing=0.0)
+    names = np.array(subjects)
+    found = bootstrap.figure_intervals(lambda of: p[of].mean(axis=0), subjects, draws=60, level=0.8)
+    parts = [np.flatnonzero(names == name) for name in sorted(set(subjects))]
+    share = [1 / len(parts)] * len(parts)
+    drawn = []
+    for counts in np.random.default_rng(0).multinomial(len(parts), share, 60):
+        rows = np.concatenate([np.tile(part, n) for part, n in zip(parts, counts, strict=True)])
+        drawn.append(p[rows].mean(axis=0))
+    assert found.shape == (len(LABELS), 2)
+    # Sums over the same rows in another order: rounding only.
+    np.testing.assert_allclose(found.T, np.percentile(drawn, [10, 90], axis=0), rtol=1e-12)
+    assert (found[:, 0] < found[:, 1]).all()
+
+
+def test_a_figure_of_one_subject_has_no_interval():
+    values = np.arange(3.0)
+    for names in (["a"] * 3, []):
+        found = bootstrap.figure_intervals(lambda of: values[of].sum(), names)
+        assert np.isnan(found).all()
+        assert found.shape == (2,)
+
+
+def test_draws_without_the_figure_are_left_out():
+    values = np.array([1.0, np.nan, 1.0])
+    found = bootstrap.figure_intervals(lambda of: values[of].mean(), ["a", "b", "c"], draws=50)
+    assert found.tolist() == [1.0, 1.0]
+    found = bootstrap.figure_intervals(lambda of: values[of] * np.nan, ["a", "b", "c"], draws=5)
+    assert np.isnan(found).all()

@@ -4,10 +4,10 @@ import pytest
 from fau_tf import facs
 from fau_tf.evaluation import alignment_error
 from fau_tf.evaluation.blendshapes import AU_BLENDSHAPES, BlendshapeReader, au_score, correlations
-from fau_tf.evaluation.real_faces import edits, faces, photos, stability, videos
-from fau_tf.evaluation.real_faces.edit_rises import edited_rises
-from fau_tf.inference.interpreter import AUInterpreter
+from fau_tf.evaluation.real_faces import faces, photos, videos
+from fau_tf.evaluation.real_faces.face_reader import FaceReader
 from fau_tf.inference.model_info import default_model
+from fau_tf.io.images import read_image
 from tests.helpers.face_videos import FPS, PHOTO, face, frame, write_video
 
 LABELS = [facs.AUS[au].label for au in facs.ALL]
@@ -16,8 +16,8 @@ pytest.importorskip("mediapipe")
 
 @pytest.fixture(scope="module")
 def sample_face():
-    (found,) = faces.photo_faces(None, PHOTO)
-    return found
+    with FaceReader() as reader:
+        return reader(read_image(PHOTO))
 
 
 def test_correlation_is_nan_where_the_blendshape_is_still_and_0_where_the_prediction_is():
@@ -31,48 +31,6 @@ def test_correlation_is_nan_where_the_blendshape_is_still_and_0_where_the_predic
     assert found["per_au"]["AU01"] == 0
     assert np.isnan(found["per_au"]["AU12"])
     assert found["mean"] == pytest.approx(0.5)
-
-
-def test_an_edit_moves_the_landmarks_and_not_the_border():
-    size = 256
-    rng = np.random.default_rng(0)
-    points = np.stack([rng.uniform(60, 196, 68), rng.uniform(60, 196, 68)], axis=-1)
-    points[36], points[45], points[20] = (80, 90), (176, 90), (110, 130)
-    distance = np.hypot(*(points - points[20]).T)
-    points = np.where((distance < 25)[:, None] & (distance > 0)[:, None], points + 60, points)
-    picture = np.zeros((size, size, 3), np.uint8)
-    picture[127:134, 107:114] = 255  # a square at landmark 20
-    edit = edits.AUEdit("up", (1,), (), (((20,), 0.0, -0.1),))
-    edited = edits.edited(picture, points, edit)
-    assert (edited[[0, -1]] == picture[[0, -1]]).all()
-    rows, columns = np.nonzero(edited[..., 0] > 127)
-    # A tenth of the outer eye distance, 9.6 px; the splines smooth by 1e-3, pixels are whole.
-    assert abs(rows.mean() - (130 - 9.6)) < 2
-    assert abs(columns.mean() - 110) < 2
-
-
-def test_edits_name_known_aus_and_landmarks():
-    for edit in edits.EDITS:
-        assert set(edit.aus) | set(edit.related) <= set(facs.ALL)
-        assert not set(edit.aus) & set(edit.related)
-        assert all(0 <= i < 68 for which, _, _ in edit.moves for i in which)
-
-
-def test_a_real_face_is_checked_for_stability_and_edited(sample_face):
-    model = AUInterpreter(default_model())
-    predicted = np.zeros((1, len(LABELS)))
-    found = stability.stability(model, [sample_face], predicted)
-    assert set(found["rows"]) == {
-        "shifted by 4 px", "scaled by 5%", "20% brighter or darker", "mirrored"
-    }  # fmt: skip
-    for row in found["rows"].values():
-        assert 0 < row["mean"] < row["p95"] < 5
-    assert found["mirrored_maps"] > 0
-    rows = {row["edit"]: row for row in edited_rises(model, [sample_face])}
-    assert set(rows) <= {edit.name for edit in edits.EDITS}
-    # A jaw that falls by a fifth of the eyes' distance, mouth open: every model here sees it.
-    assert rows["jaw down"]["median_rise"]["AU26"] > 1
-    assert rows["jaw down"]["share_risen_by_1"] == 1
 
 
 def test_blendshapes_are_of_the_requested_face(sample_face):
@@ -145,7 +103,7 @@ def test_the_alignment_error_of_rendered_faces_is_small():
 
 def test_a_folder_without_annotations_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no \*_with_face_landmarks\.xml found"):
-        faces.photo_faces(tmp_path, None)
+        next(faces.annotated_faces(tmp_path))
 
 
 def test_every_au_has_blendshapes_of_its_own():

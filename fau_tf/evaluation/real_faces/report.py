@@ -1,0 +1,189 @@
+"""docs/experiments/real_faces.md, from the figures of `evaluate.evaluate_folder`."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fau_tf.evaluation.real_faces.au_readers import READERS
+from fau_tf.evaluation.real_faces.versions import COLOR
+from fau_tf.utils.markdown_tables import table
+
+PICTURE: Final = "images/real_faces.png"
+"""Path of the page's picture in docs/."""
+NAMES: Final = {"model": "model", "blendshapes": "blendshape baseline"}
+_SELECTION: Final = {
+    "neutral_alarms": "neutral faces: intensities of 1 or more",
+    "gray_alarms": "the same in gray",
+    "smile_auc": "smiles: mean AUC of AU6, AU12 and AU25",
+    "edited_rise": "edited AUs that rise by 1 or more, mean over AUs",
+    "shift_p95": "shift of 4 px: 95th percentile of the change",
+}
+_SHARES: Final = ("neutral_alarms", "gray_alarms", "edited_rise")
+_Figures = Mapping[str, Any]
+
+
+def report_page(found: _Figures) -> str:
+    """Return the page."""
+    parts = [
+        _head(found),
+        _selection(found),
+        _neutral(found),
+        _smiles(found),
+        _versions(found),
+        _edits(found),
+        _stability(found),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _head(found: _Figures) -> str:
+    lines = [
+        "# Real faces",
+        f"Written by `python -m fau_tf.cli.evaluate real-faces FOLDER --part {found['part']} "
+        f"--write`: `{found['model']}` on {found['photos']} photos of {found['subjects']} "
+        f"subjects, the {found['part']} part of `{found['folder']}`. Photos on which no face was "
+        f"found: {found['not_found']}.",
+    ]
+    if found["credit"]:
+        lines.append(found["credit"])
+    lines.append(
+        "The photos have no FACS codes, so nothing here is an ICC. The page reports what must hold "
+        "without codes: a neutral face is read near 0; a smile raises AU6, AU12 and AU25; an AU "
+        "that is edited into a photo rises, and no other; a face that is presented differently "
+        "keeps its intensities. In brackets the 95 % CI by a bootstrap over subjects; one of no "
+        "width only says that all of these subjects are alike. The baseline is 5 times the sum of "
+        "an AU's MediaPipe blendshapes, at most 5."
+    )
+    lines.append(f"![False alarms and edited AUs, per AU](../{PICTURE})")
+    return "\n\n".join(lines)
+
+
+def _selection(found: _Figures) -> str:
+    rows = [
+        [text, *(_selected(found["selection"][name], key) for name in READERS)]
+        for key, text in _SELECTION.items()
+    ]
+    return (
+        "## Figures by which recipes are compared\n\nOn validation subjects. Test subjects are "
+        "read once for a release.\n\n" + table(["figure", *NAMES.values()], rows)
+    )
+
+
+def _selected(figures: Mapping[str, float], key: str) -> str:
+    value = figures[key]
+    if math.isnan(value):
+        return "-"
+    return f"{value:.1%}" if key in _SHARES else f"{value:.2f}"
+
+
+def _neutral(found: _Figures) -> str:
+    columns = [found["readers"][name]["versions"][COLOR]["neutral"] for name in READERS]
+    rows = [["all", *(_share(column["all"]) for column in columns)]]
+    rows += [[label, *(_share(column["per_au"][label]) for column in columns)]
+             for label in found["aus"]]  # fmt: skip
+    return (
+        f"## Neutral faces\n\nShare of intensities of 1 or more on the neutral faces of "
+        f"{columns[0]['subjects']} subjects. People at rest differ, and nobody coded these faces: "
+        "a low brow or a drooping corner of the mouth may be read with reason.\n\n"
+        + table(["AU", *NAMES.values()], rows)
+    )
+
+
+def _smiles(found: _Figures) -> str:
+    columns = [found["readers"][name]["versions"][COLOR]["smile"] for name in READERS]
+    if not columns[0]["subjects"]:
+        return ""
+    rows = []
+    for label in columns[0]["auc"]:
+        rows.append([f"{label}, AUC", *(_number(column["auc"][label]) for column in columns)])
+        rows.append([f"{label}, rises", *(_share(column["rises"][label]) for column in columns)])
+    rows.append(["mean AUC", *(_number(column["mean_auc"]) for column in columns)])
+    others = [
+        [label, *(_number(column["others"][label]) for column in columns)]
+        for label in columns[0]["others"]
+    ]
+    others.append(["mean", *(_number(column["mean_other"]) for column in columns)])
+    return (
+        f"## Smiles\n\nA smiling and a neutral photo of each of {columns[0]['subjects']} subjects. "
+        "AUC over all faces: 0.5 is chance. Rises: share of subjects whose intensity is higher in "
+        "the smile. Not every smile raises AU6 or parts the lips.\n\n"
+        + table(["AU", *NAMES.values()], rows)
+        + "\n\nMean absolute difference of the other AUs between a subject's two faces, in "
+        "intensity units. A smile may move some of them, too.\n\n"
+        + table(["AU", *NAMES.values()], others)
+    )
+
+
+def _versions(found: _Figures) -> str:
+    smiles = found["readers"][READERS[0]]["versions"][COLOR]["smile"]
+    labels = list(smiles["auc"]) if smiles["subjects"] else []
+    rows = []
+    for name in READERS:
+        for version, figures in found["readers"][name]["versions"].items():
+            rows.append(
+                [
+                    NAMES[name],
+                    version,
+                    str(figures["not_found"]),
+                    _share(figures["neutral"]["all"]),
+                    *(_number(figures["smile"]["auc"][label]) for label in labels),
+                ]
+            )
+    heads = ["reader", "photo", "faces not found", "neutral alarms"]
+    return (
+        "## Gray, small and compressed photos\n\nThe same photos; landmarks are found anew.\n\n"
+        + table([*heads, *(f"AUC of {label}" for label in labels)], rows)
+    )
+
+
+def _edits(found: _Figures) -> str:
+    rows = [
+        [
+            NAMES[name],
+            row["edit"],
+            str(row["faces"]),
+            ", ".join(f"{label} {rise:+.2f}" for label, rise in row["median_rise"].items()),
+            _share({"value": row["share_risen_by_1"], "interval": row["risen_interval"]}),
+            f"{row['largest_other'][0]} {row['largest_other'][1]:+.2f}",
+            f"{row['share_above_others']:.0%}",
+        ]
+        for name in READERS
+        for row in found["readers"][name]["edited"]
+    ]
+    heads = ["reader", "edit", "faces", "its AUs", "rise by 1", "largest other", "above all others"]
+    return (
+        "## Edited AUs\n\nAn AU of intensity 4 is edited into the neutral photos: points of the "
+        "face are moved as the AU would move them, the picture with them, and some AUs fold the "
+        "skin. The displacements are set by hand from the descriptions of FACS and used for this "
+        "table only. Columns: median rise of the edit's AUs; share of faces on which they rise by "
+        "1 or more; the unrelated AU with the largest median rise; share of faces on which the "
+        "edit's AUs rise more than every unrelated AU.\n\n" + table(heads, rows)
+    )
+
+
+def _stability(found: _Figures) -> str:
+    rows = [
+        [
+            name,
+            f"{row['mean']:.2f}",
+            _number({"value": row["p95"], "interval": row["p95_interval"]}),
+        ]
+        for name, row in found["stability"]["rows"].items()
+    ]
+    return (
+        "## Stability\n\nAbsolute change of an intensity of the model when the same face is "
+        "presented differently, in intensity units.\n\n"
+        + table(["change of the crop", "mean", "95th percentile"], rows)
+    )
+
+
+def _share(figure: _Figures) -> str:
+    low, high = figure["interval"]
+    value = f"{figure['value']:.1%}"
+    return value if math.isnan(low) else f"{value} ({low:.0%} to {high:.0%})"
+
+
+def _number(figure: _Figures) -> str:
+    low, high = figure["interval"]
+    value = f"{figure['value']:.2f}"
+    return value if math.isnan(low) else f"{value} ({low:.2f} to {high:.2f})"

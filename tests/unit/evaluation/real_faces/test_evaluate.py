@@ -1,0 +1,122 @@
+"""The evaluation of a folder of rendered people, its page and its command."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+
+from fau_tf.cli import evaluate as command
+from fau_tf.evaluation.real_faces import edits, evaluate, report
+from fau_tf.inference.model_info import default_model
+from tests.helpers.photo_folders import write_photo_folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return six people, of whom 1 and 5 are the validation part."""
+    return write_photo_folder(tmp_path_factory.mktemp("photos") / "people", 6, shown=(1, 5))
+
+
+@pytest.fixture(scope="module")
+def found(folder, tmp_path_factory):
+    kept = tmp_path_factory.mktemp("kept")
+    return evaluate.evaluate_folder(default_model(), folder, "validation", kept=kept)
+
+
+def test_rendered_smiles_and_edits_are_seen(found):
+    """The packaged model was trained on such faces: every smile raises AU12 and AU25."""
+    assert (found["subjects"], found["photos"], found["not_found"]) == (2, 4, 0)
+    assert (found["folder"], found["part"], found["credit"]) == ("people", "validation", "")
+    figures = found["readers"]["model"]["versions"]
+    assert list(figures) == ["color", "gray", "half size", "JPEG 25"]
+    smile = figures["color"]["smile"]
+    assert (smile["subjects"], smile["auc"]["AU12"]["value"]) == (2, 1)
+    assert smile["rises"]["AU25"]["value"] == 1
+    rows = {row["edit"]: row for row in found["readers"]["model"]["edited"]}
+    assert rows["jaw down"]["faces"] == 2
+    assert rows["jaw down"]["median_rise"]["AU26"] > 1
+    assert found["stability"]["faces"] == 4
+
+
+def test_the_selection_has_the_figures_of_its_parts(found):
+    for name in ("model", "blendshapes"):
+        chosen, figures = found["selection"][name], found["readers"][name]
+        versions = figures["versions"]
+        assert chosen["neutral_alarms"] == versions["color"]["neutral"]["all"]["value"]
+        assert chosen["gray_alarms"] == versions["gray"]["neutral"]["all"]["value"]
+        areas = [row["value"] for row in versions["color"]["smile"]["auc"].values()]
+        assert chosen["smile_auc"] == pytest.approx(np.mean(areas))
+        alone = [row["share_risen_by_1"] for row in figures["edited"] if len(row["aus"]) == 1]
+        assert chosen["edited_rise"] == pytest.approx(np.mean(alone))
+        assert len(alone) == len(figures["edited"]) - 1
+    assert found["selection"]["model"]["shift_p95"] > 0
+    assert np.isnan(found["selection"]["blendshapes"]["shift_p95"])
+
+
+def test_the_page_has_every_figure_and_the_credit(found):
+    page = report.report_page(found | {"credit": "Photos: by Ann."})
+    assert "Photos: by Ann." in page
+    assert "the validation part of `people`" in page
+    for heading in ("Neutral faces", "Smiles", "Gray, small", "Edited AUs", "Stability"):
+        assert f"## {heading}" in page
+    for row in edits.ROWS:
+        assert page.count(f"| {row.name} |") == 2 * (set(row.aus) <= set(default_aus()))
+    assert "| shift of 4 px: 95th percentile of the change |" in page
+    lines = [line for line in page.splitlines() if line.startswith("|")]
+    assert len(lines) > 50
+    assert "nan" not in page
+
+
+def default_aus():
+    from fau_tf.inference.model_info import read_model
+
+    return read_model(default_model())[1].aus
+
+
+def test_a_page_without_smiles_says_so(found):
+    changed = copy.deepcopy(found)
+    for name in changed["readers"]:
+        for figures in changed["readers"][name]["versions"].values():
+            figures["smile"]["subjects"] = 0
+    page = report.report_page(changed)
+    assert "## Smiles" not in page
+    assert "AUC of AU12" not in page
+    assert "## Edited AUs" in page
+
+
+def test_the_command_publishes_page_and_picture(folder, found, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, "_ROOT", tmp_path)
+    monkeypatch.setattr(evaluate, "evaluate_folder", lambda *_, **__: found)
+    options = ["real-faces", str(folder), "--json", str(tmp_path / "found.json"), "--write"]
+    assert command.main(options) == 2
+    assert "--write needs a checkout" in capsys.readouterr().err
+    (tmp_path / "docs" / "experiments").mkdir(parents=True)
+    (tmp_path / "docs" / "images").mkdir()
+    assert command.main(options) == 0
+    page = (tmp_path / "docs" / "experiments" / "real_faces.md").read_text()
+    assert page in capsys.readouterr().out
+    assert (tmp_path / "docs" / report.PICTURE).stat().st_size > 10_000
+    kept = json.loads((tmp_path / "found.json").read_text())
+    assert kept["selection"]["blendshapes"]["shift_p95"] is None
+    assert kept["selection"]["model"] == found["selection"]["model"]
+
+
+def test_the_test_part_is_read_only_when_it_is_named(folder, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        evaluate, "evaluate_folder", lambda *given, **_: asked.append(given[2]) or {}
+    )
+    monkeypatch.setattr(report, "report_page", lambda _: "")
+    for options in ([], ["--part", "test"]):
+        assert command.main(["real-faces", str(folder), *options]) == 0
+    assert asked == ["validation", "test"]
+
+
+def test_photos_without_neutral_faces_are_refused(folder, tmp_path, capsys):
+    (tmp_path / "photos.csv").write_text("file,subject,expression\na.png,a,smile\n")
+    (tmp_path / "a.png").write_bytes((folder / "1_smile.png").read_bytes())
+    options = ["real-faces", str(tmp_path), "--part", "all", "--data", str(tmp_path / "data")]
+    assert command.main(options) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "no face found on a photo whose expression is 'neutral', of 1 photos" in error
