@@ -1,7 +1,8 @@
-"""Check a real data set, and prepare its face records.
+"""Check a real data set, prepare its face records, or make a set of portraits to edit.
 
 python -m fau_tf.cli.data check CONFIG
 python -m fau_tf.cli.data prepare CONFIG
+python -m fau_tf.cli.data portraits FOLDER... --out SET
 """
 
 import argparse
@@ -12,6 +13,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
+from fau_tf.cli import portraits
 from fau_tf.cli.command import exit_code, log
 from fau_tf.data.adapters.prepare import CARD, DROPPED, dataset_folder, prepare, summary
 from fau_tf.data.adapters.validate import report_lines, validate
@@ -30,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> bool:
+    if options.command == "portraits":
+        portraits.run(options)
+        return False
     config = load_config(options.config, options.set)
     if config.data.dataset == SYNTHETIC:
         raise ValueError("`data.dataset` must be a real data set. Received: synthetic")
@@ -76,31 +81,41 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("command", choices=_COMMANDS)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    check = commands.add_parser("check", help="compare a data set with its documentation")
+    prepare = commands.add_parser("prepare", help="prepare a data set's face records")
+    for command in (check, prepare):
+        _add_dataset_arguments(command)
+    check.add_argument("--out", type=Path, help="folder for the report of a check")
+    prepare.add_argument(
+        "--cluster",
+        metavar="HOST:PORT|local",
+        help="prepare as a Ray Data job, see docs/guide/distributed.md",
+    )
+    prepare.add_argument(
+        "--workers", type=int, default=0, help="processes of that job (0: one per core)"
+    )
+    portraits.add_arguments(
+        commands.add_parser("portraits", help="align photos of faces, for edits of their AUs")
+    )
+    options = parser.parse_args(argv)
+    if options.command == "prepare" and (
+        options.workers < 0 or (options.workers and options.cluster is None)
+    ):
+        parser.error("--workers: must be 1 or more, and needs --cluster")
+    return options
+
+
+def _add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", type=Path, help="TOML file of settings, e.g. configs/disfa.toml")
     parser.add_argument(
         "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting"
     )
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder for face records")
-    parser.add_argument("--out", type=Path, help="folder for the report of a check")
     parser.add_argument(
         "--accept-dropped", dest="accept", action="store_true",
         help="exit with 0 although frames are missing that the data set does not document",
     )  # fmt: skip
-    parser.add_argument(
-        "--cluster",
-        metavar="HOST:PORT|local",
-        help="prepare as a Ray Data job, see docs/guide/distributed.md",
-    )
-    parser.add_argument(
-        "--workers", type=int, default=0, help="processes of that job (0: one per core)"
-    )
-    options = parser.parse_args(argv)
-    if options.workers < 0 or (options.workers and options.cluster is None):
-        parser.error("--workers: must be 1 or more, and needs --cluster")
-    if options.cluster is not None and options.command != "prepare":
-        parser.error("--cluster: is for prepare")
-    return options
 
 
 if __name__ == "__main__":

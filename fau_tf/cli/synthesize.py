@@ -2,6 +2,7 @@
 
 python -m fau_tf.cli.synthesize generate CONFIG [--set section.key=value ...] [--data FOLDER]
 python -m fau_tf.cli.synthesize convert-ict FOLDER FILE.npz
+python -m fau_tf.cli.synthesize derive-fields FILE.npz [--ict FILE.npz] [--gnm FOLDER]
 """
 
 import argparse
@@ -26,8 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> None:
     if options.command == "generate":
         _generate(options.config, options.set, options.data)
-    else:
+    elif options.command == "convert-ict":
         _convert(options.folder, options.file)
+    else:
+        _derive(options.file, options.ict, options.gnm)
 
 
 def _generate(path: Path, changes: Sequence[str], parent: Path) -> None:
@@ -56,6 +59,16 @@ def _convert(folder: Path, file: Path) -> None:
     log(f"wrote {file}; use it with --set data.ict={file}")
 
 
+def _derive(file: Path, ict: Path | None, gnm: Path | None) -> None:
+    from fau_tf.portraits.derive_fields import write
+
+    if ict is None and gnm is None:
+        raise ValueError("derive-fields needs --ict, --gnm or both. Received: neither")
+    for model, aus in write(file, ict=ict, gnm=gnm).items():
+        log(f"{model}: AUs {', '.join(map(str, aus))}")
+    log(f"wrote {file}")
+
+
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m fau_tf.cli.synthesize",
@@ -72,6 +85,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     convert = commands.add_parser("convert-ict", help="convert a download of ICT-FaceKit")
     convert.add_argument("folder", type=Path, help="the download, which holds FaceXModel")
     convert.add_argument("file", type=Path, help="the .npz to write")
+    derive = commands.add_parser(
+        "derive-fields", help="carry AU fields of other face models over to the face mesh"
+    )
+    derive.add_argument("file", type=Path, help="the .npz to write")
+    derive.add_argument("--ict", type=Path, help="what convert-ict wrote")
+    derive.add_argument("--gnm", type=Path, help="folder with GNM's expression basis")
     return parser.parse_args(argv)
 
 

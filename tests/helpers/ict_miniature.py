@@ -20,7 +20,7 @@ from fau_tf.synthetic.rigs import (
     mesh,
 )
 from fau_tf.synthetic.rigs import canonical_topology as topology
-from fau_tf.synthetic.rigs.canonical import _face, canonical_rig
+from fau_tf.synthetic.rigs.canonical import canonical_rig, face_mesh
 from fau_tf.synthetic.rigs.ict.action_units import SHAPES, UNLABELED, sided
 from fau_tf.synthetic.rigs.ict.ict_file import MATERIALS, MOUTH_END, SKIN_END, SOCKETS_END
 from fau_tf.synthetic.rigs.ict.rig import ict_rig
@@ -99,7 +99,7 @@ def _vertex_lines(points):
 
 def _head():
     """Return points, triangles, the material of each, and (expressions, identities)."""
-    face, faces = canonical_rig().neutral[: topology.FACE_VERTICES], _face()[1]
+    face, faces = canonical_rig().neutral[: topology.FACE_VERTICES], face_mesh()[1]
     parts = canonical_head.parts(face, len(face))[: len(_PARTS)]
     at = np.vstack([face, *(part.points for part in parts)])
     number = _numbers(parts)

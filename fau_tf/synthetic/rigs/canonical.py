@@ -27,9 +27,9 @@ def canonical_rig() -> FaceRig:
     Raises:
         FileNotFoundError: if the mesh is missing from the package data.
     """
-    face, faces = _face()
+    face, faces = face_mesh()
     mirror = mesh.mirror_index(face)
-    face = _sealed(face)
+    face = sealed(face)
     parts = canonical_head.parts(face, len(face))
     coarse = np.vstack([face, *(part.points for part in parts)])
     coarse_faces = np.vstack([faces, *(part.faces for part in parts)])
@@ -58,7 +58,7 @@ def canonical_rig() -> FaceRig:
     )
 
 
-def _face() -> tuple[Floats, Ints]:
+def face_mesh() -> tuple[Floats, Ints]:
     """Return the face mesh without the triangles that close eyes and mouth."""
     text = resources.files("fau_tf.synthetic").joinpath("data", MESH).read_text()
     points, faces = mesh.parse_obj(text)
@@ -67,7 +67,7 @@ def _face() -> tuple[Floats, Ints]:
     return points, np.array(kept, np.int32)
 
 
-def _sealed(face: Floats) -> Floats:
+def sealed(face: Floats) -> Floats:
     """Return the face with closed lips: the published mesh has them 5 mm apart."""
     face = face.copy()
     upper, lower = list(topology.UPPER_INNER_LIP), list(topology.LOWER_INNER_LIP)

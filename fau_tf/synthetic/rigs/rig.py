@@ -141,7 +141,12 @@ def _weights(rig: FaceRig, intensity: Mapping[int, float]) -> dict[int, float]:
             )
         if not 0 <= value <= facs.MAX_INTENSITY:
             raise ValueError(f"AU{au:02d}: intensity must be 0 to 5, not {value}. Clip it first.")
-    part = {au: float(intensity.get(au, 0.0)) / facs.MAX_INTENSITY for au in rig.action_units}
+    return damped({au: float(intensity.get(au, 0.0)) for au in rig.action_units})
+
+
+def damped(intensity: Mapping[int, float]) -> dict[int, float]:
+    """Return AU -> weight of its movement, intensity / 5 reduced by the AUs of `DAMPING`."""
+    part = {au: value / facs.MAX_INTENSITY for au, value in intensity.items()}
     weight = dict(part)
     for first, second, loss in DAMPING:
         if first in weight and second in weight:

@@ -1,0 +1,1 @@
+"""Real portraits as training data: AUs edited into photos of faces."""

@@ -1,0 +1,1 @@
+"""AUs edited into aligned portraits."""

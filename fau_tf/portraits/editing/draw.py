@@ -1,0 +1,131 @@
+"""Random edits: which AUs change by how much, and how this person's face moves and wrinkles."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from fau_tf import facs
+from fau_tf.portraits.editing.lids_lips import BLINK
+from fau_tf.portraits.editing.mouth import sample_look
+from fau_tf.portraits.editing.movement import Edit, Manner
+from fau_tf.portraits.fields import au_fields, identity_fields
+from fau_tf.synthetic.sample import CLOSED_LIPS, sample_intensities
+from fau_tf.synthetic.scene.person_variation import sample_variation
+from fau_tf.synthetic.textures.wrinkles import VARIANTS
+
+COMBINED: Final = 0.4
+"""Share of edits with a plausible combination of AUs; the others have one to four at random."""
+HOW_MANY: Final = (0.35, 0.30, 0.20, 0.15)
+"""Share of the other edits with one, two, three and four AUs."""
+WEAKEST: Final = 0.3
+SMILE_ROOM, ROOM = 2.5, 4.0
+"""Largest change of an AU whose intensity in the photo is unknown: of those that smiles show, and
+of the others."""
+SMILE_AUS: Final = (6, 7, 10, 12, 14, 25, 26)
+TAKEN_BACK: Final = 0.4
+"""Probability that an AU known to be there becomes weaker."""
+UNLABELED, BLINKS = 0.3, 0.08
+"""Probability of a movement outside the table, and of a blink."""
+UNEVEN_SD, ONE_SIDED = 0.12, 0.08
+"""Standard deviation of the asymmetry; probability that an AU moves one side only."""
+HARDLY_WRINKLED: Final = 1 / 3
+"""Share of people without furrows."""
+RESHAPED, SHAPE_SD = 0.35, 0.4
+"""Share of portraits given another face shape, and its standard deviation in those of people."""
+
+
+def sample_manner(rng: np.random.Generator) -> Manner:
+    """Return how a random person's face moves and wrinkles."""
+    variation = sample_variation(int(rng.integers(2**31)), float(rng.random()))
+    models = list(au_fields().models)
+    shares = rng.dirichlet(np.full(len(models), 0.7))
+    smooth = rng.random() < HARDLY_WRINKLED
+    depth = 0.0 if smooth else float(rng.uniform(0.6, 1.3))
+    own = {au: float(np.exp(rng.normal(0, 0.3))) for au in facs.AUS}
+    flat = {au: bool(rng.random() < 0.2) for au in facs.AUS}
+    shaped = rng.random() < RESHAPED
+    shape = rng.normal(0, SHAPE_SD, len(identity_fields()))
+    return Manner(
+        models=dict(zip(models, shares.tolist(), strict=True)),
+        gains=variation.au_gains,
+        depths={au: 0.0 if flat[au] else depth * own[au] for au in facs.AUS},
+        variant=int(rng.integers(VARIANTS)),
+        mouth=sample_look(rng),
+        shape=tuple(shape.tolist()) if shaped else (),
+    )
+
+
+def sample_edit(start: Mapping[int, float], rng: np.random.Generator) -> Edit:
+    """Return a random edit of a portrait.
+
+    Args:
+        start: AU -> intensity in the photo, where it is known.
+        rng: Decides.
+    """
+    wanted = _combination(rng) if rng.random() < COMBINED else _single_aus(rng)
+    change = {}
+    for au, value in wanted.items():
+        known = start.get(au)
+        room = (SMILE_ROOM if au in SMILE_AUS else ROOM) if known is None else 5.0 - known
+        by = min(value, room)
+        if known and rng.random() < TAKEN_BACK:
+            by = -known * float(rng.uniform(0.3, 1.0))
+        if abs(by) >= WEAKEST:
+            change[au] = by
+    for au in sorted(start):
+        if start[au] > WEAKEST and au not in change and rng.random() < TAKEN_BACK:
+            change[au] = -start[au] * float(rng.uniform(0.3, 1.0))
+    _part_lips(change, start, rng)
+    return _accompanied(change, start, rng)
+
+
+def _combination(rng: np.random.Generator) -> dict[int, float]:
+    return {au: value for au, value in sample_intensities(rng).items() if value > 0}
+
+
+def _single_aus(rng: np.random.Generator) -> dict[int, float]:
+    count = 1 + int(rng.choice(len(HOW_MANY), p=HOW_MANY))
+    chosen = rng.choice(facs.ALL, min(count, len(facs.ALL)), replace=False)
+    return {int(au): float(rng.uniform(0.5, facs.MAX_INTENSITY)) for au in chosen}
+
+
+def _part_lips(
+    change: dict[int, float], start: Mapping[int, float], rng: np.random.Generator
+) -> None:
+    """Let AU25 come with a dropped jaw, as FACS codes it wherever the lips part."""
+    dropped = change.get(26, 0.0)
+    if dropped > 0 and 25 in facs.AUS:
+        known = start.get(25)
+        room = SMILE_ROOM if known is None else facs.MAX_INTENSITY - known
+        parted = min(dropped * float(rng.uniform(0.5, 1.0)), room)
+        if parted > change.get(25, 0.0):
+            change[25] = parted
+
+
+def _accompanied(
+    change: dict[int, float], start: Mapping[int, float], rng: np.random.Generator
+) -> Edit:
+    if change.get(5, 0.0) > 0:
+        change.pop(BLINK, None)  # one muscle can't raise the lid that another shuts
+    parted = max(change.get(25, 0.0), change.get(26, 0.0), start.get(25, 0.0)) > 0
+    names = [n for n in au_fields().unlabeled if not (parted and n in CLOSED_LIPS)]
+    moves, which, part = (
+        rng.random() < UNLABELED,
+        int(rng.integers(len(names))),
+        rng.uniform(0.2, 1),
+    )
+    blinks, shut = rng.random() < BLINKS, float(rng.uniform(0.2, 1.0))
+    may_blink = blinks and BLINK not in facs.AUS and change.get(5, 0.0) <= 0
+    asymmetry = {}
+    for au in sorted(change):
+        lean = float(np.clip(rng.normal(0, UNEVEN_SD), -0.35, 0.35))
+        if rng.random() < ONE_SIDED and 0 < change[au] <= facs.MAX_INTENSITY / 2:
+            lean = 0.9 if lean > 0 else -0.9
+        asymmetry[au] = lean
+    return Edit(
+        change=change,
+        asymmetry=asymmetry,
+        unlabeled={names[which]: float(part)} if moves else {},
+        blink=shut if may_blink else 0.0,
+    )

@@ -1,0 +1,182 @@
+"""What shows in a mouth that opens: teeth, tongue or dark."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from fau_tf.portraits.editing.windows import (
+    Mask,
+    Window,
+    blend,
+    polygon_mask,
+    rounded,
+    window_around,
+)
+from fau_tf.synthetic.rigs import canonical_topology as topology
+from fau_tf.synthetic.rigs.rig import Floats
+from fau_tf.utils import optional_imports
+
+Image = npt.NDArray[np.uint8]
+
+RING: Final = list(topology.INNER_LIPS)
+_UPPER: Final = [78, *topology.UPPER_INNER_LIP, 308]
+_LOWER: Final = [78, *topology.LOWER_INNER_LIP, 308]
+UPPER_MIDDLE, LOWER_MIDDLE, CHIN = 13, 14, 152
+STILL: Final = 0.2
+"""Movement of the lips in px below which the mouth stays as it is."""
+_PARTED: Final = 0.3
+"""Parting of the lips in px from which the inside begins to show."""
+TOOTH: Final = 0.8
+"""Width of a front tooth, cm."""
+
+
+@dataclass(frozen=True)
+class MouthLook:
+    """The inside of one person's mouth.
+
+    Attributes:
+        teeth: Whether the light reaches the teeth.
+        edge: How far the upper teeth end below the resting upper lip, cm.
+        lower_edge: How far the lower teeth end below the resting lower lip, cm.
+        brightness: Of the teeth, relative to the whites of the eyes.
+        darkness: Of the cavity, relative to the whites of the eyes.
+        tongue: Height of the tongue over the lower lip, cm; 0 or less is none.
+    """
+
+    teeth: bool = True
+    edge: float = 0.2
+    lower_edge: float = -0.1
+    brightness: float = 0.9
+    darkness: float = 0.15
+    tongue: float = 0.0
+
+
+def sample_look(rng: np.random.Generator) -> MouthLook:
+    """Return a random mouth."""
+    return MouthLook(
+        teeth=bool(rng.random() < 0.8),
+        edge=float(rng.normal(0.22, 0.14)),
+        lower_edge=float(rng.normal(-0.05, 0.12)),
+        brightness=float(rng.uniform(0.75, 1.1)),
+        darkness=float(rng.uniform(0.05, 0.3)),
+        tongue=float(rng.uniform(-0.6, 0.8)),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Mouth:
+    """One mouth in a window; points in px of the window, lengths in px.
+
+    Attributes:
+        before: (468, 2) mesh of the photo.
+        after: (468, 2) mesh of the picture.
+        scale: px per cm.
+        white: (3,) color of the sclera.
+        lip: (3,) color of the lips.
+        look: Of the inside.
+    """
+
+    before: Floats
+    after: Floats
+    scale: float
+    white: Floats
+    lip: Floats
+    look: MouthLook
+
+
+def show_mouth(
+    picture: Image, photo: Image, before: Floats, after: Floats, *, scale: float,
+    white: Floats, look: MouthLook,
+) -> None:  # fmt: skip
+    """Put the inside of the mouth between the moved lips of the picture, in place.
+
+    What the photo shows between the lips stays; the rest is drawn.
+
+    Args:
+        picture: (S, S, 3) uint8, the warped photo.
+        photo: (S, S, 3) uint8, as it was.
+        before: (478, 2) mesh of the photo, px.
+        after: (468, 2) or more, mesh of the picture.
+        scale: px per cm.
+        white: (3,) color of a sclera.
+        look: Of the inside.
+    """
+    if np.abs(after[RING] - before[RING]).max() < STILL:
+        return
+    window = window_around(np.vstack([before[RING], after[RING]]), len(photo))
+    lip = before[[17, 84, 314]].mean(0).round().astype(int).clip(0, len(photo) - 1)
+    mouth = _Mouth(
+        window.local(before), window.local(after), scale, white, photo[lip[1], lip[0]], look
+    )
+    local = Window(0, 0, window.width, window.height)
+    now, then = (polygon_mask(local, points[RING]) for points in (mouth.after, mouth.before))
+    # The photo's lips shade and shine at the margin; a thin slit between them is no mouth.
+    cv2: Any = optional_imports.cv2()
+    seen = cv2.erode(then, np.ones((3, 3), np.uint8))
+    target = window.of(picture)
+    target[:] = rounded(blend(target, window.of(photo), now * seen))
+    opened = now * _opened(mouth, local.width) * (1 - seen)
+    if opened.max() > 0.05:
+        target[:] = rounded(blend(target, _interior(local, mouth), opened))
+
+
+def _opened(mouth: _Mouth, width: int) -> npt.NDArray[np.float32]:
+    """Return (width,), 1 in columns in which the lips part further, 0 where they only move."""
+    column = np.arange(width, dtype=np.float32)
+    gaps = [
+        _line(points[_LOWER], column) - _line(points[_UPPER], column)
+        for points in (mouth.after, mouth.before)
+    ]
+    return np.clip((gaps[0] - gaps[1] - _PARTED) / _PARTED, 0, 1).astype(np.float32)
+
+
+def _interior(window: Window, mouth: _Mouth) -> Mask:
+    x, y = np.meshgrid(
+        np.arange(window.width, dtype=np.float32), np.arange(window.height, dtype=np.float32)
+    )
+    look, scale = mouth.look, mouth.scale
+    top = _line(mouth.after[_UPPER], x[0])
+    bottom = _line(mouth.after[_LOWER], x[0])
+    half = np.ptp(mouth.after[RING, 0]) / 2 + 1e-3
+    aside = (x - mouth.after[UPPER_MIDDLE, 0]) / half  # -1..1 between the corners
+    out = np.ones((*x.shape, 3), np.float32) * np.float32(look.darkness * mouth.white * _REDDISH)
+    if look.tongue > 0:
+        rise = scale * look.tongue * np.sqrt(np.clip(1 - (aside / 0.75) ** 2, 0, 1))
+        tongue = np.float32(mouth.lip * 0.75) * (1 - 0.25 * np.abs(aside[..., None]))
+        out = blend(out, tongue, _soft(y - (bottom - rise)))
+    if look.teeth:
+        out = _with_teeth(out, mouth, aside, y)
+    # The lips shade what is behind them, and the cheeks the corners.
+    shade = (0.66 + 0.34 * np.clip((y - top) / (0.3 * scale), 0, 1)) * (1 - 0.5 * aside**4)
+    return np.asarray(out * np.clip(shade, 0.15, 1)[..., None], np.float32)
+
+
+_YELLOWISH: Final = np.array([1.06, 1.0, 0.88])
+"""Tint of teeth, relative to the whites of the eyes."""
+_REDDISH: Final = np.array([1.0, 0.5, 0.48])
+
+
+def _with_teeth(out: Mask, mouth: _Mouth, aside: Floats, y: Floats) -> Mask:
+    look, scale = mouth.look, mouth.scale
+    arch = 0.25 * scale * aside**2
+    upper = mouth.before[UPPER_MIDDLE, 1] + scale * look.edge - arch
+    jaw = max(0.0, mouth.after[CHIN, 1] - mouth.before[CHIN, 1])
+    lower = mouth.before[LOWER_MIDDLE, 1] + jaw + scale * look.lower_edge + arch
+    half = np.ptp(mouth.after[RING, 0]) / 2
+    gap = np.abs(np.cos(np.pi * aside * half / (TOOTH * scale)))  # 0 between two teeth
+    color = np.float32(mouth.white * look.brightness * _YELLOWISH)
+    row = color * (0.86 + 0.14 * np.clip(gap * 4, 0, 1))[..., None]
+    row = (row * (1 - 0.35 * aside[..., None] ** 2)).astype(np.float32)
+    out = blend(out, (0.8 * row).astype(np.float32), _soft(y - lower))
+    return blend(out, row, _soft(upper - y))
+
+
+def _line(points: Floats, x: Floats) -> Floats:
+    order = np.argsort(points[:, 0], kind="stable")
+    return np.asarray(np.interp(x, points[order, 0], points[order, 1]))
+
+
+def _soft(distance: Floats) -> npt.NDArray[np.float32]:
+    return np.asarray(np.clip(distance + 0.5, 0, 1), np.float32)
