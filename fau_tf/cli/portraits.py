@@ -25,14 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Write the set and print its card."""
     from fau_tf.data.record import MARGIN
-    from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+    from fau_tf.face.landmarker import FaceLandmarker
     from fau_tf.portraits.build import PAGE, REFUSED, SHEET, build_set
 
     if options.size < 64:
         raise ValueError(f"--size must be at least 64 px. Received: {options.size}")
-    with MediaPipeLandmarks(num_faces=3, divisions=(1, 2)) as landmarks:
+    with FaceLandmarker(num_faces=3, divisions=(1, 2)) as landmarker:
         found = build_set(
-            options.folders, options.out, find=landmarks.find, size=options.size, margin=MARGIN,
+            options.folders, options.out, find=landmarker.find, size=options.size, margin=MARGIN,
             log=log,
         )  # fmt: skip
     log((options.out / PAGE).read_text(encoding="utf-8"))

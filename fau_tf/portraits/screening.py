@@ -10,7 +10,7 @@ import numpy.typing as npt
 from fau_tf.face import align
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.head_pose import head_pose
-from fau_tf.face.mediapipe_landmarks import ibug68
+from fau_tf.face.mesh import ibug68
 from fau_tf.face.tiling import Mesh
 from fau_tf.utils import optional_imports
 

@@ -108,7 +108,7 @@ def _show(picture: Image, photo: Image, eye: _Eye, white: Floats) -> None:
     window = Window(0, 0, *photo.shape[1::-1])
     now = polygon_mask(window, eye.after)
     then = polygon_mask(window, eye.before)
-    eyeball: Pixels = photo
+    eyeball: Mask | Image = photo
     if (now - then).max() > 0.2:
         # The photo shows lashes and the lid's shadow at its margin; they would stay behind.
         cv2: Any = optional_imports.cv2()

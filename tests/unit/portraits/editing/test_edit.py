@@ -1,0 +1,148 @@
+"""Edits of a rendered portrait: what must move, what must not, and the same bytes each time."""
+
+import numpy as np
+import pytest
+
+from fau_tf import facs
+from fau_tf.portraits.editing import lids_lips
+from fau_tf.portraits.editing.edit import EditablePortrait, edit
+from fau_tf.portraits.editing.mouth import MouthLook
+from fau_tf.portraits.editing.movement import Edit, Manner
+from fau_tf.portraits.fields import CANONICAL, au_fields, face_shape
+from fau_tf.synthetic.rigs import canonical_topology as topology
+from tests.helpers.portraits import NEUTRAL, portrait
+
+PLAIN = Manner({CANONICAL: 1.0})
+CREASED = Manner({CANONICAL: 1.0}, depths=dict.fromkeys(facs.AUS, 1.0))
+
+
+@pytest.fixture(scope="module")
+def face():
+    return portrait()
+
+
+def test_no_change_leaves_every_pixel_and_vertex(face):
+    image, mesh = edit(face, Edit(), CREASED)
+    assert (image == face.image).all()
+    assert (mesh == face.mesh).all()
+
+
+@pytest.mark.parametrize("au", facs.ALL)
+def test_every_au_changes_the_picture_and_moves_its_mesh(face, au):
+    image, mesh = edit(face, Edit({au: 5.0}), CREASED)
+    assert np.abs(mesh - face.mesh).max() > 1.0
+    assert np.abs(image.astype(float) - face.image).max() > 20
+
+
+def test_the_border_of_the_picture_stays(face):
+    image, _ = edit(face, Edit({1: 5.0, 12: 5.0}), CREASED)
+    assert (image[:, :4] == face.image[:, :4]).all()
+    assert (image[:, -4:] == face.image[:, -4:]).all()
+
+
+def test_the_mesh_moves_by_the_field_turned_and_scaled_into_the_picture():
+    turned = portrait(pose=(15.0, 5.0, 0.0))
+    _, mesh = edit(turned, Edit({12: 2.5}), PLAIN)
+    field = au_fields().models[CANONICAL][12]
+    for vertex in (61, 291, 205):
+        x, y, _ = 0.5 * turned.pose.rotation @ field[vertex]
+        expected = turned.mesh[vertex] + turned.pose.scale * np.array([x, -y])
+        assert np.abs(mesh[vertex] - expected).max() < 1e-9
+
+
+def test_models_are_mixed_by_their_shares(face):
+    models = au_fields().models
+    assert {"ict", "gnm"} < set(models)
+    shares = {"ict": 0.25, "gnm": 0.75}
+    _, mesh = edit(face, Edit({12: 5.0}), Manner(shares))
+    field = 0.25 * models["ict"][12] + 0.75 * models["gnm"][12]
+    assert np.abs(mesh[61] - face.mesh[61] - face.pose.on_picture(field[61])).max() < 1e-9
+
+
+def test_a_closed_eye_shows_no_eyeball(face):
+    _, mesh = edit(face, Edit(blink=1.0), PLAIN)
+    for upper, lower, _ in lids_lips.lid_rings():
+        assert np.abs(mesh[upper] - mesh[lower]).max() < 1e-6
+
+
+def test_a_half_closed_eye_is_half_open(face):
+    _, mesh = edit(face, Edit(blink=0.5), PLAIN)
+    for upper, lower, _ in lids_lips.lid_rings():
+        gap = face.mesh[lower, 1] - face.mesh[upper, 1]
+        assert np.abs(mesh[lower, 1] - mesh[upper, 1] - 0.5 * gap).max() < 1e-9
+
+
+def test_margins_never_cross(face):
+    for change in ({17: 5.0, 15: 5.0}, {6: 5.0, 4: 5.0}, {14: 5.0, 17: 5.0}):
+        _, mesh = edit(face, Edit(change, blink=0.9), PLAIN)
+        for upper, lower, _ in lids_lips.lid_rings():
+            assert (mesh[lower, 1] - mesh[upper, 1] > -1e-9).all()
+        upper, lower = list(topology.UPPER_INNER_LIP), list(topology.LOWER_INNER_LIP)
+        before = np.minimum(face.mesh[lower, 1] - face.mesh[upper, 1], 0)
+        assert (mesh[lower, 1] - mesh[upper, 1] >= before - 1e-9).all()
+
+
+def test_the_eyeball_stays_where_the_lids_move_away(face):
+    image, _ = edit(face, Edit({5: 4.0}), PLAIN)
+    x, y = np.round(face.mesh[list(topology.RIGHT_EYE)].mean(0)).astype(int)
+    assert (image[y, x] == face.image[y, x]).all()
+
+
+def test_a_jaw_that_drops_opens_onto_the_inside_of_the_mouth(face):
+    dark = Manner({CANONICAL: 1.0}, mouth=MouthLook(teeth=False))
+    teeth = Manner({CANONICAL: 1.0}, mouth=MouthLook(teeth=True, edge=0.6))
+    pictures = [edit(face, Edit({25: 4.0, 26: 4.0}), manner) for manner in (dark, teeth)]
+    (first, mesh), (second, _) = pictures
+    x, y = np.round(mesh[[13, 14]].mean(0)).astype(int)
+    assert first[y, x].mean() < 0.5 * face.image[y, x].mean()
+    ring = mesh[list(topology.INNER_LIPS)]
+    rows = slice(int(ring[:, 1].min()), int(ring[:, 1].max()) + 1)
+    assert (second[rows, x].astype(int) - first[rows, x]).max() > 40
+
+
+def test_a_smile_is_taken_back_to_the_same_mesh(face):
+    smile, mesh = edit(face, Edit({12: 4.0}), PLAIN)
+    smiling = EditablePortrait(smile, mesh, NEUTRAL | {12: 4.0})
+    _, back = edit(smiling, Edit({12: -4.0}), PLAIN)
+    # Its pose is fitted to a mesh that smiles: the cheeks turn it a little.
+    assert np.abs(back - face.mesh).max() < 0.25
+
+
+def test_a_mirrored_portrait_gives_the_mirrored_edit(face):
+    mirror = face_shape().mirror
+    flipped = face.mesh * (-1, 1) + (len(face.image) - 1, 0)
+    mesh = np.vstack([flipped[:468][mirror], flipped[473:], flipped[468:473]])
+    other = EditablePortrait(face.image[:, ::-1].copy(), mesh, NEUTRAL)
+    change = {1: 4.0, 12: 3.0, 25: 3.0}
+    one, _ = edit(face, Edit(change, asymmetry={12: 0.5}), CREASED)
+    two, _ = edit(other, Edit(change, asymmetry={12: -0.5}), CREASED)
+    # OpenCV resamples at 1/32 px, rounded one way: 0.2 gray levels in the mean here.
+    assert np.abs(one.astype(float) - two[:, ::-1]).mean() < 0.5
+
+
+def test_a_gray_portrait_stays_gray(face):
+    gray = np.repeat(face.image.mean(-1, keepdims=True).astype(np.uint8), 3, -1)
+    image, _ = edit(
+        EditablePortrait(gray, face.mesh, NEUTRAL), Edit({5: 5.0, 25: 5.0, 26: 3.0}), CREASED
+    )
+    assert (image[..., 0] == image[..., 1]).all()
+    assert (image[..., 1] == image[..., 2]).all()
+
+
+def test_the_same_edit_has_the_same_bytes():
+    pictures = [edit(portrait(), Edit({4: 3.0, 10: 2.0}), CREASED)[0] for _ in range(2)]
+    assert pictures[0].tobytes() == pictures[1].tobytes()
+
+
+def test_asymmetry_moves_one_side_further(face):
+    _, mesh = edit(face, Edit({12: 2.0}, asymmetry={12: 0.9}), PLAIN)
+    moved = np.linalg.norm(mesh - face.mesh, axis=1)
+    assert moved[61] > 5 * moved[291]  # 61 is on the left of the image
+
+
+@pytest.mark.parametrize(("change", "words"), [({12: 6.0}, "leaves 0 to 5"), ({3: 1.0}, "Unknown")])
+def test_impossible_edits_are_refused(face, change, words):
+    with pytest.raises(ValueError, match=words):
+        edit(face, Edit(change), PLAIN)
+    with pytest.raises(ValueError, match="leaves 0 to 5"):
+        edit(face, Edit({12: -1.0}), PLAIN)
