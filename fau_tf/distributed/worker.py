@@ -159,8 +159,7 @@ class JobWorker:
                 return
 
     def _video(self, shard: Shard) -> VideoFile | ImageSequence:
-        source = Source(SourceKind(shard.kind), shard.source, (Path(shard.paths[0]),))
-        return open_video(source, fps=self._job.fps)
+        return open_video(Path(shard.paths[0]), SourceKind(shard.kind), fps=self._job.fps)
 
     def _info(self) -> ModelInfo:
         return read_model(Path(self._job.model))[1]

@@ -19,6 +19,7 @@ from fau_tf.io.frames import Frame, UnreadableError, UnreadFrame
 from fau_tf.io.image_sequences import ImageSequence
 from fau_tf.io.image_stream import split_images
 from fau_tf.io.images import MAX_PIXELS, decode_picture, read_picture
+from fau_tf.io.named_files import find_file, read_text
 from fau_tf.io.videos import VideoFile, camera_frames
 
 STDIN: Final = "-"
@@ -101,18 +102,29 @@ def read_source_list(path: Path) -> list[Source]:
     """Return the sources in a text file: one with all its photos, and one per video.
 
     Args:
-        path: UTF-8 file with a photo or video path on each line; empty lines are skipped.
+        path: File in UTF-8, or in UTF-16 with a byte order mark, with the path of a photo or video
+            on each line. Relative ones are those of the current folder or of the file's folder.
+            Empty lines are skipped.
 
     Raises:
-        ValueError: If the file cannot be read.
+        ValueError: If the file cannot be read, or a relative path exists in both folders.
     """
     try:
-        names = os.fsdecode(path.read_bytes()).split("\n")
+        lines = read_text(path).replace("\r\n", "\n").split("\n")
     except OSError as error:
         raise ValueError(
             f"--list: {path} cannot be read: {error.strerror}. Check the path."
         ) from error
-    return _group(str(path), [Path(name.rstrip("\r")) for name in names if name.strip()])
+    except ValueError as error:
+        raise ValueError(f"--list: {path} holds {error}.") from error
+    files = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                files.append(find_file(line, (Path(), path.parent)))
+            except ValueError as error:
+                raise ValueError(f"--list: {path}, line {number}: {error}.") from error
+    return _group(str(path), files)
 
 
 def camera_source(index: int) -> Source:
@@ -145,7 +157,7 @@ def open_frames(
     if source.kind is SourceKind.CAMERA:
         yield FrameStream(camera_frames(source.index, every))
     elif source.paths and source.kind.is_sequence:
-        with open_video(source, max_pixels, fps) as video:
+        with open_video(source.paths[0], source.kind, max_pixels, fps) as video:
             yield FrameStream(video.frames(every), -(-video.count // every), video.fps / every)
     elif source.kind is SourceKind.STDIN:
         stream = sys.stdin.buffer if stdin is None else stdin
@@ -158,21 +170,22 @@ def open_frames(
 
 
 def open_video(
-    source: Source, max_pixels: int = MAX_PIXELS, fps: float = 25.0
+    path: Path, kind: SourceKind | None = None, max_pixels: int = MAX_PIXELS, fps: float = 25.0
 ) -> VideoFile | ImageSequence:
     """Return the frames of a video file or of several pictures in one file, to be closed.
 
     Args:
-        source: Of kind VIDEO or SEQUENCE.
+        path: The file.
+        kind: VIDEO or SEQUENCE; by the file's content if None.
         max_pixels: Larger images are refused before they are decoded.
         fps: Frames per second of several pictures without times.
 
     Raises:
         UnreadableError: If the file cannot be opened.
     """
-    if source.kind is SourceKind.SEQUENCE:
-        return ImageSequence(source.paths[0], max_pixels, fps)
-    return VideoFile(source.paths[0], max_pixels)
+    if (kind or _file_kind(path)) is SourceKind.SEQUENCE:
+        return ImageSequence(path, max_pixels, fps)
+    return VideoFile(path, max_pixels)
 
 
 def _photo_frame(path: Path, number: int, max_pixels: int) -> Frame | UnreadFrame:

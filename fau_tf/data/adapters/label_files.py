@@ -10,6 +10,7 @@ import numpy as np
 
 from fau_tf import facs
 from fau_tf.data.adapters.clips import Clip, DatasetIndex, Dropped, printable
+from fau_tf.io.named_files import read_text
 
 UNKNOWN: Final = 9
 """BP4D's and FERA's code for an intensity that the coder could not decide."""
@@ -75,8 +76,10 @@ def read_labels(path: Path, *, header: int = 0, unknown: bool = False) -> AULabe
         LabelFileError: If the file is missing, empty or not text, or a line hasn't two columns.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path)
+        text.encode()  # fails on bytes that are no UTF-8
+        lines = text.splitlines()
+    except (OSError, ValueError) as error:
         cause = getattr(error, "strerror", None) or "bytes that are no text"
         raise LabelFileError(
             f"{printable(path)}: must be a label file. Received: {cause}"
@@ -101,7 +104,7 @@ def read_labels(path: Path, *, header: int = 0, unknown: bool = False) -> AULabe
 
 
 def _add(labels: AULabels, frame: int, text: str, unknown: bool, where: str) -> None:
-    value = int(text) if text.isdecimal() else -1
+    value = int(float(text)) if re.fullmatch(r"\d+(\.0+)?", text) else -1
     if value not in range(facs.LEVELS) and not (unknown and value == UNKNOWN):
         allowed = "0 to 5, or 9 for unknown" if unknown else "0 to 5"
         labels.faults[frame] = f"{where}: intensity must be {allowed}. Received: {text!r}"

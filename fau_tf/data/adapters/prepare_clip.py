@@ -20,8 +20,8 @@ from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.face.mesh import NO_FACE, ibug68
 from fau_tf.facs import ALL
-from fau_tf.io.images import UnreadableError, read_image
-from fau_tf.io.videos import VideoFile
+from fau_tf.io.images import Frame, UnreadableError, read_image
+from fau_tf.io.sources import open_video
 from fau_tf.utils.files import replacing
 
 
@@ -148,11 +148,11 @@ def _images(clip: Clip) -> Generator[tuple[int, Image | str], None, None]:
     left = clip.frames.tolist()[::-1]
     reason = f"{printable(clip.video)}: the video ends before this frame"
     try:
-        with VideoFile(clip.video) as video:
+        with open_video(clip.video) as video:
             decoded = video.frames()
             while left and (one := next(decoded, None)) is not None:
                 if one.number == left[-1]:
-                    yield left.pop(), one.image
+                    yield left.pop(), one.image if isinstance(one, Frame) else one.reason
     except UnreadableError as error:
         reason = str(error)
     for frame in left[::-1]:

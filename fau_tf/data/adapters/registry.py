@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from fau_tf import facs
-from fau_tf.data.adapters import bp4d, disfa, fera2017, lists
+from fau_tf.data.adapters import bp4d, csv_table, disfa, fera2017, lists
 from fau_tf.data.adapters.clips import DatasetIndex, printable
 from fau_tf.data.config import DataSettings
 
@@ -68,7 +68,7 @@ DATASETS: Final = {
     "fera2015": _BP4D,
     "fera2017": DatasetSpec(read=fera2017.fera2017, aus=fera2017.AUS, population="BP4D"),
     "json_list": DatasetSpec(read=lists.json_list),
-    "csv": DatasetSpec(read=lists.csv_list),
+    "csv": DatasetSpec(read=csv_table.csv_list),
 }
 
 

@@ -19,7 +19,7 @@ from fau_tf.data.config import DataSettings
 from fau_tf.data.splits import make_folds
 from fau_tf.facs import LEVELS
 from fau_tf.io.images import UnreadableError, check_image
-from fau_tf.io.videos import VideoFile
+from fau_tf.io.sources import open_video
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _unexpected_subjects(index: DatasetIndex, spec: DatasetSpec) -> Iterator[Dro
 def _unreadable(clip: Clip) -> Iterator[Dropped]:
     if clip.video is not None:
         try:
-            with VideoFile(clip.video):
+            with open_video(clip.video):
                 pass
         except UnreadableError as error:
             yield Dropped(clip.subject, clip.name, str(error), tuple(clip.frames.tolist()))

@@ -8,7 +8,14 @@ import pytest
 from PIL import Image
 
 from fau_tf.io.images import Frame, UnreadFrame
-from fau_tf.io.sources import Source, SourceKind, camera_source, find_sources, open_frames
+from fau_tf.io.sources import (
+    Source,
+    SourceKind,
+    camera_source,
+    find_sources,
+    open_frames,
+    read_source_list,
+)
 from tests.helpers.face_videos import PHOTO, frame, write_video
 
 
@@ -186,3 +193,43 @@ def test_a_damaged_image_on_stdin_is_unread_and_the_next_is_read():
 
 def test_a_camera_is_a_source():
     assert camera_source(2) == Source(SourceKind.CAMERA, "camera2", index=2)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_list_names_files_from_its_folder_and_from_the_current_one(
+    tree, tmp_path, monkeypatch, encoding, end
+):
+    monkeypatch.chdir(tmp_path)  # holds in/
+    names = ["a.jpg", "in/b.png", "deep\\c.PNG", str(tree / "no_ending"), "", "clip.mp4"]
+    (tree / "list.txt").write_bytes(end.join(names).encode(encoding))
+    photos, clip = read_source_list(tree / "list.txt")
+    found = [path.resolve().relative_to(tree) for path in photos.paths]
+    assert list(map(str, found)) == ["a.jpg", "b.png", "deep/c.PNG", "no_ending"]
+    assert clip.kind is SourceKind.VIDEO
+    with open_frames(photos) as stream:
+        assert all(isinstance(one, Frame) for one in stream.frames)
+
+
+def test_a_list_that_can_not_be_read_says_why(tree, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jpg").write_bytes(PHOTO.read_bytes())
+    for content, message in (
+        ("b.png\na.jpg", r"list\.txt, line 2: a\.jpg may be .* Write the absolute path\."),
+        ("b.png".encode("utf-16-le"), r"list\.txt holds null bytes, .*Save it as UTF-8\."),
+    ):
+        content = content.encode() if isinstance(content, str) else content
+        (tree / "list.txt").write_bytes(content)
+        with pytest.raises(ValueError, match=f"^--list: .*{message}"):
+            read_source_list(tree / "list.txt")
+    with pytest.raises(ValueError, match=r"none cannot be read: No such file .*Check the path\."):
+        read_source_list(tree / "none")
+
+
+def test_a_missing_file_of_a_list_is_unread_by_its_name(tree):
+    (tree / "list.txt").write_text("a.jpg\nnone.jpg\n")
+    (photos,) = read_source_list(tree / "list.txt")
+    with open_frames(photos) as stream:
+        first, second = stream.frames
+    assert isinstance(first, Frame)
+    assert second.reason.startswith("none.jpg: cannot be opened: No such file")
