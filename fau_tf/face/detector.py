@@ -65,19 +65,28 @@ class FaceDetector:
         """
         self._network = bundle.Network(content, bundle.DETECTOR)
 
-    def __call__(self, image: Image, min_score: float) -> list[Detection]:
+    def __call__(
+        self, image: Image, min_score: float, doubtful: float | None = None
+    ) -> list[Detection]:
         """Return the faces of an image, best score first.
 
         Args:
             image: (H, W, 3) RGB uint8.
             min_score: Anchors below it are left out.
+            doubtful: Smaller score of anchors that count where there is no face with `min_score`.
         """
         square = letterbox(*image.shape[:2])
         outputs = self._network(network_input(fast_cut(image, square, SIDE, "zero")))
         scores, points = decode(outputs["classificators"][0], outputs["regressors"][0])
         chosen = scores >= min_score
+        faces = merge(scores[chosen], points[chosen])
+        if doubtful is not None:
+            rest = (scores >= doubtful) & ~chosen
+            for _, face in faces:
+                rest &= overlap(face, points) <= SAME_FACE
+            faces += merge(scores[rest], points[rest])
         found = []
-        for score, face in merge(scores[chosen], points[chosen]):
+        for score, face in faces:
             low, high, *keypoints = transform(square.matrix(SIDE), face)
             found.append(Detection(score, low, high, np.stack(keypoints)))
         return found
