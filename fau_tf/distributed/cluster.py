@@ -172,14 +172,15 @@ def _cluster(ray: Any, workers: int) -> Cluster:
 def _init(ray: Any, address: str, workers: int, folder: str) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == LOCAL:
-        ray.init(
-            num_cpus=workers,
-            include_dashboard=False,
-            object_store_memory=_OBJECT_STORE,
-            _node_ip_address="127.0.0.1",
-            _temp_dir=folder,
-            **quiet,
-        )
+        with _home(folder):
+            ray.init(
+                num_cpus=workers,
+                include_dashboard=False,
+                object_store_memory=_OBJECT_STORE,
+                _node_ip_address="127.0.0.1",
+                _temp_dir=folder,
+                **quiet,
+            )
         return
     _require_answer(address)
     try:
@@ -187,6 +188,25 @@ def _init(ray: Any, address: str, workers: int, folder: str) -> None:
     except (ConnectionError, RuntimeError, ValueError) as error:
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise _unreachable(address, cause) from error
+
+
+@contextmanager
+def _home(folder: str) -> Iterator[None]:
+    """Give Ray's processes a home folder with a cluster file, which stops a question of theirs.
+
+    Without that file Ray 2.60 asks the metadata servers of three clouds where it runs, over the
+    network, even with its usage statistics off. Workers have that home, too, and don't use it.
+    """
+    Path(folder, "ray_bootstrap_config.yaml").write_text("{}\n", encoding="utf-8")
+    before = os.environ.get("HOME")
+    os.environ["HOME"] = folder
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["HOME"]
+        else:
+            os.environ["HOME"] = before
 
 
 def _require_answer(address: str) -> None:
