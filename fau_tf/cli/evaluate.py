@@ -11,8 +11,8 @@ Figures with an ICC are measured on synthetic faces; real faces have no labels h
 `python -m export` takes the low-reliability AUs. --write publishes the figures in the checkout:
 docs/experiments/accuracy.md, its picture and README.md's table.
 
-real-faces reads neutral and smiling photos: a folder with photos.csv (columns file, subject,
-expression) or a copy of the Face Research Lab London Set. Its test part is read once for a release.
+real-faces reads neutral and smiling photos: a folder that portraits.toml describes, or a copy of
+the Face Research Lab London Set. Its test part is read once for a release.
 
 Exit codes: 0 done, 2 usage, settings or input error (nothing is written), 130 interrupted.
 """
@@ -28,7 +28,7 @@ from typing import Any, Final
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
 from fau_tf.cli.command import exit_code
-from fau_tf.data.photo_folder import PARTS
+from fau_tf.portraits.collection import PARTS
 from fau_tf.synthetic.registry import RIGS
 from fau_tf.utils.files import replacing
 from fau_tf.utils.json_safe import plain

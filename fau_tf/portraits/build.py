@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from fau_tf.io.images import UnreadableError, read_image
-from fau_tf.portraits.collection import Collection, Photo, load_collection, photos
+from fau_tf.portraits.collection import Collection, Photo, photos
+from fau_tf.portraits.london import open_collection
 from fau_tf.portraits.portrait_set import CARD, Portrait, write_set
 from fau_tf.portraits.screening import Find, RefusedError, screen
 from fau_tf.portraits.start import NOT_SMILING, RANKED, SMILE, stated, with_measured_smiles
@@ -43,7 +44,7 @@ def build_set(
         CollectionError: If a folder has no license or is wrong otherwise.
         ValueError: If no photo can be used, or two folders have one name.
     """
-    collections = [load_collection(folder) for folder in folders]
+    collections = [open_collection(folder) for folder in folders]
     names = [one.name for one in collections]
     if len(set(names)) < len(names):
         raise ValueError(

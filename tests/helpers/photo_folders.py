@@ -1,10 +1,25 @@
-"""Folders of rendered people, each neutral and smiling, listed in photos.csv."""
+"""Folders of rendered people, each neutral and smiling, described in portraits.toml."""
 
 from PIL import Image
 
 from fau_tf.synthetic import sample
 from tests.helpers.scenes import clean_scene
 
+DESCRIPTION = """
+license = "CC0"
+attribution = "the tests"
+[[rule]]
+files = "neutral/*"
+expression = "neutral"
+subject = '(\\d+)_'
+[[rule]]
+files = "smiling/*"
+expression = "smiling"
+subject = '(\\d+)_'
+[split]
+test_every = 3
+validation_every = 3
+"""
 SMILE = {6: 3.0, 12: 4.5, 25: 3.0}
 
 
@@ -17,15 +32,13 @@ def write_photo_folder(folder, people, shown, size=256):
         shown: Those whose photos show a face; the files of the others are empty.
         size: Of a photo, px.
     """
-    folder.mkdir(parents=True)
-    rows = ["file,subject,expression"]
-    for person in range(people):
-        for expression, intensity in (("neutral", {}), ("smile", SMILE)):
-            name = f"{person}_{expression}.png"
-            (folder / name).touch()
+    for expression, intensity in (("neutral", {}), ("smiling", SMILE)):
+        (folder / expression).mkdir(parents=True)
+        for person in range(people):
+            file = folder / expression / f"{person}_{expression}.png"
+            file.touch()
             if person in shown:
                 scene = clean_scene(sample.canonical_rig(), person, person, intensity)
-                Image.fromarray(sample.render(scene, size=size)).save(folder / name)
-            rows.append(f"{name},person {person},{expression}")
-    (folder / "photos.csv").write_text("\n".join(rows) + "\n")
+                Image.fromarray(sample.render(scene, size=size)).save(file)
+    (folder / "portraits.toml").write_text(DESCRIPTION)
     return folder

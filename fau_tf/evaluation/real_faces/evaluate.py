@@ -1,4 +1,4 @@
-"""Evaluation of a model on a folder of neutral and smiling photos, beside the blendshape baseline.
+"""Evaluation of a model on neutral and smiling photos of people, beside the blendshape baseline.
 
 The photos have no FACS codes. What must hold without them: a neutral face is read near 0, a smile
 raises its AUs, also in gray, small or compressed photos; an AU that is edited into a photo rises,
@@ -13,28 +13,28 @@ import numpy as np
 import numpy.typing as npt
 
 from fau_tf import facs
-from fau_tf.data.photo_folder import (
-    NEUTRAL,
-    Photo,
-    credit,
-    photos_of_part,
-    read_photo_folder,
-    subjects_in_order,
-)
 from fau_tf.evaluation.real_faces.au_readers import READERS, AUReaders
 from fau_tf.evaluation.real_faces.edit_rises import edited_rises
 from fau_tf.evaluation.real_faces.edit_sheet import draw_edit_sheet
 from fau_tf.evaluation.real_faces.edits import Edit, edited
-from fau_tf.evaluation.real_faces.expressions import Readings, neutral_alarms, smile_pairs
+from fau_tf.evaluation.real_faces.expressions import (
+    NEUTRAL,
+    Readings,
+    neutral_alarms,
+    smile_pairs,
+)
 from fau_tf.evaluation.real_faces.face_reader import FaceReader
 from fau_tf.evaluation.real_faces.stability import SHIFTED, stability
 from fau_tf.evaluation.real_faces.versions import COLOR, GRAY, VERSIONS
 from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.io.images import read_image
+from fau_tf.portraits.collection import FILE, Collection, Photo, photos
+from fau_tf.portraits.london import open_collection
 
 Array = npt.NDArray[Any]
 ALL: Final = "all"
 """Name of the part that holds every subject."""
+_DESCRIPTION: Final = ("name", "license", "attribution", "source", "consent")
 _SHEET_FACES: Final = 8
 
 
@@ -51,53 +51,52 @@ def evaluate_folder(
 
     Args:
         model: An exported .tflite.
-        folder: See `photo_folder`.
-        part: One of `photo_folder.PARTS`, or `all`.
+        folder: Of portraits, see `portraits.london.open_collection`.
+        part: One of `portraits.collection.PARTS`, or `all`.
         kept: Folder that keeps landmarks and blendshapes from one run to the next.
         pictures: Folder for a sheet of edited faces, which are not to be published without
             the consent of the people shown.
         edit: Adds AUs to a face of a photo.
 
     Returns:
-        `model`, `aus` (labels), `folder` (its name), `credit`, `part`, `subjects`, `photos`,
-        `not_found` (photos without a face); `readers`: name -> `versions` (name -> `neutral`,
-        `smile`, see `expressions`, and `not_found`) and `edited`; `stability` of the model;
-        `selection`, see there.
+        `model`, `aus` (labels), `collection` (name, license, attribution, source, consent), `part`,
+        `subjects`, `photos`, `not_found` (photos without a face); `readers`: name -> `versions`
+        (name -> `neutral`, `smile`, see `expressions`, and `not_found`) and `edited`; `stability`
+        of the model; `selection`, see there.
 
     Raises:
-        FileNotFoundError: If the folder or a file of it is missing.
+        CollectionError: If the folder is not described, or is not complete.
         ValueError: If the part is empty, or no face is found on a neutral photo.
     """
-    every = read_photo_folder(folder)
-    photos = every if part == ALL else photos_of_part(every, part)
+    collection = open_collection(folder)
+    chosen = _of_part(collection, part)
     with FaceReader(kept) as reader:
         readers = AUReaders(reader, AUInterpreter(model))
-        images = [read_image(photo.path) for photo in photos]
+        images = [read_image(photo.path) for photo in chosen]
         faces = [reader(image) for image in images]
-        pairs = zip(photos, faces, strict=True)
+        pairs = zip(chosen, faces, strict=True)
         neutral = [(photo, face) for photo, face in pairs if photo.expression == NEUTRAL and face]
         if not neutral:
             raise ValueError(
-                f"{folder}: no face found on a photo whose expression is {NEUTRAL!r}, of "
-                f"{len(photos)} photos. Add such photos, or correct the list."
+                f"{collection.folder}: no face found on a photo whose expression is {NEUTRAL!r}, "
+                f"of {len(chosen)} photos. Add such photos, or correct {FILE}."
             )
         neutral_faces = [face for _, face in neutral]
         if pictures:
             draw_edit_sheet(pictures / "edits.png", neutral_faces[:_SHEET_FACES], edit)
         rises = edited_rises(readers, neutral_faces, [photo.subject for photo, _ in neutral], edit)
-        versions = _versions(readers, photos, images)
-    known = [(photo.subject, face) for photo, face in zip(photos, faces, strict=True) if face]
+        versions = _versions(readers, chosen, images)
+    known = [(photo.subject, face) for photo, face in zip(chosen, faces, strict=True) if face]
     steady = stability(readers.model, [face for _, face in known], [name for name, _ in known])
     figures = {name: {"versions": versions[name], "edited": rises[name]} for name in READERS}
     return {
         "model": model.name,
         "aus": [facs.AUS[au].label for au in readers.aus],
-        "folder": folder.name,
-        "credit": credit(folder),
+        "collection": {name: getattr(collection, name) for name in _DESCRIPTION},
         "part": part,
-        "subjects": len(subjects_in_order(photos)),
-        "photos": len(photos),
-        "not_found": len(photos) - len(known),
+        "subjects": len({photo.subject for photo in chosen}),
+        "photos": len(chosen),
+        "not_found": len(chosen) - len(known),
         "readers": figures,
         "stability": steady,
         "selection": {
@@ -105,6 +104,16 @@ def evaluate_folder(
             "blendshapes": selection(figures["blendshapes"], None),
         },
     }
+
+
+def _of_part(collection: Collection, part: str) -> list[Photo]:
+    chosen = [photo for photo in photos(collection) if part in (ALL, photo.part)]
+    if not chosen:
+        raise ValueError(
+            f"{collection.folder}: the part {part!r} is empty. Add [split] to {FILE}, or use "
+            f"--part {ALL}."
+        )
+    return chosen
 
 
 def selection(figures: Mapping[str, Any], steady: Mapping[str, Any] | None) -> dict[str, float]:
@@ -132,11 +141,11 @@ def selection(figures: Mapping[str, Any], steady: Mapping[str, Any] | None) -> d
 
 
 def _versions(
-    readers: AUReaders, photos: Sequence[Photo], images: Sequence[Array]
+    readers: AUReaders, chosen: Sequence[Photo], images: Sequence[Array]
 ) -> dict[str, dict[str, Any]]:
     """Return reader -> version of the photos -> its figures."""
-    subjects = [photo.subject for photo in photos]
-    expressions = [photo.expression for photo in photos]
+    subjects = [photo.subject for photo in chosen]
+    expressions = [photo.expression for photo in chosen]
     found: dict[str, dict[str, Any]] = {name: {} for name in READERS}
     for version, change in VERSIONS.items():
         table = np.stack([readers(change(image)) for image in images])  # (N, 2, A)

@@ -13,11 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from fau_tf import facs
-from fau_tf.data.photo_folder import NEUTRAL, SMILE
 from fau_tf.inference.estimator import PRESENT_FROM
 from fau_tf.metrics.bootstrap import figure_intervals
 
 Array = npt.NDArray[Any]
+NEUTRAL: Final = "neutral"
+SMILE: Final = "smiling"
+"""Expressions of `portraits.collection`."""
 SMILE_AUS: Final = (12, 6, 25)
 """AUs that a smile raises: lip corners and cheeks, and, with many people, the lips part."""
 

@@ -37,15 +37,16 @@ def report_page(found: _Figures) -> str:
 
 
 def _head(found: _Figures) -> str:
+    source = found["collection"]
     lines = [
         "# Real faces",
         f"Written by `python -m fau_tf.cli.evaluate real-faces FOLDER --part {found['part']} "
         f"--write`: `{found['model']}` on {found['photos']} photos of {found['subjects']} "
-        f"subjects, the {found['part']} part of `{found['folder']}`. Photos on which no face was "
+        f"subjects, the {found['part']} part of `{source['name']}`. Photos on which no face was "
         f"found: {found['not_found']}.",
+        f"Photos: {source['attribution']}. {source['license']}. {source['source']} "
+        f"{source['consent']}".strip(),
     ]
-    if found["credit"]:
-        lines.append(found["credit"])
     lines.append(
         "The photos have no FACS codes, so nothing here is an ICC. The page reports what must hold "
         "without codes: a neutral face is read near 0; a smile raises AU6, AU12 and AU25; an AU "

@@ -17,8 +17,7 @@ from fau_tf.data.corruptions import corrupt
 from fau_tf.data.record import MARGIN
 from fau_tf.data.tfrecord import shard_files
 from fau_tf.face.au_centers import au_centers
-from tests.helpers.records import SIZE, dotted, make_record
-from tests.helpers.records import write_shards
+from tests.helpers.records import SIZE, dotted, make_record, write_shards
 
 CROP = 64
 TARGETS = pipeline.Targets(codec=HeatmapCodec(CROP, 16, 1.0), aus=facs.ALL, rule="fau")
@@ -72,7 +71,9 @@ def test_a_negative_setting_is_refused(name):
 
 
 def test_a_setting_too_high_is_refused():
-    with pytest.raises(ValueError, match=r"`augment.occlude` .*at most 1 if a fraction. Received: 1\.01"):
+    with pytest.raises(
+        ValueError, match=r"`augment.occlude` .*at most 1 if a fraction. Received: 1\.01"
+    ):
         aug.Augment(occlude=1.01)
     with pytest.raises(ValueError, match=r"`augment.jpeg` must be at most 95.*Received: 96"):
         aug.Augment(jpeg=96)

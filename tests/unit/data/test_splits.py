@@ -92,7 +92,9 @@ def test_training_can_be_restricted_to_some_rigs_while_all_are_tested():
     other = fold.restrict_training(lambda one: rig_of(one, rigs) == "ict")
     assert other.subjects["test"] == fold.subjects["test"]
     assert {int(name[-1]) % 2 for name in other.train_and_validation} == {1}
-    assert set(other.train_and_validation) == {name for name in fold.train_and_validation if int(name[-1]) % 2}
+    assert set(other.train_and_validation) == {
+        name for name in fold.train_and_validation if int(name[-1]) % 2
+    }
     with pytest.raises(ValueError, match="no subject in train"):
         fold.restrict_training(lambda _: False)
 

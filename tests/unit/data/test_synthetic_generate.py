@@ -182,9 +182,7 @@ def test_people_take_rigs_in_turn_and_faces_take_renderers(monkeypatch):
         return draw
 
     monkeypatch.setattr(sample, "RENDERERS", {name: renderer(name) for name in renderers})
-    both = replace(
-        SETTINGS, people=10, record_size=32, rigs=rigs, renderers=renderers
-    )
+    both = replace(SETTINGS, people=10, record_size=32, rigs=rigs, renderers=renderers)
     records = [synthetic_record(both, person, face) for person in range(4) for face in range(2)]
     turns = [record.dataset.removeprefix("synthetic-") for record in records]
     assert turns == [*("canonical",) * 2, *("ict",) * 2] * 2

@@ -69,7 +69,9 @@ def test_files_that_cannot_be_read_are_found(tmp_path):
     trees.bp4d(tmp_path / "bp4d", subjects=("F001",))
     path = tmp_path / "bp4d" / "2D+3D/F001/T1/0337.jpg"
     path.write_bytes(b"no image")
-    assert "0337.jpg: 8 bytes that are not an image" in reasons(validate(settings("bp4d", tmp_path / "bp4d"), 1))
+    assert "0337.jpg: 8 bytes that are not an image" in reasons(
+        validate(settings("bp4d", tmp_path / "bp4d"), 1)
+    )
     trees.disfa(tmp_path / "disfa", subjects=("SN001",))
     video = tmp_path / "disfa/Videos_LeftCamera/LeftVideoSN001_comp.avi"
     video.write_bytes(b"no video")
@@ -81,9 +83,7 @@ def test_a_label_file_that_is_a_copy_of_anothers_is_found(tmp_path):
     root = tmp_path / "AUCoding/AU_INT"
     text = (root / "AU06/F001_T1_AU06.csv").read_text()
     (root / "AU12/F001_T1_AU12.csv").write_text(text)
-    assert "AU06 and AU12 have identical labels" in reasons(
-        validate(settings("bp4d", tmp_path), 1)
-    )
+    assert "AU06 and AU12 have identical labels" in reasons(validate(settings("bp4d", tmp_path), 1))
 
 
 def test_people_without_a_place_in_the_folds_are_found(tmp_path):

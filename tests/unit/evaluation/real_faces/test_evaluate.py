@@ -27,7 +27,7 @@ def found(folder, tmp_path_factory):
 def test_rendered_smiles_and_edits_are_seen(found):
     """The packaged model was trained on such faces: every smile raises AU12 and AU25."""
     assert (found["subjects"], found["photos"], found["not_found"]) == (2, 4, 0)
-    assert (found["folder"], found["part"], found["credit"]) == ("people", "validation", "")
+    assert (found["collection"]["name"], found["part"]) == ("people", "validation")
     figures = found["readers"]["model"]["versions"]
     assert list(figures) == ["color", "gray", "half size", "JPEG 25"]
     smile = figures["color"]["smile"]
@@ -55,8 +55,8 @@ def test_the_selection_has_the_figures_of_its_parts(found):
 
 
 def test_the_page_has_every_figure_and_the_credit(found):
-    page = report.report_page(found | {"credit": "Photos: by Ann."})
-    assert "Photos: by Ann." in page
+    page = report.report_page(found)
+    assert "Photos: the tests. CC0." in page
     assert "the validation part of `people`" in page
     for heading in ("Neutral faces", "Smiles", "Gray, small", "Edited AUs", "Stability"):
         assert f"## {heading}" in page
@@ -113,10 +113,15 @@ def test_the_test_part_is_read_only_when_it_is_named(folder, monkeypatch):
     assert asked == ["validation", "test"]
 
 
-def test_photos_without_neutral_faces_are_refused(folder, tmp_path, capsys):
-    (tmp_path / "photos.csv").write_text("file,subject,expression\na.png,a,smile\n")
-    (tmp_path / "a.png").write_bytes((folder / "1_smile.png").read_bytes())
-    options = ["real-faces", str(tmp_path), "--part", "all", "--data", str(tmp_path / "data")]
-    assert command.main(options) == 2
-    error = capsys.readouterr().err.splitlines()[-1]
-    assert "no face found on a photo whose expression is 'neutral', of 1 photos" in error
+def test_photos_without_neutral_faces_and_empty_parts_are_refused(folder, tmp_path, capsys):
+    (tmp_path / "portraits.toml").write_text('license = "CC0"\nattribution = "the tests"\n')
+    (tmp_path / "a.png").write_bytes((folder / "smiling" / "1_smiling.png").read_bytes())
+    options = ["real-faces", str(tmp_path), "--data", str(tmp_path / "data")]
+    for more, text in (
+        (["--part", "all"], "no face found on a photo whose expression is 'neutral', of 1 photos"),
+        ([], "the part 'validation' is empty. Add [split] to portraits.toml"),
+    ):
+        assert command.main([*options, *more]) == 2
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.startswith("error: ")
+        assert text in error

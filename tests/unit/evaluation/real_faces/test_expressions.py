@@ -30,7 +30,7 @@ def test_alarms_are_intensities_of_1_or_more_on_neutral_faces():
     rows = [
         ("a", "neutral", (1.0, 0.99, 0, 0)),
         ("b", "neutral", (3.0, 0, 0, 0)),
-        ("b", "smile", (5, 5, 5, 5)),
+        ("b", "smiling", (5, 5, 5, 5)),
         ("c", "neutral", (0, 0, 0, 0)),
         ("d", "neutral", (np.nan,) * 4),
     ]
@@ -54,7 +54,7 @@ def test_smiles_raise_their_aus_and_move_others():
     for i, subject in enumerate("abcd"):
         rows.append((subject, "neutral", (0.5, i, 0.1 * i, 1)))
         # AU4 falls by 0.5, AU6 rises with half, AU12 with all, AU25 never.
-        rows.append((subject, "smile", (0, i + (1 if i < 2 else -1), 3, 1)))
+        rows.append((subject, "smiling", (0, i + (1 if i < 2 else -1), 3, 1)))
     rows.append(("e", "neutral", (5, 5, 5, 5)))  # has no smile
     found = expressions.smile_pairs(readings(rows))
     assert found["subjects"] == 4

@@ -1,0 +1,77 @@
+"""The Face Research Lab London Set, whose copies need no `portraits.toml`.
+
+Test subjects are those in places 0, 3, 6, ... of the file order (34 of 102): never trained on,
+never used to choose, read once for a release. Validation subjects are every third of the others.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from fau_tf.portraits.collection import (
+    FILE,
+    Collection,
+    CollectionError,
+    Rule,
+    load_collection,
+    photos,
+)
+
+SUBJECTS: Final = 102
+_FOLDERS: Final = {
+    "neutral": ("neutral", "neutral_front"),
+    "smiling": ("smiling", "smiling_front"),
+}
+"""Expression -> names that its folder has in copies of the set."""
+
+
+def open_collection(place: Path) -> Collection:
+    """Return a collection of portraits: `load_collection`, or a copy of the London Set.
+
+    Args:
+        place: A folder with photos and `portraits.toml`, another TOML file that names the folder,
+            or a copy of the London Set with its folders of neutral and smiling photos.
+
+    Raises:
+        CollectionError: If it is none of them, or a copy of the London Set is not complete.
+    """
+    found = {} if place.suffix == ".toml" or (place / FILE).exists() else _folders(place)
+    if len(found) < len(_FOLDERS):
+        return load_collection(place)
+    collection = Collection(
+        folder=place,
+        name="london",
+        license="CC BY 4.0",
+        attribution="Lisa DeBruine and Benedict Jones, Face Research Lab London Set, 2017",
+        source="https://doi.org/10.6084/m9.figshare.5047666",
+        consent="The sitters consented to use in studies, in original or altered form.",
+        rules=tuple(
+            Rule(f"{folder}/*", expression, r"^(\d+)_") for expression, folder in found.items()
+        ),
+        test_every=3,
+        validation_every=3,
+    )
+    _require_complete(collection)
+    return collection
+
+
+def _folders(place: Path) -> dict[str, str]:
+    """Return expression -> name of its folder, of those that are there."""
+    return {
+        expression: name
+        for expression, names in _FOLDERS.items()
+        for name in names
+        if (place / name).is_dir()
+    }
+
+
+def _require_complete(collection: Collection) -> None:
+    rows = photos(collection)
+    subjects = {row.subject for row in rows}
+    pairs = {(row.subject, row.expression) for row in rows if row.expression in _FOLDERS}
+    if not len(subjects) == SUBJECTS == len(pairs) / 2 == len(rows) / 2:
+        raise CollectionError(
+            f"{collection.folder}: a copy of the London Set must have one neutral and one smiling "
+            f"photo of each of {SUBJECTS} subjects, and no other photo. Received: {len(rows)} "
+            f"photos of {len(subjects)} subjects. Its split depends on all of them: complete it, "
+            f"or describe your own photos in {FILE}."
+        )
