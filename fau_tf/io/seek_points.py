@@ -1,14 +1,20 @@
-"""Frame-exact seeking: entry points of a video that give the frames of a read from its start."""
+"""Frame-exact seeking: places in a video where reading can begin and gives the same frames."""
 
-import math
 import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import chain
+from typing import Final
 
-from fau_tf.utils import optional_imports
+import av
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
-_STEPS_BACK: Final = (0, 64, 512)
-"""Frames before the wanted one to seek to in turn, until decoding from there arrives at it."""
+from fau_tf.io.video.decoder import Decoded, decode
+
+_SECONDS_BACK: Final = (0, 2, 20)
+"""How far before a frame to look for a key frame, in turn, until decoding arrives at the frame."""
 
 
 @dataclass(frozen=True)
@@ -17,12 +23,12 @@ class SeekPoint:
 
     Attributes:
         number: Counts from 1.
-        timestamp_ms: Its time in the container.
+        pts: Its time in units of the stream.
         crc32: Checksum of its pixels.
     """
 
     number: int
-    timestamp_ms: float
+    pts: int
     crc32: int
 
 
@@ -31,10 +37,10 @@ class SeekIndex:
     """Entry points of a video.
 
     Attributes:
-        frames: Number of readable frames.
-        points: The frames before which a range may begin.
+        frames: Number of frames, damaged ones included.
+        points: The frames behind which reading may begin.
         ordered: Whether the container's times grow from frame to frame, so a time identifies one.
-        fault: Why the video is damaged; empty if it is intact.
+        fault: Why the video is damaged at its end; empty if it is not.
     """
 
     frames: int
@@ -43,48 +49,53 @@ class SeekIndex:
     fault: str = ""
 
 
-def build_seek_index(capture: Any, range_frames: int, lead_frames: int) -> SeekIndex:
-    """Return the entry points for equal ranges of frames; decodes an OpenCV capture to its end.
+def build_seek_index(
+    decoded: Iterable[Decoded], range_frames: int, lead_frames: int
+) -> SeekIndex:
+    """Return the entry points for equal ranges of frames.
 
     Args:
-        capture: An OpenCV capture at its start.
+        decoded: A video from its start.
         range_frames: Length of a range.
         lead_frames: Frames before a range at which reading begins.
     """
     points: list[SeekPoint] = []
-    number, last, ordered = 0, -1e-9, True
-    while capture.grab():
+    number, last, ordered = 0, None, True
+    for one in decoded:
         number += 1
-        seconds = timestamp_ms(capture) / 1000
-        ordered = ordered and math.isfinite(seconds) and seconds > last
-        last = seconds
-        if (number + lead_frames) % range_frames == 0:
-            points.append(SeekPoint(number, timestamp_ms(capture), _crc32(capture)))
+        if one.frame is None:
+            continue
+        ordered = ordered and one.pts is not None and (last is None or one.pts > last)
+        last = one.pts
+        if (number + lead_frames) % range_frames == 0 and one.pts is not None:
+            points.append(SeekPoint(number, one.pts, crc32(one.frame)))
     return SeekIndex(number, tuple(points), ordered)
 
 
-def seek_to(capture: Any, point: SeekPoint) -> bool:
-    """Move an OpenCV capture to a frame; return whether it arrived there.
+def seek_to(
+    container: InputContainer, stream: VideoStream, point: SeekPoint
+) -> Iterator[Decoded] | None:
+    """Return the frames of a video from a point on, this one included; None if it is not found.
 
-    OpenCV seeks by an assumed frame rate, and a decoder may begin with frames whose references are
-    missing. The frame is accepted only with the time and pixels of a decode from the start.
+    A container without an index may lead between key frames, where a decoder begins with frames
+    whose references are missing. So the frame is accepted only with its time and pixels.
     """
-    position = optional_imports.cv2().CAP_PROP_POS_FRAMES
-    for back in _STEPS_BACK:
-        capture.set(position, max(point.number - 1 - back, 0))
-        while (read := capture.grab()) and timestamp_ms(capture) < point.timestamp_ms:
-            pass
-        if read and timestamp_ms(capture) == point.timestamp_ms and _crc32(capture) == point.crc32:
-            return True
-    return False
+    unit = float(stream.time_base or 1)
+    for seconds in _SECONDS_BACK:
+        try:
+            container.seek(point.pts - round(seconds / unit), stream=stream)
+        except av.FFmpegError:
+            continue
+        decoded = decode(container, stream)
+        for one in decoded:
+            if one.pts is not None and one.pts >= point.pts:
+                if one.pts == point.pts and one.frame and crc32(one.frame) == point.crc32:
+                    return chain((one,), decoded)
+                break
+    return None
 
 
-def timestamp_ms(capture: Any) -> float:
-    """Return the container's time of the current frame, ms."""
-    return float(capture.get(optional_imports.cv2().CAP_PROP_POS_MSEC))
-
-
-def _crc32(capture: Any) -> int:
-    """Return the CRC-32 of the current frame's pixels; -1 if it cannot be decoded."""
-    read, bgr = capture.retrieve()
-    return zlib.crc32(bgr) if read else -1
+def crc32(frame: VideoFrame) -> int:
+    """Return the CRC-32 of a frame's pixels as decoded."""
+    # As RGB, because the rows of planes are padded with what was in memory.
+    return zlib.crc32(frame.to_ndarray(format="rgb24", threads=1).tobytes())

@@ -1,112 +1,92 @@
-"""Video files and cameras, decoded to frames by OpenCV."""
+"""Video files, decoded to frames by PyAV."""
 
-import math
 import os
-import time
+from collections import deque
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from fau_tf.face.align import Image
-from fau_tf.io.images import MAX_PIXELS, Frame, UnreadableError, open_regular
-from fau_tf.io.seek_points import SeekIndex, SeekPoint, build_seek_index, seek_to, timestamp_ms
-from fau_tf.utils import optional_imports
+import av
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
-CONTAINERS: Final = {
-    "mp4": tuple(((4, kind),) for kind in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")),
-    "matroska": (((0, b"\x1a\x45\xdf\xa3"),),),
-    "avi": (((0, b"RIFF"), (8, b"AVI ")),),
-    "ogg": (((0, b"OggS"),),),
-    "asf": (((0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),),),
-    "flv": (((0, b"FLV\x01"),),),
-    "mpeg": (((0, b"\x00\x00\x01\xba"),), ((0, b"\x00\x00\x01\xb3"),)),
-    "mpegts": (((0, b"\x47"), (188, b"\x47")),),
-    "yuv4mpegpipe": (((0, b"YUV4MPEG2"),),),
-}
-"""Container -> alternative signatures of its files; a signature is (offset, bytes) pairs."""
-
-# FFmpeg may read only these containers (its names for them), and only local files: a playlist that
-# refers to other files or hosts is refused.
-_FFMPEG_OPTIONS: Final = (
-    "protocol_whitelist;file|format_whitelist;"
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,ogg,asf,flv,mpeg,mpegvideo,mpegts,yuv4mpegpipe"
-)
-
-_TOLERATED_LOSS: Final = 0.02
-"""Share of the announced frames that may be missing at the end of an intact video: some containers
-announce duration times frame rate, which rounds."""
+from fau_tf.io.images import MAX_PIXELS, Frame, UnreadableError, UnreadFrame, open_regular
+from fau_tf.io.seek_points import SeekIndex, SeekPoint, build_seek_index, seek_to
+from fau_tf.io.video import containers
+from fau_tf.io.video.cameras import camera_frames as camera_frames
+from fau_tf.io.video.decoder import Decoded, decode, prepare
+from fau_tf.io.video.pictures import Deinterlacer, PictureConverter, square_pixel_size
+from fau_tf.io.video.read_ahead import ReadAhead
 
 _FALLBACK_FPS: Final = 25.0
+_ADVICE: Final = "Convert it, for example to H.264 in MP4."
+
+Place = tuple[int, float, bool]
+"""Number of a frame, its time in s, and whether it is wanted."""
 
 
 def is_video(head: bytes) -> bool:
     """Return whether the first 256 bytes of a file are those of a video."""
-    signatures = [signature for several in CONTAINERS.values() for signature in several]
-    return any(
-        all(head[at : at + len(part)] == part for at, part in signature) for signature in signatures
-    )
+    return containers.container_format(head) is not None
 
 
 class VideoFile(AbstractContextManager["VideoFile"]):
     """A video file; use it in a `with` block, or call `close`.
 
     Attributes:
-        fps: Frames per second, as the container states; 25 if it states nothing usable.
-        count: Number of frames, as the container states; 0 if it states none.
+        fps: Frames per second on average, as the container states; 25 if it states nothing usable.
+        count: Number of frames to expect, as the container states; 0 if it states none. Only what
+            decodes is the video, so there may be more or fewer.
     """
 
-    def __init__(self, path: Path, max_pixels: int = MAX_PIXELS) -> None:
+    def __init__(self, path: Path, max_pixels: int = MAX_PIXELS, threads: int = 1) -> None:
         """Open a video.
 
         Args:
-            path: MP4, MOV, Matroska, WebM, AVI, Ogg, ASF, FLV, MPEG, MPEG-TS or Y4M.
+            path: A file of one of `containers.FORMATS`.
             max_pixels: A video with larger frames is refused before one is decoded.
+            threads: CPU threads of the decoder, beside the thread that reads ahead.
 
         Raises:
-            UnreadableError: If the file is missing, not a video or too large.
+            UnreadableError: If the file is missing, not a video, of an unknown codec or too large.
         """
-        self._path, self._cv2 = path, optional_imports.cv2()
-        self._descriptor = _open_video(path)
+        self._path, self._max_pixels, self._threads = path, max_pixels, threads
+        self._descriptor = open_regular(path)
+        self._reader: ReadAhead[Frame | UnreadFrame] | None = None
         try:
-            self._capture: Any = _open_capture(self._cv2, self._descriptor, path)
-            self._check_size(max_pixels)
+            self._head = os.read(self._descriptor, containers.HEAD_BYTES)
+            self._container, self._stream = self._opened()
         except BaseException:
             os.close(self._descriptor)
             raise
-        fps = float(self._capture.get(self._cv2.CAP_PROP_FPS))
-        self.fps = fps if math.isfinite(fps) and 0.1 <= fps <= 1000 else _FALLBACK_FPS
-        count = float(self._capture.get(self._cv2.CAP_PROP_FRAME_COUNT))
-        self.count = int(count) if math.isfinite(count) and 0 < count < 1e9 else 0
+        self.fps = _frame_rate(self._stream)
+        seconds = (self._container.duration or 0) / av.time_base
+        self.count = self._stream.frames or max(0, round(seconds * self.fps))
 
-    def frames(self, every: int = 1, after: SeekPoint | None = None) -> Iterator[Frame]:
-        """Yield the frames, upright; timestamps are the container's as long as they grow.
+    def frames(
+        self, every: int = 1, after: SeekPoint | None = None
+    ) -> Iterator[Frame | UnreadFrame]:
+        """Return the frames, read ahead in a thread; each call reads the video anew.
+
+        Frames are upright, with square pixels, deinterlaced, and in the colors of a standard
+        screen. Their times are the container's; 0 is where the first of its streams starts, which
+        may be the sound. A damaged frame is an `UnreadFrame`.
 
         Args:
-            every: Yields every n-th frame, beginning with the first; numbers count all frames.
+            every: Gives every n-th frame, beginning with the first; numbers count all frames.
             after: Begins behind this frame, of a video whose seek index is ordered.
 
         Raises:
-            UnreadableError: After the last readable frame, if the container announced more.
+            UnreadableError: After the last frame, if the file is cut short; if there is no frame;
+                at a frame that is too large.
         """
-        number, last = 0, -1e-9
-        if after is not None:
-            number = after.number
-            self._skip_to(after)
-        while self._capture.grab():
-            number += 1
-            if (number - 1) % every:
-                continue
-            read, bgr = self._capture.retrieve()
-            if not read:
-                break
-            seconds = timestamp_ms(self._capture) / 1000
-            if not (math.isfinite(seconds) and seconds > last):
-                seconds = max((number - 1) / self.fps, last + every / self.fps)
-            last = seconds
-            yield Frame(_rgb(self._cv2, bgr), number, seconds, str(self._path))
-        self._check_end(number)
+        self._stop_reader()
+        self._reader = ReadAhead(lambda: self._read(every, after))
+        return self._reader
 
     def seek_index(self, range_frames: int, lead_frames: int) -> SeekIndex:
         """Return where ranges of frames can begin; decodes all frames once and keeps none.
@@ -115,127 +95,172 @@ class VideoFile(AbstractContextManager["VideoFile"]):
             range_frames: Length of a range.
             lead_frames: Frames before a range at which reading begins.
         """
-        index = build_seek_index(self._capture, range_frames, lead_frames)
+        self._reopen()
+        index = build_seek_index(
+            decode(self._container, self._stream), range_frames, lead_frames
+        )
         try:
             self._check_end(index.frames)
         except UnreadableError as error:
             return replace(index, fault=str(error))
         return index
 
-    def _skip_to(self, point: SeekPoint) -> None:
-        """Move behind a frame: by seeking if that works, else by decoding from the start."""
-        if not seek_to(self._capture, point):
-            self._capture.release()
-            self._capture = _open_capture(self._cv2, self._descriptor, self._path)
-            for _ in range(point.number):
-                self._capture.grab()
-
-    def _check_end(self, number: int) -> None:
-        if number == 0 or number < self.count * (1 - _TOLERATED_LOSS) - 1:
-            raise UnreadableError(
-                f"{self._path}: the video is damaged: {number} of {self.count or 'its'} frames can "
-                "be read. Copy or convert it again."
-            )
-
-    def _check_size(self, max_pixels: int) -> None:
-        cv2 = self._cv2
-        width, height = (
-            self._capture.get(side)
-            for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
-        )
-        if not self._capture.isOpened() or width < 1 or height < 1:
-            raise UnreadableError(
-                f"{self._path}: OpenCV cannot decode this video. Convert it, for example to H.264 "
-                "in MP4."
-            )
-        if width * height > max_pixels:
-            self._capture.release()
-            raise UnreadableError(
-                f"{self._path}: frames of {width:.0f} x {height:.0f} px exceed the limit of "
-                f"{max_pixels / 1e6:.0f} million pixels. Shrink the video."
-            )
-
     def close(self) -> None:
-        """Free the decoder; a second call does nothing."""
+        """Stop reading and free the decoder; a second call does nothing."""
         if self._descriptor >= 0:
-            self._capture.release()
+            self._stop_reader()
+            self._container.close()
             os.close(self._descriptor)
             self._descriptor = -1
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _read(self, every: int, after: SeekPoint | None) -> Iterator[Frame | UnreadFrame]:
+        """Yield frames and unread ones in their order; runs in the reader's thread."""
+        number, decoded = self._decoded(after)
+        clock = _Clock(self._container, self._stream, self.fps)
+        deinterlacer, places = Deinterlacer(), deque[Place]()
+        convert = PictureConverter()
+        first = number + (after is not None)
 
-def camera_frames(index: int, every: int = 1) -> Iterator[Frame]:
-    """Yield the frames of a camera until it stops; timestamps count from the first frame.
+        def converted(frames: Iterator[VideoFrame]) -> Iterator[Frame | UnreadFrame]:
+            for frame in frames:
+                place = places.popleft()
+                if place[2]:
+                    yield self._picture(convert, frame, place)
 
-    Args:
-        index: OpenCV's number of the camera, 0 for the first.
-        every: Yields every n-th frame, beginning with the first.
+        for number, one in enumerate(decoded, number + 1):
+            place = (number, clock.seconds(one.pts), number > first and (number - 1) % every == 0)
+            if one.frame is not None:
+                places.append(place)
+                yield from converted(deinterlacer.add(one.frame))
+                continue
+            yield from converted(deinterlacer.end())
+            if place[2]:
+                yield self._unread("this frame, or one that it depends on, is damaged", place)
+        yield from converted(deinterlacer.end())
+        self._check_end(number)
 
-    Raises:
-        UnreadableError: If the camera cannot be opened, or when it stops.
-    """
-    cv2 = optional_imports.cv2()
-    _silence(cv2)
-    capture: Any = cv2.VideoCapture(index)
-    number, start = 0, time.monotonic()
-    try:
-        while capture.grab():
-            number += 1
-            start = time.monotonic() if number == 1 else start
-            read, bgr = capture.retrieve() if (number - 1) % every == 0 else (False, None)
-            if read:
-                yield Frame(_rgb(cv2, bgr), number, time.monotonic() - start, f"camera {index}")
-    finally:
-        capture.release()
-    problem = f"no more frames after {number}" if number else "cannot be opened"
-    raise UnreadableError(
-        f"camera {index}: {problem}. Check its number, that it is plugged in, and that no other "
-        "program uses it."
-    )
+    def _decoded(self, after: SeekPoint | None) -> tuple[int, Iterator[Decoded]]:
+        """Return the frames from a point or from the start on, and how many are before them."""
+        self._reopen()
+        if after is None:
+            return 0, decode(self._container, self._stream)
+        found = seek_to(self._container, self._stream, after)
+        if found is None:
+            self._reopen()
+            found = islice(decode(self._container, self._stream), after.number - 1, None)
+        return after.number - 1, found
+
+    def _picture(
+        self, convert: PictureConverter, frame: VideoFrame, place: Place
+    ) -> Frame | UnreadFrame:
+        aspect = self._stream.sample_aspect_ratio or self._stream.codec_context.sample_aspect_ratio
+        self._check_size(*square_pixel_size(frame.width, frame.height, aspect))
+        try:
+            image = convert(frame, aspect)
+        except av.FFmpegError as error:
+            return self._unread(f"{frame.format.name} pixels can't be read: {error.strerror}", place)
+        return Frame(image, place[0], place[1], str(self._path))
+
+    def _unread(self, cause: str, place: Place) -> UnreadFrame:
+        codec = self._stream.codec_context.codec.canonical_name
+        reason = f"{self._path}: {cause} ({codec}). Copy or convert the video again."
+        return UnreadFrame(reason, place[0], place[1], str(self._path))
+
+    def _reopen(self) -> None:
+        self._container.close()
+        self._container, self._stream = self._opened()
+
+    def _opened(self) -> tuple[InputContainer, VideoStream]:
+        found = containers.container_format(self._head)
+        if found is None:
+            raise UnreadableError(
+                f"{self._path}: not a video file ({containers.NAMES}). Convert it to one of these "
+                "formats."
+            )
+        try:
+            container = containers.open_container(self._descriptor, found)
+        except av.FFmpegError as error:
+            raise UnreadableError(
+                f"{self._path}: the {found.name} file is damaged or not complete: "
+                f"{error.strerror}. Copy or convert it again."
+            ) from error
+        try:
+            return container, self._chosen(container)
+        except BaseException:
+            container.close()
+            raise
+
+    def _chosen(self, container: InputContainer) -> VideoStream:
+        streams = containers.video_streams(container)
+        if not streams:
+            has = "a cover picture and sound" if container.streams.video else "sound"
+            has = has if container.streams.audio else "no video"
+            raise UnreadableError(
+                f"{self._path}: the file has no moving picture, only {has}. Choose another file."
+            )
+        stream = streams[0]
+        if stream.codec_context is None:
+            codec = containers.unknown_codec(container, stream)
+            raise UnreadableError(
+                f"{self._path}: the codec of the video, {codec}, cannot be decoded. {_ADVICE}"
+            )
+        self._check_size(stream.codec_context.width, stream.codec_context.height)
+        prepare(stream, self._threads, self._max_pixels)
+        return stream
+
+    def _check_size(self, width: int, height: int) -> None:
+        if width * height > self._max_pixels:
+            raise UnreadableError(
+                f"{self._path}: frames of {width} x {height} px exceed the limit of "
+                f"{self._max_pixels / 1e6:.0f} million pixels. Shrink the video."
+            )
+
+    def _check_end(self, number: int) -> None:
+        size = os.fstat(self._descriptor).st_size
+        whole = containers.announced_size(self._head)
+        if whole and size < whole:
+            raise UnreadableError(
+                f"{self._path}: the video is damaged: it ends behind frame {number}, after {size} "
+                f"of {whole} bytes. Copy it again."
+            )
+        if number == 0:
+            codec = self._stream.codec_context.codec.canonical_name
+            raise UnreadableError(
+                f"{self._path}: the video is damaged: it has no frame that can be decoded "
+                f"({codec}). Copy or convert it again."
+            )
+
+    def _stop_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
 
-def _open_video(path: Path) -> int:
-    """Return a descriptor of a file whose first bytes are those of a video."""
-    descriptor = open_regular(path)
-    if is_video(os.read(descriptor, 256)):
-        return descriptor
-    os.close(descriptor)
-    raise UnreadableError(
-        f"{path}: not a video file ({', '.join(CONTAINERS)}). Convert it to one of these formats."
-    )
+class _Clock:
+    """Times of frames in seconds from the start of their source."""
 
+    def __init__(self, container: InputContainer, stream: VideoStream, fps: float) -> None:
+        self._unit, self._step = stream.time_base or 0, 1 / fps
+        self._start = (container.start_time or 0) / av.time_base
+        self._pts: int | None = None
+        self._last = -self._step
 
-def _open_capture(cv2: Any, descriptor: int, path: Path) -> Any:
-    # By descriptor, because FFmpeg interprets file names (`http:`, `%d`) and OpenCV does not accept
-    # names that are not text.
-    by_number = Path(f"/proc/self/fd/{descriptor}")
-    name = str(by_number) if by_number.exists() else str(path.absolute())
-    _silence(cv2)
-    with _environment("OPENCV_FFMPEG_CAPTURE_OPTIONS", _FFMPEG_OPTIONS):
-        return cv2.VideoCapture(name, cv2.CAP_FFMPEG)
-
-
-def _silence(cv2: Any) -> None:
-    """Keep messages of OpenCV and FFmpeg off the terminal; the errors raised here replace them."""
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-
-
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
+    def seconds(self, pts: int | None) -> float:
+        """Return the time of the next frame; one step later if the container's does not grow."""
+        if pts is None or (self._pts is not None and pts <= self._pts):
+            self._last += self._step
         else:
-            os.environ[name] = before
+            self._last = max(0.0, float(pts * self._unit) - self._start)
+            self._pts = pts
+        return self._last
 
 
-def _rgb(cv2: Any, bgr: Any) -> Image:
-    rgb: Image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-    return rgb
+def _frame_rate(stream: VideoStream) -> float:
+    # The guess comes second: of a varying rate, it is the smallest step between two frames.
+    for rate in (stream.average_rate, stream.guessed_rate):
+        if rate and 0.1 <= rate <= 1000:
+            return float(rate)
+    return _FALLBACK_FPS

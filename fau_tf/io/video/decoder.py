@@ -1,0 +1,167 @@
+"""Decoding of a video stream to frames, with the places where it is damaged."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+_STRICT: Final = ("hevc", "mjpeg")
+"""Decoders that report damage only when asked to stop at it; the others flag the frame."""
+
+_MOST_HELD: Final = 16
+"""Frames that wait for frames that were coded before them; H.264 and HEVC reorder at most 16."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A place in a video.
+
+    Attributes:
+        frame: Its picture; None if it is damaged.
+        pts: Its time in units of the stream; None if the container has no times.
+    """
+
+    frame: VideoFrame | None
+    pts: int | None
+
+
+def prepare(stream: VideoStream, threads: int, max_pixels: int) -> None:
+    """Set a decoder up, before its first packet.
+
+    Args:
+        stream: Of an open container.
+        threads: CPU threads. They share a frame: with threads that each decode a frame of their
+            own, an error does not say which one it is about.
+        max_pixels: The decoder refuses larger frames.
+    """
+    context = stream.codec_context
+    context.thread_type = "SLICE"
+    context.thread_count = threads
+    context.copy_opaque = True
+    context.options = {"max_pixels": str(max_pixels)}
+    if context.codec.name in _STRICT:
+        context.options |= {"err_detect": "crccheck+explode"}
+
+
+def decode(container: InputContainer, stream: VideoStream) -> Iterator[Decoded]:
+    """Yield the frames in the order of their times, from where the container is.
+
+    A frame is damaged if its packet or the decoder says so, or if it depends on a damaged one: a
+    decoder that goes on after an error draws from what it had until the next key frame.
+    """
+    damage = _Damage()
+    held: deque[VideoFrame] = deque()
+    for frames in _decoded_packets(container, stream, damage):
+        held += frames
+        while held and (len(held) > _MOST_HELD or damage.is_known(held[0])):
+            yield from damage.judge(held.popleft())
+    while held:
+        yield from damage.judge(held.popleft())
+    yield from damage.rest()
+
+
+def _decoded_packets(
+    container: InputContainer, stream: VideoStream, damage: "_Damage"
+) -> Iterator[list[VideoFrame]]:
+    """Yield what each packet adds; a demuxer that stops with an error ends the stream there."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.FFmpegError:
+            damage.add_end()
+            packet = None
+        if packet is None or (not packet.size and packet.dts is None):
+            break
+        if not packet.size:  # AVI: the frame before goes on; to a decoder it would be the end
+            continue
+        packet.opaque = damage.begin(packet)
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            damage.add(packet.opaque, packet.pts)
+            frames = []
+        yield damage.seen(frames)
+    try:
+        yield damage.seen(stream.decode(None))
+    except av.FFmpegError:  # of the last packets, which gave no picture
+        damage.add_end()
+
+
+class _Damage:
+    """Which frames are damaged; packets are counted in the order in which they are decoded."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._key = 0  # packet of the last key frame in the order of times
+        self._damaged: list[int] = []  # packets
+        self._lost: dict[int, int | None] = {}  # damaged packet without a frame so far -> its time
+        self._waiting: set[int] = set()  # packets whose frame has not come
+        self._ends_damaged = False
+
+    def begin(self, packet: "Packet[VideoStream]") -> int:
+        """Count a packet and return its number."""
+        number, self._count = self._count, self._count + 1
+        if not packet.is_discard:
+            self._waiting.add(number)
+        self._waiting.discard(number - 2 * _MOST_HELD)  # such packets have no frame
+        if packet.is_corrupt:
+            self._damaged.append(number)
+        return number
+
+    def add(self, number: int, pts: int | None) -> None:
+        """Note that a packet cannot be decoded."""
+        self._damaged.append(number)
+        self._lost[number] = pts
+        self._waiting.discard(number)
+
+    def add_end(self) -> None:
+        """Note that the stream ends with an error."""
+        self._ends_damaged = True
+
+    def seen(self, frames: list[VideoFrame]) -> list[VideoFrame]:
+        """Note which frames have come and which of them are damaged; return them."""
+        for frame in frames:
+            number = _number(frame)
+            self._waiting.discard(number)
+            self._lost.pop(number, None)
+            if frame.is_corrupt:
+                self._damaged.append(number)
+        return frames
+
+    def is_known(self, frame: VideoFrame) -> bool:
+        """Return whether all frames that it may depend on have come."""
+        return not self._waiting or min(self._waiting) > _number(frame)
+
+    def judge(self, frame: VideoFrame) -> Iterator[Decoded]:
+        """Yield the lost frames before a frame, then the frame."""
+        yield from self._lost_before(frame.pts)
+        number = _number(frame)
+        if frame.key_frame:
+            self._key = number
+            self._damaged = [one for one in self._damaged if one >= number]
+            self._waiting = {one for one in self._waiting if one >= number}
+        bad = any(self._key <= one <= number for one in self._damaged)
+        yield Decoded(None if bad else frame, frame.pts)
+
+    def rest(self) -> Iterator[Decoded]:
+        """Yield the lost frames at the end."""
+        yield from (Decoded(None, pts) for pts in self._lost.values())
+        if self._ends_damaged:
+            yield Decoded(None, None)
+
+    def _lost_before(self, pts: int | None) -> Iterator[Decoded]:
+        for number, lost in list(self._lost.items()):
+            if lost is None or pts is None or lost < pts:
+                del self._lost[number]
+                yield Decoded(None, lost)
+
+
+def _number(frame: VideoFrame) -> int:
+    return frame.opaque if isinstance(frame.opaque, int) else 0
