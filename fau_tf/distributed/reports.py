@@ -30,7 +30,7 @@ class ShardReport:
         images: Number of photos or frames that were read.
         with_face: Those with a face whose AUs were estimated.
         written: Whether the shard has rows.
-        unread: Error messages of photos that cannot be read.
+        unread: Error messages of photos and frames that cannot be read.
         fault: Why a video ends in this range although it should go on.
         start: Face search state before the first frame, see `job.state_entries`.
         end: Face search state after the last frame.

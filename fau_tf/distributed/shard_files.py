@@ -73,7 +73,7 @@ def write_estimates(path: Path, *, landmarks: bool) -> Iterator[AddRows]:
         yield add
 
 
-def read_estimates(path: Path) -> Iterator[tuple[Frame, Estimate]]:
+def read_estimates(path: Path) -> Iterator[tuple[Frame | UnreadFrame, Estimate]]:
     """Yield each frame that `write_estimates` wrote, without its pixels, and its estimate."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         yield from map(from_line, file)

@@ -56,7 +56,7 @@ class SourceSummary:
         """Count a report."""
         self.images += report.images
         self.with_face += report.with_face
-        for reason in report.unread:
+        for reason in (*report.unread, *filter(None, [report.fault])):
             self.add_failure(shard, reason)
 
 
@@ -192,7 +192,7 @@ class Stages:
             report = self._report(joint)
             self.join_seconds += report.seconds
             work.summary.add_report(report)
-            if work.end_fault and not report.unread and len(work.shards) > 1:
+            if work.end_fault and not report.fault and len(work.shards) > 1:
                 work.summary.add_failure("", work.end_fault)
 
     def _spread(self, step: str, shards: Sequence[Shard]) -> None:
@@ -248,7 +248,7 @@ class Stages:
         if not self._file(joint, DONE["join"]).is_file():
             return False
         report = self._report(joint)
-        if report.unread or not report.written:
+        if report.fault or not report.written:
             return False  # fewer files than ranges; joining again is quick
         return all(file.is_file() for shard in shards for file in result_files(self._job, shard))
 

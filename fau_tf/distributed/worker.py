@@ -23,8 +23,9 @@ from fau_tf.io.frames import Frame, UnreadableError, UnreadFrame
 from fau_tf.io.image_sequences import ImageSequence
 from fau_tf.io.sources import Source, SourceKind, open_frames, open_video
 from fau_tf.io.videos import VideoFile
-from fau_tf.outputs.run import estimate_photos
+from fau_tf.outputs.run import Estimated, estimate_photos, noted
 from fau_tf.outputs.spool import MedianSpool
+from fau_tf.outputs.unread import UnreadLines
 from fau_tf.outputs.writers import UNREADABLE
 from fau_tf.utils import optional_imports
 from fau_tf.utils.files import file_sha256, replacing
@@ -80,10 +81,12 @@ class JobWorker:
         if shard.is_video:
             landmarks = "jsonl" in self._job.outputs
             with write_estimates(path.with_suffix(".rows"), landmarks=landmarks) as add:
-                for frame, estimate in self._frames(shard, report, attempts):
+                unread = UnreadLines(shard.kind == SourceKind.VIDEO.value, self._job.every)
+                for frame, estimate in noted(self._frames(shard, report, attempts), unread):
                     add(frame, estimate)
                     if isinstance(frame, Frame):
                         _count(report, estimate)
+                report.unread = unread.lines()
         else:
             self._photos(shard, report, attempts)
         report.seconds = time.perf_counter() - start
@@ -124,9 +127,7 @@ class JobWorker:
             with open_frames(photo, first=number) as stream:
                 yield from stream.frames
 
-    def _frames(
-        self, shard: Shard, report: ShardReport, attempts: Attempts
-    ) -> Iterator[tuple[Frame | UnreadFrame, Estimate]]:
+    def _frames(self, shard: Shard, report: ShardReport, attempts: Attempts) -> Iterator[Estimated]:
         """Yield the frames of a range and their estimates; note the state at both ends."""
         every, estimator, point = self._job.every, self._models(), shard.seek_point
         try:
@@ -136,11 +137,9 @@ class JobWorker:
                     if frame.number == shard.first:
                         estimator.restart(shard.state or estimator.track_state)
                         report.start = state_entries(estimator.track_state)
-                    if isinstance(frame, UnreadFrame):
-                        report.unread.append(one_line(frame.reason))
-                        yield frame, UNREADABLE
-                        continue
-                    estimate = estimator.track(frame.image)
+                    estimate = UNREADABLE
+                    if isinstance(frame, Frame):
+                        estimate = estimator.track(frame.image)
                     if frame.number >= shard.first:
                         yield frame, estimate
         except UnreadableError as error:
@@ -203,20 +202,23 @@ def join_ranges(job: Job, shards: Sequence[Shard], info: ModelInfo) -> ShardRepo
         report = ShardReport.load(job.work / f"{shard.key}.json")
         total.images += report.images
         total.with_face += report.with_face
-        total.unread += report.unread
+        total.written |= bool(report.images or report.unread)
         kept.append(shard)
-        if report.fault:  # as on one machine, a damaged video is read up to its damage
-            total.unread.append(one_line(report.fault))
+        if report.fault:  # as on one machine, a video is read up to the damage that ends it
+            total.fault = one_line(report.fault)
             break
-    total.written = total.images > 0
+    unread = UnreadLines(shards[0].kind == SourceKind.VIDEO.value, job.every)
     if total.written:
-        _write_video_rows(job, kept, info)
+        _write_video_rows(job, kept, info, unread)
+    total.unread = unread.lines()
     return total
 
 
-def _write_video_rows(job: Job, shards: Sequence[Shard], info: ModelInfo) -> None:
+def _write_video_rows(
+    job: Job, shards: Sequence[Shard], info: ModelInfo, unread: UnreadLines
+) -> None:
     with ExitStack() as spools:
-        found = _estimates(job, shards)
+        found = noted(_estimates(job, shards), unread)
         if job.processing.neutral == MEDIAN:
             spool = spools.enter_context(MedianSpool())
             for frame, estimate in found:
@@ -229,11 +231,11 @@ def _write_video_rows(job: Job, shards: Sequence[Shard], info: ModelInfo) -> Non
                     write(frame, estimate)
 
 
-def _range_of(frame: Frame, shards: Sequence[Shard]) -> int:
+def _range_of(frame: Frame | UnreadFrame, shards: Sequence[Shard]) -> int:
     return next(one.index for one in shards if not one.last or frame.number <= one.last)
 
 
-def _estimates(job: Job, shards: Iterable[Shard]) -> Iterator[tuple[Frame, Estimate]]:
+def _estimates(job: Job, shards: Iterable[Shard]) -> Iterator[Estimated]:
     tracker, process = OverlapTracker(), job.processing.begin()
     for shard in shards:
         path = job.work / f"{shard.key}.rows"

@@ -49,9 +49,7 @@ class SeekIndex:
     fault: str = ""
 
 
-def build_seek_index(
-    decoded: Iterable[Decoded], range_frames: int, lead_frames: int
-) -> SeekIndex:
+def build_seek_index(decoded: Iterable[Decoded], range_frames: int, lead_frames: int) -> SeekIndex:
     """Return the entry points for equal ranges of frames.
 
     Args:

@@ -16,14 +16,19 @@ from av.video.stream import VideoStream
 
 from fau_tf.io.images import MAX_PIXELS, Frame, UnreadableError, UnreadFrame, open_regular
 from fau_tf.io.seek_points import SeekIndex, SeekPoint, build_seek_index, seek_to
-from fau_tf.io.video import containers
 from fau_tf.io.video.cameras import camera_frames as camera_frames
+from fau_tf.io.video.containers import (
+    HEAD_BYTES,
+    announced_size,
+    container_format,
+    open_video,
+    require_size,
+)
 from fau_tf.io.video.decoder import Decoded, decode, prepare
 from fau_tf.io.video.pictures import Deinterlacer, PictureConverter, square_pixel_size
 from fau_tf.io.video.read_ahead import ReadAhead
 
 _FALLBACK_FPS: Final = 25.0
-_ADVICE: Final = "Convert it, for example to H.264 in MP4."
 
 Place = tuple[int, float, bool]
 """Number of a frame, its time in s, and whether it is wanted."""
@@ -31,7 +36,7 @@ Place = tuple[int, float, bool]
 
 def is_video(head: bytes) -> bool:
     """Return whether the first 256 bytes of a file are those of a video."""
-    return containers.container_format(head) is not None
+    return container_format(head) is not None
 
 
 class VideoFile(AbstractContextManager["VideoFile"]):
@@ -47,7 +52,7 @@ class VideoFile(AbstractContextManager["VideoFile"]):
         """Open a video.
 
         Args:
-            path: A file of one of `containers.FORMATS`.
+            path: A file of a kind in `containers.FORMATS`.
             max_pixels: A video with larger frames is refused before one is decoded.
             threads: CPU threads of the decoder, beside the thread that reads ahead.
 
@@ -58,12 +63,13 @@ class VideoFile(AbstractContextManager["VideoFile"]):
         self._descriptor = open_regular(path)
         self._reader: ReadAhead[Frame | UnreadFrame] | None = None
         try:
-            self._head = os.read(self._descriptor, containers.HEAD_BYTES)
+            self._head = os.read(self._descriptor, HEAD_BYTES)
             self._container, self._stream = self._opened()
         except BaseException:
             os.close(self._descriptor)
             raise
-        self.fps = _frame_rate(self._stream)
+        self._codec = self._stream.codec_context.codec.canonical_name
+        self.fps = _frame_rate(self._container, self._stream)
         seconds = (self._container.duration or 0) / av.time_base
         self.count = self._stream.frames or max(0, round(seconds * self.fps))
 
@@ -96,9 +102,7 @@ class VideoFile(AbstractContextManager["VideoFile"]):
             lead_frames: Frames before a range at which reading begins.
         """
         self._reopen()
-        index = build_seek_index(
-            decode(self._container, self._stream), range_frames, lead_frames
-        )
+        index = build_seek_index(decode(self._container, self._stream), range_frames, lead_frames)
         try:
             self._check_end(index.frames)
         except UnreadableError as error:
@@ -118,11 +122,11 @@ class VideoFile(AbstractContextManager["VideoFile"]):
 
     def _read(self, every: int, after: SeekPoint | None) -> Iterator[Frame | UnreadFrame]:
         """Yield frames and unread ones in their order; runs in the reader's thread."""
-        number, decoded = self._decoded(after)
+        before, decoded = self._decoded(after)
         clock = _Clock(self._container, self._stream, self.fps)
         deinterlacer, places = Deinterlacer(), deque[Place]()
         convert = PictureConverter()
-        first = number + (after is not None)
+        first, number = before + (after is not None), before
 
         def converted(frames: Iterator[VideoFrame]) -> Iterator[Frame | UnreadFrame]:
             for frame in frames:
@@ -130,7 +134,7 @@ class VideoFile(AbstractContextManager["VideoFile"]):
                 if place[2]:
                     yield self._picture(convert, frame, place)
 
-        for number, one in enumerate(decoded, number + 1):
+        for number, one in enumerate(decoded, before + 1):
             place = (number, clock.seconds(one.pts), number > first and (number - 1) % every == 0)
             if one.frame is not None:
                 places.append(place)
@@ -138,7 +142,7 @@ class VideoFile(AbstractContextManager["VideoFile"]):
                 continue
             yield from converted(deinterlacer.end())
             if place[2]:
-                yield self._unread("this frame, or one that it depends on, is damaged", place)
+                yield self._unread("the video is damaged here", place)
         yield from converted(deinterlacer.end())
         self._check_end(number)
 
@@ -157,16 +161,17 @@ class VideoFile(AbstractContextManager["VideoFile"]):
         self, convert: PictureConverter, frame: VideoFrame, place: Place
     ) -> Frame | UnreadFrame:
         aspect = self._stream.sample_aspect_ratio or self._stream.codec_context.sample_aspect_ratio
-        self._check_size(*square_pixel_size(frame.width, frame.height, aspect))
+        size = square_pixel_size(frame.width, frame.height, aspect)
+        require_size(self._path, *size, self._max_pixels)
         try:
-            image = convert(frame, aspect)
+            image = convert(frame, size)
         except av.FFmpegError as error:
-            return self._unread(f"{frame.format.name} pixels can't be read: {error.strerror}", place)
+            cause = f"pixels of the kind {frame.format.name} cannot be read: {error.strerror}"
+            return self._unread(cause, place)
         return Frame(image, place[0], place[1], str(self._path))
 
     def _unread(self, cause: str, place: Place) -> UnreadFrame:
-        codec = self._stream.codec_context.codec.canonical_name
-        reason = f"{self._path}: {cause} ({codec}). Copy or convert the video again."
+        reason = f"{self._path}: {cause} ({self._codec}). Copy or convert the video again."
         return UnreadFrame(reason, place[0], place[1], str(self._path))
 
     def _reopen(self) -> None:
@@ -174,63 +179,27 @@ class VideoFile(AbstractContextManager["VideoFile"]):
         self._container, self._stream = self._opened()
 
     def _opened(self) -> tuple[InputContainer, VideoStream]:
-        found = containers.container_format(self._head)
-        if found is None:
-            raise UnreadableError(
-                f"{self._path}: not a video file ({containers.NAMES}). Convert it to one of these "
-                "formats."
-            )
+        container, stream = open_video(self._descriptor, self._head, self._path)
         try:
-            container = containers.open_container(self._descriptor, found)
-        except av.FFmpegError as error:
-            raise UnreadableError(
-                f"{self._path}: the {found.name} file is damaged or not complete: "
-                f"{error.strerror}. Copy or convert it again."
-            ) from error
-        try:
-            return container, self._chosen(container)
+            context = stream.codec_context
+            require_size(self._path, context.width, context.height, self._max_pixels)
         except BaseException:
             container.close()
             raise
-
-    def _chosen(self, container: InputContainer) -> VideoStream:
-        streams = containers.video_streams(container)
-        if not streams:
-            has = "a cover picture and sound" if container.streams.video else "sound"
-            has = has if container.streams.audio else "no video"
-            raise UnreadableError(
-                f"{self._path}: the file has no moving picture, only {has}. Choose another file."
-            )
-        stream = streams[0]
-        if stream.codec_context is None:
-            codec = containers.unknown_codec(container, stream)
-            raise UnreadableError(
-                f"{self._path}: the codec of the video, {codec}, cannot be decoded. {_ADVICE}"
-            )
-        self._check_size(stream.codec_context.width, stream.codec_context.height)
         prepare(stream, self._threads, self._max_pixels)
-        return stream
-
-    def _check_size(self, width: int, height: int) -> None:
-        if width * height > self._max_pixels:
-            raise UnreadableError(
-                f"{self._path}: frames of {width} x {height} px exceed the limit of "
-                f"{self._max_pixels / 1e6:.0f} million pixels. Shrink the video."
-            )
+        return container, stream
 
     def _check_end(self, number: int) -> None:
-        size = os.fstat(self._descriptor).st_size
-        whole = containers.announced_size(self._head)
+        size, whole = os.fstat(self._descriptor).st_size, announced_size(self._head)
         if whole and size < whole:
             raise UnreadableError(
                 f"{self._path}: the video is damaged: it ends behind frame {number}, after {size} "
                 f"of {whole} bytes. Copy it again."
             )
         if number == 0:
-            codec = self._stream.codec_context.codec.canonical_name
             raise UnreadableError(
                 f"{self._path}: the video is damaged: it has no frame that can be decoded "
-                f"({codec}). Copy or convert it again."
+                f"({self._codec}). Copy or convert it again."
             )
 
     def _stop_reader(self) -> None:
@@ -258,9 +227,11 @@ class _Clock:
         return self._last
 
 
-def _frame_rate(stream: VideoStream) -> float:
-    # The guess comes second: of a varying rate, it is the smallest step between two frames.
-    for rate in (stream.average_rate, stream.guessed_rate):
+def _frame_rate(container: InputContainer, stream: VideoStream) -> float:
+    # The guess knows what a stream without a container says. It comes second otherwise: of a
+    # varying rate, it is the smallest step between two frames.
+    rates = (stream.average_rate, stream.guessed_rate)
+    for rate in rates[::-1] if container.start_time is None else rates:
         if rate and 0.1 <= rate <= 1000:
             return float(rate)
     return _FALLBACK_FPS

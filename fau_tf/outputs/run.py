@@ -15,6 +15,7 @@ from fau_tf.io.images import Frame, UnreadableError, UnreadFrame
 from fau_tf.io.sources import FrameStream, Source, SourceKind, open_frames
 from fau_tf.outputs.options import PredictOptions
 from fau_tf.outputs.terminal_table import face_table, has_blocks
+from fau_tf.outputs.unread import UnreadLines
 from fau_tf.outputs.writers import UNREADABLE, Results, result_names
 from fau_tf.utils.console import Console
 from fau_tf.utils.text import one_line
@@ -92,12 +93,16 @@ class _Run:
     def read(self, source: Source, name: Path) -> Summary:
         """Read a source and write its results."""
         summary = Summary()
+        in_video = source.kind.is_sequence and bool(source.paths)
+        unread = UnreadLines(in_video, self._options.every)
+        end: list[str] = []
         try:
             with open_frames(source, self._options.every, self._options.fps) as stream:
                 estimated = self._estimated(source, stream)
-                self._write(source, name, estimated, stream, summary)
+                self._write(source, name, noted(estimated, unread), stream, summary)
         except UnreadableError as error:
-            summary.unread.append(one_line(str(error)))
+            end = [one_line(str(error))]
+        summary.unread = unread.lines() + end
         return summary
 
     def _estimated(self, source: Source, stream: FrameStream) -> Iterator[Estimated]:
@@ -136,9 +141,7 @@ class _Run:
             ):
                 for frame, estimate in estimated:
                     progress.update()
-                    if isinstance(frame, UnreadFrame):
-                        summary.unread.append(one_line(frame.reason))
-                    else:
+                    if isinstance(frame, Frame):
                         estimate = process(estimate, frame.timestamp) if process else estimate
                         summary.count(estimate, self._options.faces)
                         summary.flags.update(frame.flags)
@@ -170,6 +173,14 @@ class _Run:
             log(f"  note: {flag}" + (f" ({count} of them)" if summary.pictures > 1 else ""))
         if summary.crowded:
             log(f"  Only the {self._options.faces} largest faces were read; --faces reads more")
+
+
+def noted(estimated: Iterable[Estimated], unread: UnreadLines) -> Iterator[Estimated]:
+    """Yield frames and their estimates; add the unread frames to `unread`."""
+    for frame, estimate in estimated:
+        if isinstance(frame, UnreadFrame):
+            unread.add(frame)
+        yield frame, estimate
 
 
 def postprocessing(options: PredictOptions, estimator: AUEstimator) -> Postprocessing | None:

@@ -36,14 +36,17 @@ def to_line(frame: Frame | UnreadFrame, estimate: Estimate, *, landmarks: bool =
         }
         for face in estimate.faces
     ]
-    return json.dumps([place, flags, estimate.reason, faces]) + "\n"
+    unread = frame.reason if isinstance(frame, UnreadFrame) else ""
+    return json.dumps([place, flags, estimate.reason, faces, unread]) + "\n"
 
 
-def from_line(line: str) -> tuple[Frame, Estimate]:
+def from_line(line: str) -> tuple[Frame | UnreadFrame, Estimate]:
     """Return the frame and the estimate that `to_line` encoded."""
-    place, flags, reason, faces = json.loads(line)
+    place, flags, reason, faces, unread = json.loads(line)
     number, timestamp, name = place
-    frame = Frame(_NO_PIXELS, number, timestamp, name, tuple(flags))
+    frame: Frame | UnreadFrame = UnreadFrame(unread, number, timestamp, name)
+    if not unread:
+        frame = Frame(_NO_PIXELS, number, timestamp, name, tuple(flags))
     return frame, Estimate(tuple(map(_face, faces)), reason)
 
 
@@ -71,7 +74,7 @@ class MedianSpool(AbstractContextManager["MedianSpool"]):
                 self._levels.setdefault(face.face_id, array("f")).extend(face.shown.values())
         self._file.write(to_line(frame, estimate))
 
-    def replay(self) -> Iterator[tuple[Frame, Estimate]]:
+    def replay(self) -> Iterator[tuple[Frame | UnreadFrame, Estimate]]:
         """Yield what was kept, with the intensities of each face above its median."""
         medians: dict[int, list[float]] = {}
         self._file.seek(0)

@@ -8,6 +8,7 @@ import numpy as np
 from fau_tf import facs
 from fau_tf.evaluation.blendshapes import BlendshapeReader, correlations
 from fau_tf.inference.estimator import AUEstimator
+from fau_tf.io.images import UnreadFrame
 from fau_tf.io.videos import VideoFile
 
 FRAMES_A_SECOND: Final = 3
@@ -29,6 +30,8 @@ def video_blendshapes(model: Path, path: Path) -> dict[str, Any]:
         BlendshapeReader() as reader,
     ):
         for frame in video.frames(max(1, round(video.fps / FRAMES_A_SECOND))):
+            if isinstance(frame, UnreadFrame):
+                continue
             faces = estimator.estimate(frame.image).faces
             shapes = reader.scores(frame.image)
             if faces and not faces[0].reason and np.isfinite(shapes[0]):

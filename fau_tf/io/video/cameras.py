@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from fau_tf.io.images import Frame, UnreadableError
+from fau_tf.io.frames import Frame, UnreadableError
 from fau_tf.utils import optional_imports
 
 

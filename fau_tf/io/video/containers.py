@@ -1,14 +1,17 @@
-"""Video containers: their signatures, and opening one without any other file or host."""
+"""Video containers: their signatures, and opening one without another file or a host."""
 
 import os
 import re
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import av
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
+
+from fau_tf.io.frames import UnreadableError
 
 Signature = tuple[tuple[int, bytes], ...]
 """(offset, bytes) pairs, all of which a file must have."""
@@ -90,34 +93,77 @@ def container_format(head: bytes) -> ContainerFormat | None:
     return None
 
 
-def open_container(descriptor: int, found: ContainerFormat) -> InputContainer:
-    """Return a container for reading.
+def open_video(descriptor: int, head: bytes, path: Path) -> tuple[InputContainer, VideoStream]:
+    """Return a container and its video.
 
     FFmpeg gets an open descriptor, the one reader that fits the file, and no protocol but that of
     descriptors. So a playlist, or a reference in a file, leads to no other file and no host, and no
     file name is interpreted.
 
     Args:
-        descriptor: Of a regular file; it must stay open.
-        found: From `container_format`.
+        descriptor: Of a regular file; it must stay open, and its position changes.
+        head: First `HEAD_BYTES` bytes of the file.
+        path: For messages.
 
     Raises:
-        av.FFmpegError: If the file has no header that this reader knows.
+        UnreadableError: If it is no video, damaged, without a moving picture or of an unknown
+            codec.
     """
+    found = container_format(head)
+    if found is None:
+        raise UnreadableError(
+            f"{path}: not a video file ({NAMES}). Convert it to one of these formats."
+        )
     options = {"fd": str(descriptor), "protocol_whitelist": "fd", "format_whitelist": found.demuxer}
     os.lseek(descriptor, 0, os.SEEK_SET)
-    return av.open("fd:", format=found.demuxer, options=options, metadata_errors="replace")
+    try:
+        container = av.open("fd:", "r", found.demuxer, options, metadata_errors="replace")
+    except av.FFmpegError as error:
+        raise UnreadableError(
+            f"{path}: the {found.name} file is damaged or not complete: {error.strerror}. Copy or "
+            "convert it again."
+        ) from error
+    try:
+        return container, _moving_picture(container, path)
+    except BaseException:
+        container.close()
+        raise
 
 
-def video_streams(container: InputContainer) -> list[VideoStream]:
-    """Return the video streams, the default one first, without cover pictures."""
-    moving = [one for one in container.streams.video if not one.disposition & _COVER]
-    return sorted(moving, key=lambda one: not one.disposition & Disposition.default)
+def require_size(path: Path, width: int, height: int, max_pixels: int) -> None:
+    """Refuse frames that are too large.
+
+    Raises:
+        UnreadableError: If they are.
+    """
+    if width * height > max_pixels:
+        raise UnreadableError(
+            f"{path}: frames of {width} x {height} px exceed the limit of "
+            f"{max_pixels / 1e6:.0f} million pixels. Shrink the video."
+        )
 
 
-def unknown_codec(container: InputContainer, stream: VideoStream) -> str:
-    """Return what is known of a codec for which there is no decoder, for a message."""
-    # PyAV gives the code of such a codec nowhere but in FFmpeg's description of the file.
+def _moving_picture(container: InputContainer, path: Path) -> VideoStream:
+    """Return the default video stream, or the first."""
+    streams = [one for one in container.streams.video if not one.disposition & _COVER]
+    if not streams:
+        has = "sound and a cover picture" if container.streams.video else "sound"
+        has = has if container.streams.audio else "other data"
+        raise UnreadableError(
+            f"{path}: the file has no moving picture, only {has}. Choose another file."
+        )
+    stream = next((one for one in streams if one.disposition & Disposition.default), streams[0])
+    if stream.codec_context is None:
+        raise UnreadableError(
+            f"{path}: the codec of the video, {_codec_code(container, stream)}, cannot be decoded. "
+            "Convert it, for example to H.264 in MP4."
+        )
+    return stream
+
+
+def _codec_code(container: Any, stream: VideoStream) -> str:
+    """Return what is known of a codec for which there is no decoder."""
+    # PyAV gives it nowhere but in FFmpeg's description of the file.
     av.logging.set_level(av.logging.INFO)
     try:
         description = container.dumps_format()

@@ -53,7 +53,8 @@ def decode(container: InputContainer, stream: VideoStream) -> Iterator[Decoded]:
     """Yield the frames in the order of their times, from where the container is.
 
     A frame is damaged if its packet or the decoder says so, or if it depends on a damaged one: a
-    decoder that goes on after an error draws from what it had until the next key frame.
+    decoder that goes on after an error draws from what it had until the next key frame. Frames
+    before the first key frame need frames that were cut off; they are left out, as by players.
     """
     damage = _Damage()
     held: deque[VideoFrame] = deque()
@@ -100,8 +101,9 @@ class _Damage:
     def __init__(self) -> None:
         self._count = 0
         self._key = 0  # packet of the last key frame in the order of times
-        self._damaged: list[int] = []  # packets
-        self._lost: dict[int, int | None] = {}  # damaged packet without a frame so far -> its time
+        self._first_key: int | None = None  # time of the first key frame
+        self._damaged: dict[int, int | None] = {}  # packet -> its time
+        self._lost: dict[int, int | None] = {}  # damaged packets that gave no frame
         self._waiting: set[int] = set()  # packets whose frame has not come
         self._ends_damaged = False
 
@@ -111,15 +113,17 @@ class _Damage:
         if not packet.is_discard:
             self._waiting.add(number)
         self._waiting.discard(number - 2 * _MOST_HELD)  # such packets have no frame
+        if packet.is_keyframe and self._first_key is None:
+            self._first_key = packet.pts or 0
         if packet.is_corrupt:
-            self._damaged.append(number)
+            self._damaged[number] = packet.pts
         return number
 
     def add(self, number: int, pts: int | None) -> None:
         """Note that a packet cannot be decoded."""
-        self._damaged.append(number)
-        self._lost[number] = pts
         self._waiting.discard(number)
+        if self._first_key is not None and (pts is None or pts >= self._first_key):
+            self._damaged[number] = self._lost[number] = pts
 
     def add_end(self) -> None:
         """Note that the stream ends with an error."""
@@ -132,7 +136,7 @@ class _Damage:
             self._waiting.discard(number)
             self._lost.pop(number, None)
             if frame.is_corrupt:
-                self._damaged.append(number)
+                self._damaged[number] = frame.pts
         return frames
 
     def is_known(self, frame: VideoFrame) -> bool:
@@ -141,13 +145,12 @@ class _Damage:
 
     def judge(self, frame: VideoFrame) -> Iterator[Decoded]:
         """Yield the lost frames before a frame, then the frame."""
+        if self._first_key is None:  # some decoders draw such frames on gray
+            return
         yield from self._lost_before(frame.pts)
-        number = _number(frame)
         if frame.key_frame:
-            self._key = number
-            self._damaged = [one for one in self._damaged if one >= number]
-            self._waiting = {one for one in self._waiting if one >= number}
-        bad = any(self._key <= one <= number for one in self._damaged)
+            self._begin_group(frame)
+        bad = any(self._key <= one <= _number(frame) for one in self._damaged)
         yield Decoded(None if bad else frame, frame.pts)
 
     def rest(self) -> Iterator[Decoded]:
@@ -155,6 +158,19 @@ class _Damage:
         yield from (Decoded(None, pts) for pts in self._lost.values())
         if self._ends_damaged:
             yield Decoded(None, None)
+
+    def _begin_group(self, key: VideoFrame) -> None:
+        """Forget the damage of frames on which a key frame and the frames behind it don't depend.
+
+        These are the frames before it, also those that are decoded after it.
+        """
+        self._key = _number(key)
+        self._damaged = {
+            number: pts
+            for number, pts in self._damaged.items()
+            if number >= self._key and (pts is None or key.pts is None or pts >= key.pts)
+        }
+        self._waiting = {one for one in self._waiting if one >= self._key}
 
     def _lost_before(self, pts: int | None) -> Iterator[Decoded]:
         for number, lost in list(self._lost.items()):

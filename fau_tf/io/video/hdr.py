@@ -1,6 +1,6 @@
 """Colors of HDR and wide-gamut video as those of a standard screen.
 
-Sources: ITU-R BT.2100 (PQ and HLG), BT.2408 (203 cd/m2 is the white of a page), BT.1886 (gamma 2.4).
+Sources: ITU-R BT.2100 (PQ and HLG), BT.2408 (a page's white is 203 cd/m2), BT.1886 (gamma 2.4).
 """
 
 import functools
@@ -76,7 +76,8 @@ def to_sdr(pixels: npt.NDArray[np.uint16], color: WideColor) -> Image:
     light = light @ np.array(_TO_BT709[color.primaries], np.float32).T
     # 12 bits of the square root are fine enough for dark tones.
     index = np.sqrt(np.clip(light, 0.0, _BRIGHTEST)) * ((_LEVELS - 1) / _BRIGHTEST**0.5)
-    return _screen_table()[index.astype(np.uint16)]
+    shown: Image = _screen_table()[index.astype(np.uint16)]
+    return shown
 
 
 @functools.cache
@@ -101,4 +102,5 @@ def _screen_table() -> Image:
     room = 1 - _KNEE
     shoulder = _KNEE + room * (1 - np.exp(-(np.maximum(light, _KNEE) - _KNEE) / room))
     shown = np.where(light > _KNEE, shoulder, light)
-    return np.rint(255 * shown ** (1 / _GAMMA)).astype(np.uint8)
+    table: Image = np.rint(255 * shown ** (1 / _GAMMA)).astype(np.uint8)
+    return table

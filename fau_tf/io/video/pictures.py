@@ -1,8 +1,8 @@
 """From decoded frames to upright RGB pictures with square pixels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final, cast
 
 import av
 import numpy as np
@@ -64,8 +64,9 @@ class Deinterlacer:
 def _bwdif(frame: VideoFrame) -> Graph:
     graph = Graph()
     graph.threads = 1
-    size = {"width": frame.width, "height": frame.height}
-    source = graph.add_buffer(**size, format=frame.format, time_base=_TIME_BASE)
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=_TIME_BASE
+    )
     # A frame for each frame, and only for those that are marked as interlaced.
     filtered = graph.add("bwdif", "mode=send_frame:deint=interlaced")
     graph.link_nodes(source, filtered, graph.add("buffersink")).configure()
@@ -78,17 +79,16 @@ class PictureConverter:
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
 
-    def __call__(self, frame: VideoFrame, pixel_aspect: Fraction | None) -> Image:
+    def __call__(self, frame: VideoFrame, size: tuple[int, int]) -> Image:
         """Return a picture, (H, W, 3) RGB uint8: upright, with square pixels, in sRGB.
 
         Args:
             frame: Of any pixel format.
-            pixel_aspect: Width of a pixel over its height; None if unknown.
+            size: Width and height, px, from `square_pixel_size`.
 
         Raises:
             av.FFmpegError: If the pixel format can't be converted.
         """
-        size = square_pixel_size(frame.width, frame.height, pixel_aspect)
         wide = wide_color(frame.color_primaries, frame.color_trc)
         alpha = any(component.is_alpha for component in frame.format.components)
         kind = "rgb48le" if wide else "rgba" if alpha else "rgb24"
@@ -100,12 +100,12 @@ class PictureConverter:
             interpolation=Interpolation.BICUBIC,
             threads=1,
         )
-        pixels = converted.to_ndarray()
+        pixels: Any = converted.to_ndarray()
         if wide:
             pixels = to_sdr(pixels, wide)
         elif alpha:
             pixels = _on_white(pixels)
-        return upright(pixels, frame)
+        return upright(pixels, cast(Mapping[Any, Any], frame.side_data))
 
 
 def square_pixel_size(width: int, height: int, aspect: Fraction | None) -> tuple[int, int]:
@@ -123,9 +123,9 @@ def square_pixel_size(width: int, height: int, aspect: Fraction | None) -> tuple
     return width, round(height / aspect)
 
 
-def upright(picture: Image, frame: VideoFrame) -> Image:
-    """Return a picture turned and mirrored as the frame's display matrix says."""
-    data = frame.side_data.get(SideDataType.DISPLAYMATRIX)
+def upright(picture: Image, side_data: Mapping[Any, Any]) -> Image:
+    """Return a picture turned and mirrored as the display matrix of a frame says."""
+    data = side_data.get(SideDataType.DISPLAYMATRIX)
     if data is None:
         return np.ascontiguousarray(picture)
     # Row i of the matrix says where the axis i of the stored picture points on the screen.
