@@ -96,7 +96,10 @@ def test_a_truncated_video_is_read_and_listed(model, cross, tmp_path, capsys):
     cut = tmp_path / "cut.avi"
     cut.write_bytes(cross.read_bytes()[: cross.stat().st_size // 2])
     assert run(model, tmp_path / "out", cut) == 1
-    assert "cut.avi: the video is damaged:" in capsys.readouterr().err
+    assert (
+        "cut.avi: the video is damaged here (mjpeg). Copy or convert the video"
+        in capsys.readouterr().err
+    )
     found = rows(tmp_path / "out" / "cut_au.csv")
     assert 5 < len({row["frame"] for row in found}) < 24
 
