@@ -14,7 +14,8 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from fau_tf.io.images import MAX_PIXELS, Frame, UnreadableError, UnreadFrame, open_regular
+from fau_tf.io.frames import Frame, UnreadableError, UnreadFrame
+from fau_tf.io.images import MAX_PIXELS, open_regular
 from fau_tf.io.seek_points import SeekIndex, SeekPoint, build_seek_index, seek_to
 from fau_tf.io.video.cameras import camera_frames as camera_frames
 from fau_tf.io.video.containers import (

@@ -101,7 +101,7 @@ class _Damage:
     def __init__(self) -> None:
         self._count = 0
         self._key = 0  # packet of the last key frame in the order of times
-        self._first_key: int | None = None  # time of the first key frame
+        self._first_key: tuple[int, int] | None = None  # packet and time of the first key frame
         self._damaged: dict[int, int | None] = {}  # packet -> its time
         self._lost: dict[int, int | None] = {}  # damaged packets that gave no frame
         self._waiting: set[int] = set()  # packets whose frame has not come
@@ -114,7 +114,7 @@ class _Damage:
             self._waiting.add(number)
         self._waiting.discard(number - 2 * _MOST_HELD)  # such packets have no frame
         if packet.is_keyframe and self._first_key is None:
-            self._first_key = packet.pts or 0
+            self._first_key = (number, packet.pts or 0)
         if packet.is_corrupt:
             self._damaged[number] = packet.pts
         return number
@@ -122,7 +122,7 @@ class _Damage:
     def add(self, number: int, pts: int | None) -> None:
         """Note that a packet cannot be decoded."""
         self._waiting.discard(number)
-        if self._first_key is not None and (pts is None or pts >= self._first_key):
+        if self._first_key is not None and (pts is None or pts >= self._first_key[1]):
             self._damaged[number] = self._lost[number] = pts
 
     def add_end(self) -> None:
@@ -145,7 +145,8 @@ class _Damage:
 
     def judge(self, frame: VideoFrame) -> Iterator[Decoded]:
         """Yield the lost frames before a frame, then the frame."""
-        if self._first_key is None:  # some decoders draw such frames on gray
+        # Some decoders draw frames before the first key frame on gray.
+        if self._first_key is None or _number(frame) < self._first_key[0]:
             return
         yield from self._lost_before(frame.pts)
         if frame.key_frame:
