@@ -52,9 +52,9 @@ def _table(aus: tuple[int, ...], rule: str) -> tuple[_Array, list[tuple[_Array, 
     """
     points = [center.point for center in facs.centers(aus, rule)]
     down = np.array([[point.down] for point in points])
-    counts = np.array([len(point.landmarks) for point in points])
+    counts = [len(point.landmarks) for point in points]
     by_count = []
-    for count in np.unique(counts):
-        rows = np.flatnonzero(counts == count)
-        by_count.append((rows, np.array([points[row].landmarks for row in rows])))
+    for count in sorted(set(counts)):
+        rows = [row for row, n in enumerate(counts) if n == count]
+        by_count.append((np.array(rows), np.array([points[row].landmarks for row in rows])))
     return down, by_count

@@ -24,6 +24,8 @@ FACES: Final = ("#4cc9f0", "#ffb703", "#b5e48c", "#f78fb3", "#c9a7ff", "#ff8c61"
 
 _DESCRIPTION, _SOFTWARE = 0x010E, 0x0131  # EXIF tags
 _LOSSY: Final[dict[str, Any]] = {"quality": 92}
+_PNG: Final[dict[str, Any]] = {"compress_level": 4}
+"""Half the time of Pillow's level 6 for 2 % more bytes (a card of 1182 x 822 px: 110 ms)."""
 
 
 def face_color(number: int) -> str:
@@ -126,6 +128,6 @@ def save_picture(path: Path, picture: Image, info: ModelInfo) -> None:
     exif = PillowImage.Exif()
     exif[_DESCRIPTION] = json.dumps(info.provenance)
     exif[_SOFTWARE] = "fau_tf"
-    options = {} if path.suffix.lower() == ".png" else _LOSSY
+    options = _PNG if path.suffix.lower() == ".png" else _LOSSY
     with replacing(path) as unfinished:
         PillowImage.fromarray(picture).save(unfinished, exif=exif, **options)

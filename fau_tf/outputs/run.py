@@ -134,9 +134,10 @@ class _Run:
         self.wrote = True
         info = self._estimator.info
         process = self._processing.begin() if self._processing else None
+        total = 1 if source.kind is SourceKind.PHOTO else stream.count
         try:
             with (
-                self._console.progress(source.name, stream.count) as progress,
+                self._console.progress(source.name, total) as progress,
                 Results(name, source, info, self._options, self._processing, stream.fps) as results,
             ):
                 for frame, estimate in estimated:

@@ -2,6 +2,8 @@ import io
 import os
 import sys
 
+import pytest
+
 from fau_tf.utils import console
 from fau_tf.utils.console import Console
 from fau_tf.utils.text import one_line
@@ -43,6 +45,15 @@ def test_short_work_and_quiet_work_show_nothing(capsys):
         with Console(quiet=quiet).progress("x", 2) as progress:
             progress.update()
     Console(quiet=True).print("nothing")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_one_photo_shows_no_progress_and_does_not_wait_for_its_library(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    with Console().progress("x.png", 1) as progress:
+        progress.update()
+    with pytest.raises(ImportError):
+        Console().progress("x.mp4", 2)
     assert capsys.readouterr() == ("", "")
 
 
