@@ -31,6 +31,7 @@ class Augment:
         blur: Largest sigma of a Gaussian blur, in px of the crop.
         jpeg: Largest reduction of JPEG quality from 100, at most 95; 0 means no compression.
         occlude: Probability of an occluding rectangle.
+        gray: Probability that a picture loses its color.
     """
 
     flip: float = 0.5
@@ -44,9 +45,10 @@ class Augment:
     blur: float = 0.0
     jpeg: float = 0.0
     occlude: float = 0.0
+    gray: float = 0.0
 
     def __post_init__(self) -> None:
-        fractions = ("flip", "scale", "contrast", "color", "occlude")
+        fractions = ("flip", "scale", "contrast", "color", "occlude", "gray")
         for name, value in vars(self).items():
             if value < 0 or (name in fractions and value > 1):
                 raise ValueError(

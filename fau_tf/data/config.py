@@ -46,6 +46,10 @@ class DataSettings:
         False  # exit with 0 although frames were dropped for undocumented reasons
     )
 
+    # Edited portraits, beside the faces above
+    portraits: tuple[str, ...] = ()  # sets of `python -m fau_tf.cli.data portraits`
+    portrait_fraction: float = 0.5  # of the pictures of a batch; 1: portraits alone
+
     # Splits by subject
     protocol: str = "random"  # "odd_even" as in FERA 2015, "three_folds" as in most papers
     folds: tuple[tuple[str, ...], ...] = ()  # protocol "custom": the test subjects of each fold
@@ -81,6 +85,11 @@ class DataSettings:
             raise ValueError(
                 "`data.neutral_fraction` must be above 0 and at most 1. "
                 f"Received: {self.neutral_fraction}"
+            )
+        if not 0 < self.portrait_fraction <= 1:
+            raise ValueError(
+                "`data.portrait_fraction` must be above 0 and at most 1. "
+                f"Received: {self.portrait_fraction}"
             )
         self._require_consistent()
 

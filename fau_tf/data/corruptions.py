@@ -1,4 +1,4 @@
-"""Corruptions of aligned faces: occlusion, blur, light and noise, JPEG. No landmark moves."""
+"""Corruptions of aligned faces: occlusion, blur, light, color, noise, JPEG. No landmark moves."""
 
 import math
 from typing import Any, Final
@@ -7,12 +7,13 @@ import tensorflow as tf
 
 from fau_tf.data.augment import Augment, vary_light
 
+_LUMINANCE: Final = (0.299, 0.587, 0.114)
 _SIDE: Final = (0.1, 0.4)
 """Range of each side of an occluding rectangle, as a fraction of the crop."""
 
 
 def corrupt(images: Any, augment: Augment, seed: Any, *, first: int = 0, batch: Any = None) -> Any:
-    """Return images (B, S, S, 3) float32, 0 to 255: occluded, blurred, relit, compressed.
+    """Return images (B, S, S, 3) float32, 0 to 255: occluded, blurred, relit, gray, compressed.
 
     The order is that from the scene through the camera into a file. Settings at 0 are skipped, and
     no random draw depends on another setting.
@@ -28,7 +29,7 @@ def corrupt(images: Any, augment: Augment, seed: Any, *, first: int = 0, batch: 
     batch = count if batch is None else batch
     own = slice(first, first + count)
     # `vary_light` keeps the seed itself, so that runs without these corruptions do not change.
-    seeds = [tf.random.fold_in(seed, i) for i in range(3)]
+    seeds = [tf.random.fold_in(seed, i) for i in range(4)]
     if augment.occlude:
         draw = tf.random.stateless_uniform((batch, 8), seeds[0])[own]
         images = _occlude(images, augment.occlude, draw)
@@ -36,6 +37,9 @@ def corrupt(images: Any, augment: Augment, seed: Any, *, first: int = 0, batch: 
         draw = tf.random.stateless_uniform((batch,), seeds[1])
         images = _blur(images, _gaussians(augment.blur, draw)[own])
     images = vary_light(images, augment, seed, first=first, batch=batch)
+    if augment.gray:
+        draw = tf.random.stateless_uniform((batch,), seeds[3])[own]
+        images = _gray(images, augment.gray, draw)
     if augment.jpeg:
         draw = tf.random.stateless_uniform((batch,), seeds[2])[own]
         images = _jpeg(images, 100 - augment.jpeg * draw)
@@ -86,6 +90,12 @@ def _blur(images: Any, weights: Any) -> Any:
     for kernel in (taps[:, None, :, None], taps[None, :, :, None]):
         x = tf.nn.depthwise_conv2d(x, kernel, (1, 1, 1, 1), "VALID")
     return tf.transpose(tf.reshape(x, (size, size, -1, 3)), (2, 0, 1, 3))
+
+
+def _gray(images: Any, probability: float, draw: Any) -> Any:
+    """Return images (B, S, S, 3), some as their luminance (ITU-R BT.601)."""
+    luminance = tf.reduce_sum(images * tf.constant(_LUMINANCE), -1, keepdims=True)
+    return tf.where((draw < probability)[:, None, None, None], luminance, images)
 
 
 def _jpeg(images: Any, quality: Any) -> Any:

@@ -169,6 +169,28 @@ def batches(
     )
 
 
+def finish_batch(
+    image: Any, landmarks: Any, intensity: Any, targets: Targets, *, augment: aug.Augment,
+    seed: int, step: Any,
+) -> tuple[Any, dict[str, Any]]:  # fmt: skip
+    """Return a training batch of whole records: augmented crops and their targets.
+
+    Args:
+        image: (B, R, R, 3) images of records.
+        landmarks: (B, 68, 2) in record px.
+        intensity: (B, facs.ALL), NaN where not coded.
+        targets: Conversion into targets.
+        augment: Augmentation.
+        seed: Of the augmentation, with the step.
+        step: int64 scalar.
+    """
+    seeds = tf.random.split(tf.stack([tf.constant(seed, tf.int64), step]), 2)
+    drawn = tf.shape(image)[0]
+    size = targets.codec.image_size
+    image, landmarks = _crop(image, landmarks, size, augment, seeds, 0, drawn)
+    return image, targets.encode(landmarks, intensity)
+
+
 def _crop(
     image: Any, landmarks: Any, size: int, augment: aug.Augment | None, seeds: Any, first: int,
     drawn: Any,

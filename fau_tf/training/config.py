@@ -18,9 +18,11 @@ from fau_tf.models.presets import PRESETS, NetSpec, did_you_mean, net_spec
 STRATEGIES: Final = ("none", "mirrored", "multi_worker")
 PRECISIONS: Final = ("float32", "mixed_bfloat16", "mixed_float16")
 INDIFFERENT: Final = (
-    "data.processes", "data.root", "data.ict", "data.accept_dropped", "training.checkpoint_seconds",
+    "data.processes", "data.root", "data.ict", "data.portraits", "data.accept_dropped",
+    "training.checkpoint_seconds",
 )  # fmt: skip
-"""Settings that do not affect the trained weights, so they may change when a run resumes."""
+"""Settings that do not affect the trained weights, so they may change when a run resumes. Sets of
+portraits count by their content, not by their path."""
 
 
 class ConfigError(ValueError):
@@ -66,6 +68,8 @@ class TrainingSettings:
     background_weight: float = 0.1
     foreground_weight: float = 1.0
     intensity_weight: float = 4.0  # of the squared error of the decoded intensity
+    difference_weight: float = 1.0  # of the squared error of the difference of two edited portraits
+    ranking_weight: float = 0.5  # of a smile that does not exceed the person's neutral portrait
     au_balance: float = 0.0  # an AU weighs (mean squared intensity) ** -au_balance, on average 1
     level_balance: float = 0.0  # a level of an AU weighs (share of frames) ** -level_balance
 
@@ -86,6 +90,7 @@ class TrainingSettings:
             self,
             {"epochs": 1, "batch_size": 1, "threads": 1, "warmup_steps": 0}
             | dict.fromkeys(("background_weight", "foreground_weight", "intensity_weight"), 0)
+            | {"difference_weight": 0, "ranking_weight": 0}
             | {"checkpoint_seconds": 0, "level_balance": 0, "backbone_rate_factor": 0},
         )
         require_one_of("training", self, {"strategy": STRATEGIES, "precision": PRECISIONS})
@@ -141,6 +146,17 @@ class Config:
                 "`data.record_size` must be at least 1.25 x `model.image_size` of "
                 f"`model.preset`, for augmentation to move the crop. Received: "
                 f"{self.data.record_size} for {self.model.image_size}"
+            )
+        if self.data.portraits and self.training.strategy != "none":
+            raise ValueError(
+                "`data.portraits` needs both pictures of a pair on one device, so "
+                "`training.strategy` must be 'none'. Received: "
+                f"{self.training.strategy!r}"
+            )
+        if self.data.portraits and self.training.batch_size % 2:
+            raise ValueError(
+                "`training.batch_size` must be even with `data.portraits`, which come in pairs. "
+                f"Received: {self.training.batch_size}"
             )
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from fau_tf.data.datasets import Subset
+from fau_tf.data.portrait_pairs import load_pairs, mixed, pair_batches
 from fau_tf.models import heatmap_net
 from fau_tf.training import run_state
 from fau_tf.training.callbacks import (
@@ -24,13 +25,18 @@ from fau_tf.training.callbacks import (
 from fau_tf.training.checkpoint import Checkpoint, Progress
 from fau_tf.training.config import Config, dump_toml
 from fau_tf.training.distribution import ONE_DEVICE, Devices
-from fau_tf.training.losses import HeatmapLoss
+from fau_tf.training.losses import HeatmapLoss, PairLoss
 from fau_tf.training.model import HeatmapRegressor, NonFiniteError, diagnose_non_finite
 from fau_tf.training.optimizer import CheckedAdam, WarmupPlateauDecay, is_non_finite
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.run_dir import RunDir
 from fau_tf.training.run_state import Finished
-from fau_tf.training.setup import make_loss, make_targets
+from fau_tf.training.setup import (
+    make_loss,
+    make_pair_loss,
+    make_targets,
+    portraits_per_batch,
+)
 
 
 def train(
@@ -108,7 +114,8 @@ def fit(
         settings.warmup_steps,
         settings.decay_fraction,
     )
-    model = compiled(net, config, make_loss(config, coded), rate, devices)
+    pair_loss = make_pair_loss(config, coded)
+    model = compiled(net, config, make_loss(config, coded), rate, devices, pair_loss)
     progress = _progress(config, subsets["train"], run, after, settings.epochs * steps)
     with StopRequest(run.log) as stop:
         callbacks = [
@@ -155,13 +162,14 @@ def compiled(
     loss: HeatmapLoss,
     rate: WarmupPlateauDecay | float,
     devices: Devices = ONE_DEVICE,
+    pair_loss: PairLoss | None = None,
 ) -> keras.Model:
     """Return the model for `Model.fit`, its optimizer built."""
     settings = config.training
     if devices.replicas > 1:
         heatmap_net.synchronize_norms(net)
     with devices.scope():
-        model = HeatmapRegressor(net, loss, workers=devices.workers)
+        model = HeatmapRegressor(net, loss, pair_loss=pair_loss, workers=devices.workers)
         optimizer = CheckedAdam(
             rate,
             clipnorm=settings.clip_norm,
@@ -221,14 +229,21 @@ def _fit_legs(
 def _batches(
     config: Config, subset: Subset, start: int, share: tuple[int, int] = (0, 1)
 ) -> tf.data.Dataset:
-    return subset.batches(
-        make_targets(config),
-        batch_size=config.training.batch_size,
-        seed=config.run.seed,
-        augment=config.augment,
-        start=start,
-        share=share,
+    targets, data, seed = make_targets(config), config.data, config.run.seed
+    portraits = portraits_per_batch(config)
+    faces = config.training.batch_size - portraits
+    pairs = None
+    if portraits:
+        source = load_pairs(data.portraits, record_size=data.record_size, seed=config.data_seed)
+        pairs = pair_batches(
+            source, targets, batch_size=portraits, seed=seed, augment=config.augment, start=start
+        )
+    if pairs is not None and not faces:
+        return pairs
+    stream = subset.batches(
+        targets, batch_size=faces, seed=seed, augment=config.augment, start=start, share=share
     )
+    return stream if pairs is None else mixed(stream, pairs)
 
 
 def _reports(
@@ -277,7 +292,10 @@ def _diagnosis(
 ) -> NonFiniteError:
     step = progress.step
     batch = next(iter(_batches(config, subset, step)))
-    sources = subset.sources(step, batch_size=config.training.batch_size, seed=config.run.seed)
+    portraits = portraits_per_batch(config)
+    faces = config.training.batch_size - portraits
+    sources = subset.sources(step, batch_size=faces, seed=config.run.seed) if faces else []
+    sources += [f"{portraits} edited portraits"] if portraits else []
     where = f"step {step + 1}, epoch {len(progress.rows) + 1}"
     file = run / f"nonfinite_step{step + 1:06d}.npz"
     return diagnose_non_finite(model, batch, sources, where, file)

@@ -84,6 +84,47 @@ class HeatmapLoss:
         return ops.sum(one_hot * self.level_weight, axis=-1)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PairLoss:
+    """Loss of pictures against their partners in the batch, in units in which intensity 5 is 1.
+
+    Attributes:
+        codec: Converts between intensities and heatmaps.
+        to_au: (K, A) from `facs.center_to_au`.
+        au_weight: (A,) weight of each AU, on average 1.
+        difference_weight: Of the squared error of the difference of the decoded intensities.
+        ranking_weight: Of the squared shortfall where a picture must exceed its partner.
+        margin: Intensity by which it must.
+    """
+
+    codec: HeatmapCodec
+    to_au: npt.NDArray[np.float32]
+    au_weight: npt.NDArray[np.float32]
+    difference_weight: float
+    ranking_weight: float
+    margin: float = 1.0
+
+    def __call__(self, targets: dict[str, Any], heatmaps: Any) -> Any:
+        """Return the scalar loss.
+
+        Args:
+            targets: With `partner`, `difference` and `ranked` of `data.portrait_pairs`.
+            heatmaps: (B, h, w, K) predicted, in the target scale.
+        """
+        peaks = self.codec.peaks(ops.cast(heatmaps, "float32"), xp=ops)
+        predicted = ops.matmul(peaks, self.to_au)  # (B, A), not clipped
+        excess = predicted - ops.take(predicted, targets["partner"], axis=0)
+        wanted = targets["difference"]
+        known = ops.isfinite(wanted)
+        error = ops.square((excess - ops.where(known, wanted, 0.0)) / MAX_INTENSITY)
+        loss = self.difference_weight * _weighted_mean(
+            error, ops.cast(known, "float32") * self.au_weight
+        )
+        lacking = ops.relu(self.margin - excess) / MAX_INTENSITY
+        ranking = _weighted_mean(ops.square(lacking), targets["ranked"] * self.au_weight)
+        return loss + self.ranking_weight * ranking
+
+
 def au_weights(coded: npt.NDArray[np.float32], balance: float) -> npt.NDArray[np.float32]:
     """Return (A,) weights (mean squared intensity) ** -balance, on average 1.
 

@@ -11,7 +11,7 @@ from keras import ops
 
 from fau_tf.models import heatmap_net
 from fau_tf.training.checkpoint import written
-from fau_tf.training.losses import HeatmapLoss
+from fau_tf.training.losses import HeatmapLoss, PairLoss
 from fau_tf.training.optimizer import require_finite
 
 
@@ -21,19 +21,23 @@ class HeatmapRegressor(keras.Model):
     Args:
         net: (B, S, S, 3) -> (B, h, w, K) heatmaps.
         loss: Compares them with the targets of `data.pipeline`.
+        pair_loss: Compares pictures with their partners, if the batches of
+            `data.portrait_pairs` have some.
         workers: Processes that train together.
         apart: Whether each branch of a network with two is compared on its own. Compared as one
             network, one of them learns what the other leaves over.
     """
 
     def __init__(
-        self, net: keras.Model, loss: HeatmapLoss, *, workers: int = 1, apart: bool = True
-    ) -> None:
+        self, net: keras.Model, loss: HeatmapLoss, *, pair_loss: PairLoss | None = None,
+        workers: int = 1, apart: bool = True,
+    ) -> None:  # fmt: skip
         super().__init__(name="heatmap_regressor")
         self.workers = workers
         self.net = net
         self._branches = heatmap_net.branch_features(net) if apart else None
         self.heatmap_loss = loss
+        self.pair_loss = pair_loss
         self.mae = keras.metrics.Mean(name="mae")  # of the decoded intensity
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
@@ -72,7 +76,11 @@ class HeatmapRegressor(keras.Model):
     def loss_of(self, targets: dict[str, Any], predicted: Any) -> Any:
         """Return the loss of what `call` returned: of branches the mean."""
         heatmaps = predicted if isinstance(predicted, list) else [predicted]
-        return sum(self.heatmap_loss(targets, one) for one in heatmaps) / len(heatmaps)
+        return sum(self._loss(targets, one) for one in heatmaps) / len(heatmaps)
+
+    def _loss(self, targets: dict[str, Any], heatmaps: Any) -> Any:
+        loss = self.heatmap_loss(targets, heatmaps)
+        return loss if self.pair_loss is None else loss + self.pair_loss(targets, heatmaps)
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
@@ -125,7 +133,8 @@ def diagnose_non_finite(
 def _first(model: HeatmapRegressor, image: Any, targets: dict[str, Any]) -> str:
     """Name what is not finite first, forward then backward: input, weight, layer, gradient."""
     given = {"image": image, **targets}
-    del given["intensity"]  # NaN: not coded
+    for name in ("intensity", "difference"):  # NaN: not coded, not known
+        given.pop(name, None)
     for name, value in given.items():
         if not _finite(value):
             return f"`{name}` of the batch, before any layer"

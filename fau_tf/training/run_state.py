@@ -6,9 +6,12 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from fau_tf.data.datasets import FaceDataset
+from fau_tf.portraits.pairs import EDITING_VERSION
+from fau_tf.portraits.portrait_set import set_fingerprint
 from fau_tf.training.checkpoint import Checkpoint, CheckpointError, Progress
 from fau_tf.training.config import INDIFFERENT, Config, dump_toml
 from fau_tf.training.run_dir import RunDir, cores, versions, write_text
@@ -109,6 +112,9 @@ def fingerprint(config: Config, faces: FaceDataset) -> str:
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     digest.update(json.dumps(versions()).encode() + faces.files[0].parent.name.encode())
     digest.update(f"training {TRAINING_VERSION}".encode())
+    if config.data.portraits:
+        sets = [set_fingerprint(Path(folder)) for folder in config.data.portraits]
+        digest.update(json.dumps([EDITING_VERSION, *sets]).encode())
     return digest.hexdigest()
 
 

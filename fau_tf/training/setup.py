@@ -18,7 +18,7 @@ from fau_tf.data.synthetic_set import SyntheticSet, rig_of
 from fau_tf.models import heatmap_net
 from fau_tf.training.config import Config
 from fau_tf.training.distribution import ONE_DEVICE, Devices
-from fau_tf.training.losses import HeatmapLoss, au_weights, level_weights
+from fau_tf.training.losses import HeatmapLoss, PairLoss, au_weights, level_weights
 
 
 def make_deterministic(config: Config) -> None:
@@ -106,3 +106,29 @@ def make_loss(config: Config, coded: npt.NDArray[np.float32]) -> HeatmapLoss:
         intensity_weight=settings.intensity_weight,
         level_weight=level_weights(coded, settings.level_balance),
     )
+
+
+def make_pair_loss(config: Config, coded: npt.NDArray[np.float32]) -> PairLoss | None:
+    """Return the loss of edited portraits against their partners; None without portraits.
+
+    Args:
+        config: Of the run.
+        coded: (N, A) intensities of the training faces, for the weights of AUs.
+    """
+    settings = config.training
+    if not config.data.portraits:
+        return None
+    return PairLoss(
+        codec=config.model.codec,
+        to_au=config.model.to_au,
+        au_weight=au_weights(coded, settings.au_balance),
+        difference_weight=settings.difference_weight,
+        ranking_weight=settings.ranking_weight,
+    )
+
+
+def portraits_per_batch(config: Config) -> int:
+    """Return how many pictures of a batch are edited portraits: an even number."""
+    if not config.data.portraits:
+        return 0
+    return 2 * round(config.training.batch_size * config.data.portrait_fraction / 2)

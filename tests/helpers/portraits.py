@@ -3,11 +3,16 @@
 from functools import lru_cache
 
 import numpy as np
+from PIL import Image as PillowImage
 
 from fau_tf import facs
 from fau_tf.data.record import MARGIN
 from fau_tf.face import align
-from fau_tf.portraits.editing.edit import EditablePortrait
+from fau_tf.portraits.editing.edit import EditablePortrait, edit
+from fau_tf.portraits.editing.movement import Edit, Manner
+from fau_tf.portraits.fields import CANONICAL
+from fau_tf.portraits.portrait_set import Portrait, write_set
+from fau_tf.portraits.start import stated
 from fau_tf.synthetic.render import geometry
 from fau_tf.synthetic.rigs import canonical_topology as topology
 from fau_tf.synthetic.sample import canonical_rig, landmarks, render, sample_scene
@@ -38,6 +43,28 @@ def _iris(ring):
     middle = ring.mean(0)
     radius = 0.22 * np.ptp(ring[:, 0])
     return middle + radius * np.array([(0, 0), (1, 0), (0, -1), (-1, 0), (0, 1)])
+
+
+def write_portraits(folder, size: int = SIZE) -> None:
+    """Write a set: person 3 neutral and smiling, person 4 with an unknown expression."""
+    smiling = edit(portrait(3), Edit({12: 3.0, 25: 2.0}), Manner({CANONICAL: 1.0}))
+    smile = {**stated("smiling"), 12: 3.0, 25: 2.0}
+    rows = [
+        (rendered(3), stated("neutral"), "neutral", "a", "train"),
+        (smiling, smile, "smiling", "a", "train"),
+        (rendered(4), {}, "unknown", "b", "train"),
+        (rendered(5), stated("neutral"), "neutral", "c", "validation"),
+    ]
+    folder.mkdir(exist_ok=True)
+    portraits = [
+        Portrait(
+            image=np.array(PillowImage.fromarray(image).resize((size, size))),
+            mesh=((mesh + 0.5) * size / len(image) - 0.5).astype(np.float32),
+            start=start, expression=expression, subject=subject, part=part, source=f"made/{i}",
+        )
+        for i, ((image, mesh), start, expression, subject, part) in enumerate(rows)
+    ]  # fmt: skip
+    write_set(folder, portraits, [{"name": "made", "license": "CC0"}], {})
 
 
 def portrait(person: int = 3, start=NEUTRAL, pose=(0.0, 0.0, 0.0)) -> EditablePortrait:

@@ -64,7 +64,7 @@ def lit_pixels(count):
     return images, at
 
 
-@pytest.mark.parametrize("name", ["blur", "jpeg", "occlude"])
+@pytest.mark.parametrize("name", ["blur", "jpeg", "occlude", "gray"])
 def test_a_negative_setting_is_refused(name):
     with pytest.raises(ValueError, match=rf"`augment.{name}` must not be neg.*Received: -0\.1"):
         aug.Augment(**{name: -0.1})
@@ -256,6 +256,16 @@ def test_light_and_noise_stay_as_they_are_beside_an_occlusion():
     assert (after[where] != plain[where]).any()
     # An object stands before the camera: its color is under the same noise.
     assert np.mean([image[mask].std() for image, mask in zip(after, where, strict=True)]) > 1
+
+
+def test_gray_pictures_have_the_luminance_and_no_color():
+    images = textured_images(40) * (1.0, 0.6, 0.3)
+    after = corrupted(images, gray=0.5)
+    gray = (after[..., 0] == after[..., 1]).all((1, 2)) & (after[..., 1] == after[..., 2]).all((1, 2))
+    assert 8 < gray.sum() < 32  # 40 draws of a half: standard deviation 3.2
+    np.testing.assert_allclose(after[~gray], images[~gray], rtol=1e-6)
+    luminance = images @ (0.299, 0.587, 0.114)
+    np.testing.assert_allclose(after[gray][..., 0], luminance[gray], rtol=1e-5)  # float32
 
 
 def mirrored(index):

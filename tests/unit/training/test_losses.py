@@ -4,7 +4,7 @@ import pytest
 
 from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
-from fau_tf.training.losses import HeatmapLoss, au_weights, level_weights
+from fau_tf.training.losses import HeatmapLoss, PairLoss, au_weights, level_weights
 
 AUS = (4, 6, 12)
 TO_AU = facs.center_to_au(AUS)
@@ -109,3 +109,69 @@ def test_rarer_levels_weigh_more_and_all_weigh_1_on_average():
     assert (90 * weight[0, 0] + 10 * weight[0, 3]) / 100 == pytest.approx(1)
     assert weight[1, 5] == pytest.approx(1)
     assert level_weights(coded, 0.0) is None
+
+
+def pair_loss(codec, **changes):
+    settings = {"difference_weight": 1.0, "ranking_weight": 0.5} | changes
+    return PairLoss(codec=codec, to_au=TO_AU, au_weight=np.ones(A, np.float32), **settings)
+
+
+def paired(codec):
+    """Return targets of four pictures, 0 and 1, 2 and 3 partners, and random maps."""
+    rng = np.random.default_rng(3)
+    difference = np.array([[1, np.nan, -2], [-1, np.nan, 2], [np.nan] * 3, [np.nan] * 3])
+    ranked = np.array([[0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 1, 1]])
+    targets = {
+        "partner": np.array([1, 0, 3, 2], np.int32),
+        "difference": difference.astype(np.float32),
+        "ranked": ranked.astype(np.float32),
+    }
+    return targets, rng.normal(0, codec.unit, (4, 16, 16, K)).astype(np.float32)
+
+
+def test_pairs_equal_plain_loops():
+    codec = HeatmapCodec(64, 16, 1.0, "peak")
+    targets, maps = paired(codec)
+    owner = facs.au_of_center(AUS)
+    peaks = maps.max((1, 2)) / codec.unit
+    decoded = np.stack([peaks[:, owner == a].mean(1) for a in range(A)], 1)
+    differences, shortfalls = [], []
+    for b in range(4):
+        for a in range(A):
+            excess = decoded[b, a] - decoded[targets["partner"][b], a]
+            if np.isfinite(targets["difference"][b, a]):
+                differences.append(((excess - targets["difference"][b, a]) / 5) ** 2)
+            if targets["ranked"][b, a]:
+                shortfalls.append((max(0, 1 - excess) / 5) ** 2)
+    want = np.mean(differences) + 0.5 * np.mean(shortfalls)
+    assert (len(differences), len(shortfalls)) == (4, 2)
+    assert want > 0.01
+    got = float(pair_loss(codec)(targets, maps))
+    assert got == pytest.approx(want, rel=1e-5)  # float32
+
+
+def test_pairs_cost_nothing_where_the_difference_is_right_whatever_the_level():
+    codec = HeatmapCodec(64, 16, 1.0, "peak")
+    targets, _ = paired(codec)
+    targets["ranked"][:] = 0
+    level = np.array([[3, 1, 0], [2, 4, 2], [1, 1, 1], [0, 5, 0]], np.float32)
+    maps = np.zeros((4, 16, 16, K), np.float32)
+    maps[:, 8, 8] = codec.unit * level[:, facs.au_of_center(AUS)]
+    assert float(pair_loss(codec)(targets, maps)) == pytest.approx(0, abs=1e-12)
+    targets["ranked"][3, 0] = 1  # it is below its partner
+    assert float(pair_loss(codec)(targets, maps)) > 0.01
+
+
+def test_pictures_without_a_partner_have_no_gradient():
+    codec = HeatmapCodec(64, 16, 1.0, "peak")
+    targets, maps = paired(codec)
+    targets["partner"][2:] = [2, 3]
+    targets["ranked"][:] = 0
+    tf = pytest.importorskip("tensorflow")
+    maps = tf.Variable(maps)
+    with tf.GradientTape() as tape:
+        value = pair_loss(codec)(targets, maps)
+    gradient = tape.gradient(value, maps).numpy()
+    assert np.isfinite(gradient).all()
+    assert np.abs(gradient[:2]).max() > 0
+    assert np.abs(gradient[2:]).max() == 0

@@ -1,0 +1,35 @@
+"""A training with edited portraits beside rendered faces."""
+
+import pytest
+
+from fau_tf.training import fit, setup
+from fau_tf.training.config import load_config
+from fau_tf.training.run_dir import RunDir
+from tests.helpers.portraits import write_portraits
+
+SETTINGS = (
+    "model.preset=tiny", "data.subjects=10", "data.faces_per_subject=2", "data.record_size=80",
+    "data.processes=1", "training.epochs=1", "training.batch_size=4", "training.imagenet=false",
+    "training.threads=1", "augment.gray=0.3",
+)  # fmt: skip
+
+
+@pytest.mark.integration
+def test_a_run_with_portraits_is_reproducible_and_reused_by_content(tmp_path):
+    for name in ("one", "two"):
+        write_portraits(tmp_path / name, size=80)
+    rows = []
+    for name in ("one", "two"):
+        config = load_config(
+            None, [*SETTINGS, f"run.name={name}", f'data.portraits=["{tmp_path / name}"]']
+        )
+        setup.make_deterministic(config)
+        with RunDir(tmp_path / "runs" / name, alone=True) as run:
+            faces = setup.prepare_faces(config, tmp_path / "data", run.log)
+            subsets = setup.make_subsets(config, faces, setup.make_folds(config, faces)[0])
+            setup.make_deterministic(config)
+            rows.append(fit.train(setup.make_network(config), config, subsets, run).rows)
+            again = fit.train(setup.make_network(config), config, subsets, run)
+            assert again.rows == rows[-1]
+    assert rows[0] == rows[1]
+    assert rows[0][0]["loss"] > 0

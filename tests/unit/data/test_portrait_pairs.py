@@ -1,0 +1,97 @@
+"""Edited portraits as batches: partners, exact differences, resumption, beside other faces."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fau_tf import facs
+from fau_tf.codec import HeatmapCodec
+from fau_tf.data import augment as aug
+from fau_tf.data.pipeline import Targets
+from fau_tf.data.portrait_pairs import load_pairs, mixed, pair_batches
+from fau_tf.portraits.pairs import PairSource
+from tests.helpers.portraits import write_portraits
+
+AUS = (1, 6, 12, 25)
+TARGETS = Targets(codec=HeatmapCodec(64, 16, 1.0, "peak"), aus=AUS, rule="fau")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("set")
+    write_portraits(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def source(folder):
+    return PairSource([folder], seed=4)
+
+
+def stream(source, count, **options):
+    batches = pair_batches(source, TARGETS, batch_size=6, seed=2, **options).take(count)
+    return list(batches.as_numpy_iterator())
+
+
+def test_pictures_come_in_pairs_with_opposite_differences(source):
+    for image, target in stream(source, 3):
+        assert image.shape == (6, 64, 64, 3)
+        assert target["partner"].tolist() == [1, 0, 3, 2, 5, 4]
+        one, other = target["difference"][::2], target["difference"][1::2]
+        assert (np.isnan(one) == np.isnan(other)).all()
+        assert np.nanmax(np.abs(one + other)) == 0
+        assert not target["ranked"][::2].any()
+
+
+def test_labels_are_those_of_the_pairs_in_order(source):
+    columns = [facs.ALL.index(au) for au in AUS]
+    for step, (_, target) in enumerate(stream(source, 2)):
+        for i in range(3):
+            pair = source.pair(3 * step + i)
+            rows = slice(2 * i, 2 * i + 2)
+            assert np.array_equal(target["intensity"][rows], pair.intensity[:, columns], True)
+            assert np.array_equal(
+                target["difference"][2 * i + 1], pair.difference[columns], equal_nan=True
+            )
+            assert np.array_equal(target["ranked"][2 * i + 1], pair.ranked[columns])
+
+
+def test_where_the_start_is_unknown_the_heatmap_has_no_weight(source):
+    for _, target in stream(source, 4):
+        unknown = np.isnan(target["intensity"])[:, facs.au_of_center(AUS)]
+        assert (target["weight"][unknown] == 0).all()
+        assert (target["heatmap"][np.moveaxis(np.broadcast_to(
+            unknown[:, None, None], target["heatmap"].shape), 0, 0)] == 0).all()  # fmt: skip
+
+
+def test_a_stream_entered_later_continues_with_the_same_batches(source):
+    augment = aug.Augment(gray=0.5)
+    whole = stream(source, 4, augment=augment)
+    later = stream(source, 2, augment=augment, start=2)
+    for (image, target), (other, same) in zip(whole[2:], later, strict=True):
+        assert (image == other).all()
+        assert all(np.array_equal(target[k], same[k], equal_nan=True) for k in target)
+
+
+def test_faces_of_a_data_set_stay_without_partners(source):
+    count = 4
+    image = np.full((count, 64, 64, 3), 7, np.float32)
+    landmarks = np.random.default_rng(0).uniform(8, 56, (count, 68, 2)).astype(np.float32)
+    coded = TARGETS.encode(landmarks, np.ones((count, len(facs.ALL)), np.float32))
+    faces = tf.data.Dataset.from_tensors((image, coded)).repeat()
+    pairs = pair_batches(source, TARGETS, batch_size=2, seed=2)
+    together, target = next(iter(mixed(faces, pairs)))
+    assert together.shape == (6, 64, 64, 3)
+    assert (together[:4].numpy() == 7).all()
+    assert target["partner"].numpy().tolist() == [0, 1, 2, 3, 5, 4]
+    assert np.isnan(target["difference"][:4]).all()
+    assert not target["ranked"][:4].numpy().any()
+    assert (target["intensity"][:4].numpy() == 1).all()
+    assert {len(value) for value in target.values()} == {6}
+
+
+def test_odd_batches_and_other_sizes_are_refused(source, folder):
+    with pytest.raises(ValueError, match="must have an even size"):
+        pair_batches(source, TARGETS, batch_size=3, seed=0)
+    with pytest.raises(ValueError, match="must have pictures of `data.record_size`"):
+        load_pairs([str(folder)], record_size=80, seed=1)
