@@ -261,7 +261,9 @@ def test_light_and_noise_stay_as_they_are_beside_an_occlusion():
 def test_gray_pictures_have_the_luminance_and_no_color():
     images = textured_images(40) * (1.0, 0.6, 0.3)
     after = corrupted(images, gray=0.5)
-    gray = (after[..., 0] == after[..., 1]).all((1, 2)) & (after[..., 1] == after[..., 2]).all((1, 2))
+    gray = (after[..., 0] == after[..., 1]).all((1, 2)) & (after[..., 1] == after[..., 2]).all(
+        (1, 2)
+    )
     assert 8 < gray.sum() < 32  # 40 draws of a half: standard deviation 3.2
     np.testing.assert_allclose(after[~gray], images[~gray], rtol=1e-6)
     luminance = images @ (0.299, 0.587, 0.114)
