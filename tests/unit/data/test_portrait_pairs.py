@@ -93,5 +93,5 @@ def test_faces_of_a_data_set_stay_without_partners(source):
 def test_odd_batches_and_other_sizes_are_refused(source, folder):
     with pytest.raises(ValueError, match="must have an even size"):
         pair_batches(source, TARGETS, batch_size=3, seed=0)
-    with pytest.raises(ValueError, match="must have pictures of `data.record_size`"):
+    with pytest.raises(ValueError, match=r"must have pictures of `data\.record_size`"):
         load_pairs([str(folder)], record_size=80, seed=1)
