@@ -164,7 +164,8 @@ def stages(inputs: dict[str, Any]) -> dict[str, float]:
         tracker = FaceTracker(estimator._landmarker)
         size = estimator.info.image_size
         for image in clip(inputs["photo"], inputs["frames"]):
-            ((mesh,), _) = timed("detect", tracker.find, image)
+            ((face,), _) = timed("detect", tracker.find, image)
+            mesh = face.mesh
             landmarks = ibug68(mesh)
             matrix = crop_matrix(landmarks, size)
             crop = timed("crop", fast_crop, image, matrix, size)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,17 @@ import numpy.typing as npt
 from fau_tf.face import bundle
 from fau_tf.face.align import Image, require_image, transform
 from fau_tf.face.detector import Detection, FaceDetector
-from fau_tf.face.mesh import MESH_POINTS, Face
-from fau_tf.face.regions import Region, fast_cut
-from fau_tf.face.tiling import Mesh, Window, kept, uncut, windows
+from fau_tf.face.mesh import MESH_POINTS, Face, largest
+from fau_tf.face.regions import Region, fast_cut, next_region
+from fau_tf.face.tiling import Mesh, Window, same_as_any, uncut, windows
 from fau_tf.face.upright import is_doubtful, turned_region
 from fau_tf.utils.native_lock import NativeLock
+
+LITERT: Final = "litert"
+MEDIAPIPE: Final = "mediapipe"
+LANDMARKERS: Final = (LITERT, MEDIAPIPE)
+"""The bundle's networks on LiteRT; on MediaPipe's runtime, which needs the extra `mediapipe` and
+contacts a usage-metrics server of Google from every process that runs it."""
 
 SIDE: Final = 256
 """Of the landmark network's input, px."""
@@ -34,6 +40,45 @@ and all 49 faces.
 _DOUBTFUL_CONFIDENCE: Final = 0.5
 """Score from which a detection is looked at again in quarter turns: inverted faces have 0.5 to 0.8
 before, and `DETECTION_CONFIDENCE` or more after it."""
+
+
+class Landmarker(Protocol):
+    """Finds the faces of pictures: `FaceLandmarker`, or `MediaPipeLandmarks`."""
+
+    num_faces: int
+
+    def find_faces(
+        self,
+        image: Image,
+        parts: Iterable[Window] | None = None,
+        known: Sequence[Mesh] = (),
+    ) -> list[Face]:
+        """Return the faces in these windows except the known ones, left to right."""
+
+    def follow(self, image: Image, meshes: Iterable[Mesh]) -> list[Face]:
+        """Return the faces of the next frame that were there before, left to right."""
+
+    def close(self) -> None:
+        """Free native code."""
+
+
+def open_landmarker(
+    name: str = LITERT, num_faces: int = 10, divisions: Sequence[int] = (1, 2, 3)
+) -> "Landmarker":
+    """Return a face landmarker of `LANDMARKERS`; see `FaceLandmarker` for arguments and errors.
+
+    Raises:
+        ValueError: If there is none of this name.
+    """
+    if name == LITERT:
+        return FaceLandmarker(num_faces, divisions=divisions)
+    if name != MEDIAPIPE:
+        raise ValueError(
+            f"The landmarker must be one of {', '.join(LANDMARKERS)}. Received: {name!r}"
+        )
+    from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+
+    return MediaPipeLandmarks(num_faces, divisions=divisions)
 
 
 class FaceLandmarker(AbstractContextManager["FaceLandmarker"]):
@@ -74,12 +119,20 @@ class FaceLandmarker(AbstractContextManager["FaceLandmarker"]):
         self._detector = FaceDetector(content)
         self._landmarks = LandmarkNetwork(content)
 
-    def find_faces(self, image: Image, parts: Iterable[Window] | None = None) -> list[Face]:
+    def find_faces(
+        self,
+        image: Image,
+        parts: Iterable[Window] | None = None,
+        known: Sequence[Mesh] = (),
+    ) -> list[Face]:
         """Return the faces of a picture, left to right, at most `num_faces`.
+
+        A face that several windows show is the one of the first window that has all of it.
 
         Args:
             image: (H, W, 3) RGB uint8.
             parts: Windows of the image to look at; those of `divisions` by default.
+            known: Meshes of faces that are not looked for.
 
         Raises:
             ValueError: If the image is not (H, W, 3) uint8.
@@ -88,13 +141,14 @@ class FaceLandmarker(AbstractContextManager["FaceLandmarker"]):
         require_image(image)
         height, width = image.shape[:2]
         parts = windows(height, width, self.divisions) if parts is None else parts
-        found = [
-            face
-            for window in parts
-            for face in self._find_in(image, window)
-            if uncut(face.mesh, window, height, width)
-        ]
-        return [found[i] for i in kept([face.mesh for face in found], self.num_faces)]
+        found: list[Face] = []
+        for window in parts:
+            for detection in self._detect(image, window):
+                have = [*known, *(face.mesh for face in found)]
+                face = self._new_face(image, detection, have)
+                if face and uncut(face.mesh, window, height, width):
+                    found.append(face)
+        return largest(found, self.num_faces)
 
     def find(self, image: Image, parts: Iterable[Window] | None = None) -> list[Mesh]:
         """Return the (478, 2) meshes of `find_faces`."""
@@ -116,14 +170,36 @@ class FaceLandmarker(AbstractContextManager["FaceLandmarker"]):
             faces = [self._landmarks(image, region) for region in regions]
         return [face if face.presence > PRESENCE_CONFIDENCE else None for face in faces]
 
-    def _find_in(self, image: Image, window: Window) -> list[Face]:
+    def follow(self, image: Image, meshes: Iterable[Mesh]) -> list[Face]:
+        """Return the faces of the next frame of a video that were there before, left to right.
+
+        Args:
+            image: (H, W, 3) RGB uint8.
+            meshes: Of the faces in the frame before.
+
+        Raises:
+            ValueError: If the image is not (H, W, 3) uint8.
+            RuntimeError: After `close`, or in a forked process.
+        """
+        found = self.at(image, [next_region(mesh) for mesh in meshes])
+        return largest([face for face in found if face], self.num_faces)
+
+    def _detect(self, image: Image, window: Window) -> list[Detection]:
         x0, y0, x1, y1 = window
         with self._lock:
             part = image[y0:y1, x0:x1]
-            detections = self._detector(part, DETECTION_CONFIDENCE, _DOUBTFUL_CONFIDENCE)
-            moved = [found.moved((x0, y0)) for found in detections[: self.num_faces]]
-            faces = [self._face(image, found) for found in moved]
-        return [face for face in faces if face and face.presence > PRESENCE_CONFIDENCE]
+            found = self._detector(part, DETECTION_CONFIDENCE, _DOUBTFUL_CONFIDENCE)
+        return [detection.moved((x0, y0)) for detection in found]
+
+    def _new_face(self, image: Image, found: Detection, have: Sequence[Mesh]) -> Face | None:
+        """Return the face of a detection, unless it is none or one of those that we have."""
+        if same_as_any(np.stack((found.low, found.high)), have):
+            return None
+        with self._lock:
+            face = self._face(image, found)
+        if face is None or face.presence <= PRESENCE_CONFIDENCE or same_as_any(face.mesh, have):
+            return None
+        return face
 
     def _face(self, image: Image, found: Detection) -> Face | None:
         """Return the face of a detection, whichever side is up; None if the detector is unsure."""

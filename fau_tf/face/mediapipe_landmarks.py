@@ -1,6 +1,9 @@
-"""MediaPipe's Face Landmarker: 478 mesh points per face."""
+"""MediaPipe's Face Landmarker: the same networks as `landmarker`, on MediaPipe's runtime.
 
-from collections.abc import Sequence
+MediaPipe contacts a usage-metrics server of Google from every process that runs it (SECURITY.md).
+"""
+
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,8 @@ import numpy as np
 from fau_tf.face.align import Image, require_image
 from fau_tf.face.bundle import read_bundle
 from fau_tf.face.landmarker import DETECTION_CONFIDENCE, PRESENCE_CONFIDENCE
-from fau_tf.face.tiling import Mesh, Window, largest, uncut, windows
+from fau_tf.face.mesh import Face, largest
+from fau_tf.face.tiling import Mesh, Window, same_as_any, uncut, windows
 from fau_tf.utils import optional_imports
 from fau_tf.utils.native_lock import NativeLock
 
@@ -60,15 +64,18 @@ class MediaPipeLandmarks(AbstractContextManager["MediaPipeLandmarks"]):
                 )
             )
 
-    def find(self, image: Image, parts: Sequence[Window] | None = None) -> list[Mesh]:
-        """Return the (478, 2) mesh points of each face in px, left to right.
+    def find_faces(
+        self,
+        image: Image,
+        parts: Iterable[Window] | None = None,
+        known: Sequence[Mesh] = (),
+    ) -> list[Face]:
+        """Return the faces of a picture, left to right, at most `num_faces`.
 
         Args:
             image: (H, W, 3) RGB uint8.
             parts: Windows of the image to look at; those of `divisions` by default.
-
-        Returns:
-            At most `num_faces` faces; an empty list means `NO_FACE`.
+            known: Meshes of faces that are left out.
 
         Raises:
             ValueError: If the image is not (H, W, 3) uint8.
@@ -77,12 +84,27 @@ class MediaPipeLandmarks(AbstractContextManager["MediaPipeLandmarks"]):
         height, width = image.shape[:2]
         parts = windows(height, width, self.divisions) if parts is None else parts
         found = [
-            mesh
+            Face(mesh)
             for window in parts
             for mesh in self._find_in(image, window)
-            if uncut(mesh, window, height, width)
+            if uncut(mesh, window, height, width) and not same_as_any(mesh, known)
         ]
         return largest(found, self.num_faces)
+
+    def find(self, image: Image, parts: Iterable[Window] | None = None) -> list[Mesh]:
+        """Return the (478, 2) meshes of `find_faces`."""
+        return [face.mesh for face in self.find_faces(image, parts)]
+
+    def follow(self, image: Image, meshes: Iterable[Mesh]) -> list[Face]:
+        """Return the faces of the next frame of a video that were there before, left to right.
+
+        Each is looked for in a square of twice its size around its last place, in image mode. The
+        video mode takes 8 ms a frame instead of 10 ms, but smooths its landmarks: on a face that
+        swings through a noisy picture they scatter by 0.42 px, those of image mode in the square by
+        0.16 px.
+        """
+        require_image(image)
+        return self.find_faces(image, [around(mesh, *image.shape[:2]) for mesh in meshes])
 
     def _find_in(self, image: Image, window: Window) -> list[Mesh]:
         x0, y0, x1, y1 = window
@@ -104,3 +126,12 @@ class MediaPipeLandmarks(AbstractContextManager["MediaPipeLandmarks"]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def around(mesh: Mesh, height: int, width: int) -> Window:
+    """Return the square of twice a face's size around it, cut to the picture."""
+    low, high = mesh.min(axis=0), mesh.max(axis=0)
+    middle, reach = (low + high) / 2, float((high - low).max())
+    x0, y0 = np.clip(middle - reach, 0, (width - 1, height - 1)).astype(int).tolist()
+    x1, y1 = np.clip(middle + reach + 1, (x0 + 1, y0 + 1), (width, height)).astype(int).tolist()
+    return x0, y0, x1, y1

@@ -1,5 +1,6 @@
 """A face as the landmark network gives it: 478 mesh points, and the 68 iBUG landmarks in them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,7 +9,7 @@ import numpy.typing as npt
 
 from fau_tf import facs
 from fau_tf.face.regions import Region
-from fau_tf.face.tiling import Mesh
+from fau_tf.face.tiling import Mesh, kept
 
 MESH_POINTS: Final = 478
 NO_FACE: Final = "no face found"
@@ -32,6 +33,11 @@ class Face:
     presence: float = float("nan")
     region: Region | None = None
     keypoints: Mesh | None = None
+
+
+def largest(faces: Sequence[Face], most: int) -> list[Face]:
+    """Return the `most` largest of the distinct faces, left to right; see `tiling.kept`."""
+    return [faces[i] for i in kept([face.mesh for face in faces], most)]
 
 
 def ibug68(mesh: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:

@@ -5,7 +5,7 @@ the image. Of 43 faces in nine group photos it finds 11 in the whole photo, 42 w
 and 43 with thirds added.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -53,22 +53,25 @@ def uncut(mesh: Mesh, window: Window, height: int, width: int) -> bool:
     )
 
 
-def largest(meshes: Sequence[Mesh], most: int) -> list[Mesh]:
-    """Return the `most` largest of the distinct faces, left to right."""
-    return [meshes[i] for i in kept(meshes, most)]
-
-
 def kept(meshes: Sequence[Mesh], most: int) -> list[int]:
-    """Return the indices of `largest`.
-
-    Two detections are of one face if the center of either lies in the middle half of the other; the
-    larger one stays.
-    """
+    """Return the indices of the `most` largest of the distinct faces, left to right."""
     chosen: list[int] = []
     for i in sorted(range(len(meshes)), key=lambda i: -float(np.ptp(meshes[i], axis=0).prod())):
-        if not any(_same(meshes[i], meshes[j]) for j in chosen):
+        if not same_as_any(meshes[i], [meshes[j] for j in chosen]):
             chosen.append(i)
     return sorted(chosen[:most], key=lambda i: float(meshes[i][:, 0].mean()))
+
+
+def same_as_any(mesh: Mesh, others: Iterable[Mesh]) -> bool:
+    """Return whether a detection is of the same face as another one.
+
+    Two detections are of one face if the center of either lies in the middle half of the other.
+
+    Args:
+        mesh: (N, 2) points of the face, or the corners of a box around it, px.
+        others: The same of other detections.
+    """
+    return any(_same(mesh, other) for other in others)
 
 
 def bounding_box(mesh: Mesh) -> Box:

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from fau_tf.face.align import Image, Matrix, crop_matrix, invert, transform
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.au_centers import au_centers
-from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
-from fau_tf.face.mesh import NO_FACE, ibug68
-from fau_tf.face.tiling import Box, Mesh, bounding_box
+from fau_tf.face.landmarker import LITERT, open_landmarker
+from fau_tf.face.mesh import NO_FACE, Face, ibug68
+from fau_tf.face.tiling import Box, bounding_box
 from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.inference.model_info import ModelInfo, default_model
 from fau_tf.inference.quality import Quality, measure, peakedness
@@ -120,7 +120,11 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
     """
 
     def __init__(
-        self, model: str | PathLike[str] | None = None, num_faces: int = 10, threads: int = 1
+        self,
+        model: str | PathLike[str] | None = None,
+        num_faces: int = 10,
+        threads: int = 1,
+        landmarker: str = LITERT,
     ) -> None:
         """Load the model and the face landmarker.
 
@@ -129,6 +133,8 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
             num_faces: At most this many faces of a picture are read, the largest ones.
             threads: CPU threads of the model. The small model takes 5.8 ms with one and 7.4 ms with
                 two of two cores: its layers are too small to share.
+            landmarker: "litert", or "mediapipe": the same networks on MediaPipe's runtime, which
+                contacts a usage-metrics server (SECURITY.md).
 
         Raises:
             ModelError: If the model can't be used.
@@ -139,9 +145,9 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
         path = default_model() if model is None else Path(model)
         with quiet_native_code():
             self.interpreter = AUInterpreter(path, threads)
-            self._landmarker = MediaPipeLandmarks(num_faces)
-            # MediaPipe writes its last notices when it first looks for a face.
-            self._landmarker.find(np.zeros((1, 1, 3), np.uint8))
+            self._landmarker = open_landmarker(landmarker, num_faces)
+            # The first search allocates memory, and MediaPipe writes its last notices.
+            self._landmarker.find_faces(np.zeros((1, 1, 3), np.uint8))
         self._tracker: FaceTracker | None = None
         self._lock = NativeLock("AUEstimator")
 
@@ -168,8 +174,8 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
         """
         self._lock.require_usable()
         picture = as_picture(image)
-        meshes = self._landmarker.find(picture.image)
-        found = self._read_all(picture.image, meshes, range(len(meshes)))
+        faces = self._landmarker.find_faces(picture.image)
+        found = self._read_all(picture.image, faces, range(len(faces)))
         return replace(found, flags=picture.flags)
 
     def track(self, image: ImageSource) -> Estimate:
@@ -225,12 +231,12 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
             self._tracker = FaceTracker(self._landmarker)
         return self._tracker
 
-    def _read_all(self, image: Image, meshes: Iterable[Mesh], ids: Iterable[int]) -> Estimate:
-        faces = tuple(self._read(image, *face) for face in zip(meshes, ids, strict=True))
-        return Estimate(faces, "" if faces else NO_FACE)
+    def _read_all(self, image: Image, faces: Iterable[Face], ids: Iterable[int]) -> Estimate:
+        results = tuple(self._read(image, *one) for one in zip(faces, ids, strict=True))
+        return Estimate(results, "" if results else NO_FACE)
 
-    def _read(self, image: Image, mesh: Mesh, face_id: int) -> FaceResult:
-        info = self.info
+    def _read(self, image: Image, face: Face, face_id: int) -> FaceResult:
+        info, mesh = self.info, face.mesh
         landmarks = ibug68(mesh)
         matrix = crop_matrix(landmarks, info.image_size)
         crop = fast_crop(image, matrix, info.image_size)

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
-
-import numpy as np
+from typing import Final
 
 from fau_tf.face.align import Image, require_image
-from fau_tf.face.tiling import Box, Mesh, Window, bounding_box, largest, windows
+from fau_tf.face.landmarker import Landmarker
+from fau_tf.face.mesh import Face, largest
+from fau_tf.face.tiling import Box, Mesh, Window, bounding_box, windows
 
 MIN_OVERLAP: Final = 0.3
 """Intersection over union from which two boxes of successive frames are one face.
@@ -23,15 +23,6 @@ SEARCH_EVERY: Final = 10
 """While faces are tracked, one of ten frames is searched as a whole for new ones, and another one
 in a quarter. With one of five it costs 2.3 ms of processor time a frame, with one of ten 0.9 (of
 22)."""
-
-
-class Finder(Protocol):
-    """Finds faces in parts of a picture; `MediaPipeLandmarks` is one."""
-
-    num_faces: int
-
-    def find(self, image: Image, parts: Sequence[Window] | None = None) -> list[Mesh]:
-        """Return the (478, 2) mesh of each face in these windows, left to right."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +41,8 @@ class TrackState:
 class FaceTracker:
     """Finds the faces of successive frames and gives them ids.
 
-    Each known face is searched for in a square of twice its size around its last place, in
-    MediaPipe's image mode. The video mode takes 8 ms a frame instead of 10 ms, but smooths its
-    landmarks: on a face that swings through a noisy picture they scatter by 0.42 px, those of image
-    mode by 0.26 px in the whole picture and by 0.16 px in the square. Here nothing is smoothed or
-    carried over: a frame only decides where to look in the next one.
+    A known face is followed: its last mesh tells the landmark network where to look, so the
+    detector does not run. Nothing is smoothed or carried over.
 
     After a lost face, or a frame without one, the whole picture and one of its nine overlapping
     quarters are searched. While faces are tracked, and fewer than `num_faces` are, a new one is
@@ -65,26 +53,27 @@ class FaceTracker:
         state: Everything known of earlier frames except the ids.
     """
 
-    def __init__(self, finder: Finder, state: TrackState | None = None) -> None:
+    def __init__(self, landmarker: Landmarker, state: TrackState | None = None) -> None:
         self.state = state or TrackState()
-        self._finder = finder
+        self._landmarker = landmarker
         self._ids = OverlapTracker()
 
-    def find(self, image: Image) -> tuple[list[Mesh], list[int]]:
+    def find(self, image: Image) -> tuple[list[Face], list[int]]:
         """Return the faces of the next frame, left to right, and their ids."""
         require_image(image)
-        height, width = image.shape[:2]
-        near = [around(mesh, height, width) for mesh in self.state.known or ()]
-        found = self._finder.find(image, near) if near else []
+        before, most = self.state.known, self._landmarker.num_faces
+        found = self._landmarker.follow(image, before) if before else []
         more = self._more(image, len(found))
         if more:
-            found = largest([*found, *self._finder.find(image, more)], self._finder.num_faces)
-        self.state = TrackState(self.state.frames + 1, tuple(found))
-        return found, self._ids.update([bounding_box(mesh) for mesh in found])
+            new = self._landmarker.find_faces(image, more, [face.mesh for face in found])
+            found = largest([*found, *new], most)
+        meshes = tuple(face.mesh for face in found)
+        self.state = TrackState(self.state.frames + 1, meshes)
+        return found, self._ids.update([bounding_box(mesh) for mesh in meshes])
 
     def _more(self, image: Image, found: int) -> list[Window]:
         """Return what else to search in this frame."""
-        if found == self._finder.num_faces:
+        if found == self._landmarker.num_faces:
             return []
         height, width = image.shape[:2]
         parts = windows(height, width, DIVISIONS)
@@ -142,15 +131,6 @@ def overlap(one: Box, other: Box) -> float:
     shared = max(width, 0.0) * max(height, 0.0)
     union = _area(one) + _area(other) - shared
     return shared / union if union > 0 else 0.0
-
-
-def around(mesh: Mesh, height: int, width: int) -> Window:
-    """Return the square of twice a face's size around it, cut to the picture."""
-    low, high = mesh.min(axis=0), mesh.max(axis=0)
-    middle, reach = (low + high) / 2, float((high - low).max())
-    x0, y0 = np.clip(middle - reach, 0, (width - 1, height - 1)).astype(int).tolist()
-    x1, y1 = np.clip(middle + reach + 1, (x0 + 1, y0 + 1), (width, height)).astype(int).tolist()
-    return x0, y0, x1, y1
 
 
 def _area(box: Box) -> float:

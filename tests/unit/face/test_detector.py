@@ -74,7 +74,7 @@ def test_the_sample_photo_has_one_face_with_its_key_points():
     assert (found.high > found.keypoints[:4]).all()
     assert detect(photo, 0.9999) == []
     # A doubtful face counts only where there is no other.
-    assert [one.score for one in detect(photo, 0.6, 0.1)] == [found.score]
+    assert [one.score for one in detect(photo, 0.6, 0.5)] == [found.score]
     assert [one.score for one in detect(photo, 0.9999, 0.6)] == [found.score]
     moved = found.moved((100, -5))
     np.testing.assert_allclose(moved.keypoints - found.keypoints, [(100, -5)] * 6)

@@ -16,7 +16,7 @@ from tests.helpers.face_videos import PHOTO, face, frame
 
 pytest.importorskip("mediapipe", reason="the extra `mediapipe` is not installed")
 
-from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks, around
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,8 @@ def resized(image, factor):
 def pictures():
     photo = read_image(PHOTO)
     yield from (photo, photo[:, 110:], photo[90:])
-    yield from (turned(photo, degrees) for degrees in (-30, 30, 90, 180, 270))
+    # Not upside down: there MediaPipe fits an upright mesh (see `face.upright`).
+    yield from (turned(photo, degrees) for degrees in (-30, 30, 90, 270))
     yield from (resized(photo, factor) for factor in (0.35, 0.5, 3))
     yield from (np.pad(photo, ((pad, pad), (pad, pad), (0, 0))) for pad in (60, 120))
     yield frame((10, face()), (190, face(mirrored=True)))
@@ -79,6 +80,14 @@ def test_pictures_without_a_face_have_none_by_either(ours, reference):
     noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
     for picture in (noise, photo[200:], np.zeros((1, 1, 3), np.uint8)):
         assert ours.find(picture) == reference.find(picture) == []
+
+
+def test_the_window_around_a_face_is_twice_its_size_and_inside_the_picture():
+    mesh = np.array([(100.0, 50.0), (140.0, 110.0)])
+    assert around(mesh, 400, 400) == (60, 20, 181, 141)
+    x0, y0, x1, y1 = around(mesh, 80, 120)
+    assert (x0, y0, x1, y1) == (60, 20, 120, 80)
+    assert around(mesh + 500, 80, 120) == (119, 79, 120, 80)
 
 
 @pytest.mark.data

@@ -93,11 +93,28 @@ def test_the_region_of_a_box_is_half_again_as_large_and_turns_with_the_eyes():
     assert abs(upside_down.angle) == pytest.approx(math.pi)
 
 
-def test_the_next_region_follows_the_mesh():
-    mesh = np.random.default_rng(2).uniform(100, 200, (MESH_POINTS, 2))
+def mesh_with_level_eyes(seed=2):
+    mesh = np.random.default_rng(seed).uniform(100, 200, (MESH_POINTS, 2))
     mesh[33], mesh[263] = (120, 150), (180, 150)
+    return mesh
+
+
+def test_the_next_region_follows_the_mesh():
+    region = next_region(mesh_with_level_eyes())
+    # 1.5 times the box from 100 to 200, on the grid.
+    assert region.size == pytest.approx(150, rel=0.011)
+    assert (region.x, region.y) == pytest.approx((150, 150), abs=region.size / 128 + 0.3)
+    assert region.angle == 0
+    twice = next_region(mesh_with_level_eyes() * 2)
+    assert (twice.x, twice.y, twice.size) == (2 * region.x, 2 * region.y, 2 * region.size)
+
+
+def test_the_next_region_is_on_a_grid():
+    mesh = mesh_with_level_eyes()
     region = next_region(mesh)
-    moved = next_region(mesh * 2 + (30, -10))
-    assert region.angle == moved.angle == 0
-    assert (moved.x, moved.y) == pytest.approx((2 * region.x + 30, 2 * region.y - 10))
-    assert moved.size == pytest.approx(2 * region.size)
+    assert math.log2(region.size) * 32 == round(math.log2(region.size) * 32)
+    for value in (region.x / region.size, region.y / region.size, region.angle):
+        assert value * 64 == pytest.approx(round(value * 64), abs=1e-9)
+    noise = np.random.default_rng(3).normal(0, 0.05, (200, 1, 2))
+    assert len({next_region(mesh + shift) for shift in noise}) <= 4
+    assert next_region(np.full((MESH_POINTS, 2), 7.0)) == Region(7, 7, 0)

@@ -30,6 +30,5 @@ def test_a_face_cut_by_its_window_does_not_count():
 
 def test_a_duplicate_detection_is_dropped_and_a_neighbor_is_kept():
     mesh = np.array(((100.0, 20.0), (180.0, 100.0)))
-    kept = tiling.largest([mesh, mesh + 5, np.add(mesh, (70, 0))], 9)
-    assert len(kept) == 2
-    np.testing.assert_array_equal(kept[0], mesh)
+    assert tiling.kept([mesh, mesh + 5, np.add(mesh, (70, 0))], 9) == [0, 2]
+    assert tiling.kept([mesh, np.add(mesh, (-70, 0)), 1.1 * mesh], 9) == [1, 2]

@@ -37,8 +37,9 @@ class Slow:
 
 @pytest.fixture
 def _slow_networks(estimator, monkeypatch):
-    landmarker = estimator._landmarker._landmarker
-    monkeypatch.setattr(landmarker, "detect", Slow(landmarker.detect))
+    landmarker = estimator._landmarker
+    for network in ("_detector", "_landmarks"):
+        monkeypatch.setattr(landmarker, network, Slow(getattr(landmarker, network)))
     monkeypatch.setattr(estimator.interpreter, "_runner", Slow(estimator.interpreter._runner))
 
 
