@@ -8,6 +8,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image, ImageOps
 
+from tests.helpers import icc_profiles
 from tests.helpers.face_videos import PHOTO
 
 SAMPLE = Image.open(PHOTO).convert("RGB")
@@ -104,3 +105,12 @@ def hlg_of(linear):
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     upper = a * np.log(np.maximum(12 * scene - b, 1e-9)) + c
     return np.where(scene <= 1 / 12, np.sqrt(3 * scene), upper)
+
+
+def adobe_rgb_of(rgb):
+    """Return sRGB pixels as Adobe RGB, by both definitions."""
+    x = rgb / 255
+    linear = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
+    xyz = linear @ np.array(icc_profiles.SRGB)
+    wide = np.clip(xyz @ np.linalg.inv(icc_profiles.ADOBE_RGB), 0, 1)
+    return np.round(wide ** (256 / round(2.2 * 256)) * 255).astype(np.uint8)

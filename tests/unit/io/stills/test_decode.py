@@ -17,6 +17,7 @@ from tests.helpers.still_files import (
     PIXELS,
     SAMPLE,
     STORED_AS,
+    adobe_rgb_of,
     bt2020_of,
     hlg_of,
     orientation,
@@ -148,15 +149,6 @@ def test_floating_point_colors_are_read_or_refused_by_name(tmp_path):
     path = write_deep_rgb(tmp_path / "x.tif", (PIXELS / 255).astype(np.float32))
     with pytest.raises(UnreadableError, match=r"floating-point colors\. Save it with 8 or 16"):
         read_picture(path)
-
-
-def adobe_rgb_of(rgb):
-    """Return sRGB pixels as Adobe RGB, by both definitions."""
-    x = rgb / 255
-    linear = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
-    xyz = linear @ np.array(icc_profiles.SRGB)
-    wide = np.clip(xyz @ np.linalg.inv(icc_profiles.ADOBE_RGB), 0, 1)
-    return np.round(wide ** (256 / round(2.2 * 256)) * 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "AVIF", "JPEG", "HEIF"])
