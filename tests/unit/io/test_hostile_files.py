@@ -11,11 +11,14 @@ import zlib
 from io import BytesIO
 from pathlib import Path
 
+import cv2
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
 from fau_tf.io.video_writer import VideoWriter
+from tests.helpers.icc_profiles import ADOBE_RGB, rgb_profile
 from tests.helpers.read_hostile_files import outcome
 
 ROOT = Path(__file__).parents[3]
@@ -43,6 +46,15 @@ PICTURES = {
     "plain.bmp": ("RGB", {}),
     "palette.bmp": ("P", {}),
     "plain.ppm": ("RGB", {}),
+    "photo.heic": ("RGB", {"quality": 60}),
+    "alpha.heic": ("RGBA", {"quality": 60, "tile_size": 32}),
+    "plain.avif": ("RGB", {}),
+    "animated.avif": ("RGB", {"save_all": True}),
+    "animated.png": ("RGB", {"save_all": True, "icc_profile": rgb_profile(ADOBE_RGB, 2.2)}),
+    "gray12.tif": ("I;16", {}),
+    "float.tif": ("F", {}),
+    "profile.jpg": ("RGB", {"icc_profile": rgb_profile(ADOBE_RGB, 1.8)}),
+    "lab.tif": ("LAB", {}),
 }
 VIDEOS = ("short.avi", "short.mp4")
 
@@ -53,20 +65,35 @@ def picture(mode, shift=0):
     ramp = np.stack((rows * 5, columns * 4, (rows + columns + shift) * 2), axis=-1)
     rgb = np.clip(ramp + rng.integers(0, 20, ramp.shape), 0, 255).astype(np.uint8)
     if mode == "I;16":
-        return Image.fromarray(rgb[..., 0].astype(np.uint16) * 257)
+        return Image.fromarray(rgb[..., 0].astype(np.uint16) * 16)
+    if mode == "F":
+        return Image.fromarray((rgb[..., 0] / 255).astype(np.float32))
     return Image.fromarray(rgb).convert(mode)
+
+
+def _encoded(ending, samples):
+    done, content = cv2.imencode(ending, samples)
+    assert done
+    return content.tobytes()
 
 
 @pytest.fixture(scope="module")
 def seeds(tmp_path_factory):
     """Name -> bytes of an intact file."""
-    made = {}
+    pillow_heif.register_heif_opener()
+    made = {
+        "rows.mjpeg": b"",
+        "deep.png": _encoded(".png", np.array(picture("RGB")).astype(np.uint16) * 16),
+        "deep.tif": _encoded(".tif", np.array(picture("RGB")).astype(np.uint16) * 16),
+    }
     for name, (mode, options) in PICTURES.items():
         extra = {"append_images": [picture(mode, 40)]} if "save_all" in options else {}
         file = BytesIO()
-        kind = {"jpg": "JPEG", "tif": "TIFF"}.get(name[-3:], name.rpartition(".")[2].upper())
+        ending = name.rpartition(".")[2]
+        kind = {"jpg": "JPEG", "tif": "TIFF", "heic": "HEIF"}.get(ending, ending.upper())
         picture(mode).save(file, kind, **options, **extra)
         made[name] = file.getvalue()
+    made["rows.mjpeg"] = made["baseline.jpg"] + made["progressive.jpg"]
     for name in VIDEOS:
         path = tmp_path_factory.mktemp("seed") / name
         with VideoWriter(path, (56, 40), 10) as writer:

@@ -1,5 +1,6 @@
 """What the sample photo's files of many kinds give, pixel by pixel where that is exact."""
 
+import struct
 from io import BytesIO
 
 import cv2
@@ -61,6 +62,39 @@ def test_the_orientation_is_applied_in_every_format(tmp_path, kind, value):
     # Lossy formats: 2.1 at most; a picture turned or mirrored wrongly: 40 or more.
     assert np.abs(found.image.astype(int) - np.asarray(upright)).mean() < 3
     assert found.flags == ()
+
+
+@pytest.mark.parametrize("ending", ["png", "tif"])
+@pytest.mark.parametrize("colors", [True, False])
+def test_the_orientation_of_deep_pictures_is_applied(tmp_path, ending, colors):
+    upright = np.asarray(SAMPLE.crop((60, 40, 188, 136)))
+    samples = np.rot90(upright).astype(np.uint16) * 16  # as orientation 6 stores it
+    path = tmp_path / f"x.{ending}"
+    if not colors:
+        upright = np.repeat(upright[..., :1], 3, axis=-1)
+        Image.fromarray(samples[..., 0]).save(path, exif=orientation(6))
+    elif ending == "png":
+        write_deep_rgb(path, samples)
+        path.write_bytes(with_chunk(path.read_bytes(), b"eXIf", orientation(6)[6:]))
+    else:
+        path.write_bytes(tiff_of_colors(samples, orientation=6))
+    np.testing.assert_array_equal(read_picture(path).image, upright)
+
+
+def tiff_of_colors(samples, orientation):
+    """Return a TIFF of 16-bit colors, one strip, by the specification (TIFF 6.0)."""
+    height, width = samples.shape[:2]
+    data = samples.astype("<u2").tobytes()
+    bits = 8 + len(data)  # where the three BitsPerSample are
+    entries = [
+        *((256, 3, 1, width), (257, 3, 1, height), (258, 3, 3, bits), (259, 3, 1, 1)),
+        *((262, 3, 1, 2), (273, 4, 1, 8), (274, 3, 1, orientation), (277, 3, 1, 3)),
+        *((278, 3, 1, height), (279, 4, 1, len(data))),
+    ]
+    table = struct.pack("<H", len(entries))
+    table += b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4)
+    head = b"II*\0" + struct.pack("<I", bits + 6)
+    return head + data + struct.pack("<3H", 16, 16, 16) + table
 
 
 @pytest.mark.parametrize("tile_size", [0, 64])
