@@ -94,7 +94,8 @@ class ImageSequence(AbstractContextManager["ImageSequence"]):
             with explained(self._file, f"{self._path}, picture {number} of {self.count}"):
                 picture.seek(page)
                 require_size(str(self._path), picture.size, self._max_pixels)
-                picture.load()  # a picture of an animation is drawn over the one before
+                if timed:
+                    picture.load()  # only then its duration is known
                 wanted = (number - 1) % every == 0
                 found = to_rgb(picture) if wanted else None
             if found:

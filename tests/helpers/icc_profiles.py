@@ -14,6 +14,7 @@ _GRID = 13
 
 
 def rgb_profile(colorants, gamma):
+    """Return a profile of three primaries and a gamma, or a table of 0 to 1 in its place."""
     tags = {b"wtpt": _xyz(D50)}
     for name, value in zip((b"r", b"g", b"b"), colorants, strict=True):
         tags |= {name + b"XYZ": _xyz(value), name + b"TRC": _curve(gamma)}
@@ -54,6 +55,9 @@ def _xyz(value):
 
 
 def _curve(gamma):
+    if not isinstance(gamma, float):
+        table = np.round(np.asarray(gamma) * 65535).astype(">u2").tobytes()
+        return b"curv\0\0\0\0" + struct.pack(">I", len(gamma)) + table
     return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256))
 
 

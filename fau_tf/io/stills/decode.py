@@ -190,8 +190,7 @@ def _deep_samples(
         return None
     cv2 = optional_imports.cv2()
     file.seek(0)
-    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
-    samples = cv2.imdecode(np.frombuffer(file.read(), np.uint8), flags)
+    samples = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None or samples.dtype != np.uint16 or samples.ndim != 3:
         raise OSError("its 16-bit colors cannot be decoded")
     if samples.shape[:2] != (picture.height, picture.width) or samples.shape[2] < 3:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet
@@ -119,6 +120,31 @@ def test_ranges_of_a_video_give_the_rows_of_the_whole(
     # With every second frame, the hidden face is lost too briefly to get another id.
     ids = 1 if "1" in options else 2 if "--every" in options else 3
     assert len({row["face_id"] for row in crossing_rows}) == ids
+
+
+@pytest.mark.integration
+def test_several_pictures_in_one_file_give_the_rows_of_one_machine(
+    here, model, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    pictures = [Image.fromarray(np.roll(face(), shift, axis=1)) for shift in (0, 4, 8)]
+    moving = {"save_all": True, "append_images": pictures[1:]}
+    pictures[0].copy().save("x.gif", duration=[100, 200, 300], **moving)
+    rows = []
+    for picture in pictures:
+        picture.copy().save("one.jpg")
+        rows.append(Path("one.jpg").read_bytes())
+    damaged = rows[1].replace(b"\xff\xc0\0\x11\x08", b"\xff\xc0\0\x11\x09")  # 9 bits
+    Path("x.mjpeg").write_bytes(rows[0] + damaged + rows[2])
+    files = [Path("x.gif"), Path("x.mjpeg")]
+    options = ("--fps", "5")
+    wanted = one_machine(model, tmp_path / "one", files, options, code=1)  # one is damaged
+    assert cluster(model, tmp_path / "many", *files, *options) == 1
+    assert joined(job(tmp_path / "many")) == wanted
+    by_jpeg = rows_of(wanted["x_2_au", "csv"])
+    assert [row["timestamp"] for row in by_jpeg] == ["0.000", "0.200", "0.400"]
+    assert [row["reason"] for row in by_jpeg][1] == "could not be read"
+    assert len(here.done) > 0
 
 
 @pytest.mark.integration
