@@ -126,9 +126,15 @@ class Results(AbstractContextManager["Results"]):
             return
         if self._video is None:
             size = (drawn.shape[1], drawn.shape[0])
-            writer = VideoWriter(with_ending(self._name, ".mp4"), size, self._fps)
+            path = with_ending(self._name, ".mp4")
+            writer = VideoWriter(path, size, self._fps, self._sound())
             self._video = self._files.enter_context(writer)
-        self._video.write(drawn)
+        self._video.write(drawn, frame.timestamp)
+
+    def _sound(self) -> Path | None:
+        """Return the file whose sound belongs to the annotated video; none beside single frames."""
+        whole = self._source.kind is SourceKind.VIDEO and self._options.every == 1
+        return self._source.paths[0] if whole else None
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         with self._files:

@@ -39,10 +39,11 @@ def interlaced(stream):
     stream.codec_context.flags |= Flags.interlaced_dct | Flags.interlaced_me
 
 
-def add_video(container, frames, codec, pixels="yuv420p", rate=RATE, options=None, setup=None):
+def add_video(container, frames, codec, pixels=None, rate=RATE, options=None, setup=None):
     """Return a new stream of a container, for frames of one size."""
     stream = container.add_stream(codec, rate=rate, options=QUIET | (options or {}))
-    stream.width, stream.height, stream.pix_fmt = frames[0].shape[1], frames[0].shape[0], pixels
+    stream.width, stream.height = frames[0].shape[1], frames[0].shape[0]
+    stream.pix_fmt = pixels or ("yuvj420p" if codec == "mjpeg" else "yuv420p")
     stream.codec_context.thread_count = 1  # the same bytes on every machine
     if setup:
         setup(stream)
@@ -90,6 +91,16 @@ def add_sound(container, seconds, codec="aac", first=0.0):
         frame.pts = at + round(first * 48000)
         packets += stream.encode(frame)
     return packets + stream.encode(None)
+
+
+def write_with_sound(path, count, seconds, *, late=0.0, codec="aac"):
+    """Write frames of `pan` and a tone; the picture starts `late` seconds after it."""
+    with av.open(str(path), "w") as file:
+        stream = add_video(file, pan(count), "libx264")
+        sound = add_sound(file, seconds, codec)
+        picture = encoded(stream, pan(count), first=round(late * RATE))
+        file.mux(sorted([*picture, *sound], key=lambda one: one.dts * one.time_base))
+    return path
 
 
 def copy_packets(source, path, *, start=0.0, skip=0):

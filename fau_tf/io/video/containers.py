@@ -93,8 +93,8 @@ def container_format(head: bytes) -> ContainerFormat | None:
     return None
 
 
-def open_video(descriptor: int, head: bytes, path: Path) -> tuple[InputContainer, VideoStream]:
-    """Return a container and its video.
+def open_container(descriptor: int, head: bytes, path: Path) -> InputContainer:
+    """Return a container.
 
     FFmpeg gets an open descriptor, the one reader that fits the file, and no protocol but that of
     descriptors. So a playlist, or a reference in a file, leads to no other file and no host, and no
@@ -106,8 +106,7 @@ def open_video(descriptor: int, head: bytes, path: Path) -> tuple[InputContainer
         path: For messages.
 
     Raises:
-        UnreadableError: If it is no video, damaged, without a moving picture or of an unknown
-            codec.
+        UnreadableError: If it is no video, or its beginning or index is damaged.
     """
     found = container_format(head)
     if found is None:
@@ -117,12 +116,21 @@ def open_video(descriptor: int, head: bytes, path: Path) -> tuple[InputContainer
     options = {"fd": str(descriptor), "protocol_whitelist": "fd", "format_whitelist": found.demuxer}
     os.lseek(descriptor, 0, os.SEEK_SET)
     try:
-        container = av.open("fd:", "r", found.demuxer, options, metadata_errors="replace")
+        return av.open("fd:", "r", found.demuxer, options, metadata_errors="replace")
     except av.FFmpegError as error:
         raise UnreadableError(
             f"{path}: the {found.name} file is damaged or not complete: {error.strerror}. Copy or "
             "convert it again."
         ) from error
+
+
+def open_video(descriptor: int, head: bytes, path: Path) -> tuple[InputContainer, VideoStream]:
+    """Return a container, as `open_container` does, and its video.
+
+    Raises:
+        UnreadableError: Also if it has no moving picture, or one of an unknown codec.
+    """
+    container = open_container(descriptor, head, path)
     try:
         return container, _moving_picture(container, path)
     except BaseException:

@@ -17,8 +17,8 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from fau_tf.io.video_writer import VideoWriter
 from tests.helpers.icc_profiles import ADOBE_RGB, rgb_profile
+from tests.helpers.media_files import write
 from tests.helpers.read_hostile_files import outcome
 
 ROOT = Path(__file__).parents[3]
@@ -56,7 +56,14 @@ PICTURES = {
     "profile.jpg": ("RGB", {"icc_profile": rgb_profile(ADOBE_RGB, 1.8)}),
     "lab.tif": ("LAB", {}),
 }
-VIDEOS = ("short.avi", "short.mp4")
+VIDEOS = {
+    "short.avi": "mjpeg",
+    "short.mp4": "libx264",
+    "short.mkv": "libx265",
+    "short.webm": "libvpx-vp9",
+    "short.ts": "mpeg2video",
+    "short.h264": "libx264",
+}
 
 
 def picture(mode, shift=0):
@@ -94,12 +101,10 @@ def seeds(tmp_path_factory):
         picture(mode).save(file, kind, **options, **extra)
         made[name] = file.getvalue()
     made["rows.mjpeg"] = made["baseline.jpg"] + made["progressive.jpg"]
-    for name in VIDEOS:
-        path = tmp_path_factory.mktemp("seed") / name
-        with VideoWriter(path, (56, 40), 10) as writer:
-            for shift in range(0, 60, 10):
-                writer.write(np.array(picture("RGB", shift)))
-        made[name] = path.read_bytes()
+    for name, codec in VIDEOS.items():
+        frames = [np.array(picture("RGB", shift)) for shift in range(0, 60, 10)]
+        made[name] = write(tmp_path_factory.mktemp("seed") / name, frames, codec, rate=25)
+        made[name] = made[name].read_bytes()
     return made
 
 

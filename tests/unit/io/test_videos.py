@@ -14,12 +14,11 @@ from tests.helpers.face_videos import FPS, HEIGHT, PHOTO, WIDTH, write_video
 from tests.helpers.media_files import (
     RATE,
     add_sound,
-    add_video,
     copy_packets,
     cut_short,
-    encoded,
     pan,
     write,
+    write_with_sound,
 )
 
 COUNT = 20
@@ -173,15 +172,6 @@ def test_a_cut_between_key_frames_begins_at_the_next_one(tmp_path):
         assert 0.3 <= found[0].timestamp <= 0.9
 
 
-def write_with_sound(path, count, seconds, late=0.0):
-    with av.open(str(path), "w") as file:
-        stream = add_video(file, pan(count), "libx264")
-        sound = add_sound(file, seconds)
-        picture = encoded(stream, pan(count), first=round(late * RATE))
-        file.mux(sorted([*picture, *sound], key=lambda one: one.dts * one.time_base))
-    return path
-
-
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "mov"])
 def test_time_begins_where_the_first_stream_starts(tmp_path, ending):
     found = all_frames(write_with_sound(tmp_path / f"late.{ending}", 6, 2.0, late=1.0))
@@ -214,7 +204,7 @@ def test_sound_alone_and_cover_pictures_are_no_video(tmp_path):
         file.mux(add_sound(file, 0.5))
     with pytest.raises(UnreadableError, match=r"no moving picture, only sound\. Choose"):
         VideoFile(tmp_path / "sound.mp4")
-    cover = write(tmp_path / "cover.mkv", pan(1), "mjpeg", pixels="yuvj420p")
+    cover = write(tmp_path / "cover.mkv", pan(1), "mjpeg")
     with av.open(str(cover)) as inside, av.open(str(tmp_path / "cover.mp4"), "w") as file:
         stream = file.add_stream_from_template(inside.streams.video[0])
         stream.disposition = av.stream.Disposition.attached_pic
