@@ -22,6 +22,7 @@ REFUSED: Final = "refused.csv"
 SHEET: Final = "contact_sheet.jpg"
 PAGE: Final = "card.md"
 TEST_SUBJECT: Final = "test subject"
+SKIPPED: Final = "left out by a rule"
 _THUMBNAIL, _COLUMNS, _MOST = 80, 20, 800
 
 Log = Callable[[str], None]
@@ -73,6 +74,8 @@ def _read(
         try:
             if photo.part == "test":
                 raise RefusedError(TEST_SUBJECT)
+            if photo.skip:
+                raise RefusedError(SKIPPED)
             face = screen(read_image(photo.path), find, size, margin)
         except (RefusedError, UnreadableError) as error:
             refused.append((photo, str(error)))

@@ -27,6 +27,7 @@ files = "neutral/*"
 expression = "neutral"        # neutral, smiling or unknown
 subject = '(\\d+)_'            # optional: the first group, found in the file's name
 intensity = { AU26 = 0 }      # optional: known intensities, 0 to 5
+# skip = true                 # optional: leave these photos out, e.g. a hand before the face
 
 # Optional: people in the order of their first file. Test subjects are left out of the set.
 [split]
@@ -49,12 +50,14 @@ class Rule:
         subject: Regular expression whose first group in the file's name is the person; empty: the
             name without its ending.
         intensity: AU -> known intensity, 0 to 5.
+        skip: Whether they are left out.
     """
 
     files: str = "*"
     expression: str = "unknown"
     subject: str = ""
     intensity: Mapping[int, float] = field(default_factory=dict)
+    skip: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class Photo:
         expression: One of EXPRESSIONS.
         intensity: AU -> intensity that the rules state.
         part: One of PARTS.
+        skip: Whether a rule leaves it out.
     """
 
     path: Path
@@ -104,6 +108,7 @@ class Photo:
     expression: str
     intensity: Mapping[int, float]
     part: str
+    skip: bool = False
 
 
 def load_collection(place: Path) -> Collection:
@@ -177,7 +182,7 @@ def photos(collection: Collection) -> list[Photo]:
         Photo(
             path=path, source=f"{collection.name}/{inside.as_posix()}",
             subject=f"{collection.name}/{subject}", expression=rule.expression,
-            intensity=rule.intensity, part=part[subject],
+            intensity=rule.intensity, part=part[subject], skip=rule.skip,
         )
         for path, inside, rule, subject in rows
     ]  # fmt: skip
@@ -216,7 +221,8 @@ def _texts(path: Path, values: dict[str, Any]) -> dict[str, str]:
 
 def _rule(path: Path, values: dict[str, Any]) -> Rule:
     known = {key: values.pop(key, default) for key, default in
-             (("files", "*"), ("expression", "unknown"), ("subject", ""))}  # fmt: skip
+             (("files", "*"), ("expression", "unknown"), ("subject", ""), ("skip", False))
+             }  # fmt: skip
     intensity = _table(path, values.pop("intensity", {}), "intensity")
     _require_empty(path, {f"rule.{key}": value for key, value in values.items()})
     if known["expression"] not in EXPRESSIONS:
@@ -225,6 +231,8 @@ def _rule(path: Path, values: dict[str, Any]) -> Rule:
             f"`expression` must be one of {', '.join(EXPRESSIONS)}. "
             f"Received: {known['expression']!r}",
         )
+    if not isinstance(known["skip"], bool) or not isinstance(known["files"], str):
+        raise _error(path, "`files` must be text, `skip` true or false")
     try:
         groups = re.compile(known["subject"]).groups
     except (re.error, TypeError) as error:

@@ -16,6 +16,7 @@ from fau_tf import facs
 from fau_tf.face.mesh import ibug68
 from fau_tf.portraits.editing.draw import sample_edit, sample_manner
 from fau_tf.portraits.editing.edit import EditablePortrait, edit
+from fau_tf.portraits.editing.glasses import MOVE_FRAMES
 from fau_tf.portraits.editing.movement import Edit
 from fau_tf.portraits.portrait_set import PortraitSet, load_set
 from fau_tf.portraits.start import RANKED
@@ -120,9 +121,10 @@ def edited_pair(portrait: EditablePortrait, rng: np.random.Generator) -> Pair:
     """Return two random edits of one portrait."""
     manner = sample_manner(rng)
     plain = rng.random() < UNEDITED
+    still = MOVE_FRAMES if portrait.glasses else ()
     edits = [
-        Edit() if plain else sample_edit(portrait.start, rng),
-        sample_edit(portrait.start, rng),
+        Edit() if plain and i == 0 else sample_edit(portrait.start, rng, still=still)
+        for i in (0, 1)
     ]
     results = [edit(portrait, one, manner) for one in edits]
     change = np.array([[one.change.get(au, 0.0) for au in facs.ALL] for one in edits])

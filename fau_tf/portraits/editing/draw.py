@@ -1,6 +1,6 @@
 """Random edits: which AUs change by how much, and how this person's face moves and wrinkles."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -10,8 +10,9 @@ from fau_tf.portraits.editing.lids_lips import BLINK
 from fau_tf.portraits.editing.mouth import sample_look
 from fau_tf.portraits.editing.movement import Edit, Manner
 from fau_tf.portraits.fields import au_fields, identity_fields
+from fau_tf.synthetic.rigs.rig import AuGainField
 from fau_tf.synthetic.sample import CLOSED_LIPS, sample_intensities
-from fau_tf.synthetic.scene.person_variation import sample_variation
+from fau_tf.synthetic.scene.person_variation import GAIN_SD, WAVE
 from fau_tf.synthetic.textures.wrinkles import VARIANTS
 
 COMBINED: Final = 0.4
@@ -29,41 +30,56 @@ UNLABELED, BLINKS = 0.3, 0.08
 """Probability of a movement outside the table, and of a blink."""
 UNEVEN_SD, ONE_SIDED = 0.12, 0.08
 """Standard deviation of the asymmetry; probability that an AU moves one side only."""
-HARDLY_WRINKLED: Final = 1 / 3
-"""Share of people without furrows."""
+HARDLY_WRINKLED, FLAT_AU = 1 / 3, 0.2
+"""Share of people without furrows, and of AUs without them in the others."""
 RESHAPED, SHAPE_SD = 0.35, 0.4
 """Share of portraits given another face shape, and its standard deviation in those of people."""
 
 
 def sample_manner(rng: np.random.Generator) -> Manner:
     """Return how a random person's face moves and wrinkles."""
-    variation = sample_variation(int(rng.integers(2**31)), float(rng.random()))
     models = list(au_fields().models)
     shares = rng.dirichlet(np.full(len(models), 0.7))
     smooth = rng.random() < HARDLY_WRINKLED
     depth = 0.0 if smooth else float(rng.uniform(0.6, 1.3))
-    own = {au: float(np.exp(rng.normal(0, 0.3))) for au in facs.AUS}
-    flat = {au: bool(rng.random() < 0.2) for au in facs.AUS}
+    own = np.exp(rng.normal(0, 0.3, len(facs.ALL))) * (rng.random(len(facs.ALL)) >= FLAT_AU)
     shaped = rng.random() < RESHAPED
     shape = rng.normal(0, SHAPE_SD, len(identity_fields()))
     return Manner(
         models=dict(zip(models, shares.tolist(), strict=True)),
-        gains=variation.au_gains,
-        depths={au: 0.0 if flat[au] else depth * own[au] for au in facs.AUS},
+        gains=_gains(rng),
+        depths=dict(zip(facs.ALL, (depth * own).tolist(), strict=True)),
         variant=int(rng.integers(VARIANTS)),
         mouth=sample_look(rng),
         shape=tuple(shape.tolist()) if shaped else (),
     )
 
 
-def sample_edit(start: Mapping[int, float], rng: np.random.Generator) -> Edit:
+def _gains(rng: np.random.Generator) -> dict[int, AuGainField]:
+    """Return AU -> gain field, as rendered people have them."""
+    count = len(facs.ALL)
+    scale = np.exp(rng.normal(0, GAIN_SD, (count, 3))).tolist()
+    angle, pace, phase = rng.uniform((0, WAVE[0], 0), (np.pi, WAVE[1], 2 * np.pi), (count, 3)).T
+    waves = np.stack([pace * np.cos(angle), pace * np.sin(angle), phase], 1).tolist()
+    return {
+        au: AuGainField(tuple(factors), tuple(wave))
+        for au, factors, wave in zip(facs.ALL, scale, waves, strict=True)
+    }
+
+
+def sample_edit(
+    start: Mapping[int, float], rng: np.random.Generator, *, still: Sequence[int] = ()
+) -> Edit:
     """Return a random edit of a portrait.
 
     Args:
         start: AU -> intensity in the photo, where it is known.
         rng: Decides.
+        still: AUs that stay as they are.
     """
     wanted = _combination(rng) if rng.random() < COMBINED else _single_aus(rng)
+    start = {au: value for au, value in start.items() if au not in still}
+    wanted = {au: value for au, value in wanted.items() if au not in still}
     change = {}
     for au, value in wanted.items():
         known = start.get(au)

@@ -2,24 +2,24 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from fau_tf import facs
 from fau_tf.portraits.editing import eyes, lids_lips, mouth, shading, surround, warp
+from fau_tf.portraits.editing.glasses import wears_glasses
 from fau_tf.portraits.editing.movement import Edit, Intensities, Manner, closing, intensities, moved
-from fau_tf.portraits.editing.windows import window_around
+from fau_tf.portraits.editing.windows import opencv, window_around
 from fau_tf.portraits.fields import face_shape
 from fau_tf.portraits.pose import Pose, fit_pose
 from fau_tf.synthetic.rigs import canonical_topology as topology
 from fau_tf.synthetic.rigs.rig import Floats
-from fau_tf.utils import optional_imports
 
 Image = npt.NDArray[np.uint8]
 
-_STILL: Final = 0.05
+_STILL: Final = 0.1
 """Movement of a vertex in px below which its triangles stay."""
 
 
@@ -50,8 +50,13 @@ class EditablePortrait:
     @cached_property
     def gray(self) -> bool:
         """Whether the photo has no color; what is drawn into it then has none."""
-        red, green, blue = (self.image[..., i].astype(np.int16) for i in range(3))
+        red, green, blue = (self.image[::4, ::4, i].astype(np.int16) for i in range(3))
         return bool(max(np.abs(red - green).mean(), np.abs(green - blue).mean()) < 1.0)
+
+    @cached_property
+    def glasses(self) -> bool:
+        """Whether the person wears glasses."""
+        return wears_glasses(self.image, self.mesh)
 
     @cached_property
     def relief(self) -> shading.Relief:
@@ -67,19 +72,23 @@ def edit(portrait: EditablePortrait, change: Edit, manner: Manner) -> tuple[Imag
     Raises:
         ValueError: For an AU outside the table, or an intensity beyond 0 to 5.
     """
+    if change == Edit() and not manner.shape:
+        return portrait.image, portrait.mesh
     before, after = intensities(portrait.start, change)
     face = moved(portrait.mesh, portrait.pose, before, after, change, manner)
     points = portrait.net.points + surround.extended(face - portrait.mesh[: len(face)])
     creased = _creased(portrait, before, after, manner)
     shut = closing(before, after, change)
     picture = _warped(portrait, creased, points, shut)
-    eyes.show_eyes(picture, portrait.image, portrait.mesh, points, portrait.white)
+    if eyes.lids_move(portrait.mesh, points):
+        eyes.show_eyes(picture, portrait.image, portrait.mesh, points, portrait.white)
     if shut > 0:
         eyes.draw_lashes(picture, portrait.image, portrait.mesh, points, min(1.0, shut))
-    mouth.show_mouth(
-        picture, portrait.image, portrait.mesh, points,
-        scale=portrait.pose.scale, white=portrait.white, look=manner.mouth,
-    )  # fmt: skip
+    if mouth.lips_move(portrait.mesh, points):
+        mouth.show_mouth(
+            picture, portrait.image, portrait.mesh, points,
+            scale=portrait.pose.scale, white=portrait.white, look=manner.mouth,
+        )  # fmt: skip
     if portrait.gray:
         picture = _gray(picture)
     return picture, np.vstack([face, portrait.mesh[len(face) :]])
@@ -99,7 +108,7 @@ def _creased(
 
 
 def _gray(picture: Image) -> Image:
-    cv2: Any = optional_imports.cv2()
+    cv2 = opencv()
     return np.asarray(cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB))
 
 
@@ -114,7 +123,7 @@ def _warped(portrait: EditablePortrait, creased: Image, points: Floats, shut: fl
     source = net.points.copy()
     source[: topology.FACE_VERTICES] += lids_lips.lash_lift(portrait.mesh, shut)
     place = warp.source_map(source, points, faces, len(creased))
-    cv2: Any = optional_imports.cv2()
+    cv2 = opencv()
     picture = creased.copy()
     window = window_around(points[np.unique(faces)], len(creased))
     window.of(picture)[:] = cv2.remap(

@@ -1,7 +1,7 @@
 """What shows between the eyelids of an edited portrait: lids move over a still eyeball."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,18 +10,19 @@ from fau_tf.portraits.editing.windows import (
     Mask,
     Window,
     blend,
+    opencv,
     polygon_mask,
     rounded,
     window_around,
 )
 from fau_tf.synthetic.rigs import canonical_topology as topology
 from fau_tf.synthetic.rigs.rig import Floats
-from fau_tf.utils import optional_imports
 
 Image = npt.NDArray[np.uint8]
 
 EYES: Final = ((topology.RIGHT_EYE, 468), (topology.LEFT_EYE, 473))
 """Eyelid margin, and the center of the iris; the four points after it lie on its edge."""
+_MARGINS: Final = [*topology.RIGHT_EYE, *topology.LEFT_EYE]
 STILL: Final = 0.15
 """Movement of a lid in px below which an eye stays as it is."""
 WHITE: Final = np.array([196.0, 186.0, 178.0])
@@ -36,6 +37,11 @@ class _Eye:
     after: Floats
     iris: Floats
     radius: float
+
+
+def lids_move(before: Floats, after: Floats) -> bool:
+    """Return whether a margin of the eyelids moves between two meshes, px."""
+    return bool(np.abs(after[_MARGINS] - before[_MARGINS]).max() >= STILL)
 
 
 def show_eyes(picture: Image, photo: Image, before: Floats, after: Floats, white: Floats) -> None:
@@ -71,7 +77,7 @@ def draw_lashes(picture: Image, photo: Image, before: Floats, after: Floats, shu
         after: (468, 2) or more, mesh of the picture.
         shut: 0 to 1.
     """
-    cv2: Any = optional_imports.cv2()
+    cv2 = opencv()
     for ring, _ in EYES:
         window = window_around(before[list(ring)], len(photo))
         color = np.quantile(window.of(photo).reshape(-1, 3), 0.04, axis=0)
@@ -111,7 +117,7 @@ def _show(picture: Image, photo: Image, eye: _Eye, white: Floats) -> None:
     eyeball: Mask | Image = photo
     if (now - then).max() > 0.2:
         # The photo shows lashes and the lid's shadow at its margin; they would stay behind.
-        cv2: Any = optional_imports.cv2()
+        cv2 = opencv()
         seen = cv2.erode(then, np.ones((3, 1), np.uint8))
         eyeball = blend(_revealed(photo, eye, white), photo, seen)
     picture[:] = rounded(blend(picture, eyeball, now))
@@ -119,7 +125,7 @@ def _show(picture: Image, photo: Image, eye: _Eye, white: Floats) -> None:
 
 def _revealed(photo: Image, eye: _Eye, white: Floats) -> Mask:
     """Return the eyeball under the lids: the iris mirrored at its middle, and sclera around it."""
-    cv2: Any = optional_imports.cv2()
+    cv2 = opencv()
     rows, columns = photo.shape[:2]
     x, y = np.meshgrid(np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32))
     top, bottom = _lid_lines(eye.before, x[0])

@@ -1,7 +1,7 @@
 """What shows in a mouth that opens: teeth, tongue or dark."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +10,13 @@ from fau_tf.portraits.editing.windows import (
     Mask,
     Window,
     blend,
+    opencv,
     polygon_mask,
     rounded,
     window_around,
 )
 from fau_tf.synthetic.rigs import canonical_topology as topology
 from fau_tf.synthetic.rigs.rig import Floats
-from fau_tf.utils import optional_imports
 
 Image = npt.NDArray[np.uint8]
 
@@ -60,8 +60,8 @@ def sample_look(rng: np.random.Generator) -> MouthLook:
         edge=float(rng.normal(0.22, 0.14)),
         lower_edge=float(rng.normal(-0.05, 0.12)),
         brightness=float(rng.uniform(0.75, 1.1)),
-        darkness=float(rng.uniform(0.05, 0.3)),
-        tongue=float(rng.uniform(-0.6, 0.8)),
+        darkness=float(rng.uniform(0.06, 0.4)),
+        tongue=float(rng.uniform(-0.5, 1.3)),
     )
 
 
@@ -86,6 +86,11 @@ class _Mouth:
     look: MouthLook
 
 
+def lips_move(before: Floats, after: Floats) -> bool:
+    """Return whether the lips' margins move between two meshes, px."""
+    return bool(np.abs(after[RING] - before[RING]).max() >= STILL)
+
+
 def show_mouth(
     picture: Image, photo: Image, before: Floats, after: Floats, *, scale: float,
     white: Floats, look: MouthLook,
@@ -103,8 +108,6 @@ def show_mouth(
         white: (3,) color of a sclera.
         look: Of the inside.
     """
-    if np.abs(after[RING] - before[RING]).max() < STILL:
-        return
     window = window_around(np.vstack([before[RING], after[RING]]), len(photo))
     lip = before[[17, 84, 314]].mean(0).round().astype(int).clip(0, len(photo) - 1)
     mouth = _Mouth(
@@ -113,11 +116,12 @@ def show_mouth(
     local = Window(0, 0, window.width, window.height)
     now, then = (polygon_mask(local, points[RING]) for points in (mouth.after, mouth.before))
     # The photo's lips shade and shine at the margin; a thin slit between them is no mouth.
-    cv2: Any = optional_imports.cv2()
+    cv2 = opencv()
     seen = cv2.erode(then, np.ones((3, 3), np.uint8))
     target = window.of(picture)
     target[:] = rounded(blend(target, window.of(photo), now * seen))
     opened = now * _opened(mouth, local.width) * (1 - seen)
+    opened = cv2.GaussianBlur(opened, (3, 3), 0.6)  # lips are round: no edge between them is sharp
     if opened.max() > 0.05:
         target[:] = rounded(blend(target, _interior(local, mouth), opened))
 

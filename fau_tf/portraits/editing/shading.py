@@ -11,19 +11,19 @@ References:
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from fau_tf.portraits.editing import warp
+from fau_tf.portraits.editing.windows import opencv
 from fau_tf.portraits.fields import FaceShape, face_shape
 from fau_tf.portraits.pose import Pose
 from fau_tf.synthetic.rigs import canonical_topology as topology
 from fau_tf.synthetic.rigs import mesh
 from fau_tf.synthetic.rigs.rig import Floats, Ints
 from fau_tf.synthetic.textures import uv_atlas, uv_masks, wrinkles
-from fau_tf.utils import optional_imports
 
 Map = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
@@ -109,7 +109,7 @@ def estimate_light(photo: Image, points: Floats, normals: Floats) -> Light:
         points: (468, 2) mesh, px.
         normals: (468, 3) unit, in the camera's axes.
     """
-    cv2: Any = optional_imports.cv2()
+    cv2 = opencv()
     soft = cv2.resize(photo, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
     skin = _skin()
     at = np.floor((points[skin] + 0.5) / 4).astype(int).clip(0, len(soft) - 1)
@@ -143,7 +143,7 @@ def crease(photo: Image, portrait: Relief, change: Mapping[int, float], variant:
     for au, value in change.items():
         if value and au in reliefs:
             total += np.float32(value) * reliefs[au]
-    cv2: Any = optional_imports.cv2()
+    cv2 = opencv()
     here = cv2.remap(total, portrait.texel, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     strong = np.abs(here[..., 0]) + np.abs(here[..., 1]) + np.abs(here[..., 2])
     touched = np.flatnonzero((strong * portrait.skin).ravel() > _FLAT)
@@ -175,7 +175,7 @@ def _ratio(portrait: Relief, here: Map, touched: npt.NDArray[np.intp]) -> Map:
 def _skin_share(photo: Image, points: Floats, light: Light, normal: Map) -> Map:
     at = np.round(points[_skin()]).astype(int).clip(0, len(photo) - 1)
     usual = np.log(np.median(photo[at[:, 1], at[:, 0]], axis=0) + 8)
-    cv2: Any = optional_imports.cv2()
+    cv2 = opencv()
     logarithm = np.log(np.arange(256) + 8.0).astype(np.float32)
     half = cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     soft = cv2.LUT(half, logarithm)

@@ -1,5 +1,6 @@
 """Piecewise affine warps of a picture by the movement of a triangle mesh."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,11 @@ def _fill(out: Map, corners: Floats, values: Floats) -> None:
 
 def identity_map(size: int) -> Map:
     """Return (size, size, 2), each pixel's own place."""
+    return _identity(size).copy()
+
+
+@lru_cache(maxsize=4)
+def _identity(size: int) -> Map:
     line = np.arange(size, dtype=np.float32)
     return np.stack(np.meshgrid(line, line), axis=-1)
 

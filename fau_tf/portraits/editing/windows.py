@@ -1,6 +1,7 @@
 """Small windows of a picture, soft polygons in them, and blends."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,16 @@ Mask = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.float32] | npt.NDArray[np.uint8]
 _FINE = 4
 _SHIFT = 4  # fractional bits of OpenCV's polygon corners
+
+
+@cache
+def opencv() -> Any:
+    """Return the OpenCV module, looked up once.
+
+    Raises:
+        MissingLibraryError: If it is not installed.
+    """
+    return optional_imports.cv2()
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,7 @@ def polygon_mask(window: Window, corners: Floats) -> Mask:
         window: Its size is that of the mask.
         corners: (n, 2) in px of the window.
     """
-    cv2: Any = optional_imports.cv2()
+    cv2 = opencv()
     fine = np.zeros((window.height * _FINE, window.width * _FINE), np.uint8)
     # Pixel centers lie on integers, in the fine mask as well. OpenCV also fills the pixels on the
     # border, half a fine pixel too many on each side.

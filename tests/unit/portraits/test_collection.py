@@ -36,6 +36,11 @@ def test_rules_tell_person_and_expression(folder):
     assert photos(collection)[2].intensity == {12: 3.0}
 
 
+def test_a_rule_may_leave_photos_out(folder):
+    rows = photos(described(folder, LICENSE + "[[rule]]\nfiles = '02*'\nskip = true\n"))
+    assert [one.skip for one in rows] == [False, True, False]
+
+
 def test_without_rules_nothing_is_known_and_each_photo_is_a_person(folder):
     rows = photos(described(folder))
     assert {one.expression for one in rows} == {"unknown"}
@@ -69,6 +74,7 @@ def test_people_are_split_in_file_order():
         (LICENSE + "[[rule]]\nsubject = '('", "must be a regular expression"),
         (LICENSE + "[[rule]]\nsubject = 'x'", "must have a group"),
         (LICENSE + "[[rule]]\nfile = 'x'", "unknown settings rule.file"),
+        (LICENSE + "[[rule]]\nskip = 'x'", "`skip` true or false"),
         (LICENSE + "[[rule]]\nintensity = {AU12 = 7}", "`intensity` must be 0 to 5"),
         (LICENSE + "[[rule]]\nintensity = {AU3 = 1}", "`intensity` must be 0 to 5"),
         (LICENSE + "[split]\ntest_every = -1", "`test_every` must be a whole number"),

@@ -70,7 +70,7 @@ def test_lips_that_other_aus_part_make_the_difference_of_au25_unknown(monkeypatc
     image, mesh = rendered(3)
     portrait = EditablePortrait(image, mesh, NEUTRAL)
     jaw = pairs.Edit({26: 4.0})
-    monkeypatch.setattr(pairs, "sample_edit", lambda *_: jaw)
+    monkeypatch.setattr(pairs, "sample_edit", lambda *_, **__: jaw)
     pair = edited_pair(portrait, np.random.default_rng(0))
     column = facs.ALL.index(25)
     assert np.isnan(pair.difference[column])

@@ -27,6 +27,12 @@ def test_a_known_smile_is_often_taken_back():
     assert 60 < len(taken) < 180
 
 
+def test_aus_that_stay_still_are_never_edited():
+    start = NEUTRAL | {1: 3.0}
+    drawn = [sample_edit(start, np.random.default_rng(i), still=(1, 12)) for i in range(200)]
+    assert not any({1, 12} & set(one.change) for one in drawn)
+
+
 def test_every_au_is_edited():
     seen = {au for one in edits(NEUTRAL) for au in one.change}
     assert seen == set(facs.AUS)

@@ -146,3 +146,14 @@ def test_impossible_edits_are_refused(face, change, words):
         edit(face, Edit(change), PLAIN)
     with pytest.raises(ValueError, match="leaves 0 to 5"):
         edit(face, Edit({12: -1.0}), PLAIN)
+
+
+def test_a_frame_across_the_bridge_of_the_nose_is_glasses(face):
+    assert not face.glasses
+    framed = face.image.copy()
+    row = int(face.mesh[168, 1]) + 2
+    framed[row : row + 2, 20:-20] = 20
+    assert EditablePortrait(framed, face.mesh, NEUTRAL).glasses
+    shaded = face.image.copy()
+    shaded[row:, 20:-20] //= 2  # an edge is no bar
+    assert not EditablePortrait(shaded, face.mesh, NEUTRAL).glasses
