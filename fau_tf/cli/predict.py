@@ -33,7 +33,8 @@ Written by default:
 
   a photo             an annotated picture, a CSV file, a table in the terminal
   folder, pattern     a picture of each photo, one CSV file for all
-  video, webcam, -    a CSV file, a time-series plot; --draw adds the annotated video
+  video, animation,
+  webcam, -           a CSV file, a time-series plot; --draw adds the annotated video
 
 A face that is not read has NaN, success 0 and the reason. Exit code 0: done, also if there is no
 face; 1: some input could not be read, it is listed; 2: the command, the model or a library is at
@@ -61,7 +62,7 @@ _FLAGS: Final[dict[str, dict[str, Any]]] = {
     },
     "--faces": {"type": int, "help": "at most this many a picture, the largest (10)"},
     "--every": {"type": int, "help": "read each N-th frame of a video (1)"},
-    "--fps": {"type": float, "help": "frames a second of stdin (25)"},
+    "--fps": {"type": float, "help": "frames a second of stdin, .mjpeg and TIFF pages (25)"},
     "--present-from": {"type": float, "help": "intensity from which an AU counts as present (1)"},
     "--threads": {"type": int, "help": "CPU threads of the model (1)"},
     "--quiet": {"action": "store_true", "help": "print errors only"},

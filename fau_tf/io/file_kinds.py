@@ -24,7 +24,8 @@ _VIDEO_ENDINGS: Final = (
 )
 _JPEG: Final = b"\xff\xd8\xff"
 _IMAGE_SIGNATURES: Final = (
-    *(_JPEG, b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"P4", b"P5", b"P6"),
+    *(_JPEG, b"\x89PNG", b"GIF8", b"BM", b"P4", b"P5", b"P6"),
+    *(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
 )
 _WEBP_ANIMATION: Final = 0x02  # in byte 20, the flags of the chunk VP8X
 

@@ -12,8 +12,9 @@ from fau_tf.io.frames import Frame, UnreadableError, UnreadFrame
 from fau_tf.io.image_stream import split_images
 from fau_tf.io.images import MAX_PIXELS, decode_picture, open_regular
 from fau_tf.io.seek_points import SeekIndex, SeekPoint
+from fau_tf.io.stills.coding import coding_of
 from fau_tf.io.stills.decode import explained, open_picture, require_size
-from fau_tf.io.stills.pixels import to_rgb
+from fau_tf.io.stills.pixels import Picture, to_rgb
 
 MJPEG_ENDINGS: Final = (".mjpeg", ".mjpg")
 """Endings of files of JPEGs one after another."""
@@ -97,11 +98,14 @@ class ImageSequence(AbstractContextManager["ImageSequence"]):
                 if timed:
                     picture.load()  # only then its duration is known
                 wanted = (number - 1) % every == 0
-                found = to_rgb(picture) if wanted else None
+                found = self._read(picture, page) if wanted else None
             if found:
                 place = seconds if timed else (number - 1) / self.fps
                 yield Frame(found.image, number, place, str(self._path), found.flags)
             seconds += _duration(picture)
+
+    def _read(self, picture: PillowImage.Image, page: int) -> Picture:
+        return to_rgb(picture, coding_of(self._file, picture, page))
 
     def _jpegs(self, every: int) -> Iterator[Frame | UnreadFrame]:
         self._file.seek(0)

@@ -4,14 +4,13 @@ import os
 import stat
 from io import BytesIO
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from PIL import Image as PillowImage
 
 from fau_tf.face.align import Image, require_image
 from fau_tf.io.frames import Frame, UnreadableError, UnreadFrame
-from fau_tf.io.stills.decode import FORMATS, check, decode
+from fau_tf.io.stills.decode import FORMATS, MAX_PIXELS, check, decode
 from fau_tf.io.stills.pixels import Picture, to_rgb
 from fau_tf.io.stills.sample_depth import SampleError
 
@@ -32,9 +31,6 @@ __all__ = [
     "read_image",
     "read_picture",
 ]
-
-MAX_PIXELS: Final = 64_000_000
-"""Larger images are refused before they are decoded."""
 
 ImageSource = Image | PillowImage.Image | str | os.PathLike[str]
 """What `as_image` takes: an (H, W, 3) RGB uint8 array, a Pillow image or a path."""

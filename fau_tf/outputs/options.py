@@ -52,7 +52,7 @@ class PredictOptions:
         smooth: Time constant of the moving average, s.
         faces: At most this many faces of a picture, the largest.
         every: Reads each N-th frame of a video.
-        fps: Frames a second of stdin.
+        fps: Frames a second of stdin, of JPEGs in a row and of the pages of a TIFF.
         present_from: Intensity from which an AU counts as present.
         cluster: Address of a Ray cluster, or "local".
         workers: Processes on it; 0 is one a core.

@@ -16,6 +16,9 @@ SAMPLE = Image.open(PHOTO).convert("RGB")
 
 PIXELS = np.asarray(SAMPLE)
 
+FAST = {"preset": "ultrafast"}
+"""Settings of x265: larger files of the same quality in a sixth of the time."""
+
 STORED_AS = {
     1: lambda picture: picture,
     2: ImageOps.mirror,
@@ -38,7 +41,7 @@ def orientation(value):
 def write_heic(path, picture=SAMPLE, **options):
     """Write a HEIC file; an `exif` orientation becomes a rotation that the format itself has."""
     pillow_heif.register_heif_opener()
-    picture.save(path, "HEIF", **({"quality": 95, "chroma": 444} | options))
+    picture.save(path, "HEIF", **({"quality": 95, "chroma": 444, "enc_params": FAST} | options))
     return path
 
 
@@ -52,6 +55,7 @@ def write_hdr_heic(path, samples, transfer):
         path,
         quality=95,
         chroma=444,
+        enc_params=FAST,
         color_primaries=9,
         transfer_characteristics=transfer,
         matrix_coefficients=9,
@@ -62,7 +66,7 @@ def write_hdr_heic(path, samples, transfer):
 
 def write_hdr_avif(path, samples, transfer):
     """Write (H, W, 3) uint8 samples of BT.2020 as AVIF: Pillow's file with another color code."""
-    Image.fromarray(samples).save(path, quality=95, subsampling="4:4:4")
+    Image.fromarray(samples).save(path, quality=95, subsampling="4:4:4", speed=10)
     content = path.read_bytes()
     at = content.index(b"colrnclx") + 8
     path.write_bytes(content[:at] + struct.pack(">HH", 9, transfer) + content[at + 4 :])

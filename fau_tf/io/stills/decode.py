@@ -7,19 +7,21 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
 
 from fau_tf.io.frames import UnreadableError
-from fau_tf.io.stills import isobmff, png_chunks
-from fau_tf.io.stills.color import HDR
-from fau_tf.io.stills.pixels import Coding, Picture, to_rgb
+from fau_tf.io.stills import isobmff
+from fau_tf.io.stills.coding import FloatColors, coding_of
+from fau_tf.io.stills.pixels import Picture, to_rgb
 from fau_tf.io.stills.sample_depth import SampleError
 from fau_tf.utils import optional_imports
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "BMP", "GIF", "TIFF", "PPM")
 """Readers that start no other program and open no second file."""
+
+MAX_PIXELS: Final = 64_000_000
+"""Larger images are refused before they are decoded."""
 
 ONE_OF_SEVERAL: Final = "one of several pictures"
 """Flag: the file holds further pictures, which were not read."""
@@ -27,6 +29,7 @@ ONE_OF_SEVERAL: Final = "one of several pictures"
 LARGEST_HEIF: Final = 256 << 20
 """Bytes of a HEIC or AVIF file, which is read whole; 64 million pixels need less."""
 
+_TIFF: Final = (b"II*\0", b"MM\0*")
 _SIGNATURES: Final = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF8": "GIF"}
 _MULTI_FRAME: Final = "Multi-Frame"  # MPO: panorama, disparity, multi-angle; not previews
 _NEXT_JPEG: Final = b"\xff\xd9\xff\xd8\xff"  # the end of one and the start of another
@@ -44,8 +47,7 @@ def decode(file: BinaryIO, name: str, max_pixels: int) -> Picture:
         UnreadableError: If it is not an image, damaged or too large.
     """
     with explained(file, name), open_picture(file, name, max_pixels) as picture:
-        coding = _coding(file, picture)
-        found = to_rgb(picture, coding)
+        found = to_rgb(picture, coding_of(file, picture))
         flags = (ONE_OF_SEVERAL,) if _has_others(file, picture) else ()
         return Picture(found.image, found.flags + flags)
 
@@ -74,7 +76,14 @@ def open_picture(file: BinaryIO, name: str, max_pixels: int) -> Iterator[PillowI
         yield _open_heif(file, name, max_pixels)
         return
     formats = [one for one in FORMATS if one != "HEIF"]
-    with PillowImage.open(file, formats=formats) as picture:
+    opened: PillowImage.Image
+    try:
+        opened = PillowImage.open(file, formats=formats)
+    except UnidentifiedImageError:
+        if head[:4] not in _TIFF:
+            raise
+        opened = _open_float_tiff(file, name, max_pixels)
+    with opened as picture:
         require_size(name, picture.size, max_pixels)
         yield picture
 
@@ -102,7 +111,7 @@ def explained(file: BinaryIO, name: str) -> Iterator[None]:
         except SampleError as error:
             raise UnreadableError(f"{name}: {error}.") from error
         except PillowImage.DecompressionBombError:
-            raise _too_large(f"{name}: the image", 64_000_000) from None
+            raise _too_large(f"{name}: the image", MAX_PIXELS) from None
         except UnidentifiedImageError:
             raise UnreadableError(f"{name}: {_not_an_image(file)}") from None
         # Pillow's decoders raise many types of exceptions on damaged files.
@@ -122,10 +131,10 @@ def _not_an_image(file: BinaryIO) -> str:
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     head = file.read(8)
-    if head[:4] in (b"II*\0", b"MM\0*"):
+    if head[:4] in _TIFF:
         return (
-            "a damaged TIFF, or one of a kind that is not read, such as floating-point colors. "
-            "Save it with 8 or 16 bits."
+            "a damaged TIFF, or one whose kind of samples is not read. Save it again, with 8 or 16 "
+            "bits."
         )
     for signature, kind in _SIGNATURES.items():
         if head.startswith(signature) and size > len(signature):
@@ -149,63 +158,21 @@ def _open_heif(file: BinaryIO, name: str, max_pixels: int) -> PillowImage.Image:
     return picture
 
 
+def _open_float_tiff(file: BinaryIO, name: str, max_pixels: int) -> PillowImage.Image:
+    try:
+        header = FloatColors(file)
+    except Exception as error:  # damaged, or of another kind that Pillow doesn't read
+        raise UnidentifiedImageError(str(error)) from error
+    require_size(name, header.size, max_pixels)
+    return header.picture()
+
+
 def _library() -> Any:
     """Return pillow-heif, set to one thread: pictures are read in parallel by processes."""
     with optional_imports.explain_import_errors("pillow-heif"):
         import pillow_heif
     pillow_heif.options.DECODE_THREADS = 1
     return pillow_heif
-
-
-def _coding(file: BinaryIO, picture: PillowImage.Image) -> Coding:
-    if nclx := picture.info.get("nclx"):
-        named = isobmff.ColorCode(nclx["color_primaries"], nclx["transfer_characteristics"])
-        return Coding(named, deep=_colors(picture.info.get("deep")), bits=16)
-    if picture.format == "AVIF":
-        file.seek(0)
-        return Coding(isobmff.color_code(file.read()))
-    if picture.format == "PNG":
-        place = file.tell()
-        chunks = png_chunks.header_chunks(file)
-        file.seek(place)
-        code = png_chunks.color_code(chunks)
-        deep = _deep_samples(file, picture, code)
-        return Coding(code, deep, significant=png_chunks.significant_bits(chunks))
-    return Coding(deep=_deep_samples(file, picture, None))
-
-
-def _colors(samples: npt.NDArray[np.uint16] | None) -> npt.NDArray[np.uint16] | None:
-    return None if samples is None else samples[..., :3]
-
-
-def _deep_samples(
-    file: BinaryIO, picture: PillowImage.Image, code: isobmff.ColorCode | None
-) -> npt.NDArray[np.uint16] | None:
-    """Return 16-bit colors of which Pillow keeps the upper bytes, if the lower ones matter."""
-    if not _is_deep_color(picture):
-        return None
-    brightest = int(np.asarray(picture)[..., :3].max())
-    is_hdr = code is not None and code.transfer in HDR
-    if brightest >= 128 and not is_hdr:  # all 16 bits are in use
-        return None
-    cv2 = optional_imports.cv2()
-    file.seek(0)
-    samples = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
-    if samples is None or samples.dtype != np.uint16 or samples.ndim != 3:
-        raise OSError("its 16-bit colors cannot be decoded")
-    if samples.shape[:2] != (picture.height, picture.width) or samples.shape[2] < 3:
-        raise OSError("its 16-bit colors cannot be decoded")
-    rgb: npt.NDArray[np.uint16] = samples[..., 2::-1]
-    return rgb
-
-
-def _is_deep_color(picture: PillowImage.Image) -> bool:
-    if picture.format == "PNG":
-        return picture.mode in ("RGB", "RGBA") and "16" in str(getattr(picture, "tile", ""))
-    if picture.format == "TIFF":
-        bits = np.atleast_1d(getattr(picture, "tag_v2", {}).get(258, 8))
-        return picture.mode in ("RGB", "RGBA", "RGBX") and int(bits.max()) == 16
-    return False
 
 
 def _has_others(file: BinaryIO, picture: PillowImage.Image) -> bool:

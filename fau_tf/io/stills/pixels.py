@@ -1,7 +1,7 @@
 """Pillow pictures of any mode to upright RGB arrays in sRGB."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ TONE_MAPPED: Final = "tone-mapped"
 
 PROFILE_UNUSABLE: Final = "color profile unusable"
 """Flag: the embedded ICC profile is damaged or of another kind of picture; read as sRGB."""
+
+FLOATS_ASSUMED: Final = "floats taken as sRGB"
+"""Flag: floating-point samples without a profile, which may be linear light."""
 
 _BITS_PER_SAMPLE: Final = 258
 _ORIENTATION: Final = 274
@@ -43,20 +46,21 @@ class Coding:
 
     Attributes:
         color: Its color code, if it has one.
-        deep: (H, W, 3) 16-bit colors as stored, where Pillow's picture has their upper bytes.
+        deep: (H, W, 3) colors as stored, uint16 where Pillow's picture has their upper bytes, or
+            floating-point.
         bits: Bits in use, if the format defines them.
         significant: Significant bits of a PNG file, if it has an `sBIT` chunk.
     """
 
     color: ColorCode | None = None
-    deep: npt.NDArray[np.uint16] | None = None
+    deep: npt.NDArray[Any] | None = None
     bits: int | None = None
     significant: int | None = None
 
-    @property
-    def is_hdr(self) -> bool:
-        """Whether the colors need tone mapping."""
-        return self.color is not None and self.color.transfer in HDR
+
+def is_hdr(code: ColorCode | None) -> bool:
+    """Return whether the colors of a code need tone mapping."""
+    return code is not None and code.transfer in HDR
 
 
 def to_rgb(picture: PillowImage.Image, coding: Coding | None = None) -> Picture:
@@ -71,7 +75,7 @@ def to_rgb(picture: PillowImage.Image, coding: Coding | None = None) -> Picture:
         OSError: If its file is damaged.
     """
     coding = coding or Coding()
-    if coding.deep is not None and coding.is_hdr and coding.color:
+    if coding.deep is not None and coding.color and is_hdr(coding.color):
         # before their lower bits are cut: PQ spends few levels on a face
         picture = _replaced(picture, code_to_srgb(coding.deep, coding.color))
         return Picture(_shown(picture, Coding()).image, (TONE_MAPPED,))
@@ -96,17 +100,16 @@ def _shown(picture: PillowImage.Image, coding: Coding) -> Picture:
 def _with_8_bits(
     picture: PillowImage.Image, coding: Coding
 ) -> tuple[PillowImage.Image, tuple[str, ...]]:
-    if coding.deep is not None:
-        values, flags = integers_to_8_bits(
-            coding.deep, _declared_bits(picture, coding.deep, coding)
-        )
-    elif picture.mode == "F":
-        values, flags = floats_to_8_bits(np.asarray(picture))
-    elif picture.mode.startswith("I"):
+    samples = coding.deep
+    if samples is None and (picture.mode == "F" or picture.mode.startswith("I")):
         samples = np.asarray(picture)
-        values, flags = integers_to_8_bits(samples, _declared_bits(picture, samples, coding))
-    else:
+    if samples is None:
         return picture, ()
+    if samples.dtype.kind == "f":
+        values, flags = floats_to_8_bits(samples)
+        flags += () if picture.info.get("icc_profile") else (FLOATS_ASSUMED,)
+    else:
+        values, flags = integers_to_8_bits(samples, _declared_bits(picture, samples, coding))
     return _replaced(picture, values), flags
 
 
@@ -150,12 +153,12 @@ def _without_alpha(picture: PillowImage.Image) -> PillowImage.Image:
 def _srgb(picture: PillowImage.Image, coding: Coding) -> tuple[Image, tuple[str, ...]]:
     """Return the colors as sRGB, and flags."""
     profile = picture.info.get("icc_profile")
-    if profile and picture.mode != "LAB" and not coding.is_hdr:  # no profile describes HDR
+    if profile and picture.mode != "LAB" and not is_hdr(coding.color):  # no profile describes HDR
         return _by_profile(picture, profile)
     rgb = np.array(_plain_rgb(picture))
     if coding.color is not None:
         rgb = code_to_srgb(rgb, coding.color)
-    return rgb, (TONE_MAPPED,) if coding.is_hdr else ()
+    return rgb, (TONE_MAPPED,) if is_hdr(coding.color) else ()
 
 
 def _by_profile(picture: PillowImage.Image, profile: bytes) -> tuple[Image, tuple[str, ...]]:

@@ -18,6 +18,12 @@ def header_chunks(file: BinaryIO) -> dict[bytes, bytes]:
     return dict(_chunks(file))
 
 
+def bit_depth(chunks: dict[bytes, bytes]) -> int:
+    """Return the bits of a sample by the header; 8 for a damaged one."""
+    header = chunks.get(b"IHDR", b"")
+    return header[8] if len(header) == 13 else 8
+
+
 def significant_bits(chunks: dict[bytes, bytes]) -> int | None:
     """Return the largest number of significant bits of the `sBIT` chunk; None without one."""
     return max(chunks[b"sBIT"]) if chunks.get(b"sBIT") else None

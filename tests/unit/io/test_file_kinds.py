@@ -15,6 +15,7 @@ TURNED = SMALL.rotate(20)
 def saved(kind, *others, **options):
     file = BytesIO()
     more = {"save_all": True, "append_images": [one.copy() for one in others]} if others else {}
+    options |= {"speed": 10} if kind == "AVIF" else {}
     SMALL.copy().save(file, kind, **more, **options)  # saving leaves options behind
     return file.getvalue()
 

@@ -2,6 +2,7 @@
 
 from io import BytesIO
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,7 +15,10 @@ from tests.helpers.still_files import SAMPLE
 SMALL = SAMPLE.resize((64, 64))
 PICTURES = [SMALL, SMALL.rotate(90), SMALL.rotate(180)]
 DURATIONS = [100, 250, 400]
-LOSSLESS = {"WEBP": {"lossless": True}, "AVIF": {"quality": 97, "subsampling": "4:4:4"}}
+LOSSLESS = {
+    "WEBP": {"lossless": True},
+    "AVIF": {"quality": 97, "subsampling": "4:4:4", "speed": 10},
+}
 
 
 def write(path, kind, pictures=PICTURES, **options):
@@ -71,6 +75,25 @@ def test_deep_pages_keep_their_bits(tmp_path):
     for one in found:
         np.testing.assert_array_equal(one.image[..., 0], gray)
     assert [one.flags for one in found] == [(), ("bit depth assumed",)]
+
+
+def test_pages_of_12_bit_colors_keep_their_bits(tmp_path):
+    pages = [np.asarray(one).astype(np.uint16) * 16 for one in PICTURES]
+    assert cv2.imwritemulti(str(tmp_path / "x.tif"), [one[..., ::-1] for one in pages])
+    found, _ = read(tmp_path / "x.tif")
+    for one, picture in zip(found, PICTURES, strict=True):
+        np.testing.assert_array_equal(one.image, picture)
+        assert one.flags == ("bit depth assumed",)
+
+
+def test_an_hdr_animation_is_tone_mapped(tmp_path):
+    path = write(tmp_path / "x.avif", "AVIF")
+    at = path.read_bytes().index(b"colrnclx") + 8
+    content = bytearray(path.read_bytes())
+    content[at : at + 4] = bytes((0, 9, 0, 16))
+    path.write_bytes(content)
+    found, _ = read(path)
+    assert [one.flags for one in found] == [("tone-mapped",)] * 3
 
 
 def jpegs(*pictures):

@@ -1,6 +1,7 @@
 """What the sample photo's files of many kinds give, pixel by pixel where that is exact."""
 
 import struct
+import zlib
 from io import BytesIO
 
 import cv2
@@ -11,7 +12,7 @@ from PIL import Image
 from fau_tf.io.images import UnreadableError, decode_picture, read_picture
 from fau_tf.io.stills.color import HLG, PQ
 from fau_tf.io.stills.decode import ONE_OF_SEVERAL
-from fau_tf.io.stills.pixels import PROFILE_UNUSABLE, TONE_MAPPED
+from fau_tf.io.stills.pixels import FLOATS_ASSUMED, PROFILE_UNUSABLE, TONE_MAPPED
 from fau_tf.io.stills.sample_depth import DEPTH_ASSUMED
 from tests.helpers import icc_profiles
 from tests.helpers.still_files import (
@@ -36,7 +37,7 @@ GRAYS = np.repeat(GRAY[..., None], 3, axis=-1)
 
 def saved(picture, kind, **options):
     file = BytesIO()
-    picture.save(file, kind, **options)
+    picture.save(file, kind, **({"speed": 10} if kind == "AVIF" else {}), **options)
     return file.getvalue()
 
 
@@ -173,16 +174,36 @@ def test_a_pgm_states_its_maximum():
 def test_floats_and_8_bit_values_in_32_bits():
     floats = saved(Image.fromarray((GRAY / 255).astype(np.float32)), "TIFF")
     wide = saved(Image.fromarray(GRAY.astype(np.int32)), "TIFF")
-    for content, flags in ((floats, ()), (wide, (DEPTH_ASSUMED,))):
+    for content, flags in ((floats, (FLOATS_ASSUMED,)), (wide, (DEPTH_ASSUMED,))):
         found = decode_picture(content, "x")
         np.testing.assert_array_equal(found.image, GRAYS)
         assert found.flags == flags
 
 
-def test_floating_point_colors_are_read_or_refused_by_name(tmp_path):
+def test_floating_point_colors(tmp_path):
     path = write_deep_rgb(tmp_path / "x.tif", (PIXELS / 255).astype(np.float32))
-    with pytest.raises(UnreadableError, match=r"floating-point colors\. Save it with 8 or 16"):
+    found = read_picture(path)
+    np.testing.assert_array_equal(found.image, PIXELS)
+    assert found.flags == (FLOATS_ASSUMED,)
+    with pytest.raises(UnreadableError, match="256 x 256 px exceeds"):
+        read_picture(path, max_pixels=60_000)
+    path.write_bytes(path.read_bytes()[:100_000])
+    with pytest.raises(UnreadableError, match=r"x\.tif: .*damaged"):
         read_picture(path)
+    write_deep_rgb(path, PIXELS.astype(np.float32) * 100)
+    with pytest.raises(UnreadableError, match="neither 0 to 1 nor 0 to 255"):
+        read_picture(path)
+
+
+def test_gray_and_alpha_of_12_bits():
+    rows = np.stack((GRAY.astype(np.uint16) * 16, np.full_like(GRAY, 65535, np.uint16)), axis=-1)
+    raw = b"".join(b"\0" + row.astype(">u2").tobytes() for row in rows)
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", 256, 256, 16, 4, 0, 0, 0)),)
+    chunks += ((b"IDAT", zlib.compress(raw)), (b"IEND", b""))
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(with_chunk(bytes(33), *one)[33:] for one in chunks)
+    found = decode_picture(content, "x")
+    np.testing.assert_array_equal(found.image, GRAYS)
+    assert found.flags == (DEPTH_ASSUMED,)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "AVIF", "JPEG", "HEIF"])

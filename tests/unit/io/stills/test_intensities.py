@@ -63,11 +63,11 @@ FILES = {
     "float.tif": (write_gray_float, 0.0),
     "color12.png": (write_color_12, 0.0),
     "color12.tif": (write_color_12, 0.0),
-    "photo.heic": (write_heic, 0.1),
-    "turned.heic": (write_turned_heic, 0.15),
+    "photo.heic": (write_heic, 0.2),
+    "turned.heic": (write_turned_heic, 0.2),
     "adobe.png": (write_adobe_rgb, 0.1),
-    "hlg.heic": (write_hlg_heic, 0.35),
-    "pq.avif": (write_pq_avif, 0.55),
+    "hlg.heic": (write_hlg_heic, 0.45),
+    "pq.avif": (write_pq_avif, 0.5),
 }
 
 

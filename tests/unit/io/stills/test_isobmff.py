@@ -4,7 +4,7 @@ from io import BytesIO
 
 import pillow_heif
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -22,7 +22,7 @@ def heic(**options):
 
 def avif():
     file = BytesIO()
-    PICTURE.save(file, "AVIF")
+    PICTURE.save(file, "AVIF", speed=10)
     return file.getvalue()
 
 
@@ -68,6 +68,7 @@ def test_color_codes_of_real_files():
     assert isobmff.color_code(b"") is None
 
 
+@settings(max_examples=60)
 @given(st.data())
 def test_damaged_boxes_give_a_code_or_none(data):
     content = bytearray(data.draw(st.sampled_from((HEIC, AVIF)))[:600])
