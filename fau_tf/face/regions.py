@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fau_tf.face.align import Image, Matrix, bilinear, transform
+from fau_tf.face.align_cv2 import warp_rgb
 from fau_tf.utils import optional_imports
 
 Border = Literal["replicate", "zero"]
@@ -117,11 +118,22 @@ def fast_cut(image: Image, region: Region, side: int, border: Border) -> Image:
     """
     cv2: Any = optional_imports.cv2()
     modes = {"replicate": cv2.BORDER_REPLICATE, "zero": cv2.BORDER_CONSTANT}
-    crop: Image = cv2.warpAffine(
-        image,
-        region.matrix(side),
-        (side, side),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=modes[border],
-    )
-    return crop
+    matrix = region.matrix(side)
+    if border == "replicate":
+        image, matrix = _seen(image, matrix, side)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return warp_rgb(image, matrix, side, flags=flags, borderMode=modes[border])
+
+
+def _seen(image: Image, matrix: Matrix, side: int) -> tuple[Image, Matrix]:
+    """Return the part of an image that a crop shows, and the matrix to the px of that part.
+
+    Outside lies what replicating its border gives; so a region beyond the image keeps one pixel.
+    """
+    corners = np.array(((0, 0), (0, side - 1), (side - 1, 0), (side - 1, side - 1)))
+    at = transform(matrix, corners)
+    limit = np.array(image.shape[1::-1])
+    low = np.clip(np.floor(at.min(axis=0)).astype(int) - 1, 0, limit - 1)
+    high = np.clip(np.ceil(at.max(axis=0)).astype(int) + 2, low + 1, limit)
+    moved = np.column_stack((matrix[:, :2], matrix[:, 2] - low))
+    return image[low[1] : high[1], low[0] : high[0]], moved

@@ -1,11 +1,12 @@
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from fau_tf import facs
 from fau_tf.face import align
-from fau_tf.face.align_cv2 import fast_crop
+from fau_tf.face.align_cv2 import fast_crop, warp_rgb
 from fau_tf.io.images import read_image
 
 ROOT = Path(__file__).parents[3]
@@ -152,3 +153,14 @@ def test_a_crop_without_extent_is_refused(mesh_landmarks, size, margin):
 def test_points_of_different_number_are_refused():
     with pytest.raises(ValueError, match=r"\(N, 2\)"):
         align.similarity(np.zeros((3, 2)), np.zeros((4, 2)))
+
+
+@pytest.mark.parametrize("border", [cv2.BORDER_REPLICATE, cv2.BORDER_CONSTANT])
+def test_a_fourth_channel_changes_no_bit(border):
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        image = rng.integers(0, 256, (*rng.integers(2, 300, 2), 3)).astype(np.uint8)
+        matrix = np.column_stack((rng.normal(0, 1, (2, 2)), rng.uniform(0, 100, 2)))
+        options = {"flags": cv2.INTER_LINEAR, "borderMode": border}
+        three = cv2.warpAffine(image, matrix, (64, 64), **options)
+        np.testing.assert_array_equal(warp_rgb(image, matrix, 64, **options), three)

@@ -74,6 +74,15 @@ def test_opencv_agrees_within_one_gray_level(border):
         assert (exact != fast).mean() < 0.01
 
 
+@pytest.mark.parametrize("x", [-400.0, 700.0])
+def test_a_region_beyond_the_image_shows_its_replicated_border(x):
+    image, region = noise(60, 90), Region(x, 30, 100, 0.3)
+    exact, fast = (f(image, region, 64, "replicate") for f in (cut, fast_cut))
+    assert np.abs(exact.astype(int) - fast).max() <= 1
+    edge = image[:, 0] if x < 0 else image[:, -1]
+    assert set(fast[..., 0].ravel()) <= set(range(int(edge[:, 0].min()), int(edge[:, 0].max()) + 1))
+
+
 def test_a_letterbox_has_the_whole_image_in_its_middle():
     image = np.full((50, 100, 3), 200, np.uint8)
     crop = cut(image, letterbox(50, 100), 128, "zero")
