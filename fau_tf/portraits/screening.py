@@ -33,6 +33,13 @@ SHARPNESS: Final = 0.025
 0.16, and 0.017 to 0.028 after a Gaussian blur of 1.5 px."""
 
 
+HIDDEN: Final = 0.35
+"""Brightness of the skin around the eyes, relative to the cheeks, below which dark glasses cover
+them: 0.22 and 0.23 under two pairs, 0.44 and more on 1,010 other faces."""
+_LIDS: Final = (23, 24, 110, 22, 26, 253, 254, 339, 252, 256, 27, 29, 30, 28, 257, 259, 260, 258)
+_CHEEKS: Final = (50, 280, 117, 346, 123, 352, 205, 425)
+
+
 @dataclass(frozen=True, eq=False)
 class Aligned:
     """A usable face.
@@ -82,6 +89,9 @@ def screen(photo: Image, find: Find, size: int, margin: float) -> Aligned:
         raise RefusedError(f"flat: gray levels differ by {contrast:.1f} (limit {CONTRAST:.0f})")
     if sharpness < SHARPNESS:
         raise RefusedError(f"blurred: sharpness {sharpness:.3f} (limit {SHARPNESS})")
+    shade = _level(image, placed, _LIDS) / max(_level(image, placed, _CHEEKS), 1.0)
+    if shade < HIDDEN:
+        raise RefusedError(f"eyes hidden: {shade:.2f} as bright as the cheeks (limit {HIDDEN})")
     factors = {"yaw": yaw, "pitch": pitch, "enlarged": enlarged, "sharpness": sharpness}
     return Aligned(image, placed.astype(np.float32), factors)
 
@@ -94,6 +104,12 @@ def _only_face(found: Sequence[Mesh]) -> Mesh:
     if large > 1:
         raise RefusedError(f"several faces: {large}")
     return found[int(np.argmax(widths))]
+
+
+def _level(image: Image, mesh: npt.NDArray[np.floating[Any]], vertices: tuple[int, ...]) -> float:
+    """Return the median gray level at vertices."""
+    x, y = np.round(mesh[list(vertices)]).astype(int).clip(0, len(image) - 1).T
+    return float(np.median(image[y, x].mean(1)))
 
 
 def _quality(image: Image, mesh: npt.NDArray[np.floating[Any]]) -> tuple[float, float]:

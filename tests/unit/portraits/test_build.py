@@ -140,6 +140,11 @@ def test_photos_are_refused_with_their_reason():
     small = np.array(Image.fromarray(image).resize((40, 40)))
     assert refusal(small, [(mesh + 0.5) / 4 - 0.5]).startswith("too small: ")
     assert refusal(np.full_like(image, 90), [mesh]).startswith("flat: ")
+    x0, y0 = mesh[[33, 70]].min(0).astype(int) - 4
+    x1, y1 = mesh[[263, 118]].max(0).astype(int) + 2
+    shaded = image.copy()
+    shaded[y0:y1, x0:x1] = 12
+    assert refusal(shaded, [mesh]).startswith("eyes hidden: ")
     soft = np.array(Image.fromarray(image).filter(ImageFilter.GaussianBlur(4)))
     assert refusal(soft, [mesh]).startswith("blurred: ")
 
