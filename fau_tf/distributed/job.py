@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from fau_tf.inference.cuts import Appearance
 from fau_tf.inference.postprocessing import Postprocessing
 from fau_tf.inference.tracking import TrackState
 from fau_tf.io.seek_points import SeekIndex, SeekPoint
@@ -192,7 +193,8 @@ def state_entries(state: TrackState | None) -> dict[str, Any] | None:
     if state is None:
         return None
     known = None if state.known is None else [mesh.tolist() for mesh in state.known]
-    return {"frames": state.frames, "known": known}
+    seen = [[one.face.tolist(), one.window, one.surroundings.tolist()] for one in state.seen]
+    return {"frames": state.frames, "known": known, "seen": seen}
 
 
 def state_from(entries: dict[str, Any] | None) -> TrackState | None:
@@ -201,7 +203,11 @@ def state_from(entries: dict[str, Any] | None) -> TrackState | None:
         return None
     known = entries["known"]
     meshes = None if known is None else tuple(np.array(mesh, np.float64) for mesh in known)
-    return TrackState(entries["frames"], meshes)
+    seen = tuple(
+        Appearance(np.array(face, np.uint8), tuple(window), np.array(around, np.uint8))
+        for face, window, around in entries["seen"]
+    )
+    return TrackState(entries["frames"], meshes, seen)
 
 
 def seek_index_from(entries: dict[str, Any]) -> SeekIndex:

@@ -31,7 +31,7 @@ from fau_tf.utils.files import file_sha256, lock_folder, replacing
 
 CARD: Final = "job.json"
 FAILED: Final = "failed.csv"
-ROWS_VERSION: Final = 1
+ROWS_VERSION: Final = 2
 """Raised when the content of a shard changes, so that jobs start again."""
 
 

@@ -243,7 +243,8 @@ def _estimates(job: Job, shards: Iterable[Shard]) -> Iterator[Estimated]:
             if estimate.reason == UNREADABLE.reason:  # as on one machine, nothing is known of it
                 yield frame, estimate
                 continue
-            ids = tracker.update([face.box for face in estimate.faces])
+            boxes = [face.box for face in estimate.faces]
+            ids = tracker.update(boxes, estimate.after_cut)
             faces = (replace(face, face_id=i) for face, i in zip(estimate.faces, ids, strict=True))
             estimate = replace(estimate, faces=tuple(faces))
             yield frame, process(estimate, frame.timestamp)

@@ -93,11 +93,13 @@ class Estimate:
         faces: Left to right.
         reason: Why there are none; empty if there are some.
         flags: Assumptions that a photo's file was read with, e.g. `bit depth assumed`.
+        after_cut: Whether a cut of the video lies before this frame: all its faces have new ids.
     """
 
     faces: tuple[FaceResult, ...] = ()
     reason: str = ""
     flags: tuple[str, ...] = ()
+    after_cut: bool = False
 
     def __repr__(self) -> str:
         """Return the faces, or the reason why there are none."""
@@ -175,7 +177,7 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
         self._lock.require_usable()
         picture = as_picture(image)
         faces = self._landmarker.find_faces(picture.image)
-        found = self._read_all(picture.image, faces, range(len(faces)))
+        found = self._read_all(picture.image, faces, range(len(faces)), False)
         return replace(found, flags=picture.flags)
 
     def track(self, image: ImageSource) -> Estimate:
@@ -231,9 +233,11 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
             self._tracker = FaceTracker(self._landmarker)
         return self._tracker
 
-    def _read_all(self, image: Image, faces: Iterable[Face], ids: Iterable[int]) -> Estimate:
+    def _read_all(
+        self, image: Image, faces: Iterable[Face], ids: Iterable[int], after_cut: bool
+    ) -> Estimate:
         results = tuple(self._read(image, *one) for one in zip(faces, ids, strict=True))
-        return Estimate(results, "" if results else NO_FACE)
+        return Estimate(results, "" if results else NO_FACE, after_cut=after_cut)
 
     def _read(self, image: Image, face: Face, face_id: int) -> FaceResult:
         info, mesh = self.info, face.mesh

@@ -8,6 +8,7 @@ from fau_tf.face.align import Image, require_image
 from fau_tf.face.landmarker import Landmarker
 from fau_tf.face.mesh import Face, largest
 from fau_tf.face.tiling import Box, Mesh, Window, bounding_box, windows
+from fau_tf.inference.cuts import Appearance, appearance, is_cut
 
 MIN_OVERLAP: Final = 0.3
 """Intersection over union from which two boxes of successive frames are one face.
@@ -32,10 +33,12 @@ class TrackState:
     Attributes:
         frames: How many there were.
         known: Meshes of the faces of the last one; None before the first.
+        seen: What those faces looked like.
     """
 
     frames: int = 0
     known: tuple[Mesh, ...] | None = None
+    seen: tuple[Appearance, ...] = ()
 
 
 class FaceTracker:
@@ -58,8 +61,8 @@ class FaceTracker:
         self._landmarker = landmarker
         self._ids = OverlapTracker()
 
-    def find(self, image: Image) -> tuple[list[Face], list[int]]:
-        """Return the faces of the next frame, left to right, and their ids."""
+    def find(self, image: Image) -> tuple[list[Face], list[int], bool]:
+        """Return the faces of the next frame, left to right, their ids, and whether it is cut."""
         require_image(image)
         before, most = self.state.known, self._landmarker.num_faces
         found = self._landmarker.follow(image, before) if before else []
@@ -68,8 +71,25 @@ class FaceTracker:
             new = self._landmarker.find_faces(image, more, [face.mesh for face in found])
             found = largest([*found, *new], most)
         meshes = tuple(face.mesh for face in found)
-        self.state = TrackState(self.state.frames + 1, meshes)
-        return found, self._ids.update([bounding_box(mesh) for mesh in meshes])
+        seen = tuple(appearance(image, mesh) for mesh in meshes)
+        boxes = [bounding_box(mesh) for mesh in meshes]
+        after_cut = self._after_cut(image, boxes, seen)
+        self.state = TrackState(self.state.frames + 1, meshes, seen)
+        return found, self._ids.update(boxes, after_cut), after_cut
+
+    def _after_cut(self, image: Image, boxes: Sequence[Box], seen: Sequence[Appearance]) -> bool:
+        """Return whether no face continues the one at its place a frame before.
+
+        A face that does, while another is hidden or passes by, shows that there is no cut.
+        """
+        before = [bounding_box(mesh) for mesh in self.state.known or ()]
+        pairs = [
+            (earlier, later)
+            for i, earlier in zip(before, self.state.seen, strict=True)
+            for j, later in zip(boxes, seen, strict=True)
+            if overlap(i, j) >= MIN_OVERLAP
+        ]
+        return bool(pairs) and all(is_cut(*pair, image) for pair in pairs)
 
     def _more(self, image: Image, found: int) -> list[Window]:
         """Return what else to search in this frame."""
@@ -93,17 +113,24 @@ class OverlapTracker:
     """Gives each face the id of the face of the previous frame that it overlaps most.
 
     Pairs are matched by overlap, largest first; each face and each id once. A face that overlaps
-    none by `MIN_OVERLAP` gets a new id, and an id that is missing from one frame is never given
-    again. Faces are not recognized: of two faces that cross, the one in front keeps its id, and the
-    hidden one has a new id when it reappears.
+    none by `MIN_OVERLAP` gets a new id, and so do all after a cut; an id that is missing from one
+    frame is never given again. Faces are not recognized: of two faces that cross, the one in front
+    keeps its id, and the hidden one has a new id when it reappears.
     """
 
     def __init__(self) -> None:
         self._boxes: dict[int, Box] = {}
         self._next = 0
 
-    def update(self, boxes: Sequence[Box]) -> list[int]:
-        """Return an id for each box (x0, y0, x1, y1) of the next frame; new ids count up from 0."""
+    def update(self, boxes: Sequence[Box], after_cut: bool = False) -> list[int]:
+        """Return an id for each face of the next frame; new ids count up from 0.
+
+        Args:
+            boxes: x0, y0, x1, y1 of each face.
+            after_cut: Whether a cut lies before this frame.
+        """
+        if after_cut:
+            self._boxes = {}
         pairs = sorted(
             (
                 (overlap(box, known), -i, -identity)

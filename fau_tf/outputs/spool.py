@@ -37,17 +37,17 @@ def to_line(frame: Frame | UnreadFrame, estimate: Estimate, *, landmarks: bool =
         for face in estimate.faces
     ]
     unread = frame.reason if isinstance(frame, UnreadFrame) else ""
-    return json.dumps([place, flags, estimate.reason, faces, unread]) + "\n"
+    return json.dumps([place, flags, estimate.reason, faces, unread, estimate.after_cut]) + "\n"
 
 
 def from_line(line: str) -> tuple[Frame | UnreadFrame, Estimate]:
     """Return the frame and the estimate that `to_line` encoded."""
-    place, flags, reason, faces, unread = json.loads(line)
+    place, flags, reason, faces, unread, after_cut = json.loads(line)
     number, timestamp, name = place
     frame: Frame | UnreadFrame = UnreadFrame(unread, number, timestamp, name)
     if not unread:
         frame = Frame(_NO_PIXELS, number, timestamp, name, tuple(flags))
-    return frame, Estimate(tuple(map(_face, faces)), reason)
+    return frame, Estimate(tuple(map(_face, faces)), reason, after_cut=after_cut)
 
 
 class MedianSpool(AbstractContextManager["MedianSpool"]):

@@ -1,7 +1,12 @@
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from fau_tf.face.landmarker import LANDMARKERS, MEDIAPIPE, open_landmarker
+from fau_tf.face.align import crop_matrix
+from fau_tf.face.landmarker import LANDMARKERS, MEDIAPIPE, FaceLandmarker, open_landmarker
+from fau_tf.face.tiling import bounding_box
 from fau_tf.inference.tracking import (
     MIN_OVERLAP,
     SEARCH_EVERY,
@@ -9,7 +14,9 @@ from fau_tf.inference.tracking import (
     OverlapTracker,
     overlap,
 )
+from fau_tf.synthetic import sample
 from tests.helpers.face_videos import crossing, face, frame
+from tests.helpers.scenes import clean_scene
 
 
 def square(x, y=0.0, side=10.0):
@@ -54,6 +61,13 @@ def test_a_jump_gives_a_new_id():
     just = 10 * (1 - MIN_OVERLAP) / (1 + MIN_OVERLAP)  # shift of this share of overlap
     assert tracker.update([square(just - 0.01)]) == [0]
     assert tracker.update([square(2 * just + 0.01)]) == [1]
+
+
+def test_after_a_cut_all_faces_get_new_ids():
+    tracker = OverlapTracker()
+    assert tracker.update([square(0), square(50)]) == [0, 1]
+    assert tracker.update([square(0), square(50)], after_cut=True) == [2, 3]
+    assert tracker.update([square(0), square(50)]) == [2, 3]
 
 
 def test_the_closest_pair_is_taken_first():
@@ -162,3 +176,29 @@ def test_the_state_forgets_where_a_video_began(landmarker):
         if i >= 5:
             again = short.find(picture)[0]
     np.testing.assert_array_equal(found[0].mesh, again[0].mesh)
+
+
+def shot(person, count):
+    """Return frames of a rendered person at one place, who smiles more and more."""
+    rig = sample.canonical_rig()
+    view = crop_matrix(sample.landmarks(clean_scene(rig, person, 1)), 160, margin=1.6)
+    return [
+        sample.render(
+            replace(clean_scene(rig, person, 1, {12: 4.0 * i / count}), background=5),
+            size=160,
+            view=view,
+        )
+        for i in range(count)
+    ]
+
+
+def test_a_cut_between_two_people_at_one_place_gives_a_new_id():
+    one, other = shot(940, 4), shot(941, 4)
+    with FaceLandmarker(num_faces=1) as landmarker:
+        tracker = FaceTracker(landmarker)
+        found = [tracker.find(picture) for picture in (*one, *other, *one)]
+    assert [ids for _, ids, _ in found] == [[0]] * 4 + [[1]] * 4 + [[2]] * 4
+    assert [i for i, (_, _, after_cut) in enumerate(found) if after_cut] == [4, 8]
+    # All faces lie where the face before was: the place alone would have kept the id.
+    boxes = [bounding_box(faces[0].mesh) for faces, _, _ in found]
+    assert min(overlap(*pair) for pair in pairwise(boxes)) > MIN_OVERLAP
