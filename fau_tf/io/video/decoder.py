@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import av
@@ -13,6 +14,9 @@ from av.video.stream import VideoStream
 
 _STRICT: Final = ("hevc", "mjpeg")
 """Decoders that report damage only when asked to stop at it; the others flag the frame."""
+
+_JOIN: Final = 3
+"""Packets within which a join of two files follows the packet that is flagged."""
 
 _MOST_HELD: Final = 16
 """Frames that wait for frames that were coded before them; H.264 and HEVC reorder at most 16."""
@@ -71,18 +75,8 @@ def _decoded_packets(
     container: InputContainer, stream: VideoStream, damage: "_Damage"
 ) -> Iterator[list[VideoFrame]]:
     """Yield what each packet adds; a demuxer that stops with an error ends the stream there."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.FFmpegError:
-            damage.add_end()
-            packet = None
-        if packet is None or (not packet.size and packet.dts is None):
-            break
-        if not packet.size:  # AVI: the frame before goes on; to a decoder it would be the end
-            continue
-        packet.opaque = damage.begin(packet)
+    for packet, corrupt in _marked(_packets(container, stream, damage)):
+        packet.opaque = damage.begin(packet, corrupt=corrupt)
         try:
             frames = packet.decode()
         except av.FFmpegError:
@@ -93,6 +87,44 @@ def _decoded_packets(
         yield damage.seen(stream.decode(None))
     except av.FFmpegError:  # of the last packets, which gave no picture
         damage.add_end()
+
+
+def _packets(
+    container: InputContainer, stream: VideoStream, damage: "_Damage"
+) -> "Iterator[Packet[VideoStream]]":
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.FFmpegError:
+            damage.add_end()
+            return
+        if packet is None or (not packet.size and packet.dts is None):
+            return
+        if packet.size:  # none in AVI: the frame before goes on; to a decoder it would be the end
+            yield packet
+
+
+def _marked(
+    packets: "Iterator[Packet[VideoStream]]",
+) -> "Iterator[tuple[Packet[VideoStream], bool]]":
+    """Yield packets and whether the container says that they are damaged.
+
+    Where two MPEG-TS files were joined, their counters jump as if packets were lost, and an intact
+    packet before the join is flagged. Behind it a key frame goes back in time.
+    """
+    waiting: deque[Packet[VideoStream]] = deque()
+    for packet in chain(packets, (None,) * _JOIN):
+        if packet is not None:
+            waiting.append(packet)
+        if waiting and (packet is None or len(waiting) > _JOIN):
+            first = waiting.popleft()
+            joined = any(one.is_keyframe and _is_earlier(one, first) for one in waiting)
+            yield first, first.is_corrupt and not joined
+
+
+def _is_earlier(packet: "Packet[VideoStream]", other: "Packet[VideoStream]") -> bool:
+    return packet.dts is not None and other.dts is not None and packet.dts < other.dts
 
 
 class _Damage:
@@ -107,7 +139,7 @@ class _Damage:
         self._waiting: set[int] = set()  # packets whose frame has not come
         self._ends_damaged = False
 
-    def begin(self, packet: "Packet[VideoStream]") -> int:
+    def begin(self, packet: "Packet[VideoStream]", *, corrupt: bool) -> int:
         """Count a packet and return its number."""
         number, self._count = self._count, self._count + 1
         if not packet.is_discard:
@@ -115,7 +147,7 @@ class _Damage:
         self._waiting.discard(number - 2 * _MOST_HELD)  # such packets have no frame
         if packet.is_keyframe and self._first_key is None:
             self._first_key = (number, packet.pts or 0)
-        if packet.is_corrupt:
+        if corrupt:
             self._damaged[number] = packet.pts
         return number
 

@@ -62,7 +62,8 @@ def to_sdr(pixels: npt.NDArray[np.uint16], color: WideColor) -> Image:
     """Return a picture for a standard screen, (H, W, 3) RGB uint8.
 
     Light up to 0.75 of a page's white stays as it is, so that a face looks as in an SDR video;
-    brighter light is compressed.
+    brighter light of HDR is compressed. The curve of the screen is that for which SDR video is
+    made (BT.1886), not that of photos.
 
     Args:
         pixels: (H, W, 3) RGB in 16 bits, of the encoding.
@@ -76,14 +77,16 @@ def to_sdr(pixels: npt.NDArray[np.uint16], color: WideColor) -> Image:
     light = light @ np.array(_TO_BT709[color.primaries], np.float32).T
     # 12 bits of the square root are fine enough for dark tones.
     index = np.sqrt(np.clip(light, 0.0, _BRIGHTEST)) * ((_LEVELS - 1) / _BRIGHTEST**0.5)
-    shown: Image = _screen_table()[index.astype(np.uint16)]
+    index += 0.5  # rounds
+    shown: Image = _screen_table(color.transfer in (_PQ, _HLG))[index.astype(np.uint16)]
     return shown
 
 
 @functools.cache
 def _linear_table(transfer: int) -> Floats:
     """Return the light of each level; 1 is the white of a page, for HLG the peak of the scene."""
-    level = np.linspace(0.0, 1.0, _LEVELS)
+    level = (np.arange(_LEVELS) * 16 + 7.5) / 65535  # the middle of the 16-bit levels of a step
+    level[0] = 0.0
     if transfer == _PQ:
         power = level ** (1 / 78.84375)
         light = np.maximum(power - 0.8359375, 0) / (18.8515625 - 18.6875 * power)
@@ -96,11 +99,11 @@ def _linear_table(transfer: int) -> Floats:
 
 
 @functools.cache
-def _screen_table() -> Image:
+def _screen_table(hdr: bool) -> Image:
     """Return the gray level of each step of the square root of light, 0 to `_BRIGHTEST`."""
     light: Any = np.linspace(0.0, _BRIGHTEST**0.5, _LEVELS) ** 2
     room = 1 - _KNEE
     shoulder = _KNEE + room * (1 - np.exp(-(np.maximum(light, _KNEE) - _KNEE) / room))
-    shown = np.where(light > _KNEE, shoulder, light)
+    shown = np.where(light > _KNEE, shoulder, light) if hdr else np.minimum(light, 1)
     table: Image = np.rint(255 * shown ** (1 / _GAMMA)).astype(np.uint8)
     return table
