@@ -119,6 +119,14 @@ def test_of_several_pictures_the_main_one_is_read_and_flagged(tmp_path):
     assert decode_picture(jpeg + jpeg, "x").flags == (ONE_OF_SEVERAL,)
 
 
+def test_the_second_view_of_a_stereo_pair_is_no_preview():
+    pair = saved(SAMPLE, "MPO", save_all=True, append_images=[SAMPLE])
+    size = Image.open(BytesIO(pair)).mpinfo[0xB002][1]["Size"]
+    kind = struct.pack("<LL", 0, size), struct.pack("<LL", 0x020002, size)  # multi-frame: disparity
+    assert pair.count(kind[0]) == 1
+    assert decode_picture(pair.replace(*kind), "x").flags == (ONE_OF_SEVERAL,)
+
+
 def test_previews_and_bytes_behind_a_photo_are_no_further_pictures():
     thumbnail = SAMPLE.resize((64, 64))
     mpo = saved(SAMPLE, "MPO", save_all=True, append_images=[thumbnail])
