@@ -7,6 +7,7 @@ import numpy.typing as npt
 from PIL import Image as PillowImage
 from PIL import TiffImagePlugin
 
+from fau_tf.io.color_codes import ColorCode
 from fau_tf.io.stills import isobmff, png_chunks
 from fau_tf.io.stills.pixels import Coding, is_hdr
 from fau_tf.io.stills.sample_depth import SampleError
@@ -41,7 +42,7 @@ def _coding(file: BinaryIO, picture: PillowImage.Image, page: int) -> Coding:
     if (floats := picture.info.get("floats")) is not None:
         return Coding(deep=floats)
     if nclx := picture.info.get("nclx"):
-        color = isobmff.ColorCode(nclx["color_primaries"], nclx["transfer_characteristics"])
+        color = ColorCode(nclx["color_primaries"], nclx["transfer_characteristics"])
         deep = picture.info.get("deep")
         return Coding(color, None if deep is None else deep[..., :3], bits=16)
     if picture.format == "AVIF":
@@ -54,11 +55,11 @@ def _coding(file: BinaryIO, picture: PillowImage.Image, page: int) -> Coding:
     return Coding(code, deep, significant=png_chunks.significant_bits(chunks))
 
 
-def _avif_color(file: BinaryIO, picture: PillowImage.Image) -> isobmff.ColorCode | None:
+def _avif_color(file: BinaryIO, picture: PillowImage.Image) -> ColorCode | None:
     if "color_code" not in picture.info:  # once for all pictures of a sequence
         file.seek(0)
         picture.info["color_code"] = isobmff.color_code(file.read())
-    found: isobmff.ColorCode | None = picture.info["color_code"]
+    found: ColorCode | None = picture.info["color_code"]
     return found
 
 

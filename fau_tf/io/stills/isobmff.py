@@ -5,8 +5,9 @@ ISO/IEC 14496-12 (boxes), 23008-12 (HEIF items and their properties), 23091-2 (c
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from fau_tf.io.color_codes import ColorCode
 
 SEQUENCE_BRANDS: Final = frozenset((b"avis", b"hevc", b"hevx", b"msf1"))
 """Major brands of image sequences, which are stored as video tracks."""
@@ -14,19 +15,6 @@ SEQUENCE_BRANDS: Final = frozenset((b"avis", b"hevc", b"hevx", b"msf1"))
 _AVIF: Final = frozenset((b"avif", b"avis"))
 _STILL: Final = frozenset((b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", *_AVIF))
 _MOST_BOXES: Final = 10_000
-
-
-@dataclass(frozen=True)
-class ColorCode:
-    """Coding-independent code points of ITU-T H.273.
-
-    Attributes:
-        primaries: 1 for those of sRGB, 9 for BT.2020, 12 for Display P3.
-        transfer: 13 for sRGB, 16 for PQ, 18 for HLG.
-    """
-
-    primaries: int
-    transfer: int
 
 
 def brands(head: bytes) -> tuple[bytes, ...]:

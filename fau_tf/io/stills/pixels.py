@@ -9,8 +9,8 @@ from PIL import Image as PillowImage
 from PIL import ImageOps, TiffImagePlugin
 
 from fau_tf.face.align import Image
-from fau_tf.io.stills.color import HDR, ProfileError, code_to_srgb, icc_to_srgb, lab_to_rgb
-from fau_tf.io.stills.isobmff import ColorCode
+from fau_tf.io.color_codes import HDR, ColorCode
+from fau_tf.io.stills.color import ProfileError, code_to_srgb, icc_to_srgb, lab_to_rgb
 from fau_tf.io.stills.sample_depth import Samples, floats_to_8_bits, integers_to_8_bits, png_bits
 
 TONE_MAPPED: Final = "tone-mapped"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-from fau_tf.io.stills.isobmff import ColorCode
+from fau_tf.io.color_codes import ColorCode
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _LARGEST: Final = 64  # bytes of a chunk that is kept

@@ -4,15 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fau_tf.io.color_codes import HLG, PQ, ColorCode
 from fau_tf.io.stills.color import (
-    HLG,
-    PQ,
     ProfileError,
     code_to_srgb,
     icc_to_srgb,
     lab_to_rgb,
 )
-from fau_tf.io.stills.isobmff import ColorCode
 from tests.helpers import icc_profiles
 from tests.helpers.still_files import bt2020_of, hlg_of, pq_of
 
@@ -66,7 +64,7 @@ def test_lab_white_black_and_gray():
 
 @pytest.mark.parametrize(("transfer", "coded"), [(PQ, pq_of), (HLG, hlg_of)])
 def test_hdr_grays_below_the_knee_are_those_of_srgb(transfer, coded):
-    levels = np.arange(20, 230, 7)  # linear 0.8, the knee, is level 231
+    levels = np.arange(20, 242, 7)  # linear 0.9, the knee, is level 243
     grays = np.repeat(levels[None, :, None], 3, -1)
     samples = np.round(coded(bt2020_of(grays)) * 65535).astype(np.uint16)
     found = code_to_srgb(samples, ColorCode(9, transfer))[0]
@@ -85,8 +83,8 @@ def test_hdr_keeps_order_and_never_clips_to_one_value(transfer):
 
 def test_the_reference_white_is_close_to_white():
     samples = np.full((1, 1, 3), round(float(pq_of(1.0)) * 65535), np.uint16)
-    # 1 is compressed to 0.8 + 0.2 (1 - 1 / e) = 0.926, level 247.
-    np.testing.assert_array_equal(code_to_srgb(samples, ColorCode(9, PQ)), 247)
+    # 1 is compressed to 0.9 + 0.1 (1 - 1 / e) = 0.963, level 251.
+    np.testing.assert_array_equal(code_to_srgb(samples, ColorCode(9, PQ)), 251)
 
 
 def test_display_p3_primaries_are_converted():

@@ -66,8 +66,8 @@ FILES = {
     "photo.heic": (write_heic, 0.2),
     "turned.heic": (write_turned_heic, 0.2),
     "adobe.png": (write_adobe_rgb, 0.1),
-    "hlg.heic": (write_hlg_heic, 0.45),
-    "pq.avif": (write_pq_avif, 0.5),
+    "hlg.heic": (write_hlg_heic, 0.2),
+    "pq.avif": (write_pq_avif, 0.45),
 }
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from fau_tf.io.color_codes import ColorCode
 from fau_tf.io.stills import isobmff
-from fau_tf.io.stills.isobmff import ColorCode
 
 PICTURE = Image.radial_gradient("L").resize((64, 48)).convert("RGB")
 
