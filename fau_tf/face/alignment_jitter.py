@@ -9,6 +9,7 @@ reference, as median ± robust standard deviation; shifts in % of the default cr
 | annotations, dlib's example faces | 43 | -0.06 ± 0.74 | 0.10 ± 0.46 | -0.4° ± 1.4° | 0.1 ± 3.0 |
 | annotations, the larger half | 22 | -0.34 ± 0.43 | 0.12 ± 0.40 | 0.2° ± 1.5° | 0.6 ± 2.3 |
 | mesh, synthetic, canonical rig | 150 | -0.24 ± 0.40 | 0.08 ± 0.55 | 0.1° ± 0.8° | 4.6 ± 2.4 |
+| mesh, synthetic, anny rig | 150 | -0.20 ± 0.53 | 0.35 ± 0.64 | -0.1° ± 0.7° | 2.9 ± 2.4 |
 | mesh, synthetic, ICT rig | 150 | -0.22 ± 0.42 | -0.15 ± 0.38 | 0.1° ± 0.6° | 1.5 ± 1.8 |
 | MediaPipe, other exposures | 1056 | 0.01 ± 0.19 | -0.01 ± 0.20 | 0.0° ± 0.3° | 0.0 ± 0.7 |
 
@@ -29,7 +30,7 @@ from fau_tf.face.align import Matrix
 
 SIGMA: Final = (0.0074, 0.0046, 1.35, 0.030)
 """Standard deviations: shifts in x and y in fractions of the crop, degrees, log scale."""
-SCALE_BIAS: Final = {"canonical": 0.046, "ict": 0.015}
+SCALE_BIAS: Final = {"canonical": 0.046, "ict": 0.015, "anny": 0.029}
 """Rig -> log scale by which its faces are larger in the detected crop than in the exact one."""
 MAX_SIGMA: Final = 2.5
 """Standard deviations at which a draw is clipped."""

@@ -11,11 +11,13 @@ import numpy as np
 from fau_tf import facs
 from fau_tf.synthetic.rigs import canonical_action_units, canonical_identity, mesh
 from fau_tf.synthetic.rigs import canonical_topology as topology
+from fau_tf.synthetic.rigs.anny.rig import anny_fields
 from fau_tf.synthetic.rigs.canonical import face_mesh, sealed
 from fau_tf.synthetic.rigs.rig import Floats, Ints
 from fau_tf.synthetic.textures import uv_atlas
 
 CANONICAL: Final = "canonical"
+ANNY: Final = "anny"
 DERIVED: Final = "au_fields.npz"
 
 
@@ -43,7 +45,8 @@ class AuFields:
     """Displacements in cm at intensity 5.
 
     Attributes:
-        models: Name of a face model -> AU -> (468, 3). The canonical rig has every AU of the table.
+        models: Name of a face model -> AU -> (468, 3). The rigs `canonical` and `anny` have every
+            AU of the table.
         unlabeled: Name of a movement outside the table -> (468, 3) at full strength.
     """
 
@@ -82,7 +85,7 @@ def canonical_fields(shape: FaceShape) -> dict[int, Floats]:
 def au_fields() -> AuFields:
     """Return the fields of all models that the package has."""
     shape = face_shape()
-    models: dict[str, dict[int, Floats]] = {CANONICAL: canonical_fields(shape)}
+    models: dict[str, dict[int, Floats]] = {CANONICAL: canonical_fields(shape), ANNY: anny_fields()}
     packaged = resources.files("fau_tf.portraits").joinpath("data", DERIVED)
     if packaged.is_file():
         with packaged.open("rb") as file, np.load(file, allow_pickle=False) as arrays:

@@ -30,6 +30,12 @@ def _ict(file: Path | None) -> FaceRig:
     return ict_rig(file)
 
 
+def _anny(_file: Path | None) -> FaceRig:
+    from fau_tf.synthetic.rigs.anny.rig import anny_rig
+
+    return anny_rig()
+
+
 def _fast(scene: Scene, size: int, view: Floats) -> Image:
     from fau_tf.synthetic.render.rasterized import rasterized
 
@@ -42,7 +48,11 @@ def _path(scene: Scene, size: int, view: Floats) -> Image:
     return path_traced(scene, size, view)
 
 
-RIGS: Final[dict[str, Callable[[Path | None], FaceRig]]] = {"canonical": _canonical, "ict": _ict}
+RIGS: Final[dict[str, Callable[[Path | None], FaceRig]]] = {
+    "canonical": _canonical,
+    "ict": _ict,
+    "anny": _anny,
+}
 """Name -> face model, given its file where it needs one."""
 RENDERERS: Final[dict[str, Callable[[Scene, int, Floats], Image]]] = {
     "fast": _fast,

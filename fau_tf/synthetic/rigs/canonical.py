@@ -1,5 +1,6 @@
 """The built-in rig: MediaPipe's canonical face mesh with a head, identities and AU fields."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
 
@@ -18,6 +19,8 @@ from fau_tf.synthetic.rigs.rig import FaceRig, Floats, Ints
 from fau_tf.synthetic.textures import uv_atlas
 
 MESH = "canonical_face_model.obj"
+_NEAR, _FAR = 1.5, 5.0
+"""How far around a point the face counts, and to which distance of it a point follows, cm."""
 
 
 @lru_cache(maxsize=1)
@@ -27,27 +30,58 @@ def canonical_rig() -> FaceRig:
     Raises:
         FileNotFoundError: if the mesh is missing from the package data.
     """
-    face, faces = face_mesh()
+    face, _ = face_mesh()
     mirror = mesh.mirror_index(face)
     face = sealed(face)
+    return head_rig(
+        "canonical",
+        face,
+        action_units=canonical_action_units.fields(face, mirror),
+        unlabeled=canonical_action_units.unlabeled_fields(face, mirror),
+        blink=canonical_action_units.blink(face, mirror),
+    )
+
+
+def head_rig(
+    name: str,
+    face: Floats,
+    *,
+    action_units: Mapping[int, Floats],
+    unlabeled: Mapping[str, Floats],
+    blink: Floats,
+    identity: Floats | None = None,
+) -> FaceRig:
+    """Return the rig of a face on the canonical topology: with a head, subdivided once.
+
+    Args:
+        name: of the rig.
+        face: (468, 3) neutral, lips closed, in the canonical frame.
+        action_units: AU -> (468, 3) displacement in cm at intensity 5.
+        unlabeled: movement outside the AU table -> (468, 3) at full strength.
+        blink: (468, 3) displacement that shuts the eyes.
+        identity: (I, 468, 3) displacement of one standard deviation per component, which the parts
+            around the face follow; by default the canonical components.
+    """
     parts = canonical_head.parts(face, len(face))
     coarse = np.vstack([face, *(part.points for part in parts)])
-    coarse_faces = np.vstack([faces, *(part.faces for part in parts)])
+    coarse_faces = np.vstack([face_mesh()[1], *(part.faces for part in parts)])
     smooth, fine_faces = mesh.subdivide(len(coarse), coarse_faces)
-    fields = canonical_action_units.fields(face, mirror)
-    unlabeled = canonical_action_units.unlabeled_fields(face, mirror)
+    if identity is None:
+        basis = canonical_identity.basis(coarse, face)
+    else:
+        basis = np.stack([_carried(parts, face, mode) for mode in identity])
     neutral = smooth @ coarse
     sizes = [len(face), *(len(part.points) for part in parts)]
     return FaceRig(
-        name="canonical",
+        name=name,
         neutral=neutral,
         faces=fine_faces,
-        identity=np.stack([smooth @ mode for mode in canonical_identity.basis(coarse, face)]),
-        action_units={au: smooth @ _whole(parts, fields[au], au == 26) for au in facs.AUS},
-        unlabeled={name: smooth @ _whole(parts, field, False) for name, field in unlabeled.items()},
-        blink=smooth @ _whole(parts, canonical_action_units.blink(face, mirror), False),
+        identity=np.stack([smooth @ mode for mode in basis]),
+        action_units={au: smooth @ _whole(parts, action_units[au], au == 26) for au in facs.AUS},
+        unlabeled={key: smooth @ _whole(parts, field, False) for key, field in unlabeled.items()},
+        blink=smooth @ _whole(parts, blink, False),
         landmarks=np.array(facs.IBUG_FROM_MEDIAPIPE),
-        uv=smooth @ np.vstack([uv_atlas.head_uv(face), *(part.uv for part in parts)]),
+        uv=smooth @ _uv(),
         head_weight=smooth @ np.concatenate([np.ones(len(face)), *(p.head_weight for p in parts)]),
         eyes=(np.array(topology.RIGHT_EYE), np.array(topology.LEFT_EYE)),
         scalp=smooth @ np.repeat([0.0, 1.0, *(0.0 for _ in parts[1:])], sizes),  # the skull
@@ -76,6 +110,31 @@ def sealed(face: Floats) -> Floats:
         face[list(ring)] += 0.5 * (seam - face[inner])
     face[upper] = face[lower] = seam
     return face
+
+
+def _uv() -> Floats:
+    """Return the texels of the coarse mesh: those of the canonical face, on any face."""
+    face = sealed(face_mesh()[0])
+    parts = canonical_head.parts(face, len(face))
+    return np.vstack([uv_atlas.head_uv(face), *(part.uv for part in parts)])
+
+
+def _carried(parts: list[canonical_head.HeadPart], face: Floats, mode: Floats) -> Floats:
+    """Return an identity component (468, 3) extended to the parts around the face.
+
+    A point moves as the vertices of the face that it follows and, as far as it follows none, as the
+    face around it, less and less with the distance.
+    """
+    out = [mode]
+    for part in parts:
+        gap = np.linalg.norm(part.points[:, None] - face[None], axis=-1)  # (n, 468)
+        near = np.exp(-0.5 * (gap / _NEAR) ** 2)
+        share = near / np.maximum(near.sum(1, keepdims=True), 1e-12)
+        fades = np.exp(-0.5 * (gap.min(1) / _FAR) ** 2)
+        free = np.clip(1 - part.follow.sum(1), 0, 1) * fades
+        follow = sparse.csr_matrix(part.follow + free[:, None] * share)
+        out.append(follow @ mode)
+    return np.vstack(out)
 
 
 def _whole(parts: list[canonical_head.HeadPart], field: Floats, jaw: bool) -> Floats:

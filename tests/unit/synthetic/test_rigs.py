@@ -1,4 +1,4 @@
-"""Properties of all rigs: canonical, ICT from a miniature, and ICT from the file in FAU_ICT."""
+"""Properties of all rigs: canonical, anny, ICT from a miniature, and from the file in FAU_ICT."""
 
 from dataclasses import replace
 
@@ -8,9 +8,9 @@ from scipy.spatial import Delaunay
 
 from fau_tf import facs
 from fau_tf.synthetic import sample
+from fau_tf.synthetic.registry import RIGS
 from fau_tf.synthetic.render import geometry
 from fau_tf.synthetic.render.z_buffer import rasterize
-from fau_tf.synthetic.rigs.canonical import canonical_rig
 from fau_tf.synthetic.rigs.rig import MAX_UNEVENNESS, AuGainField, expression_offset, identity_shape
 from fau_tf.synthetic.textures.albedo import appearance
 from tests.helpers import ict_miniature
@@ -23,11 +23,11 @@ ROUNDING = 1e-5
 
 @pytest.fixture(
     scope="module",
-    params=["canonical", "miniature", pytest.param("real", marks=pytest.mark.data)],
+    params=["canonical", "anny", "miniature", pytest.param("real", marks=pytest.mark.data)],
 )
 def rig(request, tmp_path_factory):
-    if request.param == "canonical":
-        return canonical_rig()
+    if request.param in ("canonical", "anny"):
+        return RIGS[request.param](None)
     return ict_miniature.rig_of(request.param, tmp_path_factory.mktemp("ict"))
 
 

