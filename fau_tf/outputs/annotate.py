@@ -1,4 +1,4 @@
-"""The annotated picture: photo with boxes, heatmaps and AU centers; beside it a card per face."""
+"""The annotated picture: photo with boxes, heatmaps and AU centers; a card for each face."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,16 +10,10 @@ from fau_tf.face.align import Image, Matrix, invert, transform
 from fau_tf.inference.estimator import PRESENT_FROM, Estimate, FaceResult
 from fau_tf.inference.model_info import ModelInfo
 from fau_tf.outputs.drawing import DIM, INK, PAPER, RED, TRACK, Pen, face_color
-from fau_tf.outputs.face_card import CARD_WIDTH, GAP, card_height, draw_card
+from fau_tf.outputs.face_card import card_height, draw_card
 from fau_tf.outputs.heatmap_overlay import after, enlargement, heatmap_to_crop, with_heatmaps
+from fau_tf.outputs.layout import STRIP, Layout, arrange
 
-PHOTO_SIDE: Final = 760
-"""The longer side of the photo in the picture, px; small photos are enlarged to it."""
-
-NARROWEST: Final = 380
-"""Room for the photo, px: enough to read a reason beside a photo one pixel wide."""
-
-_STRIP: Final = 34  # of the reason above, of the caption below the photo, px
 _DOTS_FROM: Final = 180  # px: AU centers on a narrower face would hide it
 
 
@@ -44,12 +38,19 @@ def annotate(
     faces = estimate.faces
     numbers = face_numbers(faces)
     places = len(faces) if cards is None else cards
-    photo = _framed(
-        _photo(image, faces, numbers), estimate.reason, info, in_video=cards is not None
+    layout = arrange(
+        (image.shape[1], image.shape[0]),
+        places,
+        card_height(info),
+        # In a video always, so that the frames are of one size.
+        reason=bool(estimate.reason) or cards is not None,
     )
-    shown = list(zip(faces, numbers, strict=True))[:places]
-    drawn = [draw_card(image, face, number, info, present_from) for face, number in shown]
-    return np.array(_arranged(photo, drawn, places, card_height(info) if places else 0))
+    sheet = PillowImage.new("RGB", layout.sheet, PAPER)
+    photo = _photo(image, layout.photo, faces, numbers)
+    sheet.paste(_framed(photo, estimate.reason, info, layout), layout.frame_corner)
+    for i, (face, number) in enumerate(list(zip(faces, numbers, strict=True))[:places]):
+        sheet.paste(draw_card(image, face, number, info, present_from), layout.card_corner(i))
+    return np.array(sheet)
 
 
 def face_numbers(faces: Sequence[FaceResult]) -> list[int]:
@@ -58,9 +59,10 @@ def face_numbers(faces: Sequence[FaceResult]) -> list[int]:
     return ids if len(set(ids)) == len(ids) else list(range(len(ids)))
 
 
-def _photo(image: Image, faces: Sequence[FaceResult], numbers: Sequence[int]) -> PillowImage.Image:
-    zoom = PHOTO_SIDE / max(image.shape[:2])
-    size = [max(1, round(side * zoom)) for side in image.shape[1::-1]]
+def _photo(
+    image: Image, size: tuple[int, int], faces: Sequence[FaceResult], numbers: Sequence[int]
+) -> PillowImage.Image:
+    zoom = max(size) / max(image.shape[:2])
     small = PillowImage.fromarray(image)
     # `reducing_gap` first shrinks large photos by whole steps: much faster, and looks alike.
     sheet = np.array(small.resize(size, PillowImage.Resampling.BICUBIC, reducing_gap=3.0))
@@ -85,15 +87,15 @@ def _draw_box(pen: Pen, face: FaceResult, number: int, enlarge: Matrix) -> None:
 
 
 def _framed(
-    photo: PillowImage.Image, reason: str, info: ModelInfo, *, in_video: bool
+    photo: PillowImage.Image, reason: str, info: ModelInfo, layout: Layout
 ) -> PillowImage.Image:
-    """Return the photo with the reason above it, in a video always room for one; the caption below.
+    """Return the photo with the reason above it and the caption below.
 
     A narrow photo gets a margin, so that both can be read.
     """
-    above = _STRIP if reason or in_video else 0
-    width, height = max(photo.width, NARROWEST), max(photo.height, _STRIP)
-    sheet = PillowImage.new("RGB", (width, height + above + _STRIP), PAPER)
+    above, width = layout.above, layout.frame[0]
+    height = layout.frame[1] - above - STRIP
+    sheet = PillowImage.new("RGB", layout.frame, PAPER)
     pen = Pen.on(sheet)
     if (width, height) != photo.size:
         pen.draw.rectangle((0, above, width - 1, above + height - 1), TRACK)
@@ -102,31 +104,5 @@ def _framed(
         pen.draw.rectangle((0, 0, width, above - 4), TRACK)
         pen.draw.rectangle((0, 0, 5, above - 4), RED)
         pen.fitted((16, (above - 4) / 2), reason, 18, INK, width - 24)
-    pen.fitted((0, above + height + _STRIP / 2), info.caption, 13, DIM, width)
-    return sheet
-
-
-def _arranged(
-    photo: PillowImage.Image, cards: Sequence[PillowImage.Image], places: int, tall: int
-) -> PillowImage.Image:
-    """Return one or two cards beside the photo, more of them in rows below it."""
-    beside = places <= 2
-    columns = places if beside else min(max(3, -(-places // 2)), 5)
-    rows = -(-places // max(columns, 1))
-    grid_width, grid_height = columns * (CARD_WIDTH + GAP), rows * (tall + GAP)
-    if beside:
-        size = (photo.width + grid_width + 2 * GAP, max(photo.height, tall) + 2 * GAP)
-        start, corner = (photo.width + 2 * GAP, GAP), (GAP, GAP)
-    else:
-        size = (
-            max(photo.width, grid_width - GAP) + 2 * GAP,
-            photo.height + grid_height + 2 * GAP,
-        )
-        start = ((size[0] - grid_width + GAP) // 2, photo.height + 2 * GAP)
-        corner = ((size[0] - photo.width) // 2, GAP)
-    sheet = PillowImage.new("RGB", size, PAPER)
-    sheet.paste(photo, corner)
-    for i, drawn in enumerate(cards):
-        row, column = divmod(i, columns)
-        sheet.paste(drawn, (start[0] + column * (CARD_WIDTH + GAP), start[1] + row * (tall + GAP)))
+    pen.fitted((0, above + height + STRIP / 2), info.caption, 13, DIM, width)
     return sheet

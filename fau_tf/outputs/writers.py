@@ -66,6 +66,7 @@ class Results(AbstractContextManager["Results"]):
         self._pictures = picture_names(source, name) if self._draw else []
         self._series = TimeSeries(info.labels) if "plot" in outputs else None
         self._video: VideoWriter | None = None
+        self._places: int | None = None
         with ExitStack() as opening:
             self._rows: list[RowWriter] = []
             for ending in sorted(outputs & WRITERS.keys()):
@@ -116,7 +117,7 @@ class Results(AbstractContextManager["Results"]):
             estimate,
             self._info,
             present_from=self._options.present_from,
-            cards=min(self._options.faces, _MOST_CARDS) if in_video else None,
+            cards=self._cards(estimate) if in_video else None,
         )
         if not in_video:
             photos = self._source.kind is SourceKind.PHOTOS
@@ -130,6 +131,12 @@ class Results(AbstractContextManager["Results"]):
             writer = VideoWriter(path, size, self._fps, self._sound())
             self._video = self._files.enter_context(writer)
         self._video.write(drawn, frame.timestamp)
+
+    def _cards(self, estimate: Estimate) -> int:
+        """Return the places for cards beside a video, which its first frame decides."""
+        if self._places is None:
+            self._places = min(max(1, len(estimate.faces)), self._options.faces, _MOST_CARDS)
+        return self._places
 
     def _sound(self) -> Path | None:
         """Return the file whose sound belongs to the annotated video; none beside single frames."""
