@@ -111,6 +111,12 @@ site: .venv/.docs
 	$(PIP) -e ".[$*]"
 	touch $@
 
+# The tests compare with MediaPipe. Alone: its OpenCV would overwrite the files of the one in use.
+.venv/.dev: .venv/.mediapipe
+.venv/.mediapipe: .venv/.train
+	$(PIP) --no-deps mediapipe
+	touch $@
+
 .venv-backends/.done:
 	$(PYTHON) -m venv .venv-backends
 	.venv-backends/bin/python -m pip install -q "keras>=3.15,<3.16" jax==0.10.2 torch==2.13.0

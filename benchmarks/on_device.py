@@ -12,6 +12,7 @@ dynamic int8 in under a minute. --json keeps a file with the figures of other mo
 """
 
 import argparse
+import importlib.metadata
 import json
 import os
 import sys
@@ -99,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "models": _digests(options.model),
             "machine": about,
             "load_after": machine()["load"],
-            "versions": versions(),
+            "versions": versions() | {"mediapipe": importlib.metadata.version("mediapipe")},
             "rows": rows,
         }
         write_text(options.json, json.dumps(figures, indent=1) + "\n")

@@ -22,7 +22,7 @@ from fau_tf import contract
 from fau_tf.face.align import crop_matrix
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.bundle import default_bundle
-from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.face.landmarker import FaceLandmarker
 from fau_tf.face.mesh import ibug68
 from fau_tf.utils import optional_imports
 
@@ -54,7 +54,7 @@ def main(task: dict[str, Any]) -> None:
 
 def crop(photo: Any, size: int) -> Callable[[], Any]:
     """Return the step between landmarks and model: a function that crops the face."""
-    with MediaPipeLandmarks(num_faces=1, divisions=(1,)) as finder:
+    with FaceLandmarker(num_faces=1, divisions=(1,)) as finder:
         (mesh,) = finder.find(photo)
     return lambda: fast_crop(photo, crop_matrix(ibug68(mesh), size), size).astype(np.float32)
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from fau_tf import facs
 from fau_tf.face.align import crop, crop_matrix, transform
 from fau_tf.face.au_centers import au_centers
-from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.face.landmarker import FaceLandmarker
 from fau_tf.face.mesh import ibug68
 from fau_tf.io.images import read_image
 from fau_tf.utils.files import replacing
@@ -25,7 +25,7 @@ FINE = 2  # supersampling factor, for smooth lines
 def main() -> None:
     """Write the figure, one panel per rule set."""
     photo = read_image(DOCS / "sample" / "astronaut.png")
-    with MediaPipeLandmarks(num_faces=1, divisions=(1,)) as landmarker:
+    with FaceLandmarker(num_faces=1, divisions=(1,)) as landmarker:
         landmarks = ibug68(landmarker.find(photo)[0])
     size = FACE * FINE
     matrix = crop_matrix(landmarks, size, margin=0.85)

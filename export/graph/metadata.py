@@ -20,11 +20,11 @@ from export.graph.metadata_description import (
     CARD,
     CENTERS,
     DIGEST,
-    IDENTIFIER,
     LABELS,
     canonical,
     describe,
 )
+from export.graph.metadata_schema import IDENTIFIER
 from fau_tf import contract
 
 _NAME: Final = b"TFLITE_METADATA"

@@ -1,19 +1,13 @@
 """The `M001` flatbuffer of TensorFlow Lite metadata, which describes the contract's tensors."""
 
-import importlib.metadata
-import importlib.util
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
-import flatbuffers
-
+from export.graph import metadata_schema as schema
 from export.graph.flatbuffer import ModelFileError
 from fau_tf import contract
 from fau_tf.facs import MAX_INTENSITY
 
-IDENTIFIER: Final = b"M001"
 CARD: Final = "fau.json"
 """The file of the zip that holds the card; the next two are derived from it."""
 LABELS: Final = "labels.txt"
@@ -63,85 +57,63 @@ def describe(card: dict[str, Any], model: Any) -> bytes:
     Raises:
         ModelFileError: If the signature's tensors are not the graph's.
     """
-    return _packed(_description(card, model))
+    return schema.pack(_description(card, model))
 
 
 def canonical(data: bytes) -> tuple[bytes, list[str]]:
     """Return a flatbuffer as this version of the packer writes it, and the model's files in it."""
-    described = _tables().ModelMetadataT.InitFromPackedBuf(data, 0)
-    names = [(file.name or b"").decode() for file in described.associatedFiles or ()]
-    return _packed(described), names
+    described = schema.unpack(data)
+    names = [file.get("name", "") for file in described.get("associated_files", ())]
+    return schema.pack(described), names
 
 
-def _description(card: dict[str, Any], model: Any) -> Any:
-    """Return the `ModelMetadataT`, with tensors in the order of the graph."""
-    tables = _tables()
-    described = tables.ModelMetadataT()
-    described.name = card["name"]
-    described.description = (
-        "Facial action unit intensity and a heatmap for each AU center, from an aligned face."
-    )
-    described.version = f"contract {card['contract_version']}"
-    described.license = "Apache-2.0"
-    described.minParserVersion = _PARSER
-    described.associatedFiles = [
-        _file(CARD, tables.AssociatedFileType.DESCRIPTIONS),
-        _file(DIGEST, tables.AssociatedFileType.UNKNOWN),
-    ]
-    graph = tables.SubGraphMetadataT()
-    graph.inputTensorMetadata = [_image(card, name) for name in _names(model, "inputs")]
-    graph.outputTensorMetadata = [_output(name) for name in _names(model, "outputs")]
-    described.subgraphMetadata = [graph]
-    return described
+def _description(card: dict[str, Any], model: Any) -> schema.Fields:
+    """Return the `ModelMetadata`, with tensors in the order of the graph."""
+    return {
+        "name": card["name"],
+        "description": "Facial action unit intensity and a heatmap for each AU center, from an "
+        "aligned face.",
+        "version": f"contract {card['contract_version']}",
+        "license": "Apache-2.0",
+        "min_parser_version": _PARSER,
+        "associated_files": [
+            {"name": CARD, "type": schema.FILE_DESCRIPTIONS},
+            {"name": DIGEST, "type": schema.FILE_UNKNOWN},
+        ],
+        "subgraph_metadata": [
+            {
+                "input_tensor_metadata": [_image(card, name) for name in _names(model, "inputs")],
+                "output_tensor_metadata": [_output(name) for name in _names(model, "outputs")],
+            }
+        ],
+    }
 
 
-def _image(card: dict[str, Any], name: str) -> Any:
-    tables = _tables()
-    tensor = _tensor(name)
-    image = tables.ImagePropertiesT()
-    image.colorSpace = tables.ColorSpaceType.RGB
-    image.defaultSize = tables.ImageSizeT()
-    image.defaultSize.width = image.defaultSize.height = card["image_size"]
-    tensor.content = _content(tables.ContentProperties.ImageProperties, image)
+def _image(card: dict[str, Any], name: str) -> schema.Fields:
+    side = card["image_size"]
+    image = {"color_space": schema.RGB, "default_size": {"width": side, "height": side}}
     # Readers compute (x - mean) / std before they call the model: here the identity.
-    step = tables.ProcessUnitT()
-    step.optionsType = tables.ProcessUnitOptions.NormalizationOptions
-    step.options = tables.NormalizationOptionsT()
-    step.options.mean, step.options.std = [0.0], [1.0]
-    tensor.processUnits = [step]
-    return tensor
+    step = {"mean": [0.0], "std": [1.0]}
+    return _tensor(name) | {
+        "content": {"content_properties": ("ImageProperties", image)},
+        "process_units": [{"options": ("NormalizationOptions", step)}],
+    }
 
 
-def _output(name: str) -> Any:
-    tables = _tables()
-    tensor = _tensor(name)
-    tensor.content = _content(
-        tables.ContentProperties.FeatureProperties, tables.FeaturePropertiesT()
-    )
-    tensor.associatedFiles = [
-        _file(_TENSORS[name].file, tables.AssociatedFileType.TENSOR_AXIS_LABELS)
-    ]
-    return tensor
+def _output(name: str) -> schema.Fields:
+    return _tensor(name) | {
+        "content": {"content_properties": ("FeatureProperties", {})},
+        "associated_files": [{"name": _TENSORS[name].file, "type": schema.FILE_AXIS_LABELS}],
+    }
 
 
-def _tensor(name: str) -> Any:
-    tensor = _tables().TensorMetadataT()
-    tensor.name, tensor.description = name, _TENSORS[name].description
-    tensor.stats = _tables().StatsT()
-    tensor.stats.min, tensor.stats.max = [0.0], [_TENSORS[name].high]
-    return tensor
-
-
-def _content(kind: int, properties: Any) -> Any:
-    content = _tables().ContentT()
-    content.contentPropertiesType, content.contentProperties = kind, properties
-    return content
-
-
-def _file(name: str | None, kind: int) -> Any:
-    file = _tables().AssociatedFileT()
-    file.name, file.type = name, kind
-    return file
+def _tensor(name: str) -> schema.Fields:
+    described = _TENSORS[name]
+    return {
+        "name": name,
+        "description": described.description,
+        "stats": {"min": [0.0], "max": [described.high]},
+    }
 
 
 def _names(model: Any, side: str) -> list[str]:
@@ -163,25 +135,3 @@ def _names(model: Any, side: str) -> list[str]:
             f"got {names}. Correct the signature before adding metadata."
         )
     return [names[index] for index in order]
-
-
-def _packed(described: Any) -> bytes:
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(described.Pack(builder), IDENTIFIER)
-    return bytes(builder.Output())
-
-
-@cache
-def _tables() -> Any:
-    """Return the metadata's schema from MediaPipe, that one file.
-
-    Importing the package takes seconds, and libraries that a machine which only trains may lack.
-    """
-    file = "mediapipe/tasks/metadata/metadata_schema_py_generated.py"
-    path = Path(str(importlib.metadata.distribution("mediapipe").locate_file(file)))
-    loader = importlib.util.spec_from_file_location("tflite_metadata_schema", path)
-    if loader is None or loader.loader is None:
-        raise ModuleNotFoundError(f"{path} must be MediaPipe's metadata schema.")
-    tables = importlib.util.module_from_spec(loader)
-    loader.loader.exec_module(tables)
-    return tables

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import fau_tf
 from fau_tf import contract
+from fau_tf.face.landmarker import LANDMARKERS
 from fau_tf.outputs.options import SHARD, PredictOptions
 from fau_tf.utils.console import Console
 from fau_tf.utils.optional_imports import MissingLibraryError
@@ -65,6 +66,10 @@ _FLAGS: Final[dict[str, dict[str, Any]]] = {
     "--fps": {"type": float, "help": "frames a second of stdin, .mjpeg and TIFF pages (25)"},
     "--present-from": {"type": float, "help": "intensity from which an AU counts as present (1)"},
     "--threads": {"type": int, "help": "CPU threads of the model (1)"},
+    "--landmarker": {
+        "metavar": "|".join(LANDMARKERS),
+        "help": "finds the faces (litert); mediapipe contacts a usage-metrics server of Google",
+    },
     "--quiet": {"action": "store_true", "help": "print errors only"},
 }
 _JOB_FLAGS: Final[dict[str, dict[str, Any]]] = {
@@ -118,7 +123,9 @@ def _run(options: PredictOptions, console: Console) -> list[str]:
     if options.list is not None:
         sources += read_source_list(options.list)
     options.check_sources(sources)
-    with AUEstimator(options.model, options.faces, options.threads) as estimator:
+    with AUEstimator(
+        options.model, options.faces, options.threads, options.landmarker
+    ) as estimator:
         if options.cluster is None:
             return run(options, estimator, sources, console)
         from fau_tf.distributed.predict import predict

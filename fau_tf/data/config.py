@@ -11,7 +11,7 @@ DATASET_NAMES: Final = (
     SYNTHETIC, "disfa", "disfa_plus", "bp4d", "fera2015", "fera2017", "json_list", "csv",
 )  # fmt: skip
 PROTOCOLS: Final = ("random", "odd_even", "three_folds", "custom")
-LANDMARKS: Final = ("mediapipe", "dataset")
+LANDMARKS: Final = ("litert", "mediapipe", "dataset")
 CAMERAS: Final = ("left", "right")
 
 
@@ -37,7 +37,7 @@ class DataSettings:
     jitter: bool = True  # misalign crops as a landmark detector does
 
     # Real data
-    landmarks: str = "mediapipe"  # "dataset": those that DISFA and BP4D ship
+    landmarks: str = "litert"  # a face landmarker, or "dataset": those that DISFA and BP4D ship
     camera: str = "left"  # DISFA
     poses: tuple[int, ...] = (6,)  # FERA 2017, 1 to 9; 6 is frontal
     frame_stride: int = 1  # use every n-th labeled frame of a clip

@@ -36,6 +36,7 @@ class Job:
         info_sha256: Hash of the JSON file beside it.
         faces: Maximum number of faces per image.
         threads: CPU threads of the model.
+        landmarker: Finds the faces, one of `face.landmarker.LANDMARKERS`.
         every: Reads every n-th frame.
         fps: Frames per second of several pictures in one file without times.
         shard: Photos, or frames that are read, in a shard.
@@ -52,6 +53,7 @@ class Job:
     info_sha256: str
     faces: int
     threads: int
+    landmarker: str
     every: int
     fps: float
     shard: int

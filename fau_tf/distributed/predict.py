@@ -115,6 +115,7 @@ def _job(options: PredictOptions, estimator: AUEstimator) -> Job:
         info_sha256=file_sha256(model.with_suffix(".json")),
         faces=options.faces,
         threads=options.threads,
+        landmarker=options.landmarker,
         every=options.every,
         fps=options.fps,
         shard=options.shard,

@@ -174,7 +174,7 @@ class JobWorker:
                     f"before {[job.model_sha256, job.info_sha256]}. Restore both files or start "
                     "another job."
                 )
-            self._estimator = AUEstimator(job.model, job.faces, job.threads)
+            self._estimator = AUEstimator(job.model, job.faces, job.threads, job.landmarker)
         return self._estimator
 
 

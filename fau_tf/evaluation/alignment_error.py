@@ -13,7 +13,7 @@ import numpy.typing as npt
 from fau_tf.evaluation.real_faces.faces import MOST_FACES, annotated_faces, central_face
 from fau_tf.face import alignment_jitter
 from fau_tf.face.align import crop_matrix
-from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.face.landmarker import FaceLandmarker
 from fau_tf.synthetic import sample
 from fau_tf.synthetic.rigs.rig import FaceRig
 
@@ -50,7 +50,7 @@ def _errors(photos: Iterator[tuple[Array, Array]]) -> Array:
         photos: Each with the (68, 2) reference landmarks, px.
     """
     rows = []
-    with MediaPipeLandmarks(num_faces=MOST_FACES, divisions=(1,)) as finder:
+    with FaceLandmarker(num_faces=MOST_FACES, divisions=(1,)) as finder:
         for photo, reference in photos:
             found = central_face(finder, photo)
             if found is None:

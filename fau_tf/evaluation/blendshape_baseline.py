@@ -1,4 +1,4 @@
-"""Baseline: ridge regression from MediaPipe's 52 blendshapes to AU intensities.
+"""Baseline: ridge regression from MediaPipe's 52 blendshapes, on LiteRT, to AU intensities.
 
 It is fitted on a run's training faces, its strength is chosen on the run's validation subjects, and
 it is evaluated on the run's test subjects.
@@ -16,7 +16,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from fau_tf.data import datasets
-from fau_tf.evaluation.blendshapes import COUNT, BlendshapeReader
+from fau_tf.evaluation.real_faces.face_reader import FaceReader
+from fau_tf.face.blendshapes import NAMES
 from fau_tf.facs import MAX_INTENSITY
 from fau_tf.metrics import agreement
 from fau_tf.utils.files import replacing
@@ -27,14 +28,14 @@ _CHUNK: Final = 200  # pictures a task
 
 
 def cached_blendshapes(part: datasets.Subset, folder: Path, processes: int = 2) -> Array:
-    """Return (N, 52) blendshapes of a part's faces, in order; NaN where MediaPipe finds no face.
+    """Return (N, 52) blendshapes of a part's faces, in order; NaN where no face is found.
 
     Args:
         part: Face records, whose whole pictures are scored.
         folder: Keeps the scores of each set by subject, since runs share most of their subjects.
         processes: That score the pictures.
     """
-    file = folder / f"blendshapes-{part.faces.files[0].parent.name}.npz"
+    file = folder / f"litert-blendshapes-{part.faces.files[0].parent.name}.npz"
     known: dict[str, Any] = {}
     if file.is_file():
         with np.load(file, allow_pickle=False) as content:
@@ -49,7 +50,7 @@ def cached_blendshapes(part: datasets.Subset, folder: Path, processes: int = 2) 
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(file) as unfinished, unfinished.open("wb") as stream:
             np.savez_compressed(stream, **known)
-    found = np.empty((len(rows), COUNT))
+    found = np.empty((len(rows), len(NAMES)))
     for name in np.unique(subjects):
         found[subjects == name] = known[str(name)]
     return found
@@ -62,8 +63,10 @@ def _scores(pictures: Sequence[bytes], processes: int) -> Array:
 
 
 def _chunk_scores(pictures: Sequence[bytes]) -> Array:
-    with BlendshapeReader() as reader:
-        return np.stack([reader.scores(np.array(Image.open(io.BytesIO(one)))) for one in pictures])
+    with FaceReader() as reader:
+        read = (reader(np.array(Image.open(io.BytesIO(one)))) for one in pictures)
+        none = np.full(len(NAMES), np.nan)
+        return np.stack([one.blendshapes if one else none for one in read])
 
 
 class Ridge:

@@ -1,20 +1,14 @@
-"""MediaPipe's 52 blendshapes of a face, and the blendshapes that each AU moves."""
+"""The blendshapes that each AU moves, and how they correlate with it."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from fau_tf import facs
-from fau_tf.face.bundle import default_bundle, read_bundle
-from fau_tf.face.landmarker import DETECTION_CONFIDENCE, PRESENCE_CONFIDENCE
-from fau_tf.utils import optional_imports
 
 Array = npt.NDArray[Any]
-COUNT: Final = 52
-"""Blendshapes of MediaPipe's Face Landmarker."""
 _STILL: Final = 1e-3
 """A blendshape with a smaller range over all faces never moves."""
 
@@ -40,58 +34,6 @@ AU_BLENDSHAPES: Final[dict[int, tuple[tuple[str, ...], ...]]] = {
     26: (("jawOpen",),),
 }
 """AU -> the blendshapes that it raises, in groups of left and right."""
-
-
-class BlendshapeReader(AbstractContextManager["BlendshapeReader"]):
-    """MediaPipe's Face Landmarker with blendshapes; use it in a `with` block.
-
-    Attributes:
-        names: Of the blendshapes; empty until a face was found.
-    """
-
-    def __init__(self, num_faces: int = 1) -> None:
-        """Load the model, which finds at most `num_faces` faces a picture."""
-        self._mp = optional_imports.mediapipe()
-        vision = self._mp.tasks.vision
-        with optional_imports.explain_import_errors("MediaPipe"):
-            self._landmarker = vision.FaceLandmarker.create_from_options(
-                vision.FaceLandmarkerOptions(
-                    base_options=self._mp.tasks.BaseOptions(
-                        model_asset_buffer=read_bundle(default_bundle())
-                    ),
-                    min_face_detection_confidence=DETECTION_CONFIDENCE,
-                    min_face_presence_confidence=PRESENCE_CONFIDENCE,
-                    output_face_blendshapes=True,
-                    num_faces=num_faces,
-                )
-            )
-        self.names: tuple[str, ...] = ()
-
-    def scores(self, photo: Array, near: Array | None = None) -> Array:
-        """Return (52,) scores 0..1 of a face, NaN where none is found.
-
-        Args:
-            photo: (H, W, 3) RGB uint8.
-            near: (x, y) px; of several faces, the one with its center nearest to it is scored.
-        """
-        picture = self._mp.Image(
-            image_format=self._mp.ImageFormat.SRGB, data=np.ascontiguousarray(photo)
-        )
-        found = self._landmarker.detect(picture)
-        if not found.face_blendshapes:
-            return np.full(COUNT, np.nan)
-        face = 0
-        if near is not None:
-            centers = [np.mean([(p.x, p.y) for p in mesh], axis=0) for mesh in found.face_landmarks]
-            distance = (np.stack(centers) * photo.shape[1::-1] - near) ** 2
-            face = int(distance.sum(axis=1).argmin())
-        shapes = found.face_blendshapes[face]
-        self.names = tuple(shape.category_name for shape in shapes)
-        return np.array([shape.score for shape in shapes])
-
-    def __exit__(self, *_: object) -> None:
-        """Free the model."""
-        self._landmarker.close()
 
 
 def au_score(au: int, names: Sequence[str], scores: Array) -> Array:

@@ -70,15 +70,20 @@ def open_landmarker(
     Raises:
         ValueError: If there is none of this name.
     """
+    require_landmarker(name)
     if name == LITERT:
         return FaceLandmarker(num_faces, divisions=divisions)
-    if name != MEDIAPIPE:
-        raise ValueError(
-            f"The landmarker must be one of {', '.join(LANDMARKERS)}. Received: {name!r}"
-        )
     from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 
     return MediaPipeLandmarks(num_faces, divisions=divisions)
+
+
+def require_landmarker(name: str) -> None:
+    """Raise ValueError unless there is a landmarker of this name."""
+    if name not in LANDMARKERS:
+        raise ValueError(
+            f"The landmarker must be one of {', '.join(LANDMARKERS)}. Received: {name!r}"
+        )
 
 
 class FaceLandmarker(AbstractContextManager["FaceLandmarker"]):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from fau_tf.face.landmarker import LITERT, require_landmarker
 from fau_tf.inference.estimator import PRESENT_FROM
 from fau_tf.inference.postprocessing import MEDIAN
 from fau_tf.io.sources import Source, SourceKind
@@ -59,6 +60,7 @@ class PredictOptions:
         shard: Photos or frames of a shard.
         parquet: Whether to write shards as Parquet, too.
         threads: CPU threads of the model.
+        landmarker: Finds the faces, one of `face.landmarker.LANDMARKERS`.
         quiet: Print errors only.
     """
 
@@ -82,6 +84,7 @@ class PredictOptions:
     shard: int = SHARD
     parquet: bool = False
     threads: int = 1
+    landmarker: str = LITERT
     quiet: bool = False
 
     def __post_init__(self) -> None:
@@ -104,6 +107,8 @@ class PredictOptions:
         for name, default in (("workers", 0), ("shard", SHARD), ("parquet", False)):
             if self.cluster is None and getattr(self, name) != default:
                 raise ValueError(f"--{name} needs --cluster.")
+
+        require_landmarker(self.landmarker)
 
     def check_sources(self, sources: Sequence[Source]) -> None:
         """Raise ValueError if an option needs videos and there are photos."""

@@ -21,7 +21,6 @@ _PACKAGES: Final = (
     "numpy",
     "ai-edge-litert",
     "ai-edge-quantizer",
-    "mediapipe",
 )
 
 

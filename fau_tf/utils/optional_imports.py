@@ -14,7 +14,8 @@ DEBIAN_PACKAGES: Final = {
     "libgthread-2.0.so.0": "libglib2.0-0",
     "libglib-2.0.so.0": "libglib2.0-0",
 }
-"""System library that the wheels of OpenCV and MediaPipe expect -> its Debian package."""
+"""System library that MediaPipe, or the OpenCV that comes with it, expects -> its Debian package.
+"""
 
 
 class MissingLibraryError(ImportError):
@@ -67,9 +68,10 @@ def explain_import_errors(who: str) -> Iterator[None]:
                 f"apt-get install {package}"
             )
         elif isinstance(error, ModuleNotFoundError):
+            package = "fau_tf[mediapipe]" if error.name == "mediapipe" else "fau_tf"
             problem = (
                 f"The Python package {error.name} is not installed. Install fau_tf with its "
-                "dependencies: pip install fau_tf"
+                f'dependencies: pip install "{package}"'
             )
         else:
             problem = f"{who} cannot be loaded: {error}. Install the library that it names."

@@ -8,7 +8,7 @@ import numpy as np
 from fau_tf.data.synthetic_set import SyntheticSet, synthetic_record
 from fau_tf.face.align import crop_matrix
 from fau_tf.face.align_cv2 import fast_crop
-from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.face.landmarker import FaceLandmarker
 from fau_tf.face.mesh import ibug68
 from fau_tf.io.images import read_image
 
@@ -18,7 +18,7 @@ PHOTO = Path(__file__).parents[2] / "docs" / "sample" / "astronaut.png"
 def photo_crop(size: int) -> np.ndarray:
     """Return (1, size, size, 3) float32, the face of the sample photo, found as the demo does."""
     image = read_image(PHOTO)
-    with MediaPipeLandmarks(num_faces=1, divisions=(1,)) as landmarker:
+    with FaceLandmarker(num_faces=1, divisions=(1,)) as landmarker:
         (mesh,) = landmarker.find(image)
     crop = fast_crop(image, crop_matrix(ibug68(mesh), size), size)
     return crop[None].astype(np.float32)

@@ -133,7 +133,6 @@ for name, arguments, codes in json.loads(sys.argv[1]):
 """
 
 
-@pytest.mark.xfail(reason="data and evaluation use MediaPipe")
 @pytest.mark.integration
 def test_the_commands_of_data_evaluation_and_export(refused, trained, tmp_path):
     """In one process, because TensorFlow takes seconds to load."""

@@ -56,7 +56,7 @@ def with_jaw(points: Points, detected: Points) -> Points:
 
     Args:
         points: (68, 2) px, NaN for the jaw.
-        detected: (68, 2) px, complete, e.g. MediaPipe's.
+        detected: (68, 2) px, complete, e.g. those of the face landmarker.
     """
     known = np.asarray(np.isfinite(points).all(axis=1))
     aligned = transform(similarity(detected[known], points[known]), detected)
@@ -89,7 +89,7 @@ def _read_bp4d(path: Path, count: int) -> Points:
     shapes = {name: value.shape for name, value in variables.items()}
     raise ValueError(
         f"{path}: must hold 49 points for each of the {count} images of its folder. "
-        f"Received: {shapes}. Use data.landmarks=mediapipe."
+        f"Received: {shapes}. Use data.landmarks=litert."
     )
 
 

@@ -26,10 +26,11 @@ from fau_tf.data.process_pool import worker_pool
 from fau_tf.data.record import FORMAT_VERSION
 from fau_tf.face.align import TEMPLATE
 from fau_tf.face.bundle import BUNDLE_SHA256
+from fau_tf.face.landmarker import LANDMARKERS, LITERT
 from fau_tf.utils import optional_imports
 from fau_tf.utils.files import file_sha256, lock_folder, replacing
 
-PREPARE_VERSION: Final = 2
+PREPARE_VERSION: Final = 3
 """Raise it with any change after which the same frame gives another record or report."""
 CARD: Final = "card.json"
 DROPPED: Final = "dropped.csv"
@@ -78,9 +79,10 @@ def dataset_folder(settings: DataSettings, index: DatasetIndex, parent: Path) ->
 def clip_jobs(settings: DataSettings, index: DatasetIndex, folder: Path) -> list[ClipJob]:
     """Return one job per clip, in order."""
     total = len(index.clips)
+    landmarker = settings.landmarks if settings.landmarks in LANDMARKERS else LITERT
     shards = [folder / f"faces-{i:05d}-of-{total:05d}.tfrecord" for i in range(total)]
     return [
-        ClipJob(clip, shard, settings.dataset, settings.record_size)
+        ClipJob(clip, shard, settings.dataset, settings.record_size, landmarker)
         for clip, shard in zip(index.clips, shards, strict=True)
     ]
 

@@ -17,7 +17,7 @@ from fau_tf.data.record import MARGIN, FaceRecord, as_features
 from fau_tf.face import align
 from fau_tf.face.align import Image
 from fau_tf.face.align_cv2 import fast_crop
-from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.face.landmarker import LITERT, Landmarker, open_landmarker
 from fau_tf.face.mesh import NO_FACE, ibug68
 from fau_tf.facs import ALL
 from fau_tf.io.images import Frame, UnreadableError, read_image
@@ -34,12 +34,14 @@ class ClipJob:
         shard: The file to write.
         dataset: Name of the data set.
         record_size: Rows and columns of a record's image.
+        landmarker: Finds the landmarks that the data set lacks, one of `LANDMARKERS`.
     """
 
     clip: Clip
     shard: Path
     dataset: str
     record_size: int
+    landmarker: str = LITERT
 
     @property
     def report(self) -> Path:
@@ -113,7 +115,7 @@ def _records(job: ClipJob, reasons: dict[str, list[int]]) -> Iterator[FaceRecord
     intensity = dict(zip(clip.frames.tolist(), clip.intensity, strict=True))
     with closing(_images(clip)) as images:
         for frame, image in images:
-            points = image if isinstance(image, str) else _landmarks(image, shipped, frame)
+            points = image if isinstance(image, str) else _landmarks(job, image, shipped, frame)
             if isinstance(image, str) or isinstance(points, str):
                 reasons.setdefault(str(points), []).append(frame)
                 yield None
@@ -159,23 +161,26 @@ def _images(clip: Clip) -> Generator[tuple[int, Image | str], None, None]:
         yield frame, reason
 
 
-def _landmarks(image: Image, shipped: dict[int, Points] | None, frame: int) -> Points | str:
+def _landmarks(
+    job: ClipJob, image: Image, shipped: dict[int, Points] | None, frame: int
+) -> Points | str:
     """Return (68, 2) px, or why there are none."""
     if shipped is not None and frame not in shipped:
         return "the data set has no landmarks of this frame"
     if shipped is not None and np.isfinite(shipped[frame]).all():
         return shipped[frame]
-    meshes = face_finder().find(image) or face_finder(tiled=True).find(image)
-    if not meshes:
+    find = (face_finder(job.landmarker, tiled=tiled).find_faces for tiled in (False, True))
+    face = next((found[0] for one in find if (found := one(image))), None)
+    if face is None:
         return NO_FACE
-    points = ibug68(meshes[0])
+    points = ibug68(face.mesh)
     return points if shipped is None else with_jaw(shipped[frame], points)
 
 
 @cache
-def face_finder(*, tiled: bool = False) -> MediaPipeLandmarks:
-    """Return this process's detector: on the whole image, or on parts of it for small faces."""
-    finder = MediaPipeLandmarks(num_faces=1, divisions=(2, 3) if tiled else (1,))
+def face_finder(name: str = LITERT, *, tiled: bool = False) -> Landmarker:
+    """Return this process's landmarker: of the whole image, or of parts of it for small faces."""
+    finder = open_landmarker(name, num_faces=1, divisions=(2, 3) if tiled else (1,))
     # MediaPipe closes in a thread, and `atexit` runs after the threads have ended.
     threading._register_atexit(finder.close)  # type: ignore[attr-defined]
     return finder

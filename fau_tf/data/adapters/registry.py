@@ -83,7 +83,7 @@ def index_dataset(settings: DataSettings) -> DatasetIndex:
         shipping = ", ".join(name for name, spec in DATASETS.items() if spec.ships_landmarks)
         raise ValueError(
             f'`data.landmarks` = "dataset" needs a data set that ships landmarks: {shipping}. '
-            f"Received: {settings.dataset}. Use mediapipe."
+            f"Received: {settings.dataset}. Use litert."
         )
     index = DATASETS[settings.dataset].read(settings)
     if settings.frame_stride > 1:

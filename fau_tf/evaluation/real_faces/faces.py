@@ -10,12 +10,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from fau_tf.face.landmarker import FaceLandmarker
-from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
 from fau_tf.face.mesh import ibug68
 from fau_tf.io.images import read_image
 
 Array = npt.NDArray[Any]
-Finder = FaceLandmarker | MediaPipeLandmarks
 MOST_FACES: Final = 3
 """That the part of a photo around one face may show."""
 _PART_WIDTH: Final = 288  # px of the part of a photo around one face
@@ -52,13 +50,13 @@ def _part(photo: Array, points: Array) -> tuple[Array, Array]:
     return resized, (points - low + 0.5) * (width / part.shape[1]) - 0.5
 
 
-def central_face(finder: Finder, image: Array) -> Array | None:
+def central_face(finder: FaceLandmarker, image: Array) -> Array | None:
     """Return the (68, 2) landmarks of the face nearest to the middle; None without a face."""
     mesh = central_mesh(finder, image)
     return None if mesh is None else ibug68(mesh)
 
 
-def central_mesh(finder: Finder, image: Array) -> Array | None:
+def central_mesh(finder: FaceLandmarker, image: Array) -> Array | None:
     """Return the (478, 2) mesh of the face nearest to the middle, px; None without a face."""
     middle = np.array(image.shape[1::-1]) / 2
     meshes = finder.find(image)

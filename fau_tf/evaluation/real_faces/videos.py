@@ -6,7 +6,9 @@ from typing import Any, Final
 import numpy as np
 
 from fau_tf import facs
-from fau_tf.evaluation.blendshapes import BlendshapeReader, correlations
+from fau_tf.evaluation.blendshapes import correlations
+from fau_tf.evaluation.real_faces.face_reader import FaceReader
+from fau_tf.face.blendshapes import NAMES
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.io.images import UnreadFrame
 from fau_tf.io.videos import VideoFile
@@ -27,17 +29,16 @@ def video_blendshapes(model: Path, path: Path) -> dict[str, Any]:
     with (
         VideoFile(path) as video,
         AUEstimator(model, num_faces=1) as estimator,
-        BlendshapeReader() as reader,
+        FaceReader() as reader,
     ):
         for frame in video.frames(max(1, round(video.fps / FRAMES_A_SECOND))):
             if isinstance(frame, UnreadFrame):
                 continue
             faces = estimator.estimate(frame.image).faces
-            shapes = reader.scores(frame.image)
-            if faces and not faces[0].reason and np.isfinite(shapes[0]):
+            read = reader(frame.image)
+            if faces and not faces[0].reason and read:
                 predicted.append(faces[0].intensity)
-                scores.append(shapes)
-        names = reader.names
+                scores.append(read.blendshapes)
     if len(predicted) < 2:
         raise ValueError(
             f"{path}: a face was found in {len(predicted)} frames, and 2 are needed. Choose "
@@ -45,5 +46,5 @@ def video_blendshapes(model: Path, path: Path) -> dict[str, Any]:
         )
     labels = [facs.AUS[au].label for au in facs.ALL]
     table = np.array([[intensity[label] for label in labels] for intensity in predicted])
-    found = correlations(table, names, np.stack(scores))
+    found = correlations(table, NAMES, np.stack(scores))
     return {"video": path.name, "frames": len(predicted), **found}

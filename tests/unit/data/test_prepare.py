@@ -16,7 +16,7 @@ from tests.helpers import dataset_trees as trees
 from tests.helpers.dataset_trees import SIZE, prepared, records_of, settings
 
 
-def test_mediapipe_finds_the_landmarks_where_they_are(tmp_path):
+def test_the_landmarker_finds_the_landmarks_where_they_are(tmp_path):
     trees.bp4d(tmp_path / "in", subjects=("F001",))
     [row, *_] = records_of(prepared("bp4d", tmp_path / "in", tmp_path / "out"))
     points = trees.true_landmarks(0)

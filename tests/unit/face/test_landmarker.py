@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from fau_tf import facs
-from fau_tf.face.landmarker import PRESENCE_CONFIDENCE, FaceLandmarker
+from fau_tf.face.landmarker import PRESENCE_CONFIDENCE, FaceLandmarker, open_landmarker
 from fau_tf.face.mesh import MESH_POINTS, ibug68
 from fau_tf.face.regions import Region, next_region
 from fau_tf.io.images import read_image
@@ -154,6 +154,31 @@ def test_threads_may_share_a_landmarker(landmarker, photo):
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_known_faces_are_not_looked_for(landmarker, photo):
+    pair = np.concatenate([photo, photo], axis=1)
+    left, right = landmarker.find_faces(pair)
+    (other,) = landmarker.find_faces(pair, known=[left.mesh])
+    np.testing.assert_array_equal(other.mesh, right.mesh)
+    assert landmarker.find_faces(pair, known=[right.mesh, left.mesh]) == []
+
+
+def test_a_face_that_left_is_not_followed(landmarker, photo):
+    pair = np.concatenate([photo, photo], axis=1)
+    meshes = landmarker.find(pair)
+    gone = np.concatenate([photo[:, ::-1] * 0, photo], axis=1)
+    (followed,) = landmarker.follow(gone, meshes)
+    assert np.linalg.norm(followed.mesh - meshes[1], axis=1).mean() < 1
+    # Two tracks that arrive at one face are one face.
+    assert len(landmarker.follow(photo, [meshes[0], meshes[0] + 2])) == 1
+
+
+def test_an_unknown_landmarker_is_refused_with_the_choices():
+    with pytest.raises(ValueError, match=r"one of litert, mediapipe\. Received: 'dlib'"):
+        open_landmarker("dlib")
+    with open_landmarker(divisions=(1,)) as found:
+        assert isinstance(found, FaceLandmarker)
 
 
 def test_a_closed_landmarker_says_so(photo):

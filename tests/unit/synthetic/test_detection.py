@@ -1,31 +1,22 @@
-"""MediaPipe's detector, trained on real faces, finds synthetic ones."""
-
-import os
+"""The face landmarker, trained on real faces, finds synthetic ones."""
 
 import numpy as np
 import pytest
 
-from fau_tf.face.mediapipe_landmarks import MediaPipeLandmarks
+from fau_tf.face.landmarker import FaceLandmarker
 from fau_tf.face.mesh import ibug68
 from fau_tf.synthetic import sample
-from fau_tf.utils.optional_imports import MissingLibraryError
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
 def landmarker():
-    try:
-        found = MediaPipeLandmarks(num_faces=1, divisions=(1,))
-    except MissingLibraryError as error:
-        # in CI a skip would hide that detection is never tested
-        give_up = pytest.fail if os.environ.get("CI") else pytest.skip
-        give_up(f"MediaPipe can't be loaded: {error}")
-    with found:
+    with FaceLandmarker(num_faces=1, divisions=(1,)) as found:
         yield found
 
 
-def test_mediapipe_finds_at_least_95_of_100_faces_where_they_are(landmarker, rig):
+def test_at_least_95_of_100_faces_are_found_where_they_are(landmarker, rig):
     errors = []
     for seed in range(100):
         scene = sample.sample_scene(rig, person_seed=seed, face_seed=seed)

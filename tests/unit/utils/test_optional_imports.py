@@ -36,12 +36,14 @@ def test_a_missing_python_package_is_named(monkeypatch):
 
     monkeypatch.setattr(importlib, "import_module", fail)
     with pytest.raises(
-        optional_imports.MissingLibraryError, match=r"package mediapipe is not.*pip install"
+        optional_imports.MissingLibraryError,
+        match=r"package mediapipe is not.*pip install .fau_tf\[mediapipe\]",
     ):
         optional_imports.mediapipe()
 
 
 def test_hiding_tensorflow_from_mediapipe_ends_with_the_import(monkeypatch):
+    pytest.importorskip("mediapipe", reason="the extra `mediapipe` is not installed")
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     optional_imports.mediapipe()
     assert sys.modules.get("tensorflow", "absent") == "absent"

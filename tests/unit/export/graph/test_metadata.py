@@ -88,6 +88,7 @@ def test_metadata_changes_no_output_however_the_model_is_loaded(plain, described
 
 
 def test_another_reader_finds_labels_colors_and_ranges(described, monkeypatch):
+    pytest.importorskip("mediapipe", reason="the extra `mediapipe` is not installed")
     # MediaPipe's displayer parses with the C++ library and the schema's text. Its package lacks a
     # compiled module that only writing needs.
     for name in ("", ".metadata", ".metadata.python"):
