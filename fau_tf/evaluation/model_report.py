@@ -81,7 +81,8 @@ def _own_rigs(found: Mapping[str, Any]) -> str:
     if not missed:
         return text
     return text + (
-        f"\n\nThe face landmarker found no face in {missed} of the pictures; the baseline's figures leave them out."
+        f"\n\nThe face landmarker found no face in {missed} of the pictures; the baseline's "
+        "figures leave them out."
     )
 
 
