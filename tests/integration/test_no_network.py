@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import dataset_trees as trees
-from tests.helpers.face_videos import crossing, write_video
+from tests.helpers.face_videos import crossing, face, frame, write_video
 from tests.helpers.main_job import TINY
 from tests.helpers.no_network import NoNetwork, compiler
 
@@ -144,12 +144,13 @@ def test_the_commands_of_data_evaluation_and_export(refused, trained, tmp_path):
     for setting in ("data.subjects=10", "data.faces_per_subject=1", "data.record_size=80"):
         faces += ["--set", setting]
     faces += ["--set", "model.preset=tiny"]
-    video = write_video(tmp_path / "clip.mp4", crossing(4))
+    video = write_video(tmp_path / "clip.mp4", [frame((10 * i, face())) for i in range(4)])
     commands = [
         ("fau_tf.cli.data", ["prepare", *real], [0, 1]),
         ("fau_tf.cli.data", ["check", *real], [0, 1]),
         ("fau_tf.cli.synthesize", ["generate", *faces], [0]),
         ("fau_tf.cli.evaluate", [*run, "--quick", "--videos", str(video)], [0]),
+        ("fau_tf.cli.evaluate", ["alignment", "--faces", "2"], [0]),
         ("export.__main__", [*run, "--spec", "float16"], [0, 2]),  # 2: its weights are random
         ("export.bundle.__main__", ["check", "android_demo_assets"], [0, 2]),
     ]

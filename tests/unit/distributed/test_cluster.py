@@ -1,8 +1,10 @@
 """Errors without Ray or without a cluster."""
 
 import builtins
+import os
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +60,15 @@ def test_a_missing_cluster_is_reported_with_the_next_step(model, tmp_path, monke
 def test_an_address_is_local_or_host_and_port(address):
     with pytest.raises(clusters.ClusterError, match="expected local or HOST:PORT"):
         clusters._require_answer(address)
+
+
+@pytest.mark.parametrize("before", ["/somewhere", None])
+def test_only_rays_processes_get_another_home(monkeypatch, tmp_path, before):
+    if before is None:
+        monkeypatch.delenv("HOME")
+    else:
+        monkeypatch.setenv("HOME", before)
+    with pytest.raises(ZeroDivisionError), clusters._home(str(tmp_path)):
+        assert Path("~/ray_bootstrap_config.yaml").expanduser().is_file()
+        _ = 1 / 0
+    assert os.environ.get("HOME") == before
