@@ -1,6 +1,7 @@
 """Errors without Ray or without a cluster."""
 
 import builtins
+import contextlib
 import os
 import socket
 import time
@@ -68,7 +69,7 @@ def test_only_rays_processes_get_another_home(monkeypatch, tmp_path, before):
         monkeypatch.delenv("HOME")
     else:
         monkeypatch.setenv("HOME", before)
-    with pytest.raises(ZeroDivisionError), clusters._home(str(tmp_path)):
+    with contextlib.suppress(ZeroDivisionError), clusters._home(str(tmp_path)):
         assert Path("~/ray_bootstrap_config.yaml").expanduser().is_file()
         _ = 1 / 0
     assert os.environ.get("HOME") == before
