@@ -83,8 +83,8 @@ def _read(path: Path, warnings: list[str]) -> _Table:
     for number, cells in lines:
         extra = {"": str(len(cells))} if len(cells) != len(names) else {}
         rows.append((number, dict(zip(names, cells, strict=False)) | extra))
-    zero = any(_is_zero(cells.get("frame", "")) for _, cells in rows)
-    if zero and "image" not in names:
+    zero = any(_is_zero(cells.get("frame", "")) for _, cells in rows if _is_of_video(cells))
+    if zero:
         warnings.append(f"{printable(path)}: has a frame 0, so its frames are counted from 0")
     return _Table(path, tuple(names), tuple(rows), aus, delimiter != ",", 0 if zero else 1)
 
@@ -169,6 +169,10 @@ def _frame(text: str, first: int) -> int:
     if number < first:
         raise ValueError(f"`frame` must be a whole number from {first}. Received: {text.strip()!r}")
     return int(number) + 1 - first
+
+
+def _is_of_video(cells: Mapping[str, str]) -> bool:
+    return not cells.get("image", "").strip()
 
 
 def _is_zero(text: str) -> bool:

@@ -145,6 +145,17 @@ def test_frames_from_0_are_those_from_1(index, tmp_path, first):
     assert counted == ([True] if first == 0 else [])
 
 
+def test_images_and_videos_in_one_table(index):
+    """The frame of an image says nothing, also if it is 0."""
+    head = "image,video,frame,subject,AU12\na.png,,0,ann,1\n"
+    found = index(f"{head},x.avi,2,bob,2\n")
+    assert [clip.frames.tolist() for clip in found.clips] == [[1], [2]]
+    assert found.warnings == []
+    found = index(f"{head},x.avi,0,bob,2\n")
+    assert [clip.frames.tolist() for clip in found.clips] == [[1], [1]]
+    assert len(found.warnings) == 1
+
+
 @pytest.mark.parametrize("text", ["-1", "1.5", "", "x"])
 def test_other_frames_are_dropped(index, text):
     found = index(f"video,frame,subject,AU12\nx.avi,{text},ann,1\nx.avi,2,ann,1\n")
