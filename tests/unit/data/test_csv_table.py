@@ -6,8 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import settings as settings_of
+from hypothesis import strategies as st
 
 from fau_tf import facs
+from fau_tf.data.adapters.csv_table import csv_list
 from fau_tf.data.adapters.label_files import read_labels
 from fau_tf.data.adapters.registry import index_dataset
 from fau_tf.inference.estimator import Estimate
@@ -161,6 +165,33 @@ def test_other_frames_are_dropped(index, text):
     found = index(f"video,frame,subject,AU12\nx.avi,{text},ann,1\nx.avi,2,ann,1\n")
     (dropped,) = found.dropped
     assert f"`frame` must be a whole number from 1. Received: {text!r}" in dropped.reason
+
+
+PIECES = st.sampled_from(
+    (
+        *',;\t"\n\r\\ x0159.',
+        *("image", "video", "frame", "subject", "AU12", "AU06_r", "source", "NA", "face_id"),
+        *("success", "a.png", "sep=;", "\ufeff", "-1", "nan", "1e999", "\udce9", "AU12_c"),
+    )
+)
+
+
+@settings_of(max_examples=100)
+@given(st.lists(PIECES, max_size=40).map("".join), st.booleans())
+def test_any_text_is_read_or_refused(tmp_path_factory, text, whole):
+    path = tmp_path_factory.mktemp("table") / "x.csv"
+    path.write_bytes((PLAIN * whole + text).encode("utf-8", "surrogateescape"))
+    try:
+        found = csv_list(settings("csv", path))
+    except ValueError as error:
+        refused = str(error)
+    else:
+        refused = ""
+    if refused:
+        assert str(path) in refused
+        return
+    levels = np.concatenate([np.zeros((0, len(facs.ALL))), *(c.intensity for c in found.clips)])
+    assert not ((levels < 0) | (levels > 5)).any()
 
 
 def test_what_fau_demo_writes_is_read_back(tmp_path, index):
