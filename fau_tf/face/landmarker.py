@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from fau_tf.face import bundle
-from fau_tf.face.align import Image, require_image, transform
+from fau_tf.face.align import Image, require_image
 from fau_tf.face.detector import Detection, FaceDetector
-from fau_tf.face.mesh import MESH_POINTS, Face, largest
-from fau_tf.face.regions import Region, fast_cut, next_region
+from fau_tf.face.mesh import Face, LandmarkNetwork, largest
+from fau_tf.face.regions import Region, next_region
 from fau_tf.face.tiling import Mesh, Window, same_as_any, uncut, windows
 from fau_tf.face.upright import is_doubtful, turned_region
 from fau_tf.utils.native_lock import NativeLock
@@ -28,8 +27,6 @@ LANDMARKERS: Final = (LITERT, MEDIAPIPE)
 """The bundle's networks on LiteRT; on MediaPipe's runtime, which needs the extra `mediapipe` and
 contacts a usage-metrics server of Google from every process that runs it."""
 
-SIDE: Final = 256
-"""Of the landmark network's input, px."""
 DETECTION_CONFIDENCE: Final = 0.6
 PRESENCE_CONFIDENCE: Final = 0.8
 """Smallest score of the detector, and of the landmark network.
@@ -224,31 +221,3 @@ class FaceLandmarker(AbstractContextManager["FaceLandmarker"]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-class LandmarkNetwork:
-    """478 mesh points of the face in a region, and the probability that there is one.
-
-    Input: the region in 256 px (`regions.cut` with a replicated border), v / 255. Outputs: x, y, z
-    of each point in px of that crop, and the logit of the presence.
-    """
-
-    def __init__(self, content: bytes) -> None:
-        """Load the network.
-
-        Args:
-            content: Of the bundle.
-        """
-        self._network = bundle.Network(content, bundle.LANDMARKS)
-
-    def __call__(self, image: Image, region: Region) -> Face:
-        """Return the face, whatever its presence."""
-        outputs = self._network(network_input(fast_cut(image, region, SIDE, "replicate")))
-        points = outputs["Identity"].reshape(MESH_POINTS, 3)[:, :2].astype(np.float64)
-        presence = 1 / (1 + np.exp(-float(outputs["Identity_1"].item())))
-        return Face(transform(region.matrix(SIDE), points), float(presence), region)
-
-
-def network_input(crop: Image) -> npt.NDArray[np.float32]:
-    """Return the (1, 256, 256, 3) float32 input of the landmark network, 0 to 1."""
-    return crop[None].astype(np.float32) / np.float32(255)

@@ -8,10 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fau_tf import facs
-from fau_tf.face.regions import Region
+from fau_tf.face import bundle
+from fau_tf.face.align import Image, transform
+from fau_tf.face.regions import Region, fast_cut
 from fau_tf.face.tiling import Mesh, kept
 
 MESH_POINTS: Final = 478
+SIDE: Final = 256
+"""Of the landmark network's input, px."""
 NO_FACE: Final = "no face found"
 """Reason of a row if a landmarker returns no face."""
 
@@ -33,6 +37,38 @@ class Face:
     presence: float = float("nan")
     region: Region | None = None
     keypoints: Mesh | None = None
+
+
+class LandmarkNetwork:
+    """478 mesh points of the face in a region, and the probability that there is one.
+
+    Input: the region in 256 px (`regions.cut` with a replicated border), v / 255. Outputs: x, y, z
+    of each point in px of that crop, and the logit of the presence. Not for two threads at once.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        """Load the network.
+
+        Args:
+            content: Of the bundle.
+        """
+        self._network = bundle.Network(content, bundle.LANDMARKS)
+
+    def __call__(self, image: Image, region: Region) -> Face:
+        """Return the face of an (H, W, 3) RGB uint8 image, whatever its presence."""
+        return self.read(fast_cut(image, region, SIDE, "replicate"), region)
+
+    def read(self, crop: Image, region: Region) -> Face:
+        """Return the face in the (256, 256, 3) crop of a region."""
+        outputs = self._network(network_input(crop))
+        points = outputs["Identity"].reshape(MESH_POINTS, 3)[:, :2].astype(np.float64)
+        presence = 1 / (1 + np.exp(-float(outputs["Identity_1"].item())))
+        return Face(transform(region.matrix(SIDE), points), float(presence), region)
+
+
+def network_input(crop: Image) -> npt.NDArray[np.float32]:
+    """Return the (1, 256, 256, 3) float32 input of the landmark network, 0 to 1."""
+    return crop[None].astype(np.float32) / np.float32(255)
 
 
 def largest(faces: Sequence[Face], most: int) -> list[Face]:
