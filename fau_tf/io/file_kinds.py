@@ -12,7 +12,7 @@ from fau_tf.io.frames import UnreadableError
 from fau_tf.io.image_sequences import MJPEG_ENDINGS, page_numbers
 from fau_tf.io.images import open_regular
 from fau_tf.io.stills import isobmff
-from fau_tf.io.videos import is_video
+from fau_tf.io.video.containers import is_video
 
 _IMAGE_ENDINGS: Final = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".gif", ".tif"),

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from fau_tf.io.file_kinds import file_kind
 from fau_tf.io.frames import Frame, UnreadableError, UnreadFrame
@@ -20,7 +20,10 @@ from fau_tf.io.image_sequences import ImageSequence
 from fau_tf.io.image_stream import split_images
 from fau_tf.io.images import MAX_PIXELS, decode_picture, read_picture
 from fau_tf.io.named_files import find_file, read_text
-from fau_tf.io.videos import VideoFile, camera_frames
+from fau_tf.io.video.cameras import camera_frames
+
+if TYPE_CHECKING:
+    from fau_tf.io.videos import VideoFile
 
 STDIN: Final = "-"
 
@@ -171,7 +174,7 @@ def open_frames(
 
 def open_video(
     path: Path, kind: SourceKind | None = None, max_pixels: int = MAX_PIXELS, fps: float = 25.0
-) -> VideoFile | ImageSequence:
+) -> "VideoFile | ImageSequence":
     """Return the frames of a video file or of several pictures in one file, to be closed.
 
     Args:
@@ -185,6 +188,8 @@ def open_video(
     """
     if (kind or _file_kind(path)) is SourceKind.SEQUENCE:
         return ImageSequence(path, max_pixels, fps)
+    from fau_tf.io.videos import VideoFile  # PyAV: a tenth of a second to load
+
     return VideoFile(path, max_pixels)
 
 

@@ -16,28 +16,18 @@ from av.video.stream import VideoStream
 
 from fau_tf.io.frames import Frame, UnreadableError, UnreadFrame
 from fau_tf.io.images import MAX_PIXELS, open_regular
-from fau_tf.io.seek_points import SeekIndex, SeekPoint, build_seek_index, seek_to
-from fau_tf.io.video.cameras import camera_frames as camera_frames
-from fau_tf.io.video.containers import (
-    HEAD_BYTES,
-    announced_size,
-    container_format,
-    open_video,
-    require_size,
-)
+from fau_tf.io.seek_points import SeekIndex, SeekPoint
+from fau_tf.io.video.containers import HEAD_BYTES, announced_size
 from fau_tf.io.video.decoder import Decoded, decode, prepare
+from fau_tf.io.video.opening import open_video, require_size
 from fau_tf.io.video.pictures import Deinterlacer, PictureConverter, square_pixel_size
 from fau_tf.io.video.read_ahead import ReadAhead
+from fau_tf.io.video.seeking import build_seek_index, seek_to
 
 _FALLBACK_FPS: Final = 25.0
 
 Place = tuple[int, float, bool]
 """Number of a frame, its time in s, and whether it is wanted."""
-
-
-def is_video(head: bytes) -> bool:
-    """Return whether the first 256 bytes of a file are those of a video."""
-    return container_format(head) is not None
 
 
 class VideoFile(AbstractContextManager["VideoFile"]):

@@ -4,20 +4,22 @@ import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fau_tf.inference.estimator import Estimate
 from fau_tf.inference.model_info import ModelInfo
 from fau_tf.inference.postprocessing import MEDIAN, Postprocessing
 from fau_tf.io.images import Frame, UnreadFrame
 from fau_tf.io.sources import Source, SourceKind
-from fau_tf.io.video_writer import VideoWriter
 from fau_tf.outputs import annotate, time_series_plot
 from fau_tf.outputs.csv_jsonl import CsvWriter, JsonlWriter, RowWriter
 from fau_tf.outputs.drawing import save_picture
 from fau_tf.outputs.options import PredictOptions
 from fau_tf.outputs.spool import MedianSpool
 from fau_tf.outputs.time_series import TimeSeries
+
+if TYPE_CHECKING:
+    from fau_tf.io.video_writer import VideoWriter
 
 WRITERS: Final[dict[str, type[RowWriter]]] = {"csv": CsvWriter, "jsonl": JsonlWriter}
 
@@ -127,6 +129,8 @@ class Results(AbstractContextManager["Results"]):
             return
         if self._video is None:
             size = (drawn.shape[1], drawn.shape[0])
+            from fau_tf.io.video_writer import VideoWriter  # PyAV: a tenth of a second to load
+
             path = with_ending(self._name, ".mp4")
             writer = VideoWriter(path, size, self._fps, self._sound())
             self._video = self._files.enter_context(writer)

@@ -66,6 +66,11 @@ def test_the_demo_path_opens_neither_opencv_nor_mediapipe_before_they_are_used()
     assert done.returncode == 0, done.stderr
 
 
+def test_pyav_is_loaded_for_videos_only():
+    done = run("import fau_tf.cli.predict, fau_tf.io.sources", {"av"})
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_demo_reads_a_photo_where_tensorflow_and_keras_are_missing(tmp_path):
     model = write_tiny_model(tmp_path)
     code = (

@@ -1,17 +1,7 @@
-"""Video containers: their signatures, and opening one without another file or a host."""
+"""Video containers, by the first bytes of a file."""
 
-import os
-import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
-
-import av
-from av.container import InputContainer
-from av.stream import Disposition
-from av.video.stream import VideoStream
-
-from fau_tf.io.frames import UnreadableError
+from typing import Final
 
 Signature = tuple[tuple[int, bytes], ...]
 """(offset, bytes) pairs, all of which a file must have."""
@@ -81,7 +71,6 @@ HEAD_BYTES: Final = 256
 """How much of a file decides what it is."""
 
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
-_COVER: Final = Disposition.attached_pic
 
 
 def container_format(head: bytes) -> ContainerFormat | None:
@@ -93,92 +82,9 @@ def container_format(head: bytes) -> ContainerFormat | None:
     return None
 
 
-def open_container(descriptor: int, head: bytes, path: Path) -> InputContainer:
-    """Return a container.
-
-    FFmpeg gets an open descriptor, the one reader that fits the file, and no protocol but that of
-    descriptors. So a playlist, or a reference in a file, leads to no other file and no host, and no
-    file name is interpreted.
-
-    Args:
-        descriptor: Of a regular file; it must stay open, and its position changes.
-        head: First `HEAD_BYTES` bytes of the file.
-        path: For messages.
-
-    Raises:
-        UnreadableError: If it is no video, or its beginning or index is damaged.
-    """
-    found = container_format(head)
-    if found is None:
-        raise UnreadableError(
-            f"{path}: not a video file ({NAMES}). Convert it to one of these formats."
-        )
-    options = {"fd": str(descriptor), "protocol_whitelist": "fd", "format_whitelist": found.demuxer}
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    try:
-        return av.open("fd:", "r", found.demuxer, options, metadata_errors="replace")
-    except av.FFmpegError as error:
-        raise UnreadableError(
-            f"{path}: the {found.name} file is damaged or not complete: {error.strerror}. Copy or "
-            "convert it again."
-        ) from error
-
-
-def open_video(descriptor: int, head: bytes, path: Path) -> tuple[InputContainer, VideoStream]:
-    """Return a container, as `open_container` does, and its video.
-
-    Raises:
-        UnreadableError: Also if it has no moving picture, or one of an unknown codec.
-    """
-    container = open_container(descriptor, head, path)
-    try:
-        return container, _moving_picture(container, path)
-    except BaseException:
-        container.close()
-        raise
-
-
-def require_size(path: Path, width: int, height: int, max_pixels: int) -> None:
-    """Refuse frames that are too large.
-
-    Raises:
-        UnreadableError: If they are.
-    """
-    if width * height > max_pixels:
-        raise UnreadableError(
-            f"{path}: frames of {width} x {height} px exceed the limit of "
-            f"{max_pixels / 1e6:.0f} million pixels. Shrink the video."
-        )
-
-
-def _moving_picture(container: InputContainer, path: Path) -> VideoStream:
-    """Return the default video stream, or the first."""
-    streams = [one for one in container.streams.video if not one.disposition & _COVER]
-    if not streams:
-        has = "sound and a cover picture" if container.streams.video else "sound"
-        has = has if container.streams.audio else "other data"
-        raise UnreadableError(
-            f"{path}: the file has no moving picture, only {has}. Choose another file."
-        )
-    stream = next((one for one in streams if one.disposition & Disposition.default), streams[0])
-    if stream.codec_context is None:
-        raise UnreadableError(
-            f"{path}: the codec of the video, {_codec_code(container, stream)}, cannot be decoded. "
-            "Convert it, for example to H.264 in MP4."
-        )
-    return stream
-
-
-def _codec_code(container: Any, stream: VideoStream) -> str:
-    """Return what is known of a codec for which there is no decoder."""
-    # PyAV gives it nowhere but in FFmpeg's description of the file.
-    av.logging.set_level(av.logging.INFO)
-    try:
-        description = container.dumps_format()
-    finally:
-        av.logging.set_level(None)
-    found = re.search(rf"Stream #0:{stream.index}\b.*?Video: ([^,\n]+)", description)
-    return found[1].strip() if found else "unknown"
+def is_video(head: bytes) -> bool:
+    """Return whether the first `HEAD_BYTES` bytes of a file are those of a video."""
+    return container_format(head) is not None
 
 
 def announced_size(head: bytes) -> int | None:

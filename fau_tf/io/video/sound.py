@@ -12,7 +12,8 @@ from av.container import InputContainer, OutputContainer
 
 from fau_tf.io.frames import UnreadableError
 from fau_tf.io.images import open_regular
-from fau_tf.io.video.containers import HEAD_BYTES, open_container
+from fau_tf.io.video.containers import HEAD_BYTES
+from fau_tf.io.video.opening import open_container
 
 _RATE: Final = 48_000  # Hz
 _BIT_RATE: Final = 128_000

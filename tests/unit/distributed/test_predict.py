@@ -165,11 +165,13 @@ def test_a_range_that_begins_with_other_faces_is_read_again(
 
 @pytest.mark.integration
 def test_a_video_that_cannot_be_sought_gives_the_same_rows(model, media, tmp_path, monkeypatch):
-    monkeypatch.setattr(videos, "seek_to", lambda *_: False)
-    films = [media / "film.mp4"]
+    sought = []
+    monkeypatch.setattr(videos, "seek_to", lambda *given: sought.append(given[-1]))
+    films = [media / "cross.avi"]
     wanted = one_machine(model, tmp_path / "one", films, FEW)
     assert cluster(model, tmp_path / "many", *films, *FEW) == 0
     assert joined(job(tmp_path / "many")) == wanted
+    assert [point.number for point in sought] == [5]
 
 
 def test_a_folder_of_photos_with_a_broken_one(model, media, tmp_path, capfd):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from fau_tf.io.images import UnreadableError
-from fau_tf.io.videos import VideoFile, is_video
+from fau_tf.io.video.containers import is_video
+from fau_tf.io.videos import VideoFile
 from tests.helpers.face_videos import FPS, HEIGHT, PHOTO, WIDTH, write_video
 from tests.helpers.media_files import (
     RATE,

@@ -3,7 +3,7 @@
 import pytest
 
 from fau_tf.io.images import UnreadableError
-from fau_tf.io.videos import camera_frames
+from fau_tf.io.video.cameras import camera_frames
 from fau_tf.utils import optional_imports
 from tests.helpers.face_videos import frame
 
