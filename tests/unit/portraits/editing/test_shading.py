@@ -1,5 +1,7 @@
 """Ratio images: light estimated from a shaded face, furrows that darken, skin only."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -85,3 +87,19 @@ def test_hair_has_no_wrinkles():
 
 def test_every_au_of_the_table_has_a_relief():
     assert set(facs.AUS) <= set(shading._reliefs(0))
+
+
+def test_under_even_light_furrows_are_dark_and_bulges_a_little_brighter():
+    face = portrait()
+    even = replace(face.relief, light=shading.Light(1.0, np.zeros(3), np.zeros((3, 3))))
+    before = face.image.astype(float)
+    change = shading.crease(face.image, even, {4: 1.0}, 0) / np.maximum(before, 1) - 1
+    column, row = np.round(even.texel).astype(int).transpose(2, 0, 1)
+    relief = shading._reliefs(0)[4]
+    inside = (row >= 0) & (column >= 0) & (row < len(relief)) & (column < relief.shape[1])
+    height = relief[row[inside], column[inside], 2]
+    deep, high = change[inside][height < -0.08], change[inside][height > 0.08]
+    assert len(deep) > 10
+    assert len(high) > 10
+    assert deep.max() < -0.03
+    assert 0 < high.mean() < -deep.mean()
