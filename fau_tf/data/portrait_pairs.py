@@ -12,6 +12,7 @@ from fau_tf import facs
 from fau_tf.data import augment as aug
 from fau_tf.data.pipeline import Targets, finish_batch
 from fau_tf.portraits.pairs import PairSource
+from fau_tf.utils import optional_imports
 
 
 def pair_batches(
@@ -88,6 +89,8 @@ def load_pairs(folders: Sequence[str], *, record_size: int, seed: int) -> PairSo
     Raises:
         ValueError: If a set can't be read or has pictures of another size than the records.
     """
+    # On pictures this small OpenCV's threads only wait for each other and for the training.
+    optional_imports.cv2().setNumThreads(1)
     source = PairSource([Path(folder) for folder in folders], seed=seed)
     if source.size != record_size:
         raise ValueError(

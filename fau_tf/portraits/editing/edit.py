@@ -19,6 +19,8 @@ from fau_tf.synthetic.rigs.rig import Floats
 
 Image = npt.NDArray[np.uint8]
 
+TAKEN_BACK: Final = 0.5
+"""Share of an AU's furrows that vanish with it: where this face has its own, nobody knows."""
 _STILL: Final = 0.1
 """Movement of a vertex in px below which its triangles stay."""
 
@@ -102,6 +104,7 @@ def _creased(
         au: manner.depths.get(au, 0.0) * (after[au] - before[au]) / facs.MAX_INTENSITY
         for au in after
     }
+    change = {au: by if by > 0 else TAKEN_BACK * by for au, by in change.items()}
     if not any(change.values()):
         return portrait.image
     return shading.crease(portrait.image, portrait.relief, change, manner.variant)

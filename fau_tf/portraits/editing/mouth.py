@@ -1,6 +1,6 @@
 """What shows in a mouth that opens: teeth, tongue or dark."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -26,6 +26,9 @@ _LOWER: Final = [78, *topology.LOWER_INNER_LIP, 308]
 UPPER_MIDDLE, LOWER_MIDDLE, CHIN = 13, 14, 152
 STILL: Final = 0.2
 """Movement of the lips in px below which the mouth stays as it is."""
+_OPEN, _TEETH = 12, 0.55
+"""Pixels of an open mouth from which it shows what is in it; brightness of teeth, relative to the
+whites of the eyes."""
 _PARTED: Final = 0.3
 """Parting of the lips in px from which the inside begins to show."""
 TOOTH: Final = 0.8
@@ -76,6 +79,8 @@ class _Mouth:
         white: (3,) color of the sclera.
         lip: (3,) color of the lips.
         look: Of the inside.
+        teeth: (3,) color of the upper teeth.
+        teeth_end: Height in px to which the upper teeth reach in the middle.
     """
 
     before: Floats
@@ -84,6 +89,8 @@ class _Mouth:
     white: Floats
     lip: Floats
     look: MouthLook
+    teeth: Floats
+    teeth_end: float
 
 
 def lips_move(before: Floats, after: Floats) -> bool:
@@ -109,12 +116,10 @@ def show_mouth(
         look: Of the inside.
     """
     window = window_around(np.vstack([before[RING], after[RING]]), len(photo))
-    lip = before[[17, 84, 314]].mean(0).round().astype(int).clip(0, len(photo) - 1)
-    mouth = _Mouth(
-        window.local(before), window.local(after), scale, white, photo[lip[1], lip[0]], look
-    )
     local = Window(0, 0, window.width, window.height)
-    now, then = (polygon_mask(local, points[RING]) for points in (mouth.after, mouth.before))
+    now = polygon_mask(local, window.local(after)[RING])
+    then = polygon_mask(local, window.local(before)[RING])
+    mouth = _mouth(window, photo, before, after, then, scale, white, look)
     # The photo's lips shade and shine at the margin; a thin slit between them is no mouth.
     cv2 = opencv()
     seen = cv2.erode(then, np.ones((3, 3), np.uint8))
@@ -124,6 +129,27 @@ def show_mouth(
     opened = cv2.GaussianBlur(opened, (3, 3), 0.6)  # lips are round: no edge between them is sharp
     if opened.max() > 0.05:
         target[:] = rounded(blend(target, _interior(local, mouth), opened))
+
+
+def _mouth(
+    window: Window, photo: Image, before: Floats, after: Floats, then: Mask, scale: float,
+    white: Floats, look: MouthLook,
+) -> _Mouth:  # fmt: skip
+    """Return the mouth of a photo; teeth that it shows decide those that are drawn."""
+    lip = before[[17, 84, 314]].mean(0).round().astype(int).clip(0, len(photo) - 1)
+    teeth = white * look.brightness * _YELLOWISH
+    end = window.local(before)[UPPER_MIDDLE, 1] + scale * look.edge
+    shown = window.of(photo)[then > 0.9]
+    if len(shown) >= _OPEN:
+        bright = shown[shown.mean(1) >= np.median(shown.mean(1))].mean(0)
+        has_teeth = bool(bright.mean() > _TEETH * white.mean())
+        look = replace(look, teeth=has_teeth)
+        if has_teeth:
+            teeth, end = bright, window.local(before)[LOWER_MIDDLE, 1]
+    return _Mouth(
+        before=window.local(before), after=window.local(after), scale=scale, white=white,
+        lip=photo[lip[1], lip[0]], look=look, teeth=teeth, teeth_end=float(end),
+    )  # fmt: skip
 
 
 def _opened(mouth: _Mouth, width: int) -> npt.NDArray[np.float32]:
@@ -165,13 +191,12 @@ _REDDISH: Final = np.array([1.0, 0.5, 0.48])
 def _with_teeth(out: Mask, mouth: _Mouth, aside: Floats, y: Floats) -> Mask:
     look, scale = mouth.look, mouth.scale
     arch = 0.25 * scale * aside**2
-    upper = mouth.before[UPPER_MIDDLE, 1] + scale * look.edge - arch
+    upper = mouth.teeth_end - arch
     jaw = max(0.0, mouth.after[CHIN, 1] - mouth.before[CHIN, 1])
     lower = mouth.before[LOWER_MIDDLE, 1] + jaw + scale * look.lower_edge + arch
     half = np.ptp(mouth.after[RING, 0]) / 2
     gap = np.abs(np.cos(np.pi * aside * half / (TOOTH * scale)))  # 0 between two teeth
-    color = np.float32(mouth.white * look.brightness * _YELLOWISH)
-    row = color * (0.86 + 0.14 * np.clip(gap * 4, 0, 1))[..., None]
+    row = np.float32(mouth.teeth) * (0.86 + 0.14 * np.clip(gap * 4, 0, 1))[..., None]
     row = (row * (1 - 0.35 * aside[..., None] ** 2)).astype(np.float32)
     out = blend(out, (0.8 * row).astype(np.float32), _soft(y - lower))
     return blend(out, row, _soft(upper - y))

@@ -38,6 +38,7 @@ OCCLUSION: Final = 2.2
 SLOPE: Final = 0.8
 """Factor on slopes: light scattered in skin softens them."""
 _EMPTY: Final = -1.0
+_FULL: Final = 254.0
 _FLAT: Final = 2e-3
 """Sum of slopes and height below which a pixel stays as it is."""
 
@@ -151,7 +152,11 @@ def crease(photo: Image, portrait: Relief, change: Mapping[int, float], variant:
     if len(touched):
         flat = out.reshape(-1, 3)
         factor = _ratio(portrait, here.reshape(-1, 3)[touched], touched)
-        flat[touched] = np.minimum(flat[touched] * factor[:, None] + 0.5, 255).astype(np.uint8)
+        seen = flat[touched].astype(np.float32)
+        # A channel that is full can't grow with the others: skin would turn gray.
+        room = _FULL / np.maximum(np.maximum(seen[:, 0], seen[:, 1]), np.maximum(seen[:, 2], 1))
+        factor = np.minimum(factor, np.maximum(room, 1))
+        flat[touched] = (seen * factor[:, None] + 0.5).astype(np.uint8)
     return out
 
 
