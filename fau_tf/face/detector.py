@@ -7,6 +7,7 @@ points relative to the anchor, box width and height. Anchors are the centers of 
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -97,14 +98,17 @@ def network_input(crop: Image) -> npt.NDArray[np.float32]:
     return crop[None].astype(np.float32) / np.float32(127.5) - np.float32(1)
 
 
+@cache
 def anchors() -> Points:
-    """Return the (896, 2) anchors in px of the network's input."""
+    """Return the (896, 2) anchors in px of the network's input; not to be written to."""
     grids = []
     for cells, count in GRIDS:
         centers = (np.arange(cells) + 0.5) * (SIDE / cells)
         x, y = np.meshgrid(centers, centers)
         grids.append(np.repeat(np.stack((x.ravel(), y.ravel()), axis=-1), count, axis=0))
-    return np.concatenate(grids)
+    found = np.concatenate(grids)
+    found.setflags(write=False)
+    return found
 
 
 def decode(
