@@ -52,7 +52,8 @@ def _coding(file: BinaryIO, picture: PillowImage.Image, page: int) -> Coding:
     deep = None
     if _has_16_bit_colors(picture, chunks):
         deep = _lower_bytes(file, picture, page, needed=is_hdr(code))
-    return Coding(code, deep, significant=png_chunks.significant_bits(chunks))
+    significant, gamma = png_chunks.significant_bits(chunks), png_chunks.gamma(chunks)
+    return Coding(code, deep, significant=significant, gamma=gamma)
 
 
 def _avif_color(file: BinaryIO, picture: PillowImage.Image) -> ColorCode | None:

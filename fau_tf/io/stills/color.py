@@ -107,6 +107,12 @@ def code_to_srgb(samples: Image | npt.NDArray[np.uint16], code: ColorCode) -> Im
     return _srgb_table()[np.round(np.clip(light, 0, 1) * _STEPS).astype(np.uint16)]
 
 
+def gamma_to_srgb(samples: Image, gamma: float) -> Image:
+    """Return samples that are linear light to the power of `gamma`, as sRGB."""
+    light = np.linspace(0, 1, 256) ** (1 / gamma)
+    return _srgb_table()[np.round(light * _STEPS).astype(np.uint16)][samples]
+
+
 def _tone_mapped(light: Light) -> Light:
     """Compress what is above the knee; ratios of the channels, and so the hue, stay."""
     peak = light.max(axis=-1, keepdims=True)

@@ -10,7 +10,13 @@ from PIL import ImageOps, TiffImagePlugin
 
 from fau_tf.face.align import Image
 from fau_tf.io.color_codes import HDR, ColorCode
-from fau_tf.io.stills.color import ProfileError, code_to_srgb, icc_to_srgb, lab_to_rgb
+from fau_tf.io.stills.color import (
+    ProfileError,
+    code_to_srgb,
+    gamma_to_srgb,
+    icc_to_srgb,
+    lab_to_rgb,
+)
 from fau_tf.io.stills.sample_depth import Samples, floats_to_8_bits, integers_to_8_bits, png_bits
 
 TONE_MAPPED: Final = "tone-mapped"
@@ -50,12 +56,14 @@ class Coding:
             floating-point.
         bits: Bits in use, if the format defines them.
         significant: Significant bits of a PNG file, if it has an `sBIT` chunk.
+        gamma: Exponent from light to samples of a PNG file, if it is not that of sRGB.
     """
 
     color: ColorCode | None = None
     deep: npt.NDArray[Any] | None = None
     bits: int | None = None
     significant: int | None = None
+    gamma: float | None = None
 
 
 def is_hdr(code: ColorCode | None) -> bool:
@@ -158,6 +166,8 @@ def _srgb(picture: PillowImage.Image, coding: Coding) -> tuple[Image, tuple[str,
     rgb = np.array(_plain_rgb(picture))
     if coding.color is not None:
         rgb = code_to_srgb(rgb, coding.color)
+    elif coding.gamma is not None:
+        rgb = gamma_to_srgb(rgb, coding.gamma)
     return rgb, (TONE_MAPPED,) if is_hdr(coding.color) else ()
 
 

@@ -6,6 +6,7 @@ from typing import BinaryIO, Final
 from fau_tf.io.color_codes import ColorCode
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_SRGB_GAMMA: Final = 0.45455
 _LARGEST: Final = 64  # bytes of a chunk that is kept
 _MOST_CHUNKS: Final = 10_000
 
@@ -33,6 +34,15 @@ def color_code(chunks: dict[bytes, bytes]) -> ColorCode | None:
     """Return the color code of the `cICP` chunk; None without one."""
     code = chunks.get(b"cICP", b"")
     return ColorCode(code[0], code[1]) if len(code) == 4 else None
+
+
+def gamma(chunks: dict[bytes, bytes]) -> float | None:
+    """Return the exponent of the `gAMA` chunk; None without one, if it is sRGB's, or useless."""
+    stored = chunks.get(b"gAMA", b"")
+    value = int.from_bytes(stored, "big") / 100_000 if len(stored) == 4 else 0.0
+    if b"sRGB" in chunks or not 0.1 <= value <= 2 or abs(value - _SRGB_GAMMA) < 0.02:
+        return None
+    return value
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:

@@ -246,6 +246,20 @@ def test_a_gray_profile_is_applied():
     np.testing.assert_allclose(decode_picture(content, "x").image, srgb * 255, atol=1.5)
 
 
+def test_the_gamma_of_a_png_is_applied_unless_it_is_srgb():
+    plain = saved(SAMPLE, "PNG")
+    linear = with_chunk(plain, b"gAMA", struct.pack(">I", 100_000))
+    value = PIXELS / 255
+    srgb = np.where(value <= 0.0031308, 12.92 * value, 1.055 * value ** (1 / 2.4) - 0.055)
+    np.testing.assert_allclose(decode_picture(linear, "x").image, srgb * 255, atol=0.6)
+    for content in (
+        with_chunk(plain, b"gAMA", struct.pack(">I", 45_455)),
+        with_chunk(linear, b"sRGB", b"\0"),
+        with_chunk(plain, b"gAMA", bytes(4)),
+    ):
+        np.testing.assert_array_equal(decode_picture(content, "x").image, PIXELS)
+
+
 @pytest.mark.parametrize("kind", ["TIFF", "JPEG"])
 def test_cmyk_is_converted_by_its_profile(kind):
     """The profile swaps cyan and magenta, so that ignoring it shows."""
