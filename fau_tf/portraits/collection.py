@@ -13,31 +13,12 @@ FILE: Final = "portraits.toml"
 ENDINGS: Final = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 EXPRESSIONS: Final = ("neutral", "smiling", "unknown")
 PARTS: Final = ("train", "validation", "test")
-EXAMPLE: Final = """\
-license = "CC BY 4.0"
-attribution = "Jane Doe, 2024"
-source = "https://example.org/faces"   # optional
-consent = "sitters agreed to ..."      # optional, as the source states it
-folder = "."                           # optional: where the photos are, relative to this file
-
-# The first rule whose pattern fits a photo's path in the folder counts; without a rule the
-# expression is unknown and each photo is a person of its own.
-[[rule]]
-files = "neutral/*"
-expression = "neutral"        # neutral, smiling or unknown
-subject = '(\\d+)_'            # optional: the first group, found in the file's name
-intensity = { AU26 = 0 }      # optional: known intensities, 0 to 5
-# skip = true                 # optional: leave these photos out, e.g. a hand before the face
-
-# Optional: people in the order of their first file. Test subjects are left out of the set.
-[split]
-test_every = 10               # 0: none
-validation_every = 10         # of the others
-"""
+EXAMPLE: Final = 'license = "CC BY 4.0"', 'attribution = "Jane Doe, 2024"'
+"""The lines that a file has at least; docs/guide/portraits.md has all."""
 
 
 class CollectionError(ValueError):
-    """A `portraits.toml` that is missing or wrong; the message has an example."""
+    """A folder without a right `portraits.toml`; the message has an example."""
 
 
 @dataclass(frozen=True)
@@ -288,4 +269,8 @@ def _require_empty(path: Path, left: Mapping[str, Any]) -> None:
 
 
 def _error(path: Path, problem: str) -> CollectionError:
-    return CollectionError(f"{path}: {problem}. For example:\n{EXAMPLE}")
+    least = "` and `".join(EXAMPLE)
+    return CollectionError(
+        f"{path}: {problem}. It needs the lines `{least}`, for example; docs/guide/portraits.md "
+        "shows rules for expressions, subjects and the split."
+    )

@@ -5,6 +5,7 @@ machine's kernel (AF_UNIX, AF_NETLINK). Only Ray's processes may use 127.0.0.1.
 """
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -144,10 +145,15 @@ def test_the_commands_of_data_evaluation_and_export(refused, trained, tmp_path):
     for setting in ("data.subjects=10", "data.faces_per_subject=1", "data.record_size=80"):
         faces += ["--set", setting]
     faces += ["--set", "model.preset=tiny"]
+    portraits = tmp_path / "portraits"
+    portraits.mkdir()
+    shutil.copy(PHOTO, portraits)
+    (portraits / "portraits.toml").write_text('license = "public domain"\nattribution = "NASA"\n')
     video = write_video(tmp_path / "clip.mp4", [frame((10 * i, face())) for i in range(4)])
     commands = [
         ("fau_tf.cli.data", ["prepare", *real], [0, 1]),
         ("fau_tf.cli.data", ["check", *real], [0, 1]),
+        ("fau_tf.cli.data", ["portraits", str(portraits), "--out", str(tmp_path / "set")], [0]),
         ("fau_tf.cli.synthesize", ["generate", *faces], [0]),
         ("fau_tf.cli.evaluate", [*run, "--quick", "--videos", str(video)], [0]),
         ("fau_tf.cli.evaluate", ["alignment", "--faces", "2"], [0]),
