@@ -20,7 +20,8 @@ _IMAGE_ENDINGS: Final = (
 )
 _VIDEO_ENDINGS: Final = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ogv", ".wmv", ".asf", ".flv", ".mpg"),
-    *(".mpeg", ".ts", ".mts", ".3gp", ".y4m"),
+    *(".mpeg", ".m2v", ".vob", ".ts", ".mts", ".m2ts", ".3gp", ".y4m", ".dv", ".mxf", ".ivf"),
+    *(".h264", ".264", ".h265", ".265", ".hevc"),
 )
 _JPEG: Final = b"\xff\xd8\xff"
 _IMAGE_SIGNATURES: Final = (

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from fau_tf.io.stills.isobmff import is_still
+
 Signature = tuple[tuple[int, bytes], ...]
 """(offset, bytes) pairs, all of which a file must have."""
 
@@ -75,6 +77,8 @@ _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 def container_format(head: bytes) -> ContainerFormat | None:
     """Return the kind of a file by its first `HEAD_BYTES` bytes; None if it is no video."""
+    if is_still(head):  # HEIC and AVIF photos are MP4 files, too
+        return None
     for one in FORMATS:
         for signature in one.signatures:
             if all(head[at : at + len(part)] == part for at, part in signature):

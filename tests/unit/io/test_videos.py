@@ -146,6 +146,9 @@ def test_a_video_can_be_read_again(folder):
 def test_containers_are_recognized_by_their_signature():
     assert is_video(b"\0\0\0\x18ftypmp42")
     assert is_video(b"\x47" + bytes(187) + b"\x47")
+    assert is_video(bytes(4) + b"\x47" + bytes(191) + b"\x47")  # M2TS
+    assert is_video(b"\0\0\0\1\x67")
+    assert not is_video(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     assert not is_video(b"RIFF\0\0\0\0WEBP")
     assert not is_video(b"")
 
