@@ -57,7 +57,7 @@ def export_command(
         name or run.config.run.name,
         variants,
         out,
-        training_data=datasets.training_data_info(test.name),
+        training_data=datasets.training_data_info(test.name, portraits=run.config.data.portraits),
         facts=run.facts,
         test=test,
         may_skip=may_skip,

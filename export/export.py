@@ -193,7 +193,9 @@ def export_training(
         config.run.name,
         TRAINING_SPECS,
         run.path,
-        training_data=training_data_info(validation.faces.name, fold.train_and_validation),
+        training_data=training_data_info(
+            validation.faces.name, fold.train_and_validation, config.data.portraits
+        ),
         facts={"test": test_metrics, **model_json_entries(run.path)},
         log=run.log,
     ).all_written()

@@ -22,9 +22,24 @@ _DATA: Final = {
         "above are for synthetic test subjects: they show that the network learned and how the "
         "variants compare, and nothing else.",
     ),
+    "synthetic faces and edited portraits": (
+        "The network was trained on rendered faces and on photos of real people into which AUs "
+        "were edited. The labels are the intensities that faces were rendered with and the changes "
+        "that were edited; no person coded a face. The photos, their licenses and whom to credit "
+        "are listed below.",
+        "Agreement with human FACS coders on real faces has **not been measured**. The figures "
+        "above are for synthetic test subjects.",
+    ),
     "real faces": (
         "The network was trained on FACS-coded recordings of real people. The terms of that data "
         "set apply to the use of this model; read them first.",
+        "The figures above are for test subjects recorded under the same conditions. Expect lower "
+        "agreement with other cameras, lighting, ages and skin tones.",
+    ),
+    "real faces and edited portraits": (
+        "The network was trained on FACS-coded recordings of real people, whose terms apply to the "
+        "use of this model, and on photos of real people into which AUs were edited. The photos, "
+        "their licenses and whom to credit are listed below.",
         "The figures above are for test subjects recorded under the same conditions. Expect lower "
         "agreement with other cameras, lighting, ages and skin tones.",
     ),

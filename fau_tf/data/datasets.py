@@ -19,6 +19,7 @@ from fau_tf.data.splits import Fold, make_folds
 from fau_tf.data.synthetic_generate import generate, require_intact
 from fau_tf.data.synthetic_set import PREFIX, SyntheticSet
 from fau_tf.data.tfrecord import shard_files
+from fau_tf.portraits.portrait_set import set_credits
 from fau_tf.synthetic.sample import GENERATOR_VERSION
 
 _CACHED_BYTES: Final = 2_000_000_000
@@ -148,19 +149,27 @@ def prepare_real(
     )
 
 
-def training_data_info(name: str, subjects: Sequence[str] = ()) -> dict[str, Any]:
+def training_data_info(
+    name: str, subjects: Sequence[str] = (), portraits: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return what the JSON of an exported model states about its training data.
 
     Args:
         name: Of the data set.
         subjects: Of its training and validation sets. Stored are only the codes of public data
             sets, not the names in your own lists.
+        portraits: Folders of sets of portraits.
     """
+    credits = [line for folder in portraits for line in set_credits(Path(folder))]
+    more = {"portraits": credits} if credits else {}
+    kind = " and edited portraits" if credits else ""
     if name.startswith(PREFIX):
-        return {"name": name, "kind": "synthetic faces", "generator": GENERATOR_VERSION}
+        kind = f"synthetic faces{kind}"
+        return {"name": name, "kind": kind, "generator": GENERATOR_VERSION, **more}
     population = DATASETS[name].population if name in DATASETS else ""
     public = list(subjects) if population else []
-    return {"name": name, "kind": "real faces", "population": population, "subjects": public}
+    kind = f"real faces{kind}"
+    return {"name": name, "kind": kind, "population": population, "subjects": public, **more}
 
 
 def subsets(faces: FaceDataset, fold: Fold) -> dict[str, Subset]:

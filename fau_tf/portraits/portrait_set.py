@@ -165,6 +165,15 @@ def set_fingerprint(folder: Path) -> str:
     return hashlib.sha256(json.dumps(_card(folder)["sha256"]).encode()).hexdigest()
 
 
+def set_credits(folder: Path) -> list[str]:
+    """Return a line per collection of a set: name, license, attribution, source and consent."""
+    names = ("license", "attribution", "source", "consent")
+    return [
+        f"{one['name']}: " + "; ".join(one[name] for name in names if one.get(name))
+        for one in _card(folder)["collections"]
+    ]
+
+
 def _card(folder: Path) -> dict[str, Any]:
     try:
         card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
