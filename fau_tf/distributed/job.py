@@ -16,7 +16,7 @@ from fau_tf.io.sources import Source, SourceKind
 
 LEAD: Final = 25
 """Frames to read before a range, so that the face search arrives at the state of a run from the
-first frame. On a synthetic video of one swinging face it took 2 to 5; where it takes more, the
+first frame. On videos of one swinging or resting face it took 1 to 4; where it takes more, the
 range is read again, see `stages`."""
 
 WORK: Final = "work"

@@ -1,6 +1,6 @@
 """Overlapping tiles of an image for face detection, and the removal of duplicate detections.
 
-MediaPipe's detector resizes its input to 128 px and misses faces narrower than about an eighth of
+The detector resizes its input to 128 px and misses faces narrower than about an eighth of
 the image. Of 43 faces in nine group photos it finds 11 in the whole photo, 42 with halves added
 and 43 with thirds added.
 """

@@ -73,6 +73,7 @@ def test_the_peaks_are_one_float32_convolution_each(convolutions):
 
 
 def test_a_child_times_everything_beside_mediapipe(convolutions, tmp_path, capsys):
+    pytest.importorskip("mediapipe", reason="the extra `mediapipe` is not installed")
     model = write_tiny_model(tmp_path)
     name, (path, count) = next(iter(convolutions.items()))
     task = {

@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -154,6 +155,18 @@ def test_threads_may_share_a_landmarker(landmarker, photo):
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+@pytest.mark.parametrize(("presence", "count"), [(PRESENCE_CONFIDENCE, 0), (0.81, 1)])
+def test_a_detection_in_which_the_landmark_network_sees_no_face_is_none(
+    landmarker, photo, monkeypatch, presence, count
+):
+    network = landmarker._landmarks
+    monkeypatch.setattr(
+        landmarker, "_landmarks", lambda *seen: replace(network(*seen), presence=presence)
+    )
+    assert len(landmarker.find(photo)) == count
+    assert len(landmarker.follow(photo, [network(photo, Region(127, 124, 160)).mesh])) == count
 
 
 def test_known_faces_are_not_looked_for(landmarker, photo):
