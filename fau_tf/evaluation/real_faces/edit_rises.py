@@ -1,6 +1,6 @@
 """How the intensities rise when AUs are edited into photos."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +18,7 @@ LEVEL: Final = 4.0
 
 
 def edited_rises(
-    readers: AUReaders, faces: Sequence[ReadFace], subjects: Sequence[str], edit: Edit = edited
+    readers: AUReaders, faces: Iterable[tuple[str, ReadFace]], edit: Edit = edited
 ) -> dict[str, list[dict[str, Any]]]:
     """Return how the AUs rise for each of `edits.ROWS` whose AUs the model has, by reader.
 
@@ -27,22 +27,35 @@ def edited_rises(
 
     Args:
         readers: The model and the baseline.
-        faces: N of them.
-        subjects: N names.
+        faces: Subject and face, one at a time: photos may be many.
         edit: Adds AUs to a face of a photo.
+
+    Raises:
+        ValueError: If there is no face.
     """
-    before = np.stack([readers.read(face) for face in faces])  # (N, 2, A)
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in READERS}
-    for row in ROWS:
-        if not set(row.aus) <= set(readers.aus):
-            continue
-        added = dict.fromkeys(row.aus, LEVEL)
-        after = np.stack([readers(edit(face.image, face.mesh, added)) for face in faces])
-        for r, name in enumerate(READERS):
-            figures = _row(row, readers.aus, before[:, r], after[:, r], np.array(subjects))
-            if figures:
-                rows[name].append(figures)
-    return rows
+    rows = [row for row in ROWS if set(row.aus) <= set(readers.aus)]
+    subjects, before, after = [], [], []
+    for subject, face in faces:
+        subjects.append(subject)
+        before.append(readers.read(face))
+        after.append([readers(_edited(face, row, edit)) for row in rows])
+    if not subjects:
+        raise ValueError("No face was found to edit AUs into. Give photos that show one.")
+    plain: Array = np.stack(before)  # (N, 2, A)
+    changed: Array = np.array(after)  # (N, rows, 2, A)
+    names = np.array(subjects)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for r, name in enumerate(READERS):
+        figures = [
+            _row(row, readers.aus, plain[:, r], changed[:, i, r], names)
+            for i, row in enumerate(rows)
+        ]
+        found[name] = [row for row in figures if row]
+    return found
+
+
+def _edited(face: ReadFace, row: EditRow, edit: Edit) -> Array:
+    return edit(face.image, face.mesh, dict.fromkeys(row.aus, LEVEL))
 
 
 def _row(

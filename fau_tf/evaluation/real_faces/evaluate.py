@@ -5,7 +5,8 @@ raises its AUs, also in gray, small or compressed photos; an AU that is edited i
 and a face that is presented differently keeps its intensities.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from fau_tf.evaluation.real_faces.expressions import (
     neutral_alarms,
     smile_pairs,
 )
-from fau_tf.evaluation.real_faces.face_reader import FaceReader
+from fau_tf.evaluation.real_faces.face_reader import FaceReader, ReadFace
 from fau_tf.evaluation.real_faces.stability import SHIFTED, stability
 from fau_tf.evaluation.real_faces.versions import COLOR, GRAY, VERSIONS
 from fau_tf.inference.interpreter import AUInterpreter
@@ -31,7 +32,6 @@ from fau_tf.io.images import read_image
 from fau_tf.portraits.collection import FILE, Collection, Photo, photos
 from fau_tf.portraits.london import open_collection
 
-Array = npt.NDArray[Any]
 ALL: Final = "all"
 """Name of the part that holds every subject."""
 _DESCRIPTION: Final = ("name", "license", "attribution", "source", "consent")
@@ -66,28 +66,24 @@ def evaluate_folder(
 
     Raises:
         CollectionError: If the folder is not described, or is not complete.
-        ValueError: If the part is empty, or no face is found on a neutral photo.
+        ValueError: If the part is empty, or has no neutral photo that shows a face.
     """
     collection = open_collection(folder)
     chosen = _of_part(collection, part)
+    neutral = [photo for photo in chosen if photo.expression == NEUTRAL]
+    if not neutral:
+        raise ValueError(
+            f"{collection.folder}: none of {len(chosen)} photos is {NEUTRAL!r}. State in {FILE} "
+            "which are, or add some."
+        )
     with FaceReader(kept) as reader:
         readers = AUReaders(reader, AUInterpreter(model))
-        images = [read_image(photo.path) for photo in chosen]
-        faces = [reader(image) for image in images]
-        pairs = zip(chosen, faces, strict=True)
-        neutral = [(photo, face) for photo, face in pairs if photo.expression == NEUTRAL and face]
-        if not neutral:
-            raise ValueError(
-                f"{collection.folder}: no face found on a photo whose expression is {NEUTRAL!r}, "
-                f"of {len(chosen)} photos. Add such photos, or correct {FILE}."
-            )
-        neutral_faces = [face for _, face in neutral]
         if pictures:
-            draw_edit_sheet(pictures / "edits.png", neutral_faces[:_SHEET_FACES], edit)
-        rises = edited_rises(readers, neutral_faces, [photo.subject for photo, _ in neutral], edit)
-        versions = _versions(readers, chosen, images)
-    known = [(photo.subject, face) for photo, face in zip(chosen, faces, strict=True) if face]
-    steady = stability(readers.model, [face for _, face in known], [name for name, _ in known])
+            shown = [face for _, face in islice(_faces(reader, neutral), _SHEET_FACES)]
+            draw_edit_sheet(pictures / "edits.png", shown, edit)
+        rises = edited_rises(readers, _faces(reader, neutral), edit)
+        versions = _versions(readers, chosen)
+        steady = stability(readers.model, _faces(reader, chosen))
     figures = {name: {"versions": versions[name], "edited": rises[name]} for name in READERS}
     return {
         "model": model.name,
@@ -96,7 +92,7 @@ def evaluate_folder(
         "part": part,
         "subjects": len({photo.subject for photo in chosen}),
         "photos": len(chosen),
-        "not_found": len(chosen) - len(known),
+        "not_found": len(chosen) - steady["faces"],
         "readers": figures,
         "stability": steady,
         "selection": {
@@ -140,20 +136,30 @@ def selection(figures: Mapping[str, Any], steady: Mapping[str, Any] | None) -> d
     }
 
 
-def _versions(
-    readers: AUReaders, chosen: Sequence[Photo], images: Sequence[Array]
-) -> dict[str, dict[str, Any]]:
+def _faces(reader: FaceReader, chosen: Sequence[Photo]) -> Iterator[tuple[str, ReadFace]]:
+    """Yield subject and face of each photo on which one is found."""
+    for photo in chosen:
+        face = reader(read_image(photo.path))
+        if face:
+            yield photo.subject, face
+
+
+def _versions(readers: AUReaders, chosen: Sequence[Photo]) -> dict[str, dict[str, Any]]:
     """Return reader -> version of the photos -> its figures."""
+    rows = []
+    for photo in chosen:
+        image = read_image(photo.path)
+        rows.append([readers(change(image)) for change in VERSIONS.values()])
+    table: npt.NDArray[np.floating] = np.array(rows)  # (N, versions, 2, A)
     subjects = [photo.subject for photo in chosen]
     expressions = [photo.expression for photo in chosen]
     found: dict[str, dict[str, Any]] = {name: {} for name in READERS}
-    for version, change in VERSIONS.items():
-        table = np.stack([readers(change(image)) for image in images])  # (N, 2, A)
+    for v, version in enumerate(VERSIONS):
         for r, name in enumerate(READERS):
-            readings = Readings(table[:, r], subjects, expressions, readers.aus)
+            readings = Readings(table[:, v, r], subjects, expressions, readers.aus)
             found[name][version] = {
                 "neutral": neutral_alarms(readings),
                 "smile": smile_pairs(readings),
-                "not_found": int(np.isnan(table[:, r, 0]).sum()),
+                "not_found": int(np.isnan(table[:, v, r, 0]).sum()),
             }
     return found

@@ -48,14 +48,14 @@ def evaluate_photos(
         readers = AUReaders(reader, AUInterpreter(model))
         found = {name: reader(image) for name, image in _sources(folder, sample)}
         faces = {name: face for name, face in found.items() if face}
-        edited = edited_rises(readers, list(faces.values()), list(faces))
+        edited = edited_rises(readers, faces.items())
         blendshapes = _blendshape_correlations(readers, list(faces.values()))
     if pictures:
         _annotate(pictures, model, faces)
     return {
         "model": model.name,
         "blendshapes": blendshapes,
-        "stability": stability(readers.model, list(faces.values()), list(faces)),
+        "stability": stability(readers.model, faces.items()),
         "edited": edited["model"],
     }
 

@@ -1,6 +1,6 @@
 """How far the intensities move when the same face is presented differently."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -24,34 +24,37 @@ MIRRORED: Final = "mirrored"
 _PERCENTILE: Final = 0.95
 
 
-def stability(
-    model: AUInterpreter, faces: Sequence[ReadFace], subjects: Sequence[str]
-) -> dict[str, Any]:
+def stability(model: AUInterpreter, faces: Iterable[tuple[str, ReadFace]]) -> dict[str, Any]:
     """Return how far an intensity moves when the same face is presented differently.
 
     Args:
         model: The model.
-        faces: N of them.
-        subjects: N names.
+        faces: Subject and face, one at a time: photos may be many.
 
     Returns:
-        `rows`: change of the crop -> `mean` and `p95`, the 95th percentile, of the absolute
-        difference, over faces and AUs, and the `p95_interval`; `mirrored_maps`: the largest
-        difference between a heatmap and that of the mirrored face, mirrored back, as a mean over
-        AU centers and faces.
+        `faces`, their number; `rows`: change of the crop -> `mean` and `p95`, the 95th percentile,
+        of the absolute difference, over faces and AUs, and the `p95_interval`; `mirrored_maps`: the
+        largest difference between a heatmap and that of the mirrored face, mirrored back, as a mean
+        over AU centers and faces.
     """
-    size = model.info.image_size
+    size, partner = model.info.image_size, _mirrored_centers(model)
     moved: dict[str, list[Array]] = {}
-    for face in faces:
+    subjects, map_changes = [], []
+    for subject, face in faces:
+        subjects.append(subject)
         plain = face.crop(size)
-        before = model(plain)[0]
+        before, maps = model(plain)
         of_face: dict[str, list[Array]] = {}
         for name, crop in _variants(face, plain, size):
-            of_face.setdefault(name, []).append(np.abs(model(crop)[0] - before))
+            intensity, other = model(crop)
+            of_face.setdefault(name, []).append(np.abs(intensity - before))
+            if name == MIRRORED:
+                back = other[:, ::-1][..., partner]
+                map_changes.append(np.abs(maps - back).max(axis=(0, 1)).mean())
         for name, changes in of_face.items():
             moved.setdefault(name, []).append(np.stack(changes))  # (variants, A)
     rows = {name: _row(np.stack(changes), subjects) for name, changes in moved.items()}
-    return {"faces": len(faces), "rows": rows, "mirrored_maps": _mirrored_maps(model, faces)}
+    return {"faces": len(subjects), "rows": rows, "mirrored_maps": float(np.mean(map_changes))}
 
 
 def _row(change: Array, subjects: Sequence[str]) -> dict[str, Any]:
@@ -79,15 +82,9 @@ def _variants(face: ReadFace, plain: Array, size: int) -> Iterator[tuple[str, Ar
     yield MIRRORED, np.ascontiguousarray(plain[:, ::-1])
 
 
-def _mirrored_maps(model: AUInterpreter, faces: Sequence[ReadFace]) -> float:
+def _mirrored_centers(model: AUInterpreter) -> list[int]:
+    """Return the place of each AU center's partner on the other side."""
     info = model.info
     other_side = {"left": "right", "right": "left"}
     names = [name.rpartition("_") for name in info.centers]
-    partner = [info.centers.index(f"{au}_{other_side.get(side, side)}") for au, _, side in names]
-    differences = []
-    for face in faces:
-        crop = face.crop(info.image_size)
-        maps = model(crop)[1]
-        mirrored = model(np.ascontiguousarray(crop[:, ::-1]))[1][:, ::-1][..., partner]
-        differences.append(np.abs(maps - mirrored).max(axis=(0, 1)).mean())
-    return float(np.mean(differences))
+    return [info.centers.index(f"{au}_{other_side.get(side, side)}") for au, _, side in names]

@@ -111,7 +111,7 @@ def test_an_au_without_a_field_is_refused(sample_face):
 def test_both_readers_see_a_jaw_drop_and_the_model_is_steady(sample_face):
     model = AUInterpreter(default_model())
     with FaceReader() as reader:
-        rows = edited_rises(AUReaders(reader, model), [sample_face], ["a"])
+        rows = edited_rises(AUReaders(reader, model), [("a", sample_face)])
     assert set(rows) == set(READERS)
     found = {row["edit"]: row for row in rows["model"]}
     # A jaw that falls by a fifth of the eyes' distance, mouth open: every model here sees it.
@@ -121,7 +121,7 @@ def test_both_readers_see_a_jaw_drop_and_the_model_is_steady(sample_face):
     seen = {row["edit"]: row for row in rows["blendshapes"]}
     assert seen["jaw down"]["median_rise"]["AU26"] > 0.3
     assert {row["edit"] for row in rows["model"]} <= {row.name for row in edits.ROWS}
-    steady = stability(model, [sample_face], ["a"])
+    steady = stability(model, [("a", sample_face)])
     assert set(steady["rows"]) == {
         "shifted by 4 px", "scaled by 5%", "20% brighter or darker", "mirrored"
     }  # fmt: skip
@@ -134,7 +134,7 @@ def test_an_edit_of_ones_own_can_be_evaluated(sample_face):
     """An edit that changes nothing raises nothing."""
     with FaceReader() as reader:
         readers = AUReaders(reader, AUInterpreter(default_model()))
-        rows = edited_rises(readers, [sample_face], ["a"], lambda photo, *_: photo)
+        rows = edited_rises(readers, [("a", sample_face)], lambda photo, *_: photo)
     for row in (*rows["model"], *rows["blendshapes"]):
         assert set(row["median_rise"].values()) == {0.0}
         assert row["share_risen_by_1"] == 0

@@ -118,7 +118,7 @@ def test_photos_without_neutral_faces_and_empty_parts_are_refused(folder, tmp_pa
     (tmp_path / "a.png").write_bytes((folder / "smiling" / "1_smiling.png").read_bytes())
     options = ["real-faces", str(tmp_path), "--data", str(tmp_path / "data")]
     for more, text in (
-        (["--part", "all"], "no face found on a photo whose expression is 'neutral', of 1 photos"),
+        (["--part", "all"], "none of 1 photos is 'neutral'. State in portraits.toml"),
         ([], "the part 'validation' is empty. Add [split] to portraits.toml"),
     ):
         assert command.main([*options, *more]) == 2
