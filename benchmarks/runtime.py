@@ -23,11 +23,12 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-import cv2
+import av
 import numpy as np
 
 from benchmarks.common import warn_of_load
@@ -166,7 +167,8 @@ def stages(inputs: dict[str, Any]) -> dict[str, float]:
         tracker = FaceTracker(estimator._landmarker)
         size = estimator.info.image_size
         for image in clip(inputs["photo"], inputs["frames"]):
-            ((face,), _) = timed("detect", tracker.find, image)
+            faces, *_ = timed("detect", tracker.find, image)
+            (face,) = faces
             mesh = face.mesh
             landmarks = ibug68(mesh)
             matrix = crop_matrix(landmarks, size)
@@ -196,12 +198,16 @@ def memory(inputs: dict[str, Any], folder: Path, minutes: float) -> dict[str, fl
 
 
 def write_video(path: Path, count: int) -> Path:
-    """Write the clip as a video, over and over where it is longer than four swings of the face."""
-    frames = list(clip(str(PHOTO), min(count, LOOP)))
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), FPS, SIZE)
-    for i in range(count):
-        writer.write(frames[i % LOOP][..., ::-1].copy())
-    writer.release()
+    """Write the clip as a video, its packets again and again where that is longer."""
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mpeg4", rate=FPS, width=SIZE[0], height=SIZE[1])
+        frames = (av.VideoFrame.from_ndarray(f) for f in clip(str(PHOTO), min(count, LOOP)))
+        packets = [packet for frame in (*frames, None) for packet in stream.encode(frame)]
+        for i in range(count):
+            packet = packets[i % LOOP]
+            packet.time_base = Fraction(1, FPS)
+            packet.pts = packet.dts = i
+            file.mux(packet)
     return path
 
 

@@ -6,11 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from benchmarks import runtime
-from benchmarks.runtime_child import SIZE, clip
+from benchmarks.runtime_child import FPS, SIZE, clip
+from fau_tf.inference.model_info import default_model
 
 ROOT = Path(__file__).parents[3]
 
@@ -36,6 +38,24 @@ def test_the_first_line_stops_the_clock_and_an_error_is_raised():
     assert 0 < runtime._first_line(["-c", slow_end]) < 1.5
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         runtime._first_line(["-c", "1 / 0"])
+
+
+def test_every_stage_of_a_frame_is_timed():
+    inputs = {"model": str(default_model()), "photo": str(runtime.PHOTO), "frames": 2}
+    spent = runtime.stages(inputs)
+    assert set(spent) == {"detect", "crop", "measure", "model", "peakedness"}
+    assert min(spent.values()) > 0
+
+
+def test_a_long_video_repeats_the_clip(tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "LOOP", 5)
+    with av.open(str(runtime.write_video(tmp_path / "x.mp4", 12))) as video:
+        shown = [frame.to_ndarray(format="gray") for frame in video.decode(video=0)]
+        assert float(video.streams.video[0].average_rate) == FPS
+    assert len(shown) == 12
+    np.testing.assert_array_equal(shown[:5], shown[5:10])
+    np.testing.assert_array_equal(shown[:2], shown[10:])
+    assert (shown[0] != shown[1]).any()
 
 
 def figures():
