@@ -61,6 +61,12 @@ animation, and interfaces that the user has chosen and can switch off.
 - Don't use it to watch people who don't know or haven't agreed, or to identify anyone.
 - It is not a medical device: don't use it for diagnosis or therapy.
 """
+_PRIVACY: Final = """\
+The files of this folder are networks, tables and pictures; none of them reaches out. fau_tf on a
+computer opens no connection and looks up no name: a test runs each of its commands where both are
+refused. On Android, `kotlin/FauAndroid.kt` finds the landmarks by MediaPipe's tasks library, which
+may send usage metrics to its maker: read its notice, and ask the users of an app where it says so.
+"""
 _LIMITS: Final = """\
 - One near-frontal face at a time. Glasses, hands, masks, strong shadows, motion blur and small
   faces lower the accuracy, and the model gives no warning of its own.
@@ -94,6 +100,8 @@ def model_card(models: Sequence[AssetModel], machine: Mapping[str, Any]) -> str:
         "## Training data",
         "\n".join([data, "", *facts]),
         _USE.format(aus=len(card["aus"])).rstrip(),
+        "## Privacy",
+        _PRIVACY.rstrip(),
         "## Agreement",
         _agreement(models),
         *_intervals(card),

@@ -68,7 +68,7 @@ class NoNetwork:
             [compiler, "-shared", "-fPIC", "-O1", "-o", self._library, SOURCE, "-ldl"], check=True
         )
 
-    def run(self, command, *, loopback=False, layers=("native", "python"), timeout=300):
+    def run(self, command, *, loopback=False, layers=("native", "python"), timeout=600):
         """Return the finished process and the lines of what it asked, in order.
 
         Args:
