@@ -75,7 +75,8 @@ def _decoded_packets(
     container: InputContainer, stream: VideoStream, damage: "_Damage"
 ) -> Iterator[list[VideoFrame]]:
     """Yield what each packet adds; a demuxer that stops with an error ends the stream there."""
-    for packet, corrupt in _marked(_packets(container, stream, damage)):
+    in_ts = container.format.name == "mpegts"
+    for packet, corrupt in _marked(_packets(container, stream, damage), in_ts=in_ts):
         packet.opaque = damage.begin(packet, corrupt=corrupt)
         try:
             frames = packet.decode()
@@ -106,21 +107,25 @@ def _packets(
 
 
 def _marked(
-    packets: "Iterator[Packet[VideoStream]]",
+    packets: "Iterator[Packet[VideoStream]]", *, in_ts: bool
 ) -> "Iterator[tuple[Packet[VideoStream], bool]]":
     """Yield packets and whether the container says that they are damaged.
 
-    Where two MPEG-TS files were joined, their counters jump as if packets were lost, and an intact
-    packet before the join is flagged. Behind it a key frame goes back in time.
+    FFmpeg cuts MPEG-TS into frames after it has noticed a loss, and so it may flag the frame before
+    the damaged one. Where two such files were joined, their counters jump as if something had been
+    lost; a key frame that goes back in time follows.
     """
     waiting: deque[Packet[VideoStream]] = deque()
+    before = False
     for packet in chain(packets, (None,) * _JOIN):
         if packet is not None:
             waiting.append(packet)
         if waiting and (packet is None or len(waiting) > _JOIN):
             first = waiting.popleft()
             joined = any(one.is_keyframe and _is_earlier(one, first) for one in waiting)
-            yield first, first.is_corrupt and not joined
+            corrupt = first.is_corrupt and not joined
+            yield first, corrupt or before
+            before = corrupt and in_ts
 
 
 def _is_earlier(packet: "Packet[VideoStream]", other: "Packet[VideoStream]") -> bool:

@@ -1,5 +1,6 @@
 """Damage inside videos: flagged frames, their places, and what depends on them."""
 
+import av
 import numpy as np
 import pytest
 
@@ -63,6 +64,26 @@ def test_a_frame_that_stands_alone_is_damaged_alone(tmp_path, codec):
     assert (numbers(found), error) == ([5], "")
     assert found[4].reason.endswith(f"damaged here ({codec[:6]}). Copy or convert the video again.")
     assert found[4].timestamp == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg2video"])
+def test_packets_that_a_transport_stream_lost_leave_no_wrong_picture(tmp_path, codec):
+    """Two TS packets inside a key frame are missing; H.265 draws the group without a word."""
+    options = {"g": str(GROUP), "b": "4000000"} if codec == "mpeg2video" else {"g": str(GROUP)}
+    path = write(tmp_path / "x.ts", FRAMES, codec, options=options, rate=25)
+    with av.open(str(path)) as file:
+        packets = [one for one in file.demux(video=0) if one.size]
+        places = [one.pos for one in packets if one.is_keyframe]
+    content, at = path.read_bytes(), places[1] // 188 * 188 + 3 * 188
+    (tmp_path / "bad.ts").write_bytes(content[:at] + content[at + 2 * 188 :])
+    intact = {one.timestamp: one.image.astype(int) for one in read(path)[0]}
+    found, _ = read(tmp_path / "bad.ts")
+    for one in found:
+        if isinstance(one, Frame):
+            assert np.abs(one.image - intact[one.timestamp]).mean() < 1
+    # The damaged group, and where H.265 and MPEG-2 look ahead the end of the one before.
+    assert GROUP - 1 <= len(numbers(found)) <= GROUP + 6
+    assert isinstance(found[-1], Frame)
 
 
 def test_frames_before_the_damage_in_coding_order_are_kept(tmp_path):
