@@ -149,7 +149,7 @@ def test_the_commands_of_data_evaluation_and_export(refused, trained, tmp_path):
     portraits.mkdir()
     shutil.copy(PHOTO, portraits)
     (portraits / "portraits.toml").write_text('license = "public domain"\nattribution = "NASA"\n')
-    video = write_video(tmp_path / "clip.mp4", [frame((10 * i, face())) for i in range(4)])
+    video = write_video(tmp_path / "clip.mp4", [frame((10 * i, face())) for i in range(9)])
     commands = [
         ("fau_tf.cli.data", ["prepare", *real], [0, 1]),
         ("fau_tf.cli.data", ["check", *real], [0, 1]),

@@ -135,6 +135,8 @@ def test_a_wrong_command_ends_with_2_and_its_usage(arguments, capsys):
 def test_options_are_checked_without_a_command_line_too():
     with pytest.raises(ValueError, match=r"--faces must be 1 to 1000: got 0\."):
         PredictOptions(sources=("x.png",), faces=0)
+    with pytest.raises(ValueError, match=r"one of litert, mediapipe\. Received: 'dlib'"):
+        PredictOptions(sources=("a.png",), landmarker="dlib")
     with pytest.raises(ValueError, match=r"--present-from must be above 0: got nan\."):
         PredictOptions(sources=("x.png",), present_from=float("nan"))
     with pytest.raises(ValueError, match="A SOURCE is needed"):
