@@ -84,9 +84,9 @@ def load_run(path: Path) -> TrainedRun:
     versions = _json_object(path / "versions.json")
     # Runs from before the version was noted are of version 1.
     version = versions.get("contract_version", 1)
-    if version != contract.CONTRACT_VERSION:
+    if not contract.readable_version(version):
         raise RunError(
-            f"{path}: the run's contract version must be {contract.CONTRACT_VERSION}: got "
+            f"{path}: the run's contract version must be {contract.readable_versions()}: got "
             f"{version!r}. Export it with the fau_tf that trained it, or train again."
         )
     config = load_config(path / "config.toml")

@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-CONTRACT_VERSION: Final = 1
+CONTRACT_VERSION: Final = 2
+"""Of models that are exported now."""
+READABLE_VERSIONS: Final = (1, CONTRACT_VERSION)
+"""Versions that readers take. Version 1 knows 14 AUs, version 2 also AU07, AU23 and AU45, which is
+how far the eyes are shut; tensors and files are the same."""
 SIGNATURE: Final = "serving_default"
 INPUT: Final = "image"
 OUTPUT_INTENSITY: Final = "intensity"
@@ -31,6 +35,16 @@ REQUIRED_METADATA: Final = (
     "sha256",
 )
 """Keys that the JSON file beside every .tflite has."""
+
+
+def readable_version(found: object) -> bool:
+    """Return whether a file's `contract_version` is one that readers take."""
+    return type(found) is int and found in READABLE_VERSIONS  # True is an int that equals 1
+
+
+def readable_versions() -> str:
+    """Return the versions that readers take, in words for an error."""
+    return " or ".join(map(str, READABLE_VERSIONS))
 
 
 @dataclass(frozen=True)

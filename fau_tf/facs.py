@@ -39,6 +39,7 @@ AUS: Final = {
         ActionUnit(4, "Brow Lowerer", "corrugator supercilii, depressor supercilii, procerus"),
         ActionUnit(5, "Upper Lid Raiser", "levator palpebrae superioris"),
         ActionUnit(6, "Cheek Raiser", "orbicularis oculi, pars orbitalis"),
+        ActionUnit(7, "Lid Tightener", "orbicularis oculi, pars palpebralis"),
         ActionUnit(9, "Nose Wrinkler", "levator labii superioris alaeque nasi"),
         ActionUnit(10, "Upper Lip Raiser", "levator labii superioris"),
         ActionUnit(12, "Lip Corner Puller", "zygomaticus major"),
@@ -46,15 +47,23 @@ AUS: Final = {
         ActionUnit(15, "Lip Corner Depressor", "depressor anguli oris"),
         ActionUnit(17, "Chin Raiser", "mentalis"),
         ActionUnit(20, "Lip Stretcher", "risorius with platysma"),
+        ActionUnit(23, "Lip Tightener", "orbicularis oris"),
         ActionUnit(25, "Lips Part", "depressor labii inferioris, or relaxed mentalis"),
         ActionUnit(26, "Jaw Drop", "masseter, relaxed temporalis and internal pterygoid"),
+        ActionUnit(45, "Blink", "relaxed levator palpebrae; orbicularis oculi, pars palpebralis"),
     )
 }
 
 ALL: Final = tuple(AUS)
-DISFA: Final = tuple(number for number in AUS if number not in (10, 14))
+"""The 17 AUs whose intensity OpenFace 2.0 predicts.
+
+FACS gives AU45 no intensity. Here it is how far the eyes are shut: 0 as at rest, 5 shut.
+"""
+DISFA: Final = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
 BP4D: Final = (6, 10, 12, 14, 17)
-AU_SETS: Final = {"all": ALL, "disfa": DISFA, "bp4d": BP4D}
+DISFA_BP4D: Final = tuple(sorted({*DISFA, *BP4D}))
+AU_SETS: Final = {"openface": ALL, "disfa_bp4d": DISFA_BP4D, "disfa": DISFA, "bp4d": BP4D}
+"""Name for the setting `model.aus` -> AUs. The data sets' are those coded with intensities."""
 
 
 @dataclass(frozen=True)
@@ -129,11 +138,14 @@ RULES: Final = {
             2: _pair(18),
             4: _mid(21, 22, 27),
             5: _pair(37, 38),
+            7: _pair(40, 41),
             9: _pair(31) + _mid(28),
             15: _pair(48, down=0.25),
             20: _pair(48, 4),
+            23: _pair(49, 59),
             25: _mid(62, side="upper") + _mid(66, side="lower"),
             26: _pair(58, 7),
+            45: _pair(36, 39),
         },
     ),
     "fan": CenterRule(
@@ -165,12 +177,14 @@ RULES: Final = {
             2: _pair(18, down=-1 / 3),
             4: _pair(19, down=1 / 3),
             6: _pair(41, down=1.0),
+            7: _pair(38),
             9: _pair(32, down=-1 / 2),
             10: _pair(61),
             12: _pair(48),
             14: _pair(48),
             15: _pair(48),
             17: _pair(58, down=1 / 2),
+            23: _mid(51, side="upper") + _mid(57, side="lower"),
             25: _mid(51, side="upper") + _mid(57, side="lower"),
             26: _pair(58, down=1 / 2),
         },

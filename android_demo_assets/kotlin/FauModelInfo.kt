@@ -49,16 +49,17 @@ class FauModelInfo private constructor(
     }
 
     companion object {
-        const val CONTRACT_VERSION = 1
+        /** Version 2 may have AU07, AU23 and AU45 besides the 14 AUs of version 1. */
+        val CONTRACT_VERSIONS = listOf(1, 2)
 
         /** Returns the checked content of the JSON file beside a model; [file] is its name. */
         fun read(text: String, file: String): FauModelInfo {
             val entries = FauJson.read(text, file) as? Map<*, *>
                 ?: throw broken(file, "a JSON object", text.take(20))
             val version = entries["contract_version"]
-            if (version != CONTRACT_VERSION.toDouble()) {
+            if (CONTRACT_VERSIONS.none { it.toDouble() == version }) {
                 throw FauException(
-                    "$file: contract_version must be $CONTRACT_VERSION.",
+                    "$file: contract_version must be ${CONTRACT_VERSIONS.joinToString(" or ")}.",
                     version,
                     "Copy model, JSON and Kotlin files from the same version of fau_tf.",
                 )

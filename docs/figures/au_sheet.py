@@ -84,7 +84,7 @@ def _face(rig: FaceRig, renderer: str, person: int, intensity: dict[int, float])
 def _plain(scene: Scene) -> Scene:
     """Return the scene symmetric, with open eyes that look ahead, without camera noise."""
     camera = scene.camera.ideal(blur=0.4)
-    return replace(scene, camera=camera, gaze=(0.0, 0.0), blink=0.0,
+    return replace(scene, camera=camera, gaze=(0.0, 0.0), lid_droop=0.0,
                    asymmetry=dict.fromkeys(scene.asymmetry, 0.0))  # fmt: skip
 
 

@@ -64,7 +64,7 @@ def people(rig: FaceRig, columns: int = 8, rows: int = 5) -> Image.Image:
 def _plain(scene: Scene) -> Scene:
     """Return the scene without camera noise and occluders, with eyes that look ahead."""
     camera = scene.camera.ideal(blur=0.4)
-    return replace(scene, camera=camera, occluders=Occluders(), gaze=(0.0, 0.0), blink=0.0)
+    return replace(scene, camera=camera, occluders=Occluders(), gaze=(0.0, 0.0), lid_droop=0.0)
 
 
 def _face(scene: Scene, margin: float) -> Image.Image:

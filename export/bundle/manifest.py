@@ -68,8 +68,15 @@ def manifest_text(listed: Mapping[str, Path]) -> str:
         for path, where in sorted(listed.items())
         if path != MANIFEST
     ]
-    whole = {"format": FORMAT, "contract_version": contract.CONTRACT_VERSION, "files": rows}
+    whole = {"format": FORMAT, "contract_version": _contract_version(listed), "files": rows}
     return json.dumps(whole, indent=1) + "\n"
+
+
+def _contract_version(listed: Mapping[str, Path]) -> int:
+    """Return the contract version of the listed models: that of their metadata."""
+    if METADATA not in listed:
+        return contract.CONTRACT_VERSION
+    return int(json.loads(listed[METADATA].read_text(encoding="utf-8"))["contract_version"])
 
 
 def manifest_problems(folder: Path) -> list[str]:
@@ -81,10 +88,10 @@ def manifest_problems(folder: Path) -> list[str]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         why = f"{type(error).__name__}: {error}"
         return [f"{MANIFEST}: must be readable and list the files. Received: {why}. {_NEXT}"]
-    if version != (FORMAT, contract.CONTRACT_VERSION):
+    if version[0] != FORMAT or not contract.readable_version(version[1]):
         return [
             f"{MANIFEST}: format and contract version must be {FORMAT} and "
-            f"{contract.CONTRACT_VERSION}. Received: {version[0]!r} and {version[1]!r}. {_NEXT}"
+            f"{contract.readable_versions()}. Received: {version[0]!r} and {version[1]!r}. {_NEXT}"
         ]
     present = {path: where for path, where in files(folder).items() if path != MANIFEST}
     return [*_file_problems(listed, present), *_size_problems(folder, present)]

@@ -25,7 +25,7 @@ def metadata(models: Sequence[AssetModel], landmarker: Path) -> dict[str, Any]:
     card = models[0].entries
     return {
         "format": 1,
-        "contract_version": contract.CONTRACT_VERSION,
+        "contract_version": card["contract_version"],
         "signature": contract.SIGNATURE,
         "preset": card["preset"],
         "image_size": card["image_size"],

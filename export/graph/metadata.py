@@ -122,8 +122,8 @@ def _checked_card(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise _error(f"with a {CARD} of JSON", str(error)) from error
     version = card.get("contract_version") if isinstance(card, dict) else None
-    if type(version) is not int or version != contract.CONTRACT_VERSION:
-        raise _error(f"of contract version {contract.CONTRACT_VERSION}", repr(version))
+    if not contract.readable_version(version):
+        raise _error(f"of contract version {contract.readable_versions()}", repr(version))
     needed = {*contract.REQUIRED_METADATA, "au_labels"} - {"sha256"}  # a file can't hold its own
     lacking = sorted(needed - set(card))
     if lacking:

@@ -59,7 +59,7 @@ def level_counts(intensity: npt.NDArray[np.float32]) -> dict[str, list[int]]:
     """Return AU label -> number of faces at 0 and around each of 1 to 5.
 
     Args:
-        intensity: (N, 14) in the order of `facs.ALL`; a value above 0 counts for the nearest whole
+        intensity: (N, 17) in the order of `facs.ALL`; a value above 0 counts for the nearest whole
             intensity of 1 to 5.
     """
     level = np.where(intensity > 0, np.clip(np.rint(intensity), 1, facs.MAX_INTENSITY), 0)

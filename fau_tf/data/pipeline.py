@@ -50,7 +50,7 @@ class Targets:
         return tf.einsum("bi,ikd->bkd", flat, tf.constant(matrix))
 
     def columns(self, intensity: Any) -> Any:
-        """Return (B, A) from the records' (B, 14)."""
+        """Return (B, A) from the records' (B, 17)."""
         return tf.gather(intensity, [facs.ALL.index(au) for au in self.aus], axis=1)
 
     def encode(self, landmarks: Any, intensity: Any) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class Targets:
 
         Args:
             landmarks: (B, 68, 2) in crop px.
-            intensity: (B, 14) in the order of `facs.ALL`, NaN where not coded.
+            intensity: (B, 17) in the order of `facs.ALL`, NaN where not coded.
 
         Returns:
             `heatmap`, `gaussian` and `weight` of `HeatmapTarget`; `intensity` (B, A), NaN kept.

@@ -11,7 +11,11 @@ from PIL import Image
 
 from fau_tf import facs
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+"""Of a record that is written: it names the AUs of its intensities."""
+READABLE_FORMATS: Final = (1, FORMAT_VERSION)
+"""Records of version 1 have the intensities of `VERSION_1_AUS`."""
+VERSION_1_AUS: Final = facs.DISFA_BP4D
 MARGIN: Final = 1.25
 """Field of view of a stored image relative to the aligned crop, around the same center."""
 JPEG_QUALITY: Final = 92
@@ -59,7 +63,7 @@ class FaceRecord:
                 )
 
     def intensities(self) -> npt.NDArray[np.float32]:
-        """Return (14,) in the order of `facs.ALL`; NaN where not coded."""
+        """Return (17,) in the order of `facs.ALL`; NaN where not coded."""
         return np.array([self.intensity.get(au, np.nan) for au in facs.ALL], np.float32)
 
 
@@ -75,6 +79,7 @@ def as_features(record: FaceRecord) -> dict[str, Any]:
     return {
         "image": jpeg(record.image),
         "landmarks": record.landmarks.astype(np.float32).ravel().tolist(),
+        "aus": list(facs.ALL),
         "intensity": record.intensities().tolist(),
         "subject": record.subject,
         "source": record.source,

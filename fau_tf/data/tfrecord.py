@@ -8,13 +8,14 @@ from typing import Any, Final
 import tensorflow as tf
 
 from fau_tf import facs
-from fau_tf.data.record import FORMAT_VERSION
+from fau_tf.data.record import FORMAT_VERSION, READABLE_FORMATS, VERSION_1_AUS
 
 FEATURES: Final = {
     "version": tf.io.FixedLenFeature([], tf.int64),
     "image": tf.io.FixedLenFeature([], tf.string),
     "landmarks": tf.io.FixedLenFeature([68, 2], tf.float32),
-    "intensity": tf.io.FixedLenFeature([len(facs.ALL)], tf.float32),
+    "aus": tf.io.FixedLenSequenceFeature([], tf.int64, allow_missing=True),
+    "intensity": tf.io.FixedLenSequenceFeature([], tf.float32, allow_missing=True),
     "subject": tf.io.FixedLenFeature([], tf.string),
     "source": tf.io.FixedLenFeature([], tf.string),
     "dataset": tf.io.FixedLenFeature([], tf.string),
@@ -60,25 +61,47 @@ def shard_files(folder: Path) -> list[Path]:
 def parse(serialized: Any) -> dict[str, Any]:
     """Return a record's features as tensors, `image` undecoded; for `tf.data`.
 
+    `intensity` is (17,) in the order of `facs.ALL`, NaN for AUs that the record lacks; `aus` is
+    left out.
+
     Raises:
-        tf.errors.InvalidArgumentError: When run on a record of another format version.
+        tf.errors.InvalidArgumentError: When run on a record of an unknown format version.
     """
     record = tf.io.parse_single_example(serialized, FEATURES)
-    wanted = tf.constant(FORMAT_VERSION, tf.int64)
-    rule = f"a record must have format version {FORMAT_VERSION}; generate or prepare it again"
-    with tf.control_dependencies([tf.debugging.assert_equal(record["version"], wanted, rule)]):
-        return {name: tf.identity(value) for name, value in record.items()}
+    versions = " or ".join(map(str, READABLE_FORMATS))
+    rule = f"a record must have format version {versions}; generate or prepare it again"
+    readable = tf.reduce_any(record["version"] == tf.constant(READABLE_FORMATS, tf.int64))
+    with tf.control_dependencies([tf.debugging.assert_equal(readable, True, rule)]):
+        found = {name: tf.identity(value) for name, value in record.items()}
+    found["intensity"] = _in_order(found.pop("aus"), found["intensity"])
+    return found
+
+
+def _in_order(aus: Any, intensity: Any) -> Any:
+    """Return (17,) intensities in the order of `facs.ALL` from those of some AUs; NaN: not coded.
+
+    Args:
+        aus: (N,) AU numbers; empty for those of format version 1.
+        intensity: (N,).
+    """
+    numbers = tf.cond(tf.size(aus) > 0, lambda: aus, lambda: tf.constant(VERSION_1_AUS, tf.int64))
+    same = tf.constant(facs.ALL, tf.int64)[:, None] == numbers[None]  # (17, N)
+    values = tf.gather(intensity, tf.argmax(same, axis=1))
+    coded = tf.where(tf.reduce_any(same, axis=1), values, float("nan"))
+    return tf.ensure_shape(coded, (len(facs.ALL),))
 
 
 def _serialized(features: Mapping[str, Any]) -> bytes:
-    lists = {"version": tf.train.Feature(int64_list=tf.train.Int64List(value=[FORMAT_VERSION]))}
-    for name, value in features.items():
+    lists = {}
+    for name, value in ({"version": FORMAT_VERSION} | dict(features)).items():
+        items = value if isinstance(value, list) else [value]
         if FEATURES[name].dtype == tf.string:
-            items = value if isinstance(value, list) else [value]
             raw = [item.encode() if isinstance(item, str) else item for item in items]
             lists[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=raw))
+        elif FEATURES[name].dtype == tf.int64:
+            lists[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=items))
         else:
-            lists[name] = tf.train.Feature(float_list=tf.train.FloatList(value=value))
+            lists[name] = tf.train.Feature(float_list=tf.train.FloatList(value=items))
     example = tf.train.Example(features=tf.train.Features(feature=lists))
     # Otherwise the order of the features differs between processes.
     return bytes(example.SerializeToString(deterministic=True))

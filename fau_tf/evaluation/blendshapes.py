@@ -23,6 +23,7 @@ AU_BLENDSHAPES: Final[dict[int, tuple[tuple[str, ...], ...]]] = {
     4: (_sides("browDown"),),
     5: (_sides("eyeWide"),),
     6: (_sides("cheekSquint"), _sides("eyeSquint")),  # cheekSquint hardly ever leaves 0
+    7: (_sides("eyeSquint"),),
     9: (_sides("noseSneer"),),
     10: (_sides("mouthUpperUp"),),
     12: (_sides("mouthSmile"),),
@@ -30,8 +31,10 @@ AU_BLENDSHAPES: Final[dict[int, tuple[tuple[str, ...], ...]]] = {
     15: (_sides("mouthFrown"),),
     17: (("mouthShrugLower",),),
     20: (_sides("mouthStretch"),),
+    23: (_sides("mouthPress"), ("mouthRollLower",), ("mouthRollUpper",)),  # no shape is AU23 alone
     25: (_sides("mouthLowerDown"),),
     26: (("jawOpen",),),
+    45: (_sides("eyeBlink"),),
 }
 """AU -> the blendshapes that it raises, in groups of left and right."""
 
@@ -50,11 +53,14 @@ def au_score(au: int, names: Sequence[str], scores: Array) -> Array:
     return total
 
 
-def correlations(predicted: Array, names: Sequence[str], scores: Array) -> dict[str, Any]:
+def correlations(
+    aus: Sequence[int], predicted: Array, names: Sequence[str], scores: Array
+) -> dict[str, Any]:
     """Return each AU's correlation with its blendshapes over the faces, and the mean of them.
 
     Args:
-        predicted: (N, A) intensities, in the order of `facs.ALL`.
+        aus: A numbers.
+        predicted: (N, A) intensities.
         names: Of the blendshapes.
         scores: (N, 52) of the same faces.
 
@@ -64,7 +70,7 @@ def correlations(predicted: Array, names: Sequence[str], scores: Array) -> dict[
     """
     per_au = {
         facs.AUS[au].label: _correlation(predicted[:, a], au_score(au, names, scores))
-        for a, au in enumerate(facs.ALL)
+        for a, au in enumerate(aus)
     }
     known = [value for value in per_au.values() if np.isfinite(value)]
     return {"per_au": per_au, "mean": float(np.mean(known))}

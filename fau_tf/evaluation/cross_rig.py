@@ -8,7 +8,7 @@ import numpy as np
 
 from fau_tf.data.datasets import FaceDataset
 from fau_tf.evaluation import blendshape_baseline, synthetic_test_set
-from fau_tf.evaluation.synthetic_test_set import LABELS, Array, LabeledFaces, SyntheticRun
+from fau_tf.evaluation.synthetic_test_set import Array, LabeledFaces, SyntheticRun
 from fau_tf.training.calibrate import coverage
 
 
@@ -35,9 +35,9 @@ def evaluate_run(run: SyntheticRun, data: Path, *, baseline: bool) -> dict[str, 
         "groups": synthetic_test_set.by_group(test, predicted, masks),
         "factors": synthetic_test_set.by_factor(test, predicted),
         "subject_error": synthetic_test_set.subject_error_quantiles(test, predicted),
-        "coverage": coverage(run.path, test.coded, predicted, LABELS),
+        "coverage": coverage(run.path, test.coded, predicted, test.labels),
         "coverage_by_group": {
-            name: coverage(run.path, test.coded[mask], predicted[mask], LABELS)["mean"]
+            name: coverage(run.path, test.coded[mask], predicted[mask], test.labels)["mean"]
             for name, mask in masks.items()
         },
     }
@@ -94,7 +94,7 @@ def _evaluate_baseline(
     train, validation = (
         (shapes[name], run.labels(parts[name])) for name in ("train", "validation")
     )
-    ridge = blendshape_baseline.fit_ridge(train, validation, LABELS)
+    ridge = blendshape_baseline.fit_ridge(train, validation, test.labels)
     predicted = ridge.predict(shapes["test"])
     return {
         "groups": synthetic_test_set.by_group(test, predicted, masks),

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from fau_tf import contract
-from fau_tf.evaluation.synthetic_test_set import LABELS
 
 
 def low_reliability(found: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -20,7 +19,7 @@ def low_reliability(found: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]
         "blendshape_correlation": _blendshape_correlation(found),
     }
     failed: dict[str, list[dict[str, Any]]] = {}
-    for label in LABELS:
+    for label in sorted({label for values in measured.values() for label in values}):
         for criterion, values in measured.items():
             limit = contract.LOW_RELIABILITY[criterion].limit
             if label in values and not values[label] >= limit:  # NaN fails, too
@@ -40,7 +39,7 @@ def _cross_rig_icc(found: Mapping[str, Any]) -> dict[str, float]:
     ]
     return {
         label: float(np.mean([group[label]["icc"] for group in groups]))
-        for label in (LABELS if groups else [])
+        for label in (groups[0] if groups else [])
     }
 
 
@@ -49,8 +48,7 @@ def _edited_photo_rise(found: Mapping[str, Any]) -> dict[str, float]:
     rows = [row["median_rise"] for row in found.get("photos", {}).get("edited", [])]
     return {
         label: max(row[label] for row in rows if label in row)
-        for label in LABELS
-        if any(label in row for row in rows)
+        for label in {label for row in rows for label in row}
     }
 
 
@@ -58,5 +56,6 @@ def _blendshape_correlation(found: Mapping[str, Any]) -> dict[str, float]:
     """Return the largest correlation of each AU with its blendshapes on photos and videos."""
     photos = [found["photos"]["blendshapes"]] if "photos" in found else []
     rows = [one["per_au"] for one in [*photos, *found.get("videos", [])]]
-    known = {label: [row[label] for row in rows if np.isfinite(row[label])] for label in LABELS}
+    labels = rows[0] if rows else []
+    known = {label: [row[label] for row in rows if np.isfinite(row[label])] for label in labels}
     return {label: max(values) for label, values in known.items() if values}

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from fau_tf.evaluation.synthetic_test_set import LABELS
 from fau_tf.inference.model_info import FailedCriterion
 from fau_tf.utils.markdown_tables import table
 
@@ -45,7 +44,8 @@ def readme_table(found: Mapping[str, Any]) -> str:
         if rig not in run["trained_on"]:
             name = f"trained on {_rigs(run['trained_on'])}, evaluated on {_rig(rig)} (cross-rig)"
             rows.append([name, _icc(group), _icc(run_baseline)])
-    heads = ["synthetic faces of test subjects", "ICC(3,1), mean of 14 AUs (95 % CI)"]
+    mean = f"ICC(3,1), mean of {len(_labels(found))} AUs (95 % CI)"
+    heads = ["synthetic faces of test subjects", mean]
     return table([*heads, "blendshape baseline"], rows)
 
 
@@ -73,9 +73,9 @@ def _own_rigs(found: Mapping[str, Any]) -> str:
     heads = ["rig, renderer", "faces", "ICC(3,1)", "MAE", "PCC", "baseline's ICC(3,1)"]
     text = (
         "## Test subjects\n\n"
-        "Means over 14 AUs; in brackets the 95 % CI by a bootstrap over subjects. The baseline is "
-        "a ridge regression from MediaPipe's 52 blendshapes of the same pictures, fitted on the "
-        "same training faces.\n\n" + table(heads, rows)
+        f"Means over {len(_labels(found))} AUs; in brackets the 95 % CI by a bootstrap over "
+        "subjects. The baseline is a ridge regression from MediaPipe's 52 blendshapes of the same "
+        "pictures, fitted on the same training faces.\n\n" + table(heads, rows)
     )
     missed = found.get("baseline", {}).get("faces_not_found")
     if not missed:
@@ -223,7 +223,7 @@ def _low_reliability(found: Mapping[str, Any]) -> str:
     ] or ["None."]
     if "photos" in found:
         edited = {label for row in found["photos"]["edited"] for label in row["median_rise"]}
-        without = [label for label in LABELS if label not in edited]
+        without = [label for label in _labels(found) if label not in edited]
         if without:
             rows.append(f"\nNo edit shows {', '.join(without)} here.")
     return (
@@ -241,6 +241,11 @@ def _cross_rig_groups(found: Mapping[str, Any]) -> list[tuple[_Row, str, _Row, _
         for run in found.get("cross_rig", [])
         for rig, group in run["groups"].items()
     ]
+
+
+def _labels(found: Mapping[str, Any]) -> list[str]:
+    """Return the labels of the model's AUs."""
+    return list(next(iter(found["groups"].values()))["per_au"])
 
 
 def _rig(name: str) -> str:

@@ -9,7 +9,6 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf import facs
 from fau_tf.data import datasets
 from fau_tf.data.synthetic_set import rig_of
 from fau_tf.metrics import agreement, bootstrap
@@ -20,7 +19,6 @@ from fau_tf.training.predict import predict_intensity
 from fau_tf.training.run_state import PEOPLE
 
 Array = npt.NDArray[Any]
-LABELS: Final = [facs.AUS[au].label for au in facs.ALL]
 _PARTS: Final = ("train", "validation", "test")
 _QUICK: Final = 20  # subjects of each part
 _FEWEST_FACES: Final = 20  # in a row of `by_factor`
@@ -82,12 +80,14 @@ class LabeledFaces:
         subjects: N names.
         rig: (N,) names.
         factors: Name -> (N,) values.
+        labels: A names, e.g. `AU06`.
     """
 
     coded: Array
     subjects: list[str]
     rig: Array
     factors: Mapping[str, Array]
+    labels: list[str]
 
     @classmethod
     def load(cls, part: datasets.Subset, run: SyntheticRun) -> Self:
@@ -99,7 +99,7 @@ class LabeledFaces:
             names = [name.decode() for name in row["factor_names"]]
         factors = dict(zip(names, np.stack(values).T, strict=True))
         rig = np.array([rig_of(name, run.config.data.rigs) for name in subjects])
-        return cls(run.labels(part), subjects, rig, factors)
+        return cls(run.labels(part), subjects, rig, factors, run.config.model.labels)
 
 
 def rig_masks(faces: LabeledFaces) -> dict[str, Array]:
@@ -125,8 +125,9 @@ def by_group(
     for name, mask in masks.items():
         coded, group = faces.coded[mask], predicted[mask]
         subjects = np.array(faces.subjects)[mask].tolist()
-        interval = bootstrap.confidence_intervals(coded, group, subjects, LABELS)["mean"]["icc"]
-        figures: dict[str, Any] = agreement.summary(coded, group, LABELS)
+        given = coded, group, subjects, faces.labels
+        interval = bootstrap.confidence_intervals(*given)["mean"]["icc"]
+        figures: dict[str, Any] = agreement.summary(coded, group, faces.labels)
         found[name] = figures | {"icc_interval": interval, "faces": len(coded)}
     return found
 
@@ -157,7 +158,8 @@ def by_factor(faces: LabeledFaces, predicted: Array) -> list[dict[str, Any]]:
         for i, group in enumerate(groups):
             mask = place == i
             if mask.sum() >= _FEWEST_FACES:
-                mean = agreement.summary(faces.coded[mask], predicted[mask], LABELS)["mean"]
+                given = faces.coded[mask], predicted[mask], faces.labels
+                mean = agreement.summary(*given)["mean"]
                 rows.append({"factor": name, "group": group, "faces": int(mask.sum()), **mean})
     return rows
 

@@ -58,6 +58,7 @@ class ModelInfo:
         intervals: Conformal prediction intervals; None if the model has none.
         low_reliability: AU label -> the criteria that it fails. Intensities of these AUs should not
             be relied on.
+        contract_version: One of `contract.READABLE_VERSIONS`.
     """
 
     name: str
@@ -69,6 +70,7 @@ class ModelInfo:
     sha256: str
     intervals: Intervals | None = None
     low_reliability: Mapping[str, tuple[FailedCriterion, ...]] = field(default_factory=dict)
+    contract_version: int = contract.CONTRACT_VERSION
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -81,14 +83,14 @@ class ModelInfo:
         return {
             "model": readable(self.name),
             "model_sha256": self.sha256,
-            "contract_version": contract.CONTRACT_VERSION,
+            "contract_version": self.contract_version,
         }
 
     @property
     def caption(self) -> str:
         """The line under a picture."""
-        version = contract.CONTRACT_VERSION
-        return f"{readable(self.name)}, SHA-256 {self.sha256[:16]}, contract {version}"
+        contract_name = f"contract {self.contract_version}"
+        return f"{readable(self.name)}, SHA-256 {self.sha256[:16]}, {contract_name}"
 
     def interval(self, intensity: npt.ArrayLike) -> dict[str, tuple[float, float]] | None:
         """Return AU label -> low and high end around (A,) intensities; None without intervals."""
@@ -170,10 +172,10 @@ def _checked(path: Path, text: bytes) -> ModelInfo:
     if not isinstance(entries, dict):
         raise _broken(path, "a JSON object", type(entries).__name__)
     version = entries.get("contract_version")
-    if type(version) is not int or version != contract.CONTRACT_VERSION:
+    if not contract.readable_version(version):
         raise ModelError(
-            f"{path}: contract_version must be {contract.CONTRACT_VERSION}. Received: {version!r}. "
-            "Export the model again with this version of fau_tf."
+            f"{path}: contract_version must be {contract.readable_versions()}. Received: "
+            f"{version!r}. Export the model again with this version of fau_tf."
         )
     lacking = [key for key in contract.REQUIRED_METADATA if key not in entries]
     if lacking:
@@ -189,6 +191,7 @@ def _checked(path: Path, text: bytes) -> ModelInfo:
         sha256=entries["sha256"],
         intervals=_intervals(path, entries),
         low_reliability=_low_reliability(path, entries),
+        contract_version=entries["contract_version"],
     )
 
 

@@ -30,7 +30,7 @@ class NetSpec:
         nodes: `channels` as in the paper, or `pixels` as in the reference code.
         scc_initializer: Row of `scc.decoder.SCC_INITIALIZERS`.
         mesh_decoder: Feature maps of a second branch on FaceMesh's frozen trunk; 0 for none.
-        aus: Row of `facs.AU_SETS`.
+        aus: Row of `facs.AU_SETS`, or AU numbers; one intensity each, in this order.
         rule: Row of `facs.RULES`.
     """
 
@@ -47,7 +47,7 @@ class NetSpec:
     nodes: str = "channels"
     scc_initializer: str = "near_identity"
     mesh_decoder: int = 0
-    aus: str = "all"
+    aus: str | tuple[int, ...] = "disfa_bp4d"
     rule: str = "fau"
 
     def __post_init__(self) -> None:
@@ -61,9 +61,10 @@ class NetSpec:
                 "`scc` must be true or false for each stage of `decoder`. "
                 f"Received: scc={self.scc}, decoder={self.decoder}"
             )
-        if self.aus not in facs.AU_SETS:
+        if isinstance(self.aus, str) and self.aus not in facs.AU_SETS:
             raise ValueError(
-                f"`aus` must be one of {sorted(facs.AU_SETS)}. Received: aus={self.aus!r}"
+                f"`aus` must be one of {sorted(facs.AU_SETS)}, or a list of AU numbers. "
+                f"Received: aus={self.aus!r}"
             )
         facs.centers(self.au_numbers, self.rule)  # refuses a rule set that lacks an AU
         _ = self.codec  # refuses sizes and scales that don't fit
@@ -71,7 +72,7 @@ class NetSpec:
     @property
     def au_numbers(self) -> tuple[int, ...]:
         """The A action units, in output order."""
-        return facs.AU_SETS[self.aus]
+        return facs.AU_SETS[self.aus] if isinstance(self.aus, str) else self.aus
 
     @property
     def labels(self) -> list[str]:

@@ -121,7 +121,7 @@ def ict_fields(rig: FaceRig, shape: FaceShape) -> dict[int, Floats]:
     blink lowers.
     """
     jaw = -rig.action_units[26][:, 1]
-    blink = -rig.blink[:, 1]
+    blink = -rig.action_units[45][:, 1]
     everywhere = np.ones(len(rig.neutral), bool)
     skin = rig.uv[:, 1] < shape.uv[:, 1].max() + 40
     groups = (

@@ -21,30 +21,33 @@ __all__ = [
     "sample_intensities", "sample_scene",
 ]  # fmt: skip
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """Increment it with any change of code after which the same seeds give other faces;
 tests/golden/test_versions.py detects one. Sets of another version are rendered again."""
 
 # name, share of combinations, AUs of 92 % of such faces, AUs of half of them
 COMBINATIONS: tuple[tuple[str, float, tuple[int, ...], tuple[int, ...]], ...] = (
-    ("happiness", 0.16, (6, 12), (25,)),
+    ("happiness", 0.16, (6, 12), (7, 25)),
     ("polite smile", 0.08, (12,), (14, 25)),
     ("surprise", 0.14, (1, 2, 5, 26), (25,)),
-    ("anger", 0.11, (4, 5), (17, 9)),
+    ("anger", 0.11, (4, 5, 7), (17, 23, 9)),
     ("sadness", 0.12, (1, 4, 15, 17), ()),
     ("fear", 0.12, (1, 2, 4, 5, 20), (25, 26)),
-    ("disgust", 0.12, (9, 10), (17, 25)),
-    ("contempt", 0.08, (14,), (10,)),
-    ("pain", 0.07, (4, 6, 9), (10, 25, 20)),
+    ("disgust", 0.12, (9, 10), (7, 17, 25)),
+    ("contempt", 0.08, (14,), (10, 23)),
+    ("pain", 0.07, (4, 6, 7, 9), (10, 25, 20, 45)),
 )
 ALONE = 0.115
 """Probability of an AU outside the sampled combination."""
 COMBINED, NEUTRAL = 0.55, 0.06
 """Share of faces with a combination, and of neutral faces."""
-UNLABELED, BLINKS = 0.08, 0.06
-"""Probability of each unlabeled movement, and of a blink."""
+UNLABELED = 0.08
+"""Probability of each unlabeled movement."""
+DROOP_SD, MOST_DROOP = 0.07, 0.15
+"""Standard deviation and limit of the share of the eyes' opening that the lids cover at rest: less
+than AU45 = 1."""
 CLOSED_LIPS = ("lips pressed", "lips sucked in", "cheeks puffed")
-"""Unlabeled movements that need closed lips."""
+"""Unlabeled movements that need closed lips, which AU23 doesn't tighten: that would hide it."""
 
 
 def sample_scene(
@@ -63,7 +66,7 @@ def sample_scene(
         person_seed: decides shape, skin, hair and eyes.
         face_seed: decides expression, pose, gaze, light, camera and background.
         intensity: AU number -> 0..5 instead of a sampled expression. Other AUs are 0, and there are
-            no blinks and unlabeled movements.
+            no unlabeled movements.
         pose: yaw, pitch, roll in degrees instead of a sampled pose.
         variety: parts to leave out; everything else stays the same.
 
@@ -87,7 +90,7 @@ def sample_scene(
         asymmetry={au: float(np.clip(rng.normal(0, 0.09), -0.25, 0.25)) for au in facs.AUS},
         pose=sampled_pose if pose is None else pose,
         gaze=(float(rng.normal(0, 7)), float(rng.normal(0, 4))),
-        blink=_sample_blink(rng, unlabeled_rng, allowed=intensity is None and not chosen[5]),
+        lid_droop=min(MOST_DROOP, abs(float(rng.normal(0, DROOP_SD)))),
         unlabeled=_sample_unlabeled(unlabeled_rng, rig, chosen) if intensity is None else {},
         light=sample_light(rng, light_rng),
         camera=_sample_camera(rng, person),
@@ -132,7 +135,8 @@ def render(scene: Scene, *, size: int, view: Floats | None = None, renderer: str
 def sample_intensities(rng: np.random.Generator) -> dict[int, float]:
     """Return AU -> 0..5 for all AUs: plausible combinations and independent AUs.
 
-    About 77 % of the values are 0, and each AU is active in at least 15 % of the faces.
+    About 77 % of the values are 0. Each AU is active in at least 15 % of the faces, AU45 in a tenth
+    of them, without AU5: eyes that blink are not wide open.
     """
     value = dict.fromkeys(facs.AUS, 0.0)
     kind = rng.random()
@@ -152,6 +156,8 @@ def sample_intensities(rng: np.random.Generator) -> dict[int, float]:
         value[au] = float(np.clip(shared if rng.random() < 0.3 else own, 0.3, facs.MAX_INTENSITY))
     # a dropped jaw parts the lips, and FACS scores AU25 whenever they part
     value[25] = max(value[25], value[26] * float(rng.uniform(0.5, 1.0)))
+    if value[45]:
+        value[5] = 0.0
     return value
 
 
@@ -167,27 +173,18 @@ def _complete(intensity: Mapping[int, float]) -> dict[int, float]:
     return {au: float(intensity.get(au, 0.0)) for au in facs.AUS}
 
 
-def _sample_blink(
-    rng: np.random.Generator, blink_rng: np.random.Generator, *, allowed: bool
-) -> float:
-    """Return how far the eyes are shut: a little, or if allowed, sometimes a blink."""
-    usual = min(0.35, abs(rng.normal(0, 0.09)))
-    blinks, shut = blink_rng.random() < BLINKS, blink_rng.uniform(0.4, 1.0)
-    return float(shut if blinks and allowed else usual)
-
-
 def _sample_unlabeled(
     rng: np.random.Generator, rig: FaceRig, intensity: Mapping[int, float]
 ) -> dict[str, float]:
-    """Return movement -> 0..1, without those that need closed lips where the lips part."""
-    parted = intensity[25] > 0.5 or intensity[26] > 0.5
+    """Return movement -> 0..1, without CLOSED_LIPS where the lips part or are tightened."""
+    busy = intensity[25] > 0.5 or intensity[26] > 0.5 or intensity[23] > 0
     drawn = {
         name: (rng.random() < UNLABELED, float(rng.uniform(0.2, 1.0))) for name in rig.unlabeled
     }
     return {
         name: part
         for name, (moves, part) in drawn.items()
-        if moves and not (parted and name in CLOSED_LIPS)
+        if moves and not (busy and name in CLOSED_LIPS)
     }
 
 

@@ -152,9 +152,9 @@ def read_calibration(folder: Path) -> dict[str, Any]:
             f"{path} must be a JSON object with a contract_version: got {error!r}. Run "
             "train_keras.py with the run's settings again."
         ) from error
-    if version != contract.CONTRACT_VERSION:
+    if not contract.readable_version(version):
         raise ValueError(
-            f"{path} must be of contract version {contract.CONTRACT_VERSION}: got {version!r}. "
+            f"{path} must be of contract version {contract.readable_versions()}: got {version!r}. "
             "Train again with this fau_tf."
         )
     return dict(entry)

@@ -260,6 +260,11 @@ def _parse_change(change: str) -> tuple[str, str, Any]:
 
 
 def _typed(name: str, want: Any, value: Any) -> Any:
+    if isinstance(want, types.UnionType):  # a name, or a list
+        if not isinstance(value, str | list):
+            raise ValueError(f"`{name}` must be a name or a list. Received: {value!r}")
+        name_type, list_type = get_args(want)
+        want = list_type if isinstance(value, list) else name_type
     if get_origin(want) is tuple and isinstance(value, list):
         inner = get_args(want)[0]
         return tuple(_typed(name, inner, item) for item in value)

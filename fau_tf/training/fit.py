@@ -36,6 +36,7 @@ from fau_tf.training.setup import (
     make_pair_loss,
     make_targets,
     portraits_per_batch,
+    require_coded,
 )
 
 
@@ -107,6 +108,7 @@ def fit(
     devices.check(settings.batch_size)
     _start_backbone(net, config, run)
     coded = subsets["train"].labels(make_targets(config))
+    require_coded(config, coded)
     steps = max(1, len(coded) // settings.batch_size)
     rate = WarmupPlateauDecay(
         settings.learning_rate,

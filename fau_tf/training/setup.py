@@ -76,6 +76,24 @@ def make_targets(config: Config) -> Targets:
     return Targets(codec=spec.codec, aus=spec.au_numbers, rule=spec.rule)
 
 
+def require_coded(config: Config, coded: npt.NDArray[np.float32]) -> None:
+    """Raise ValueError unless some training face codes each AU of the network.
+
+    Args:
+        config: Of the run.
+        coded: (N, A) intensities of the training faces; NaN where not coded.
+    """
+    spec = config.model
+    known = [bool(np.isfinite(column).any()) for column in coded.T]
+    never = [label for label, found in zip(spec.labels, known, strict=True) if not found]
+    if never:
+        numbers = [au for au, found in zip(spec.au_numbers, known, strict=True) if found]
+        raise ValueError(
+            f"`model.aus` must be AUs that the training faces code: none codes {', '.join(never)}, "
+            f"whose intensities would be noise. Leave them out: --set model.aus={numbers}"
+        )
+
+
 def make_network(config: Config, devices: Devices = ONE_DEVICE) -> keras.Model:
     """Return the run's network with random weights; it computes in `training.precision`.
 

@@ -32,6 +32,10 @@ LIPS_APART = 0.08
 LOWEST = -19.0
 """Height in cm above which the bust is kept: ICT-FaceKit's ends there too."""
 IDENTITIES = 4
+_OWNERS = {name: au for au, rows in SHAPES.items() for name, *_ in rows} | {
+    "mouthPucker": "lips puckered", "mouthRollUpper": "lips sucked in",
+}  # fmt: skip
+"""Shape -> the AU or unlabeled movement that it shows; others use it, too."""
 # parts of `head.parts` in its order: material, first number of each; None leaves it out
 _BACK, _TEETH = "M_BackHead", "M_Teeth"
 _PARTS = (
@@ -137,19 +141,16 @@ def _numbers(parts):
 
 
 def _moved(face, parts, at, number, total):
-    """Return AU -> field, 0 -> that of a blink, and name of UNLABELED -> field."""
+    """Return AU -> field, and name of UNLABELED -> field."""
     mirror = mesh.mirror_index(face)
     follow = np.vstack([np.eye(len(face)), *(part.follow for part in parts)])
     jaw = np.concatenate([np.zeros(len(face)), *(part.jaw for part in parts)])
-    fields = canonical_action_units.fields(face, mirror) | {
-        0: canonical_action_units.blink(face, mirror)
-    }
+    fields = canonical_action_units.fields(face, mirror)
     aside = canonical_action_units.below_mouth(face)[:, None] * [0.4, 0, 0]
     fields |= {"jaw to the right": -aside, "jaw to the left": aside}
     fields |= canonical_action_units.unlabeled_fields(face, mirror)
     fields[25] = fields[25] / 3  # `mouth.parted` does the rest, as on the real head
-    # any but AU14's, whose mouthRollLower it shares
-    fields["lips sucked in"] = 2 * fields["lips puckered"]
+    fields["lips sucked in"] = -fields["lips puckered"]  # any but AU23's
     moved = {au: follow @ field for au, field in fields.items()}
     moved[26] += jaw[:, None] * canonical_action_units.jaw_motion(at)
     return {au: _spread(field, number, total) for au, field in moved.items()}
@@ -166,16 +167,15 @@ def _expressions(moved, points):
     """Return name -> field of each shape that the units' table uses."""
     out = {}
     for au, rows in SHAPES.items():
-        for name, weight, _ in rows:
-            field = moved[au] / (len(rows) * weight)
+        own = [row for row in rows if _OWNERS[row[0]] == au]
+        for name, weight, _ in own:
+            field = moved[au] / (len(own) * weight)
             out |= _halves(name, field, points)
     for other, rows in UNLABELED.items():
         for name, weight in rows:
-            own = _halves(name, moved[other] / (len(rows) * weight), points)
-            out = out | own if name == "eyeSquint_" else own | out  # AU6 has its cheekRaiser too
-    return out | _halves("eyeBlink_", moved[0], points) | {
-        f"cheekSquint_{side}": out[f"cheekRaiser_{side}"] for side in "LR"
-    }  # fmt: skip
+            if _OWNERS.get(name, other) == other:
+                out |= _halves(name, moved[other] / (len(rows) * weight), points)
+    return out | {f"cheekSquint_{side}": out[f"cheekRaiser_{side}"] for side in "LR"}
 
 
 def _halves(name, field, points):

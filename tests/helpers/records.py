@@ -24,7 +24,8 @@ def make_record(person, face, size=SIZE, intensity=None):
     """Return a record whose landmarks and labels follow from its numbers."""
     rng = np.random.default_rng((person, face))
     landmarks = rng.uniform(0.3 * size, 0.7 * size, (68, 2)).astype(np.float32)
-    labels = dict(zip(facs.ALL, rng.uniform(0, 5, len(facs.ALL)), strict=True))
+    order = (*facs.DISFA_BP4D, *(au for au in facs.ALL if au not in facs.DISFA_BP4D))
+    labels = dict(zip(order, rng.uniform(0, 5, len(order)), strict=True))
     return FaceRecord(
         image=dotted(landmarks[:5], size),
         landmarks=landmarks,

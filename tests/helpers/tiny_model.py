@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from fau_tf import contract, facs
+from fau_tf.models.presets import PRESETS
 
 SIZE, HEATMAP = 64, 16
+AUS = PRESETS["tiny"].au_numbers
 
 
-def write_tiny_model(folder: Path, aus: tuple[int, ...] = facs.ALL, rule: str = "fau") -> Path:
+def write_tiny_model(folder: Path, aus: tuple[int, ...] = AUS, rule: str = "fau") -> Path:
     """Return the path of a .tflite that keeps the contract, with its JSON file beside it."""
     path = folder / "tiny.tflite"
     path.write_bytes(_flatbuffer(aus, rule))

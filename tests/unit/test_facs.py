@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -16,11 +19,12 @@ SAMPLE = {
 @pytest.mark.parametrize(
     ("aus", "rule", "k"),
     [
-        ("all", "fau", 28),
+        ("openface", "fau", 34),
+        ("disfa_bp4d", "fau", 28),
         ("disfa", "fau", 24),
         ("bp4d", "fau", 10),
         ("bp4d", "fan", 10),
-        ("all", "libreface", 30),
+        ("disfa_bp4d", "libreface", 30),
         ("bp4d", "jaanet", 10),
     ],
 )
@@ -31,13 +35,25 @@ def test_number_of_centers(aus, rule, k):
 def test_data_sets_hold_the_published_aus():
     assert facs.DISFA == (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
     assert facs.BP4D == (6, 10, 12, 14, 17)
-    assert len(facs.ALL) == 14
+    assert facs.DISFA_BP4D == (1, 2, 4, 5, 6, 9, 10, 12, 14, 15, 17, 20, 25, 26)
 
 
-@pytest.mark.parametrize("rule", ["fan", "jaanet"])
-def test_a_rule_that_lacks_an_au_is_refused_by_name(rule):
-    with pytest.raises(ValueError, match=r"no center for .*AU05"):
+def test_the_table_has_the_aus_whose_intensity_openface_predicts():
+    # OpenFace 2.0, "Action Units", columns AUxx_r.
+    assert facs.ALL == (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45)
+
+
+@pytest.mark.parametrize(
+    ("rule", "lacking"), [("fan", "AU05"), ("jaanet", "AU05"), ("libreface", "AU07, AU23, AU45")]
+)
+def test_a_rule_that_lacks_an_au_is_refused_by_name(rule, lacking):
+    with pytest.raises(ValueError, match=rf"no center for .*{lacking}"):
         facs.centers(facs.ALL, rule)
+
+
+def test_no_two_centers_of_the_default_rule_share_a_place():
+    places = [(row.point.landmarks, row.point.down) for row in facs.centers(facs.ALL)]
+    assert len(set(places)) == len(places)
 
 
 def test_unknown_rule_lists_the_known_ones():
@@ -69,9 +85,20 @@ def test_the_mesh_map_names_68_different_vertices():
     assert max(facs.IBUG_FROM_MEDIAPIPE) < 468
 
 
+def test_the_page_on_aus_has_the_table():
+    page = (Path(__file__).parents[2] / "docs/reference/face.md").read_text()
+    rows = [m[1].split(" | ") for m in re.finditer(r"^\| (AU\d\d \| .*) \|$", page, re.MULTILINE)]
+    assert [(row[0], row[1]) for row in rows] == [(au.label, au.name) for au in facs.AUS.values()]
+    for row, au in zip(rows, facs.AUS, strict=True):
+        found = [
+            [int(n) for n in re.findall(r"\d+", p.partition("+")[0])] for p in row[2].split(";")
+        ]
+        assert found == [list(point.landmarks) for point in facs.RULES["fau"].points[au]]
+
+
 def test_an_au_is_the_mean_of_its_centers():
     matrix = facs.center_to_au(facs.ALL)
-    assert matrix.shape == (28, 14)
+    assert matrix.shape == (34, 17)
     np.testing.assert_allclose(matrix.sum(axis=0), 1, rtol=1e-6)  # a third isn't exact
     assert ((matrix > 0).sum(axis=1) == 1).all()
     owner = facs.au_of_center(facs.ALL)

@@ -127,7 +127,7 @@ def picture(face: GoldenFace, size: int) -> tuple[Image, Points]:
         pose=(0.0, 0.0, 0.0),
         variety=Variety(occluders=False),
     )
-    scene = replace(scene, camera=scene.camera.ideal(_BLUR), blink=0.0)
+    scene = replace(scene, camera=scene.camera.ideal(_BLUR), lid_droop=0.0)
     view = _view(face, landmarks(scene), size)
     side = max(face.width, face.height)
     pixels = render(scene, size=side + side % 2, view=view)

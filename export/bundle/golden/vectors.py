@@ -80,7 +80,7 @@ def golden_index(models: Sequence[AssetModel], arrays: Mapping[str, Any]) -> dic
     return {
         "format": _FORMAT,
         "byte_order": "little",
-        "contract_version": contract.CONTRACT_VERSION,
+        "contract_version": models[0].entries["contract_version"],
         "cut_points": CUT_POINTS,
         "variants": {model.variant: _variant(model) for model in models},
         "cases": [

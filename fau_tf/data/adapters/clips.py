@@ -19,7 +19,7 @@ class Clip:
         name: Unique in the data set, e.g. `SN001` or `F001/T1`.
         subject: The person shown.
         frames: (N,) frame numbers of the data set, ascending; those of a video count from 1.
-        intensity: (N, 14) in the order of `facs.ALL`, NaN where not coded.
+        intensity: (N, 17) in the order of `facs.ALL`, NaN where not coded.
         video: The file that holds the frames, or None.
         images: N files where there is no video.
         landmarks: Landmarks that come with the data set, if they are wanted.

@@ -16,14 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from tqdm import tqdm
 
-from fau_tf.data.adapters.clips import DatasetIndex, Dropped, printable
+from fau_tf import facs
+from fau_tf.data.adapters.clips import Clip, DatasetIndex, Dropped, printable
 from fau_tf.data.adapters.prepare_clip import ClipJob, ClipReport, prepare_clip
 from fau_tf.data.adapters.registry import index_dataset
 from fau_tf.data.config import DataSettings
 from fau_tf.data.process_pool import worker_pool
-from fau_tf.data.record import FORMAT_VERSION
+from fau_tf.data.record import FORMAT_VERSION, READABLE_FORMATS, VERSION_1_AUS
 from fau_tf.face.align import TEMPLATE
 from fau_tf.face.bundle import BUNDLE_SHA256
 from fau_tf.face.landmarker import LANDMARKERS, LITERT
@@ -66,14 +68,24 @@ class PreparedDataset:
 def dataset_folder(settings: DataSettings, index: DatasetIndex, parent: Path) -> Path:
     """Return the data set's own folder in `parent`, named after its files, labels and settings."""
     digest = hashlib.sha256()
-    rules = FORMAT_VERSION, PREPARE_VERSION, BUNDLE_SHA256, settings.landmarks, settings.record_size
+    # The oldest format that can be read: sets in it are not prepared again.
+    oldest = READABLE_FORMATS[0]
+    rules = oldest, PREPARE_VERSION, BUNDLE_SHA256, settings.landmarks, settings.record_size
     digest.update(repr(rules).encode() + TEMPLATE.tobytes())
     for clip in index.clips:
         files = (clip.video,) if clip.video else clip.images
         sizes = [f"{printable(path.name)} {_size(path)}" for path in files]
         digest.update("\0".join([clip.name, clip.subject, *sizes]).encode())
-        digest.update(clip.frames.tobytes() + clip.intensity.tobytes())
+        digest.update(clip.frames.tobytes() + _label_bytes(clip))
     return parent / f"{settings.dataset}-{digest.hexdigest()[:10]}"
+
+
+def _label_bytes(clip: Clip) -> bytes:
+    """Return the intensities as bytes: of the AUs of format version 1, and of others if coded."""
+    first = np.isin(facs.ALL, VERSION_1_AUS)
+    others = clip.intensity[:, ~first]
+    found = np.ascontiguousarray(clip.intensity[:, first]).tobytes()
+    return found + (others.tobytes() if np.isfinite(others).any() else b"")
 
 
 def clip_jobs(settings: DataSettings, index: DatasetIndex, folder: Path) -> list[ClipJob]:

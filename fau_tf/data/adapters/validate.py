@@ -84,7 +84,7 @@ def validate(settings: DataSettings, seed: int) -> Validation:
     """
     index = index_dataset(settings)
     spec = DATASETS[settings.dataset]
-    intensity = np.concatenate([clip.intensity for clip in index.clips])  # (N, 14)
+    intensity = np.concatenate([clip.intensity for clip in index.clips])  # (N, 17)
     rounded = np.round(intensity)
     counts = {
         au: np.array([(rounded[:, i] == level).sum() for level in range(LEVELS)])

@@ -71,7 +71,7 @@ def _sources(folder: Path, sample: Path | None) -> Iterator[tuple[str, Array]]:
 def _blendshape_correlations(readers: AUReaders, faces: list[ReadFace]) -> dict[str, Any]:
     predicted = np.stack([readers.read(face)[0] for face in faces])
     scores = np.stack([face.blendshapes for face in faces])
-    return {"faces": len(faces), **correlations(predicted, NAMES, scores)}
+    return {"faces": len(faces), **correlations(readers.aus, predicted, NAMES, scores)}
 
 
 def _annotate(folder: Path, model: Path, faces: Mapping[str, ReadFace]) -> None:

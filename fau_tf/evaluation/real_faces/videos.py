@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from fau_tf import facs
 from fau_tf.evaluation.blendshapes import correlations
 from fau_tf.evaluation.real_faces.face_reader import FaceReader
 from fau_tf.face.blendshapes import NAMES
 from fau_tf.inference.estimator import AUEstimator
+from fau_tf.inference.model_info import load_model_info
 from fau_tf.io.images import UnreadFrame
 from fau_tf.io.videos import VideoFile
 
@@ -26,6 +26,7 @@ def video_blendshapes(model: Path, path: Path) -> dict[str, Any]:
         ValueError: If fewer than two frames show a face.
     """
     predicted, scores = [], []
+    info = load_model_info(model)
     with (
         VideoFile(path) as video,
         AUEstimator(model, num_faces=1) as estimator,
@@ -44,7 +45,6 @@ def video_blendshapes(model: Path, path: Path) -> dict[str, Any]:
             f"{path}: a face was found in {len(predicted)} frames, and 2 are needed. Choose "
             "another video."
         )
-    labels = [facs.AUS[au].label for au in facs.ALL]
-    table = np.array([[intensity[label] for label in labels] for intensity in predicted])
-    found = correlations(table, NAMES, np.stack(scores))
+    table = np.array([[intensity[label] for label in info.labels] for intensity in predicted])
+    found = correlations(info.aus, table, NAMES, np.stack(scores))
     return {"video": path.name, "frames": len(predicted), **found}

@@ -6,8 +6,18 @@ from functools import lru_cache
 
 import numpy as np
 
+from fau_tf import facs
 from fau_tf.synthetic.rigs import mesh
-from fau_tf.synthetic.rigs.rig import FaceRig, Floats, Ints, expression_offset, identity_shape
+from fau_tf.synthetic.rigs.rig import (
+    LIDS_SHUT,
+    FaceRig,
+    Floats,
+    Ints,
+    expression_offset,
+    eye_opening,
+    identity_shape,
+    share_shut,
+)
 from fau_tf.synthetic.scene.occluders.accessory_mesh import AccessoryMesh
 from fau_tf.synthetic.scene.occlusion import build_occluders
 from fau_tf.synthetic.scene.person import Person
@@ -19,6 +29,8 @@ PIVOT = np.array([0.0, -5.0, -4.5])
 """Point of the neck about which the head turns."""
 LOOK_AT = np.array([0.0, -0.5, 0.0])
 CAP_RINGS, CAP_SPOKES = 9, 18
+RECEDE = 0.6
+"""How far the eyeballs move back behind shut lids, cm: they would pierce those of some people."""
 PAINTED_RADIUS = 1.30
 """Radius in cm of the eyeball in the atlas; a larger eyeball has no larger iris."""
 
@@ -66,7 +78,9 @@ def surface(scene: Scene, look: Appearance) -> Surface:
     if look.hair.any():
         normals = mesh.vertex_normals(head, rig.faces, _head_normals(rig))
         head = head + look.hair[:, None] * normals
-    eyes = [_eyeball(center, rig.eye_radius, scene.gaze) for center in eye_centers]
+    shut = share_shut(scene.intensity[LIDS_SHUT] / facs.MAX_INTENSITY, scene.lid_droop)
+    behind = np.array([0.0, 0.0, -RECEDE * shut**3])
+    eyes = [_eyeball(center + behind, rig.eye_radius, scene.gaze) for center in eye_centers]
     turn = rotation(*scene.pose)
     points = _posed(np.vstack([head, *eyes]), turn, _weights(rig))
     normals = mesh.vertex_normals(points, faces, normal_sum)
@@ -118,7 +132,8 @@ def _expressive(scene: Scene, rest: Floats) -> Floats:
         asymmetry=scene.asymmetry,
         au_gains=scene.person.variation.au_gains,
         unlabeled=scene.unlabeled,
-        blink=scene.blink,
+        lid_droop=scene.lid_droop,
+        eye_opening=eye_opening(scene.rig, rest),
     )
     return np.asarray(rest + offset)
 

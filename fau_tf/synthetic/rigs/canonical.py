@@ -38,7 +38,6 @@ def canonical_rig() -> FaceRig:
         face,
         action_units=canonical_action_units.fields(face, mirror),
         unlabeled=canonical_action_units.unlabeled_fields(face, mirror),
-        blink=canonical_action_units.blink(face, mirror),
     )
 
 
@@ -48,7 +47,6 @@ def head_rig(
     *,
     action_units: Mapping[int, Floats],
     unlabeled: Mapping[str, Floats],
-    blink: Floats,
     identity: Floats | None = None,
 ) -> FaceRig:
     """Return the rig of a face on the canonical topology: with a head, subdivided once.
@@ -58,7 +56,6 @@ def head_rig(
         face: (468, 3) neutral, lips closed, in the canonical frame.
         action_units: AU -> (468, 3) displacement in cm at intensity 5.
         unlabeled: movement outside the AU table -> (468, 3) at full strength.
-        blink: (468, 3) displacement that shuts the eyes.
         identity: (I, 468, 3) displacement of one standard deviation per component, which the parts
             around the face follow; by default the canonical components.
     """
@@ -79,15 +76,14 @@ def head_rig(
         identity=np.stack([smooth @ mode for mode in basis]),
         action_units={au: smooth @ _whole(parts, action_units[au], au == 26) for au in facs.AUS},
         unlabeled={key: smooth @ _whole(parts, field, False) for key, field in unlabeled.items()},
-        blink=smooth @ _whole(parts, blink, False),
         landmarks=np.array(facs.IBUG_FROM_MEDIAPIPE),
         uv=smooth @ _uv(),
         head_weight=smooth @ np.concatenate([np.ones(len(face)), *(p.head_weight for p in parts)]),
         eyes=(np.array(topology.RIGHT_EYE), np.array(topology.LEFT_EYE)),
         scalp=smooth @ np.repeat([0.0, 1.0, *(0.0 for _ in parts[1:])], sizes),  # the skull
         curtain=smooth @ np.repeat([0.0, *(float(part.curtain) for part in parts)], sizes) > 0.5,
-        eye_radius=1.30,
-        eye_offset=np.array([[0.0, 0.0, -1.02], [0.0, 0.0, -1.02]]),
+        eye_radius=canonical_action_units.EYE_RADIUS,
+        eye_offset=np.array([[0.0, 0.0, -canonical_action_units.EYE_BEHIND]] * 2),
         shade=np.ones(len(neutral)),
     )
 

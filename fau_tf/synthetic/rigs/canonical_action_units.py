@@ -17,6 +17,9 @@ from fau_tf.synthetic.rigs.rig import Floats, Ints
 JAW_AXIS = np.array([0.0, 0.6, -3.0])
 JAW_ANGLE = 0.185
 """Opening of the jaw in radians at AU26 intensity 5, about 10 degrees."""
+EYE_RADIUS, EYE_BEHIND, LID_RADIUS = 1.30, 1.02, 1.48
+"""Radius of the eyeballs, how far their centers lie behind the lids' margins, and how far from them
+a shut lid lies, which has the cornea under it; cm."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,10 @@ PULLS: dict[int, tuple[Pull, ...]] = {
         Pull((145, 144, 153, 23, 24), (0.0, 0.26, 0.10), 0.55, "lower_lid"),
         Pull((46, 53), (-0.08, -0.28, 0.08), 1.0, "brow"),
         Pull((159, 160, 161), (0.0, -0.05, 0.02), 0.6, "upper_lid"),
+    ),
+    7: (
+        Pull((145, 144, 153, 23, 24), (0.0, 0.27, 0.06), 0.55, "lower_lid"),
+        Pull((159, 160, 161), (0.0, -0.11, 0.02), 0.6, "upper_lid"),
     ),
     9: (
         Pull((198, 48, 131, 49), (0.08, 0.62, 0.20), 0.95, "nose"),
@@ -99,19 +106,22 @@ PULLS: dict[int, tuple[Pull, ...]] = {
         Pull((202, 204, 57), (0.50, -0.22, -0.10), 1.2, "mouth"),
         Pull((0, 17), (0.0, 0.0, -0.22), 0.9, "mouth"),
     ),
+    23: (
+        Pull(topology.UPPER_OUTER_LIP[:5], (0.0, -0.34, -0.22), 0.85, "upper_border"),
+        Pull(topology.LOWER_OUTER_LIP[:5], (0.0, 0.42, -0.10), 0.85, "lower_border"),
+        Pull((61,), (-0.30, 0.0, 0.05), 0.9, "mouth"),
+    ),
     25: (
         Pull((13, 82, 81, 37, 0), (0.0, 0.18, 0.06), 0.70, "upper_lip"),
         Pull((14, 87, 178, 17, 84), (0.0, -0.64, -0.02), 0.75, "lower_lip"),
         Pull((199, 200), (0.0, -0.15, -0.08), 1.0, "chin"),
     ),
     26: (),
+    45: (),
 }
+"""AU -> its pulls; AU26 also has the jaw's movement, AU45 that of the lids."""
 
 UNLABELED: dict[str, tuple[Pull, ...]] = {
-    "lids tightened": (  # AU7
-        Pull((145, 144, 153, 23, 24), (0.0, 0.30, 0.06), 0.55, "lower_lid"),
-        Pull((159, 160, 161), (0.0, -0.14, 0.02), 0.6, "upper_lid"),
-    ),
     "lips puckered": (  # AU18
         Pull((61,), (-0.50, 0.0, 0.20), 1.1, "mouth"),
         Pull((0, 37), (0.0, 0.04, 0.35), 0.8, "upper_lip"),
@@ -136,6 +146,7 @@ def fields(face: Floats, mirror: Ints) -> dict[int, Floats]:
     masks = regions(face)
     out = {au: sum_pulls(face, mirror, pulls, masks) for au, pulls in PULLS.items()}
     out[26] = out[26] + jaw_weight(face)[:, None] * jaw_motion(face)
+    out[45] = out[45] + shut_lids(face, mirror)
     return out
 
 
@@ -145,16 +156,23 @@ def unlabeled_fields(face: Floats, mirror: Ints) -> dict[str, Floats]:
     return {name: sum_pulls(face, mirror, pulls, masks) for name, pulls in UNLABELED.items()}
 
 
-def blink(face: Floats, mirror: Ints) -> Floats:
-    """Return the (468, 3) displacement that shuts both eyes, mostly by the upper eyelids."""
+def shut_lids(face: Floats, mirror: Ints) -> Floats:
+    """Return the (468, 3) displacement that shuts both eyes, mostly by the upper eyelids.
+
+    The lids meet in front of the eyeball, which covers a part of the lower lid at rest.
+    """
+    upper, lower, fold = (
+        list(ids)
+        for ids in (topology.RIGHT_UPPER_LID, topology.RIGHT_LOWER_LID, topology.RIGHT_LID_FOLD)
+    )
     field = np.zeros_like(face)
-    pairs = zip(topology.RIGHT_UPPER_LID, topology.RIGHT_LOWER_LID, strict=True)
-    folds = dict(zip(topology.RIGHT_UPPER_LID, topology.RIGHT_LID_FOLD, strict=True))
-    for upper, lower in pairs:
-        gap = face[lower] - face[upper]
-        field[upper] = 0.9 * gap + [0, 0, 0.12]
-        field[lower] = -0.1 * gap
-        field[folds[upper]] = 0.35 * gap + [0, 0, 0.05]
+    gap = face[lower] - face[upper]
+    field[upper], field[lower], field[fold] = 0.9 * gap, -0.1 * gap, 0.35 * gap
+    center = face[list(topology.RIGHT_EYE)].mean(0) - [0, 0, EYE_BEHIND]
+    for moved in (upper, lower, fold):
+        arm = face[moved] + field[moved] - center
+        front = np.sqrt(np.maximum(LID_RADIUS**2 - (arm[:, :2] ** 2).sum(1), 0))
+        field[moved, 2] += np.maximum(front - arm[:, 2], 0)
     return field + field[mirror] * [-1, 1, 1]
 
 
@@ -206,6 +224,8 @@ def regions(face: Floats) -> dict[str, Floats]:
         "mouth": _step((0.2 - y) / 2.0),
         "upper_lip": (1 - below) * _step((0.5 - y) / 1.5),
         "lower_lip": below * _step((y + 8.5) / 1.5),
+        "upper_border": (1 - below) * _step((0.5 - y) / 1.5) * _red_depth(topology.UPPER_LIP),
+        "lower_border": below * _step((y + 8.5) / 1.5) * _red_depth(topology.LOWER_LIP),
         "chin": below,
     }
 
@@ -239,6 +259,14 @@ def _only(first: tuple[int, ...], a: float, second: tuple[int, ...], b: float) -
     mask[list(first)] = a
     mask[list(second)] = b
     return mask
+
+
+def _red_depth(lip: tuple[int, ...]) -> Floats:
+    """Return (468,) 0 where the lips meet, rising over a lip's rings to 1 at its border."""
+    depth = np.ones(topology.FACE_VERTICES)
+    inner, outer_mid, inner_mid, border = (0.0, 0.75, 0.35, 1.0)
+    depth[list(lip)] = np.repeat([inner, outer_mid, inner_mid, border], 9)
+    return depth
 
 
 def _step(t: Floats) -> Floats:

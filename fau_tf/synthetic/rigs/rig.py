@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,20 @@ DAMPING = (
     (26, 25, 0.40),
     (9, 6, 0.25),
     (4, 9, 0.20),
+    (23, 20, 0.25),
+    (45, 5, 1.00),
+    (45, 7, 1.00),
 )
 """(a, b, c): at full intensity of AU a, AU b moves the face by a factor of 1 - c. Two AUs that pull
-the same skin do not add up on a living face either."""
+the same skin do not add up on a living face either, and lids that are shut are not wide open."""
+LIDS_SHUT: Final = 45
+"""The AU that is a position, 5 where the lids meet, on every person and on both sides."""
+OVERLAP: Final = 1.08
+"""Factor on the lids' way at AU45 = 5: where they meet in the mean, a slit is left in places."""
+LIDS_TIGHT: Final = 7
+"""The AU that narrows the eyes by a share of their opening, and people differ in it by the roots of
+their gains: otherwise it would shut the eyes of some."""
+_UPPER_LIDS, _LOWER_LIDS = (37, 38, 43, 44), (41, 40, 47, 46)  # iBUG, one above the other
 MAX_UNEVENNESS = 0.3
 """Largest relative change of an AU's movement from place to place."""
 
@@ -62,7 +74,6 @@ class FaceRig:
         identity: (I, V, 3) displacement of one standard deviation per identity component.
         action_units: (V, 3) displacement per AU at intensity 5.
         unlabeled: name -> (V, 3) displacement of movements outside the AU table.
-        blink: (V, 3) displacement that shuts the eyes.
         landmarks: 68 vertices in iBUG order.
         uv: (V, 2) texel of each vertex in the UV atlas.
         head_weight: (V,) 1 where a vertex turns with the head, 0 on the shoulders.
@@ -81,7 +92,6 @@ class FaceRig:
     identity: Floats
     action_units: Mapping[int, Floats]
     unlabeled: Mapping[str, Floats]
-    blink: Floats
     landmarks: Ints
     uv: Floats
     head_weight: Floats
@@ -98,6 +108,28 @@ def identity_shape(rig: FaceRig, components: Floats) -> Floats:
     return np.asarray(rig.neutral + np.einsum("i,ivc->vc", components, rig.identity))
 
 
+def eye_opening(rig: FaceRig, shape: Floats) -> float:
+    """Return how far a person's eyes are open at rest, 1 as on the mean face of the rig.
+
+    Args:
+        rig: the face model.
+        shape: (V, 3) from `identity_shape`.
+    """
+    above, below = rig.landmarks[list(_UPPER_LIDS)], rig.landmarks[list(_LOWER_LIDS)]
+    closing = rig.action_units[LIDS_SHUT][below, 1] - rig.action_units[LIDS_SHUT][above, 1]
+    return float((shape[above, 1] - shape[below, 1]).mean() / closing.mean())
+
+
+def share_shut(blink: float, lid_droop: float) -> float:
+    """Return the share of the eyes' opening, 0..1, that the lids cover.
+
+    Args:
+        blink: AU45, 0..1.
+        lid_droop: the share that they cover at rest.
+    """
+    return lid_droop + (1.0 - lid_droop) * blink
+
+
 def expression_offset(
     rig: FaceRig,
     intensity: Mapping[int, float],
@@ -105,28 +137,34 @@ def expression_offset(
     asymmetry: Mapping[int, float] | None = None,
     au_gains: Mapping[int, AuGainField] | None = None,
     unlabeled: Mapping[str, float] | None = None,
-    blink: float = 0.0,
+    lid_droop: float = 0.0,
+    eye_opening: float = 1.0,
 ) -> Floats:
     """Return the (V, 3) displacement of an expression.
 
     Args:
         rig: the face model.
         intensity: AU number -> 0..5; an AU that is not named is 0.
-        asymmetry: AU number -> -1..1, how much stronger the left side of the image moves.
-        au_gains: AU number -> this person's gain field; by default none.
+        asymmetry: AU number -> -1..1, how much stronger the left side of the image moves; not of
+            AU45, see LIDS_SHUT.
+        au_gains: AU number -> this person's gain field; by default none; not of AU45.
         unlabeled: name of `rig.unlabeled` -> 0..1.
-        blink: 0 (open) to 1 (shut).
+        lid_droop: 0..1, share of the eyes' opening that the lids cover at rest.
+        eye_opening: of the person, from `eye_opening`.
 
     Raises:
         ValueError: for an AU that the rig does not have, or an intensity outside 0..5.
     """
     weight = _weights(rig, intensity)
     side = -np.tanh(rig.neutral[:, :1] / 1.5)
-    offset = blink * rig.blink
+    shut = share_shut(weight.pop(LIDS_SHUT), lid_droop)
+    offset = shut * (rig.action_units[LIDS_SHUT] * [1.0, OVERLAP * eye_opening, 1.0])
     for au, w in weight.items():
         if w:
             gain = 1.0 + (asymmetry or {}).get(au, 0.0) * side
             field = (au_gains or {}).get(au, AuGainField()).at(rig.neutral)
+            if au == LIDS_TIGHT:
+                field = np.sqrt(field) * [1.0, eye_opening, 1.0]
             offset = offset + w * gain * (field * rig.action_units[au])
     for name, part in (unlabeled or {}).items():
         offset = offset + part * rig.unlabeled[name]

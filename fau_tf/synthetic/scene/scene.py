@@ -106,7 +106,7 @@ class Scene:
         asymmetry: AU number -> -1..1, how much stronger the image's left side moves.
         pose: yaw, pitch, roll in degrees: turns to the image's right, down, clockwise.
         gaze: yaw and pitch of the eyes in degrees.
-        blink: 0 (open) to 1 (shut).
+        lid_droop: 0..1, share of the eyes' opening that the lids cover at rest; not an AU.
         light: the lights.
         camera: the camera.
         background: seed of the background.
@@ -124,7 +124,7 @@ class Scene:
     asymmetry: Mapping[int, float]
     pose: Triple
     gaze: tuple[float, float]
-    blink: float
+    lid_droop: float
     light: Light
     camera: Camera
     background: int
@@ -164,7 +164,7 @@ class Scene:
             "roll": self.pose[2],
             "gaze_yaw": self.gaze[0],
             "gaze_pitch": self.gaze[1],
-            "blink": self.blink,
+            "lid_droop": self.lid_droop,
             "unlabeled": max(self.unlabeled.values(), default=0.0),
             "light_side": float(np.degrees(np.arctan2(key[0], key[2]))),
             "light_height": float(np.degrees(np.arcsin(key[1]))),

@@ -307,4 +307,4 @@ def test_the_version_and_the_contract_are_printed(capsys):
     with pytest.raises(SystemExit) as ended:
         predict.main(["--version"])
     assert ended.value.code == 0
-    assert "fau-demo 0.1.0, model contract 1" in capsys.readouterr().out
+    assert "fau-demo 0.1.0, model contract 2" in capsys.readouterr().out

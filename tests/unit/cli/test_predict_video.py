@@ -206,7 +206,7 @@ def test_ctrl_c_in_the_middle_leaves_whole_files(model, tmp_path):
     assert results(tmp_path) == ["stdin_au.csv", "stdin_au.mp4", "stdin_au_plot.png"]
     found = rows(tmp_path / "stdin_au.csv")
     assert len(found) >= 3
-    assert all(row["success"] == "1" and row["contract_version"] == "1" for row in found)
+    assert all(row["success"] == "1" and row["contract_version"] == "2" for row in found)
     with VideoFile(tmp_path / "stdin_au.mp4") as video:
         # The row of a frame is written before its picture.
         assert len(list(video.frames())) >= 2

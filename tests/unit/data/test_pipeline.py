@@ -11,6 +11,7 @@ from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.data import augment as aug
 from fau_tf.data import datasets, pipeline, tfrecord
+from fau_tf.data.record import as_features
 from fau_tf.data.synthetic_set import SyntheticSet
 from fau_tf.data.tfrecord import shard_files
 from fau_tf.face.au_centers import au_centers
@@ -69,18 +70,35 @@ def test_records_come_back_as_they_were_written(stored):
         assert np.abs(image - record.image).mean() < 2
 
 
-@pytest.mark.parametrize("bad", [{6: 5.5}, {6: -1.0}, {7: 1.0}])
+@pytest.mark.parametrize("bad", [{6: 5.5}, {6: -1.0}, {24: 1.0}])
 def test_a_label_off_the_scale_is_refused(bad):
     with pytest.raises(ValueError, match="intensity must be 0 to 5"):
         make_record(0, 0, intensity=bad)
 
 
-def test_a_record_of_another_format_version_is_refused(stored, monkeypatch):
-    folder, records = stored
+def test_a_record_of_another_format_version_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(tfrecord, "FORMAT_VERSION", 99)
-    rows = pipeline.examples(shard_files(folder), [records[0].subject])
-    with pytest.raises(tf.errors.InvalidArgumentError, match="format version 99"):
+    record = make_record(0, 0)
+    write_shards(tmp_path, [record], shards=1)
+    rows = pipeline.examples(shard_files(tmp_path), [record.subject])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="format version 1 or 2"):
         list(rows)
+
+
+def test_records_of_version_1_have_their_14_aus_and_no_others(tmp_path, monkeypatch):
+    record = make_record(0, 0)
+    monkeypatch.setattr(tfrecord, "FORMAT_VERSION", 1)
+    features = as_features(record)
+    del features["aus"]
+    features["intensity"] = [record.intensity[au] for au in facs.DISFA_BP4D]
+    path = tmp_path / "faces-0-of-1.tfrecord"
+    with tfrecord.RecordWriter(path) as writer:
+        writer.write(features)
+    (row,) = pipeline.examples([path], [record.subject])
+    found = dict(zip(facs.ALL, row["intensity"].numpy(), strict=True))
+    assert [au for au in facs.ALL if np.isnan(found[au])] == [7, 23, 45]
+    for au in facs.DISFA_BP4D:
+        assert found[au] == np.float32(record.intensity[au])
 
 
 def test_a_missing_shard_is_refused(tmp_path):
@@ -110,11 +128,11 @@ def test_a_complete_set_is_reused_and_a_damaged_one_is_reported(tmp_path, harm):
 
 def test_centers_in_the_pipeline_equal_au_centers():
     landmarks = np.random.default_rng(0).uniform(0, 64, (3, 68, 2)).astype(np.float32)
-    for rule in ("fau", "libreface"):
-        targets = dataclasses.replace(TARGETS, rule=rule)
+    for rule, aus in (("fau", facs.ALL), ("libreface", facs.DISFA_BP4D)):
+        targets = dataclasses.replace(TARGETS, aus=aus, rule=rule)
         got = targets.centers(tf.constant(landmarks)).numpy()
         # float32 sums of up to three landmarks below 64.
-        np.testing.assert_allclose(got, au_centers(landmarks, facs.ALL, rule), atol=1e-4)
+        np.testing.assert_allclose(got, au_centers(landmarks, aus, rule), atol=1e-4)
 
 
 def test_unaugmented_batches_are_the_center_of_the_record(stored):
@@ -143,7 +161,7 @@ def test_uncoded_labels_get_weight_zero(tmp_path):
     coded = np.array([center.au == 6 for center in facs.centers(facs.ALL)])
     np.testing.assert_array_equal(targets["weight"][0].numpy() > 0, coded)
     assert np.isfinite(targets["heatmap"].numpy()).all()
-    assert np.isnan(targets["intensity"].numpy()).sum() == 13
+    assert np.isnan(targets["intensity"].numpy()).sum() == len(facs.ALL) - 1
 
 
 @pytest.mark.parametrize("start", [3, 9])

@@ -11,7 +11,6 @@ import pyarrow.parquet
 import pytest
 from PIL import Image
 
-from fau_tf import facs
 from fau_tf.cli import predict
 from fau_tf.distributed import cluster as clusters
 from fau_tf.distributed import job as jobs
@@ -20,7 +19,7 @@ from fau_tf.distributed import reports, worker
 from fau_tf.io import videos
 from tests.helpers.face_videos import crossing, face, write_video
 from tests.helpers.prediction_jobs import joined, one_machine, photo_folder
-from tests.helpers.tiny_model import write_metadata, write_tiny_model
+from tests.helpers.tiny_model import AUS, write_metadata, write_tiny_model
 
 PHOTOS = 12
 FEW = ("--faces", "2")  # no search for more once both are known
@@ -234,7 +233,7 @@ def test_a_list_of_files_is_a_source_with_and_without_a_cluster(model, media, tm
 def test_parquet_has_the_figures_of_the_csv_and_null_for_nan(media, tmp_path):
     model = write_tiny_model(tmp_path)
     failed = {"AU09": [{"criterion": "cross_rig_icc", "value": 0.1, "limit": 0.4}]}
-    write_metadata(model, facs.ALL, "fau", {"low_reliability": failed})
+    write_metadata(model, AUS, "fau", {"low_reliability": failed})
     assert cluster(model, tmp_path / "out", media / "photos", "--parquet") == 1
     place = job(tmp_path / "out")
     count = 0

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fau_tf import facs
 from fau_tf.evaluation import blendshape_baseline, figures, model_report
 from fau_tf.evaluation.blendshape_baseline import Ridge, fit_ridge
 from fau_tf.evaluation.low_reliability import low_reliability
 from fau_tf.evaluation.synthetic_test_set import (
-    LABELS,
     LabeledFaces,
     by_factor,
     by_group,
@@ -19,6 +19,8 @@ from fau_tf.evaluation.synthetic_test_set import (
     subject_error_quantiles,
 )
 from fau_tf.models.scc.inspect_graph import ChannelGraph, pair_overlap
+
+LABELS = [facs.AUS[au].label for au in facs.DISFA_BP4D]
 
 
 def labeled_faces(n=200, seed=0):
@@ -31,7 +33,7 @@ def labeled_faces(n=200, seed=0):
     factors["path_traced"] = (np.arange(n) % 4 == 3) * 1.0
     rigs = np.array(["canonical", "ict"])[np.arange(n) // 4 % 2]
     subjects = [f"person{i // 4:05d}" for i in range(n)]
-    return LabeledFaces(coded, subjects, rigs, factors), predicted
+    return LabeledFaces(coded, subjects, rigs, factors, LABELS), predicted
 
 
 def test_ridge_regression_finds_a_linear_relation_and_leaves_faces_not_found_nan():
@@ -190,6 +192,7 @@ def test_the_page_reports_every_figure(found):
         "| talk.mp4 | 60 | 0.50 | 0.25 |",
         "- AU10: mean ICC(3,1) on synthetic faces of a rig",
         "No edit shows AU01, AU02,",
+        "Means over 14 AUs",
     ):
         assert part in text
     assert "nan" not in text.lower()
@@ -206,6 +209,7 @@ def test_the_readme_has_the_model_before_the_baseline(found):
     ):
         assert rows[f"| {name}"] == [model, f"{baseline} |"]
     assert len(rows) == 5  # two of them heads
+    assert "mean of 14 AUs" in model_report.readme_table(found)
 
 
 def test_the_picture_has_a_panel_for_each_kind_of_evaluation(found, tmp_path):

@@ -107,7 +107,7 @@ def _content(name, content):
         ),
         (_content("config.toml", b"[[["), ConfigError, "must be a readable TOML file"),
         (_content("config.toml", b"\xff\xfe"), ConfigError, "must be a readable TOML file"),
-        (_content("versions.json", b'{"contract_version": 9}'), RunError, "must be 1: got 9"),
+        (_content("versions.json", b'{"contract_version": 9}'), RunError, "must be 1 or 2: got 9"),
         (_content("accuracy.json", b"["), RunError, "accuracy.json: must be JSON"),
         (_content("versions.json", b"{"), RunError, "versions.json: must be JSON"),
         (_content("versions.json", b"[1]"), RunError, "versions.json: must be a JSON object"),

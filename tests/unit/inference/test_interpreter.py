@@ -12,7 +12,7 @@ from tests.helpers.tiny_model import HEATMAP, SIZE, write_metadata, write_tiny_m
 
 @pytest.fixture
 def model(tmp_path):
-    return write_tiny_model(tmp_path)
+    return write_tiny_model(tmp_path, facs.ALL)
 
 
 def crop(level):
@@ -46,16 +46,16 @@ def test_the_info_names_the_aus_in_order(model):
 
 def test_the_info_has_intervals_and_low_reliability_from_the_json(model):
     info = AUInterpreter(model).info
-    assert (info.intervals, info.interval(np.zeros(14)), info.low_reliability) == (None, None, {})
+    assert (info.intervals, info.interval(np.zeros(17)), info.low_reliability) == (None, None, {})
     labels = [facs.AUS[au].label for au in facs.ALL]
-    sure = fit_intervals(np.zeros((99, 14)), np.full((99, 14), 0.25)).as_json(labels)
+    sure = fit_intervals(np.zeros((99, 17)), np.full((99, 17), 0.25)).as_json(labels)
     failed = {"criterion": "cross_rig_icc", "value": 0.25, "limit": 0.4}
     changes = {"intervals": sure, "low_reliability": {"AU10": [failed]}}
     write_metadata(model, facs.ALL, "fau", changes)
     info = AUInterpreter(model).info
     assert info.low_reliability == {"AU10": (FailedCriterion(**failed),)}
     assert str(info.low_reliability["AU10"][0]).endswith("is 0.25, below 0.40")
-    assert info.interval(np.full(14, 0.25))["AU06"] == (0.0, 0.25)
+    assert info.interval(np.full(17, 0.25))["AU06"] == (0.0, 0.25)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,9 @@ def test_a_broken_json_file_is_refused(model, content):
 @pytest.mark.parametrize("version", [0, contract.CONTRACT_VERSION + 1, "1", True, 1.0, None])
 def test_another_contract_version_is_refused(model, version):
     write_metadata(model, facs.ALL, "fau", {"contract_version": version})
-    with pytest.raises(ModelError, match=rf"contract_version must be 1\. Received: {version!r}"):
+    with pytest.raises(
+        ModelError, match=rf"contract_version must be 1 or 2\. Received: {version!r}"
+    ):
         AUInterpreter(model)
 
 

@@ -61,7 +61,7 @@ def test_a_face_is_a_row_in_openface_columns(tmp_path):
         "source,x0,y0,x1,y1,eye_distance_px,alignment,sharpness,peakedness,yaw,pitch,roll,"
         "processing,model,model_sha256,contract_version",
         "3,1,0.080,0.600,1,0.420,3.142,0,1,,small face; turned,a.mp4,1.000,2.000,3.500,4.000,"
-        f"40.000,0.040,0.610,0.830,-30.000,2.000,0.500,none,tiny,{'ab' * 32},1",
+        f"40.000,0.040,0.610,0.830,-30.000,2.000,0.500,none,tiny,{'ab' * 32},2",
     ]
 
 
@@ -75,7 +75,7 @@ def test_a_line_of_json_has_everything(tmp_path):
     np.testing.assert_allclose(entry["landmarks"], FACE.landmarks, atol=5.1e-4)
     assert entry["quality"]["yaw"] == -30
     assert (entry["model"], entry["model_sha256"]) == ("tiny", "ab" * 32)
-    assert (entry["processing"], entry["contract_version"]) == ("none", 1)
+    assert (entry["processing"], entry["contract_version"]) == ("none", 2)
     assert not {"smoothed", "above_neutral", "interval", "low_reliability"} & entry.keys()
 
 
@@ -169,7 +169,7 @@ def test_any_name_can_be_written_and_read_back(tmp_path, name, written):
     frame = replace(FRAME, name=name)
     row = csv_row(tmp_path / "x.csv", FACE, frame=frame)
     assert row["source"] == written
-    assert row["contract_version"] == "1"
+    assert row["contract_version"] == "2"
     entry = json_row(tmp_path / "x.jsonl", FACE, frame=frame)
     assert entry["source"] == written.removeprefix("./")
 

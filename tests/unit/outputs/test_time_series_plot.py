@@ -201,7 +201,7 @@ def test_the_model_is_named_below_the_plot():
     one, other = (drawn(steady(), info((6, 12), name)) for name in ("tiny", "another"))
     assert (one[-24:] != other[-24:]).any()
     np.testing.assert_array_equal(one[:-24], other[:-24])
-    assert WHOLE.caption == f"tiny, SHA-256 {'ab' * 8}, contract 1"
+    assert WHOLE.caption == f"tiny, SHA-256 {'ab' * 8}, contract 2"
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp"])
@@ -213,7 +213,7 @@ def test_pictures_carry_their_model_and_replace_whole(tmp_path, ending):
         assert json.loads(picture.getexif()[0x010E]) == {
             "model": "tiny",
             "model_sha256": "ab" * 32,
-            "contract_version": 1,
+            "contract_version": 2,
         }
         assert picture.size == (30, 20)
     with pytest.raises(FileNotFoundError):

@@ -75,13 +75,13 @@ def test_eyeballs_lie_just_behind_the_eyelids(rig):
         margin = rig.neutral[ring]
         assert (side * margin[:, 0] > 0).all()
         center = margin.mean(0) + offset
-        for blink in (0.0, 0.5, 1.0):
-            away = np.linalg.norm(margin + blink * rig.blink[ring] - center, axis=1)
+        for shut in (0.0, 0.5, 1.0):
+            away = np.linalg.norm(margin + shut * rig.action_units[45][ring] - center, axis=1)
             assert away.min() > rig.eye_radius - 0.15  # nearer, the eyeball would hide the eyelid
             assert away.max() < rig.eye_radius + 0.75  # at the corners, where it lies deep
     lids = np.array([(37, 41), (38, 40), (43, 47), (44, 46)]).T
     at_rest, shut = (
-        (rig.neutral + blink * rig.blink)[rig.landmarks[lids], 1] for blink in (0.0, 1.0)
+        (rig.neutral + part * rig.action_units[45])[rig.landmarks[lids], 1] for part in (0.0, 1.0)
     )
     assert (at_rest[0] - at_rest[1]).min() > 0.4
     assert (np.abs(shut[0] - shut[1]) < 0.2 * (at_rest[0] - at_rest[1])).all()

@@ -11,7 +11,14 @@ from fau_tf.synthetic import sample
 from fau_tf.synthetic.registry import RIGS
 from fau_tf.synthetic.render import geometry
 from fau_tf.synthetic.render.z_buffer import rasterize
-from fau_tf.synthetic.rigs.rig import MAX_UNEVENNESS, AuGainField, expression_offset, identity_shape
+from fau_tf.synthetic.rigs.rig import (
+    MAX_UNEVENNESS,
+    OVERLAP,
+    AuGainField,
+    expression_offset,
+    identity_shape,
+)
+from fau_tf.synthetic.scene.occlusion import Occluders
 from fau_tf.synthetic.textures.albedo import appearance
 from tests.helpers import ict_miniature
 
@@ -34,7 +41,7 @@ def rig(request, tmp_path_factory):
 def test_every_array_belongs_to_the_same_vertices(rig):
     count = len(rig.neutral)
     assert set(rig.action_units) == set(facs.AUS)
-    for field in (*rig.action_units.values(), rig.neutral, rig.blink, *rig.identity):
+    for field in (*rig.action_units.values(), rig.neutral, *rig.identity):
         assert field.shape == (count, 3)
         assert np.isfinite(field).all()
         assert np.abs(field).max() > 0.03
@@ -46,8 +53,8 @@ def test_every_array_belongs_to_the_same_vertices(rig):
 
 
 def test_unknown_action_units_and_intensities_outside_0_to_5_are_refused(rig):
-    with pytest.raises(ValueError, match=f"Rig `{rig.name}` has no AU 7"):
-        expression_offset(rig, {7: 1.0})
+    with pytest.raises(ValueError, match=f"Rig `{rig.name}` has no AU 24"):
+        expression_offset(rig, {24: 1.0})
     for value in (-0.1, 5.1, float("nan")):
         with pytest.raises(ValueError, match="AU12: intensity must be 0 to 5"):
             expression_offset(rig, {12: value})
@@ -66,7 +73,7 @@ def test_displacement_grows_with_intensity(rig, au):
 
 @pytest.mark.parametrize("au", facs.AUS)
 def test_displacement_still_grows_beside_another_action_unit(rig, au):
-    for other in {4, 9, 12, 14, 20, 26} - {au}:  # with these the rows of DAMPING begin
+    for other in {4, 9, 12, 14, 20, 23, 26} - {au}:  # with these the rows of DAMPING begin
         for level in (2.0, 5.0):
             offsets = [expression_offset(rig, {other: level, au: float(i)}) for i in range(6)]
             steps = [np.linalg.norm(offset - offsets[0]) for offset in offsets]
@@ -93,6 +100,91 @@ def test_lips_part(rig, au):
     moved = rig.neutral + expression_offset(rig, {au: 5.0})
     gap = moved[rig.landmarks][[61, 62, 63], 1] - moved[rig.landmarks][[67, 66, 65], 1]
     assert (gap > 0.25).all()
+
+
+UPPER_LIDS, LOWER_LIDS = [37, 38, 43, 44], [41, 40, 47, 46]
+
+
+def faces_of(rig, intensity, people=8):
+    """Return (people, 2, 68, 3) landmarks at rest and with an expression, of different people."""
+    out = []
+    for seed in range(people):
+        scene = sample.sample_scene(rig, person_seed=seed, face_seed=seed, intensity=intensity)
+        scene = replace(scene, lid_droop=0.0)
+        rest = replace(scene, intensity=dict.fromkeys(facs.AUS, 0.0))
+        out.append([
+            geometry._expressive(one, geometry._rest(rig, one.person)[0])[rig.landmarks]
+            for one in (rest, scene)
+        ])  # fmt: skip
+    return np.array(out)
+
+
+@pytest.mark.parametrize("beside", [{}, {5: 5.0}, {7: 5.0}, {12: 4.0, 26: 5.0}])
+def test_blinks_shut_the_eyes_of_every_person(rig, beside):
+    """In the mean of four places, whatever the person's gains and the face's asymmetry."""
+    faces = faces_of(rig, {45: 5.0, **beside})
+    rest, shut = (faces[..., UPPER_LIDS, 1] - faces[..., LOWER_LIDS, 1]).mean(-1).T
+    assert rest.min() > 0.3
+    np.testing.assert_allclose(
+        shut, (1 - OVERLAP) * rest, atol=0.06
+    )  # cm: AU12 lifts the lower lid
+
+
+def test_a_blink_is_halfway_at_half_intensity(rig):
+    gaps = [
+        (faces[:, 1, UPPER_LIDS, 1] - faces[:, 1, LOWER_LIDS, 1]).mean(-1)
+        for faces in (faces_of(rig, {45: level}) for level in (0.0, 2.5, 5.0))
+    ]
+    np.testing.assert_allclose(gaps[1], (gaps[0] + gaps[2]) / 2, atol=ROUNDING)
+    assert (gaps[0] > gaps[1] + 0.1).all()
+
+
+@pytest.mark.parametrize("beside", [{}, {6: 5.0}])
+def test_no_eye_shows_between_shut_lids(rig, beside):
+    """The picture doesn't depend on the color of the irises."""
+    view = np.array([[1.0, 0, -64], [0, 1.0, -50]])
+    for seed in (3, 7):  # eyeballs that would pierce the lids
+        scene = sample.sample_scene(
+            rig, person_seed=seed, face_seed=seed, intensity={45: 5.0, **beside}, pose=(0, 0, 0)
+        )
+        scene = replace(scene, camera=scene.camera.ideal(0.5), occluders=Occluders())
+        open_eyes = replace(scene, intensity=dict.fromkeys(facs.AUS, 0.0))
+
+        def seen(one):
+            dark, bright = (
+                sample.render(
+                    replace(one, person=replace(one.person, iris=iris)), size=128, view=view
+                ).astype(int)
+                for iris in ((0.0, 0.0, 0.0), (1.0, 0.0, 1.0))
+            )
+            return (np.abs(dark - bright).max(-1) > 10).sum()
+
+        assert seen(open_eyes) > 40
+        assert seen(scene) <= 2, seed
+
+
+def test_tightened_lids_narrow_the_eyes_and_leave_them_open(rig):
+    faces = faces_of(rig, {7: 5.0})
+    rest, tight = (faces[..., UPPER_LIDS, 1] - faces[..., LOWER_LIDS, 1]).mean(-1).T
+    assert (tight < 0.9 * rest).all()
+    assert (tight > 0.05 * rest).all()
+    lower, upper = (
+        faces[:, 1, lids, 1] - faces[:, 0, lids, 1] for lids in (LOWER_LIDS, UPPER_LIDS)
+    )
+    assert (lower.mean(-1) > -upper.mean(-1)).all()  # mostly by the lower lid: no blink
+
+
+def test_tightened_lips_are_thinner_and_narrower_and_stay_closed(rig):
+    faces = faces_of(rig, {23: 5.0})
+    (rest, tight), (wide, narrow) = (
+        (faces[..., [50, 51, 52], 1] - faces[..., [58, 57, 56], 1]).mean(-1).T,
+        (faces[..., 54, 0] - faces[..., 48, 0]).T,
+    )
+    assert (tight < 0.92 * rest).all()  # full lips of a person who moves little
+    assert (tight > 0.2 * rest).all()
+    assert (narrow < wide).all()
+    inner = faces[:, 1, [61, 62, 63], 1] - faces[:, 1, [67, 66, 65], 1]
+    assert np.abs(inner).max() < 0.06  # cm, by the person's uneven gains
 
 
 def test_parting_the_lips_hardly_moves_the_jaw(rig):
@@ -124,7 +216,7 @@ def test_an_uneven_gain_field_is_smooth_and_symmetric():
     assert (field.at(places) == field.at(places)[:, :1]).all()
 
 
-def test_unlabeled_movements_move_either_the_eyes_or_the_mouth(rig):
+def test_unlabeled_movements_leave_the_eyes_alone(rig):
     for name, field in rig.unlabeled.items():
         points = expression_offset(rig, {}, unlabeled={name: 0.5})[rig.landmarks]
         np.testing.assert_allclose(points, 0.5 * field[rig.landmarks], atol=ROUNDING)
@@ -132,9 +224,8 @@ def test_unlabeled_movements_move_either_the_eyes_or_the_mouth(rig):
         if name == "cheeks puffed":  # between the landmarks
             assert np.abs(field).max() > 0.2
         else:
-            moved, still = (eyes, rest) if name == "lids tightened" else (rest, eyes)
-            assert moved > 0.03, name
-            assert still < 0.2 * moved, name
+            assert rest > 0.03, name
+            assert eyes < 0.2 * rest, name
 
 
 def test_unlabeled_movements_differ_from_every_action_unit(rig):
@@ -164,6 +255,7 @@ def test_action_units_are_symmetric(rig):
         (4, (20, 21, 22, 23), (0, -1, 0)),
         (5, (37, 38, 43, 44), (0, 1, 0)),
         (6, (40, 41, 46, 47), (0, 1, 0)),
+        (7, (40, 41, 46, 47), (0, 1, 0)),
         (9, (31, 35, 50, 52), (0, 1, 0)),
         (10, (50, 51, 52), (0, 1, 0)),
         (12, (54,), (1, 1, -0.5)),
@@ -171,8 +263,10 @@ def test_action_units_are_symmetric(rig):
         (15, (48, 54), (0, -1, 0)),
         (17, (57, 58, 56), (0, 1, 0.5)),
         (20, (54,), (1, 0, 0)),
+        (23, (56, 57, 58), (0, 1, 0)),
         (25, (66,), (0, -1, 0)),
         (26, (7, 8, 9, 57), (0, -1, 0)),
+        (45, (37, 38, 43, 44), (0, -1, 0.3)),
     ],
 )
 def test_each_action_unit_moves_its_landmarks_in_its_direction(rig, au, landmarks, direction):

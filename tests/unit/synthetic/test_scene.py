@@ -208,7 +208,7 @@ def test_the_key_light_is_mirrored_in_the_eyes_on_its_side(plain, side):
     light = replace(plain.light, key=(float(np.sin(turn)), 0.0, float(np.cos(turn))), strength=1.0)
     scene = replace(
         plain, person=replace(plain.person, iris=(0.03, 0.015, 0.008)), light=light,
-        intensity=dict.fromkeys(facs.AUS, 0.0) | {5: 3.0}, gaze=(0.0, 0.0), blink=0.0,
+        intensity=dict.fromkeys(facs.AUS, 0.0) | {5: 3.0}, gaze=(0.0, 0.0), lid_droop=0.0,
     )  # fmt: skip
     image = crop(scene).sum(-1)
     points, view = sample.landmarks(scene), crop_view(scene, SIZE)

@@ -1,9 +1,12 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from fau_tf import facs
 from fau_tf.models.presets import PRESETS
+from fau_tf.training import setup
 from fau_tf.training.config import Config, ConfigError, dump_toml, load_config
 
 ROOT = Path(__file__).parents[3]
@@ -28,6 +31,30 @@ def test_a_preset_is_a_row_whose_fields_can_be_replaced():
     config = load_config(None, ["model.preset=mobile", "model.k=7", "model.scc=[true,false,false]"])
     want = dataclasses.replace(PRESETS["mobile"], k=7, scc=(True, False, False))
     assert config.model == want
+
+
+@pytest.mark.parametrize(
+    ("given", "numbers"),
+    [("openface", facs.ALL), ("disfa_bp4d", facs.DISFA_BP4D), ("[45, 6, 7]", (45, 6, 7))],
+)
+def test_the_aus_of_a_network_are_a_named_set_or_a_list(tmp_path, given, numbers):
+    config = load_config(None, [f"model.aus={given}"])
+    assert config.model.au_numbers == numbers
+    assert config.model.labels[0] == f"AU{numbers[0]:02d}"
+    assert config.model.to_au.shape[1] == len(numbers)
+    stored = tmp_path / "config.toml"
+    stored.write_text(dump_toml(config))
+    assert load_config(stored).model == config.model
+
+
+def test_aus_that_no_training_face_codes_are_refused():
+    config = load_config(None, ["model.aus=[6, 7, 45]"])
+    coded = np.full((4, 3), np.nan, np.float32)
+    coded[0] = 0.0, 2.0, np.nan
+    with pytest.raises(ValueError, match=r"none codes AU45, .* --set model.aus=\[6, 7\]"):
+        setup.require_coded(config, coded)
+    coded[1, 2] = 5.0
+    setup.require_coded(config, coded)
 
 
 def test_the_resolved_settings_read_back_the_same(tmp_path):
@@ -63,7 +90,12 @@ def test_every_committed_config_loads(file):
         ("model.decoder=[]", "at least one positive width"),
         ("training.learning_rate=-1.0", "must be positive"),
         ("model.preset=big", "Preset must be one of"),
-        ("model.aus=disfaa", "must be one of"),
+        ("model.aus=disfaa", "must be one of .*, or a list of AU numbers"),
+        ("model.aus=all", "disfa_bp4d"),
+        ("model.aus=6", "`model.aus` must be a name or a list. Received: 6"),
+        ("model.aus=[6, 3]", "no center for AU03"),
+        ("model.aus=[6, 6]", "must be distinct"),
+        ('model.aus=["6"]', "must be int"),
         ("model.rule=fan", "no center for"),
         ("model.heatmap_size=30", "must divide"),
         ("model.scc=[true]", "true or false for each stage"),

@@ -27,7 +27,6 @@ SHAPES: Final[dict[int, tuple[tuple[str, float], ...]]] = {
 }
 """The lids shut as those of the canonical rig, so that they meet on every person."""
 UNLABELED: Final[dict[str, tuple[tuple[str, float], ...]]] = {
-    "lids tightened": (("eyeSquint", 1.2),),  # AU7
     "lips puckered": (("mouthPucker", 0.8),),  # AU18
     "lips pressed": (("mouthPress", 0.8), ("mouthFrown", 0.25)),  # AU24
     "lips sucked in": (("mouthRollLower", 0.6), ("mouthRollUpper", 0.5)),  # AU28

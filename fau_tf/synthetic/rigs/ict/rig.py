@@ -25,8 +25,6 @@ COLLAR = -10.6
 _SCLERAS = ("M_ScleraRight", "M_ScleraLeft")
 EYE_RADIUS = 1.40
 """In cm; ICT-FaceKit's own eyeballs, 1.45 at the eyelids, would show through a blink."""
-BLINK = 1.1
-"""Weight of eyeBlink at which nearly all identities shut their eyes."""
 EYES_ALIKE = 0.6
 """Share by which the identity components' variation of the eye opening is reduced: where white
 shows above the iris at rest, AU5 can't be recognized."""
@@ -63,7 +61,6 @@ def ict_rig(path: Path) -> FaceRig:
             name: _padded(_moved(file, to_rig, rows)[used], rest)
             for name, rows in action_units.UNLABELED.items()
         },
-        blink=_padded(to_rig.vectors(_sum(file, "eyeBlink_", BLINK)[used]), rest),
         landmarks=landmarks,
         uv=np.vstack([placed.uv, *(part.uv for part in parts)]),
         head_weight=np.concatenate(
@@ -190,6 +187,8 @@ def _unit(file: IctFile, to_rig: _Similarity, au: int, points: Floats, mouth: Op
         full, faded, left = action_units.FADES[au]
         part = np.clip((points[:, 1] - full) / (faded - full), 0, 1)
         field *= (1 - (1 - left) * part * part * (3 - 2 * part))[:, None].astype(np.float32)
+    if au == 23:
+        return mouth.narrowed(field)  # rolled in alone, the lips of some people would part
     return field + mouth.parted().astype(np.float32) if au == 25 else field
 
 

@@ -14,7 +14,7 @@ from export.export import ExportResult
 from fau_tf import contract, facs
 from fau_tf.utils.files import file_sha256
 from tests.helpers.asset_folder import contents, write_by_hand, write_export
-from tests.helpers.tiny_model import HEATMAP, SIZE
+from tests.helpers.tiny_model import AUS, HEATMAP, SIZE
 
 
 @pytest.fixture
@@ -249,7 +249,7 @@ def test_the_metadata_names_each_center_of_each_au_once(described):
     found = json.loads((described / "fau_metadata.json").read_text())
     assert [row["label"] for row in found["aus"]] == (described / "labels.txt").read_text().split()
     assert {row["number"]: row["name"] for row in found["aus"]} == {
-        au: unit.name for au, unit in facs.AUS.items()
+        au: facs.AUS[au].name for au in AUS
     }
     channels = {
         center["channel"]: center["name"] for row in found["aus"] for center in row["centers"]
