@@ -63,7 +63,10 @@ _FLAGS: Final[dict[str, dict[str, Any]]] = {
     },
     "--faces": {"type": int, "help": "at most this many a picture, the largest (10)"},
     "--every": {"type": int, "help": "read each N-th frame of a video (1)"},
-    "--fps": {"type": float, "help": "frames a second of stdin, .mjpeg and TIFF pages (25)"},
+    "--fps": {
+        "type": float,
+        "help": "frames a second of stdin, .mjpeg, TIFF pages and raw H.264 (25)",
+    },
     "--present-from": {"type": float, "help": "intensity from which an AU counts as present (1)"},
     "--threads": {"type": int, "help": "CPU threads of the model (1)"},
     "--landmarker": {

@@ -21,6 +21,7 @@ from fau_tf.io.image_stream import split_images
 from fau_tf.io.images import MAX_PIXELS, decode_picture, read_picture
 from fau_tf.io.named_files import find_file, read_text
 from fau_tf.io.video.cameras import camera_frames
+from fau_tf.utils.optional_imports import explain_import_errors
 
 if TYPE_CHECKING:
     from fau_tf.io.videos import VideoFile
@@ -181,16 +182,18 @@ def open_video(
         path: The file.
         kind: VIDEO or SEQUENCE; by the file's content if None.
         max_pixels: Larger images are refused before they are decoded.
-        fps: Frames per second of several pictures without times.
+        fps: Frames per second of several pictures or a raw video without times.
 
     Raises:
+        MissingLibraryError: If PyAV cannot be imported.
         UnreadableError: If the file cannot be opened.
     """
     if (kind or _file_kind(path)) is SourceKind.SEQUENCE:
         return ImageSequence(path, max_pixels, fps)
-    from fau_tf.io.videos import VideoFile  # PyAV: a tenth of a second to load
+    with explain_import_errors("PyAV"):  # which takes a tenth of a second to load
+        from fau_tf.io.videos import VideoFile
 
-    return VideoFile(path, max_pixels)
+    return VideoFile(path, max_pixels, fps)
 
 
 def _photo_frame(path: Path, number: int, max_pixels: int) -> Frame | UnreadFrame:

@@ -24,7 +24,7 @@ from fau_tf.io.video.pictures import Deinterlacer, PictureConverter, square_pixe
 from fau_tf.io.video.read_ahead import ReadAhead
 from fau_tf.io.video.seeking import build_seek_index, seek_to
 
-_FALLBACK_FPS: Final = 25.0
+FALLBACK_FPS: Final = 25.0
 
 Place = tuple[int, float, bool]
 """Number of a frame, its time in s, and whether it is wanted."""
@@ -34,23 +34,31 @@ class VideoFile(AbstractContextManager["VideoFile"]):
     """A video file; use it in a `with` block, or call `close`.
 
     Attributes:
-        fps: Frames per second on average, as the container states; 25 if it states nothing usable.
+        fps: Frames per second on average, as the container states.
         count: Number of frames to expect, as the container states; 0 if it states none. Only what
             decodes is the video, so there may be more or fewer.
     """
 
-    def __init__(self, path: Path, max_pixels: int = MAX_PIXELS, threads: int = 1) -> None:
+    def __init__(
+        self,
+        path: Path,
+        max_pixels: int = MAX_PIXELS,
+        fps: float = FALLBACK_FPS,
+        threads: int = 1,
+    ) -> None:
         """Open a video.
 
         Args:
             path: A file of a kind in `containers.FORMATS`.
             max_pixels: A video with larger frames is refused before one is decoded.
+            fps: Frames per second of a video that does not say it, as some raw H.264.
             threads: CPU threads of the decoder, beside the thread that reads ahead.
 
         Raises:
             UnreadableError: If the file is missing, not a video, of an unknown codec or too large.
         """
         self._path, self._max_pixels, self._threads = path, max_pixels, threads
+        self._fallback_fps = fps
         self._descriptor = open_regular(path)
         self._reader: ReadAhead[Frame | UnreadFrame] | None = None
         try:
@@ -60,7 +68,7 @@ class VideoFile(AbstractContextManager["VideoFile"]):
             os.close(self._descriptor)
             raise
         self._codec = self._stream.codec_context.codec.canonical_name
-        self.fps = _frame_rate(self._container, self._stream)
+        self.fps = _frame_rate(self._container, self._stream) or fps
         seconds = (self._container.duration or 0) / av.time_base
         self.count = self._stream.frames or max(0, round(seconds * self.fps))
 
@@ -170,7 +178,7 @@ class VideoFile(AbstractContextManager["VideoFile"]):
         self._container, self._stream = self._opened()
 
     def _opened(self) -> tuple[InputContainer, VideoStream]:
-        container, stream = open_video(self._descriptor, self._head, self._path)
+        container, stream = open_video(self._descriptor, self._head, self._path, self._fallback_fps)
         try:
             context = stream.codec_context
             require_size(self._path, context.width, context.height, self._max_pixels)
@@ -218,11 +226,11 @@ class _Clock:
         return self._last
 
 
-def _frame_rate(container: InputContainer, stream: VideoStream) -> float:
+def _frame_rate(container: InputContainer, stream: VideoStream) -> float | None:
     # The guess knows what a stream without a container says. It comes second otherwise: of a
     # varying rate, it is the smallest step between two frames.
     rates = (stream.average_rate, stream.guessed_rate)
     for rate in rates[::-1] if container.start_time is None else rates:
         if rate and 0.1 <= rate <= 1000:
             return float(rate)
-    return _FALLBACK_FPS
+    return None

@@ -16,7 +16,7 @@ from fau_tf.io.video.containers import NAMES, container_format
 _COVER: Final = Disposition.attached_pic
 
 
-def open_container(descriptor: int, head: bytes, path: Path) -> InputContainer:
+def open_container(descriptor: int, head: bytes, path: Path, fps: float = 25.0) -> InputContainer:
     """Return a container.
 
     FFmpeg gets an open descriptor, the one reader that fits the file, and no protocol but that of
@@ -27,6 +27,7 @@ def open_container(descriptor: int, head: bytes, path: Path) -> InputContainer:
         descriptor: Of a regular file; it must stay open, and its position changes.
         head: First `HEAD_BYTES` bytes of the file.
         path: For messages.
+        fps: Frames per second of a stream without a container that does not say it.
 
     Raises:
         UnreadableError: If it is no video, or its beginning or index is damaged.
@@ -37,6 +38,8 @@ def open_container(descriptor: int, head: bytes, path: Path) -> InputContainer:
             f"{path}: not a video file ({NAMES}). Convert it to one of these formats."
         )
     options = {"fd": str(descriptor), "protocol_whitelist": "fd", "format_whitelist": found.demuxer}
+    if found.demuxer in ("h264", "hevc"):
+        options["framerate"] = str(fps)
     os.lseek(descriptor, 0, os.SEEK_SET)
     try:
         return av.open("fd:", "r", found.demuxer, options, metadata_errors="replace")
@@ -47,13 +50,15 @@ def open_container(descriptor: int, head: bytes, path: Path) -> InputContainer:
         ) from error
 
 
-def open_video(descriptor: int, head: bytes, path: Path) -> tuple[InputContainer, VideoStream]:
+def open_video(
+    descriptor: int, head: bytes, path: Path, fps: float
+) -> tuple[InputContainer, VideoStream]:
     """Return a container, as `open_container` does, and its video.
 
     Raises:
         UnreadableError: Also if it has no moving picture, or one of an unknown codec.
     """
-    container = open_container(descriptor, head, path)
+    container = open_container(descriptor, head, path, fps)
     try:
         return container, _moving_picture(container, path)
     except BaseException:

@@ -203,6 +203,17 @@ def test_a_stream_without_a_container_is_read_at_its_own_rate(tmp_path, containe
     np.testing.assert_allclose([one.timestamp for one in found], np.arange(6) / RATE, atol=1e-9)
 
 
+def test_a_stream_without_a_rate_is_read_at_the_given_one(tmp_path):
+    options = {"x265-params": "log-level=none:vui-timing-info=0"}
+    path = write(tmp_path / "x.hevc", pan(3), "libx265", container="hevc", options=options)
+    for given in ({}, {"fps": 50.0}):
+        with VideoFile(path, **given) as video:
+            fps = given.get("fps", 25.0)
+            assert video.fps == fps
+            found = [one.timestamp for one in video.frames()]
+        np.testing.assert_allclose(found, np.arange(3) / fps, atol=1e-9)
+
+
 def test_sound_alone_and_cover_pictures_are_no_video(tmp_path):
     with av.open(str(tmp_path / "sound.mp4"), "w") as file:
         file.mux(add_sound(file, 0.5))
