@@ -106,7 +106,7 @@ def explained(file: BinaryIO, name: str) -> Iterator[None]:
         warnings.simplefilter("ignore")
         try:
             yield
-        except UnreadableError:
+        except (UnreadableError, optional_imports.MissingLibraryError):
             raise
         except SampleError as error:
             raise UnreadableError(f"{name}: {error}.") from error

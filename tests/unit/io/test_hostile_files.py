@@ -40,6 +40,7 @@ PICTURES = {
     "animated.webp": ("RGB", {"save_all": True}),
     "animated.gif": ("P", {"save_all": True}),
     "plain.tif": ("RGB", {}),
+    "big.tif": ("RGB", {"big_tiff": True, "save_all": True}),
     "lzw.tif": ("RGB", {"compression": "tiff_lzw"}),
     "deflate.tif": ("L", {"compression": "tiff_deflate", "save_all": True}),
     "jpeg.tif": ("RGB", {"compression": "jpeg"}),
@@ -91,6 +92,7 @@ def seeds(tmp_path_factory):
     made = {
         "rows.mjpeg": b"",
         "deep.png": _encoded(".png", np.array(picture("RGB")).astype(np.uint16) * 16),
+        "floats.tif": _encoded(".tif", (np.array(picture("RGB")) / 255).astype(np.float32)),
         "deep.tif": _encoded(".tif", np.array(picture("RGB")).astype(np.uint16) * 16),
     }
     for name, (mode, options) in PICTURES.items():

@@ -10,22 +10,24 @@ from typing import Final
 SHAPES: Final[dict[int, tuple[tuple[str, float], ...]]] = {
     1: (("browInnerUp", 2.6),),
     2: (("browOuterUp", 1.8),),
-    4: (("browDown", 1.5), ("browInnerUp", -0.3)),
+    4: (("browDown", 1.4), ("browInnerUp", -0.3)),
     5: (("eyeWide", 1.5),),
-    6: (("cheekSquint", 1.0), ("eyeSquint", 0.4)),
+    6: (("cheekSquint", 1.35), ("eyeSquint", 0.4)),
     7: (("eyeSquint", 1.5),),
     9: (("noseSneer", 2.2), ("mouthUpperUp", 0.3)),
-    10: (("mouthUpperUp", 1.5),),
+    10: (("mouthUpperUp", 1.25),),
     12: (("mouthSmile", 1.0),),
     14: (("mouthDimple", 1.6), ("mouthFrown", 0.45), ("mouthRollLower", 0.3)),
     15: (("mouthFrown", 1.7),),
-    17: (("mouthShrugLower", 1.5), ("mouthShrugUpper", 0.7)),
+    17: (("mouthShrugLower", 2.0), ("mouthShrugUpper", 0.9)),
     20: (("mouthStretch", 1.5),),
-    23: (("mouthPress", 0.5), ("mouthPucker", 0.4), ("mouthRollLower", 0.3)),
-    25: (("mouthLowerDown", 1.2),),
+    23: (("mouthPucker", 0.6), ("mouthRollLower", 0.8), ("mouthRollUpper", 0.6)),
+    25: (("mouthLowerDown", 1.5), ("mouthUpperUp", 0.15)),
     26: (("jawOpen", 0.46),),
 }
 """The lids shut as those of the canonical rig, so that they meet on every person."""
+PARTING: Final = (9, 10, 25, 26)
+"""AUs that may part the lips; with all others they stay together, as at rest."""
 UNLABELED: Final[dict[str, tuple[tuple[str, float], ...]]] = {
     "lips puckered": (("mouthPucker", 0.8),),  # AU18
     "lips pressed": (("mouthPress", 0.8), ("mouthFrown", 0.25)),  # AU24
@@ -35,6 +37,8 @@ UNLABELED: Final[dict[str, tuple[tuple[str, float], ...]]] = {
     "jaw to the left": (("jawLeft", 0.8), ("mouthLeft", 0.3)),
 }
 """Movement outside the AU table -> shapes and weights at full strength."""
+ONE_SIDED: Final = ("jawRight", "jawLeft", "mouthRight", "mouthLeft")
+"""Shapes that move the middle of the face to a side."""
 SIDES: Final = ("Left", "Right")
 
 

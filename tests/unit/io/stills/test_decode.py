@@ -1,6 +1,7 @@
 """What the sample photo's files of many kinds give, pixel by pixel where that is exact."""
 
 import struct
+import sys
 import zlib
 from io import BytesIO
 
@@ -14,6 +15,7 @@ from fau_tf.io.images import UnreadableError, decode_picture, read_picture
 from fau_tf.io.stills.decode import ONE_OF_SEVERAL
 from fau_tf.io.stills.pixels import FLOATS_ASSUMED, PROFILE_UNUSABLE, TONE_MAPPED
 from fau_tf.io.stills.sample_depth import DEPTH_ASSUMED
+from fau_tf.utils.optional_imports import MissingLibraryError
 from tests.helpers import icc_profiles
 from tests.helpers.still_files import (
     PIXELS,
@@ -104,6 +106,13 @@ def test_heic_is_read_whole(tmp_path, tile_size):
     found = read_picture(write_heic(tmp_path / "x.heic", tile_size=tile_size))
     assert difference(found.image) < 1.5
     assert found.flags == ()
+
+
+def test_a_missing_library_is_no_damage(tmp_path, monkeypatch):
+    path = write_heic(tmp_path / "x.heic", SAMPLE.resize((64, 64)))
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(MissingLibraryError, match="package pillow_heif is not installed"):
+        read_picture(path)
 
 
 def test_of_several_pictures_the_main_one_is_read_and_flagged(tmp_path):
