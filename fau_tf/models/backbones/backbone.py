@@ -1,15 +1,22 @@
 """Table of backbones: an image in 0 to 255 -> deep, low-resolution features."""
 
+import hashlib
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import keras
 from keras import layers
 
 from fau_tf.models.backbones.efficientnet_lite import efficientnet_lite0, load_imagenet
+
+RESNET50_FILE: Final = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
+RESNET50_MD5: Final = "4d473c1dd8becc155b73f8504c6f6626"
+"""Of Keras' ImageNet weights, as `keras.applications` states it."""
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +45,23 @@ def _resnet50(image: Any) -> Any:
 
 
 def _resnet50_imagenet(model: keras.Model) -> bool:
+    path = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models" / RESNET50_FILE
     try:
-        source = keras.applications.ResNet50(include_top=False, weights="imagenet")
-    except Exception as error:  # Keras raises a bare Exception when a download fails
+        found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    except OSError as error:
+        found = error.strerror or type(error).__name__
+    if found != RESNET50_MD5:
         log.warning(
-            "ResNet-50 starts from random weights, which train far more slowly: its ImageNet "
-            "weights can't be downloaded (%s). Connect to the internet once; Keras keeps the file.",
-            error,
+            "ResNet-50 starts from random weights, which train far more slowly: %s must have md5 "
+            "%s, got: %s. Nothing is downloaded here; keras.applications.ResNet50("
+            "include_top=False) puts the file there on a machine with a network.",
+            path,
+            RESNET50_MD5,
+            found,
         )
         return False
+    source = keras.applications.ResNet50(include_top=False, weights=None)
+    source.load_weights(path)
     for layer in source.layers:
         weights = layer.get_weights()
         if layer.name == "conv1_conv":

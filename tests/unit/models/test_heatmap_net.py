@@ -2,14 +2,16 @@ import hashlib
 import os
 import pickle
 
+import h5py
 import keras
 import numpy as np
 import pytest
+from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
 
 from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.models import heatmap_net
-from fau_tf.models.backbones import efficientnet_lite
+from fau_tf.models.backbones import backbone, efficientnet_lite
 from fau_tf.models.backbones.torch_checkpoint import read_tensors
 from fau_tf.models.heatmap_layers import HeatmapTarget, IntensityDecode
 from fau_tf.models.presets import PRESETS, net_spec
@@ -214,3 +216,28 @@ def test_a_checkpoint_that_is_none_is_refused_and_never_run(content, tmp_path, c
     with pytest.raises(ValueError, match="must be a PyTorch state dict"):
         read_tensors(file)
     assert "executed" not in capsys.readouterr().out
+
+
+@pytest.mark.integration  # two networks of 94 MB
+def test_resnet_weights_are_read_from_a_file_and_never_fetched(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(keras.utils, "get_file", lambda *_, **__: pytest.fail("a download"))
+    image = keras.Input((64, 64, 3))
+    model = keras.Model(image, backbone.BACKBONES["resnet50"].features(image))
+    load = backbone.BACKBONES["resnet50"].load_imagenet
+    assert not load(model)
+    assert "random weights" in caplog.text
+    assert "No such file" in caplog.text
+    source = keras.applications.ResNet50(include_top=False, weights=None)
+    file = tmp_path / "models" / backbone.RESNET50_FILE
+    file.parent.mkdir()
+    with h5py.File(file, "w") as legacy:  # the format of Keras' file
+        save_weights_to_hdf5_group(legacy, source)
+    caplog.clear()
+    assert not load(model), "another file than Keras' own"
+    digest = hashlib.md5(file.read_bytes()).hexdigest()
+    assert digest in caplog.text
+    monkeypatch.setattr(backbone, "RESNET50_MD5", digest)
+    assert load(model)
+    first, same = (one.get_layer("conv1_conv").get_weights()[0] for one in (source, model))
+    np.testing.assert_array_equal(same, first[:, :, ::-1])
