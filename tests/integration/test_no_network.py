@@ -148,7 +148,10 @@ def test_the_commands_of_data_evaluation_and_export(refused, trained, tmp_path):
     portraits = tmp_path / "portraits"
     portraits.mkdir()
     shutil.copy(PHOTO, portraits)
-    (portraits / "portraits.toml").write_text('license = "public domain"\nattribution = "NASA"\n')
+    (portraits / "portraits.toml").write_text(
+        'license = "public domain"\nattribution = "NASA"\n[[rule]]\nexpression = "neutral"\n'
+    )
+    people = [str(portraits), "--part", "all", "--data", str(tmp_path / "kept")]
     video = write_video(tmp_path / "clip.mp4", [frame((10 * i, face())) for i in range(9)])
     commands = [
         ("fau_tf.cli.data", ["prepare", *real], [0, 1]),
@@ -157,6 +160,7 @@ def test_the_commands_of_data_evaluation_and_export(refused, trained, tmp_path):
         ("fau_tf.cli.synthesize", ["generate", *faces], [0]),
         ("fau_tf.cli.evaluate", [*run, "--quick", "--videos", str(video)], [0]),
         ("fau_tf.cli.evaluate", ["alignment", "--faces", "2"], [0]),
+        ("fau_tf.cli.evaluate", ["real-faces", *people], [0]),
         ("export.__main__", [*run, "--spec", "float16"], [0, 2]),  # 2: its weights are random
         ("export.bundle.__main__", ["check", "android_demo_assets"], [0, 2]),
     ]
