@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     start = START if options.photo == sample else {}
     page = sheet(EditablePortrait(face.image, face.mesh, start))
     with replacing(options.out) as unfinished:
-        page.save(unfinished, "JPEG", quality=88)
+        page.save(unfinished, "JPEG", quality=80)
     print(f"{options.out}: {options.out.stat().st_size} bytes")
     return 0
 

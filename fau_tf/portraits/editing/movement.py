@@ -48,13 +48,11 @@ class Edit:
         change: AU -> change of its intensity, -5 to 5.
         asymmetry: AU -> -1 to 1, how much stronger the left side of the image moves.
         unlabeled: Name of a movement outside the table -> 0 to 1.
-        blink: 0 (as it is) to 1 (shut).
     """
 
     change: Mapping[int, float] = field(default_factory=dict)
     asymmetry: Mapping[int, float] = field(default_factory=dict)
     unlabeled: Mapping[str, float] = field(default_factory=dict)
-    blink: float = 0.0
 
 
 def intensities(start: Mapping[int, float], change: Edit) -> tuple[Intensities, Intensities]:
@@ -95,14 +93,13 @@ def moved(
     """
     points = mesh[: topology.FACE_VERTICES]
     offset = pose.on_picture(_displacement(before, after, change, manner))
-    offset += closing(before, after, change) * lids_lips.closure(mesh, change.asymmetry)
+    offset += closing(before, after) * lids_lips.closure(mesh, change.asymmetry)
     return lids_lips.kept_apart(mesh, points + offset)
 
 
-def closing(before: Intensities, after: Intensities, change: Edit) -> float:
+def closing(before: Intensities, after: Intensities) -> float:
     """Return the share of the eyes' opening by which an edit closes them; negative opens."""
-    by = after.get(lids_lips.BLINK, 0.0) - before.get(lids_lips.BLINK, 0.0)
-    return change.blink + by / facs.MAX_INTENSITY
+    return (after[lids_lips.BLINK] - before[lids_lips.BLINK]) / facs.MAX_INTENSITY
 
 
 def _displacement(before: Intensities, after: Intensities, change: Edit, manner: Manner) -> Floats:

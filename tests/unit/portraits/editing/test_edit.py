@@ -60,13 +60,13 @@ def test_models_are_mixed_by_their_shares(face):
 
 
 def test_a_closed_eye_shows_no_eyeball(face):
-    _, mesh = edit(face, Edit(blink=1.0), PLAIN)
+    _, mesh = edit(face, Edit({45: 5.0}), PLAIN)
     for upper, lower, _ in lids_lips.lid_rings():
         assert np.abs(mesh[upper] - mesh[lower]).max() < 1e-6
 
 
 def test_a_half_closed_eye_is_half_open(face):
-    _, mesh = edit(face, Edit(blink=0.5), PLAIN)
+    _, mesh = edit(face, Edit({45: 2.5}), PLAIN)
     for upper, lower, _ in lids_lips.lid_rings():
         gap = face.mesh[lower, 1] - face.mesh[upper, 1]
         assert np.abs(mesh[lower, 1] - mesh[upper, 1] - 0.5 * gap).max() < 1e-9
@@ -74,7 +74,7 @@ def test_a_half_closed_eye_is_half_open(face):
 
 def test_margins_never_cross(face):
     for change in ({17: 5.0, 15: 5.0}, {6: 5.0, 4: 5.0}, {14: 5.0, 17: 5.0}):
-        _, mesh = edit(face, Edit(change, blink=0.9), PLAIN)
+        _, mesh = edit(face, Edit(change | {45: 4.5}), PLAIN)
         for upper, lower, _ in lids_lips.lid_rings():
             assert (mesh[lower, 1] - mesh[upper, 1] > -1e-9).all()
         upper, lower = list(topology.UPPER_INNER_LIP), list(topology.LOWER_INNER_LIP)
