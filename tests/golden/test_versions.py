@@ -25,7 +25,7 @@ REGISTERED = {
 """Names in .keras files: a renamed class would make trained networks unreadable."""
 
 
-@pytest.mark.parametrize("rig", ["canonical", "ict"])
+@pytest.mark.parametrize("rig", ["canonical", "ict", "anny"])
 def test_faces_are_those_of_the_generator_version(rig, tmp_path):
     assert FACES["version"] == GENERATOR_VERSION
     images = write_versions.rendered_faces(rig, tmp_path).astype(int)

@@ -49,7 +49,7 @@ def first_epochs(folder):
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        faces = {rig: rendered_faces(rig, folder) for rig in ("canonical", "ict")}
+        faces = {rig: rendered_faces(rig, folder) for rig in ("canonical", "ict", "anny")}
         np.savez_compressed(FACES, version=GENERATOR_VERSION, **faces)
         loss = first_epochs(folder)
         np.savez_compressed(LOSS, version=TRAINING_VERSION, loss=loss)

@@ -13,7 +13,7 @@ SHAPES: Final[dict[int, tuple[tuple[str, float], ...]]] = {
     4: (("browDown", 1.4), ("browInnerUp", -0.3)),
     5: (("eyeWide", 1.5),),
     6: (("cheekSquint", 1.35), ("eyeSquint", 0.4)),
-    7: (("eyeSquint", 1.5),),
+    7: (("eyeSquint", 1.2),),
     9: (("noseSneer", 2.2), ("mouthUpperUp", 0.3)),
     10: (("mouthUpperUp", 1.25),),
     12: (("mouthSmile", 1.0),),
