@@ -244,7 +244,7 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
         landmarks = ibug68(mesh)
         matrix = crop_matrix(landmarks, info.image_size)
         crop = fast_crop(image, matrix, info.image_size)
-        quality = measure(image, mesh, landmarks, matrix, crop)
+        quality = measure(image, mesh, landmarks, matrix, crop, face.presence)
         if quality.reason:
             intensity = np.full(len(info.aus), np.nan, np.float32)
             side = info.heatmap_size

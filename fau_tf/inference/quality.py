@@ -1,7 +1,14 @@
-"""Quality of a found face: whether its AUs are read, warning flags, and a score."""
+"""Quality of a found face: whether its AUs are read, warning flags, and a score.
 
+Each measure of a face allows a share between 0 and 1, and the score is the smallest share. A share
+below `FLAG_BELOW` raises the measure's flag; at 0 the measure's reason, if it has one, keeps the
+AUs from being read. docs/experiments/quality.md has the errors of the AUs behind the limits.
+"""
+
+import math
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -9,80 +16,95 @@ import numpy.typing as npt
 from fau_tf.face.align import ANCHORS, TEMPLATE, Image, Matrix, Points, transform
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.head_pose import head_pose
-from fau_tf.utils import optional_imports
+from fau_tf.inference.occlusion import occlusion
+from fau_tf.inference.picture_quality import PictureQuality, picture_quality
 
 Heatmaps = npt.NDArray[np.float32]
 
-TURNED: Final = "turned more than 45 degrees"
-BLURRED: Final = "too blurred"
-"""Reasons why the AUs of a face are not read."""
-
-SMALL_FACE, SOFT, HALF_TURNED = "small face", "soft", "turned"
-"""Flags of a face whose AUs are read all the same."""
-
+FLAG_BELOW: Final = 0.9
+"""Share below which a measure raises its flag."""
 MAX_TURN: Final = 45.0
 """Degrees of yaw or pitch beyond which a face is not read.
 
-Training saw 20 degrees of yaw; of rendered faces MediaPipe finds all up to 55, half at 60. Roll
-has no limit: the aligned crop undoes it.
-"""
-
-MIN_EYE_DISTANCE: Final = 48.0
-"""px between the outer eye corners below which a face is flagged.
-
-The model's crop has 50. Shrunk from 131 px to 65, intensities change by 0.03 on average over ten
-rendered faces, to 33 px by 0.05, to 20 by 0.19, to 13 by 0.39.
-"""
-
-MIN_SHARPNESS: Final = 0.30
-SOFT_BELOW: Final = 0.42
-"""Sharpness below which a face is not read, and below which it is flagged.
-
-Ten rendered faces and the sample photo, blurred by a Gaussian whose sigma is a share of the outer
-eye distance; the change is the mean over AUs against the sharp picture:
-
-| blur | sharpness, change: rendered | photo |
-|---|---|---|
-| 0 | 0.67, 0 | 0.58, 0 |
-| 0.02 | 0.52, 0.12 | 0.43, 0.20 |
-| 0.03 | 0.44, 0.21 | 0.35, 0.29 |
-| 0.04 | 0.38, 0.33 | 0.30, 0.40 |
-| 0.06 | 0.30, 0.56 | 0.25, 0.73 |
-
-The model that was measured had an error of 0.28 on test subjects: `soft` is where blur adds as
-much, `too blurred` where it adds 1.5 to 2 times that. From 0.1 on MediaPipe loses the faces.
+Training saw 20 degrees of yaw; of rendered faces the landmarker finds all up to 55, half at 60.
+Roll has no limit: the aligned crop undoes it.
 """
 
 _OUTER_EYE_CORNERS: Final = [36, 45]
 _TEMPLATE_EYES: Final = float(TEMPLATE[3, 0] - TEMPLATE[0, 0])
-_SHARPNESS_SIZE: Final = 128  # px of the crop that sharpness is measured on, at most
-_REBLUR: Final = 9  # px
+_FACE_SIZE: Final = 128  # px of the crop that the picture is measured on, at most
 _ACTIVE: Final = 0.5  # maximum from which a heatmap has a shape
 
-# Measure: where its share is 0 and where it is 1, linear between; the score is the smallest share.
-# Of 24 rendered faces, alignment is at most 0.08 for 95 % (at 30 degrees of yaw 0.13, at 38 0.14),
-# peakedness at least 0.73 for 95 % (0.35 with the mouth covered).
-_SHARES: Final = {
-    "eye_distance_px": (8.0, MIN_EYE_DISTANCE),
-    "sharpness": (MIN_SHARPNESS, 0.50),
-    "turn": (MAX_TURN, 20.0),
-    "alignment": (0.16, 0.08),
-    "peakedness": (0.35, 0.70),
+
+@dataclass(frozen=True)
+class Limits:
+    """What one measure allows.
+
+    Attributes:
+        none: Value from which the share is 0.
+        full: Value from which it is 1; linear between.
+        flag: Warning if the share is below `FLAG_BELOW`.
+        reason: Why the AUs are not read if the share is 0; empty if they are read all the same.
+    """
+
+    none: float
+    full: float
+    flag: str
+    reason: str = ""
+
+    def share(self, value: float) -> float:
+        """Return the share, 0 to 1; 1 if the value is NaN, which was not measured."""
+        if math.isnan(value):
+            return 1.0
+        return min(max((value - self.none) / (self.full - self.none), 0.0), 1.0)
+
+
+TURNED: Final = f"turned more than {MAX_TURN:g} degrees"
+BLURRED: Final = "too blurred"
+SMALL_FACE, SOFT, HALF_TURNED = "small face", "soft", "turned"
+EYES_COVERED, MOUTH_COVERED = "eyes covered", "mouth covered"
+
+LIMITS: Final = {
+    "turn": Limits(MAX_TURN, 25.0, HALF_TURNED, TURNED),
+    "nod": Limits(MAX_TURN, 18.0, HALF_TURNED, TURNED),
+    "face": Limits(-0.1, 0.80, "unlike a face"),
+    "presence_logit": Limits(3.0, 11.0, "unclear face", "hardly a face"),
+    "sharpness": Limits(0.10, 0.25, SOFT, BLURRED),
+    "noise": Limits(0.75, 0.30, "noisy", "too noisy"),
+    "brightness": Limits(12.0, 62.0, "dark", "too dark"),
+    "contrast": Limits(3.0, 11.0, "low contrast", "too little contrast"),
+    "clipped": Limits(0.95, 0.45, "overexposed", "too overexposed"),
+    "eye_distance_px": Limits(8.0, 34.0, SMALL_FACE, "too small"),
+    "eyes_covered": Limits(0.9, 0.25, EYES_COVERED),
+    "mouth_covered": Limits(0.8, 0.20, MOUTH_COVERED),
+    "color": Limits(-0.09, 0.03, "no color"),
+    "alignment": Limits(0.16, 0.08, "landmarks fit badly"),
+    "peakedness": Limits(0.35, 0.70, "scattered heatmaps"),
 }
+"""Measure -> limits. The first reason is the one that is given."""
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Measures of one face, and the reason, flags and score that follow from them.
+    """Measures of one face, and the reason, flags and score that follow; NaN is not measured.
 
     Attributes:
         eye_distance_px: Between the outer eye corners, px.
         alignment: Residual of the similarity fit on the anchors, rms, per outer eye distance.
-        sharpness: 0 to 1, see `sharpness`.
+        sharpness: 0 to 1, see `picture_quality.sharpness`.
         peakedness: 0 to 1, see `peakedness`; NaN if no AU is active or the face was not read.
         yaw: Degrees, positive if the nose points to the image's right.
         pitch: Degrees, positive if the nose points down.
         roll: Degrees, positive counter-clockwise.
+        presence_logit: Logit of the landmark network's probability of a face.
+        noise: Standard deviation of the noise, in those of the face's gray levels.
+        brightness: 90th percentile of the face's gray levels.
+        contrast: Standard deviation of the face's gray levels.
+        clipped: Share of the face in which a color is at its end.
+        color: Mean difference between the largest and the smallest color, by the mean gray level.
+        eyes_covered: Hidden share of the eye that is hidden more.
+        mouth_covered: Hidden share of mouth and chin, or of the chin if it is hidden more.
+        face: Probability of an upright face, hidden or not, see `occlusion`.
     """
 
     eye_distance_px: float
@@ -92,28 +114,44 @@ class Quality:
     yaw: float
     pitch: float
     roll: float
+    presence_logit: float = float("nan")
+    noise: float = float("nan")
+    brightness: float = float("nan")
+    contrast: float = float("nan")
+    clipped: float = float("nan")
+    color: float = float("nan")
+    eyes_covered: float = float("nan")
+    mouth_covered: float = float("nan")
+    face: float = float("nan")
 
     @property
     def turn(self) -> float:
-        """The larger of yaw and pitch, degrees."""
-        return max(abs(self.yaw), abs(self.pitch))
+        """Of the head to a side, degrees."""
+        return abs(self.yaw)
+
+    @property
+    def nod(self) -> float:
+        """Of the head up or down, degrees."""
+        return abs(self.pitch)
+
+    @cached_property
+    def shares(self) -> dict[str, float]:
+        """Measure -> the share that it allows, 0 to 1."""
+        return {name: limits.share(getattr(self, name)) for name, limits in LIMITS.items()}
 
     @property
     def reason(self) -> str:
         """Why the AUs must not be read; else empty."""
-        if self.turn > MAX_TURN:
-            return TURNED
-        return BLURRED if self.sharpness < MIN_SHARPNESS else ""
+        shares = self.shares
+        return next(
+            (row.reason for name, row in LIMITS.items() if not shares[name] and row.reason), ""
+        )
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """Warnings: `small face`, `soft`, `turned`."""
-        raised = {
-            SMALL_FACE: self.eye_distance_px < MIN_EYE_DISTANCE,
-            SOFT: self.sharpness < SOFT_BELOW,
-            HALF_TURNED: self.turn > MAX_TURN / 2,
-        }
-        return tuple(flag for flag, here in raised.items() if here)
+        """Warnings, those of the smallest shares first."""
+        low = sorted((share, name) for name, share in self.shares.items() if share < FLAG_BELOW)
+        return tuple(dict.fromkeys(LIMITS[name].flag for _, name in low))
 
     @property
     def score(self) -> float:
@@ -121,13 +159,17 @@ class Quality:
 
         It ranks faces and is no probability: no labels calibrate one.
         """
-        if self.reason:
-            return 0.0
-        values = {name: getattr(self, name) for name in _SHARES}
-        return min(_share(v, *_SHARES[n]) for n, v in values.items() if not np.isnan(v))
+        return min(self.shares.values())
 
 
-def measure(image: Image, mesh: Points, landmarks: Points, matrix: Matrix, crop: Image) -> Quality:
+def measure(
+    image: Image,
+    mesh: Points,
+    landmarks: Points,
+    matrix: Matrix,
+    crop: Image,
+    presence: float = float("nan"),
+) -> Quality:
     """Return the quality of a face before its AUs are read, with `peakedness` NaN.
 
     Args:
@@ -136,42 +178,33 @@ def measure(image: Image, mesh: Points, landmarks: Points, matrix: Matrix, crop:
         landmarks: (68, 2) iBUG landmarks, px.
         matrix: (2, 3) image px -> crop px.
         crop: (S, S, 3) RGB uint8, the image by that matrix.
+        presence: Probability of a face by the landmark network, 0 to 1; NaN if unknown.
     """
     right, left = landmarks[_OUTER_EYE_CORNERS]
     eyes = float(np.hypot(*(left - right)))
     anchors = (transform(matrix, landmarks[list(ANCHORS)]) + 0.5) / len(crop)
     misfit = float(np.sqrt(np.mean(np.sum((anchors - TEMPLATE) ** 2, axis=-1))))
     yaw, pitch, roll = head_pose(mesh)
+    picture = _picture_quality(image, matrix, crop, eyes)
+    seen = occlusion(crop)
     return Quality(
         eye_distance_px=eyes,
         alignment=misfit / _TEMPLATE_EYES,
-        sharpness=_face_sharpness(image, matrix, crop, eyes),
+        sharpness=picture.sharpness,
         peakedness=float("nan"),
         yaw=yaw,
         pitch=pitch,
         roll=roll,
+        presence_logit=_logit(presence),
+        noise=picture.noise,
+        brightness=picture.brightness,
+        contrast=picture.contrast,
+        clipped=picture.clipped,
+        color=picture.color,
+        eyes_covered=seen.eyes,
+        mouth_covered=seen.mouth,
+        face=seen.face,
     )
-
-
-def sharpness(gray: npt.NDArray[np.uint8]) -> float:
-    """Return the share of a picture's variation that another blur removes, 0 to 1.
-
-    The complement of the blur measure of Crete, Dolmiere, Ladret and Nicolas (The blur effect, SPIE
-    2007): 9 px mean filter, the less sharp of both directions. Brightness and contrast cancel; a
-    picture without variation has 0.
-
-    Args:
-        gray: (H, W) uint8.
-    """
-    cv2 = optional_imports.cv2()
-    values = gray.astype(np.float32)
-    removed = []
-    for axis, kernel in ((0, (1, _REBLUR)), (1, (_REBLUR, 1))):
-        before = np.abs(np.diff(values, axis=axis))
-        after = np.abs(np.diff(cv2.blur(values, kernel), axis=axis))
-        total = float(before.sum())
-        removed.append(float(np.maximum(before - after, 0).sum()) / total if total else 0.0)
-    return min(removed)
 
 
 def peakedness(heatmaps: Heatmaps) -> float:
@@ -198,19 +231,21 @@ def peakedness(heatmaps: Heatmaps) -> float:
     return float(np.average(share, weights=top[active]))
 
 
-def _face_sharpness(image: Image, matrix: Matrix, crop: Image, eyes: float) -> float:
+def _picture_quality(image: Image, matrix: Matrix, crop: Image, eyes: float) -> PictureQuality:
     # A small face is measured at its own size: enlarging would make it look blurred.
-    size = int(np.clip(eyes / _TEMPLATE_EYES, 16, _SHARPNESS_SIZE))
+    size = int(np.clip(eyes / _TEMPLATE_EYES, 16, _FACE_SIZE))
     if size != len(crop):
         scale = size / len(crop)
         # Pixel centers are on integers: the corner of the crop is at -0.5.
         matrix = np.column_stack((matrix[:, :2] * scale, (matrix[:, 2] + 0.5) * scale - 0.5))
         crop = fast_crop(image, matrix, size)
-    cv2: Any = optional_imports.cv2()
-    gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     # From brows to chin, without the background.
-    return sharpness(gray[size // 5 : size - size // 10, size // 5 : size - size // 5])
+    return picture_quality(crop[size // 5 : size - size // 10, size // 5 : size - size // 5])
 
 
-def _share(value: float, none: float, full: float) -> float:
-    return float(np.clip((value - none) / (full - none), 0.0, 1.0))
+def _logit(probability: float) -> float:
+    """Return the logit, at most 30: beyond, a float64 probability near 1 has no digits left."""
+    if math.isnan(probability):
+        return float("nan")
+    inside = min(max(probability, 1e-13), 1 - 1e-13)
+    return math.log(inside / (1 - inside))

@@ -17,9 +17,13 @@ from fau_tf.synthetic import sample
 
 SIZE, HEATMAP, PHOTO = 64, 16, 160
 LABELS = tuple(au.label for au in facs.AUS.values())
-QUALITY = Quality(91.5, 0.04, 0.61, 0.83, yaw=-7.25, pitch=2.0, roll=0.5)
-TURNED = Quality(91.5, 0.04, 0.61, float("nan"), yaw=-50.0, pitch=2.0, roll=0.5)
-FLAGGED = Quality(40.0, 0.04, 0.61, 0.83, yaw=-30.0, pitch=2.0, roll=0.5)
+SEEN = {
+    "presence_logit": 20.5, "noise": 0.04, "brightness": 170.0, "contrast": 35.5, "clipped": 0.01,
+    "color": 0.3, "eyes_covered": 0.05, "mouth_covered": 0.06, "face": 0.99,
+}  # fmt: skip
+QUALITY = Quality(91.5, 0.04, 0.61, 0.83, yaw=-7.25, pitch=2.0, roll=0.5, **SEEN)
+TURNED = Quality(91.5, 0.04, 0.61, float("nan"), yaw=-50.0, pitch=2.0, roll=0.5, **SEEN)
+FLAGGED = Quality(20.0, 0.04, 0.61, 0.83, yaw=-30.0, pitch=2.0, roll=0.5, **SEEN)
 AUS = (6, 12)
 FRAME = Frame(np.zeros((1, 1, 3), np.uint8), 3, 0.08, "a.mp4")
 

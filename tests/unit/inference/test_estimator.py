@@ -14,7 +14,7 @@ from fau_tf import facs
 from fau_tf.inference import model_info
 from fau_tf.inference.estimator import AUEstimator, Estimate
 from fau_tf.inference.model_info import ModelError, default_model
-from fau_tf.inference.quality import BLURRED, MIN_EYE_DISTANCE, SMALL_FACE, SOFT
+from fau_tf.inference.quality import BLURRED, LIMITS, SMALL_FACE, SOFT
 from fau_tf.io.images import UnreadableError, read_image
 from fau_tf.synthetic import sample
 from fau_tf.synthetic.rigs.canonical import canonical_rig
@@ -56,18 +56,20 @@ def test_a_sharp_upright_face_is_read_with_its_quality(estimator, photo):
     # The outer eye corners of the sample photo, measured by hand: about 60 px apart.
     assert quality.eye_distance_px == pytest.approx(60, abs=4)
     assert 0 < quality.alignment < 0.06
-    assert 0.5 < quality.sharpness < 0.8
+    assert 0.25 < quality.sharpness < 0.6
+    assert quality.presence_logit > 15
+    assert max(quality.eyes_covered, quality.mouth_covered) < 0.1 < 0.9 < quality.face
     assert max(abs(quality.yaw), abs(quality.pitch), abs(quality.roll)) < 15
-    assert quality.flags == ()
     # The tiny model's heatmaps have no peaks.
     assert 0 < quality.peakedness < 0.1
+    assert quality.flags == ("scattered heatmaps",)
     assert quality.score == 0
     assert (one.face_id, one.smoothed, one.above_neutral) == (0, None, None)
 
 
-@pytest.mark.parametrize(("share", "reason", "flags"), [(0.03, "", (SOFT,)), (0.06, BLURRED, None)])
-def test_a_blurred_face_is_flagged_and_then_not_read(estimator, photo, share, reason, flags):
-    """The Gaussian as a share of the outer eye distance; 0.1 and more are not found at all."""
+@pytest.mark.parametrize(("share", "reason", "flag"), [(0.03, "", SOFT), (0.07, BLURRED, "")])
+def test_a_blurred_face_is_flagged_and_then_not_read(estimator, photo, share, reason, flag):
+    """The Gaussian as a share of the outer eye distance; 0.09 and more are not found at all."""
     large = cv2.resize(photo, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     blurred = cv2.GaussianBlur(large, (0, 0), share * 120)
     (one,) = estimator.estimate(blurred).faces
@@ -75,15 +77,15 @@ def test_a_blurred_face_is_flagged_and_then_not_read(estimator, photo, share, re
         assert_not_read(one, reason)
     else:
         assert np.isfinite(values(one)).all()
-        assert one.quality.flags == flags
+        assert flag in one.quality.flags
         assert one.quality.sharpness < estimator.estimate(photo).faces[0].quality.sharpness
 
 
 def test_a_small_face_is_read_and_flagged(estimator, photo):
     small = cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     (one,) = estimator.estimate(small).faces
-    assert one.quality.eye_distance_px < MIN_EYE_DISTANCE
-    assert one.quality.flags == (SMALL_FACE,)
+    assert one.quality.eye_distance_px < LIMITS["eye_distance_px"].full
+    assert SMALL_FACE in one.quality.flags
     assert np.isfinite(values(one)).all()
     assert one.reason == ""
 
@@ -109,7 +111,21 @@ def test_a_head_that_leans_is_read(estimator, photo):
     (one,) = estimator.estimate(leaned).faces
     assert one.reason == ""
     assert one.quality.roll == pytest.approx(40, abs=6)
-    assert one.quality.flags == ()
+    assert one.quality.flags == ("scattered heatmaps",)
+
+
+def test_a_photo_upside_down_has_the_same_aus_and_its_roll(photo):
+    with AUEstimator() as packaged:
+        (upright,) = packaged.estimate(photo).faces
+        (inverted,) = packaged.estimate(np.ascontiguousarray(photo[::-1, ::-1])).faces
+    # The regions differ by a pixel: measured 0.07 on average, 0.45 for AU05. Read as if it were
+    # upright, the photo had errors of up to 3.8.
+    change = np.abs(values(inverted) - values(upright))
+    assert change.mean() < 0.2
+    assert change.max() < 0.8
+    assert inverted.quality.score > 0.9
+    assert abs(inverted.quality.roll) == pytest.approx(177, abs=4)
+    assert upright.quality.roll == pytest.approx(-3, abs=4)
 
 
 def test_no_face_has_its_reason(estimator):
@@ -182,7 +198,8 @@ def test_video_gives_what_track_gives(estimator):
     for expected, found in zip(one_by_one, ahead, strict=True):
         assert [one.face_id for one in found.faces] == [one.face_id for one in expected.faces]
         for left, right in zip(found.faces, expected.faces, strict=True):
-            assert left.intensity == right.intensity
+            # A face that is half hidden by the other one is not read: NaN.
+            np.testing.assert_array_equal(values(left), values(right))
             np.testing.assert_array_equal(left.landmarks, right.landmarks)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from fau_tf.codec import HeatmapCodec
 from fau_tf.face.head_pose import _POINTS, _SHAPE, head_pose
-from fau_tf.inference.quality import Quality, peakedness, sharpness
+from fau_tf.inference.quality import FLAG_BELOW, LIMITS, Quality, peakedness
 
 GOOD = Quality(80, alignment=0.03, sharpness=0.6, peakedness=0.9, yaw=3, pitch=-5, roll=30)
 
@@ -36,50 +36,6 @@ def test_a_nose_to_the_right_is_a_positive_yaw_and_one_that_points_down_a_positi
     assert (lowered[tip] - lowered[root])[1] > (level[tip] - level[root])[1]
 
 
-def plain_sharpness(gray):
-    """The measure of Crete et al. pixel by pixel."""
-    height, width = gray.shape
-    shares = []
-    for rows in (1, 0):
-        pairs = [
-            ((y, x), (y + rows, x + 1 - rows))
-            for y in range(height - rows)
-            for x in range(width - 1 + rows)
-        ]
-        again = np.empty(gray.shape)
-        for y in range(height):
-            for x in range(width):
-                at = [(y, x + k) if not rows else (y + k, x) for k in range(-4, 5)]
-                # OpenCV mirrors about the border's pixel.
-                at = [
-                    (
-                        abs(i) if i < height else 2 * height - 2 - i,
-                        abs(j) if j < width else 2 * width - 2 - j,
-                    )
-                    for i, j in at
-                ]
-                again[y, x] = np.mean([gray[place] for place in at])
-        before = [abs(float(gray[a]) - float(gray[b])) for a, b in pairs]
-        after = [abs(again[a] - again[b]) for a, b in pairs]
-        lost = sum(max(0.0, d - e) for d, e in zip(before, after, strict=True))
-        shares.append(lost / sum(before))
-    return min(shares)
-
-
-def test_sharpness_is_the_published_measure():
-    gray = np.random.default_rng(0).integers(0, 256, (14, 17), np.uint8)
-    expected = plain_sharpness(gray)
-    assert 0.3 < expected < 0.95
-    # float32 sums.
-    assert sharpness(gray) == pytest.approx(expected, abs=1e-4)
-
-
-def test_sharpness_ignores_brightness_and_contrast_and_is_0_without_any():
-    gray = np.random.default_rng(0).integers(0, 100, (30, 30), np.uint8)
-    assert sharpness(gray * 2 + 20) == pytest.approx(sharpness(gray), abs=1e-4)
-    assert sharpness(np.full((30, 30), 7, np.uint8)) == 0.0
-
-
 def test_a_target_is_peaked_and_a_smear_is_not():
     codec = HeatmapCodec(128, 32, 1.5)
     target = codec.encode(np.array([[60.0, 50.0]]), np.array([3.0], np.float32)).astype(np.float32)
@@ -102,28 +58,50 @@ def test_dark_heatmaps_have_no_shape():
     ("changes", "flags"),
     [
         ({}, ()),
-        ({"eye_distance_px": 47.9}, ("small face",)),
-        ({"sharpness": 0.41}, ("soft",)),
-        ({"yaw": -23.0}, ("turned",)),
-        ({"pitch": 30.0, "eye_distance_px": 20.0}, ("small face", "turned")),
+        ({"eye_distance_px": 31.0}, ("small face",)),
+        ({"sharpness": 0.22}, ("soft",)),
+        ({"yaw": -28.0}, ("turned",)),
+        ({"pitch": 30.0, "eye_distance_px": 16.0}, ("small face", "turned")),
         ({"roll": 170.0}, ()),
+        ({"presence_logit": 8.0}, ("unclear face",)),
+        ({"noise": 0.5}, ("noisy",)),
+        ({"brightness": 30.0}, ("dark",)),
+        ({"contrast": 6.0}, ("low contrast",)),
+        ({"clipped": 0.7}, ("overexposed",)),
+        ({"color": 0.0}, ("no color",)),
+        ({"eyes_covered": 0.6}, ("eyes covered",)),
+        ({"mouth_covered": 1.0}, ("mouth covered",)),
+        ({"face": 0.3}, ("unlike a face",)),
+        ({"alignment": 0.12}, ("landmarks fit badly",)),
+        ({"peakedness": 0.5}, ("scattered heatmaps",)),
     ],
 )
-def test_flags_name_what_lowers_the_score(changes, flags):
+def test_flags_name_what_lowers_the_score_the_smallest_share_first(changes, flags):
     quality = replace(GOOD, **changes)
     assert quality.flags == flags
-    assert (quality.score < 1.0) == bool(flags)
+    assert (quality.score < FLAG_BELOW) == bool(flags)
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
         ({}, ""),
-        ({"yaw": 45.0}, ""),
+        ({"yaw": 44.9}, ""),
         ({"yaw": 45.1}, "turned more than 45 degrees"),
         ({"pitch": -45.1}, "turned more than 45 degrees"),
-        ({"sharpness": 0.3}, ""),
-        ({"sharpness": 0.29}, "too blurred"),
+        ({"pitch": -45.1, "sharpness": 0.0}, "turned more than 45 degrees"),
+        ({"sharpness": 0.11}, ""),
+        ({"sharpness": 0.09}, "too blurred"),
+        ({"presence_logit": 2.9}, "hardly a face"),
+        ({"face": 0.0}, ""),
+        ({"noise": 0.8}, "too noisy"),
+        ({"brightness": 11.0}, "too dark"),
+        ({"contrast": 2.0}, "too little contrast"),
+        ({"clipped": 0.96}, "too overexposed"),
+        ({"eye_distance_px": 7.0}, "too small"),
+        ({"mouth_covered": 1.0}, ""),
+        ({"peakedness": 0.1}, ""),
+        ({"alignment": 0.2}, ""),
     ],
 )
 def test_a_face_that_must_not_be_read_has_a_reason_and_score_0(changes, reason):
@@ -134,6 +112,12 @@ def test_a_face_that_must_not_be_read_has_a_reason_and_score_0(changes, reason):
 
 
 def test_the_score_is_the_smallest_share():
-    # Half way between 8 and 48 px.
-    assert replace(GOOD, eye_distance_px=28.0).score == 0.5
-    assert replace(GOOD, eye_distance_px=28.0, alignment=0.152).score == pytest.approx(0.1)
+    # Half way between 8 and 34 px.
+    assert replace(GOOD, eye_distance_px=21.0).score == 0.5
+    assert replace(GOOD, eye_distance_px=21.0, alignment=0.152).score == pytest.approx(0.1)
+
+
+def test_what_was_not_measured_lowers_nothing():
+    unknown = dict.fromkeys(set(LIMITS) - {"turn", "nod"}, float("nan"))
+    assert replace(GOOD, **unknown).score == 1.0
+    assert replace(GOOD, **unknown).reason == ""

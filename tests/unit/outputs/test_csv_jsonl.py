@@ -59,9 +59,12 @@ def test_a_face_is_a_row_in_openface_columns(tmp_path):
     assert (tmp_path / "x.csv").read_text().splitlines() == [
         "frame,face_id,timestamp,confidence,success,AU06_r,AU12_r,AU06_c,AU12_c,reason,flags,"
         "source,x0,y0,x1,y1,eye_distance_px,alignment,sharpness,peakedness,yaw,pitch,roll,"
+        "presence_logit,noise,brightness,contrast,clipped,color,eyes_covered,mouth_covered,face,"
         "processing,model,model_sha256,contract_version",
-        "3,1,0.080,0.600,1,0.420,3.142,0,1,,small face; turned,a.mp4,1.000,2.000,3.500,4.000,"
-        f"40.000,0.040,0.610,0.830,-30.000,2.000,0.500,none,tiny,{'ab' * 32},2",
+        "3,1,0.080,0.462,1,0.420,3.142,0,1,,small face; turned,a.mp4,1.000,2.000,3.500,4.000,"
+        "20.000,0.040,0.610,0.830,-30.000,2.000,0.500,"
+        "20.500,0.040,170.000,35.500,0.010,0.300,0.050,0.060,0.990,"
+        f"none,tiny,{'ab' * 32},2",
     ]
 
 

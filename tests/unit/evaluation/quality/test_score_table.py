@@ -1,0 +1,85 @@
+"""The promise of the score: it falls before the AUs can't be trusted, and not on clean faces."""
+
+import numpy as np
+import pytest
+
+from fau_tf.evaluation.quality.degradations import DEGRADATIONS
+from fau_tf.evaluation.quality.score_table import (
+    FIRST_SUBJECT,
+    Reader,
+    rendered_pictures,
+    score_table,
+)
+from fau_tf.face.mesh import ibug68
+from fau_tf.inference.model_info import default_model
+from fau_tf.inference.quality import FLAG_BELOW
+
+SEEN_AS = {
+    "blur": (0.06, "soft"),
+    "blur, then noise": (0.06, "soft"),
+    "shake": (0.2, "soft"),
+    "noise": (24, "noisy"),
+    "less light": (5, "dark"),
+    "more light": (4, "overexposed"),
+    "less contrast": (6, "low contrast"),
+    "smaller": (6, "small face"),
+    "smaller, enlarged": (8, "soft"),
+    "JPEG": (98, ""),
+    "color taken out": (1.0, "no color"),
+    "painted mask": (0.7, "mouth covered"),
+    "painted sunglasses": (1.0, "eyes covered"),
+    "painted hand": (0.6, "mouth covered"),
+}
+"""Degradation -> a strength at which the error of the AUs is large, and the flag to be raised, if
+the score has a measure for it."""
+
+
+@pytest.fixture(scope="module")
+def reader():
+    with Reader(default_model()) as reader:
+        yield reader
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return next(rendered_pictures(1, FIRST_SUBJECT + 8))
+
+
+def degraded(reader, picture, name, strength):
+    """Return the quality of the face under one degradation."""
+    row = next(row for row in DEGRADATIONS if row.name == name)
+    landmarks = ibug68(reader.find(picture.clean).mesh)
+    image = row.change(picture.clean, landmarks, strength, np.random.default_rng(0))
+    return reader.read(image, reader.find(image)).quality
+
+
+def test_a_clean_face_has_a_score_above_0_9_and_no_flag(reader, picture):
+    quality = reader.read(picture.clean, reader.find(picture.clean)).quality
+    assert quality.score > FLAG_BELOW
+    assert quality.flags == ()
+
+
+@pytest.mark.parametrize("name", SEEN_AS)
+def test_each_degradation_raises_its_flag(reader, picture, name):
+    strength, flag = SEEN_AS[name]
+    quality = degraded(reader, picture, name, strength)
+    assert not flag or flag in quality.flags
+    assert quality.score < FLAG_BELOW
+
+
+@pytest.mark.parametrize("degrees", [30, 90, 180])
+def test_a_turned_picture_lowers_nothing(reader, picture, degrees):
+    assert degraded(reader, picture, "roll", degrees).score > FLAG_BELOW
+
+
+def test_every_degradation_but_roll_has_its_flag():
+    assert {row.name for row in DEGRADATIONS} - {"roll"} == set(SEEN_AS)
+
+
+@pytest.mark.integration
+def test_the_score_falls_before_the_mean_error_reaches_half_a_unit(reader):
+    found = score_table(reader, rendered_pictures(4))
+    assert found["clean"]["share_from_0.9"] == 1.0
+    rows = [row for row in found["rows"] if "error" in row]
+    assert max(row["error"] for row in rows) > 0.5
+    assert [row for row in rows if row["error"] >= 0.5 and row["score"] >= FLAG_BELOW] == []
