@@ -22,7 +22,9 @@ Image = npt.NDArray[np.uint8]
 TAKEN_BACK: Final = 0.5
 """Share of an AU's furrows that vanish with it: where this face has its own, nobody knows."""
 _STILL: Final = 0.1
-"""Movement of a vertex in px below which its triangles stay."""
+_STILL_AROUND: Final = 0.25
+"""Movements of a vertex of the face, and of the rings around it, in px, below which its triangles
+stay."""
 
 
 class EditablePortrait:
@@ -118,7 +120,9 @@ def _gray(picture: Image) -> Image:
 def _warped(portrait: EditablePortrait, creased: Image, points: Floats, shut: float) -> Image:
     net = portrait.net
     offset = np.abs(points - net.points)
-    moves = np.maximum(offset[:, 0], offset[:, 1]) > _STILL
+    limit = np.full(len(offset), _STILL_AROUND)
+    limit[: topology.FACE_VERTICES] = _STILL
+    moves = np.maximum(offset[:, 0], offset[:, 1]) > limit
     a, b, c = net.faces.T
     faces = net.faces[moves[a] | moves[b] | moves[c]]
     if not len(faces):

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fau_tf.portraits.editing import warp
-from fau_tf.portraits.editing.windows import opencv
+from fau_tf.portraits.editing.windows import Window, opencv, window_around
 from fau_tf.portraits.fields import FaceShape, face_shape
 from fau_tf.portraits.pose import Pose
 from fau_tf.synthetic.rigs import canonical_topology as topology
@@ -67,13 +67,15 @@ class Relief:
     """Where the skin of a portrait lies in the atlas, and how it is lit.
 
     Attributes:
-        texel: (S, S, 2) place in the reliefs; -1 outside the face.
-        normal: (S, S, 3) unit, in the camera's axes.
+        window: The face in the photo; H and W are its rows and columns.
+        texel: (H, W, 2) place in the reliefs; -1 outside the face.
+        normal: (H, W, 3) unit, in the camera's axes.
         axes: (3, 3), rows: the axes of the head in the camera's.
         light: Of the portrait.
-        skin: (S, S), 1 on skin to 0 on hair, beard and glasses, which have no wrinkles.
+        skin: (H, W), 1 on skin to 0 on hair, beard and glasses, which have no wrinkles.
     """
 
+    window: Window
     texel: Map
     normal: Map
     axes: Map
@@ -94,12 +96,14 @@ def relief(photo: Image, points: Floats, pose: Pose, faces: Ints) -> Relief:
     normals = pose.turned(_normals(shape))
     rows = uv_atlas_place(shape)
     values = np.hstack([rows, normals]).astype(np.float32)
-    flat = warp.interpolate(points, values, faces, len(photo), _EMPTY)
+    window = window_around(points, len(photo), 0)
+    shown = (window.height, window.width)
+    flat = warp.interpolate(window.local(points), values, faces, shown, _EMPTY)
     texel, normal = flat[..., :2], flat[..., 2:]
     normal = np.asarray(normal / np.maximum(_length(normal), np.float32(1e-6)), np.float32)
     light = estimate_light(photo, points, normals)
-    skin = _skin_share(photo, points, light, normal)
-    return Relief(texel, normal, pose.rotation.T.astype(np.float32), light, skin)
+    skin = _skin_share(window.of(photo), window.local(points), light, normal)
+    return Relief(window, texel, normal, pose.rotation.T.astype(np.float32), light, skin)
 
 
 def estimate_light(photo: Image, points: Floats, normals: Floats) -> Light:
@@ -150,13 +154,14 @@ def crease(photo: Image, portrait: Relief, change: Mapping[int, float], variant:
     touched = np.flatnonzero((strong * portrait.skin).ravel() > _FLAT)
     out = photo.copy()
     if len(touched):
-        flat = out.reshape(-1, 3)
+        part = portrait.window.of(out)
+        row, column = np.divmod(touched, part.shape[1])
         factor = _ratio(portrait, here.reshape(-1, 3)[touched], touched)
-        seen = flat[touched].astype(np.float32)
+        seen = part[row, column].astype(np.float32)
         # A channel that is full can't grow with the others: skin would turn gray.
         room = _FULL / np.maximum(np.maximum(seen[:, 0], seen[:, 1]), np.maximum(seen[:, 2], 1))
         factor = np.minimum(factor, np.maximum(room, 1))
-        flat[touched] = (seen * factor[:, None] + 0.5).astype(np.uint8)
+        part[row, column] = (seen * factor[:, None] + 0.5).astype(np.uint8)
     return out
 
 
@@ -178,13 +183,13 @@ def _ratio(portrait: Relief, here: Map, touched: npt.NDArray[np.intp]) -> Map:
 
 
 def _skin_share(photo: Image, points: Floats, light: Light, normal: Map) -> Map:
-    at = np.round(points[_skin()]).astype(int).clip(0, len(photo) - 1)
+    at = np.round(points[_skin()]).astype(int).clip(0, np.array(photo.shape[1::-1]) - 1)
     usual = np.log(np.median(photo[at[:, 1], at[:, 0]], axis=0) + 8)
     cv2 = opencv()
     logarithm = np.log(np.arange(256) + 8.0).astype(np.float32)
-    half = cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    soft = cv2.LUT(half, logarithm)
     normal = np.ascontiguousarray(normal[::2, ::2])
+    half = cv2.resize(photo, normal.shape[1::-1], interpolation=cv2.INTER_AREA)
+    soft = cv2.LUT(half, logarithm)
     red, green, blue = (soft[..., i] - np.float32(usual[i]) for i in range(3))
     level = (red + green + blue) / 3
     tint = np.abs(red - level) + np.abs(green - level) + np.abs(blue - level)

@@ -28,26 +28,28 @@ def source_map(before: Floats, after: Floats, faces: Ints, size: int) -> Map:
     return out
 
 
-def interpolate(points: Floats, values: Floats, faces: Ints, size: int, empty: float = 0.0) -> Map:
-    """Return (size, size, C), vertex values (V, C) interpolated over the triangles.
+def interpolate(
+    points: Floats, values: Floats, faces: Ints, shape: tuple[int, int], empty: float = 0.0
+) -> Map:
+    """Return (*shape, C), vertex values (V, C) interpolated over the triangles.
 
     Args:
         points: (V, 2) px.
         values: (V, C).
         faces: (F, 3) triangles, the farthest first.
-        size: Rows and columns.
+        shape: Rows and columns.
         empty: Value of pixels outside.
     """
-    out = np.full((size, size, values.shape[1]), empty, np.float32)
+    out = np.full((*shape, values.shape[1]), empty, np.float32)
     _fill(out, points[faces], values[faces])
     return out
 
 
 def _fill(out: Map, corners: Floats, values: Floats) -> None:
-    """Set the pixels of `out` (S, S, C) in triangles to their corners' values (F, 3, C)."""
-    row, column, triangle = covered(corners, len(out))
+    """Set the pixels of `out` (H, W, C) in triangles to their corners' values (F, 3, C)."""
+    row, column, triangle = covered(corners, out.shape[:2])
     plane = _planes(corners, values)
-    pixel = row * len(out) + column
+    pixel = row * out.shape[1] + column
     x, y = column.astype(np.float32), row.astype(np.float32)
     flat = out.reshape(-1, values.shape[2])
     for c, (along_x, along_y, constant) in enumerate(plane):
@@ -65,7 +67,7 @@ def _identity(size: int) -> Map:
     return np.stack(np.meshgrid(line, line), axis=-1)
 
 
-def covered(corners: Floats, size: int) -> tuple[Ints, Ints, Ints]:
+def covered(corners: Floats, shape: tuple[int, ...]) -> tuple[Ints, Ints, Ints]:
     """Return (row, column, triangle) of the pixel centers in triangles, one after another.
 
     A center on an edge belongs to the triangle below or to its right, so neighbors leave no gap
@@ -73,11 +75,12 @@ def covered(corners: Floats, size: int) -> tuple[Ints, Ints, Ints]:
 
     Args:
         corners: (F, 3, 2) px.
-        size: Rows and columns of the picture.
+        shape: Rows and columns of the picture.
     """
+    height, width = shape
     x, y = (np.ascontiguousarray(corners[..., i], np.float64) for i in (0, 1))
-    first = np.clip(np.ceil(np.minimum(np.minimum(y[:, 0], y[:, 1]), y[:, 2])), 0, size)
-    stop = np.clip(np.ceil(np.maximum(np.maximum(y[:, 0], y[:, 1]), y[:, 2])), 0, size)
+    first = np.clip(np.ceil(np.minimum(np.minimum(y[:, 0], y[:, 1]), y[:, 2])), 0, height)
+    stop = np.clip(np.ceil(np.maximum(np.maximum(y[:, 0], y[:, 1]), y[:, 2])), 0, height)
     triangle, step = _expand((stop - first).astype(np.int32))
     row = first[triangle] + step
     left, right = np.full(len(row), np.inf), np.full(len(row), -np.inf)
@@ -90,8 +93,8 @@ def covered(corners: Floats, size: int) -> tuple[Ints, Ints, Ints]:
         crossing = above[i] != above[j]
         left = np.where(crossing, np.minimum(left, cut), left)
         right = np.where(crossing, np.maximum(right, cut), right)
-    begin = np.clip(np.ceil(left), 0, size)
-    end = np.clip(np.ceil(right), 0, size)
+    begin = np.clip(np.ceil(left), 0, width)
+    end = np.clip(np.ceil(right), 0, width)
     line, step = _expand(np.maximum(end - begin, 0).astype(np.int32))
     column = begin.astype(np.int32)[line] + step
     return row.astype(np.int32)[line], column, triangle[line]

@@ -43,7 +43,8 @@ def test_the_light_comes_from_the_side_that_is_bright(side):
     true = shading.Light(0.6, np.array([0.3 * side, 0.1, 0.2]), np.zeros((3, 3)))
     lit = true.at(face.relief.normal)
     gray = 180 * (lit / lit.max()) ** (1 / shading.GAMMA)
-    picture = np.repeat(gray[..., None], 3, -1).astype(np.uint8)
+    picture = np.full_like(face.image, 90)
+    face.relief.window.of(picture)[:] = gray[..., None].astype(np.uint8)
     found = shading.estimate_light(picture, face.mesh[:468], normals)
     front = normals[:, 2] > 0.3
     ratio = found.at(normals[front].astype(np.float32)) / true.at(normals[front].astype(np.float32))
@@ -94,6 +95,7 @@ def test_under_even_light_furrows_are_dark_and_bulges_a_little_brighter():
     even = replace(face.relief, light=shading.Light(1.0, np.zeros(3), np.zeros((3, 3))))
     before = face.image.astype(float)
     change = shading.crease(face.image, even, {4: 1.0}, 0) / np.maximum(before, 1) - 1
+    change = even.window.of(change)
     column, row = np.round(even.texel).astype(int).transpose(2, 0, 1)
     relief = shading._reliefs(0)[4]
     inside = (row >= 0) & (column >= 0) & (row < len(relief)) & (column < relief.shape[1])

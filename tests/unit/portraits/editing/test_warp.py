@@ -24,7 +24,7 @@ def grid():
 
 def test_triangles_that_tile_a_picture_share_no_pixel_and_leave_none(grid):
     points, faces = grid
-    row, column, _ = warp.covered(points[faces], SIZE)
+    row, column, _ = warp.covered(points[faces], (SIZE, SIZE))
     counts = np.bincount(row * SIZE + column, minlength=SIZE * SIZE)
     assert (counts == 1).all()
 
@@ -32,7 +32,7 @@ def test_triangles_that_tile_a_picture_share_no_pixel_and_leave_none(grid):
 def test_pixel_centers_on_edges_belong_to_one_triangle():
     points = np.array([[0, 0], [8, 0], [0, 8], [8, 8]], float)
     faces = np.array([[0, 2, 1], [1, 2, 3]])
-    row, column, _ = warp.covered(points[faces], 12)
+    row, column, _ = warp.covered(points[faces], (12, 12))
     assert np.bincount(row * 12 + column).max() == 1
     assert len(row) == 64
 
@@ -41,7 +41,7 @@ def test_an_affine_movement_is_undone_exactly(grid):
     points, faces = grid
     matrix, shift = np.array([[1.1, 0.2], [-0.1, 0.9]]), np.array([0.7, -0.4])
     place = warp.source_map(points, points @ matrix.T + shift, faces, SIZE)
-    row, column, _ = warp.covered((points @ matrix.T + shift)[faces], SIZE)
+    row, column, _ = warp.covered((points @ matrix.T + shift)[faces], (SIZE, SIZE))
     new = np.stack([column, row], -1).astype(float)
     expected = (new - shift) @ np.linalg.inv(matrix).T
     # float32 at coordinates up to 25
@@ -52,7 +52,7 @@ def test_pixels_outside_the_triangles_stay():
     points = np.array([[2.0, 2.0], [8.0, 2.0], [2.0, 8.0]])
     place = warp.source_map(points, points + 3, np.array([[0, 2, 1]]), SIZE)
     outside = np.ones((SIZE, SIZE), bool)
-    row, column, _ = warp.covered((points + 3)[None], SIZE)
+    row, column, _ = warp.covered((points + 3)[None], (SIZE, SIZE))
     outside[row, column] = False
     assert (place[outside] == warp.identity_map(SIZE)[outside]).all()
 
@@ -81,7 +81,7 @@ def test_of_overlapping_triangles_the_last_counts():
 def test_interpolated_values_are_linear(grid):
     points, faces = grid
     values = np.stack([2 * points[:, 0] + 1, points[:, 1] - points[:, 0]], 1)
-    image = warp.interpolate(points, values, faces, SIZE)
+    image = warp.interpolate(points, values, faces, (SIZE, SIZE))
     y, x = np.mgrid[:SIZE, :SIZE]
     assert np.abs(image - np.stack([2 * x + 1, y - x], -1)).max() < 1e-4
 
