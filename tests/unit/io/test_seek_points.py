@@ -1,10 +1,13 @@
 """Seek points: reading from one gives the frames of a read from the start."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fau_tf.io import videos
 from fau_tf.io.frames import Frame
+from fau_tf.io.video.seeking import seek_to
 from fau_tf.io.videos import VideoFile
 from tests.helpers.media_files import interlaced, pan, weave, with_damage, write
 
@@ -65,6 +68,17 @@ def test_a_point_that_is_not_found_is_read_to_from_the_start(tmp_path, monkeypat
     whole = read(path)
     monkeypatch.setattr(videos, "seek_to", lambda *_: None)
     same(read(path, after=point), whole[point.number :])
+
+
+def test_a_frame_with_other_pixels_is_not_the_point(tmp_path):
+    """As where a decoder began with frames whose references are missing."""
+    path = write(tmp_path / "x.mp4", FRAMES, options={"g": "12"})
+    point = index_of(path).points[2]
+    other = replace(point, crc32=point.crc32 ^ 1)
+    with VideoFile(path) as video:
+        assert seek_to(video._container, video._stream, point) is not None
+        assert seek_to(video._container, video._stream, other) is None
+    same(read(path, after=other), read(path)[point.number :])
 
 
 def test_a_video_without_times_has_no_order(tmp_path):

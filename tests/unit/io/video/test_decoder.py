@@ -67,14 +67,15 @@ def test_a_frame_that_stands_alone_is_damaged_alone(tmp_path, codec):
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg2video"])
-def test_packets_that_a_transport_stream_lost_leave_no_wrong_picture(tmp_path, codec):
+@pytest.mark.parametrize("after", [1, 3, 6])
+def test_packets_that_a_transport_stream_lost_leave_no_wrong_picture(tmp_path, codec, after):
     """Two TS packets inside a key frame are missing; H.265 draws the group without a word."""
     options = {"g": str(GROUP), "b": "4000000"} if codec == "mpeg2video" else {"g": str(GROUP)}
     path = write(tmp_path / "x.ts", FRAMES, codec, options=options, rate=25)
     with av.open(str(path)) as file:
         packets = [one for one in file.demux(video=0) if one.size]
         places = [one.pos for one in packets if one.is_keyframe]
-    content, at = path.read_bytes(), places[1] // 188 * 188 + 3 * 188
+    content, at = path.read_bytes(), places[1] // 188 * 188 + after * 188
     (tmp_path / "bad.ts").write_bytes(content[:at] + content[at + 2 * 188 :])
     intact = {one.timestamp: one.image.astype(int) for one in read(path)[0]}
     found, _ = read(tmp_path / "bad.ts")
