@@ -26,7 +26,9 @@ WEIGHTS: Final = "occlusion.npz"
 # Rows and columns of cells, by the template of `face.align`: eyes at 0.34 of the crop, mouth at
 # 0.68, chin at 0.87.
 _EYES: Final = ((slice(2, 3), slice(2, 4)), (slice(2, 3), slice(4, 6)))
-_MOUTH: Final = ((slice(5, 7), slice(2, 6)), (slice(6, 7), slice(3, 5)))
+_MOUTH: Final = (slice(5, 7), slice(2, 6))
+_CHIN: Final = (slice(6, 7), slice(3, 5))
+_CHIN_PART: Final = 0.6  # a hidden chin takes AU17 alone
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Occlusion:
 
     Attributes:
         eyes: Hidden share of the eye that is hidden more.
-        mouth: Hidden share of mouth and chin, or of the chin alone if it is hidden more.
+        mouth: Hidden share of mouth and chin, or 0.6 of that of the chin alone, if this is more.
         face: Probability that the crop shows an upright human face, hidden or not.
     """
 
@@ -52,7 +54,7 @@ def occlusion(crop: Image) -> Occlusion:
     """
     hidden, face = run(network_input(crop), load_weights())
     eyes = max(float(hidden[eye].mean()) for eye in _EYES)
-    mouth = max(float(hidden[part].mean()) for part in _MOUTH)
+    mouth = max(float(hidden[_MOUTH].mean()), _CHIN_PART * float(hidden[_CHIN].mean()))
     return Occlusion(eyes, mouth, face)
 
 

@@ -103,7 +103,7 @@ class Quality:
         clipped: Share of the face in which a color is at its end.
         color: Mean difference between the largest and the smallest color, by the mean gray level.
         eyes_covered: Hidden share of the eye that is hidden more.
-        mouth_covered: Hidden share of mouth and chin, or of the chin if it is hidden more.
+        mouth_covered: Hidden share of mouth and chin, see `Occlusion.mouth`.
         face: Probability of an upright face, hidden or not, see `occlusion`.
     """
 
