@@ -8,7 +8,9 @@ from fau_tf.models import heatmap_net
 from fau_tf.models.presets import PRESETS
 
 SPEC = PRESETS["tiny"]
-SIZES = {"image_size": 64, "heatmap_size": 16, "aus": 14, "centers": 28}
+SIZES = {
+    "image_size": 64, "heatmap_size": 16, "aus": len(SPEC.au_numbers), "centers": len(SPEC.to_au),
+}  # fmt: skip
 TRAINING_DATA = {"name": "test", "kind": "random pixels"}
 
 

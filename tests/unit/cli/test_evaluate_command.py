@@ -140,7 +140,7 @@ def test_a_run_is_evaluated_from_its_folder(tmp_path, monkeypatch):
     path = write_tiny_run(tmp_path / "run")
     spec = load_config(path / "config.toml").model
     rng = np.random.default_rng(0)
-    coded, peaks = rng.uniform(0, 5, (200, 14)), rng.uniform(0, 5, (200, 28))
+    coded, peaks = (rng.uniform(0, 5, (200, n)) for n in spec.to_au.shape[::-1])
     subjects = [f"person{i:05d}" for i in range(200)]
     with RunDir(path) as run:
         calibrate.calibrate(coded, peaks, subjects, spec, fit_curves=False).save(run)

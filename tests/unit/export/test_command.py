@@ -15,7 +15,7 @@ from export.qat import launch
 from export.run import LabeledFaces
 from export.specs import EXPORT_SPECS
 from tests.helpers.once import once
-from tests.helpers.tiny_network import smooth_faces
+from tests.helpers.tiny_network import SIZES, smooth_faces
 from tests.helpers.tiny_run import write_tiny_run
 
 TEST_FACES = 24
@@ -35,7 +35,9 @@ def _once():
 
 @pytest.fixture(scope="module")
 def faces():
-    intensity = np.random.default_rng(0).uniform(0, 5, (TEST_FACES, 14)).astype(np.float32)
+    intensity = (
+        np.random.default_rng(0).uniform(0, 5, (TEST_FACES, SIZES["aus"])).astype(np.float32)
+    )
     return LabeledFaces(smooth_faces(TEST_FACES, 2), intensity, "synthetic-canonical", 4)
 
 

@@ -40,7 +40,8 @@ def test_a_run_from_before_its_version_was_noted_is_of_version_1(run):
 def test_a_runs_intervals_and_weak_aus_go_into_each_json(run):
     assert load_run(run).facts == {}
     labels = load_run(run).config.model.labels
-    sure = fit_intervals(np.zeros((99, 14)), np.zeros((99, 14))).as_json(labels)
+    exact = np.zeros((99, len(labels)))
+    sure = fit_intervals(exact, exact).as_json(labels)
     curves = {label: {"gain": 2.0, "threshold": 0.0} for label in labels}
     entry = {"contract_version": 1, "curves": curves, "intervals": sure}
     (run / "calibration.json").write_text(json.dumps(entry))

@@ -62,7 +62,7 @@ def test_the_heatmaps_are_the_mean_of_the_branches(net):
 
 @pytest.mark.parametrize(("apart", "reached"), [(True, False), (False, True)])
 def test_apart_no_branch_sees_what_the_other_predicts(net, apart, reached):
-    targets = {"heatmap": np.random.default_rng(1).uniform(0, 5, (2, 32, 32, 28))}
+    targets = {"heatmap": np.random.default_rng(1).uniform(0, 5, (2, *net.output_shape[1:]))}
 
     def squared_error(targets, heatmaps):
         return ops.mean(ops.square(heatmaps - targets["heatmap"].astype(np.float32)))

@@ -26,7 +26,7 @@ def test_presets_have_the_shapes_they_state_and_first_heatmaps_near_black(preset
     assert net.input_shape == (None, size, size, 3)
     image = np.random.default_rng(0).uniform(0, 255, (2, size, size, 3)).astype(np.float32)
     maps = np.asarray(net(image))
-    assert maps.shape == (2, spec.heatmap_size, spec.heatmap_size, 28)
+    assert maps.shape == (2, spec.heatmap_size, spec.heatmap_size, len(spec.to_au))
     assert 0 < np.abs(maps).max() < 1
 
 
@@ -38,7 +38,7 @@ def test_the_paper_preset_is_the_papers():
         assert shapes[f"up{i}_deconv"] == want
         assert shapes[f"scc{i}"] == want
         assert net.get_layer(f"up{i}_deconv").kernel.shape[:2] == (4, 4)
-    assert shapes["heatmaps"] == (64, 64, 28)
+    assert shapes["heatmaps"] == (64, 64, len(spec.to_au))
     kernels = [
         sum(
             np.prod(w.shape)

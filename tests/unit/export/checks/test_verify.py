@@ -17,6 +17,7 @@ from fau_tf import contract, facs
 from fau_tf.models.presets import PRESETS
 from tests.helpers.tiny_model import AUS, write_tiny_model
 
+CENTERS = len(facs.centers(AUS))
 CARD = card(PRESETS["tiny"], EXPORT_SPECS["float32"], "fau_t_float32", {"kind": "synthetic"})
 
 
@@ -190,7 +191,7 @@ def test_weights_of_another_type_than_the_card_promises_are_refused(model, tiny_
     assert "weights must be stored as INT8" in _refusal(model)
 
 
-def _tflite(outputs, centers=28):
+def _tflite(outputs, centers=CENTERS):
     """Return a model of the contract: `outputs`(maps (1, 16, 16, K)) -> maps, intensity."""
     module = tf.Module()
 
@@ -228,7 +229,7 @@ def _like(maps, value):
         (lambda maps: (_like(maps, 1), _mean(maps)), "Heatmaps must vary within 0 to 5"),
         (lambda maps: (maps, _mean(_like(maps, 1))), "Intensities must vary within 0 to 5"),
         (
-            lambda maps: (maps, _mean(_like(maps, np.linspace(1, 5, 28, dtype=np.float32)))),
+            lambda maps: (maps, _mean(_like(maps, np.linspace(1, 5, CENTERS, dtype=np.float32)))),
             "differ from face to face",
         ),
         (lambda maps: (maps, _mean(maps)[:, ::-1]), "means of their centers' maxima"),
