@@ -19,7 +19,7 @@ from fau_tf.io.images import UnreadableError, read_image
 from fau_tf.synthetic import sample
 from fau_tf.synthetic.rigs.canonical import canonical_rig
 from tests.helpers.face_videos import PHOTO, crossing, face, frame
-from tests.helpers.tiny_model import write_tiny_model
+from tests.helpers.tiny_model import AUS, write_tiny_model
 
 ROOT = Path(__file__).parents[3]
 
@@ -43,7 +43,7 @@ def assert_not_read(one, reason):
     assert one.reason == reason
     assert np.isnan(values(one)).all()
     assert np.isnan(one.heatmaps).all()
-    assert list(one.intensity) == [au.label for au in facs.AUS.values()]
+    assert list(one.intensity) == [facs.AUS[au].label for au in AUS]
     assert one.quality.score == 0
     assert np.isnan(one.quality.peakedness)
 
