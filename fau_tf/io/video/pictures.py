@@ -78,6 +78,8 @@ class PictureConverter:
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
+        self._shown: tuple[int, int, int] | None = None
+        self._matrix: bytes | None = None
 
     def __call__(self, frame: VideoFrame, size: tuple[int, int]) -> Image:
         """Return a picture, (H, W, 3) RGB uint8: upright, with square pixels, in sRGB.
@@ -105,7 +107,20 @@ class PictureConverter:
             pixels = to_sdr(pixels, wide)
         elif alpha:
             pixels = _on_white(pixels)
-        return upright(pixels, cast(Mapping[Any, Any], frame.side_data))
+        return upright(pixels, self._display_matrix(frame))
+
+    def _display_matrix(self, frame: VideoFrame) -> bytes | None:
+        """Return how the frame is turned; read anew where its rotation or size changes.
+
+        A frame and its `side_data` refer to each other. Read of every frame, they leave the frames
+        to the garbage collector, which comes too late: memory grew by 2 MiB a minute.
+        """
+        shown = (frame.rotation, frame.width, frame.height)
+        if shown != self._shown:
+            self._shown = shown
+            data = cast(Mapping[Any, Any], frame.side_data).get(SideDataType.DISPLAYMATRIX)
+            self._matrix = None if data is None else bytes(data)
+        return self._matrix
 
 
 def square_pixel_size(width: int, height: int, aspect: Fraction | None) -> tuple[int, int]:
@@ -123,13 +138,12 @@ def square_pixel_size(width: int, height: int, aspect: Fraction | None) -> tuple
     return width, round(height / aspect)
 
 
-def upright(picture: Image, side_data: Mapping[Any, Any]) -> Image:
-    """Return a picture turned and mirrored as the display matrix of a frame says."""
-    data = side_data.get(SideDataType.DISPLAYMATRIX)
-    if data is None:
+def upright(picture: Image, matrix: bytes | None) -> Image:
+    """Return a picture turned and mirrored as a display matrix, nine int32, says."""
+    if matrix is None:
         return np.ascontiguousarray(picture)
     # Row i of the matrix says where the axis i of the stored picture points on the screen.
-    (a, b), (c, d) = np.frombuffer(bytes(data), np.int32).reshape(3, 3)[:2, :2].tolist()
+    (a, b), (c, d) = np.frombuffer(matrix, np.int32).reshape(3, 3)[:2, :2].tolist()
     if abs(a) + abs(d) >= abs(b) + abs(c):
         across, down = a, d
     else:
