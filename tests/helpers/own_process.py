@@ -1,4 +1,4 @@
-"""Tests that need a fresh process: XLA crashed beside the libraries that other tests load."""
+"""Tests that need a fresh process: XLA crashed beside others' libraries; threads are set once."""
 
 import os
 import subprocess
