@@ -38,6 +38,7 @@ def test_faces_are_those_of_the_generator_version(rig, tmp_path):
     assert (difference > 0).mean() < 1e-3
 
 
+@pytest.mark.integration
 def test_the_first_epochs_are_those_of_the_training_version(tmp_path):
     assert LOSS["version"] == TRAINING_VERSION
     loss = write_versions.first_epochs(tmp_path)

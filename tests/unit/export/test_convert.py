@@ -13,6 +13,8 @@ from fau_tf.models import heatmap_net
 from fau_tf.models.presets import PRESETS, net_spec
 from tests.helpers.tiny_network import SIZES, SPEC, tiny_network
 
+pytestmark = pytest.mark.integration  # networks are converted: seconds each
+
 
 @pytest.fixture(scope="module")
 def images():

@@ -18,6 +18,8 @@ from tests.helpers.once import once
 from tests.helpers.tiny_model import AUS
 from tests.helpers.tiny_network import TRAINING_DATA, smooth_faces
 
+pytestmark = pytest.mark.integration  # networks are converted: seconds each
+
 # Half of so small a network is names and shapes, so its size means nothing.
 ROWS = {name: replace(row, max_size=1.0) for name, row in EXPORT_SPECS.items()}
 FLOAT32 = EXPORT_SPECS["float32"]

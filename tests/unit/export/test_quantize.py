@@ -12,6 +12,8 @@ from export.quantize import RECIPES, quantize
 from export.variants import RepresentativeSetError, Source
 from tests.helpers.tiny_network import SIZES, SPEC, smooth_faces
 
+pytestmark = pytest.mark.integration  # networks are converted: seconds each
+
 
 @pytest.fixture(scope="module", params=[(r, f) for r in RECIPES for f in ("one_hot", "max_index")])
 def quantized(request, source):

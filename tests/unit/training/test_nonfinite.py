@@ -130,6 +130,7 @@ def test_it_stops_before_the_weights_are_spoiled_and_names_the_place(spoil, mess
         assert kept["sources"].tolist() == ["made/1/0", "made/2/0"]
 
 
+@pytest.mark.integration
 def test_a_training_that_diverges_names_step_and_records_and_keeps_the_batch(tmp_path):
     subsets = write_subsets(tmp_path / "faces")
     settings = ["model.preset=tiny", "data.record_size=80", "training.batch_size=8"]

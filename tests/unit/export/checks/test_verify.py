@@ -17,6 +17,8 @@ from fau_tf import contract, facs
 from fau_tf.models.presets import PRESETS
 from tests.helpers.tiny_model import AUS, write_tiny_model
 
+pytestmark = pytest.mark.integration  # networks are converted: seconds each
+
 CENTERS = len(facs.centers(AUS))
 CARD = card(PRESETS["tiny"], EXPORT_SPECS["float32"], "fau_t_float32", {"kind": "synthetic"})
 

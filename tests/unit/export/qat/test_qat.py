@@ -23,6 +23,8 @@ from fau_tf.models import heatmap_net
 from fau_tf.models.presets import PRESETS, net_spec
 from tests.helpers.qat_case import LOSS, SPEC, batches, computed, labeled_faces, network
 
+pytestmark = pytest.mark.integration  # networks are converted: seconds each
+
 
 @pytest.fixture(scope="module")
 def net():
