@@ -19,6 +19,8 @@ from fau_tf.synthetic.rigs.canonical import canonical_rig
 from fau_tf.utils.files import lock_folder
 from tests.helpers import fake_renderer
 
+pytestmark = pytest.mark.integration  # processes that render: seconds each
+
 SETTINGS = SyntheticSet(people=35, faces_per_person=2, record_size=80, seed=1)
 SHARDS = 4  # of ten people, the last of five
 

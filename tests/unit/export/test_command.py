@@ -18,6 +18,8 @@ from tests.helpers.once import once
 from tests.helpers.tiny_network import SIZES, smooth_faces
 from tests.helpers.tiny_run import write_tiny_run
 
+pytestmark = pytest.mark.integration  # networks are converted: seconds each
+
 TEST_FACES = 24
 
 

@@ -13,6 +13,8 @@ from fau_tf.data.synthetic_set import SyntheticSet
 from fau_tf.training.config import ConfigError
 from tests.helpers.tiny_run import SUBJECTS, settings, write_tiny_run
 
+pytestmark = pytest.mark.integration  # networks are converted: seconds each
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):

@@ -17,6 +17,8 @@ from export.specs import EXPORT_SPECS
 from tests.helpers import one_operator
 from tests.helpers.tiny_network import SPEC
 
+pytestmark = pytest.mark.integration  # networks are converted: seconds each
+
 FLOAT32, FLOAT16 = EXPORT_SPECS["float32"], EXPORT_SPECS["float16"]
 INT8 = EXPORT_SPECS["dynamic_int8"]
 CPU_ONLY = dataclasses.replace(FLOAT32, accelerators=("cpu",))
