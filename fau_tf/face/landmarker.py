@@ -4,11 +4,11 @@ In a photo the detector finds the faces (`find_faces`). In a video the last mesh
 where it is in the next frame (`next_region`, `at`), until its presence falls below the threshold.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Self
 
 import numpy as np
 
@@ -39,24 +39,75 @@ _DOUBTFUL_CONFIDENCE: Final = 0.5
 before, and `DETECTION_CONFIDENCE` or more after it."""
 
 
-class Landmarker(Protocol):
-    """Finds the faces of pictures: `FaceLandmarker`, or `MediaPipeLandmarks`."""
+class Landmarker(ABC):
+    """Finds the faces of pictures; use it in a `with` block, or call `close`.
 
-    num_faces: int
+    Attributes:
+        num_faces: Maximum number of faces per picture; the largest are kept.
+        divisions: Tiles to search, see `tiling.windows`.
+    """
 
+    def __init__(self, num_faces: int, divisions: Sequence[int]) -> None:
+        """Note what to search for.
+
+        Args:
+            num_faces: 1 or more.
+            divisions: See `tiling.windows`; (1,) is the whole picture only: fastest, and enough
+                for a face wider than an eighth of it.
+
+        Raises:
+            ValueError: If `num_faces` is not positive.
+        """
+        if num_faces < 1:
+            raise ValueError(f"The number of faces must be 1 or more, got {num_faces}.")
+        self.num_faces = num_faces
+        self.divisions = tuple(divisions)
+
+    @abstractmethod
     def find_faces(
         self,
         image: Image,
         parts: Iterable[Window] | None = None,
         known: Sequence[Mesh] = (),
     ) -> list[Face]:
-        """Return the faces in these windows except the known ones, left to right."""
+        """Return the faces of a picture, left to right, at most `num_faces`.
 
+        Args:
+            image: (H, W, 3) RGB uint8.
+            parts: Windows of the image to look at; those of `divisions` by default.
+            known: Meshes of faces that are left out.
+
+        Raises:
+            ValueError: If the image is not (H, W, 3) uint8.
+            RuntimeError: After `close`, or in a forked process.
+        """
+
+    @abstractmethod
     def follow(self, image: Image, meshes: Iterable[Mesh]) -> list[Face]:
-        """Return the faces of the next frame that were there before, left to right."""
+        """Return the faces of the next frame that were there before, left to right.
 
+        Args:
+            image: (H, W, 3) RGB uint8.
+            meshes: Of the faces in the frame before.
+
+        Raises:
+            ValueError: If the image is not (H, W, 3) uint8.
+            RuntimeError: After `close`, or in a forked process.
+        """
+
+    @abstractmethod
     def close(self) -> None:
-        """Free native code."""
+        """Free native code; later calls raise RuntimeError."""
+
+    def find(self, image: Image, parts: Iterable[Window] | None = None) -> list[Mesh]:
+        """Return the (478, 2) meshes of `find_faces`."""
+        return [face.mesh for face in self.find_faces(image, parts)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def open_landmarker(
@@ -83,14 +134,10 @@ def require_landmarker(name: str) -> None:
         )
 
 
-class FaceLandmarker(AbstractContextManager["FaceLandmarker"]):
-    """Finds faces and their mesh points; use it in a `with` block, or call `close`.
+class FaceLandmarker(Landmarker):
+    """The bundle's networks on LiteRT.
 
     The same picture always gives the same result. Threads may share one instance: they take turns.
-
-    Attributes:
-        num_faces: Maximum number of faces per picture; the largest are kept.
-        divisions: Tiles to search, see `tiling.windows`.
     """
 
     def __init__(
@@ -102,20 +149,16 @@ class FaceLandmarker(AbstractContextManager["FaceLandmarker"]):
         """Load the networks.
 
         Args:
-            num_faces: Maximum number of faces per picture, 1 or more; the largest are kept.
+            num_faces: See `Landmarker`.
             path: Face Landmarker bundle; by default the one in this package.
-            divisions: Tiles to search, see `tiling.windows`; (1,) is the whole picture only:
-                fastest, and enough for a face wider than an eighth of it.
+            divisions: See `Landmarker`.
 
         Raises:
             FileNotFoundError: If the bundle is missing.
             ValueError: If the bundle has another hash, or `num_faces` is not positive.
             MissingLibraryError: If a library is missing.
         """
-        if num_faces < 1:
-            raise ValueError(f"The number of faces must be 1 or more, got {num_faces}.")
-        self.num_faces = num_faces
-        self.divisions = tuple(divisions)
+        super().__init__(num_faces, divisions)
         content = bundle.read_bundle(path)
         self._lock = NativeLock("FaceLandmarker")
         self._detector = FaceDetector(content)
@@ -127,18 +170,10 @@ class FaceLandmarker(AbstractContextManager["FaceLandmarker"]):
         parts: Iterable[Window] | None = None,
         known: Sequence[Mesh] = (),
     ) -> list[Face]:
-        """Return the faces of a picture, left to right, at most `num_faces`.
+        """Return the faces of a picture, see `Landmarker.find_faces`.
 
-        A face that several windows show is the one of the first window that has all of it.
-
-        Args:
-            image: (H, W, 3) RGB uint8.
-            parts: Windows of the image to look at; those of `divisions` by default.
-            known: Meshes of faces that are not looked for.
-
-        Raises:
-            ValueError: If the image is not (H, W, 3) uint8.
-            RuntimeError: After `close`, or in a forked process.
+        A face that several windows show is the one of the first window that has all of it. Known
+        faces are not looked for.
         """
         require_image(image)
         height, width = image.shape[:2]
@@ -151,10 +186,6 @@ class FaceLandmarker(AbstractContextManager["FaceLandmarker"]):
                 if face and uncut(face.mesh, window, height, width):
                     found.append(face)
         return largest(found, self.num_faces)
-
-    def find(self, image: Image, parts: Iterable[Window] | None = None) -> list[Mesh]:
-        """Return the (478, 2) meshes of `find_faces`."""
-        return [face.mesh for face in self.find_faces(image, parts)]
 
     def at(self, image: Image, regions: Iterable[Region]) -> list[Face | None]:
         """Return the face in each region; None where the network sees none.
@@ -173,16 +204,7 @@ class FaceLandmarker(AbstractContextManager["FaceLandmarker"]):
         return [face if face.presence > PRESENCE_CONFIDENCE else None for face in faces]
 
     def follow(self, image: Image, meshes: Iterable[Mesh]) -> list[Face]:
-        """Return the faces of the next frame of a video that were there before, left to right.
-
-        Args:
-            image: (H, W, 3) RGB uint8.
-            meshes: Of the faces in the frame before.
-
-        Raises:
-            ValueError: If the image is not (H, W, 3) uint8.
-            RuntimeError: After `close`, or in a forked process.
-        """
+        """Return the faces in the regions of those of the frame before; see `Landmarker.follow`."""
         found = self.at(image, [next_region(mesh) for mesh in meshes])
         return largest([face for face in found if face], self.num_faces)
 
@@ -218,6 +240,3 @@ class FaceLandmarker(AbstractContextManager["FaceLandmarker"]):
         """Free the networks; later calls raise RuntimeError."""
         if self._lock.close():
             del self._detector, self._landmarks
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

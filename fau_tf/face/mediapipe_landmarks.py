@@ -4,7 +4,6 @@ MediaPipe contacts a usage-metrics server of Google from every process that runs
 """
 
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,15 @@ import numpy as np
 
 from fau_tf.face.align import Image, require_image
 from fau_tf.face.bundle import read_bundle
-from fau_tf.face.landmarker import DETECTION_CONFIDENCE, PRESENCE_CONFIDENCE
+from fau_tf.face.landmarker import DETECTION_CONFIDENCE, PRESENCE_CONFIDENCE, Landmarker
 from fau_tf.face.mesh import Face, largest
 from fau_tf.face.tiling import Mesh, Window, same_as_any, uncut, windows
 from fau_tf.utils import optional_imports
 from fau_tf.utils.native_lock import NativeLock
 
 
-class MediaPipeLandmarks(AbstractContextManager["MediaPipeLandmarks"]):
-    """Finds faces in photos; use it in a `with` block, or call `close`.
-
-    Attributes:
-        num_faces: Maximum number of faces per photo; the largest are kept.
-        divisions: Tiles to search, see `tiling.windows`.
-    """
+class MediaPipeLandmarks(Landmarker):
+    """The bundle's networks on MediaPipe's runtime."""
 
     def __init__(
         self,
@@ -36,20 +30,16 @@ class MediaPipeLandmarks(AbstractContextManager["MediaPipeLandmarks"]):
         """Load the bundle.
 
         Args:
-            num_faces: Maximum number of faces per photo, 1 or more; the largest are kept.
+            num_faces: See `Landmarker`.
             bundle: Face Landmarker bundle; by default the one in this package.
-            divisions: Tiles to search, see `tiling.windows`; (1,) is the whole photo only:
-                fastest, and enough for a face wider than an eighth of it.
+            divisions: See `Landmarker`.
 
         Raises:
             FileNotFoundError: If the bundle is missing.
             ValueError: If the bundle has another hash, or `num_faces` is not positive.
             MissingLibraryError: If a library is missing.
         """
-        if num_faces < 1:
-            raise ValueError(f"The number of faces must be 1 or more, got {num_faces}.")
-        self.num_faces = num_faces
-        self.divisions = tuple(divisions)
+        super().__init__(num_faces, divisions)
         content = read_bundle(bundle)
         self._lock = NativeLock("MediaPipeLandmarks")
         self._mp = optional_imports.mediapipe()
@@ -70,16 +60,7 @@ class MediaPipeLandmarks(AbstractContextManager["MediaPipeLandmarks"]):
         parts: Iterable[Window] | None = None,
         known: Sequence[Mesh] = (),
     ) -> list[Face]:
-        """Return the faces of a picture, left to right, at most `num_faces`.
-
-        Args:
-            image: (H, W, 3) RGB uint8.
-            parts: Windows of the image to look at; those of `divisions` by default.
-            known: Meshes of faces that are left out.
-
-        Raises:
-            ValueError: If the image is not (H, W, 3) uint8.
-        """
+        """Return the faces of a picture; see `Landmarker.find_faces`."""
         require_image(image)
         height, width = image.shape[:2]
         parts = windows(height, width, self.divisions) if parts is None else parts
@@ -90,10 +71,6 @@ class MediaPipeLandmarks(AbstractContextManager["MediaPipeLandmarks"]):
             if uncut(mesh, window, height, width) and not same_as_any(mesh, known)
         ]
         return largest(found, self.num_faces)
-
-    def find(self, image: Image, parts: Iterable[Window] | None = None) -> list[Mesh]:
-        """Return the (478, 2) meshes of `find_faces`."""
-        return [face.mesh for face in self.find_faces(image, parts)]
 
     def follow(self, image: Image, meshes: Iterable[Mesh]) -> list[Face]:
         """Return the faces of the next frame of a video that were there before, left to right.
@@ -123,9 +100,6 @@ class MediaPipeLandmarks(AbstractContextManager["MediaPipeLandmarks"]):
         """Free the landmarker; later calls raise RuntimeError."""
         if self._lock.close():
             self._landmarker.close()
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def around(mesh: Mesh, height: int, width: int) -> Window:
