@@ -90,6 +90,18 @@ class NetSpec:
         return HeatmapCodec(self.image_size, self.heatmap_size, self.sigma, self.target_scale)
 
 
+_SMALL: Final = NetSpec(
+    preset="small",
+    image_size=128,
+    heatmap_size=32,
+    sigma=1.5,
+    backbone="efficientnet_lite0_112",
+    decoder=(256, 128),
+    upsample="resize",
+    scc=(True, False),
+    k=5,
+)
+
 PRESETS: Final = {
     spec.preset: spec
     for spec in (
@@ -116,29 +128,9 @@ PRESETS: Final = {
             scc=(True, True, False),
             k=5,
         ),
-        NetSpec(
-            preset="small",
-            image_size=128,
-            heatmap_size=32,
-            sigma=1.5,
-            backbone="efficientnet_lite0_112",
-            decoder=(256, 128),
-            upsample="resize",
-            scc=(True, False),
-            k=5,
-        ),
-        NetSpec(
-            preset="small_mesh",  # `small` and, beside it, a trunk that has seen real faces
-            image_size=128,
-            heatmap_size=32,
-            sigma=1.5,
-            backbone="efficientnet_lite0_112",
-            decoder=(256, 128),
-            upsample="resize",
-            scc=(True, False),
-            k=5,
-            mesh_decoder=128,
-        ),
+        _SMALL,
+        # beside `small`, a trunk that has seen real faces
+        replace(_SMALL, preset="small_mesh", mesh_decoder=128),
         NetSpec(
             preset="tiny",  # for tests: builds and converts in seconds, of no use otherwise
             image_size=64,
