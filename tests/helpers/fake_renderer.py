@@ -12,12 +12,14 @@ from tests.helpers.records import make_record
 CRASH_ONCE = "FAU_TEST_CRASH_ONCE"
 """Names a file: the process that reaches person 13 while it is missing makes it and dies."""
 CRASH_ALWAYS = "FAU_TEST_CRASH_ALWAYS"
+"""Names the folder of the sets: the process that reaches person 13 dies once a shard is there."""
 
 
 def rows(settings, person):
     """Stand in for `synthetic_set.person_rows`."""
-    if person == 13 and os.environ.get(CRASH_ALWAYS):
-        time.sleep(0.5)  # finished rows reach the parent first, as they do with slow faces
+    sets = os.environ.get(CRASH_ALWAYS)
+    if person == 13 and sets:
+        _wait_for_a_shard(Path(sets))  # as with slow faces; 13 belongs in the second shard
         os._exit(1)
     flag = os.environ.get(CRASH_ONCE)
     if person == 13 and flag and not Path(flag).exists():
@@ -34,6 +36,12 @@ def rows(settings, person):
         )
         for face in range(settings.faces_per_person)
     ]
+
+
+def _wait_for_a_shard(sets):
+    end = time.monotonic() + 60
+    while not list(sets.rglob("faces-?????-of-?????.tfrecord")) and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 def thread_limits(settings, person):

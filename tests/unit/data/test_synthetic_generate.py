@@ -89,7 +89,7 @@ def test_after_a_crash_another_process_renders_the_shard(tmp_path, monkeypatch, 
 
 @pytest.mark.integration
 def test_repeated_crashes_are_an_error_and_complete_shards_stay(tmp_path, monkeypatch):
-    monkeypatch.setenv(fake_renderer.CRASH_ALWAYS, "1")
+    monkeypatch.setenv(fake_renderer.CRASH_ALWAYS, str(tmp_path))
     monkeypatch.setattr(synthetic_generate, "_RETRIES", 1)
     with pytest.raises(BrokenProcessPool, match=r"faces-00001-of-00004.tfrecord crashed 2 times"):
         generate(tmp_path, processes=2)
