@@ -83,15 +83,17 @@ def mixed(faces: tf.data.Dataset, pairs: tf.data.Dataset) -> tf.data.Dataset:
     return tf.data.Dataset.zip(faces, pairs).map(_joined).prefetch(2)
 
 
-def load_pairs(folders: Sequence[str], *, record_size: int, seed: int) -> PairSource:
-    """Return the training pairs of sets.
+def load_pairs(
+    folders: Sequence[str], *, record_size: int, seed: int, part: str = "train"
+) -> PairSource:
+    """Return the pairs of the people of one part of some sets.
 
     Raises:
         ValueError: If a set can't be read or has pictures of another size than the records.
     """
     # On pictures this small OpenCV's threads only wait for each other and for the training.
     optional_imports.cv2().setNumThreads(1)
-    source = PairSource([Path(folder) for folder in folders], seed=seed)
+    source = PairSource([Path(folder) for folder in folders], part=part, seed=seed)
     if source.size != record_size:
         raise ValueError(
             "`data.portraits` must have pictures of `data.record_size`. Received: "

@@ -102,16 +102,28 @@ class PairSource:
 
     def pair(self, number: int) -> Pair:
         """Return pair `number`, 0 or more; there is no last one."""
-        rng = np.random.default_rng((self._seed, number, 25))
-        smile, stated, choice = rng.random(), rng.random(), rng.random()
-        if self._smiles and smile < SMILES:
-            return _smile_pair(*self._smiles[int(choice * len(self._smiles))])
-        rows = self._known if self._known and stated < KNOWN else self._rows
-        portraits, index = rows[int(choice * len(rows))]
+        rows, rng = self._draw(number)
+        if len(rows) == 2:
+            return _smile_pair(*rows)
+        portraits, index = rows[0]
         portrait = EditablePortrait(
             portraits.image(index), portraits.mesh[index], portraits.known(index)
         )
         return edited_pair(portrait, rng)
+
+    def subject(self, number: int) -> str:
+        """Return who is in pair `number`."""
+        portraits, index = self._draw(number)[0][0]
+        return str(portraits.subject[index])
+
+    def _draw(self, number: int) -> tuple[tuple["Row", ...], np.random.Generator]:
+        """Return a neutral portrait and a smile, or one to edit, and what draws the edits."""
+        rng = np.random.default_rng((self._seed, number, 25))
+        smile, stated, choice = rng.random(), rng.random(), rng.random()
+        if self._smiles and smile < SMILES:
+            return self._smiles[int(choice * len(self._smiles))], rng
+        rows = self._known if self._known and stated < KNOWN else self._rows
+        return (rows[int(choice * len(rows))],), rng
 
 
 Row = tuple[PortraitSet, int]

@@ -3,7 +3,8 @@
 A squared error is smallest when predictions shrink towards the mean: too high where an AU is
 absent, too low where it is strong. Each AU gets a threshold and a gain, shared by its heatmaps and
 folded into the network's last layer, then intervals around its predictions, `fau_tf.conformal`.
-Both are fitted on the validation subjects. N faces, A action units, K AU centers.
+Both are fitted on the validation subjects, and on edited portraits of others than the training
+people where a run has some. N faces, A action units, K AU centers.
 """
 
 import json
@@ -19,10 +20,12 @@ import numpy.typing as npt
 from fau_tf import contract, facs
 from fau_tf.conformal import Intervals, covered, fit_intervals
 from fau_tf.data.datasets import Subset
+from fau_tf.data.portrait_pairs import load_pairs, pair_batches
 from fau_tf.facs import MAX_INTENSITY
 from fau_tf.metrics import agreement
 from fau_tf.models.heatmap_net import rescale_heatmaps
 from fau_tf.models.presets import NetSpec
+from fau_tf.portraits.portrait_set import load_set
 from fau_tf.training.config import Config
 from fau_tf.training.predict import predict_peaks
 from fau_tf.training.run_dir import RunDir
@@ -32,6 +35,10 @@ from fau_tf.training.setup import make_targets
 GAINS: Final = np.arange(0.70, 2.001, 0.02)
 THRESHOLDS: Final = np.arange(0.0, 0.801, 0.02)
 """In intensity units. Never below 0: the heatmap of an absent AU stays black."""
+QUIET: Final = 0.1
+"""Share of the faces without an AU whose maximum the threshold may exceed. What is below it reads
+as 0, so a higher one would hide small movements."""
+_PAIRS: Final = 512  # of validation portraits
 _MIN_FRAMES: Final = 100  # an AU with fewer coded faces keeps gain 1 and threshold 0
 Floats = npt.NDArray[np.float64]
 
@@ -69,7 +76,11 @@ def calibrate_run(config: Config, run: RunDir, validation: Subset) -> keras.Mode
     """Calibrate a run's best network on its validation subjects, save `CALIBRATION`, return it."""
     net, targets = keras.saving.load_model(run / BEST), make_targets(config)
     peaks = predict_peaks(net, config.model, validation.batches(targets, batch_size=64))
-    coded, subjects = validation.labels(targets), validation.face_subjects()
+    coded, subjects = validation.labels(targets), list(validation.face_subjects())
+    if any("validation" in load_set(Path(folder)).part for folder in config.data.portraits):
+        real = _portraits(net, config)
+        coded, peaks = np.concatenate([coded, real[0]]), np.concatenate([peaks, real[1]])
+        subjects += real[2]
     curves = config.training.calibrate
     calibrate(coded, peaks, subjects, config.model, fit_curves=curves).save(run)
     return calibrated_network(run.path, config.model)
@@ -199,6 +210,22 @@ def coverage_line(found: dict[str, Any]) -> str:
     )
 
 
+def _portraits(net: keras.Model, config: Config) -> tuple[Any, Any, list[str]]:
+    """Return intensities, maxima and people of edited portraits of validation people."""
+    source = load_pairs(
+        config.data.portraits,
+        record_size=config.data.record_size,
+        seed=config.data_seed,
+        part="validation",
+    )
+    steps, size = 16, 2 * _PAIRS // 16
+    pairs = pair_batches(source, make_targets(config), batch_size=size, seed=config.run.seed)
+    batches = list(pairs.take(steps))
+    coded = np.concatenate([target["intensity"] for _, target in batches])
+    people = [source.subject(i) for i in range(_PAIRS) for _ in (0, 1)]
+    return coded, predict_peaks(net, config.model, batches), people
+
+
 def _fit_curves(coded: Floats, peaks: Floats, to_au: Floats) -> tuple[Floats, Floats]:
     """Return (A,) gains and (A,) thresholds."""
     curves = [_fit_curve(coded[:, a], peaks[:, to_au[:, a] > 0]) for a in range(coded.shape[1])]
@@ -211,15 +238,17 @@ def _fit_curve(coded: Floats, peaks: Floats) -> tuple[float, float]:
     y, top = coded[known], peaks[known]
     if len(y) < _MIN_FRAMES or np.ptp(y) == 0:
         return 1.0, 0.0
+    quiet = np.quantile(top.mean(axis=1)[y == 0], QUIET) if (y == 0).any() else 0.0
+    thresholds = THRESHOLDS[: max(1, np.searchsorted(THRESHOLDS, quiet, "right"))]
     # (thresholds, gains): a row of gains at once, (gains, N, heatmaps), is fast and still small.
     tried = np.stack(
         [
             _concordance(y, _rescale(top, GAINS[:, None, None], low).mean(axis=2))
-            for low in THRESHOLDS
+            for low in thresholds
         ]
     )
     low, gain = np.unravel_index(tried.argmax(), tried.shape)
-    return float(GAINS[gain]), float(THRESHOLDS[low])
+    return float(GAINS[gain]), float(thresholds[low])
 
 
 def _cross_fit(coded: Floats, peaks: Floats, to_au: Floats, subjects: Sequence[str]) -> Floats:

@@ -1,8 +1,9 @@
 """A training with edited portraits beside rendered faces."""
 
+import numpy as np
 import pytest
 
-from fau_tf.training import fit, setup
+from fau_tf.training import calibrate, fit, run_state, setup
 from fau_tf.training.config import load_config
 from fau_tf.training.run_dir import RunDir
 from tests.helpers.own_process import passed_in_own_process
@@ -36,6 +37,30 @@ def test_a_run_with_portraits_is_reproducible_and_reused_by_content(tmp_path, re
             assert figures(again) == rows[-1]
     assert rows[0] == rows[1]
     assert rows[0][0][0] > 0
+
+
+@pytest.mark.integration
+def test_the_calibration_reads_portraits_of_validation_people_too(tmp_path, monkeypatch):
+    write_portraits(tmp_path / "set", size=80)
+    config = load_config(None, [*SETTINGS, f'data.portraits=["{tmp_path / "set"}"]'])
+    monkeypatch.setattr(calibrate, "_PAIRS", 16)
+    whole, given = calibrate.calibrate, []
+
+    def keep(coded, peaks, subjects, *rest, **options):
+        given.append((coded, peaks, subjects))
+        return whole(coded, peaks, subjects, *rest, **options)
+
+    monkeypatch.setattr(calibrate, "calibrate", keep)
+    with RunDir(tmp_path / "run", alone=True) as run:
+        faces = setup.prepare_faces(config, tmp_path / "data", run.log)
+        subsets = setup.make_subsets(config, faces, setup.make_folds(config, faces)[0])
+        setup.make_network(config).save(run / run_state.BEST)
+        calibrate.calibrate_run(config, run, subsets["validation"])
+    ((coded, peaks, subjects),) = given
+    rendered = len(subsets["validation"].face_subjects())
+    assert len(coded) == len(peaks) == len(subjects) == rendered + 32
+    assert set(subjects[rendered:]) == {"c"}  # the only one of that part
+    assert np.isfinite(coded[rendered:]).any()
 
 
 def figures(done):

@@ -9,6 +9,7 @@ from fau_tf.codec import HeatmapCodec
 from fau_tf.data import augment as aug
 from fau_tf.data.pipeline import Targets
 from fau_tf.data.portrait_pairs import load_pairs, mixed, pair_batches
+from fau_tf.portraits import pairs
 from fau_tf.portraits.pairs import PairSource
 from tests.helpers.portraits import write_portraits
 
@@ -54,6 +55,21 @@ def test_labels_are_those_of_the_pairs_in_order(source):
                 target["difference"][2 * i + 1], pair.difference[columns], equal_nan=True
             )
             assert np.array_equal(target["ranked"][2 * i + 1], pair.ranked[columns])
+
+
+def test_the_person_of_a_pair_is_known_without_drawing_it(source, monkeypatch):
+    named = [source.subject(i) for i in range(40)]
+    assert len(set(named)) > 1
+    drawn = []
+    for name in ("_smile_pair", "EditablePortrait"):
+        monkeypatch.setattr(pairs, name, lambda *rows, name=name: drawn.append((name, rows)))
+    monkeypatch.setattr(pairs, "edited_pair", lambda *_: None)
+    for i in range(40):
+        source.pair(i)
+    assert {name for name, _ in drawn} == {"_smile_pair", "EditablePortrait"}
+    for who, (name, rows) in zip(named, drawn, strict=True):
+        if name == "_smile_pair":
+            assert {str(one.subject[index]) for one, index in rows} == {who}
 
 
 def test_where_the_start_is_unknown_the_heatmap_has_no_weight(source):

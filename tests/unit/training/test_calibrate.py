@@ -50,6 +50,18 @@ def test_shrunken_predictions_are_scaled_back(calibration):
     assert (calibration.intervals.above - calibration.intervals.below < 1).all()
 
 
+def test_the_threshold_hides_hardly_any_movement_of_faces_without_the_au():
+    coded, peaks = shrunken()
+    rng = np.random.default_rng(5)
+    # A third of the absent AUs hover at 1: a threshold of .8 would suit the concordance best.
+    peaks = np.where(coded[:, OWNER] == 0, rng.uniform(0.1, 1.0, peaks.shape), peaks)
+    found = fit(coded, peaks)
+    for a in range(len(SPEC.labels)):
+        absent = peaks[:, a == OWNER].mean(axis=1)[coded[:, a] == 0]
+        assert (absent < found.threshold[a]).mean() <= 0.1
+    assert (found.threshold > 0.1).any()
+
+
 def test_without_curves_predictions_stay_and_have_intervals():
     found = fit(*shrunken(), fit_curves=False)
     np.testing.assert_array_equal(found.gain, 1)
