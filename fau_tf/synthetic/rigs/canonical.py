@@ -1,6 +1,7 @@
-"""The built-in rig: MediaPipe's canonical face mesh with a head, identities and AU fields."""
+"""The built-in rig: real people's face shapes on MediaPipe's canonical mesh, head and AU fields."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 
@@ -15,6 +16,7 @@ from fau_tf.synthetic.rigs import (
     mesh,
 )
 from fau_tf.synthetic.rigs import canonical_topology as topology
+from fau_tf.synthetic.rigs.measured_faces import measured_faces
 from fau_tf.synthetic.rigs.rig import FaceRig, Floats, Ints
 from fau_tf.synthetic.textures import uv_atlas
 
@@ -28,17 +30,43 @@ def canonical_rig() -> FaceRig:
     """Return the canonical rig: 468 face vertices plus a head, subdivided once.
 
     Raises:
-        FileNotFoundError: if the mesh is missing from the package data.
+        FileNotFoundError: if the mesh or the measured faces are missing from the package data.
     """
-    face, _ = face_mesh()
-    mirror = mesh.mirror_index(face)
-    face = sealed(face)
+    mirror = mesh.mirror_index(face_mesh()[0])
+    people = measured_faces()
+    face = sealed(people.neutral)
     return head_rig(
         "canonical",
         face,
         action_units=canonical_action_units.fields(face, mirror),
         unlabeled=canonical_action_units.unlabeled_fields(face, mirror),
+        # sealing is linear: it closes the lips of a displacement as those of a face
+        identity=np.stack([sealed(mode) for mode in people.identity]),
+        detail=True,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """The published mesh with closed lips and a head, on which the UV atlas is drawn.
+
+    Attributes:
+        points: (V, 3) vertices in the order of the canonical rig's, cm.
+        uv: (V, 2) texels.
+    """
+
+    points: Floats
+    uv: Floats
+
+
+@lru_cache(maxsize=1)
+def template() -> Template:
+    """Return the template of all rigs' textures."""
+    face, faces = face_mesh()
+    parts = canonical_head.parts(sealed(face), len(face))
+    coarse = np.vstack([sealed(face), *(part.points for part in parts)])
+    smooth, _ = mesh.subdivide(len(coarse), np.vstack([faces, *(part.faces for part in parts)]))
+    return Template(smooth @ coarse, smooth @ _uv())
 
 
 def head_rig(
@@ -47,7 +75,8 @@ def head_rig(
     *,
     action_units: Mapping[int, Floats],
     unlabeled: Mapping[str, Floats],
-    identity: Floats | None = None,
+    identity: Floats,
+    detail: bool = False,
 ) -> FaceRig:
     """Return the rig of a face on the canonical topology: with a head, subdivided once.
 
@@ -57,16 +86,16 @@ def head_rig(
         action_units: AU -> (468, 3) displacement in cm at intensity 5.
         unlabeled: movement outside the AU table -> (468, 3) at full strength.
         identity: (I, 468, 3) displacement of one standard deviation per component, which the parts
-            around the face follow; by default the canonical components.
+            around the face follow.
+        detail: whether the components of `canonical_identity.detail` come after them.
     """
     parts = canonical_head.parts(face, len(face))
     coarse = np.vstack([face, *(part.points for part in parts)])
     coarse_faces = np.vstack([face_mesh()[1], *(part.faces for part in parts)])
     smooth, fine_faces = mesh.subdivide(len(coarse), coarse_faces)
-    if identity is None:
-        basis = canonical_identity.basis(coarse, face)
-    else:
-        basis = np.stack([_carried(parts, face, mode) for mode in identity])
+    basis = _carried(parts, face, identity)
+    if detail:
+        basis = np.vstack([basis, canonical_identity.detail(coarse, face)])
     neutral = smooth @ coarse
     sizes = [len(face), *(len(part.points) for part in parts)]
     return FaceRig(
@@ -83,7 +112,9 @@ def head_rig(
         scalp=smooth @ np.repeat([0.0, 1.0, *(0.0 for _ in parts[1:])], sizes),  # the skull
         curtain=smooth @ np.repeat([0.0, *(float(part.curtain) for part in parts)], sizes) > 0.5,
         eye_radius=canonical_action_units.EYE_RADIUS,
-        eye_offset=np.array([[0.0, 0.0, -canonical_action_units.EYE_BEHIND]] * 2),
+        eye_offset=np.array(
+            [[0.0, measured_faces().iris_height, -canonical_action_units.EYE_BEHIND]] * 2
+        ),
         shade=np.ones(len(neutral)),
     )
 
@@ -115,13 +146,13 @@ def _uv() -> Floats:
     return np.vstack([uv_atlas.head_uv(face), *(part.uv for part in parts)])
 
 
-def _carried(parts: list[canonical_head.HeadPart], face: Floats, mode: Floats) -> Floats:
-    """Return an identity component (468, 3) extended to the parts around the face.
+def _carried(parts: list[canonical_head.HeadPart], face: Floats, modes: Floats) -> Floats:
+    """Return identity components (I, 468, 3) extended to the parts around the face.
 
     A point moves as the vertices of the face that it follows and, as far as it follows none, as the
     face around it, less and less with the distance.
     """
-    out = [mode]
+    out = [modes]
     for part in parts:
         gap = np.linalg.norm(part.points[:, None] - face[None], axis=-1)  # (n, 468)
         near = np.exp(-0.5 * (gap / _NEAR) ** 2)
@@ -129,8 +160,8 @@ def _carried(parts: list[canonical_head.HeadPart], face: Floats, mode: Floats) -
         fades = np.exp(-0.5 * (gap.min(1) / _FAR) ** 2)
         free = np.clip(1 - part.follow.sum(1), 0, 1) * fades
         follow = sparse.csr_matrix(part.follow + free[:, None] * share)
-        out.append(follow @ mode)
-    return np.vstack(out)
+        out.append(np.stack([follow @ mode for mode in modes]))
+    return np.concatenate(out, axis=1)
 
 
 def _whole(parts: list[canonical_head.HeadPart], field: Floats, jaw: bool) -> Floats:

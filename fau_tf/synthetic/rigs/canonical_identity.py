@@ -1,6 +1,8 @@
-"""Identity components of the canonical head: smooth displacement fields.
+"""Identity components of the canonical head by hand: smooth displacement fields.
 
 Scales and named proportions first, then random modes, symmetric and slightly asymmetric ones.
+Portraits are edited with all of them. The canonical rig's people are measured, and `detail` adds
+what portraits from the front don't tell.
 """
 
 from dataclasses import dataclass
@@ -59,6 +61,13 @@ PROPORTIONS = (
     Proportion("neck width", (5.5, -12.0, -4.5), (3.0, 3.0, 6.0), (0.35, 0.0, 0.0)),
 )
 SCALES = (("width", (0.036, 0, 0)), ("height", (0, 0.036, 0)), ("depth", (0, 0, 0.05)))
+UNMEASURED = (
+    "chin protrusion", "nose tip", "nose bridge height", "mouth protrusion", "brow ridge",
+    "forehead slope", "crown height", "ear size", "neck width",
+)  # fmt: skip
+"""Proportions of `detail`: the landmark network hardly tells the depths of people apart."""
+DEPTH, RANDOM_SHARE = 0.035, 0.4
+"""In `detail`: relative depth, and size of the random modes relative to those of `basis`."""
 
 
 def basis(points: Floats, anchors: Floats) -> Floats:
@@ -71,6 +80,21 @@ def basis(points: Floats, anchors: Floats) -> Floats:
     scales = [points * np.array(vector, float) for _, vector in SCALES]
     named = [_proportion(points, row) for row in PROPORTIONS]
     return np.stack([*scales, *named, *_random_modes(points, anchors)])
+
+
+def detail(points: Floats, anchors: Floats) -> Floats:
+    """Return (I, V, 3), one standard deviation of what portraits from the front don't measure.
+
+    These are depths, the head around the face, and asymmetry.
+
+    Args:
+        points: (V, 3) whole neutral head.
+        anchors: (N, 3) points of the face, at which random modes are centered.
+    """
+    depth = points * np.array([0.0, 0.0, DEPTH])
+    named = [_proportion(points, row) for row in PROPORTIONS if row.name in UNMEASURED]
+    random = [RANDOM_SHARE * mode for mode in _random_modes(points, anchors)]
+    return np.stack([depth, *named, *random])
 
 
 def _proportion(points: Floats, row: Proportion) -> Floats:

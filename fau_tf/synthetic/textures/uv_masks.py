@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from fau_tf.synthetic.rigs import canonical_topology as topology
-from fau_tf.synthetic.rigs.canonical import canonical_rig
+from fau_tf.synthetic.rigs.canonical import template
 from fau_tf.synthetic.rigs.rig import Floats
 from fau_tf.synthetic.textures import uv_atlas, uv_paint, wrinkles
 
@@ -44,7 +44,7 @@ class UvMasks:
 @lru_cache(maxsize=1)
 def uv_masks() -> UvMasks:
     """Return the masks, drawn on the canonical head; all rigs share its UV atlas."""
-    face = uv_paint.FaceMap(canonical_rig())
+    face = uv_paint.FaceMap(template())
     lips, lip_line = uv_paint.lips(face)
     rng = np.random.default_rng(7)
     noise = {name: _noise(rng, sigma) for name, sigma in NOISE.items()}
@@ -71,7 +71,7 @@ def uv_masks() -> UvMasks:
 @lru_cache(maxsize=wrinkles.VARIANTS)
 def wrinkle_heights(variant: int) -> dict[int, Floats]:
     """Return `wrinkles.heights` of a variant on the canonical head."""
-    return wrinkles.heights(uv_paint.FaceMap(canonical_rig()), variant)
+    return wrinkles.heights(uv_paint.FaceMap(template()), variant)
 
 
 def _noise(rng: np.random.Generator, sigma: tuple[float, float]) -> Floats:

@@ -8,7 +8,8 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from fau_tf.synthetic.rigs import canonical_topology as topology
-from fau_tf.synthetic.rigs.rig import FaceRig, Floats
+from fau_tf.synthetic.rigs.canonical import Template
+from fau_tf.synthetic.rigs.rig import Floats
 from fau_tf.synthetic.textures import uv_atlas
 
 SHAPE = (uv_atlas.HEAD_ROWS, uv_atlas.SIZE)
@@ -16,13 +17,13 @@ XY = tuple[float, float]
 
 
 class FaceMap:
-    """The map from the neutral face, (x, y) in cm seen from the front, to atlas texels."""
+    """The map from the template, (x, y) in cm seen from the front, to atlas texels."""
 
-    def __init__(self, rig: FaceRig) -> None:
-        skin = np.flatnonzero((rig.uv[:, 1] < uv_atlas.HEAD_ROWS) & (rig.neutral[:, 2] > -3))
-        self._xy, self._uv = rig.neutral[skin, :2], rig.uv[skin]
+    def __init__(self, face: Template) -> None:
+        skin = np.flatnonzero((face.uv[:, 1] < uv_atlas.HEAD_ROWS) & (face.points[:, 2] > -3))
+        self._xy, self._uv = face.points[skin, :2], face.uv[skin]
         self._tree = cKDTree(self._xy)
-        self._rig = rig
+        self._all_uv = face.uv
 
     def texels(self, points: Sequence[XY] | Floats) -> Floats:
         """Return the (n, 2) texels of points (n, 2) on the face."""
@@ -32,8 +33,8 @@ class FaceMap:
         return np.asarray((self._uv[index] * weight[..., None]).sum(1))
 
     def vertices(self, numbers: Sequence[int]) -> Floats:
-        """Return the (n, 2) texels of vertices of the rig."""
-        return np.asarray(self._rig.uv[list(numbers)])
+        """Return the (n, 2) texels of vertices of the face mesh."""
+        return np.asarray(self._all_uv[list(numbers)])
 
 
 def blank() -> Floats:

@@ -14,7 +14,7 @@ import numpy as np
 
 from fau_tf import facs
 from fau_tf.synthetic.rigs import canonical_head, mesh
-from fau_tf.synthetic.rigs.canonical import canonical_rig
+from fau_tf.synthetic.rigs.canonical import template
 from fau_tf.synthetic.rigs.ict import action_units, bust, ict_file, uv_mapping
 from fau_tf.synthetic.rigs.ict.ict_file import IctFile
 from fau_tf.synthetic.rigs.ict.openings import EYES, MOUTH, Opening
@@ -87,8 +87,7 @@ class _Similarity:
     @classmethod
     def fitted(cls, file: IctFile) -> "_Similarity":
         """Return the map that fits the inner landmarks best; jaw landmarks are less exact."""
-        rig = canonical_rig()
-        target = rig.neutral[rig.landmarks][17:]
+        target = template().points[list(facs.IBUG_FROM_MEDIAPIPE)][17:]
         source = file.neutral[file.landmarks][17:]
         from_middle, to_middle = source.mean(0), target.mean(0)
         left, size, right = np.linalg.svd((target - to_middle).T @ (source - from_middle))

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import Delaunay, cKDTree
 
+from fau_tf import facs
 from fau_tf.synthetic.rigs import canonical_topology as topology
 from fau_tf.synthetic.rigs import mesh
-from fau_tf.synthetic.rigs.canonical import canonical_rig
+from fau_tf.synthetic.rigs.canonical import template
 from fau_tf.synthetic.rigs.ict import bust
 from fau_tf.synthetic.rigs.ict.ict_file import IctFile
 from fau_tf.synthetic.rigs.rig import Floats, Ints
@@ -95,20 +96,21 @@ def openness(shape: Floats, normals: Floats) -> Floats:
 
 def _to_canonical(shape: Floats, landmarks: Ints, lids: list[Ints], ear: Floats) -> RBFInterpolator:
     """Return the smooth map from this face to the corresponding points of the canonical face."""
-    rig = canonical_rig()
-    here, there = [shape[landmarks[17:]], _STILL], [rig.neutral[rig.landmarks[17:]], _STILL]
+    points = template().points
+    known = points[list(facs.IBUG_FROM_MEDIAPIPE)]
+    here, there = [shape[landmarks[17:]], _STILL], [known[17:], _STILL]
     here.append(shape[landmarks[[8]]])
-    there.append(rig.neutral[rig.landmarks[[8]]])
+    there.append(known[[8]])
     rings = (topology.RIGHT_EYE, topology.LEFT_EYE)
     for ring, canonical in zip(lids, rings, strict=True):
-        target = rig.neutral[list(canonical)]
+        target = points[list(canonical)]
         here.append(_corresponding(shape[ring], target))
         there.append(target)
     for side in (-1, 1):
-        points = ear[side * ear[:, 0] > 0]
-        if len(points):
-            ends = points[:, 2].argmax(), points[:, 1].argmax(), points[:, 1].argmin()
-            here.append(points[list(ends)])
+        rim = ear[side * ear[:, 0] > 0]
+        if len(rim):
+            ends = rim[:, 2].argmax(), rim[:, 1].argmax(), rim[:, 1].argmin()
+            here.append(rim[list(ends)])
             there.append(_EAR * [side, 1, 1])
     source, target = np.vstack(here), np.vstack(there)
     _, first = np.unique(source.round(4), axis=0, return_index=True)
