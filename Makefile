@@ -10,7 +10,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -q
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 
-.PHONY: train test check test-all test-slow test-backends test-device qat-env test-qat demo export release assets describe docs site clean
+.PHONY: train test check test-all test-slow test-backends test-device qat-env test-qat demo export release assets describe web web-folder web-test docs site clean
 
 # ---- the main job -----------------------------------------------------------------------------
 train: .venv/.train
@@ -86,6 +86,26 @@ assets: .venv/.export
 describe: .venv/.export
 	$(BIN)/python -m export.bundle describe android_demo_assets
 
+# ---- browser ----------------------------------------------------------------------------------
+# The page as a static folder, build/web, with sizes; then served on this machine: PORT=8000.
+WEB_PYTHON := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python
+PORT ?= 8000
+web: web-folder
+	$(BIN)/python web_demo/serve.py build/web $(PORT)
+
+web-folder: .venv/.train web_demo/node_modules/.done
+	$(WEB_PYTHON) web_demo/assemble.py build/web
+
+# In chromium, which is installed where it is missing (Debian, root).
+web-test: web-folder
+	sh web_demo/tests/install_chromium.sh
+	node --test web_demo/tests/
+
+# The packages of package-lock.json, whose hashes npm compares.
+web_demo/node_modules/.done: web_demo/package-lock.json
+	cd web_demo && npm ci --ignore-scripts --no-audit --no-fund --silent
+	touch $@
+
 # ---- documentation ----------------------------------------------------------------------------
 # The pictures of README.md and docs/ that the shipped model makes. Figures of a run or an export
 # are put into the docs by docs/figures/from_run.py and from_export.py.
@@ -129,4 +149,4 @@ site: .venv/.docs
 
 # Environments and caches; never runs/, data/ or results.
 clean:
-	rm -rf .venv .venv-qat .venv-backends build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-qat .venv-backends build web_demo/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

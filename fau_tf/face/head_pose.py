@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-_RIGID: Final = (
+RIGID: Final = (
     (10, 0.00, 8.26, 4.48), (67, -3.52, 8.01, 3.73), (297, 3.52, 8.01, 3.73),
     (54, -6.28, 6.62, 1.43), (284, 6.28, 6.62, 1.43), (127, -7.74, 2.36, -2.01),
     (356, 7.74, 2.36, -2.01), (234, -7.66, 0.67, -2.44), (454, 7.66, 0.67, -2.44),
@@ -22,8 +22,8 @@ _RIGID: Final = (
 Forehead, temples, nose, eye corners and cheeks, which the jaw, lips and brows hardly move.
 """
 
-_POINTS: Final = [row[0] for row in _RIGID]
-_SHAPE: Final = np.array([row[1:] for row in _RIGID]) - np.mean([row[1:] for row in _RIGID], axis=0)
+_POINTS: Final = [row[0] for row in RIGID]
+_SHAPE: Final = np.array([row[1:] for row in RIGID]) - np.mean([row[1:] for row in RIGID], axis=0)
 
 
 def head_pose(mesh: npt.NDArray[np.floating[Any]]) -> tuple[float, float, float]:
