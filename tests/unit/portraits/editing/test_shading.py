@@ -103,5 +103,5 @@ def test_under_even_light_furrows_are_dark_and_bulges_a_little_brighter():
     deep, high = change[inside][height < -0.08], change[inside][height > 0.08]
     assert len(deep) > 10
     assert len(high) > 10
-    assert deep.max() < -0.03
+    assert deep.max() < -0.02  # skin of 150 gray levels, rounded to whole ones
     assert 0 < high.mean() < -deep.mean()
