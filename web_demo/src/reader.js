@@ -10,8 +10,9 @@ const FOLDER = new URL("../", import.meta.url); // that `make web` assembled
  * Reads faces. Nothing leaves the browser: only the files of the assembled folder are fetched.
  *
  * `info` is {aus: [{label, number, name, lowReliability, reasons}], accelerator, whyNot, modelName,
- * variant, version, intervalLevel, imageSize, heatmapSize, centers}: `accelerator` is what runs,
- * "wasm" or "webgpu", and `whyNot` why it isn't WebGPU (null if it is).
+ * variant, version, sha256, contractVersion, intervalLevel, imageSize, heatmapSize, centers}: `sha256` is
+ * that of the model's file; `accelerator` is what runs, "wasm" or "webgpu", and `whyNot` why it isn't
+ * WebGPU (null if it is).
  */
 export class FauReader {
   #engine;
@@ -71,8 +72,8 @@ export class FauReader {
    *   the landmark network's probability of a face; `intensity`, Float32Array in the order of
    *   `info.aus`, 0 to 5, NaN if `reason` says why the face is not read; `interval`, [low, high] of
    *   each, or null; `left` and `right`, intensities on the picture's left and right, NaN for AUs
-   *   of the middle; `flags`, warnings; `score`, quality, 0 to 1; `reason`, or null; `pose` {yaw,
-   *   pitch, roll} in degrees; `crop` {matrix, size}: six numbers, row by row, from picture px to px
+   *   of the middle; `flags`, warnings; `score`, quality, 0 to 1; `quality`, the
+   *   measures behind it; `reason`, or null; `pose` {yaw, pitch, roll} in degrees; `crop` {matrix, size}: six numbers, row by row, from picture px to px
    *   of the aligned crop; `heatmaps` {size, channels, data, auOf} over that crop, or null: `data` is
    *   row by row, channels last, and `auOf` has the index of each channel's AU.
    * @throws Error with a sentence that says what to do.

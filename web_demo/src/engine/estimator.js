@@ -68,6 +68,8 @@ export class Estimator {
       modelName: model.file.replace(/\.tflite$/, ""),
       variant: key,
       version: reader.version,
+      sha256: model.sha256,
+      contractVersion: metadata.contract_version,
       intervalLevel: metadata.intervals?.level ?? null,
       imageSize: metadata.image_size,
       heatmapSize: metadata.heatmap_size,
@@ -127,6 +129,7 @@ export class Estimator {
       flags,
       score,
       reason,
+      quality: measures,
       pose: { yaw: measures.yaw, pitch: measures.pitch, roll: measures.roll },
       crop: { matrix, size: rules.size },
     };

@@ -1,0 +1,164 @@
+// The page: loads the reader, connects the controls, and keeps everything for use without a network.
+import { Bars } from "./bars.js";
+import { pngOf } from "./draw/export_png.js";
+import { download, themeSwitch } from "./elements.js";
+import { SENTENCES } from "./messages.js";
+import { endSource, openCamera, openFiles, openSample, setRecording, turn } from "./open.js";
+import { show, showInfo, showPlayback } from "./show.js";
+import { listen } from "./sources.js";
+import { at, chosenFace, drawnChoices, message, page } from "./state.js";
+
+const TAKES_OVER_MS = 2000; // longest wait for the service worker before the networks are fetched without it
+
+// ---- loading ---------------------------------------------------------------------------------
+// Loads the networks that are chosen, then shows the sample.
+async function start() {
+  message.clear();
+  endSource();
+  page.reader?.close();
+  page.reader = null;
+  at("loading").hidden = false;
+  try {
+    page.reader = await newReader();
+  } catch (error) {
+    message.show(SENTENCES[whyNotLoaded()], { detail: error.message, action: { label: "Try again", run: start } });
+    return;
+  } finally {
+    at("loading").hidden = true;
+  }
+  Object.assign(page, { selected: null, neutral: null, heat: "all" });
+  page.table.clear();
+  page.bars = new Bars(at("bars"), at("columns"), page.reader.info.aus, select);
+  setHeat("all");
+  showInfo(page.reader.info);
+  await openSample();
+}
+
+async function newReader() {
+  if (typeof WebAssembly === "undefined") throw new Error("WebAssembly is missing");
+  const { FauReader } = await import("../src/reader.js");
+  return FauReader.load(new URL("..", import.meta.url).href, {
+    accelerator: at("accelerator").value,
+    variant: at("variant").value,
+    onProgress: showProgress,
+  });
+}
+
+function whyNotLoaded() {
+  if (typeof WebAssembly === "undefined") return "noWasm";
+  return at("accelerator").value === "webgpu" ? "noGpu" : "noModel";
+}
+
+// Progress: a share from 0 to 1, or {loaded, total} in bytes.
+function showProgress(progress) {
+  const share = typeof progress === "number" ? progress : progress.loaded / progress.total;
+  if (Number.isFinite(share)) at("loading-bar").value = Math.min(share, 1);
+}
+
+// The service worker keeps what the page loads, so it takes over before the networks are fetched.
+// Without one (a private window, an insecure address) the page works while there is a network.
+async function keepOffline() {
+  if (!navigator.serviceWorker) return;
+  const taken = new Promise((resolve) => { navigator.serviceWorker.addEventListener("controllerchange", resolve, { once: true }); });
+  try {
+    await navigator.serviceWorker.register("sw.js");
+  } catch {
+    return;
+  }
+  const { active } = await navigator.serviceWorker.ready;
+  active.postMessage({ keep: [location.href, ...performance.getEntriesByType("resource").map((entry) => entry.name)] });
+  if (!navigator.serviceWorker.controller) await Promise.race([taken, new Promise((resolve) => { setTimeout(resolve, TAKES_OVER_MS); })]);
+}
+
+// ---- choices ---------------------------------------------------------------------------------
+function select(index) {
+  page.selected = index;
+  setHeat(index === null ? "all" : "one");
+}
+
+function setHeat(heat) {
+  // One AU needs a choice: the strongest of the face that is shown.
+  if (heat === "one" && page.selected === null) {
+    const values = [...(chosenFace()?.intensity ?? [0])].map((value) => (Number.isFinite(value) ? value : -1));
+    page.bars.select(values.indexOf(Math.max(...values)));
+    return;
+  }
+  page.heat = heat;
+  document.querySelector(`#heat input[value=${heat}]`).checked = true;
+  at("heat-one").textContent = page.selected === null ? "One AU" : page.reader.info.aus[page.selected].label;
+  show();
+}
+
+// A video's neutral is the median of its last second, a picture's what was read.
+function setNeutral() {
+  const face = chosenFace();
+  if (!face || face.reason) return;
+  const { playback, name, shown } = page.source;
+  const recent = playback && page.history.neutralOf(face.id, page.reader.info.aus.length);
+  page.neutral = { name: playback ? `${name} at ${shown.time.toFixed(1)} s` : name, intensity: recent || Float32Array.from(face.intensity) };
+  show();
+}
+
+function playOrPause() {
+  const { playback } = page.source;
+  if (playback.video.paused || playback.video.ended) playback.play().then(showPlayback);
+  else playback.pause();
+  showPlayback();
+}
+
+// ---- files -----------------------------------------------------------------------------------
+const fileName = (ending) => `${page.source.name.replace(/\.[^.]*$/, "") || "picture"}_au.${ending}`;
+
+function saveCsv() {
+  download(new Blob([page.table.text(page.reader.info, page.neutral)], { type: "text/csv" }), fileName("csv"));
+}
+
+async function savePng() {
+  const { shown, name } = page.source;
+  const face = chosenFace();
+  const { info } = page.reader;
+  download(await pngOf({ ...shown, face, info, neutral: page.neutral, shown: drawnChoices(), source: name }), fileName("png"));
+}
+
+// ---- controls --------------------------------------------------------------------------------
+function connect() {
+  listen({ input: at("files"), target: document.body, take: openFiles, onNothing: () => message.show(SENTENCES.noClipboardPicture) });
+  const clicks = {
+    camera: () => page.reader && openCamera(),
+    sample: () => page.reader && openSample(),
+    previous: () => turn(-1),
+    next: () => turn(1),
+    play: playOrPause,
+    neutral: setNeutral,
+    "no-neutral": () => { page.neutral = null; show(); at("neutral").focus(); },
+    record: () => { setRecording(!page.recording); show(); },
+    clear: () => { page.table.clear(); page.source.counted.clear(); show(); },
+    csv: saveCsv,
+    png: savePng,
+  };
+  for (const [id, act] of Object.entries(clicks)) at(id).onclick = act;
+  at("seek").oninput = () => { page.source.playback.video.currentTime = Number(at("seek").value); };
+  at("every").onchange = () => { if (page.source.playback) page.source.playback.everyFrame = at("every").checked; };
+  at("mirror").onchange = () => { page.source.mirrored = at("mirror").checked; show(); };
+  at("heat").onchange = (event) => page.reader && setHeat(event.target.value);
+  at("view").onchange = (event) => { page.view = event.target.value; show(); };
+  at("variant").onchange = at("accelerator").onchange = start;
+  window.addEventListener("resize", show);
+  themeSwitch(at("theme"), show);
+}
+
+// The address may choose: ?variant=float16&accelerator=wasm
+function chooseFromAddress() {
+  const wanted = new URLSearchParams(location.search);
+  for (const id of ["variant", "accelerator"]) {
+    const value = wanted.get(id);
+    if ([...at(id).options].some((option) => option.value === value)) at(id).value = value;
+  }
+}
+
+chooseFromAddress();
+connect();
+await keepOffline();
+await start();
+if (page.reader && navigator.serviceWorker?.controller) at("offline").textContent = "This page now works without a network.";
+document.documentElement.dataset.ready = String(Boolean(page.reader));

@@ -1,0 +1,103 @@
+// Rows in the columns of the Python command's CSV (docs/guide/predict.md): one for each face of a frame.
+export const PRESENT_FROM = 1;
+export const MOST_ROWS = 200_000;
+
+// Fields of `Quality` in fau_tf/inference/quality.py, in its order; NaN where the page measures none.
+const MEASURES = [
+  "eye_distance_px", "alignment", "sharpness", "peakedness", "yaw", "pitch", "roll", "presence_logit", "noise",
+  "brightness", "contrast", "clipped", "color", "eyes_covered", "mouth_covered", "face",
+];
+const BOX = ["x0", "y0", "x1", "y1"];
+const FORMULA = /^[=+\-@\t\r\n]/;
+
+// The rows of all sources since the last clear.
+export class Table {
+  constructor() {
+    this.rows = [];
+  }
+
+  get full() {
+    return this.rows.length >= MOST_ROWS;
+  }
+
+  // Adds a row for each face, or one for a frame without; faces have an `id`.
+  // Frame: {number, timestamp (s; NaN for a picture), source (name), faces, reason (without faces)}.
+  add({ number, timestamp, source, faces, reason }) {
+    const common = { number, timestamp, source };
+    if (!faces.length) this.rows.push({ ...common, face: null, reason });
+    for (const face of faces) this.rows.push({ ...common, face: kept(face), reason: face.reason ?? "" });
+  }
+
+  clear() {
+    this.rows = [];
+  }
+
+  // Takes the rows of a source away.
+  drop(source) {
+    this.rows = this.rows.filter((row) => row.source !== source);
+  }
+
+  // Returns the text of the file. Neutral: {name, intensity} or null.
+  text(info, neutral) {
+    const hasInterval = this.rows.some(({ face }) => face?.interval) || Boolean(info.intervalLevel);
+    const lines = [columns(info, hasInterval, neutral)];
+    for (const row of this.rows) lines.push(cells(row, info, hasInterval, neutral));
+    return lines.map((line) => `${line.map(quoted).join(",")}\n`).join("");
+  }
+}
+
+// What a row needs of a face: heatmaps and meshes would fill the memory.
+function kept({ id, box, score, intensity, interval, flags, quality }) {
+  return { id, box, score, intensity, interval, flags, quality };
+}
+
+export function columns(info, hasInterval, neutral) {
+  const labels = info.aus.map((au) => au.label);
+  const endings = ["_r", "_c", ...(hasInterval ? ["_low", "_high"] : []), ...(neutral ? ["_above_neutral"] : [])];
+  return [
+    "frame", "face_id", "timestamp", "confidence", "success",
+    ...endings.flatMap((ending) => labels.map((label) => label + ending)),
+    "reason", "flags", "source", ...BOX, ...MEASURES, "processing", "model", "model_sha256", "contract_version",
+    ...(info.aus.some((au) => au.lowReliability) ? ["low_reliability"] : []),
+  ];
+}
+
+function cells({ number, timestamp, source, face, reason }, info, hasInterval, neutral) {
+  const read = face !== null && !reason;
+  const raw = info.aus.map((_, i) => (read ? face.intensity[i] : NaN)).map(decimal);
+  const ends = (side) => info.aus.map((_, i) => decimal(read && face.interval ? face.interval[i][side] : NaN));
+  const low = info.aus.filter((au) => au.lowReliability).map((au) => au.label).sort();
+  const box = face ? [face.box.x, face.box.y, face.box.x + face.box.width, face.box.y + face.box.height] : BOX.map(() => NaN);
+  return [
+    String(number), String(face ? face.id : 0), decimal(timestamp), decimal(face ? face.score : 0), read ? "1" : "0",
+    ...raw,
+    ...raw.map((level) => (level === "NaN" ? "NaN" : String(Number(Number(level) >= PRESENT_FROM)))),
+    ...(hasInterval ? [...ends(0), ...ends(1)] : []),
+    ...(neutral ? info.aus.map((_, i) => decimal(read ? aboveNeutral(face.intensity[i], neutral.intensity[i]) : NaN)) : []),
+    harmless(reason), harmless((face?.flags ?? []).join("; ")), harmless(source, "./"),
+    ...box.map(decimal),
+    ...MEASURES.map((name) => decimal(face?.quality?.[name] ?? NaN)),
+    harmless(neutral ? `neutral=${neutral.name}` : "none"),
+    harmless(info.modelName), info.sha256, String(info.contractVersion),
+    ...(low.length ? [low.join(" ")] : []),
+  ];
+}
+
+// Returns an intensity above the neutral one, 0 to 5; NaN stays NaN.
+export function aboveNeutral(value, neutral) {
+  return Math.min(Math.max(value - neutral, 0), 5);
+}
+
+export function decimal(value) {
+  // Adding 0 turns -0 into 0.
+  return Number.isFinite(value) ? (Math.round(value * 1000) / 1000 + 0).toFixed(3) : "NaN";
+}
+
+// Returns text that no spreadsheet runs as a formula.
+function harmless(text, prefix = "'") {
+  return FORMULA.test(text) ? prefix + text : text;
+}
+
+function quoted(cell) {
+  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+}

@@ -1,0 +1,119 @@
+// The time plot: a line with its interval for one AU, and below it a strip for each AU.
+import { clock, fitted, styleOf } from "../elements.js";
+
+const LEFT = 54, RIGHT = 10, TOP = 8, LINE = 120, GAP = 14, STRIP = 13, AXIS = 20;
+const MOST = 5, LIVE_SECONDS = 60;
+const GAP_SECONDS = 1; // a line is broken where a face was not read for longer
+
+// Draws the history of one face.
+// Args: span: {from, to} in s; aus; chosen: index of the AU of the line; face: id.
+export function drawPlot(canvas, history, { aus, chosen, face, span }) {
+  const width = canvas.parentElement.clientWidth - 2 * parseFloat(getComputedStyle(canvas.parentElement).paddingLeft);
+  const height = TOP + LINE + GAP + aus.length * STRIP + AXIS;
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
+  const context = fitted(canvas, width, height);
+  context.clearRect(0, 0, width, height);
+  context.font = "11px system-ui, sans-serif";
+  context.textBaseline = "middle";
+  const plot = width - LEFT - RIGHT;
+  const x = (time) => LEFT + (plot * (time - span.from)) / (span.to - span.from);
+  const samples = history.samples.filter(({ time }) => time >= span.from && time <= span.to);
+  grid(context, plot, aus[chosen].label);
+  line(context, samples, x, { face, chosen });
+  strips(context, samples, x, { face, aus, chosen, plot });
+  axis(context, span, x, height);
+  const last = samples.at(-1)?.faces.get(face)?.intensity[chosen];
+  const value = last === undefined ? "not read" : last.toFixed(1);
+  canvas.setAttribute("aria-label", `${aus[chosen].label} over ${clock(span.to - span.from)} minutes; last value ${value}. The CSV file has all values.`);
+}
+
+// Returns what the plot spans: a file as a whole, of the camera the last minute.
+export function spanOf(history, video, live) {
+  if (!live && Number.isFinite(video.duration)) return { from: 0, to: Math.max(video.duration, 0.1) };
+  const to = Math.max(history.last, (history.first || 0) + 10) || 10;
+  return { from: Math.max(history.first || 0, to - LIVE_SECONDS), to };
+}
+
+const level = (value) => TOP + LINE * (1 - Math.min(Math.max(value, 0), MOST) / MOST);
+
+function grid(context, plot, label) {
+  const [line, dim] = ["--line", "--dim"].map(styleOf);
+  for (let value = 0; value <= MOST; value += 1) {
+    context.fillStyle = line;
+    context.fillRect(LEFT, Math.round(level(value)), plot, 1);
+    context.fillStyle = dim;
+    context.textAlign = "right";
+    context.fillText(String(value), LEFT - 6, level(value));
+  }
+  context.fillStyle = styleOf("--ink");
+  context.textAlign = "left";
+  context.font = "600 12px system-ui, sans-serif";
+  context.fillText(label, 2, TOP + 4);
+  context.font = "11px system-ui, sans-serif";
+}
+
+function line(context, samples, x, { face, chosen }) {
+  const runs = [];
+  let before = -Infinity;
+  for (const { time, faces } of samples) {
+    const entry = faces.get(face);
+    if (!entry) continue;
+    if (time - before > GAP_SECONDS) runs.push([]);
+    runs.at(-1).push({ at: x(time), value: entry.intensity[chosen], ends: entry.interval?.[chosen] });
+    before = time;
+  }
+  context.fillStyle = context.strokeStyle = styleOf("--accent");
+  context.lineWidth = 2;
+  context.lineJoin = "round";
+  for (const run of runs) {
+    band(context, run);
+    context.beginPath();
+    run.forEach(({ at, value }) => context.lineTo(at, level(value)));
+    if (run.length > 1) context.stroke();
+    else context.fillRect(run[0].at - 1.5, level(run[0].value) - 1.5, 3, 3);
+  }
+}
+
+function band(context, run) {
+  if (!run.every(({ ends }) => ends)) return;
+  context.globalAlpha = 0.15;
+  context.beginPath();
+  run.forEach(({ at, ends }) => context.lineTo(at, level(ends[1])));
+  [...run].reverse().forEach(({ at, ends }) => context.lineTo(at, level(ends[0])));
+  context.fill();
+  context.globalAlpha = 1;
+}
+
+function strips(context, samples, x, { face, aus, chosen, plot }) {
+  const top = TOP + LINE + GAP;
+  const [ink, dim, track, accent] = ["--ink", "--dim", "--track", "--accent"].map(styleOf);
+  aus.forEach((au, i) => {
+    context.fillStyle = i === chosen ? ink : dim;
+    context.textAlign = "right";
+    context.fillText(au.label, LEFT - 6, top + (i + 0.5) * STRIP);
+    context.fillStyle = track;
+    context.fillRect(LEFT, top + i * STRIP + 1, plot, STRIP - 2);
+  });
+  context.fillStyle = accent;
+  samples.forEach(({ time, faces }, n) => {
+    const entry = faces.get(face);
+    if (!entry) return;
+    const after = samples[n + 1]?.time ?? time;
+    const wide = Math.max(1, Math.min(x(after), x(time + GAP_SECONDS)) - x(time));
+    entry.intensity.forEach((value, i) => {
+      context.globalAlpha = Math.min(Math.max(value / MOST, 0), 1);
+      context.fillRect(x(time), top + i * STRIP + 1, wide, STRIP - 2);
+    });
+  });
+  context.globalAlpha = 1;
+}
+
+function axis(context, span, x, height) {
+  const step = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600].find((s) => (span.to - span.from) / s <= 8) ?? 7200;
+  context.fillStyle = styleOf("--dim");
+  for (let time = Math.ceil(span.from / step) * step; time <= span.to; time += step) {
+    context.textAlign = time + step / 2 > span.to ? "right" : time === span.from ? "left" : "center";
+    context.fillText(clock(time), x(time), height - AXIS / 2);
+  }
+}

@@ -1,0 +1,132 @@
+// Shows the state on the page: picture, bars, plot and words.
+import { drawPicture, fitStage } from "./draw/picture.js";
+import { drawPlot, spanOf } from "./draw/time_plot.js";
+import { clock, element } from "./elements.js";
+import { at, chosenFace, drawnChoices, page } from "./state.js";
+
+let plotDue = false;
+
+export function show() {
+  if (!page.reader) return;
+  const { source, neutral, table, view } = page;
+  const face = chosenFace();
+  page.bars.update(face, { view, neutral, mirrored: source.mirrored });
+  at("neutral").disabled = !face || Boolean(face.reason);
+  at("csv").disabled = at("clear").disabled = !table.rows.length;
+  at("png").disabled = !source.shown;
+  at("rows-note").textContent = rowsNote(table.rows.length, source.playback);
+  at("no-neutral").hidden = at("neutral-note").hidden = !neutral;
+  if (neutral) at("neutral-note").textContent = `Neutral: ${neutral.name}. “Above neutral” is what is left after subtracting it.`;
+  showFaces(source);
+  if (!source.shown) {
+    showNothing();
+    return;
+  }
+  showPicture(source, face);
+  showPlayback();
+  if (source.playback) requestPlot();
+}
+
+function rowsNote(count, playback) {
+  const rows = `${count} ${count === 1 ? "row" : "rows"} in the table.`;
+  if (!playback) return `${rows} Each picture is added when it is read.`;
+  return page.recording ? `${rows} Recording.` : `${rows} “Record” keeps a row for each face of each frame that is read.`;
+}
+
+function showNothing() {
+  const canvas = at("picture");
+  canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+  canvas.setAttribute("aria-label", "No picture");
+  at("status").textContent = "";
+}
+
+function showPicture(source, face) {
+  const { frame, faces } = source.shown;
+  const canvas = at("picture");
+  const zoom = fitStage(canvas, at("frame"), frame);
+  drawPicture(canvas.getContext("2d"), frame, faces, { ...drawnChoices(), zoom });
+  const words = statusOf(face, source.shown);
+  const status = at("status");
+  status.classList.toggle("bad", !face || Boolean(face.reason));
+  // The words of a video change all the time: they are not read aloud.
+  status.setAttribute("aria-live", source.playback ? "off" : "polite");
+  if (status.textContent !== words) status.textContent = words;
+  canvas.setAttribute("aria-label", `${source.name}: ${words}`);
+}
+
+function statusOf(face, { faces, milliseconds }) {
+  const took = `${Math.round(Object.values(milliseconds ?? {}).reduce((sum, part) => sum + part, 0))} ms.`;
+  if (!face) return `No face found, so there are no intensities. ${took}`;
+  const which = faces.length > 1 ? `Face ${face.id}, one of ${faces.length}` : "One face";
+  if (face.reason) return `${which}: not read, ${face.reason}. ${took}`;
+  const flags = face.flags.length ? ` Read with care: ${face.flags.join(", ")}.` : "";
+  return `${which}, quality ${face.score.toFixed(2)}.${flags} ${took}`;
+}
+
+function showFaces(source) {
+  const faces = source.shown?.faces ?? [];
+  const box = at("faces");
+  box.hidden = faces.length < 2;
+  const key = faces.map((face) => face.id).join();
+  if (box.dataset.of !== key) {
+    box.dataset.of = key;
+    box.replaceChildren(box.firstElementChild, ...faces.map(({ id }) => faceChoice(id)));
+  }
+  for (const input of box.querySelectorAll("input")) input.checked = Number(input.value) === source.chosen;
+}
+
+function faceChoice(id) {
+  const input = element("input");
+  Object.assign(input, { type: "radio", name: "face", value: id });
+  input.onchange = () => { page.source.chosen = id; show(); };
+  return element("label", "", input, element("span", "", String(id)));
+}
+
+// Shows whether a video plays, and where.
+export function showPlayback() {
+  const { playback, live, began } = page.source;
+  if (!playback) return;
+  const { video } = playback;
+  at("play").textContent = video.paused || video.ended ? "Play" : "Pause";
+  at("clock").textContent = live ? clock((performance.now() - began) / 1000) : [video.currentTime, video.duration].filter(Number.isFinite).map(clock).join(" / ");
+  if (live) return;
+  at("seek").hidden = !Number.isFinite(video.duration); // of a recording without an index
+  at("seek").max = Number.isFinite(video.duration) ? video.duration : 0;
+  at("seek").value = video.currentTime;
+  at("seek").setAttribute("aria-valuetext", at("clock").textContent);
+}
+
+// The plot is drawn at most once for each refresh of the screen.
+function requestPlot() {
+  if (plotDue) return;
+  plotDue = true;
+  requestAnimationFrame(() => {
+    plotDue = false;
+    const { playback, live, chosen } = page.source;
+    if (!playback || !page.reader) return;
+    const { aus } = page.reader.info;
+    const line = page.selected ?? strongest(aus.length);
+    at("time-note").textContent = `${aus[line].label} ${aus[line].name} as a line with its interval, all AUs as strips`;
+    drawPlot(at("plot"), page.history, { aus, chosen: line, face: chosen, span: spanOf(page.history, playback.video, live) });
+  });
+}
+
+// Returns the index of the AU with the highest mean intensity so far.
+function strongest(count) {
+  const sums = new Float64Array(count);
+  for (const { faces } of page.history.samples) faces.get(page.source.chosen)?.intensity.forEach((value, i) => { sums[i] += value; });
+  return sums.indexOf(Math.max(...sums));
+}
+
+// Shows what the reader is and runs on.
+export function showInfo(info) {
+  const runs = info.accelerator === "webgpu" ? "the GPU (WebGPU)" : "the CPU (WebAssembly)";
+  at("engine").textContent = `Runs on ${runs}${info.whyNot ? `; not on the GPU: ${info.whyNot}` : ""}.`;
+  at("model-note").textContent = `${info.modelName}, version ${info.version}: ${info.aus.length} AUs. A change loads the networks again and clears the rows.`;
+  const low = info.aus.some((au) => au.lowReliability);
+  at("legend").replaceChildren(
+    element("span", "", element("i", "sample-whisker"), "90 % prediction interval"),
+    ...(low ? [element("span", "", element("i", "sample-low"), "* low reliability: don't rely on it")] : []),
+    element("span", "", "Choose an AU to see what it is and its heatmap."),
+  );
+}
