@@ -49,14 +49,16 @@ def appearance(rig: FaceRig, person: Person) -> Appearance:
     hair = _hair_cover(person, noise)
     out = np.zeros((atlas.SIZE, atlas.SIZE, CHANNELS), np.float32)
     head = out[: atlas.HEAD_ROWS]
-    head[..., :3], head[..., 3] = _skin(person, masks, noise)
+    lids = _lids(person)
+    creases = masks.creases + _lid_creases(lids, masks.lid_creases) + person.age * masks.age
+    head[..., :3], head[..., 3] = _skin(person, masks, noise, creases)
     _blend(head, _brow_cover(person, masks, noise), _rgb(person.hair) * 0.8, 0.1)
-    lash = np.clip(masks.lashes * (0.75 + 0.4 * person.liner), 0, 1)
+    lash = np.clip(masks.lashes * (lids.lashes + 0.4 * person.liner), 0, 1)
     _blend(head, lash, np.full(3, 0.008, np.float32), 0.1)
     strands = 1 + 0.20 * noise["strand"][..., None] + 0.15 * noise["mid"][..., None]
     _blend(head, hair, _rgb(person.hair) * np.clip(strands, 0.25, 2.2), 0.35)
     height = np.float32(0.006) * noise["grain"] + 0.5 * masks.lips * 0.01 * noise["strand"]
-    height = height + masks.creases + person.age * masks.age - 0.05 * masks.lip_line
+    height = height + creases - 0.05 * masks.lip_line
     height = height + hair * 0.035 * noise["strand"]
     head[..., 4:] = slopes(height)
     uv_patches.paint(out, person, noise, rng)
@@ -100,7 +102,35 @@ def slopes(height: Floats) -> Floats:
     return np.stack([right, down], -1) * np.float32(atlas.TEXELS)
 
 
-def _skin(person: Person, masks: UvMasks, noise: dict[str, Floats]) -> tuple[Floats, Floats]:
+@dataclass(frozen=True)
+class _Lids:
+    """A person's eyelids.
+
+    Attributes:
+        lashes: 0..1, how dark the lids' edges are.
+        crease: depth of the upper lid's crease; 1 is average, near 0 a lid without one.
+        rise: of the crease, texels.
+    """
+
+    lashes: float
+    crease: float
+    rise: int
+
+
+def _lids(person: Person) -> _Lids:
+    rng = np.random.default_rng((person.texture, 22))
+    return _Lids(
+        float(rng.uniform(0.6, 1.0)), float(rng.uniform(0.2, 2.4)), int(rng.integers(-1, 3))
+    )
+
+
+def _lid_creases(lids: _Lids, average: Floats) -> Floats:
+    return np.asarray(lids.crease * np.roll(average, -lids.rise, 0), np.float32)
+
+
+def _skin(
+    person: Person, masks: UvMasks, noise: dict[str, Floats], creases: Floats
+) -> tuple[Floats, Floats]:
     """Return color (HEAD_ROWS, SIZE, 3) and gloss (HEAD_ROWS, SIZE) of the skin of the head."""
     spots = np.clip(noise["speck"] - 1.3, 0, 1) * person.freckles * masks.blush
     melanin = person.melanin * (1 + 0.05 * noise["low"] + 0.025 * noise["mid"])
@@ -117,7 +147,7 @@ def _skin(person: Person, masks: UvMasks, noise: dict[str, Floats]) -> tuple[Flo
     stubble = masks.beard * person.stubble * np.clip(0.62 + 0.25 * noise["grain"], 0, 0.9)
     color = color * (1 - stubble[..., None]) + stubble[..., None] * _rgb(person.hair) * 0.6
     dark = masks.shade * (1 - 0.55 * masks.lip_line) * (1 - 0.92 * masks.nostrils)
-    dark = dark * np.clip(1 + 3.0 * np.minimum(masks.creases + person.age * masks.age, 0), 0.4, 1)
+    dark = dark * np.clip(1 + 3.0 * np.minimum(creases, 0), 0.4, 1)
     gloss = 0.22 + 0.25 * masks.lips + 0.08 * masks.blush
     return color * dark[..., None], gloss
 
@@ -135,7 +165,7 @@ def _blend(head: Floats, cover: Floats, color: Floats, gloss: float) -> None:
 def _brow_cover(person: Person, masks: UvMasks, noise: dict[str, Floats]) -> Floats:
     edge = 1.0 - 0.75 * person.brow_thickness
     cover = np.clip((masks.brows - 0.35 - 0.35 * edge) * 3.2, 0, 1)
-    return np.asarray(cover * np.clip(person.brow_density + 0.22 * noise["slant"], 0.1, 0.97))
+    return np.asarray(cover * np.clip(person.brow_density + 0.14 * noise["slant"], 0.1, 0.97))
 
 
 def _hair_cover(person: Person, noise: dict[str, Floats]) -> Floats:

@@ -38,6 +38,7 @@ class UvMasks:
     shade: Floats
     age: Floats
     creases: Floats
+    lid_creases: Floats
     noise: dict[str, Floats]
 
 
@@ -50,8 +51,8 @@ def uv_masks() -> UvMasks:
     noise = {name: _noise(rng, sigma) for name, sigma in NOISE.items()}
     upper = (33, *topology.RIGHT_UPPER_LID, 133)
     lower = (33, *topology.RIGHT_LOWER_LID, 133)
-    lash = uv_paint.line(face.vertices(upper), 0.06, taper=False)
-    lash += 0.35 * uv_paint.line(face.vertices(lower), 0.05)
+    lash = uv_paint.line(face.vertices(upper), 0.09, taper=False)
+    lash += 0.45 * uv_paint.line(face.vertices(lower), 0.06)
     return UvMasks(
         lips=lips,
         lip_line=lip_line,
@@ -64,6 +65,7 @@ def uv_masks() -> UvMasks:
         shade=_shade(face),
         age=wrinkles.age_wrinkles(face),
         creases=wrinkles.permanent_creases(face),
+        lid_creases=wrinkles.lid_creases(face),
         noise=noise,
     )
 

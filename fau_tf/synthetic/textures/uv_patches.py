@@ -54,7 +54,9 @@ def _eye(person: Person, noise: dict[str, Floats]) -> Floats:
     own = np.random.default_rng((person.texture, 16))
     size, pupil_radius, veins = own.uniform(0.94, 1.05), own.uniform(0.14, 0.21), own.uniform(0, 1)
     radius, turn = np.hypot(x, y) / size, np.arctan2(y, x)
-    white = np.array([0.50, 0.455, 0.43]) * (1 - 0.16 * np.array([0.8, 1.0, 1.3]) * person.melanin)
+    # Between the lids the white of an eye is hardly lighter than fair skin, and duller over dark.
+    white = np.array([0.40, 0.355, 0.335]) * (1 - 0.32 * np.array([0.8, 1.0, 1.2]) * person.melanin)
+    white = white * own.uniform(0.75, 1.1)
     outer = np.clip((radius - 0.5) / 0.4, 0, 1)[..., None]
     sclera = white * (1 - outer * np.array([0.22, 0.36, 0.38]))
     thread = np.clip(np.sin(9 * turn + 2.2 * noise["mid"][:height, :width]) - 0.72, 0, 1)[..., None]

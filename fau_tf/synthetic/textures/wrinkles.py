@@ -157,15 +157,19 @@ def age_wrinkles(face: FaceMap) -> Floats:
 
 
 def permanent_creases(face: FaceMap) -> Floats:
-    """Return the height of the creases of every face: eyelids, wings of the nose, philtrum."""
-    lid = ((-2.0, 2.95), (-2.6, 3.32), (-3.3, 3.45), (-4.1, 3.22), (-4.6, 2.85))
+    """Return the height of the creases of every face: wings of the nose, philtrum."""
     wing = ((-1.45, -1.85), (-1.85, -1.3), (-1.65, -0.55))
     rims = ((-0.35, -2.35), (-0.45, -3.2))
-    out = -0.06 * uv_paint.both(uv_paint.line(face.texels(lid), 0.09))
-    out -= 0.06 * uv_paint.both(uv_paint.line(face.texels(wing), 0.11))
+    out = -0.06 * uv_paint.both(uv_paint.line(face.texels(wing), 0.11))
     out += 0.03 * uv_paint.both(uv_paint.line(face.texels(rims), 0.13))
     out -= 0.03 * uv_paint.line(face.texels(((0.0, -2.4), (0.0, -3.2))), 0.13)
     return np.asarray(out, np.float32)
+
+
+def lid_creases(face: FaceMap) -> Floats:
+    """Return the height of average creases of the upper eyelids."""
+    lid = ((-2.0, 2.95), (-2.6, 3.32), (-3.3, 3.45), (-4.1, 3.22), (-4.6, 2.85))
+    return np.asarray(-0.06 * uv_paint.both(uv_paint.line(face.texels(lid), 0.09)), np.float32)
 
 
 def varied(pattern: WrinklePattern, au: int, variant: int) -> WrinklePattern:
