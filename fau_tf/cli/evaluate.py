@@ -3,7 +3,8 @@
 python -m fau_tf.cli.evaluate --run runs/release --cross-rig runs/on_canonical runs/on_ict
                               [--photos FOLDER] [--videos FILE ...] [--write]
 python -m fau_tf.cli.evaluate --run runs/synthetic --quick
-python -m fau_tf.cli.evaluate real-faces FOLDER [--part validation] [--model FILE] [--write]
+python -m fau_tf.cli.evaluate real-faces FOLDER [--part validation] [--model FILE]
+                                         [--compare FILE] [--write]
 python -m fau_tf.cli.evaluate alignment [--photos FOLDER] [--rigs canonical ict] [--ict FILE]
 
 Figures with an ICC are measured on synthetic faces; real faces have no labels here. With
@@ -120,7 +121,8 @@ def _measure_alignment(options: argparse.Namespace) -> None:
 
 
 def _evaluate_photo_folder(options: argparse.Namespace) -> None:
-    from fau_tf.evaluation.real_faces import evaluate, report
+    from fau_tf.evaluation.real_faces import evaluate
+    from fau_tf.evaluation.real_faces.report import page as report
     from fau_tf.inference.model_info import default_model
 
     if options.write and not (_ROOT / _REAL_FACES_PAGE).parent.is_dir():
@@ -129,6 +131,7 @@ def _evaluate_photo_folder(options: argparse.Namespace) -> None:
         options.model or default_model(),
         options.folder,
         options.part,
+        other=options.compare,
         kept=options.data,
         pictures=options.pictures,
     )
@@ -139,7 +142,7 @@ def _evaluate_photo_folder(options: argparse.Namespace) -> None:
         texts[options.json] = json.dumps(plain(found), indent=1, allow_nan=False) + "\n"
     if options.write:
         texts[_ROOT / _REAL_FACES_PAGE] = page
-        from fau_tf.evaluation.real_faces.picture import draw_report
+        from fau_tf.evaluation.real_faces.report.picture import draw_report
 
         draw_report(_ROOT / "docs" / report.PICTURE, found)
     _write_texts(texts)
@@ -222,6 +225,12 @@ def _add_real_faces_options(commands: Any) -> None:
         help="subjects (validation); test and all only for a release",
     )
     parser.add_argument("--model", type=Path, help="an exported .tflite (the packaged one)")
+    parser.add_argument(
+        "--compare",
+        type=Path,
+        metavar="FILE",
+        help="a second .tflite: differences to the first on the same photos, with intervals",
+    )
     parser.add_argument(
         "--data", type=Path, default=Path("data"), help="folder that keeps landmarks (data)"
     )

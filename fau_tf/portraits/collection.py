@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any, Final
 
 from fau_tf import facs
+from fau_tf.portraits.groups import GroupTable, group_table
 
 FILE: Final = "portraits.toml"
 ENDINGS: Final = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
@@ -56,6 +57,7 @@ class Collection:
         test_every: Of the people in file order, number 0, this, twice this, ... are for testing;
             0 is none.
         validation_every: The same for validation, of the others.
+        groups: Table of groups of people, for figures by group.
     """
 
     folder: Path
@@ -67,6 +69,7 @@ class Collection:
     rules: tuple[Rule, ...] = ()
     test_every: int = 0
     validation_every: int = 0
+    groups: GroupTable | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,7 @@ def load_collection(place: Path) -> Collection:
     if not folder.is_dir():
         raise _error(path, f"`folder` must be a folder of photos. Received: {str(folder)!r}")
     split = _table(path, values.pop("split", {}), "split")
+    groups = _groups(path, values.pop("groups", None))
     rules = values.pop("rule", [])
     if not isinstance(rules, list):
         raise _error(path, "`rule` must be tables [[rule]]")
@@ -133,6 +137,7 @@ def load_collection(place: Path) -> Collection:
         rules=tuple(_rule(path, _table(path, rule, "rule")) for rule in rules),
         test_every=every["test_every"],
         validation_every=every["validation_every"],
+        groups=groups,
     )
 
 
@@ -198,6 +203,15 @@ def _texts(path: Path, values: dict[str, Any]) -> dict[str, str]:
     if out["name"] and not re.fullmatch(r"[\w.-]+", out["name"]):
         raise _error(path, f"`name` must be letters, digits, `.`, `_`, `-`: {out['name']!r}")
     return out
+
+
+def _groups(path: Path, values: Any) -> GroupTable | None:
+    if values is None:
+        return None
+    try:
+        return group_table(_table(path, values, "groups"), path.parent)
+    except ValueError as error:
+        raise error if isinstance(error, CollectionError) else _error(path, str(error)) from error
 
 
 def _rule(path: Path, values: dict[str, Any]) -> Rule:

@@ -15,6 +15,7 @@ from fau_tf.portraits.collection import (
     load_collection,
     photos,
 )
+from fau_tf.portraits.groups import GroupTable
 
 SUBJECTS: Final = 102
 _FOLDERS: Final = {
@@ -22,6 +23,11 @@ _FOLDERS: Final = {
     "smiling": ("smiling", "smiling_front"),
 }
 """Expression -> names that its folder has in copies of the set."""
+INFO: Final = "london_faces_info.csv"
+"""The set's table of what the sitters stated of themselves. Its people are X001, X002, ..."""
+_COLUMNS: Final = {"sex": "face_sex", "age": "face_age", "ethnicity": "face_eth"}
+_AGES: Final = (25, 35)
+"""Each band has five subjects or more in every part of the split."""
 
 
 def open_collection(place: Path) -> Collection:
@@ -49,9 +55,16 @@ def open_collection(place: Path) -> Collection:
         ),
         test_every=3,
         validation_every=3,
+        groups=_groups(place / INFO),
     )
     _require_complete(collection)
     return collection
+
+
+def _groups(info: Path) -> GroupTable | None:
+    if not info.is_file():
+        return None
+    return GroupTable(info, "face_id", _COLUMNS, r"^X(\d+)$", {"age": _AGES})
 
 
 def _folders(place: Path) -> dict[str, str]:

@@ -5,31 +5,34 @@ raises its AUs, also in gray, small or compressed photos; an AU that is edited i
 and a face that is presented differently keeps its intensities.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from fau_tf import facs
-from fau_tf.evaluation.real_faces.au_readers import READERS, AUReaders
-from fau_tf.evaluation.real_faces.edit_rises import edited_rises
-from fau_tf.evaluation.real_faces.edit_sheet import draw_edit_sheet
-from fau_tf.evaluation.real_faces.edits import Edit, edited
-from fau_tf.evaluation.real_faces.expressions import (
-    NEUTRAL,
-    Readings,
-    neutral_alarms,
-    smile_pairs,
+from fau_tf.evaluation.real_faces.au_readers import READERS
+from fau_tf.evaluation.real_faces.by_group import by_group
+from fau_tf.evaluation.real_faces.comparison import compare
+from fau_tf.evaluation.real_faces.edits.edit import Edit, edited
+from fau_tf.evaluation.real_faces.edits.rises import edited_rises, rises_per_au
+from fau_tf.evaluation.real_faces.edits.sheet import draw_edit_sheet
+from fau_tf.evaluation.real_faces.expressions import NEUTRAL, neutral_alarms, smile_pairs
+from fau_tf.evaluation.real_faces.face_reader import FaceReader
+from fau_tf.evaluation.real_faces.readings import (
+    FolderReadings,
+    faces,
+    neutral_photos,
+    read_folder,
 )
-from fau_tf.evaluation.real_faces.face_reader import FaceReader, ReadFace
 from fau_tf.evaluation.real_faces.stability import SHIFTED, stability
-from fau_tf.evaluation.real_faces.versions import COLOR, GRAY, VERSIONS
+from fau_tf.evaluation.real_faces.versions import COLOR, GRAY
 from fau_tf.inference.interpreter import AUInterpreter
-from fau_tf.io.images import read_image
 from fau_tf.portraits.collection import FILE, Collection, Photo, photos
+from fau_tf.portraits.groups import Grouping, read_groupings
 from fau_tf.portraits.london import open_collection
 
 ALL: Final = "all"
@@ -43,6 +46,7 @@ def evaluate_folder(
     folder: Path,
     part: str,
     *,
+    other: Path | None = None,
     kept: Path | None = None,
     pictures: Path | None = None,
     edit: Edit = edited,
@@ -53,6 +57,7 @@ def evaluate_folder(
         model: An exported .tflite.
         folder: Of portraits, see `portraits.london.open_collection`.
         part: One of `portraits.collection.PARTS`, or `all`.
+        other: A second model, to be compared with the first on the same photos.
         kept: Folder that keeps landmarks and blendshapes from one run to the next.
         pictures: Folder for a sheet of edited faces, which are not to be published without
             the consent of the people shown.
@@ -61,8 +66,10 @@ def evaluate_folder(
     Returns:
         `model`, `aus` (labels), `collection` (name, license, attribution, source, consent), `part`,
         `subjects`, `photos`, `not_found` (photos without a face); `readers`: name -> `versions`
-        (name -> `neutral`, `smile`, see `expressions`, and `not_found`) and `edited`; `stability`
-        of the model; `selection`, see there.
+        (name -> `neutral`, `smile`, see `expressions`, and `not_found`), `edited` and
+        `edited_per_au`, see `edits.rises`, and, if a table states groups, `groups`, see
+        `by_group`; `stability` of the model; `selection`, see there; with `other`, `compared`, see
+        `comparison.compare`, and the two models (`name`, `sha256`, `image_size`).
 
     Raises:
         CollectionError: If the folder is not described, or is not complete.
@@ -70,24 +77,24 @@ def evaluate_folder(
     """
     collection = open_collection(folder)
     chosen = _of_part(collection, part)
-    neutral = [photo for photo in chosen if photo.expression == NEUTRAL]
+    neutral = neutral_photos(chosen)
     if not neutral:
         raise ValueError(
             f"{collection.folder}: none of {len(chosen)} photos is {NEUTRAL!r}. State in {FILE} "
             "which are, or add some."
         )
+    groupings = _groupings(collection, chosen)
+    models = [(path, AUInterpreter(path)) for path in (model, other) if path]
     with FaceReader(kept) as reader:
-        readers = AUReaders(reader, AUInterpreter(model))
         if pictures:
-            shown = [face for _, face in islice(_faces(reader, neutral), _SHEET_FACES)]
+            shown = [face for _, face in islice(faces(reader, neutral), _SHEET_FACES)]
             draw_edit_sheet(pictures / "edits.png", shown, edit)
-        rises = edited_rises(readers, _faces(reader, neutral), edit)
-        versions = _versions(readers, chosen)
-        steady = stability(readers.model, _faces(reader, chosen))
-    figures = {name: {"versions": versions[name], "edited": rises[name]} for name in READERS}
-    return {
+        read = [read_folder(one, reader, chosen, edit) for _, one in models]
+    steady = stability(read[0].changes)
+    figures = {name: _figures(read[0], name, groupings) for name in READERS}
+    found = {
         "model": model.name,
-        "aus": [facs.AUS[au].label for au in readers.aus],
+        "aus": [facs.AUS[au].label for au in read[0].model.info.aus],
         "collection": {name: getattr(collection, name) for name in _DESCRIPTION},
         "part": part,
         "subjects": len({photo.subject for photo in chosen}),
@@ -99,6 +106,44 @@ def evaluate_folder(
             "model": selection(figures["model"], steady),
             "blendshapes": selection(figures["blendshapes"], None),
         },
+    }
+    if other:
+        described = {key: _described(*one) for key, one in zip("ab", models, strict=True)}
+        found["compared"] = {**described, **compare(*read)}
+    return found
+
+
+def _figures(read: FolderReadings, name: str, groupings: Mapping[str, Grouping]) -> dict[str, Any]:
+    """Return the figures of one reader."""
+    rises = edited_rises(read.edits[name])
+    found: dict[str, Any] = {
+        "versions": {
+            version: {
+                "neutral": neutral_alarms(readings),
+                "smile": smile_pairs(readings),
+                "not_found": int(np.isnan(readings.intensity[:, 0]).sum()),
+            }
+            for version, readings in read.versions[name].items()
+        },
+        "edited": rises,
+        "edited_per_au": rises_per_au(rises),
+    }
+    if groupings:
+        found["groups"] = by_group(read.versions[name][COLOR], groupings)
+    return found
+
+
+def _groupings(collection: Collection, chosen: Sequence[Photo]) -> dict[str, Grouping]:
+    if collection.groups is None:
+        return {}
+    return read_groupings(collection.groups, [photo.subject for photo in chosen])
+
+
+def _described(path: Path, model: AUInterpreter) -> dict[str, Any]:
+    return {
+        "name": path.name,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "image_size": model.info.image_size,
     }
 
 
@@ -116,7 +161,7 @@ def selection(figures: Mapping[str, Any], steady: Mapping[str, Any] | None) -> d
     """Return the five figures by which recipes are compared on validation subjects.
 
     Args:
-        figures: `versions` and `edited` of a reader, see `evaluate_folder`.
+        figures: `versions` and `edited_per_au` of a reader, see `evaluate_folder`.
         steady: What `stability` returns; None for the baseline, which reads no crops.
 
     Returns:
@@ -125,7 +170,7 @@ def selection(figures: Mapping[str, Any], steady: Mapping[str, Any] | None) -> d
         the share of faces on which an edited AU rises by 1 or more; `shift_p95`: 95th percentile of
         what a shift of 4 px moves, NaN without `steady`.
     """
-    alone = [row["share_risen_by_1"] for row in figures["edited"] if len(row["aus"]) == 1]
+    alone = [row["value"] for row in figures["edited_per_au"].values()]
     versions = figures["versions"]
     return {
         "neutral_alarms": versions[COLOR]["neutral"]["all"]["value"],
@@ -134,32 +179,3 @@ def selection(figures: Mapping[str, Any], steady: Mapping[str, Any] | None) -> d
         "edited_rise": float(np.mean(alone)) if alone else float("nan"),
         "shift_p95": steady["rows"][SHIFTED]["p95"] if steady else float("nan"),
     }
-
-
-def _faces(reader: FaceReader, chosen: Sequence[Photo]) -> Iterator[tuple[str, ReadFace]]:
-    """Yield subject and face of each photo on which one is found."""
-    for photo in chosen:
-        face = reader(read_image(photo.path))
-        if face:
-            yield photo.subject, face
-
-
-def _versions(readers: AUReaders, chosen: Sequence[Photo]) -> dict[str, dict[str, Any]]:
-    """Return reader -> version of the photos -> its figures."""
-    rows = []
-    for photo in chosen:
-        image = read_image(photo.path)
-        rows.append([readers(change(image)) for change in VERSIONS.values()])
-    table: npt.NDArray[np.floating] = np.array(rows)  # (N, versions, 2, A)
-    subjects = [photo.subject for photo in chosen]
-    expressions = [photo.expression for photo in chosen]
-    found: dict[str, dict[str, Any]] = {name: {} for name in READERS}
-    for v, version in enumerate(VERSIONS):
-        for r, name in enumerate(READERS):
-            readings = Readings(table[:, v, r], subjects, expressions, readers.aus)
-            found[name][version] = {
-                "neutral": neutral_alarms(readings),
-                "smile": smile_pairs(readings),
-                "not_found": int(np.isnan(table[:, v, r, 0]).sum()),
-            }
-    return found

@@ -5,8 +5,8 @@ smile should raise AU6, AU12 and AU25. Each subject counts once: with several ph
 expression, a subject has their mean.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -39,6 +39,21 @@ class Readings:
     subjects: Sequence[str]
     expressions: Sequence[str]
     aus: Sequence[int]
+
+    def of(self, subjects: Container[str]) -> "Readings":
+        """Return the readings of some subjects only."""
+        rows = [i for i, name in enumerate(self.subjects) if name in subjects]
+        return replace(
+            self,
+            intensity=self.intensity[rows],
+            subjects=[self.subjects[i] for i in rows],
+            expressions=[self.expressions[i] for i in rows],
+        )
+
+    def of_aus(self, aus: Sequence[int]) -> "Readings":
+        """Return the readings of some AUs only, in this order."""
+        columns = [self.aus.index(au) for au in aus]
+        return replace(self, intensity=self.intensity[:, columns], aus=aus)
 
     def of_subjects(self, expression: str, value: Callable[[Array], Array]) -> Array:
         """Return (S, A) each subject's mean value over its photos of an expression; NaN without.

@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from fau_tf.evaluation.blendshapes import correlations
 from fau_tf.evaluation.real_faces.au_readers import AUReaders
-from fau_tf.evaluation.real_faces.edit_rises import edited_rises
+from fau_tf.evaluation.real_faces.edits.rises import edited_rises, read_edits
 from fau_tf.evaluation.real_faces.face_reader import FaceReader, ReadFace
 from fau_tf.evaluation.real_faces.faces import annotated_faces
-from fau_tf.evaluation.real_faces.stability import stability
+from fau_tf.evaluation.real_faces.stability import read_changes, stability
 from fau_tf.face.blendshapes import NAMES
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.inference.interpreter import AUInterpreter
@@ -48,15 +48,15 @@ def evaluate_photos(
         readers = AUReaders(reader, AUInterpreter(model))
         found = {name: reader(image) for name, image in _sources(folder, sample)}
         faces = {name: face for name, face in found.items() if face}
-        edited = edited_rises(readers, faces.items())
+        edited = read_edits(readers, faces.items())
         blendshapes = _blendshape_correlations(readers, list(faces.values()))
     if pictures:
         _annotate(pictures, model, faces)
     return {
         "model": model.name,
         "blendshapes": blendshapes,
-        "stability": stability(readers.model, faces.items()),
-        "edited": edited["model"],
+        "stability": stability(read_changes(readers.model, faces.items())),
+        "edited": edited_rises(edited["model"]),
     }
 
 

@@ -1,6 +1,7 @@
 """How far the intensities move when the same face is presented differently."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -21,22 +22,30 @@ SHIFTED: Final = f"shifted by {SHIFT:g} px"
 SCALED: Final = f"scaled by {SCALE:.0%}"
 LIT: Final = f"{LIGHT:.0%} brighter or darker"
 MIRRORED: Final = "mirrored"
-_PERCENTILE: Final = 0.95
+PERCENTILE: Final = 0.95
+"""Of the changes, which is reported beside their mean."""
 
 
-def stability(model: AUInterpreter, faces: Iterable[tuple[str, ReadFace]]) -> dict[str, Any]:
-    """Return how far an intensity moves when the same face is presented differently.
+@dataclass(frozen=True, eq=False)
+class Changes:
+    """How far one model's intensities move when faces are presented differently.
 
-    Args:
-        model: The model.
-        faces: Subject and face, one at a time: photos may be many.
-
-    Returns:
-        `faces`, their number; `rows`: change of the crop -> `mean` and `p95`, the 95th percentile,
-        of the absolute difference, over faces and AUs, and the `p95_interval`; `mirrored_maps`: the
-        largest difference between a heatmap and that of the mirrored face, mirrored back, as a mean
-        over AU centers and faces.
+    Attributes:
+        subjects: N names.
+        aus: A numbers.
+        moved: Change of the crop -> (N, variants, A) absolute differences.
+        mirrored_maps: (N,) largest difference between a heatmap and that of the mirrored face,
+            mirrored back, as a mean over AU centers.
     """
+
+    subjects: Sequence[str]
+    aus: Sequence[int]
+    moved: Mapping[str, Array]
+    mirrored_maps: Array
+
+
+def read_changes(model: AUInterpreter, faces: Iterable[tuple[str, ReadFace]]) -> Changes:
+    """Return how far intensities move; `faces` are subjects and faces, one at a time."""
     size, partner = model.info.image_size, _mirrored_centers(model)
     moved: dict[str, list[Array]] = {}
     subjects, map_changes = [], []
@@ -53,16 +62,36 @@ def stability(model: AUInterpreter, faces: Iterable[tuple[str, ReadFace]]) -> di
                 map_changes.append(np.abs(maps - back).max(axis=(0, 1)).mean())
         for name, changes in of_face.items():
             moved.setdefault(name, []).append(np.stack(changes))  # (variants, A)
-    rows = {name: _row(np.stack(changes), subjects) for name, changes in moved.items()}
-    return {"faces": len(subjects), "rows": rows, "mirrored_maps": float(np.mean(map_changes))}
+    return Changes(
+        subjects=subjects,
+        aus=model.info.aus,
+        moved={name: np.stack(changes) for name, changes in moved.items()},
+        mirrored_maps=np.array(map_changes),
+    )
+
+
+def stability(changes: Changes) -> dict[str, Any]:
+    """Return figures of the changes.
+
+    Returns:
+        `faces`, their number; `rows`: change of the crop -> `mean` and `p95`, the 95th percentile,
+        of the absolute difference, over faces and AUs, and the `p95_interval`; `mirrored_maps`:
+        see `Changes`, as a mean over faces.
+    """
+    rows = {name: _row(moved, changes.subjects) for name, moved in changes.moved.items()}
+    return {
+        "faces": len(changes.subjects),
+        "rows": rows,
+        "mirrored_maps": float(np.mean(changes.mirrored_maps)),
+    }
 
 
 def _row(change: Array, subjects: Sequence[str]) -> dict[str, Any]:
     """Return the figures of one change of the crop; `change` is (N, variants, A)."""
-    interval = figure_intervals(lambda of: np.quantile(change[of], _PERCENTILE), subjects)
+    interval = figure_intervals(lambda of: np.quantile(change[of], PERCENTILE), subjects)
     return {
         "mean": float(change.mean()),
-        "p95": float(np.quantile(change, _PERCENTILE)),
+        "p95": float(np.quantile(change, PERCENTILE)),
         "p95_interval": interval.tolist(),
     }
 

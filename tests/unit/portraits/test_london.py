@@ -4,6 +4,7 @@ import pytest
 
 from fau_tf.portraits import london
 from fau_tf.portraits.collection import CollectionError, photos
+from fau_tf.portraits.groups import read_groupings
 from fau_tf.portraits.london import open_collection
 
 
@@ -79,3 +80,17 @@ def test_any_other_folder_needs_a_description(tmp_path):
     (tmp_path / "neutral").mkdir()
     with pytest.raises(CollectionError, match="missing"):
         open_collection(tmp_path)
+
+
+def test_the_table_of_sitters_groups_them_when_it_is_there(tmp_path):
+    copy_of_london(tmp_path)
+    assert open_collection(tmp_path).groups is None
+    lines = ["face_id,face_age,face_sex,face_eth", "X001,24,female,white", "X004,,male,east_asian"]
+    (tmp_path / london.INFO).write_text("\n".join(lines) + "\n")
+    table = open_collection(tmp_path).groups
+    found = read_groupings(table, ["london/001", "london/004"])
+    assert {name: list(one.of.values()) for name, one in found.items()} == {
+        "sex": ["female", "male"],
+        "age": ["under 25", "not stated"],
+        "ethnicity": ["white", "east asian"],
+    }

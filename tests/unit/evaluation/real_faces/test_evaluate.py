@@ -7,21 +7,36 @@ import numpy as np
 import pytest
 
 from fau_tf.cli import evaluate as command
-from fau_tf.evaluation.real_faces import edits, evaluate, report
+from fau_tf.evaluation.real_faces import evaluate
+from fau_tf.evaluation.real_faces.edits import edit as edits
+from fau_tf.evaluation.real_faces.report import page as report
 from fau_tf.inference.model_info import default_model
 from tests.helpers.photo_folders import write_photo_folder
+
+GROUPS = """
+[groups]
+table = "people.csv"
+subject = "id"
+columns = { sex = "sex" }
+"""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Return six people, of whom 1 and 5 are the validation part."""
-    return write_photo_folder(tmp_path_factory.mktemp("photos") / "people", 6, shown=(1, 5))
+    """Return six people, of whom 1 and 5 are the validation part, with a table of groups."""
+    folder = tmp_path_factory.mktemp("photos") / "people"
+    write_photo_folder(folder, 6, shown=(1, 5))
+    (folder / "people.csv").write_text("id,sex\n1,female\n5,male\n")
+    file = folder / "portraits.toml"
+    file.write_text(file.read_text() + GROUPS)
+    return folder
 
 
 @pytest.fixture(scope="module")
 def found(folder, tmp_path_factory):
-    kept = tmp_path_factory.mktemp("kept")
-    return evaluate.evaluate_folder(default_model(), folder, "validation", kept=kept)
+    """Return the figures of the packaged model, compared with itself."""
+    model, kept = default_model(), tmp_path_factory.mktemp("kept")
+    return evaluate.evaluate_folder(model, folder, "validation", other=model, kept=kept)
 
 
 def test_rendered_smiles_and_edits_are_seen(found):
@@ -54,11 +69,47 @@ def test_the_selection_has_the_figures_of_its_parts(found):
     assert np.isnan(found["selection"]["blendshapes"]["shift_p95"])
 
 
+def test_a_model_compared_with_itself_differs_nowhere(found):
+    compared = found["compared"]
+    assert compared["a"] == compared["b"]
+    assert compared["a"]["name"] == found["model"]
+    assert (compared["aus"], compared["only_a"], compared["only_b"]) == (found["aus"], [], [])
+    chosen = {name: row["a"] for name, row in compared["selection"].items()}
+    assert chosen == pytest.approx(found["selection"]["model"])
+    for part in ("selection", "neutral_alarms", "smile_auc", "edited_rise"):
+        for row in compared[part].values():
+            assert (row["difference"], row["interval"]) == (0, [0, 0])
+
+
+def test_the_share_of_faces_on_which_an_edited_au_rises_is_stated_per_au(found):
+    for figures in found["readers"].values():
+        alone = {row["aus"][0]: row for row in figures["edited"] if len(row["aus"]) == 1}
+        assert len(alone) == len(found["aus"])
+        for label, row in zip(found["aus"], sorted(alone), strict=True):
+            assert figures["edited_per_au"][label]["value"] == alone[row]["share_risen_by_1"]
+            assert figures["edited_per_au"][label]["faces"] == alone[row]["faces"]
+
+
+def test_groups_of_the_table_are_counted(found):
+    """Two people are too few for figures of their groups."""
+    for figures in found["readers"].values():
+        (row,) = figures["groups"]["sex"]
+        assert (row["group"], row["subjects"], row["smiles"]) == ("other", 2, 2)
+
+
 def test_the_page_has_every_figure_and_the_credit(found):
     page = report.report_page(found)
     assert "Photos: the tests. CC0." in page
     assert "the validation part of `people`" in page
-    for heading in ("Neutral faces", "Smiles", "Gray, small", "Edited AUs", "Stability"):
+    for heading in (
+        "Comparison",
+        "By group",
+        "Neutral faces",
+        "Smiles",
+        "Gray, small",
+        "Edited AUs",
+        "Stability",
+    ):
         assert f"## {heading}" in page
     for row in edits.ROWS:
         assert page.count(f"| {row.name} |") == 2 * (set(row.aus) <= set(default_aus()))
@@ -111,6 +162,16 @@ def test_the_test_part_is_read_only_when_it_is_named(folder, monkeypatch):
     for options in ([], ["--part", "test"]):
         assert command.main(["real-faces", str(folder), *options]) == 0
     assert asked == ["validation", "test"]
+
+
+def test_the_command_compares_with_a_second_model(folder, found, monkeypatch, capsys, tmp_path):
+    asked = {}
+    monkeypatch.setattr(
+        evaluate, "evaluate_folder", lambda *_, **given: asked.update(given) or found
+    )
+    assert command.main(["real-faces", str(folder), "--compare", str(tmp_path / "b.tflite")]) == 0
+    assert asked["other"] == tmp_path / "b.tflite"
+    assert "| figure | better | A | B | B - A |" in capsys.readouterr().out
 
 
 def test_photos_without_neutral_faces_and_empty_parts_are_refused(folder, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Displacements and folds by which `edits` shows AUs, on vertices of MediaPipe's mesh.
+"""Displacements and folds by which `edit` shows AUs, on vertices of MediaPipe's mesh.
 
 They are set by hand from the descriptions of the Facial Action Coding System (Ekman, Friesen and
 Hager, 2002) and used for evaluation only: no training set has these fields. Lengths are in outer
@@ -40,7 +40,7 @@ class Field:
     """What shows one AU.
 
     Attributes:
-        moves: Of vertices; those of `edits` that no move names stay where they are.
+        moves: Of vertices; those of `edit` that no move names stay where they are.
         folds: That appear.
         opens: Whether the gap between the lips becomes a dark mouth.
         closes: Whether the lids meet at intensity 5.

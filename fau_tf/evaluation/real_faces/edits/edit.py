@@ -13,15 +13,15 @@ import numpy.typing as npt
 from scipy.interpolate import RBFInterpolator
 
 from fau_tf import facs
-from fau_tf.evaluation.real_faces import edit_fields
-from fau_tf.evaluation.real_faces.edit_fields import FIELDS, LOWER_LIDS, UPPER_LIDS, Fold
+from fau_tf.evaluation.real_faces.edits import fields
+from fau_tf.evaluation.real_faces.edits.fields import FIELDS, LOWER_LIDS, UPPER_LIDS, Fold
 
 Array = npt.NDArray[Any]
 Edit = Callable[[Array, Array, Mapping[int, float]], Array]
 """(H, W, 3) photo, (478, 2) mesh in px, AU -> intensity added -> (H, W, 3) edited photo."""
 
 _AT: Final = 4.0
-"""Intensity of the fields in `edit_fields`."""
+"""Intensity of the fields in `fields`."""
 _MARGIN: Final = 0.3  # of the outer eye distance, around the face
 _GRID: Final = 33  # nodes a side at which the spline is evaluated
 _MOUTH_COLOR: Final = (45, 20, 20)  # RGB of an open mouth
@@ -36,7 +36,7 @@ _RINGS: Final = (
 _CONTROL: Final = np.unique(
     (
         *facs.IBUG_FROM_MEDIAPIPE,
-        *edit_fields.FOREHEAD,
+        *fields.FOREHEAD,
         *(v for field in FIELDS.values() for move in field.moves for v in move.vertices),
         *(UPPER_LIDS + LOWER_LIDS),
     )

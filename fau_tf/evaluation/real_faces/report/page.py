@@ -1,10 +1,12 @@
 """docs/experiments/real_faces.md, from the figures of `evaluate.evaluate_folder`."""
 
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
 from fau_tf.evaluation.real_faces.au_readers import READERS
+from fau_tf.evaluation.real_faces.report.comparison import comparison_section
+from fau_tf.evaluation.real_faces.report.formats import number, plain, share
+from fau_tf.evaluation.real_faces.report.groups import groups_section
 from fau_tf.evaluation.real_faces.versions import COLOR
 from fau_tf.utils.markdown_tables import table
 
@@ -18,7 +20,6 @@ _SELECTION: Final = {
     "edited_rise": "edited AUs that rise by 1 or more, mean over AUs",
     "shift_p95": "shift of 4 px: 95th percentile of the change",
 }
-_SHARES: Final = ("neutral_alarms", "gray_alarms", "edited_rise")
 _Figures = Mapping[str, Any]
 
 
@@ -27,8 +28,10 @@ def report_page(found: _Figures) -> str:
     parts = [
         _head(found),
         _selection(found),
+        comparison_section(found, _SELECTION),
         _neutral(found),
         _smiles(found),
+        groups_section(found, NAMES),
         _versions(found),
         _edits(found),
         _stability(found),
@@ -61,7 +64,7 @@ def _head(found: _Figures) -> str:
 
 def _selection(found: _Figures) -> str:
     rows = [
-        [text, *(_selected(found["selection"][name], key) for name in READERS)]
+        [text, *(plain(found["selection"][name][key], key) for name in READERS)]
         for key, text in _SELECTION.items()
     ]
     return (
@@ -70,17 +73,10 @@ def _selection(found: _Figures) -> str:
     )
 
 
-def _selected(figures: Mapping[str, float], key: str) -> str:
-    value = figures[key]
-    if math.isnan(value):
-        return "-"
-    return f"{value:.1%}" if key in _SHARES else f"{value:.2f}"
-
-
 def _neutral(found: _Figures) -> str:
     columns = [found["readers"][name]["versions"][COLOR]["neutral"] for name in READERS]
-    rows = [["all", *(_share(column["all"]) for column in columns)]]
-    rows += [[label, *(_share(column["per_au"][label]) for column in columns)]
+    rows = [["all", *(share(column["all"]) for column in columns)]]
+    rows += [[label, *(share(column["per_au"][label]) for column in columns)]
              for label in found["aus"]]  # fmt: skip
     return (
         f"## Neutral faces\n\nShare of intensities of 1 or more on the neutral faces of "
@@ -96,14 +92,14 @@ def _smiles(found: _Figures) -> str:
         return ""
     rows = []
     for label in columns[0]["auc"]:
-        rows.append([f"{label}, AUC", *(_number(column["auc"][label]) for column in columns)])
-        rows.append([f"{label}, rises", *(_share(column["rises"][label]) for column in columns)])
-    rows.append(["mean AUC", *(_number(column["mean_auc"]) for column in columns)])
+        rows.append([f"{label}, AUC", *(number(column["auc"][label]) for column in columns)])
+        rows.append([f"{label}, rises", *(share(column["rises"][label]) for column in columns)])
+    rows.append(["mean AUC", *(number(column["mean_auc"]) for column in columns)])
     others = [
-        [label, *(_number(column["others"][label]) for column in columns)]
+        [label, *(number(column["others"][label]) for column in columns)]
         for label in columns[0]["others"]
     ]
-    others.append(["mean", *(_number(column["mean_other"]) for column in columns)])
+    others.append(["mean", *(number(column["mean_other"]) for column in columns)])
     return (
         f"## Smiles\n\nA smiling and a neutral photo of each of {columns[0]['subjects']} subjects. "
         "AUC over all faces: 0.5 is chance. Rises: share of subjects whose intensity is higher in "
@@ -126,8 +122,8 @@ def _versions(found: _Figures) -> str:
                     NAMES[name],
                     version,
                     str(figures["not_found"]),
-                    _share(figures["neutral"]["all"]),
-                    *(_number(figures["smile"]["auc"][label]) for label in labels),
+                    share(figures["neutral"]["all"]),
+                    *(number(figures["smile"]["auc"][label]) for label in labels),
                 ]
             )
     heads = ["reader", "photo", "faces not found", "neutral alarms"]
@@ -144,21 +140,26 @@ def _edits(found: _Figures) -> str:
             row["edit"],
             str(row["faces"]),
             ", ".join(f"{label} {rise:+.2f}" for label, rise in row["median_rise"].items()),
-            _share({"value": row["share_risen_by_1"], "interval": row["risen_interval"]}),
+            share({"value": row["share_risen_by_1"], "interval": row["risen_interval"]}),
             f"{row['largest_other'][0]} {row['largest_other'][1]:+.2f}",
+            f"{row['largest_other_of_a_face']:+.2f}",
             f"{row['share_above_others']:.0%}",
         ]
         for name in READERS
         for row in found["readers"][name]["edited"]
     ]
-    heads = ["reader", "edit", "faces", "its AUs", "rise by 1", "largest other", "above all others"]
+    heads = [
+        "reader", "edit", "faces", "its AUs", "rise by 1",
+        "largest other", "largest other of a face", "above all others",
+    ]  # fmt: skip
     return (
         "## Edited AUs\n\nAn AU of intensity 4 is edited into the neutral photos: points of the "
         "face are moved as the AU would move them, the picture with them, and some AUs fold the "
         "skin. The displacements are set by hand from the descriptions of FACS and used for this "
         "table only. Columns: median rise of the edit's AUs; share of faces on which they rise by "
-        "1 or more; the unrelated AU with the largest median rise; share of faces on which the "
-        "edit's AUs rise more than every unrelated AU.\n\n" + table(heads, rows)
+        "1 or more; the unrelated AU with the largest median rise; the largest rise of an "
+        "unrelated AU on a face, as a median over faces; share of faces on which the edit's AUs "
+        "rise more than every unrelated AU.\n\n" + table(heads, rows)
     )
 
 
@@ -167,7 +168,7 @@ def _stability(found: _Figures) -> str:
         [
             name,
             f"{row['mean']:.2f}",
-            _number({"value": row["p95"], "interval": row["p95_interval"]}),
+            number({"value": row["p95"], "interval": row["p95_interval"]}),
         ]
         for name, row in found["stability"]["rows"].items()
     ]
@@ -176,15 +177,3 @@ def _stability(found: _Figures) -> str:
         "presented differently, in intensity units.\n\n"
         + table(["change of the crop", "mean", "95th percentile"], rows)
     )
-
-
-def _share(figure: _Figures) -> str:
-    low, high = figure["interval"]
-    value = f"{figure['value']:.1%}"
-    return value if math.isnan(low) else f"{value} ({low:.0%} to {high:.0%})"
-
-
-def _number(figure: _Figures) -> str:
-    low, high = figure["interval"]
-    value = f"{figure['value']:.2f}"
-    return value if math.isnan(low) else f"{value} ({low:.2f} to {high:.2f})"

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from fau_tf import facs
-from fau_tf.evaluation.real_faces import edits
 from fau_tf.evaluation.real_faces.au_readers import READERS, AUReaders
-from fau_tf.evaluation.real_faces.edit_fields import FIELDS, LOWER_LIDS, UPPER_LIDS
-from fau_tf.evaluation.real_faces.edit_rises import edited_rises
-from fau_tf.evaluation.real_faces.edit_sheet import draw_edit_sheet
+from fau_tf.evaluation.real_faces.edits import edit as edits
+from fau_tf.evaluation.real_faces.edits.fields import FIELDS, LOWER_LIDS, UPPER_LIDS
+from fau_tf.evaluation.real_faces.edits.rises import edited_rises, read_edits
+from fau_tf.evaluation.real_faces.edits.sheet import draw_edit_sheet
 from fau_tf.evaluation.real_faces.face_reader import FaceReader
-from fau_tf.evaluation.real_faces.stability import stability
+from fau_tf.evaluation.real_faces.stability import read_changes, stability
 from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.inference.model_info import default_model
 from fau_tf.io.images import read_image
@@ -111,7 +111,8 @@ def test_an_au_without_a_field_is_refused(sample_face):
 def test_both_readers_see_a_jaw_drop_and_the_model_is_steady(sample_face):
     model = AUInterpreter(default_model())
     with FaceReader() as reader:
-        rows = edited_rises(AUReaders(reader, model), [("a", sample_face)])
+        read = read_edits(AUReaders(reader, model), [("a", sample_face)])
+    rows = {name: edited_rises(one) for name, one in read.items()}
     assert set(rows) == set(READERS)
     found = {row["edit"]: row for row in rows["model"]}
     # A jaw that falls by a fifth of the eyes' distance, mouth open: every model here sees it.
@@ -121,7 +122,7 @@ def test_both_readers_see_a_jaw_drop_and_the_model_is_steady(sample_face):
     seen = {row["edit"]: row for row in rows["blendshapes"]}
     assert seen["jaw down"]["median_rise"]["AU26"] > 0.3
     assert {row["edit"] for row in rows["model"]} <= {row.name for row in edits.ROWS}
-    steady = stability(model, [("a", sample_face)])
+    steady = stability(read_changes(model, [("a", sample_face)]))
     assert set(steady["rows"]) == {
         "shifted by 4 px", "scaled by 5%", "20% brighter or darker", "mirrored"
     }  # fmt: skip
@@ -134,8 +135,8 @@ def test_an_edit_of_ones_own_can_be_evaluated(sample_face):
     """An edit that changes nothing raises nothing."""
     with FaceReader() as reader:
         readers = AUReaders(reader, AUInterpreter(default_model()))
-        rows = edited_rises(readers, [("a", sample_face)], lambda photo, *_: photo)
-    for row in (*rows["model"], *rows["blendshapes"]):
+        read = read_edits(readers, [("a", sample_face)], lambda photo, *_: photo)
+    for row in (row for one in read.values() for row in edited_rises(one)):
         assert set(row["median_rise"].values()) == {0.0}
         assert row["share_risen_by_1"] == 0
 

@@ -1,6 +1,6 @@
 """The picture of docs/experiments/real_faces.md, from the figures of `evaluate.evaluate_folder`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from fau_tf.evaluation.figures import save_figure
 from fau_tf.evaluation.real_faces.au_readers import READERS
-from fau_tf.evaluation.real_faces.report import NAMES
+from fau_tf.evaluation.real_faces.report.page import NAMES
 from fau_tf.evaluation.real_faces.versions import COLOR
 
 _COLORS: Final = {"model": "#1f6fb4", "blendshapes": "#8a8f96"}
@@ -25,8 +25,9 @@ def draw_report(path: Path, found: _Figures) -> None:
         style = {"width": 0.4, "color": _COLORS[name], "label": NAMES[name]}
         per_au = found["readers"][name]["versions"][COLOR]["neutral"]["per_au"]
         top.bar(places, [per_au[label]["value"] for label in labels], **style)
-        alone = _alone(found["readers"][name]["edited"])
-        bottom.bar(places, [alone.get(label, float("nan")) for label in labels], **style)
+        alone = found["readers"][name]["edited_per_au"]
+        shares = [alone[label]["value"] if label in alone else float("nan") for label in labels]
+        bottom.bar(places, shares, **style)
     top.set_title("neutral faces with an intensity of 1 or more")
     bottom.set_title("neutral faces on which the AU rises by 1 or more when it is edited in")
     for axes in (top, bottom):
@@ -35,12 +36,3 @@ def draw_report(path: Path, found: _Figures) -> None:
         axes.spines[["top", "right"]].set_visible(False)
     top.legend(frameon=False)
     save_figure(figure, path)
-
-
-def _alone(rows: Sequence[_Figures]) -> dict[str, float]:
-    """Return AU label -> share of faces on which it rises, of edits of one AU."""
-    return {
-        next(iter(row["median_rise"])): row["share_risen_by_1"]
-        for row in rows
-        if len(row["aus"]) == 1
-    }

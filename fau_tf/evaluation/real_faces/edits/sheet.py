@@ -6,8 +6,8 @@ from typing import Final
 
 from PIL import Image, ImageDraw
 
-from fau_tf.evaluation.real_faces.edit_rises import LEVEL
-from fau_tf.evaluation.real_faces.edits import ROWS, Edit, edited
+from fau_tf.evaluation.real_faces.edits.edit import ROWS, Edit, edited
+from fau_tf.evaluation.real_faces.edits.rises import LEVEL
 from fau_tf.evaluation.real_faces.face_reader import ReadFace
 from fau_tf.face.align import crop_matrix
 from fau_tf.face.align_cv2 import fast_crop

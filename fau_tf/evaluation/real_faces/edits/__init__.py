@@ -1,0 +1,1 @@
+"""AUs edited into photos, with fields of their own, and how the intensities follow."""
