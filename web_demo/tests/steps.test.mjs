@@ -23,7 +23,7 @@ for (const [name, golden] of Object.entries(LANDMARKER.pictures)) {
   const square = letterbox(picture.width, picture.height);
 
   test(`${name}: the detector's input`, () => {
-    const pixels = cut(picture, square, SIDE, "zero", LEVELS, new Uint8Array(SIDE * SIDE * 3));
+    const pixels = cut(picture, square, SIDE, "zero", LEVELS, new Float32Array(SIDE * SIDE * 3));
     assertNear(keptRows(pixels, SIDE), golden.detector_input, limit("detector_input"), "detector_input");
   });
 
@@ -39,7 +39,7 @@ for (const [name, golden] of Object.entries(LANDMARKER.pictures)) {
 
   test(`${name}: the landmark network's input`, () => {
     const [x, y, size, angle] = golden.region;
-    const pixels = cut(picture, { x, y, size, angle }, 256, "replicate", LEVELS, new Uint8Array(256 * 256 * 3));
+    const pixels = cut(picture, { x, y, size, angle }, 256, "replicate", LEVELS, new Float32Array(256 * 256 * 3));
     assertNear(keptRows(pixels, 256), golden.landmark_input, limit("landmark_input"), "landmark_input");
   });
 
@@ -69,7 +69,7 @@ test("a crop repeats the borders, and zeros lie around a letterbox", () => {
   const pixels = crop(picture, [1, 0, 0, 0, 1, 0], 3, 2);
   assert.deepEqual(Array.from(pixels.slice(0, 9)), [10, 20, 30, 50, 60, 70, 50, 60, 70]);
   assert.deepEqual(Array.from(pixels.slice(18)), [10, 20, 30, 50, 60, 70, 50, 60, 70]);
-  const black = cut(picture, letterbox(2, 1), 8, "zero", LEVELS, new Uint8Array(192));
+  const black = cut(picture, letterbox(2, 1), 8, "zero", LEVELS, new Float32Array(192));
   assert.deepEqual(Array.from(black.slice(0, 3)), [5, 10, 15]); // half-way to the corner
   assert.deepEqual(Array.from(black.slice(-3)), [0, 0, 0]);
 });

@@ -22,7 +22,6 @@ export class Estimator {
   #tracker = null;
   #lastTime = -Infinity;
   #crop;
-  #input;
 
   /** What a reader says of itself, see FauReader. */
   info;
@@ -32,8 +31,7 @@ export class Estimator {
     this.#networks = networks;
     this.#landmarker = new FaceLandmarker(networks);
     const size = contract.metadata.image_size;
-    this.#crop = new Uint8Array(size * size * 3);
-    this.#input = new Float32Array(size * size * 3);
+    this.#crop = new Float32Array(size * size * 3);
     this.info = info;
   }
 
@@ -137,8 +135,7 @@ export class Estimator {
 
   async #readAus(measures, withHeatmaps) {
     const { metadata } = this.#contract;
-    this.#input.set(this.#crop);
-    const { intensity, heatmaps } = await this.#networks.aus.run(this.#input);
+    const { intensity, heatmaps } = await this.#networks.aus.run(this.#crop);
     if (!intensity.every(Number.isFinite)) {
       throw new Error("The AU model gives NaN on this device. Load the reader with accelerator: \"wasm\".");
     }

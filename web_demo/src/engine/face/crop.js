@@ -18,7 +18,7 @@ export function cropMatrix(rules, landmarks, size = rules.size, margin = 1) {
 }
 
 /**
- * Return the (size, size, 3) crop of a picture, RGB.
+ * Return the (size, size, 3) crop of a picture, RGB, whole numbers in a Float32Array.
  *
  * Bilinear, borders repeated, rounded half up. While a crop pixel spans more than `maxSpan` picture
  * px, the picture is first halved.
@@ -26,7 +26,7 @@ export function cropMatrix(rules, landmarks, size = rules.size, margin = 1) {
  * @param matrix picture px -> crop px.
  * @param maxSpan `shrink.while_px_per_crop_px_above` of the rules.
  */
-export function crop(picture, matrix, size, maxSpan, out = new Uint8Array(size * size * 3)) {
+export function crop(picture, matrix, size, maxSpan, out = new Float32Array(size * size * 3)) {
   const shrunk = shrink(picture, matrix, size, maxSpan);
   return sample(shrunk.pixels, invert(shrunk.matrix), size, LEVELS, out);
 }

@@ -78,12 +78,12 @@ export function bounds(points) {
 /**
  * Sample a picture bilinearly in 64-bit floats at the px of a square crop, rounded half up.
  *
- * @param pixels {data, width, height, channels, origin}: `data` holds `channels` values a pixel, of
- *   which the first three are read; `origin` is the px of the picture at which `data` begins.
+ * @param pixels {data, width, height, channels}: `channels` values a pixel, 0 to 255, of which the
+ *   first three are read; data is a Uint8ClampedArray or a Float32Array.
  * @param matrix crop px -> px of `data`.
  * @param side of the crop, px.
- * @param table values for the gray levels 0 to 255.
- * @param out (side, side, 3) array that is filled and returned.
+ * @param table values for the gray levels 0 to 255, a Float32Array.
+ * @param out (side, side, 3) Float32Array that is filled and returned.
  * @param zero whether zeros lie around the picture; else its border is repeated.
  */
 export function sample(pixels, matrix, side, table, out, zero = false) {
@@ -91,35 +91,46 @@ export function sample(pixels, matrix, side, table, out, zero = false) {
   const [a, b, c, d, e, f] = matrix;
   // A ring of zeros: beyond it all that is repeated is zero.
   const ring = zero ? 1 : 0;
-  const [right, lower] = [width - 1 + 2 * ring, height - 1 + 2 * ring];
+  const right = width - 1 + 2 * ring;
+  const lower = height - 1 + 2 * ring;
   let at = 0;
   for (let v = 0; v < side; v++) {
+    const vb = v * b;
+    const ve = v * e;
     for (let u = 0; u < side; u++) {
-      const x = Math.min(Math.max(u * a + v * b + c + ring, 0), right);
-      const y = Math.min(Math.max(u * d + v * e + f + ring, 0), lower);
-      const [x0, y0] = [Math.floor(x), Math.floor(y)];
-      const [x1, y1] = [Math.min(x0 + 1, right), Math.min(y0 + 1, lower)];
-      const [dx, dy] = [x - x0, y - y0];
-      const inside = !zero || (x0 > 0 && y0 > 0 && x1 < right && y1 < lower);
-      if (inside) {
-        const row0 = (y0 - ring) * width - ring;
-        const row1 = (y1 - ring) * width - ring;
-        const p00 = (row0 + x0) * channels;
-        const p01 = (row0 + x1) * channels;
-        const p10 = (row1 + x0) * channels;
-        const p11 = (row1 + x1) * channels;
+      const x = Math.min(Math.max(u * a + vb + c + ring, 0), right);
+      const y = Math.min(Math.max(u * d + ve + f + ring, 0), lower);
+      const x0 = x | 0;
+      const y0 = y | 0;
+      const x1 = x0 < right ? x0 + 1 : x0;
+      const y1 = y0 < lower ? y0 + 1 : y0;
+      const dx = x - x0;
+      const dy = y - y0;
+      if (zero && (x0 === 0 || y0 === 0 || x1 === right || y1 === lower)) {
         for (let k = 0; k < 3; k++) {
-          const upper = data[p00 + k] * (1 - dx) + data[p01 + k] * dx;
-          const under = data[p10 + k] * (1 - dx) + data[p11 + k] * dx;
-          out[at++] = table[Math.floor(upper * (1 - dy) + under * dy + 0.5)];
+          const upper = ringed(pixels, x0, y0, k) * (1 - dx) + ringed(pixels, x1, y0, k) * dx;
+          const under = ringed(pixels, x0, y1, k) * (1 - dx) + ringed(pixels, x1, y1, k) * dx;
+          out[at++] = table[(upper * (1 - dy) + under * dy + 0.5) | 0];
         }
         continue;
       }
-      for (let k = 0; k < 3; k++) {
-        const upper = ringed(pixels, x0, y0, k) * (1 - dx) + ringed(pixels, x1, y0, k) * dx;
-        const under = ringed(pixels, x0, y1, k) * (1 - dx) + ringed(pixels, x1, y1, k) * dx;
-        out[at++] = table[Math.floor(upper * (1 - dy) + under * dy + 0.5)];
-      }
+      const upperRow = (y0 - ring) * width - ring;
+      const underRow = (y1 - ring) * width - ring;
+      const p00 = (upperRow + x0) * channels;
+      const p01 = (upperRow + x1) * channels;
+      const p10 = (underRow + x0) * channels;
+      const p11 = (underRow + x1) * channels;
+      const left = 1 - dx;
+      const above = 1 - dy;
+      const red = (data[p00] * left + data[p01] * dx) * above + (data[p10] * left + data[p11] * dx) * dy;
+      const green =
+        (data[p00 + 1] * left + data[p01 + 1] * dx) * above + (data[p10 + 1] * left + data[p11 + 1] * dx) * dy;
+      const blue =
+        (data[p00 + 2] * left + data[p01 + 2] * dx) * above + (data[p10 + 2] * left + data[p11 + 2] * dx) * dy;
+      out[at] = table[(red + 0.5) | 0];
+      out[at + 1] = table[(green + 0.5) | 0];
+      out[at + 2] = table[(blue + 0.5) | 0];
+      at += 3;
     }
   }
   return out;
@@ -131,4 +142,4 @@ function ringed({ data, width, height, channels }, x, y, k) {
 }
 
 /** Gray level -> gray level, for crops that are not a network's input. */
-export const LEVELS = Uint8Array.from({ length: 256 }, (_, level) => level);
+export const LEVELS = Float32Array.from({ length: 256 }, (_, level) => level);

@@ -33,7 +33,7 @@ export async function turnedRegion(detector, picture, region, score) {
   let [best, chosen] = [0, region];
   for (let quarter = 0; quarter < 4; quarter++) {
     const square = { x: region.x, y: region.y, size: AROUND * region.size, angle: (quarter * Math.PI) / 2 };
-    const data = cut(picture, square, SIDE, "zero", LEVELS, new Uint8Array(SIDE * SIDE * 3));
+    const data = cut(picture, square, SIDE, "zero", LEVELS, new Float32Array(SIDE * SIDE * 3));
     const [found] = await detector.detect({ data, width: SIDE, height: SIDE, channels: 3 }, score);
     if (found && found.score > best) [best, chosen] = [found.score, inPicture(found.region, square)];
   }

@@ -10,10 +10,10 @@ const CHIN_PART = 0.6; // a hidden chin takes AU17 alone
 const LAYERS = [["conv0", 2], ["conv1", 2], ["conv2", 2], ["conv3", 1]]; // and their strides
 
 /**
- * Return name -> {shape, values} of the weights.
+ * Return name -> {shape, values} of the weights, as the loops below read them.
  *
  * @param bytes of the file: 32-bit floats, little-endian, one array after the other.
- * @param arrays [{name, shape}] in the order of the file.
+ * @param arrays [{name, shape}] in the order of the file; the last axis of a shape is the output.
  */
 export function readWeights(bytes, arrays) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -21,7 +21,12 @@ export function readWeights(bytes, arrays) {
   let at = 0;
   for (const { name, shape } of arrays) {
     const size = shape.reduce((product, side) => product * side, 1);
-    weights[name] = { shape, values: Float32Array.from({ length: size }, (_, i) => view.getFloat32(at + 4 * i, true)) };
+    const outputs = shape.at(-1);
+    const inputs = size / outputs;
+    // Output by output, in 64 bits: no conversion in the loops.
+    const values = new Float64Array(size);
+    for (let i = 0; i < size; i++) values[(i % outputs) * inputs + Math.floor(i / outputs)] = view.getFloat32(at + 4 * i, true);
+    weights[name] = { inputs, outputs, values };
     at += 4 * size;
   }
   return weights;
@@ -56,7 +61,7 @@ function smaller(crop, size) {
   if (!Number.isInteger(block)) {
     throw new RangeError(`The side of the crop must be a multiple of ${SIDE}, not ${size}.`);
   }
-  const small = new Float32Array(SIDE * SIDE * 3);
+  const small = new Float64Array(SIDE * SIDE * 3);
   for (let i = 0; i < small.length; i++) {
     const [k, column, row] = [i % 3, Math.floor(i / 3) % SIDE, Math.floor(i / (3 * SIDE))];
     let sum = 0;
@@ -82,60 +87,84 @@ function standardized(small) {
   return small.map((value) => Math.min(Math.max((value - mean) / (deviation + 2), -4), 4));
 }
 
-/** Return ReLU of a 3 x 3 convolution of (side, side, in) with a border of zeros. */
+/** Return ReLU of a 3 x 3 convolution of (side, side, channels) with a border of zeros. */
 function convolved(features, side, kernel, bias, stride) {
-  const [, , inputs, outputs] = kernel.shape;
-  const wide = side + 2;
-  const padded = new Float32Array(wide * wide * inputs);
-  for (let row = 0; row < side; row++) {
-    padded.set(features.subarray(row * side * inputs, (row + 1) * side * inputs), ((row + 1) * wide + 1) * inputs);
-  }
+  const { inputs, outputs, values } = kernel;
+  const channels = inputs / 9;
   const small = side / stride;
-  const result = new Float32Array(small * small * outputs);
-  const weights = kernel.values;
-  const sums = new Float32Array(outputs);
+  const result = new Float64Array(small * small * outputs);
+  const window = new Float64Array(inputs);
   for (let row = 0; row < small; row++) {
     for (let column = 0; column < small; column++) {
-      sums.set(bias.values);
-      for (let dy = 0; dy < 3; dy++) {
-        // The three columns of a row lie beside each other, in the picture and in the kernel.
-        const from = ((row * stride + dy) * wide + column * stride) * inputs;
-        let at = dy * 3 * inputs * outputs;
-        for (let i = from; i < from + 3 * inputs; i++) {
-          const value = padded[i];
-          for (let o = 0; o < outputs; o++) sums[o] += value * weights[at++];
-        }
-      }
-      const to = (row * small + column) * outputs;
-      for (let o = 0; o < outputs; o++) result[to + o] = Math.max(sums[o], 0);
+      gather(features, side, channels, row * stride - 1, column * stride - 1, window);
+      multiply(window, values, bias.values, result, (row * small + column) * outputs, outputs);
     }
   }
+  for (let i = 0; i < result.length; i++) result[i] = Math.max(result[i], 0);
   return result;
+}
+
+/** Copy the 3 x 3 window whose corner is at (row, column). */
+function gather(features, side, channels, row, column, window) {
+  const width = 3 * channels;
+  window.fill(0);
+  for (let y = 0; y < 3; y++) {
+    if (row + y < 0 || row + y >= side) continue;
+    const first = Math.max(column, 0);
+    const last = Math.min(column + 3, side);
+    const from = ((row + y) * side + first) * channels;
+    const to = y * width + (first - column) * channels;
+    const count = (last - first) * channels;
+    for (let i = 0; i < count; i++) window[to + i] = features[from + i];
+  }
+}
+
+/** Write the products of a vector with each output's weights, plus biases; four outputs at a time. */
+function multiply(vector, weights, bias, result, at, outputs) {
+  const size = vector.length;
+  let o = 0;
+  for (; o + 4 <= outputs; o += 4) {
+    let [one, two, three, four] = [bias[o], bias[o + 1], bias[o + 2], bias[o + 3]];
+    let w = o * size;
+    for (let i = 0; i < size; i++, w++) {
+      const value = vector[i];
+      one += value * weights[w];
+      two += value * weights[w + size];
+      three += value * weights[w + 2 * size];
+      four += value * weights[w + 3 * size];
+    }
+    result[at + o] = one;
+    result[at + o + 1] = two;
+    result[at + o + 2] = three;
+    result[at + o + 3] = four;
+  }
+  for (; o < outputs; o++) {
+    let sum = bias[o];
+    for (let i = 0; i < size; i++) sum += vector[i] * weights[o * size + i];
+    result[at + o] = sum;
+  }
 }
 
 /** Return the hidden share of each cell, and the probability of a face. */
 function heads(features, weights) {
   const cells = CELLS * CELLS;
   const channels = features.length / cells;
-  const mean = new Float32Array(channels);
-  features.forEach((value, i) => (mean[i % channels] += value / cells));
+  const mean = new Float64Array(channels);
+  for (let i = 0; i < features.length; i++) mean[i % channels] += features[i] / cells;
   const context = product(mean, weights.context, weights.context_bias).map((value) => Math.max(value, 0));
-  const shared = product(context, weights.cell_context, weights.cell_bias);
-  const hidden = new Float32Array(cells);
+  const shared = { values: product(context, weights.cell_context, weights.cell_bias) };
+  const hidden = new Float64Array(cells);
   for (let cell = 0; cell < cells; cell++) {
-    const own = product(features.subarray(cell * channels, (cell + 1) * channels), weights.cell, null);
-    const joined = own.map((value, i) => Math.max(value + shared[i], 0));
+    const own = features.subarray(cell * channels, (cell + 1) * channels);
+    const joined = product(own, weights.cell, shared).map((value) => Math.max(value, 0));
     hidden[cell] = sigmoid(product(joined, weights.hidden, weights.hidden_bias)[0]);
   }
   return { hidden, face: sigmoid(product(context, weights.face, weights.face_bias)[0]) };
 }
 
-function product(vector, { shape, values }, bias) {
-  const outputs = shape[1];
-  const result = bias ? bias.values.slice() : new Float32Array(outputs);
-  for (let i = 0; i < vector.length; i++) {
-    for (let o = 0; o < outputs; o++) result[o] += vector[i] * values[i * outputs + o];
-  }
+function product(vector, { outputs, values }, bias) {
+  const result = new Float64Array(outputs);
+  multiply(vector, values, bias.values, result, 0, outputs);
   return result;
 }
 
