@@ -11,10 +11,28 @@ export async function load(options) {
 
 /** Return what a reader finds in a picture, as plain arrays. */
 export async function read(url, options) {
+  return plain(await window.reader.read(await pictureAt(url), options));
+}
+
+/** Return what a reader finds in each frame of a video of one picture. */
+export async function readFrames(url, frames) {
+  const picture = await pictureAt(url);
+  const results = [];
+  for (let i = 0; i < frames; i++) {
+    // A smaller time than that of the video before begins a new one.
+    results.push(plain(await window.reader.read(picture, { mode: "video", timestampMs: i - 1e6 * window.videos })));
+  }
+  window.videos++;
+  return results;
+}
+
+window.videos = 0;
+
+async function pictureAt(url) {
   const picture = new Image();
   picture.src = url;
   await picture.decode();
-  return plain(await window.reader.read(picture, options));
+  return picture;
 }
 
 /** Return a result as JSON can hold it; NaN becomes null. */

@@ -13,7 +13,11 @@ sys.path.insert(0, str(ROOT))
 
 from fau_tf.face import align, detector, mesh, regions, upright  # noqa: E402
 from fau_tf.inference import estimator, quality  # noqa: E402
+from fau_tf.inference.tracking import FaceTracker  # noqa: E402
 from fau_tf.io.images import read_image  # noqa: E402
+
+FRAMES = 3
+"""Of the picture as a video; from the second on, the faces are followed."""
 
 
 def main() -> None:
@@ -35,7 +39,14 @@ def main() -> None:
             image = read_image(ROOT / name)
             faces = landmarker.find_faces(image)
             results = reader.estimate(image).faces
-            found[name] = [as_json(*pair) for pair in zip(faces, results, strict=True)]
+            tracker = FaceTracker(landmarker)
+            found[name] = {
+                "found": [as_json(*pair) for pair in zip(faces, results, strict=True)],
+                "followed": [
+                    [face.mesh.ravel().tolist() for face in tracker.find(image)[0]]
+                    for _ in range(FRAMES)
+                ],
+            }
     sys.stdout.write(json.dumps(found))
 
 
