@@ -99,7 +99,7 @@ web-folder: .venv/.train web_demo/node_modules/.done
 # In chromium, which is installed where it is missing (Debian, root).
 web-test: web-folder
 	sh web_demo/tests/install_chromium.sh
-	node --test web_demo/tests/
+	node --test web_demo/tests/*.test.mjs
 
 # The packages of package-lock.json, whose hashes npm compares.
 web_demo/node_modules/.done: web_demo/package-lock.json

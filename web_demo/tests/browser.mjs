@@ -13,7 +13,7 @@ if (!existsSync(path.join(FOLDER, "models", "reader.json"))) {
   throw new Error(`${FOLDER}: not assembled. Run \`make web-test\`.`);
 }
 
-/** Start chromium and a host of the folder. Return {page(), url, foreign, errors, close}. */
+/** Start chromium and a host of the folder. Return {browser, page(), url, foreign, errors, close}. */
 export async function open({ webgpu = false, flags = [], folders = {} } = {}) {
   const host = await serve({ "/": FOLDER, "/root/": ROOT, "/tests/": path.join(ROOT, "web_demo", "tests"), ...folders });
   const browser = await chromium.launch({
@@ -37,5 +37,5 @@ export async function open({ webgpu = false, flags = [], folders = {} } = {}) {
     await browser.close();
     host.close();
   };
-  return { page, url: host.url, foreign, errors, close };
+  return { browser, page, url: host.url, foreign, errors, close };
 }

@@ -28,6 +28,20 @@ export async function readFrames(url, frames) {
 
 window.videos = 0;
 
+/** Read frames of a video in which a face sways; throw if one has no readings. */
+export async function watch(frames) {
+  const picture = await pictureAt("/sample/astronaut.png");
+  const canvas = new OffscreenCanvas(320, 320);
+  const context = canvas.getContext("2d");
+  for (let i = 0; i < frames; i++) {
+    context.setTransform(1.2, 0, 0, 1.2, 20 * Math.sin(i / 7), 0);
+    context.drawImage(picture, 0, 0);
+    const options = { mode: "video", timestampMs: performance.now(), heatmaps: true, maxFaces: 1 };
+    const { faces } = await window.reader.read(canvas, options);
+    if (!(faces[0]?.intensity[0] >= 0)) throw new Error(`frame ${i}: ${faces.length} faces, ${faces[0]?.reason}`);
+  }
+}
+
 async function pictureAt(url) {
   const picture = new Image();
   picture.src = url;

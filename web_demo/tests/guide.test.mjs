@@ -1,0 +1,42 @@
+// The snippets of docs/guide/browser.md run as they are, under a strict content security policy.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import test from "node:test";
+import { open } from "./browser.mjs";
+import { METADATA, ROOT } from "./golden.mjs";
+
+const GUIDE = readFileSync(path.join(ROOT, "docs", "guide", "browser.md"), "utf8");
+const [photo, webcam] = [...GUIDE.matchAll(/```html\n(.*?)```/gs)].map(([, code]) => code);
+const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' 'unsafe-inline'; worker-src 'self'; connect-src 'self'";
+
+const browser = await open({ flags: ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"] });
+test.after(() => browser.close());
+
+/** Return the text of an element of a snippet, once it matches. */
+async function textOf(code, selector, expected) {
+  const page = await browser.page();
+  await page.context().route("**/snippet.html", (route) =>
+    route.fulfill({ body: `<!doctype html><link rel="icon" href="data:,">${code}`, contentType: "text/html", headers: { "Content-Security-Policy": POLICY } }),
+  );
+  await page.goto(`${browser.url}snippet.html`);
+  const element = page.locator(selector).filter({ hasText: expected });
+  await element.waitFor({ state: "attached", timeout: 120_000 });
+  const text = await element.textContent();
+  await page.context().close();
+  return text;
+}
+
+test("the photo's snippet lists all AUs", async () => {
+  const lines = (await textOf(photo, "pre", /AU12 \d/)).split("\n");
+  assert.deepEqual(lines.map((line) => line.split(" ")[0]), METADATA.aus.map(({ label }) => label));
+});
+
+test("the webcam's snippet reads frames", async () => {
+  assert.equal(await textOf(webcam, "p", /no face found|AU12/), "no face found"); // chromium's test pattern
+});
+
+test("nothing else was asked for, and nothing failed", () => {
+  assert.deepEqual(browser.foreign, []);
+  assert.deepEqual(browser.errors.filter((error) => !error.includes("favicon") && !/data:,/.test(error)), []);
+});
