@@ -23,6 +23,7 @@ from ai_edge_quantizer.qtyping import (
 
 from export.graph.flatbuffer import TfliteFile, pack, unpack
 from fau_tf import contract
+from fau_tf.models.backbones.face_mesh import PREFIX
 
 _WEIGHTS: Final = TensorQuantizationConfig(
     num_bits=8, symmetric=True, granularity=QuantGranularity.CHANNELWISE
@@ -66,10 +67,12 @@ _CONV: Final = (TFLOperationName.CONV_2D,)
 _DEPTHWISE: Final = (TFLOperationName.DEPTHWISE_CONV_2D,)
 _CONVOLUTIONS: Final = _CONV + _DEPTHWISE
 _BETWEEN: Final = (TFLOperationName.ADD, TFLOperationName.RESIZE_BILINEAR)
-# `scc.decoder` names its layers scc0, scc1, ...; both of SCC's products are fully connected. The
-# only other such product is the mean over an AU's centers, 1 kB whose halves and thirds must stay
-# exact.
-_SCC: Final = Rule((TFLOperationName.FULLY_CONNECTED,), WEIGHT_ONLY, scope=r".*/scc\d.*")
+# `scc.decoder` names its layers scc0, scc1, ... and mesh_scc0; both of SCC's products are fully
+# connected. The only other such product is the mean over an AU's centers, 1 kB whose halves and
+# thirds must stay exact.
+_IN_TRUNK: Final = rf".*/{PREFIX}(stem|level|enlarge)"
+_IN_SCC: Final = r".*/(mesh_)?scc\d"
+_SCC: Final = Rule((TFLOperationName.FULLY_CONNECTED,), WEIGHT_ONLY, scope=rf"{_IN_SCC}.*")
 # The GPU accelerator refuses decoded weights there, but decodes int8 ones itself. A CPU rounds the
 # features only after the neighbors are found: the distances stay in float.
 _SCC_ON_GPU: Final = Rule((TFLOperationName.FULLY_CONNECTED,), DYNAMIC, scope=_SCC.scope)
@@ -86,8 +89,10 @@ RECIPES: Final[dict[str, tuple[Rule, ...]]] = {
         # A heatmap's peak is the intensity: one above all in the representative set would be
         # clipped.
         Rule(_CONVOLUTIONS, WEIGHT_ONLY, scope=rf".*/{contract.OUTPUT_HEATMAPS}.*"),
-        # Residual sums and resizing between convolutions stay in int8, except inside an SCC.
-        Rule(_BETWEEN, STATIC, scope=r"^(?!.*/scc\d)"),
+        # FaceMesh's trunk is too narrow for int8 arithmetic: a tenth of ICC would be lost.
+        Rule(_CONVOLUTIONS, WEIGHT_ONLY, scope=rf"{_IN_TRUNK}.*"),
+        # Residual sums and resizing between convolutions stay in int8, except there and in an SCC.
+        Rule(_BETWEEN, STATIC, scope=rf"^(?!{_IN_SCC})(?!{_IN_TRUNK})"),
         _TRANSPOSED,
         _SCC,
     ),

@@ -97,6 +97,8 @@ TAKEN: dict[str, Graph] = {
     "NEG": lambda x: -x,
     "PAD": lambda x: tf.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))),
     "PADV2": lambda x: tf.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=-3.0),
+    # the form that the converter takes for one; the weights of a channel
+    "PRELU": lambda x: tf.nn.relu(x) + -weights(1, 1, 4) * tf.nn.relu(-x),
     "REDUCE_MAX": lambda x: tf.reduce_max(x, -1, keepdims=True),
     "REDUCE_MIN": lambda x: tf.reduce_min(x, -1, keepdims=True),
     "RELU": tf.nn.relu,

@@ -6,10 +6,12 @@ from ai_edge_litert import schema_py_generated as schema
 
 from export.checks import weight_types
 from export.checks.audit import audit, contract_problems
-from export.graph.flatbuffer import pack, unpack
+from export.graph.flatbuffer import operator_name, pack, unpack
 from export.keras_parity import run_tflite
 from export.quantize import RECIPES, quantize
 from export.variants import RepresentativeSetError, Source
+from fau_tf.models.heatmap_net import build
+from fau_tf.models.presets import net_spec
 from tests.helpers.tiny_network import SIZES, SPEC, smooth_faces
 
 pytestmark = pytest.mark.integration  # networks are converted: seconds each
@@ -72,6 +74,22 @@ def test_static_ranges_are_extremes_whatever_the_order_of_the_faces(source):
     made = quantize(float32, "static_int8", faces).content
     assert quantize(float32, "static_int8", faces[::-1]).content == made
     assert quantize(float32, "static_int8", faces[1:]).content != made
+
+
+def test_the_face_mesh_trunk_computes_in_float():
+    spec = net_spec("small_mesh", {"backbone": "tiny", "decoder": (16, 16), "image_size": 128})
+    faces = np.random.default_rng(0).uniform(0, 255, (2, 128, 128, 3)).astype(np.float32)
+    float32 = Source(build(spec), spec, faces).float32("max_index")
+    made = quantize(float32, "static_int8", faces)
+    assert weight_types.problems(made, "INT8") == []
+    types = {"trunk": set(), "rest": set()}
+    for operator in made.graph.operators:
+        name = made.graph.tensors[operator.outputs[0]].name.decode()
+        if operator_name(made.model, operator) in ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD"):
+            part = "trunk" if re.search(r"/mesh_(stem|level)", name) else "rest"
+            types[part].add(made.graph.tensors[operator.inputs[0]].type)
+    assert types["trunk"] == {schema.TensorType.FLOAT32}
+    assert schema.TensorType.INT8 in types["rest"]
 
 
 @pytest.mark.parametrize(
