@@ -16,6 +16,7 @@ from fau_tf.data import datasets
 from fau_tf.data.config import SYNTHETIC
 from fau_tf.data.synthetic_generate import is_complete
 from fau_tf.data.synthetic_set import SyntheticSet
+from fau_tf.evaluation.real_faces.report.page import card_summary
 from fau_tf.models.presets import NetSpec
 from fau_tf.training import calibrate, run_state, setup
 from fau_tf.training.config import Config, load_config
@@ -40,7 +41,8 @@ class TrainedRun:
         config: Its settings.
         net: Its best network.
         subjects: `train`, `validation` and `test` -> the subjects of that part.
-        facts: Entries for each model's JSON: `intervals` and `low_reliability`, where known.
+        facts: Entries for each model's JSON: `intervals`, `low_reliability` and `real_faces`, where
+            known.
     """
 
     path: Path
@@ -113,9 +115,20 @@ def _subjects(path: Path) -> dict[str, list[str]]:
 def _facts(path: Path) -> dict[str, Any]:
     """Return `TrainedRun.facts`; the low-reliability AUs are those of accuracy.json."""
     low_reliability = _json_object(path / run_state.ACCURACY).get("low_reliability")
-    return calibrate.model_json_entries(path) | (
-        {"low_reliability": low_reliability} if low_reliability else {}
-    )
+    real_faces = path / run_state.REAL_FACES
+    facts = calibrate.model_json_entries(path)
+    if low_reliability:
+        facts["low_reliability"] = low_reliability
+    if real_faces.is_file():
+        try:
+            facts["real_faces"] = card_summary(_json_object(real_faces))
+        except (KeyError, TypeError, IndexError) as error:
+            raise RunError(
+                f"{real_faces}: must be what `python -m fau_tf.cli.evaluate "
+                f"real-faces FOLDER --json FILE` writes: got {error!r}. Write it again, or delete "
+                "it."
+            ) from error
+    return facts
 
 
 def _network(path: Path, spec: NetSpec) -> keras.Model:

@@ -104,6 +104,7 @@ def model_card(models: Sequence[AssetModel], machine: Mapping[str, Any]) -> str:
         _PRIVACY.rstrip(),
         "## Agreement",
         _agreement(models),
+        *_real_faces(card),
         *_intervals(card),
         *_low_reliability(card),
         "## Limits",
@@ -184,6 +185,23 @@ def _agreement(models: Sequence[AssetModel]) -> str:
         "selection. ICC is ICC(3,1); MAE is in intensity units.\n\n"
         + _table(["AU", "name", *titles], [*rows, ["mean", "", *means]])
     )
+
+
+def _real_faces(card: Mapping[str, Any]) -> list[str]:
+    if "real_faces" not in card:
+        return []
+    found = card["real_faces"]
+    parts = [
+        "## Real faces",
+        f"Photos of {found['subjects']} people ({found['part']} part) who were not used for "
+        "training. Nobody coded them: the figures say how seldom a neutral face is read as active, "
+        "how well a smile is told from it, and whether an AU edited into the photo rises. "
+        f"{found['credit']}",
+        _table(found["heads"], found["rows"]),
+    ]
+    if found["groups"]:
+        parts.append(_table(found["group_heads"], found["groups"]))
+    return parts
 
 
 def _intervals(card: Mapping[str, Any]) -> list[str]:

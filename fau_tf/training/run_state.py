@@ -25,6 +25,8 @@ HISTORY: Final = "history.csv"
 CHECKPOINT: Final = "checkpoint.npz"
 ACCURACY: Final = "accuracy.json"
 """What `python -m fau_tf.cli.evaluate` measured, with the low-reliability AUs."""
+REAL_FACES: Final = "real_faces.json"
+"""What `python -m fau_tf.cli.evaluate real-faces --json` measured for a release."""
 EXPORT: Final = "export"
 """Folder that `python -m export` writes."""
 PEOPLE: Final = "people.json"
@@ -85,7 +87,8 @@ def unfinished(config: Config, faces: FaceDataset, run: RunDir) -> Checkpoint | 
 def begin(config: Config, run: RunDir) -> None:
     """Clear the folder for a new training; write its settings and versions."""
     # No file may describe a network that is gone.
-    old = (CHECKPOINT, _TRAINED, BEST, HISTORY, CALIBRATION, PEOPLE, ACCURACY, "metrics.json")
+    figures = (CALIBRATION, ACCURACY, REAL_FACES, "metrics.json")
+    old = (CHECKPOINT, _TRAINED, BEST, HISTORY, PEOPLE, *figures)
     for pattern in (*old, "fau_*.tflite", "fau_*.json", f"{EVENTS}/events.*", f"{EXPORT}/*.*"):
         for path in run.path.glob(pattern):
             path.unlink()

@@ -16,6 +16,11 @@ VARIANTS = ("float16", "static_int8")
 ICC = {"float16": 0.8125, "static_int8": 0.4375}
 ENDS = {"below": [-0.5] * LEVELS, "above": [0.25] * LEVELS}
 INTERVALS = {"level": 0.9, "per_au": {au.label: ENDS for au in AUS.values()}}
+REAL_FACES = {
+    "part": "test", "subjects": 34, "credit": "Jane Doe, 2024. CC BY 4.0.",
+    "heads": ["figure", "model"], "rows": [["neutral alarms", "1.5%"]],
+    "group_heads": ["group", "alarms"], "groups": [["under 25", "1.0%"]],
+}  # fmt: skip
 LOW_RELIABILITY = {"AU10": [{"criterion": "edited_photo_rise", "value": 0.1, "limit": 0.5}]}
 MACHINE = {"cpu": "A CPU of tests", "architecture": "x86_64", "cores": 2, "load": 0.5}
 DATA = {"name": "synthetic-canonical", "kind": "synthetic faces", "generator": "0123456789ab"}
@@ -42,6 +47,7 @@ def write_export(folder: Path, variants=VARIANTS, name="t") -> None:
             "cpu_latency_ms": {"1": {"median_ms": 2.5}, "2": {"median_ms": 1.5}},
             "intervals": INTERVALS,
             "low_reliability": LOW_RELIABILITY,
+            "real_faces": REAL_FACES,
         }
         path = folder / f"{described['name']}.tflite"
         path.write_bytes(file.content)

@@ -112,6 +112,8 @@ def _content(name, content):
         (_content("config.toml", b"\xff\xfe"), ConfigError, "must be a readable TOML file"),
         (_content("versions.json", b'{"contract_version": 9}'), RunError, "must be 1 or 2: got 9"),
         (_content("accuracy.json", b"["), RunError, "accuracy.json: must be JSON"),
+        (_content("real_faces.json", b"{}"), RunError, "must be what .* writes: got"),
+        (_content("real_faces.json", b'{"part": 1}'), RunError, "KeyError"),
         (_content("versions.json", b"{"), RunError, "versions.json: must be JSON"),
         (_content("versions.json", b"[1]"), RunError, "versions.json: must be a JSON object"),
     ],

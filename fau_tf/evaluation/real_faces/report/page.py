@@ -6,7 +6,7 @@ from typing import Any, Final
 from fau_tf.evaluation.real_faces.au_readers import READERS
 from fau_tf.evaluation.real_faces.report.comparison import comparison_section
 from fau_tf.evaluation.real_faces.report.formats import number, plain, share
-from fau_tf.evaluation.real_faces.report.groups import groups_section
+from fau_tf.evaluation.real_faces.report.groups import HEADS, group_rows, groups_section
 from fau_tf.evaluation.real_faces.versions import COLOR
 from fau_tf.utils.markdown_tables import table
 
@@ -21,6 +21,31 @@ _SELECTION: Final = {
     "shift_p95": "shift of 4 px: 95th percentile of the change",
 }
 _Figures = Mapping[str, Any]
+
+
+def card_summary(found: _Figures) -> dict[str, Any]:
+    """Return what a model card says of the figures.
+
+    Returns:
+        `part`, `subjects`, `credit` (of the photos); `heads` and `rows` of a table of the figures
+        beside the baseline's; `group_heads` and `groups`, of a table by group, maybe without rows.
+    """
+    source = found["collection"]
+    smiles = [found["readers"][name]["versions"][COLOR]["smile"]["auc"] for name in READERS]
+    selected = [found["selection"][name] for name in READERS]
+    rows = [[text, *(plain(one[key], key) for one in selected)] for key, text in _SELECTION.items()]
+    rows += [
+        [f"smiles: AUC of {label}", *(number(one[label]) for one in smiles)] for label in smiles[0]
+    ]
+    return {
+        "part": found["part"],
+        "subjects": found["subjects"],
+        "credit": f"{source['attribution']}. {source['license']}. {source['source']}".strip(),
+        "heads": ["figure", *NAMES.values()],
+        "rows": rows,
+        "group_heads": list(HEADS),
+        "groups": group_rows(found),
+    }
 
 
 def report_page(found: _Figures) -> str:

@@ -10,6 +10,7 @@ from fau_tf.cli import evaluate as command
 from fau_tf.evaluation.real_faces import evaluate
 from fau_tf.evaluation.real_faces.edits import edit as edits
 from fau_tf.evaluation.real_faces.report import page as report
+from fau_tf.evaluation.real_faces.report.groups import group_rows
 from fau_tf.inference.model_info import default_model
 from tests.helpers.photo_folders import write_photo_folder
 
@@ -123,6 +124,17 @@ def default_aus():
     from fau_tf.inference.model_info import read_model
 
     return read_model(default_model())[1].aus
+
+
+def test_the_model_card_gets_figures_credit_and_groups(found):
+    card = report.card_summary(found)
+    assert (card["part"], card["subjects"]) == ("validation", 2)
+    assert found["collection"]["license"] in card["credit"]
+    assert all(len(row) == len(card["heads"]) for row in card["rows"])
+    alarms = found["selection"]["model"]["neutral_alarms"]
+    assert card["rows"][0][1] == f"{alarms:.1%}"
+    assert [row[0] for row in card["rows"][5:]] == [f"smiles: AUC of AU{n}" for n in (12, "06", 25)]
+    assert card["groups"] == group_rows(found)
 
 
 def test_a_page_without_smiles_says_so(found):

@@ -272,6 +272,14 @@ def test_intervals_and_low_reliability_are_in_metadata_and_model_card(described)
     assert f"| AU10 | {text} | 0.10 | 0.50 |" in card
 
 
+def test_the_model_card_has_the_figures_on_real_faces_and_the_credit(folder):
+    card = (folder / "MODEL_CARD.md").read_text()
+    part = card[card.index("## Real faces") :]
+    assert "34 people (test part)" in part
+    assert "Jane Doe, 2024. CC BY 4.0." in part
+    assert part.index("| neutral alarms | 1.5% |") < part.index("| under 25 | 1.0% |")
+
+
 def test_the_model_card_has_the_figures_of_the_export(folder):
     card = (folder / "MODEL_CARD.md").read_text()
     table = [line for line in card.splitlines() if line.startswith("| AU06")]
