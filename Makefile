@@ -10,7 +10,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -q
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 
-.PHONY: train test check test-all test-slow test-backends test-device qat-env test-qat demo export release assets describe web web-folder web-test docs site clean
+.PHONY: train test check test-all test-slow test-backends test-device qat-env test-qat demo export release cross-rig assets describe web web-folder web-test docs site clean
 
 # ---- the main job -----------------------------------------------------------------------------
 train: .venv/.train
@@ -64,23 +64,31 @@ test-qat: .venv/.dev .venv-qat/.done
 	$(PYTEST) --run-slow --run-integration tests/unit/export/qat
 
 # ---- release ----------------------------------------------------------------------------------
-# The packaged model from nothing, in hours, resumed by the same command: synthetic faces of both
-# rigs, a run on them, one on each rig alone, docs/experiments/accuracy.md. ICT=ict.npz is what
-# `convert-ict` wrote. Real faces are read where there are some: PHOTOS=folder VIDEOS="a.mp4 b.mp4"
-TRAIN_RELEASE := $(BIN)/python train_keras.py --config configs/release.toml
-ONE_RIG := --set training.epochs=8
-release: .venv/.dev
-	@test -n "$(ICT)" || { echo "error: ICT must name the second rig. Received: nothing. Run 'python -m fau_tf.cli.synthesize convert-ict ICT-FaceKit ict.npz', then 'make release ICT=ict.npz'" >&2; exit 2; }
-	$(TRAIN_RELEASE) --set data.ict="$(ICT)"
-	$(TRAIN_RELEASE) --set data.ict="$(ICT)" $(ONE_RIG) --set run.name=on_ict --set 'data.train_rigs=["ict"]'
-	$(TRAIN_RELEASE) --set data.ict="$(ICT)" $(ONE_RIG) --set run.name=on_canonical --set 'data.train_rigs=["canonical"]'
-	$(BIN)/python -m fau_tf.cli.evaluate --run runs/release --cross-rig runs/on_canonical runs/on_ict \
+# The packaged model from nothing, in hours, resumed by the same command: portraits, synthetic faces
+# of three rigs, a run on them, its figures. ICT=ict.npz is what `convert-ict` wrote;
+# PORTRAITS="FOLDER..." are folders or TOML files of photos, docs/guide/portraits.md.
+RELEASE_FACES := data/portraits
+release: .venv/.export
+	@test -n "$(ICT)" || { echo "error: ICT must name the converted ICT-FaceKit. Received: nothing. Run 'python -m fau_tf.cli.synthesize convert-ict ICT-FaceKit ict.npz', then 'make release ICT=ict.npz PORTRAITS=...'" >&2; exit 2; }
+	@test -n "$(PORTRAITS)" || { echo "error: PORTRAITS must name folders of photos. Received: nothing. Without photos: python train_keras.py --config configs/release_rendered.toml --set data.ict=$(ICT)" >&2; exit 2; }
+	test -f $(RELEASE_FACES)/card.json || $(BIN)/python -m fau_tf.cli.data portraits $(PORTRAITS) --out $(RELEASE_FACES)
+	$(BIN)/python train_keras.py --config configs/release.toml --set data.ict="$(ICT)"
+	$(BIN)/python -m fau_tf.cli.evaluate --run runs/release --write \
+	  $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(VIDEOS),--videos $(VIDEOS))
+
+# How well a network reads a rig that it was not trained on: a run on each rig alone, in hours.
+cross-rig: .venv/.dev
+	@test -n "$(ICT)" || { echo "error: ICT must name the converted ICT-FaceKit. Received: nothing. Use 'make cross-rig ICT=ict.npz'" >&2; exit 2; }
+	for rig in canonical ict anny; do $(BIN)/python train_keras.py --config configs/release_rendered.toml \
+	  --set data.ict="$(ICT)" --set run.name=on_$$rig --set "data.train_rigs=[\"$$rig\"]" || exit; done
+	$(BIN)/python -m fau_tf.cli.evaluate --run runs/release \
+	  --cross-rig runs/on_canonical runs/on_ict runs/on_anny \
 	  $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(VIDEOS),--videos $(VIDEOS)) --write
 
 # What an app needs, and the default model of the package: of `make release`, unless RUN says else.
 assets: RUN = runs/release
 assets: .venv/.export
-	$(BIN)/python -m export.bundle make android_demo_assets --run "$(RUN)" --name small
+	$(BIN)/python -m export.bundle make android_demo_assets --run "$(RUN)" --name small_mesh
 
 # The same, of the models that are there: metadata, card, golden vectors, manifest.
 describe: .venv/.export
