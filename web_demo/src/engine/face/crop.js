@@ -36,11 +36,10 @@ function shrink(picture, matrix, size, maxSpan) {
   const scale = 1 / Math.sqrt(Math.abs(matrix[0] * matrix[4] - matrix[1] * matrix[3]));
   let halvings = 0;
   while (scale / 2 ** halvings > maxSpan) halvings++;
-  let pixels = { ...picture, channels: picture.channels ?? 4 };
-  if (!halvings) return { pixels, matrix };
+  if (!halvings) return { pixels: picture, matrix };
   const [x0, y0, x1, y1] = visible(picture, matrix, size, 2 ** halvings);
   let moved = shifted(matrix, x0, y0);
-  pixels = halve(pixels, x0, y0, x1, y1);
+  let pixels = halve(picture, x0, y0, x1, y1);
   moved = doubled(moved);
   for (let i = 1; i < halvings; i++) {
     pixels = halve(pixels, 0, 0, pixels.width, pixels.height);
@@ -79,7 +78,7 @@ function visible({ width, height }, matrix, size, block) {
 }
 
 /** Return the means of 2 x 2 px of a part; a last odd row or column counts twice. */
-function halve({ data, width, channels }, x0, y0, x1, y1) {
+function halve({ data, width, channels = 4 }, x0, y0, x1, y1) {
   const [columns, rows] = [Math.ceil((x1 - x0) / 2), Math.ceil((y1 - y0) / 2)];
   const half = new Float32Array(columns * rows * 3);
   let at = 0;

@@ -1,7 +1,7 @@
 // Points, similarities and sampling, as in fau_tf/face/align.py, which is the definition.
 //
 // A matrix is (2, 3) as six numbers, row by row. A picture is {data, width, height}: RGBA, 8 bits,
-// row by row; alpha is ignored. Points are (x, y) px, pixel centers on integers.
+// row by row, on white: alpha is ignored. Points are (x, y) px, pixel centers on integers.
 
 /** Return point (x, y) mapped by a matrix. */
 export function transform(matrix, x, y) {
@@ -78,8 +78,9 @@ export function bounds(points) {
 /**
  * Sample a picture bilinearly in 64-bit floats at the px of a square crop, rounded half up.
  *
- * @param pixels {data, width, height, channels}: `channels` values a pixel, 0 to 255, of which the
- *   first three are read; data is a Uint8ClampedArray or a Float32Array.
+ * @param pixels {data, width, height, channels, stride}: `channels` values a pixel, 0 to 255, of which
+ *   the first three are read; `stride` pixels from row to row. By default 4, and the width. Data is a
+ *   Uint8ClampedArray or a Float32Array.
  * @param matrix crop px -> px of `data`.
  * @param side of the crop, px.
  * @param table values for the gray levels 0 to 255, a Float32Array.
@@ -87,7 +88,7 @@ export function bounds(points) {
  * @param zero whether zeros lie around the picture; else its border is repeated.
  */
 export function sample(pixels, matrix, side, table, out, zero = false) {
-  const { data, width, height, channels } = pixels;
+  const { data, width, height, channels = 4, stride = width } = pixels;
   const [a, b, c, d, e, f] = matrix;
   // A ring of zeros: beyond it all that is repeated is zero.
   const ring = zero ? 1 : 0;
@@ -114,8 +115,8 @@ export function sample(pixels, matrix, side, table, out, zero = false) {
         }
         continue;
       }
-      const upperRow = (y0 - ring) * width - ring;
-      const underRow = (y1 - ring) * width - ring;
+      const upperRow = (y0 - ring) * stride - ring;
+      const underRow = (y1 - ring) * stride - ring;
       const p00 = (upperRow + x0) * channels;
       const p01 = (upperRow + x1) * channels;
       const p10 = (underRow + x0) * channels;
@@ -136,9 +137,9 @@ export function sample(pixels, matrix, side, table, out, zero = false) {
   return out;
 }
 
-function ringed({ data, width, height, channels }, x, y, k) {
+function ringed({ data, width, height, channels = 4, stride = width }, x, y, k) {
   const outside = x < 1 || y < 1 || x > width || y > height;
-  return outside ? 0 : data[((y - 1) * width + x - 1) * channels + k];
+  return outside ? 0 : data[((y - 1) * stride + x - 1) * channels + k];
 }
 
 /** Gray level -> gray level, for crops that are not a network's input. */

@@ -69,6 +69,5 @@ export function roundHalfEven(value) {
  * @param border what lies around the picture: "replicate" repeats its border, "zero" is black.
  */
 export function cut(picture, region, side, border, table, out) {
-  const pixels = { ...picture, channels: picture.channels ?? 4 };
-  return sample(pixels, regionMatrix(region, side), side, table, out, border === "zero");
+  return sample(picture, regionMatrix(region, side), side, table, out, border === "zero");
 }

@@ -50,9 +50,12 @@ async function adapterObstacle(wanted) {
     return `WebGPU failed: ${error.message}`;
   }
   if (!adapter) return "WebGPU finds no graphics adapter";
-  const info = adapter.info ?? {};
-  const software = info.isFallbackAdapter || adapter.isFallbackAdapter || /swiftshader|llvmpipe/i.test(info.description ?? info.device ?? "") || /swiftshader/i.test(info.architecture ?? "");
-  return wanted === "auto" && software ? "the graphics adapter is software, which is slower than wasm" : null;
+  return wanted === "auto" && isSoftware(adapter) ? "the graphics adapter is software, slower than wasm" : null;
+}
+
+function isSoftware({ info = {} }) {
+  const words = [info.vendor, info.architecture, info.device, info.description].join(" ");
+  return Boolean(info.isFallbackAdapter) || /swiftshader|llvmpipe|basic render/i.test(words);
 }
 
 /** Return why the GPU's networks are not to be used, or null. */
