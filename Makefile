@@ -49,11 +49,12 @@ test-backends: .venv/.dev .venv-backends/.done
 	FAU_BACKENDS_PYTHON="$(CURDIR)/.venv-backends/bin/python" $(PYTEST) --run-integration tests/backends
 
 # GPU variants on LiteRT's GPU accelerator over a software Vulkan driver; the Kotlin of
-# android_demo_assets/ on the JVM; its models on emulated ARM. What is missing is installed (Debian,
+# android_demo_assets/ on the JVM; its models on emulated ARM; the guide's TypeScript. What is missing is installed (Debian,
 # root), into the system or build/device/.
 test-device: .venv/.dev
 	sh tests/device/install_driver.sh
 	sh tests/device/install_kotlin.sh
+	sh tests/device/install_typescript.sh
 	sh tests/device/install_arm.sh $(BIN)/python
 	$(PYTEST) --run-gpu --run-integration tests/device
 

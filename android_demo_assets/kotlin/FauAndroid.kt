@@ -3,12 +3,9 @@ package dev.fau
 import android.content.Context
 import android.content.res.AssetManager
 import android.graphics.Bitmap
+import com.google.ai.edge.litert.Accelerator
 import com.google.ai.edge.litert.CompiledModel
-import com.google.mediapipe.framework.image.BitmapImageBuilder
-import com.google.mediapipe.tasks.core.BaseOptions
-import com.google.mediapipe.tasks.vision.core.RunningMode
-import com.google.mediapipe.tasks.vision.facelandmarker.FaceLandmarker
-import com.google.mediapipe.tasks.vision.facelandmarker.FaceLandmarker.FaceLandmarkerOptions
+import com.google.ai.edge.litert.CompiledModel.GpuOptions.Precision
 import java.io.IOException
 
 /** Returns the pixels of a bitmap, which must be ARGB_8888. */
@@ -25,6 +22,12 @@ fun Bitmap.toFauImage(): FauImage {
     return FauImage(argb, width, height)
 }
 
+/** Returns the faces of a bitmap (ARGB_8888, upright), left to right; empty if none was found. */
+fun FauReader.read(bitmap: Bitmap): List<FauFace> = read(bitmap.toFauImage())
+
+/** Returns the faces of the next frame of a video; see [FauReader.next]. */
+fun FauReader.next(bitmap: Bitmap): List<FauFace> = next(bitmap.toFauImage())
+
 /** Returns the bytes of an asset. */
 fun AssetManager.fauBytes(name: String): ByteArray = try {
     open(name).use { it.readBytes() }
@@ -32,68 +35,65 @@ fun AssetManager.fauBytes(name: String): ByteArray = try {
     throw FauException("$name must be in the app's assets.", error.message, "Copy it to app/src/main/assets/.", error)
 }
 
-/** Returns an estimator of the model [tflite] in the app's assets, with its JSON file beside it. */
+/** Returns which models and which landmarker are in the app's assets. */
+fun fauMetadata(context: Context): FauMetadata =
+    FauMetadata.read(String(context.assets.fauBytes(FauMetadata.FILE)))
+
+/**
+ * Returns a reader of the face landmarker and the models in the app's assets.
+ *
+ * Each network runs on the GPU alone or, if that fails, on the CPU; then `fallbacks` say why. On the
+ * CPU the AU model is the one for it. Which files these are, `fau_metadata.json` says.
+ */
+fun fauReader(
+    context: Context,
+    useGpu: Boolean = true,
+    precision: Precision = Precision.FP32,
+    numFaces: Int = 1,
+): FauReader {
+    val listed = fauMetadata(context)
+    val bundle = context.assets.fauBytes(listed.landmarker)
+    val files = FauBundle.extract(bundle, listed.landmarkerSha256, context.noBackupFilesDir)
+    val (detector, landmarks) = FauLiteRtNetwork.open(files, useGpu, precision)
+    val landmarker = FauLandmarker(detector, landmarks, numFaces)
+    try {
+        val estimator = fauEstimator(context, listed, useGpu, precision)
+        return FauReader(landmarker, estimator, listOfNotNull(estimator.fallback, detector.fallback, landmarks.fallback))
+    } catch (error: Exception) {
+        landmarker.close()
+        throw error
+    }
+}
+
+/** Returns an estimator: of the model for the GPU or, if that fails, of the one for the CPU. */
 fun fauEstimator(
     context: Context,
-    tflite: String = "fau_small_float16.tflite",
+    listed: FauMetadata = fauMetadata(context),
     useGpu: Boolean = true,
-    precision: CompiledModel.GpuOptions.Precision = CompiledModel.GpuOptions.Precision.FP32,
+    precision: Precision = Precision.FP32,
+): FauEstimator {
+    val forGpu = listed.forGpu
+    if (!useGpu || forGpu == null) return fauEstimator(context, listed.forCpu, useGpu, precision)
+    val found = fauEstimator(context, forGpu, true, precision)
+    if (found.accelerator == Accelerator.GPU || listed.forCpu == forGpu) return found
+    found.close()
+    return fauEstimator(context, listed.forCpu, false, precision, found.fallback)
+}
+
+/**
+ * Returns an estimator of the model [tflite] in the app's assets, with its JSON file beside it.
+ *
+ * @param fallback why it is the CPU, if that is known already.
+ */
+fun fauEstimator(
+    context: Context,
+    tflite: String,
+    useGpu: Boolean = true,
+    precision: Precision = Precision.FP32,
+    fallback: String? = null,
 ): FauEstimator {
     val json = tflite.removeSuffix(".tflite") + ".json"
     val info = FauModelInfo.read(String(context.assets.fauBytes(json)), json)
     info.checkFile(context.assets.fauBytes(tflite))
-    return FauEstimator.create(info, useGpu, precision) { CompiledModel.create(context.assets, tflite, it) }
-}
-
-/**
- * One face of a picture.
- *
- * @property landmarks x and y of 68 iBUG points, px of the picture.
- * @property matrix picture px -> crop px; its inverse carries heatmaps back.
- */
-class FauFace(val landmarks: DoubleArray, val matrix: Affine, val result: FauResult)
-
-/**
- * Finds faces with MediaPipe's Face Landmarker and estimates their AUs. Not thread-safe.
- *
- * The thresholds are those of `fau_tf/face/mediapipe_landmarks.py`. Unlike the Python demo, it
- * doesn't search parts of the picture and gives no quality score.
- */
-class FauReader(context: Context, val estimator: FauEstimator, numFaces: Int = 1) : AutoCloseable {
-    private val landmarker: FaceLandmarker
-
-    init {
-        context.assets.fauBytes(BUNDLE) // MediaPipe's own message gives no advice
-        val options = FaceLandmarkerOptions.builder()
-            .setBaseOptions(BaseOptions.builder().setModelAssetPath(BUNDLE).build())
-            .setRunningMode(RunningMode.IMAGE)
-            .setNumFaces(numFaces)
-            .setMinFaceDetectionConfidence(0.6f)
-            .setMinFacePresenceConfidence(0.8f)
-            .build()
-        landmarker = FaceLandmarker.createFromOptions(context, options)
-    }
-
-    /** Returns the faces of a bitmap (ARGB_8888, upright); empty if none was found. */
-    fun read(bitmap: Bitmap): List<FauFace> {
-        val image = bitmap.toFauImage()
-        val size = estimator.info.imageSize
-        val found = landmarker.detect(BitmapImageBuilder(bitmap).build()).faceLandmarks()
-        return found.map { face ->
-            // MediaPipe's 0 is the center of the first pixel, so nothing is subtracted.
-            val mesh = DoubleArray(2 * face.size) {
-                val point = face[it / 2]
-                if (it % 2 == 0) point.x().toDouble() * bitmap.width else point.y().toDouble() * bitmap.height
-            }
-            val landmarks = FauPreprocess.ibug68(mesh)
-            val matrix = FauPreprocess.cropMatrix(landmarks, size)
-            FauFace(landmarks, matrix, estimator.estimate(FauPreprocess.crop(image, matrix, size)))
-        }
-    }
-
-    override fun close() = landmarker.close()
-
-    private companion object {
-        const val BUNDLE = "face_landmarker.task"
-    }
+    return FauEstimator.create(info, useGpu, precision, fallback) { CompiledModel.create(context.assets, tflite, it) }
 }

@@ -21,6 +21,16 @@ class FauImage(val argb: IntArray, val width: Int, val height: Int) {
             )
         }
     }
+
+    internal companion object {
+        /** Returns the picture of [width] x [height] x 3 whole numbers from 0 to 255, row by row. */
+        fun of(rgb: FloatArray, width: Int, height: Int) = FauImage(
+            IntArray(width * height) {
+                rgb[3 * it].toInt() shl 16 or (rgb[3 * it + 1].toInt() shl 8) or rgb[3 * it + 2].toInt()
+            },
+            width, height,
+        )
+    }
 }
 
 /** RGB floats of a part of a picture, row by row. */

@@ -1,7 +1,5 @@
 package dev.fau
 
-import java.security.MessageDigest
-
 /**
  * A criterion of reliability that an AU fails.
  *
@@ -17,6 +15,7 @@ data class FauFailedCriterion(val criterion: String, val value: Double, val limi
  * @property imageSize side S of the crop, px.
  * @property heatmapSize side h = w of a heatmap.
  * @property auLabels the A action units, e.g. `AU06`, in the order of `intensity`.
+ * @property auNames AU label -> its name in words, e.g. `Cheek Raiser`; empty if the file has none.
  * @property centers names of the K AU centers, in the order of the heatmap channels.
  * @property accelerators what runs the whole model: `cpu`, or `cpu` and `gpu`.
  * @property sha256 of the .tflite file.
@@ -29,6 +28,7 @@ class FauModelInfo private constructor(
     val imageSize: Int,
     val heatmapSize: Int,
     val auLabels: List<String>,
+    val auNames: Map<String, String>,
     val centers: List<String>,
     val accelerators: List<String>,
     val sha256: String,
@@ -37,8 +37,7 @@ class FauModelInfo private constructor(
 ) {
     /** Throws unless [flatbuffer] is the file that this JSON describes. */
     fun checkFile(flatbuffer: ByteArray) {
-        val found = MessageDigest.getInstance("SHA-256").digest(flatbuffer)
-            .joinToString("") { "%02x".format(it) }
+        val found = sha256(flatbuffer)
         if (found != sha256) {
             throw FauException(
                 "$name: the model must have the SHA-256 of its JSON file, $sha256.",
@@ -71,6 +70,7 @@ class FauModelInfo private constructor(
                 imageSize = size(file, entries, "image_size"),
                 heatmapSize = size(file, entries, "heatmap_size"),
                 auLabels = labels,
+                auNames = labels.zip((entries["au_names"] as? List<*>).orEmpty().map { "$it" }).toMap(),
                 centers = words(file, entries, "centers"),
                 accelerators = words(file, entries, "accelerators"),
                 sha256 = entries["sha256"] as? String

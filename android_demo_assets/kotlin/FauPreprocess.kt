@@ -14,6 +14,13 @@ data class Affine(
     /** Returns the image of (x, y). */
     fun at(x: Double, y: Double): Pair<Double, Double> = Pair(a * x + b * y + c, d * x + e * y + f)
 
+    /** Returns the images of points: x, y, x, y, ... */
+    fun map(points: DoubleArray) = DoubleArray(points.size) {
+        val x = points[it - it % 2]
+        val y = points[it - it % 2 + 1]
+        if (it % 2 == 0) a * x + b * y + c else d * x + e * y + f
+    }
+
     /** Returns the inverse map; a determinant of 0 has none, see [FauPreprocess.cropMatrix]. */
     fun inverse(): Affine {
         val det = a * e - b * d
@@ -59,7 +66,7 @@ object FauPreprocess {
             throw FauException(
                 "The mesh must have $MESH_POINTS points, x and y each.",
                 "${mesh.size} numbers",
-                "Use MediaPipe's Face Landmarker with face_landmarker.task.",
+                "Use FauLandmarker, with the networks of face_landmarker.task.",
             )
         }
         return DoubleArray(2 * LANDMARKS) { mesh[2 * IBUG_FROM_MEDIAPIPE[it / 2] + it % 2] }

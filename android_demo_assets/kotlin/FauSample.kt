@@ -4,13 +4,13 @@ import android.Manifest
 import android.content.Context
 import android.graphics.Bitmap
 import android.graphics.Canvas
-import android.graphics.Color
 import android.graphics.Matrix
 import android.graphics.Paint
 import android.os.Bundle
 import android.view.View
 import android.widget.FrameLayout
 import androidx.activity.ComponentActivity
+import androidx.activity.enableEdgeToEdge
 import androidx.activity.result.contract.ActivityResultContracts
 import androidx.camera.core.CameraSelector
 import androidx.camera.core.ImageAnalysis
@@ -19,9 +19,11 @@ import androidx.camera.core.Preview
 import androidx.camera.lifecycle.ProcessCameraProvider
 import androidx.camera.view.PreviewView
 import androidx.core.content.ContextCompat
+import androidx.core.view.ViewCompat
+import androidx.core.view.WindowInsetsCompat
 import java.util.concurrent.Executors
 
-/** The front camera's preview under one bar per AU and a line with the accelerator. */
+/** A camera's preview under one bar per AU and a line with the accelerator, or with what is wrong. */
 class FauSampleActivity : ComponentActivity() {
     // One thread creates, uses and closes the models, which are not thread-safe.
     private val worker = Executors.newSingleThreadExecutor()
@@ -31,23 +33,28 @@ class FauSampleActivity : ComponentActivity() {
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
-        preview = PreviewView(this)
+        enableEdgeToEdge()
+        preview = PreviewView(this).apply { scaleType = PreviewView.ScaleType.FIT_START } // above the bars
         bars = AuBarsView(this)
         setContentView(FrameLayout(this).apply { addView(preview); addView(bars) })
-        registerForActivityResult(ActivityResultContracts.RequestPermission()) { granted ->
-            if (granted) start() else bars.show(null, "No camera: permission refused")
-        }.launch(Manifest.permission.CAMERA)
+        val permission = registerForActivityResult(ActivityResultContracts.RequestPermission()) { granted ->
+            if (granted) start() else bars.show(null, REFUSED)
+        }
+        bars.setOnClickListener { if (reader == null) permission.launch(Manifest.permission.CAMERA) }
+        permission.launch(Manifest.permission.CAMERA)
     }
 
     private fun start() {
-        worker.execute {
-            attempt { reader = FauReader(this, fauEstimator(this)) }
-        }
+        bars.show(null, "Loading the models.")
+        worker.execute { attempt { if (reader == null) reader = fauReader(this) } }
         val provider = ProcessCameraProvider.getInstance(this)
-        provider.addListener({ bind(provider.get()) }, ContextCompat.getMainExecutor(this))
+        provider.addListener({ attempt { bind(provider.get()) } }, ContextCompat.getMainExecutor(this))
     }
 
     private fun bind(camera: ProcessCameraProvider) {
+        val facing = listOf(CameraSelector.DEFAULT_FRONT_CAMERA, CameraSelector.DEFAULT_BACK_CAMERA)
+        val chosen = facing.firstOrNull(camera::hasCamera)
+            ?: throw FauException("This app needs a camera.", "a device without one", "Connect a camera, then open the app again.")
         val shown = Preview.Builder().build()
         shown.setSurfaceProvider(preview.surfaceProvider)
         val frames = ImageAnalysis.Builder()
@@ -56,7 +63,7 @@ class FauSampleActivity : ComponentActivity() {
             .build()
         frames.setAnalyzer(worker) { frame -> attempt { read(frame) } }
         camera.unbindAll()
-        camera.bindToLifecycle(this, CameraSelector.DEFAULT_FRONT_CAMERA, shown, frames)
+        camera.bindToLifecycle(this, chosen, shown, frames)
     }
 
     private fun read(frame: ImageProxy) = frame.use {
@@ -64,59 +71,76 @@ class FauSampleActivity : ComponentActivity() {
         val sensor = frame.toBitmap()
         val turn = Matrix().apply { postRotate(frame.imageInfo.rotationDegrees.toFloat()) }
         val upright = Bitmap.createBitmap(sensor, 0, 0, sensor.width, sensor.height, turn, true)
-        val face = open.read(upright).firstOrNull()
-        val on = open.estimator.fallback ?: "on the ${open.estimator.accelerator}"
-        bars.show(face?.result, if (face == null) "No face, $on" else on)
+        val faces = open.next(upright)
+        bars.show(faces.firstOrNull()?.result, FauBars.status(faces, open))
     }
 
     private fun attempt(work: () -> Unit) = try {
         work()
-    } catch (error: Exception) { // FauException, or LiteRT's own if the device fails
-        bars.show(null, error.message ?: "$error")
+    } catch (error: Exception) { // FauException, or LiteRT's and CameraX's own if the device fails
+        bars.show(null, error.message ?: "$error. Close the app and open it again.")
     }
 
     override fun onDestroy() {
         worker.execute {
             reader?.close()
-            reader?.estimator?.close()
             reader = null
         }
         worker.shutdown()
         super.onDestroy()
     }
+
+    private companion object {
+        const val REFUSED = "No camera: the permission was refused. Tap to be asked again, or allow it in the phone's " +
+            "settings, under this app's permissions."
+    }
 }
 
-/** One bar per AU, 0 to 5, gray if its reliability is low, with its interval; and a line of text. */
+/** Draws the shapes of [FauBars], clear of the phone's own bars. */
 class AuBarsView(context: Context) : View(context) {
-    private val paint = Paint().apply { textSize = 32f }
+    private val paint = Paint(Paint.ANTI_ALIAS_FLAG)
+    private var insets = FauInsets()
     private var result: FauResult? = null
-    private var text = "Starting"
+    private var text = "Starting."
 
-    /** Shows a result, or none; may be called from any thread. */
+    init {
+        ViewCompat.setOnApplyWindowInsetsListener(this) { _, all ->
+            val covered = all.getInsets(WindowInsetsCompat.Type.systemBars() or WindowInsetsCompat.Type.displayCutout())
+            insets = FauInsets(
+                covered.left.toFloat(), covered.top.toFloat(), covered.right.toFloat(), covered.bottom.toFloat(),
+            )
+            invalidate()
+            all
+        }
+    }
+
+    /** Shows a result, or none, and a text; may be called from any thread. */
     fun show(result: FauResult?, text: String) {
         post {
             this.result = result
             this.text = text
+            contentDescription = text
             invalidate()
         }
     }
 
     override fun onDraw(canvas: Canvas) {
-        var y = 60f
-        val scale = (width - 280f) / 5f
-        val intervals = result?.interval.orEmpty()
-        for ((label, value) in result?.intensity.orEmpty()) {
-            paint.color = if (label in result?.info?.lowReliability.orEmpty()) Color.GRAY else Color.GREEN
-            canvas.drawRect(140f, y - 26f, 140f + value * scale, y, paint)
-            paint.color = Color.WHITE
-            intervals[label]?.let { interval ->
-                canvas.drawRect(140f + interval.start * scale, y - 15f, 140f + interval.endInclusive * scale, y - 11f, paint)
+        val layout = FauBars(width.toFloat(), height.toFloat(), resources.displayMetrics.density, insets, ::measured)
+        for (shape in layout.shapes(result, text)) {
+            paint.color = shape.color
+            when (shape) {
+                is FauBox ->
+                    canvas.drawRoundRect(shape.left, shape.top, shape.right, shape.bottom, shape.radius, shape.radius, paint)
+                is FauText -> {
+                    paint.textSize = shape.size
+                    canvas.drawText(shape.text, shape.x, shape.y, paint)
+                }
             }
-            canvas.drawText(label, 20f, y, paint)
-            canvas.drawText("%.1f".format(value), width - 120f, y, paint)
-            y += 44f
         }
-        paint.color = Color.WHITE
-        canvas.drawText(text, 20f, y, paint)
+    }
+
+    private fun measured(text: String, size: Float): Float {
+        paint.textSize = size
+        return paint.measureText(text)
     }
 }

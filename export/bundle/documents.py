@@ -64,8 +64,8 @@ animation, and interfaces that the user has chosen and can switch off.
 _PRIVACY: Final = """\
 The files of this folder are networks, tables and pictures; none of them reaches out. fau_tf on a
 computer opens no connection and looks up no name: a test runs each of its commands where both are
-refused. On Android, `kotlin/FauAndroid.kt` finds the landmarks by MediaPipe's tasks library, which
-may send usage metrics to its maker: read its notice, and ask the users of an app where it says so.
+refused. The Android code finds the landmarks by the same networks on LiteRT, without MediaPipe's
+runtime, and the app has no permission for the network.
 """
 _LIMITS: Final = """\
 - One near-frontal face at a time. Glasses, hands, masks, strong shadows, motion blur and small
@@ -91,7 +91,7 @@ def model_card(models: Sequence[AssetModel], machine: Mapping[str, Any]) -> str:
     size = card["heatmap_size"]
     parts = [
         f"# Model card: {', '.join(model.path.stem for model in models)}",
-        "`make assets` writes this page from the export's measurements. Preset "
+        "`python -m export.bundle` writes this page from the export's measurements. Preset "
         f"`{card['preset']}`: faces of {card['image_size']} px to {len(card['centers'])} heatmaps "
         f"of {size} x {size}; contract version {card['contract_version']}. `fau_metadata.json` "
         "describes every tensor, the crop and the AUs.",
@@ -132,6 +132,8 @@ def notice(models: Sequence[AssetModel]) -> str:
         "  Where the backbone is EfficientNet-Lite0, the weights derive from the start below.\n"
         f"- {FOLDER}/: pictures that this project rendered from the canonical face mesh, and what\n"
         "  its code and models compute from them. Apache-2.0.\n"
+        "- gradlew, gradlew.bat, gradle/wrapper/gradle-wrapper.jar: the wrapper of Gradle, by its\n"
+        "  authors. Apache-2.0.\n"
         "- all other files: by this project. Apache-2.0.\n\n"
         "----\n\n" + (ROOT / NOTICE).read_text(encoding="utf-8")
     )

@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -20,27 +20,34 @@ from fau_tf.utils.files import replacing
 
 MODEL_CARD: Final = "MODEL_CARD.md"
 LICENSE: Final = "LICENSE"
+SHIPPED: Final = ROOT / "android_demo_assets"
+"""Has the hand-written files for a new folder."""
 Log = Callable[[str], None]
 
 
 def make_assets(folder: Path, export: Callable[[Path], list[str]], *, log: Log) -> list[str]:
     """Replace the models and everything that describes them; return the refused variants.
 
-    If a variant is refused or anything fails, the folder is unchanged.
+    If a variant is refused or anything fails, the folder is unchanged. A folder that is new or
+    empty gets the hand-written files of this checkout as well.
 
     Args:
-        folder: Contains the hand-written files.
+        folder: Contains the hand-written files, or nothing.
         export: Writes models and their report into a folder; returns the refused variants.
         log: Receives progress lines.
 
     Raises:
         AssetError: If the exported files or those in the folder don't make an asset folder.
     """
-    with _stage(folder) as stage:
-        _hand_written(folder)  # a fault shows now, not after minutes of evaluation
+    new = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    with _stage(folder, new=new) as stage:
+        # A fault shows now, not after minutes of evaluation.
+        by_hand = _hand_written(SHIPPED if new else folder)
+        if new:
+            _copy(by_hand, stage)
         refused = export(stage)
         if not refused:
-            _describe(folder, stage, new_golden=True, log=log)
+            _describe(stage if new else folder, stage, new_golden=True, log=log)
             _put(stage, folder)
     return refused
 
@@ -98,15 +105,22 @@ def problems(folder: Path) -> list[str]:
 
 
 @contextmanager
-def _stage(folder: Path) -> Iterator[Path]:
+def _stage(folder: Path, *, new: bool = False) -> Iterator[Path]:
     """Give a temporary folder on the same disk, in which the new files are completed."""
-    if not folder.is_dir():
+    if not new and not folder.is_dir():
         raise AssetError(
             f"{folder} must be the asset folder with its hand-written files. Received: no folder. "
-            "Restore it from Git."
+            "Restore it from Git, or write a new one: python -m export.bundle make FOLDER --run RUN"
         )
-    with tempfile.TemporaryDirectory(dir=folder.resolve().parent, prefix=".assets-") as stage:
+    there = next(place for place in folder.resolve().parents if place.is_dir())
+    with tempfile.TemporaryDirectory(dir=there, prefix=".assets-") as stage:
         yield Path(stage)
+
+
+def _copy(by_hand: Mapping[str, Path], folder: Path) -> None:
+    for path, where in by_hand.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(where, folder / path)  # with its mode: gradlew is executable
 
 
 def _describe(folder: Path, stage: Path, *, new_golden: bool, log: Log) -> None:

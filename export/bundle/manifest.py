@@ -14,8 +14,12 @@ from fau_tf.utils.files import file_sha256
 
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = 1
-HAND_WRITTEN: Final = ("README.md", "kotlin/*", BUNDLE_NAME)
+HAND_WRITTEN: Final = (
+    "README.md", BUNDLE_NAME, "kotlin/*", "app/*", "gradle*", "*.gradle.kts", ".git*",
+)  # fmt: skip
 """Files that no command writes; the manifest lists them."""
+BUILT: Final = frozenset((".gradle", ".idea", ".kotlin", "build", "local.properties"))
+"""Names of what Android Studio and Gradle write: no files of the folder."""
 GENERATED: Final = (
     "fau_*.tflite", "fau_*.json", "report.md", "parity.json", "parity.png", LABELS,
     "MODEL_CARD.md", "NOTICE", "LICENSE", "golden/*", MANIFEST,
@@ -36,9 +40,11 @@ def is_generated(path: str) -> bool:
 
 
 def files(folder: Path) -> dict[str, Path]:
-    """Return every file in a folder, by its path in it, sorted."""
-    found = (path for path in folder.rglob("*") if not path.is_dir())
-    return dict(sorted((path.relative_to(folder).as_posix(), path) for path in found))
+    """Return every file in a folder but what is `BUILT`, by its path in it, sorted."""
+    found = ((path.relative_to(folder), path) for path in folder.rglob("*") if not path.is_dir())
+    return dict(
+        sorted((short.as_posix(), path) for short, path in found if not BUILT & set(short.parts))
+    )
 
 
 def manifest_text(listed: Mapping[str, Path]) -> str:
@@ -61,7 +67,7 @@ def manifest_text(listed: Mapping[str, Path]) -> str:
     if lacking:
         raise AssetError(
             f"An asset folder must have {', '.join(lacking)}, which no command writes. Received: "
-            "no such file. Restore it from Git."
+            "no such file. Restore it from Git, or name a new folder."
         )
     rows = [
         {"path": path, "generated": is_generated(path), **_row(where)}

@@ -40,7 +40,7 @@ def compiled() -> Path:
     if not jar.exists():
         with tempfile.TemporaryDirectory(dir=BUILD) as folder:
             made = Path(folder, "made.jar")
-            _compile([*SHIPPED, *TEST_CODE, *_stand_ins(Path(folder))], made)
+            compile_kotlin([*SHIPPED, *TEST_CODE, *split_packages(STAND_INS, Path(folder))], made)
             for old in BUILD.glob("kotlin-*.jar"):
                 old.unlink()
             made.replace(jar)
@@ -55,7 +55,12 @@ def run(*arguments: str | Path, driver: Path | None = None) -> dict[str, str]:
         driver: Manifest of a Vulkan driver; without one there is no GPU.
     """
     libraries = [compiled(), COMPILER / "lib" / "kotlin-stdlib.jar", JNA]
-    command = ["java", "-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8"]
+    command = [
+        "java",
+        "-Dfile.encoding=UTF-8",
+        "-Dstdout.encoding=UTF-8",
+        "-Djava.awt.headless=true",
+    ]
     command += [f"-Dlitert.library={LITERT / 'libLiteRt.so'}"]
     command += ["-cp", os.pathsep.join(map(str, libraries)), "dev.fau.MainKt", *map(str, arguments)]
     with tempfile.TemporaryDirectory() as folder:
@@ -66,16 +71,17 @@ def run(*arguments: str | Path, driver: Path | None = None) -> dict[str, str]:
     return dict(line.split("\t", 1) for line in output.splitlines() if "\t" in line)
 
 
-def _compile(sources: list[Path], jar: Path) -> None:
+def compile_kotlin(sources: list[Path], jar: Path) -> None:
+    """Compile files of Kotlin; a warning is an error, which is an AssertionError with its text."""
     command = ["bash", str(COMPILER / "bin" / "kotlinc"), "-Werror", "-cp", str(JNA)]
     # The run is too short for the JVM's slower compiler to pay off.
     environment = {**os.environ, "JAVA_OPTS": "-Xmx1g -XX:+UseSerialGC -XX:TieredStopAtLevel=1"}
     _finished([*command, "-d", str(jar), *map(str, sources)], environment, timeout=600)
 
 
-def _stand_ins(folder: Path) -> list[Path]:
-    """Return one file for each package, as Kotlin wants it."""
-    _, *packages = re.split(r"^(?=package )", STAND_INS.read_text(), flags=re.M)
+def split_packages(stand_ins: Path, folder: Path) -> list[Path]:
+    """Write one file for each package of a file of stand-ins, as Kotlin wants it; return them."""
+    _, *packages = re.split(r"^(?=package )", stand_ins.read_text(), flags=re.M)
     paths = [folder / f"StandIn{i}.kt" for i in range(len(packages))]
     for path, text in zip(paths, packages, strict=True):
         path.write_text(text)

@@ -3,12 +3,12 @@ package dev.fau
 import android.content.Context
 import android.content.res.AssetManager
 import android.graphics.Bitmap
-import com.google.mediapipe.tasks.components.containers.NormalizedLandmark
-import com.google.mediapipe.tasks.vision.facelandmarker.FaceLandmarker
 import java.io.File
 
-/** Prints the exception for each bad input; [scratch] is an empty folder. */
-fun guards(model: File, scratch: File) {
+/** Prints the exception for each bad input; [assets] is the asset folder, [scratch] is an empty one. */
+fun guards(assets: File, scratch: File) {
+    val listed = FauMetadata.read(File(assets, FauMetadata.FILE).readText())
+    val model = File(assets, listed.forGpu!!)
     val json = File(model.path.removeSuffix(".tflite") + ".json").readText()
     println("mesh points\t${FauPreprocess.IBUG_FROM_MEDIAPIPE.joinToString(" ")}")
     val sample = """ {"a": [1, -2.5e3, "\u00e9\/\"", true, null, {}], "b": []} """
@@ -17,7 +17,9 @@ fun guards(model: File, scratch: File) {
     landmarks()
     files(model, json, scratch)
     estimator(model)
-    glue(model, scratch)
+    landmarker(assets, listed, scratch)
+    metadata(assets)
+    glue(assets, model, scratch)
 }
 
 private fun report(name: String, attempt: () -> Any?) {
@@ -61,7 +63,7 @@ private fun landmarks() {
 }
 
 private fun files(model: File, json: String, scratch: File) {
-    report("missing model") { FauEstimator.fromFile(File(scratch, "no_such.tflite")) }
+    report("missing file") { FauEstimator.fromFile(File(scratch, "no_such.tflite")) }
     val bare = json.replaceFirst("\"low_reliability\"", "\"others\"")
     fun marked(entry: String) = bare.replaceFirst("{", "{\"low_reliability\": $entry,")
     val broken = mapOf(
@@ -125,24 +127,63 @@ private fun estimator(model: File) {
     report("closed estimator") { estimator.estimate(FloatArray(3 * size * size)) }
 }
 
-private fun glue(model: File, scratch: File) {
-    val assets = Context(AssetManager(model.parent))
+private fun landmarker(assets: File, listed: FauMetadata, scratch: File) {
+    val bundle = File(assets, listed.landmarker).readBytes()
+    report("another landmarker") { FauBundle.extract(bundle + 0, listed.landmarkerSha256, scratch) }
+    report("bundle of nothing") { FauBundle.extract(ByteArray(0), sha256(ByteArray(0)), scratch) }
+    report("folder that is none") { FauBundle.extract(bundle, listed.landmarkerSha256, File(scratch, "none")) }
+    val files = FauBundle.extract(bundle, listed.landmarkerSha256, scratch)
+    report("networks the wrong way round") {
+        FauLiteRtNetwork.open(FauBundle.Files(files.landmarks, files.detector), useGpu = false)
+    }
+    val noise = File(scratch, "face_noise.tflite").apply { writeBytes(ByteArray(64) { 7 }) }
+    report("network that is none") { FauLiteRtNetwork.open(FauBundle.Files(noise, files.landmarks), useGpu = false) }
+    report("0 faces") { FauLandmarker(Given(), Given(), numFaces = 0) }
+    val (detector, landmarks) = FauLiteRtNetwork.open(files, useGpu = false)
+    val landmarker = FauLandmarker(detector, landmarks)
+    println("no face\t${landmarker.find(GRAY).size} faces")
+    println("picture of one px\t${landmarker.find(FauImage(IntArray(1), 1, 1)).size} faces")
+    println("frames without a face\t${FauTracker(landmarker).let { tracker -> List(3) { tracker.find(GRAY).size } }}")
+    landmarker.close()
+    landmarker.close() // twice is fine
+    report("closed landmarker") { landmarker.find(GRAY) }
+}
+
+/** A network whose outputs nobody asks for. */
+private class Given : FauNetwork {
+    override fun run(input: FloatArray) = listOf(input)
+
+    override fun close() = Unit
+}
+
+private fun metadata(assets: File) {
+    val text = File(assets, FauMetadata.FILE).readText()
+    val broken = mapOf(
+        "metadata of another version" to text.replaceFirst(Regex("\"contract_version\": *[12],"), "\"contract_version\": 3,"),
+        "metadata without models" to text.replaceFirst("\"variants\"", "\"models\""),
+        "metadata of a model without a file" to text.replaceFirst(Regex("\"file\": \"fau_"), "\"path\": \"fau_"),
+        "metadata without a landmarker" to text.replaceFirst("\"landmarks\"", "\"points\""),
+        "metadata of a list" to "[1]",
+    )
+    for ((name, changed) in broken) report(name) { check(changed != text); FauMetadata.read(changed) }
+}
+
+private fun glue(assets: File, model: File, scratch: File) {
     for (config in listOf(Bitmap.Config.RGB_565, Bitmap.Config.HARDWARE, null)) {
-        report("bitmap of config $config") { Bitmap(64, 48, config, GRAY.argb).toFauImage() }
+        report("bitmap of config $config") { bitmap(GRAY, config).toFauImage() }
     }
-    report("recycled bitmap") {
-        Bitmap(64, 48, Bitmap.Config.ARGB_8888, GRAY.argb).apply { isRecycled = true }.toFauImage()
-    }
+    report("recycled bitmap") { bitmap(GRAY).apply { isRecycled = true }.toFauImage() }
     report("missing asset") { fauEstimator(Context(AssetManager(scratch.path)), "none.tflite") }
     val bare = File(scratch, "bare").apply { mkdir() }
-    fauEstimator(assets, model.name, useGpu = false).use { estimator ->
-        report("missing landmarker") { FauReader(Context(AssetManager(bare.path)), estimator) }
-        FauReader(assets, estimator).use { reader ->
-            val gray = Bitmap(64, 48, Bitmap.Config.ARGB_8888, GRAY.argb)
-            FaceLandmarker.found = listOf()
-            println("no face\t${reader.read(gray).size} faces")
-            FaceLandmarker.found = listOf(List(468) { NormalizedLandmark(0.5f, 0.5f) })
-            report("landmarker of 468 points") { reader.read(gray) }
-        }
+    report("no assets") { fauReader(Context(AssetManager(bare.path), scratch)) }
+    File(assets, FauMetadata.FILE).copyTo(File(bare, FauMetadata.FILE))
+    report("missing landmarker") { fauReader(Context(AssetManager(bare.path), scratch)) }
+    File(assets, "face_landmarker.task").copyTo(File(bare, "face_landmarker.task"))
+    report("missing model") { fauReader(Context(AssetManager(bare.path), scratch), useGpu = false) }
+    val context = Context(AssetManager(assets.path), scratch)
+    fauReader(context, useGpu = false).use { reader ->
+        println("status without a face\t${FauBars.status(reader.read(bitmap(GRAY)), reader)}")
+        println("model of the CPU\t${reader.estimator.info.name} on ${reader.estimator.info.accelerators}")
     }
+    fauEstimator(context, model.name, useGpu = false).use { println("model by name\t${it.info.name}") }
 }

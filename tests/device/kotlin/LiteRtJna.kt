@@ -77,15 +77,24 @@ class CompiledModel private constructor(
 
     fun createOutputBuffer(name: String, signature: String? = null) = buffer("Output", name, signature)
 
+    fun createInputBuffers(): List<TensorBuffer> = names("Input", null).map { buffer("Input", it, null) }
+
+    fun createOutputBuffers(): List<TensorBuffer> = names("Output", null).map { buffer("Output", it, null) }
+
+    fun run(inputs: List<TensorBuffer>, outputs: List<TensorBuffer>) =
+        run(inputs.map { it.handle }, outputs.map { it.handle }.toTypedArray())
+
     fun run(inputs: Map<String, TensorBuffer>, outputs: Map<String, TensorBuffer>, signature: String? = null) {
-        val ordered = listOf("Input" to inputs, "Output" to outputs).map { (kind, buffers) ->
-            names(kind, signature).map { buffers.getValue(it).handle }.toTypedArray()
+        val (first, second) = listOf("Input" to inputs, "Output" to outputs).map { (kind, buffers) ->
+            names(kind, signature).map { buffers.getValue(it).handle }
         }
-        call(
-            "LiteRtRunCompiledModel", compiled, 0L,
-            ordered[0].size.toLong(), ordered[0], ordered[1].size.toLong(), ordered[1],
-        )
+        run(first, second.toTypedArray())
     }
+
+    private fun run(inputs: List<Pointer>, outputs: Array<Pointer>) = call(
+        "LiteRtRunCompiledModel", compiled, 0L,
+        inputs.size.toLong(), inputs.toTypedArray(), outputs.size.toLong(), outputs,
+    )
 
     override fun close() {
         free("LiteRtDestroyCompiledModel", compiled)
@@ -109,12 +118,15 @@ class CompiledModel private constructor(
         val tensor = made("LiteRtGetSignature${kind}TensorByIndex", key, index)
         val type = Memory(TENSOR_TYPE_BYTES).apply { clear() }
         call("LiteRtGetRankedTensorType", tensor, type)
+        // LiteRT's own API asks the runtime for sizes that vary; in the face landmarker, the batch does.
+        for (at in DIMENSIONS) if (type.getInt(at) == -1) type.setInt(at, 1)
         val requirements = made("LiteRtGetCompiledModel${kind}BufferRequirements", compiled, 0L, index)
         return TensorBuffer(made("LiteRtCreateManagedTensorBufferFromRequirements", environment, type, requirements))
     }
 
     companion object {
         private const val TENSOR_TYPE_BYTES = 256L // more than LiteRtRankedTensorType has
+        private val DIMENSIONS = 8L..36L step 4 // where it has them, after element type and rank
 
         fun create(assets: AssetManager, name: String, options: Options): CompiledModel =
             create(assets.path(name), options)

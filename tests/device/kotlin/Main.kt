@@ -1,9 +1,13 @@
 /*
- * Runs android_demo_assets/kotlin on the JVM for tests/device/test_kotlin.py.
+ * Runs android_demo_assets/kotlin on the JVM for tests/device/test_kotlin*.py.
  *
  *     golden GOLDEN MODEL OUT cpu|FP16|FP32 [SHIFT]   arrays of each case into OUT, as golden/ has them
- *     glue   GOLDEN MODEL OUT                         the same through Bitmap, assets and FauReader
- *     guards MODEL OUT                                one line for each bad input: name, tab, exception
+ *     glue   ASSETS OUT cpu|FP32 PICTURE...           faces of pictures through Bitmap, assets and FauReader
+ *     steps  BUNDLE SHA256 OUT cpu|FP32 PICTURE...    every step of the landmarker (Landmarks.kt)
+ *     find   BUNDLE SHA256 OUT FACES PICTURE...       meshes in all parts of each picture
+ *     follow BUNDLE SHA256 OUT FACES PICTURE...       meshes of pictures as frames of a video
+ *     screen ASSETS PICTURE OUT ...                   the app's screen, drawn by java.awt (Screen.kt)
+ *     guards ASSETS OUT                               one line for each bad input: name, tab, exception
  */
 package dev.fau
 
@@ -11,31 +15,37 @@ import android.content.Context
 import android.content.res.AssetManager
 import android.graphics.Bitmap
 import com.google.ai.edge.litert.CompiledModel.GpuOptions.Precision
-import com.google.mediapipe.tasks.components.containers.NormalizedLandmark
-import com.google.mediapipe.tasks.vision.facelandmarker.FaceLandmarker
 import java.io.File
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import javax.imageio.ImageIO
 
 fun main(arguments: Array<String>) {
+    val rest = arguments.drop(1)
     when (arguments[0]) {
-        "golden" -> golden(arguments.drop(1))
-        "glue" -> glue(arguments.drop(1))
+        "golden" -> golden(rest)
+        "glue" -> glue(rest)
+        "steps" -> steps(rest)
+        "find" -> find(rest)
+        "follow" -> follow(rest)
+        "screen" -> screen(rest)
         "guards" -> guards(File(arguments[1]), File(arguments[2]))
-        else -> error("first argument: golden, glue or guards. Received: ${arguments[0]}")
+        else -> error("first argument: see Main.kt. Received: ${arguments[0]}")
     }
+}
+
+/** Returns the picture in a file. */
+fun picture(file: File): FauImage {
+    val image = ImageIO.read(file)
+    val argb = IntArray(image.width * image.height)
+    image.getRGB(0, 0, image.width, image.height, argb, 0, image.width)
+    return FauImage(argb, image.width, image.height)
 }
 
 private class Case(private val folder: File, private val entry: Map<*, *>) {
     val name = entry["name"] as String
 
-    fun picture(): FauImage {
-        val image = ImageIO.read(File(folder, entry["picture"] as String))
-        val argb = IntArray(image.width * image.height)
-        image.getRGB(0, 0, image.width, image.height, argb, 0, image.width)
-        return FauImage(argb, image.width, image.height)
-    }
+    fun picture() = picture(File(folder, entry["picture"] as String))
 
     fun doubles(array: String) = bytes(array).asDoubleBuffer().let { DoubleArray(it.remaining()).also(it::get) }
 
@@ -52,7 +62,7 @@ private fun cases(folder: File): List<Case> {
     return (index["cases"] as List<*>).map { Case(folder, it as Map<*, *>) }
 }
 
-private class Output(private val folder: File, private val case: String) {
+class Output(private val folder: File, private val case: String) {
     fun doubles(name: String, values: DoubleArray) = write(name, 8 * values.size) { it.asDoubleBuffer().put(values) }
 
     fun floats(name: String, values: FloatArray) = write(name, 4 * values.size) { it.asFloatBuffer().put(values) }
@@ -74,7 +84,7 @@ private class Output(private val folder: File, private val case: String) {
     }
 }
 
-private fun announce(estimator: FauEstimator) {
+fun announce(estimator: FauEstimator) {
     println("accelerator\t${estimator.accelerator}")
     println("fallback\t${estimator.fallback ?: ""}")
 }
@@ -96,34 +106,25 @@ private fun golden(arguments: List<String>) {
 }
 
 private fun glue(arguments: List<String>) {
-    val model = File(arguments[1])
-    val context = Context(AssetManager(model.parent))
-    fauEstimator(context, model.name, useGpu = false).use { estimator ->
-        FauReader(context, estimator).use { reader ->
-            for (case in cases(File(arguments[0]))) {
-                val picture = case.picture()
-                FaceLandmarker.found = listOf(mesh(case.doubles("landmarks"), picture))
-                val face = reader.read(bitmap(picture)).single()
-                val out = Output(File(arguments[2]), case.name)
-                out.doubles("landmarks", face.landmarks)
-                out.matrix(face.matrix)
-                out.floats("crop", FauPreprocess.crop(picture, face.matrix, estimator.info.imageSize))
-                out.result(face.result)
-            }
+    val (assets, out, mode) = arguments
+    val context = Context(AssetManager(assets), File(out))
+    val precision = Precision.entries.find { it.name == mode } ?: Precision.DEFAULT
+    fauReader(context, useGpu = mode != "cpu", precision).use { reader ->
+        announce(reader.estimator)
+        println("model\t${reader.estimator.info.name}")
+        println("fallbacks\t${reader.fallbacks.joinToString(" | ")}")
+        arguments.drop(3).forEachIndexed { i, file ->
+            val image = picture(File(file))
+            val face = reader.read(bitmap(image)).single()
+            val output = Output(File(out), "$i")
+            output.doubles("mesh", face.mesh.mesh)
+            output.doubles("landmarks", face.landmarks)
+            output.matrix(face.matrix)
+            output.floats("crop", FauPreprocess.crop(image, face.matrix, reader.estimator.info.imageSize))
+            output.result(face.result)
         }
     }
 }
 
-/** A mesh in fractions of the picture, with the landmarks where MediaPipe has them. */
-private fun mesh(landmarks: DoubleArray, picture: FauImage): List<NormalizedLandmark> {
-    val where = FauPreprocess.IBUG_FROM_MEDIAPIPE.withIndex().associate { (i, point) -> point to i }
-    return List(FauPreprocess.MESH_POINTS) { point ->
-        val i = where[point] ?: return@List NormalizedLandmark(Float.NaN, Float.NaN)
-        NormalizedLandmark(
-            (landmarks[2 * i] / picture.width).toFloat(), (landmarks[2 * i + 1] / picture.height).toFloat(),
-        )
-    }
-}
-
-private fun bitmap(picture: FauImage, config: Bitmap.Config = Bitmap.Config.ARGB_8888) =
+fun bitmap(picture: FauImage, config: Bitmap.Config? = Bitmap.Config.ARGB_8888) =
     Bitmap(picture.width, picture.height, config, picture.argb)

@@ -227,6 +227,44 @@ def test_new_golden_writes_anew_and_a_failed_describe_leaves_the_folder(folder, 
     assert contents(folder) == before
 
 
+def test_what_android_studio_writes_is_no_part_of_the_folder(folder, capsys):
+    for path in ("local.properties", ".gradle/9/x.bin", "app/build/out.apk", ".idea/x.xml"):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(b"1")
+    assert check(folder, capsys) == (0, [])
+    relist(folder)
+    assert check(folder, capsys) == (0, [])
+
+
+@pytest.mark.usefixtures("no_golden")
+@pytest.mark.parametrize("name", ["new", "a/b/new", "empty"])
+def test_a_new_folder_gets_the_project_of_this_checkout(name, tmp_path):
+    (tmp_path / "empty").mkdir()
+    folder = tmp_path / name
+    assert make_assets(folder, lambda stage: write_export(stage) or [], log=str) == []
+    shipped = {path for path in manifest.files(module.SHIPPED) if not manifest.is_generated(path)}
+    present = contents(folder)
+    assert {path for path in present if not manifest.is_generated(path)} == shipped
+    assert {"settings.gradle.kts", "app/build.gradle.kts", "kotlin/FauReader.kt"} <= shipped
+    assert all(present[path] == (module.SHIPPED / path).read_bytes() for path in shipped)
+    assert (folder / "gradlew").stat().st_mode & 0o111
+    assert manifest.manifest_problems(folder) == []
+    assert {"fau_t_float16.tflite", "fau_metadata.json", "MODEL_CARD.md"} <= set(present)
+    assert list(tmp_path.rglob(".assets-*")) == []
+
+
+def test_a_new_folder_is_not_made_if_a_variant_is_refused(tmp_path):
+    assert make_assets(tmp_path / "new", lambda _: ["float16"], log=str) == ["float16"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_other_files_is_refused(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(AssetError, match=r"Received: thesis\.txt"):
+        make_assets(tmp_path, lambda _: pytest.fail("too late"), log=str)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
 def test_the_metadata_agrees_with_the_files(described):
     found = json.loads((described / "fau_metadata.json").read_text())
     assert found["contract_version"] == contract.CONTRACT_VERSION
