@@ -1,6 +1,6 @@
 #!/bin/sh
-# What tests/device/test_kotlin.py needs: a Java runtime, JNA and the Kotlin compiler, which comes
-# from npm into build/device/ and is not shipped.
+# What tests/device/test_kotlin*.py and test_gradle.py need: a Java runtime with a font, JNA and the
+# Kotlin compiler, which comes from npm into build/device/ and is not shipped.
 #
 #     sh tests/device/install_kotlin.sh
 #
@@ -21,6 +21,7 @@ missing() {
 need=""
 command -v java >/dev/null || need="$need default-jre-headless"
 [ -e /usr/share/java/jna.jar ] || need="$need libjna-java"
+[ -d /usr/share/fonts/truetype ] || need="$need fonts-dejavu-core"
 command -v npm >/dev/null || need="$need npm"
 if [ -n "$need" ]; then
   command -v apt-get >/dev/null || missing "no$need, and no apt-get"
