@@ -59,6 +59,12 @@ for (const accelerator of ["wasm", "webgpu"]) {
   }
 }
 
+test("a software adapter is not chosen by itself, and the reader tells why", { skip: skipGpu }, async () => {
+  const { info } = await pages.webgpu.evaluate(async () => (await import("/tests/in_page.js")).load({ variant: "float16" }));
+  assert.equal(info.accelerator, "wasm");
+  assert.match(info.whyNot, /software/);
+});
+
 test("every variant of the contract was compared", () => {
   assert.deepEqual(Object.keys(INDEX.variants), Object.keys(METADATA.variants));
 });

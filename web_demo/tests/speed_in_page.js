@@ -2,34 +2,36 @@
 import { FauReader } from "/src/reader.js";
 
 const MEDIAPIPE = "/root/web_demo/node_modules/@mediapipe/tasks-vision/";
-const WARM_UP = 10; // frames
 
-/** Return times of both sides, which take turns on every frame. */
-export async function compare(frames, variant) {
+/** Load both sides; `read(i)` reads frame i, and throws unless it finds one face. */
+export async function prepare(variant) {
   const reader = await FauReader.load(undefined, { accelerator: "wasm", variant });
   const landmarker = await mediapipe();
   const draw = await clip();
-  const times = { reader: [], mediapipe: [] };
-  const parts = { detect: [], landmarks: [], aus: [] };
-  for (let i = 0; i < frames + WARM_UP; i++) {
-    const canvas = draw(i);
-    const [ours, { milliseconds, faces }] = await timed(() => reader.read(canvas, { mode: "video", timestampMs: 40 * i, maxFaces: 1 }));
-    const [theirs, found] = await timed(() => landmarker.detectForVideo(canvas, 40 * i + 1));
-    if (faces.length !== 1 || faces[0].reason || found.faceBlendshapes.length !== 1) {
-      throw new Error(`Frame ${i}: ${faces.length} faces here, ${found.faceBlendshapes.length} there`);
-    }
-    if (i < WARM_UP) continue;
-    times.reader.push(ours);
-    times.mediapipe.push(theirs);
-    for (const name of Object.keys(parts)) parts[name].push(milliseconds[name]);
-  }
-  return {
-    frames,
-    variant,
-    cores: navigator.hardwareConcurrency,
-    sides: { [`fau_tf: landmarks and AUs (${variant})`]: summary(times.reader), "MediaPipe: landmarks and blendshapes": summary(times.mediapipe) },
-    parts: Object.fromEntries(Object.entries(parts).map(([name, all]) => [name, median(all)])),
+  window.sides = {
+    reader: async (i) => {
+      const { faces, milliseconds } = await reader.read(draw(i), { mode: "video", timestampMs: 40 * i, maxFaces: 1 });
+      if (faces.length !== 1 || faces[0].reason) throw new Error(`frame ${i}: ${faces[0]?.reason ?? "no face"}`);
+      return milliseconds;
+    },
+    mediapipe: async (i) => {
+      const { faceBlendshapes } = landmarker.detectForVideo(draw(i), 40 * i + 1);
+      if (faceBlendshapes.length !== 1) throw new Error(`frame ${i}: no face`);
+      return {};
+    },
   };
+  return navigator.hardwareConcurrency;
+}
+
+/** Return {ms, parts} of each frame of a block, by one side. */
+export async function block(side, first, frames) {
+  const rows = [];
+  for (let i = first; i < first + frames; i++) {
+    const start = performance.now();
+    const parts = await window.sides[side](i);
+    rows.push({ ms: performance.now() - start, parts });
+  }
+  return rows;
 }
 
 async function mediapipe() {
@@ -56,18 +58,4 @@ async function clip() {
     context.drawImage(picture, 0, 0);
     return canvas;
   };
-}
-
-async function timed(make) {
-  const start = performance.now();
-  const made = await make();
-  return [performance.now() - start, made];
-}
-
-function summary(times) {
-  return { median: median(times), fastest: Math.min(...times), rate: 1000 / median(times) };
-}
-
-function median(times) {
-  return [...times].sort((one, other) => one - other)[times.length >> 1];
 }
