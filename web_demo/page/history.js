@@ -1,6 +1,7 @@
 // Intensities of each face over time, for the time plot and for the neutral of a video.
 const MOST_SAMPLES = 20_000;
 const NEUTRAL_SECONDS = 1;
+const RATE_SECONDS = 2;
 
 export class History {
   constructor() {
@@ -25,6 +26,12 @@ export class History {
     const read = faces.filter((face) => !face.reason);
     this.samples.push({ time, faces: new Map(read.map(({ id, intensity, interval }) => [id, { intensity, interval }])) });
     if (this.samples.length > MOST_SAMPLES) this.samples.splice(0, MOST_SAMPLES / 10);
+  }
+
+  // Returns the frames read per second, over the last two; NaN before the second one.
+  get rate() {
+    const recent = this.samples.filter(({ time }) => time >= this.last - RATE_SECONDS);
+    return (recent.length - 1) / (this.last - recent[0]?.time);
   }
 
   // Returns the median intensity of a face over the last second, or null if it was not read then.

@@ -42,8 +42,11 @@ export async function openFiles(files) {
   const mine = page.source;
   mine.files = files;
   // All are read, so that the CSV file has them; the first one is shown at the end.
+  at("previous").disabled = at("next").disabled = true;
   for (let i = 0; i < files.length && mine === page.source; i += 1) await openPicture(i);
-  if (files.length > 1 && mine === page.source) await openPicture(0);
+  if (mine !== page.source) return;
+  if (files.length > 1) await openPicture(0);
+  at("previous").disabled = at("next").disabled = false;
 }
 
 async function openPicture(index) {

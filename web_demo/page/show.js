@@ -55,12 +55,18 @@ function showPicture(source, face) {
 }
 
 function statusOf(face, { faces, milliseconds }) {
-  const took = `${Math.round(Object.values(milliseconds ?? {}).reduce((sum, part) => sum + part, 0))} ms.`;
+  const took = tookWords(milliseconds);
   if (!face) return `No face found, so there are no intensities. ${took}`;
   const which = faces.length > 1 ? `Face ${face.id}, one of ${faces.length}` : "One face";
   if (face.reason) return `${which}: not read, ${face.reason}. ${took}`;
   const flags = face.flags.length ? ` Read with care: ${face.flags.join(", ")}.` : "";
   return `${which}, quality ${face.score.toFixed(2)}.${flags} ${took}`;
+}
+
+function tookWords(milliseconds) {
+  const { rate } = page.history;
+  const total = Object.values(milliseconds).reduce((sum, part) => sum + part, 0);
+  return `${Math.round(total)} ms${page.source.playback && Number.isFinite(rate) ? `, ${rate.toFixed(1)} frames a second` : ""}.`;
 }
 
 function showFaces(source) {

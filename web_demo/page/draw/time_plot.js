@@ -19,7 +19,7 @@ export function drawPlot(canvas, history, { aus, chosen, face, span }) {
   const plot = width - LEFT - RIGHT;
   const x = (time) => LEFT + (plot * (time - span.from)) / (span.to - span.from);
   const samples = history.samples.filter(({ time }) => time >= span.from && time <= span.to);
-  grid(context, plot, aus[chosen].label);
+  grid(context, plot);
   line(context, samples, x, { face, chosen });
   strips(context, samples, x, { face, aus, chosen, plot });
   axis(context, span, x, height);
@@ -37,7 +37,7 @@ export function spanOf(history, video, live) {
 
 const level = (value) => TOP + LINE * (1 - Math.min(Math.max(value, 0), MOST) / MOST);
 
-function grid(context, plot, label) {
+function grid(context, plot) {
   const [line, dim] = ["--line", "--dim"].map(styleOf);
   for (let value = 0; value <= MOST; value += 1) {
     context.fillStyle = line;
@@ -46,11 +46,6 @@ function grid(context, plot, label) {
     context.textAlign = "right";
     context.fillText(String(value), LEFT - 6, level(value));
   }
-  context.fillStyle = styleOf("--ink");
-  context.textAlign = "left";
-  context.font = "600 12px system-ui, sans-serif";
-  context.fillText(label, 2, TOP + 4);
-  context.font = "11px system-ui, sans-serif";
 }
 
 function line(context, samples, x, { face, chosen }) {
@@ -100,10 +95,11 @@ function strips(context, samples, x, { face, aus, chosen, plot }) {
     const entry = faces.get(face);
     if (!entry) return;
     const after = samples[n + 1]?.time ?? time;
-    const wide = Math.max(1, Math.min(x(after), x(time + GAP_SECONDS)) - x(time));
+    const from = Math.floor(x(time)); // at whole px, or seams show
+    const wide = Math.max(1, Math.floor(Math.min(x(after), x(time + GAP_SECONDS))) - from);
     entry.intensity.forEach((value, i) => {
       context.globalAlpha = Math.min(Math.max(value / MOST, 0), 1);
-      context.fillRect(x(time), top + i * STRIP + 1, wide, STRIP - 2);
+      context.fillRect(from, top + i * STRIP + 1, wide, STRIP - 2);
     });
   });
   context.globalAlpha = 1;

@@ -1,0 +1,74 @@
+// What the tests of the page do with it.
+import { readFile } from "node:fs/promises";
+
+export const DESKTOP = { width: 1280, height: 900 };
+export const PHONE = { width: 360, height: 740 };
+const LOADED_MS = 120_000; // networks start in seconds; a busy machine takes longer
+
+/**
+ * Open the page and wait until the sample is read, or until it says why nothing is.
+ *
+ * @param browser of browser.mjs.
+ * @param address what follows index.html.
+ * @param init a function that runs in the page before its own scripts.
+ */
+export async function openPage(browser, { address = "", size = DESKTOP, media = {}, init = null, permissions = [] } = {}) {
+  const page = await browser.page();
+  page.setDefaultTimeout(LOADED_MS);
+  await page.setViewportSize(size);
+  await page.emulateMedia(media);
+  await page.context().grantPermissions(permissions, { origin: browser.url });
+  if (init) await page.addInitScript(init);
+  await page.goto(`${browser.url}index.html${address}`);
+  await ready(page);
+  return page;
+}
+
+export async function ready(page) {
+  await page.waitForFunction(() => document.documentElement.dataset.ready, null, { timeout: LOADED_MS });
+}
+
+/** Bring a page back to the sample and to the choices as after loading. */
+export async function reset(page) {
+  await page.setViewportSize(DESKTOP);
+  if (await page.isVisible("#no-neutral")) await page.click("#no-neutral");
+  await page.check("#view input[value=whole]");
+  for (const open of await page.$$("#bars [aria-expanded=true]")) await open.click();
+  await page.check("#heat input[value=all]");
+  await page.click("#sample");
+  await page.waitForFunction(() => document.getElementById("picture").getAttribute("aria-label").startsWith("astronaut.png: One face"));
+  await page.click("#clear");
+  await page.click("#sample");
+  await page.waitForFunction(() => document.getElementById("rows-note").textContent.startsWith("1 row "));
+  await page.evaluate(() => document.activeElement.blur());
+}
+
+/** Return {label: text} of the first figures of all bars. */
+export function figures(page, column = 0) {
+  return page.$$eval("#bars li", (items, at) => Object.fromEntries(items.map((item) => [
+    item.querySelector("b").textContent.replace("*", ""), item.querySelectorAll(".value")[at].textContent,
+  ])), column);
+}
+
+/** Click a button that starts a download; return its name and bytes. */
+export async function downloaded(page, selector) {
+  const [file] = await Promise.all([page.waitForEvent("download"), page.click(selector)]);
+  return { name: file.suggestedFilename(), bytes: await readFile(await file.path()) };
+}
+
+/** Return the rows of a CSV text as objects; cells of these files have no line ends in them. */
+export function rowsOf(text) {
+  const [head, ...lines] = text.trimEnd().split("\n").map((line) => [...line.matchAll(/("(?:[^"]|"")*"|[^,]*)(?:,|$)/g)].map((match) => match[1]));
+  const columns = head.slice(0, -1); // the pattern also matches the empty end
+  return { columns, rows: lines.map((cells) => Object.fromEntries(columns.map((name, i) => [name, cells[i]]))) };
+}
+
+/** Return a number that changes with any pixel of the stage. */
+export function fingerprint(page) {
+  return page.$eval("#picture", (canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let sum = 0;
+    for (let i = 0; i < data.length; i += 1) sum = (sum * 31 + data[i]) >>> 0;
+    return sum;
+  });
+}

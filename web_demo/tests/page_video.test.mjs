@@ -1,0 +1,115 @@
+// The camera and video files, from made clips. With FAU_SCREENSHOTS=docs/images, the pictures of the docs too.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import test, { after, before } from "node:test";
+import { open } from "./browser.mjs";
+import { movingFrames, webm, y4m } from "./clip.mjs";
+import { ROOT } from "./golden.mjs";
+import { DESKTOP, PHONE, downloaded, figures, openPage, rowsOf } from "./page_helpers.mjs";
+
+const SAMPLE = "/root/docs/sample/astronaut.png";
+const SCREENSHOTS = process.env.FAU_SCREENSHOTS && path.resolve(ROOT, process.env.FAU_SCREENSHOTS);
+const FRAMES_MS = 120_000; // for some frames to be read on a busy machine
+
+const folder = mkdtempSync(path.join(tmpdir(), "fau-"));
+const clips = { camera: path.join(folder, "clip.y4m"), file: path.join(folder, "clip.webm") };
+let browser;
+
+before(async () => {
+  const maker = await open();
+  const page = await maker.page();
+  writeFileSync(clips.camera, y4m(await movingFrames(page, SAMPLE)));
+  writeFileSync(clips.file, await webm(page, SAMPLE));
+  await maker.close();
+  browser = await open({ flags: ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", `--use-file-for-fake-video-capture=${clips.camera}`] });
+});
+
+after(async () => {
+  await browser?.close();
+  rmSync(folder, { recursive: true });
+});
+
+const rowsAtLeast = (page, count) =>
+  page.waitForFunction((least) => parseInt(document.getElementById("rows-note").textContent, 10) >= least, count, { timeout: FRAMES_MS });
+
+async function shot(page, name) {
+  if (SCREENSHOTS) await page.screenshot({ path: path.join(SCREENSHOTS, `web_${name}.png`), fullPage: true });
+}
+
+test("the camera: bars, plot and rows; the neutral of the last second; stopping frees it", async () => {
+  const page = await openPage(browser, { media: { colorScheme: "dark" } });
+  await page.click("#camera");
+  await page.waitForSelector("#time:visible");
+  await page.click("#record");
+  await rowsAtLeast(page, 6);
+  await page.click("#record");
+  assert.ok(Number((await figures(page)).AU12) > 1, "the clip smiles");
+  assert.match(await page.getAttribute("#plot", "aria-label"), /last value \d/);
+  await page.click("#neutral");
+  assert.match(await page.textContent("#neutral-note"), /webcam at \d+\.\d s/);
+  await shot(page, "camera");
+  const { rows } = rowsOf((await downloaded(page, "#csv")).bytes.toString());
+  assert.deepEqual(rows.map((row) => Number(row.frame)), rows.map((_, i) => i + 1));
+  const times = rows.map((row) => Number(row.timestamp));
+  assert.ok(times.every((time, i) => i === 0 || time > times[i - 1]), `times rise: ${times}`);
+  assert.ok(rows.every((row) => row.source === "webcam" && row.face_id === rows[0].face_id && row.success === "1"));
+  await page.click("#camera");
+  assert.equal(await page.textContent("#camera"), "Use the camera");
+  assert.equal(await page.isVisible("#playback"), false);
+  await page.context().close();
+});
+
+test("mirrored, left and right change places", async () => {
+  const page = await openPage(browser);
+  await page.click("#camera");
+  await page.waitForSelector("#playback:visible");
+  await page.waitForFunction(() => /frames a second/.test(document.getElementById("status").textContent), null, { timeout: FRAMES_MS });
+  await page.click("#play");
+  await page.check("#view input[value=sides]");
+  await page.waitForTimeout(500); // the frame that was being read
+  const [left, right] = [await figures(page), await figures(page, 1)];
+  await page.check("#mirror");
+  const sided = Object.keys(left).filter((label) => left[label] !== "middle");
+  const [mirroredLeft, mirroredRight] = [await figures(page), await figures(page, 1)];
+  for (const label of sided) assert.deepEqual([mirroredLeft[label], mirroredRight[label]], [right[label], left[label]], label);
+  assert.ok(sided.some((label) => left[label] !== right[label]), "the clip is not symmetric");
+  await page.context().close();
+});
+
+test("a video file plays to its end, is recorded, and pauses", async () => {
+  const page = await openPage(browser);
+  await page.setInputFiles("#files", clips.file);
+  await page.waitForSelector("#time:visible");
+  await page.click("#record");
+  await rowsAtLeast(page, 3);
+  await page.waitForFunction(() => document.getElementById("play").textContent === "Play", null, { timeout: FRAMES_MS });
+  const { name, bytes } = await downloaded(page, "#csv");
+  assert.equal(name, "clip_au.csv");
+  const { rows } = rowsOf(bytes.toString());
+  assert.ok(rows.every((row) => row.source === "clip.webm" && Number(row.timestamp) < 10));
+  await page.check("#every");
+  await page.click("#play");
+  await page.waitForFunction(() => document.getElementById("play").textContent === "Pause");
+  await page.context().close();
+});
+
+test("pictures for the docs", { skip: !SCREENSHOTS && "set FAU_SCREENSHOTS=docs/images" }, async () => {
+  const light = await openPage(browser, { size: DESKTOP });
+  await shot(light, "light");
+  await light.check("#view input[value=sides]");
+  await light.emulateMedia({ colorScheme: "dark" });
+  await light.click("#bars li:nth-child(8) button");
+  await light.mouse.move(0, 0);
+  await shot(light, "dark");
+  await light.context().close();
+  const phone = await openPage(browser, { size: PHONE });
+  await shot(phone, "phone");
+  await phone.context().close();
+});
+
+test("nothing was asked of another origin, and no error came up", () => {
+  assert.deepEqual(browser.foreign, []);
+  assert.deepEqual(browser.errors, []);
+});
