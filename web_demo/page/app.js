@@ -101,8 +101,8 @@ function setNeutral() {
 
 function playOrPause() {
   const { playback } = page.source;
-  if (playback.video.paused || playback.video.ended) playback.play().then(showPlayback);
-  else playback.pause();
+  if (playback.playing) playback.pause();
+  else playback.play().then(showPlayback);
   showPlayback();
 }
 
@@ -138,7 +138,7 @@ function connect() {
   };
   for (const [id, act] of Object.entries(clicks)) at(id).onclick = act;
   at("seek").oninput = () => { page.source.playback.video.currentTime = Number(at("seek").value); };
-  at("every").onchange = () => { if (page.source.playback) page.source.playback.everyFrame = at("every").checked; };
+  at("slow").onchange = () => { if (page.source.playback) page.source.playback.slow = at("slow").checked; };
   at("mirror").onchange = () => { page.source.mirrored = at("mirror").checked; show(); };
   at("heat").onchange = (event) => page.reader && setHeat(event.target.value);
   at("view").onchange = (event) => { page.view = event.target.value; show(); };

@@ -68,7 +68,8 @@ export class Bars {
     const headings = sides ? ["left of the screen", "right of the screen"] : neutral ? ["raw", "above neutral"] : [];
     if (this.columns.dataset.of !== headings.join()) {
       this.columns.dataset.of = headings.join();
-      this.columns.replaceChildren(...headings.map((words) => element("span", "", words)));
+      this.columns.className = `columns ${sides ? "sides" : "compared"}`;
+      this.columns.replaceChildren(element("div", "measures", ...headings.map((words) => element("span", "", words))));
       this.columns.hidden = !headings.length;
     }
     this.rows.forEach((row, i) => {

@@ -9,8 +9,9 @@ const SAMPLE = "astronaut.png";
 let reading = Promise.resolve();
 let videos = 0;
 
-// Ends what is shown and frees the camera.
+// Ends what is shown and frees the camera. The sample's row goes with the sample.
 export function endSource() {
+  page.table.drop(SAMPLE);
   page.source.playback?.close();
   page.source = noSource();
   page.history.clear();
@@ -31,7 +32,6 @@ export async function openFiles(files) {
   if (!page.reader) return;
   message.clear();
   const [first] = files;
-  if (first.name !== SAMPLE) page.table.drop(SAMPLE);
   if (first.type.startsWith("video/")) {
     await videoOf(first, first.name).then((video) => openVideo(video, first.name, false)).catch(report);
     return;
@@ -92,9 +92,9 @@ async function openVideo(video, name, live) {
     read: (frame, time) => read(mine, frame, live ? (performance.now() - mine.began) / 1000 : time),
     onEnd: () => (live ? closeCamera("cameraEnded") : showPlayback()),
   });
-  mine.playback.everyFrame = at("every").checked;
+  mine.playback.slow = at("slow").checked;
   for (const id of ["playback", "time", "record"]) at(id).hidden = false;
-  at("seek").hidden = at("every").parentElement.hidden = live;
+  at("seek").hidden = at("slow").parentElement.hidden = live;
   if (live) at("camera").textContent = "Stop the camera";
   await mine.playback.play();
   showPlayback();

@@ -15,7 +15,7 @@ export function show() {
   at("csv").disabled = at("clear").disabled = !table.rows.length;
   at("png").disabled = !source.shown;
   at("rows-note").textContent = rowsNote(table.rows.length, source.playback);
-  at("no-neutral").hidden = at("neutral-note").hidden = !neutral;
+  at("neutral-row").hidden = !neutral;
   if (neutral) at("neutral-note").textContent = `Neutral: ${neutral.name}. “Above neutral” is what is left after subtracting it.`;
   showFaces(source);
   if (!source.shown) {
@@ -93,7 +93,7 @@ export function showPlayback() {
   const { playback, live, began } = page.source;
   if (!playback) return;
   const { video } = playback;
-  at("play").textContent = video.paused || video.ended ? "Play" : "Pause";
+  at("play").textContent = playback.playing ? "Pause" : "Play";
   at("clock").textContent = live ? clock((performance.now() - began) / 1000) : [video.currentTime, video.duration].filter(Number.isFinite).map(clock).join(" / ");
   if (live) return;
   at("seek").hidden = !Number.isFinite(video.duration); // of a recording without an index

@@ -7,7 +7,7 @@ import path from "node:path";
 import test, { after, before } from "node:test";
 import { open } from "./browser.mjs";
 import { METADATA, ROOT } from "./golden.mjs";
-import { PHONE, downloaded, figures, fingerprint, openPage, ready, reset, rowsOf } from "./page_helpers.mjs";
+import { PHONE, downloaded, figures, fingerprint, giveDrawn, openPage, ready, reset, rowsOf } from "./page_helpers.mjs";
 
 const PYTHON = process.env.PYTHON ?? path.join(ROOT, ".venv", "bin", "python");
 const SAMPLE = path.join(ROOT, "docs", "sample", "astronaut.png");
@@ -168,6 +168,36 @@ test("several pictures: each is read, has a row, and can be shown again", onSamp
   await page.waitForFunction(() => /^2 of 2: overview/.test(document.getElementById("place").textContent) && document.getElementById("status").textContent);
   const { rows } = rowsOf((await downloaded(page, "#csv")).bytes.toString());
   assert.deepEqual([...new Set(rows.map((row) => row.source))], ["astronaut.png", "overview.png"]);
+}));
+
+test("a picture is dropped, and pasted; a paste of words is answered", onSample(async (page) => {
+  for (const name of ["dropped.png", "pasted.png"]) {
+    await giveDrawn(page, name, [{ x: 0 }]);
+    await page.waitForFunction((start) => document.getElementById("picture").getAttribute("aria-label").startsWith(start), `${name}: One face`);
+  }
+  await page.evaluate(() => window.dispatchEvent(new ClipboardEvent("paste", { clipboardData: new DataTransfer() })));
+  assert.match(await page.textContent("#message"), /no picture in what was pasted\. Copy a picture/);
+}));
+
+test("of two faces either is chosen", onSample(async (page) => {
+  await giveDrawn(page, "dropped.png", [{ x: 0 }, { x: 256, tone: "brightness(0.6)" }]);
+  await page.waitForSelector("#faces:visible");
+  const first = await figures(page);
+  await page.check("#faces input[value='1']");
+  assert.notDeepEqual(await figures(page), first);
+  assert.match(await page.textContent("#status"), /^Face 1, one of 2/);
+  const { rows } = rowsOf((await downloaded(page, "#csv")).bytes.toString());
+  assert.deepEqual(rows.map((row) => row.face_id), ["0", "1"]);
+}));
+
+test("a face that can't be read: the reason and dashes, never zeros", onSample(async (page) => {
+  await giveDrawn(page, "dropped.png", [{ x: 0, tone: "brightness(0.04)" }]);
+  await page.waitForFunction(() => /not read, too/.test(document.getElementById("status").textContent));
+  assert.ok(Object.values(await figures(page)).every((value) => value === "–"));
+  assert.ok(await page.isDisabled("#neutral"));
+  const { rows } = rowsOf((await downloaded(page, "#csv")).bytes.toString());
+  assert.deepEqual([rows[0].success, rows[0].AU12_r, rows[0].AU12_c], ["0", "NaN", "NaN"]);
+  assert.match(rows[0].reason, /^too /);
 }));
 
 test("a file that is no picture: a sentence, and what was shown stays", onSample(async (page) => {

@@ -50,6 +50,23 @@ export function figures(page, column = 0) {
   ])), column);
 }
 
+/** Drop (or paste, by its name) a picture with copies of the sample: {x, tone: a filter of the canvas}. */
+export function giveDrawn(page, name, copies) {
+  return page.evaluate(async ({ name, copies }) => {
+    const sample = await createImageBitmap(await (await fetch("sample/astronaut.png")).blob());
+    const canvas = new OffscreenCanvas(256 * copies.length, 256);
+    const context = canvas.getContext("2d");
+    for (const { x, tone = "none" } of copies) {
+      context.filter = tone;
+      context.drawImage(sample, x, 0);
+    }
+    const data = new DataTransfer();
+    data.items.add(new File([await canvas.convertToBlob()], name, { type: "image/png" }));
+    const event = name.startsWith("paste") ? new ClipboardEvent("paste", { clipboardData: data }) : new DragEvent("drop", { dataTransfer: data, cancelable: true });
+    window.dispatchEvent(event);
+  }, { name, copies });
+}
+
 /** Click a button that starts a download; return its name and bytes. */
 export async function downloaded(page, selector) {
   const [file] = await Promise.all([page.waitForEvent("download"), page.click(selector)]);

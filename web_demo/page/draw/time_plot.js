@@ -3,7 +3,7 @@ import { clock, fitted, styleOf } from "../elements.js";
 
 const LEFT = 54, RIGHT = 10, TOP = 8, LINE = 120, GAP = 14, STRIP = 13, AXIS = 20;
 const MOST = 5, LIVE_SECONDS = 60;
-const GAP_SECONDS = 1; // a line is broken where a face was not read for longer
+const GAP_SECONDS = 2; // a line is broken where a face was not read for longer
 
 // Draws the history of one face.
 // Args: span: {from, to} in s; aus; chosen: index of the AU of the line; face: id.
