@@ -93,8 +93,8 @@ def _selection(found: _Figures) -> str:
         for key, text in _SELECTION.items()
     ]
     return (
-        "## Figures by which recipes are compared\n\nOn validation subjects. Test subjects are "
-        "read once for a release.\n\n" + table(["figure", *NAMES.values()], rows)
+        "## Figures by which recipes are compared\n\nRecipes are compared on validation subjects; "
+        "test subjects are read once for a release.\n\n" + table(["figure", *NAMES.values()], rows)
     )
 
 
