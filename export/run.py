@@ -16,7 +16,6 @@ from fau_tf.data import datasets
 from fau_tf.data.config import SYNTHETIC
 from fau_tf.data.synthetic_generate import is_complete
 from fau_tf.data.synthetic_set import SyntheticSet
-from fau_tf.evaluation.real_faces.report.page import card_summary
 from fau_tf.models.presets import NetSpec
 from fau_tf.training import calibrate, run_state, setup
 from fau_tf.training.config import Config, load_config
@@ -120,6 +119,9 @@ def _facts(path: Path) -> dict[str, Any]:
     if low_reliability:
         facts["low_reliability"] = low_reliability
     if real_faces.is_file():
+        # Needs OpenCV, which training on synthetic faces does without.
+        from fau_tf.evaluation.real_faces.report.page import card_summary
+
         try:
             facts["real_faces"] = card_summary(_json_object(real_faces))
         except (KeyError, TypeError, IndexError) as error:
