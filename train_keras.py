@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 # Before TensorFlow loads. At 2 its graph passes still print errors that are none.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -34,7 +35,11 @@ ERRORS = (ValueError, OSError, ImportError, tf.errors.OpError, BrokenProcessPool
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train or evaluate; return the exit code, 1 if frames are missing without documentation."""
+    """Train or evaluate; return the exit code.
+
+    1: all is done, but frames are missing without documentation or a gate refused a model.
+    """
+    refused: list[str] = []
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     logging.getLogger("absl").setLevel(logging.ERROR)
     try:
@@ -52,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 for fold in folds:
                     with run.of_fold(fold.name) as fold_run:
                         setup.make_deterministic(config)  # whatever was trained just before
-                        train(config, fold_run, faces, fold, devices, options.fresh)
+                        refused += train(config, fold_run, faces, fold, devices, options.fresh)
                 if len(folds) > 1 and devices.chief:
                     stages.evaluate_folds(run, folds, faces.name)
     except (Stopped, KeyboardInterrupt) as stopped:
@@ -61,17 +66,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ERRORS as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    if refused:
+        print("\n".join(["models that were not written:", *refused]), file=sys.stderr)
     if faces.dropped:
         why = "frames were left out for reasons that the data set does not document, see above and"
         accept = "dropped.csv. Accept them: --set data.accept_dropped=true"
         print(f"{faces.dropped} {why} {accept}", file=sys.stderr)
-    return 1 if faces.dropped else 0
+    return 1 if faces.dropped or refused else 0
 
 
 def train(
     config: Config, run: RunDir, faces: FaceDataset, fold: Fold, devices: Devices, fresh: bool
-) -> None:
-    """Config -> data -> network -> fit -> calibrate -> evaluate -> export, of one fold."""
+) -> list[str]:
+    """Config -> data -> network -> fit -> calibrate -> evaluate -> export, of one fold.
+
+    Returns:
+        A line for each model that a gate refused: file and reasons.
+    """
     subsets = setup.make_subsets(config, faces, fold)
     with run.stage("network"):
         net = setup.make_network(config, devices)
@@ -81,23 +92,31 @@ def train(
         training = fit.train(net, config, subsets, run, devices, fresh=fresh)
     if not devices.chief:
         run.log("   the chief evaluates and exports")
-        return
+        return []
     with run.stage("calibration"):
         net = calibrate.calibrate_run(config, run, subsets["validation"])
     with run.stage("evaluation"):
         metrics = stages.evaluate_test(net, config, run, fold, subsets["test"])
+    with run.stage("figures"):
+        stages.draw_run(net, config, run, subsets["test"], training.rows)
+    metrics["resumed_at_steps"], metrics["parameters"] = training.resumed, net.count_params()
+    _write_metrics(run, metrics)  # a model that is refused, or a crash, must not cost them
     with run.stage("export"):
         # Compared with Keras on validation faces: test faces serve the evaluation only.
         exported = export_training(net, config, run, subsets["validation"], fold, metrics["test"])
-    with run.stage("figures"):
-        stages.draw_run(net, config, run, subsets["test"], training.rows)
-    with run.stage("photo"):
-        model = run / f"{exported[-1]['name']}.tflite"
-        stages.predict_photo(ROOT / "docs" / "sample" / "astronaut.png", model, run)
-    metrics["resumed_at_steps"], metrics["parameters"] = training.resumed, net.count_params()
-    metrics["exported"] = {entry["name"]: entry["bytes"] for entry in exported}
-    run.write_json("metrics.json", metrics | {"seconds": run.seconds | run.reused_seconds})
+    if exported.written:
+        with run.stage("photo"):
+            model = run / f"{exported.written[-1]['name']}.tflite"
+            stages.predict_photo(ROOT / "docs" / "sample" / "astronaut.png", model, run)
+    metrics["exported"] = {entry["name"]: entry["bytes"] for entry in exported.written}
+    metrics["refused"] = exported.refused
+    _write_metrics(run, metrics)
     run.log(f"all of it is in {run.path}")
+    return [f"   {run.path}, {name}: {'; '.join(why)}" for name, why in exported.refused.items()]
+
+
+def _write_metrics(run: RunDir, metrics: dict[str, Any]) -> None:
+    run.write_json("metrics.json", metrics | {"seconds": run.seconds | run.reused_seconds})
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:

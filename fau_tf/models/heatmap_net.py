@@ -52,8 +52,9 @@ def build(spec: NetSpec) -> keras.Model:
         x = layers.Concatenate(name=BRANCHES)([x, mesh])
     channels = len(facs.centers(spec.au_numbers, spec.rule))
     # The paper's head: 1x1, He initialization, bias, no activation. Scaled down, because AUs
-    # are mostly absent: the first maps should be nearly black.
-    he = keras.initializers.VarianceScaling(0.02, mode="fan_in", distribution="truncated_normal")
+    # are mostly absent: the first maps should be nearly black, in the unit of the targets.
+    scale = 0.02 * spec.codec.unit**2
+    he = keras.initializers.VarianceScaling(scale, mode="fan_in", distribution="truncated_normal")
     heatmaps = layers.Conv2D(
         channels,
         1,

@@ -17,9 +17,11 @@ from fau_tf.models.presets import PRESETS, NetSpec, did_you_mean, net_spec
 
 STRATEGIES: Final = ("none", "mirrored", "multi_worker")
 PRECISIONS: Final = ("float32", "mixed_bfloat16", "mixed_float16")
+VARIANTS: Final = ("float32", "float16")
+"""Models that training can write."""
 INDIFFERENT: Final = (
     "data.processes", "data.root", "data.ict", "data.portraits", "data.accept_dropped",
-    "training.checkpoint_seconds",
+    "training.checkpoint_seconds", "export.variants",
 )  # fmt: skip
 """Settings that do not affect the trained weights, so they may change when a run resumes. Sets of
 portraits count by their content, not by their path."""
@@ -126,6 +128,21 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExportSettings:
+    """Section `[export]` of a config."""
+
+    variants: tuple[str, ...] = VARIANTS  # written after training; (): none
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.variants if name not in VARIANTS]
+        if unknown:
+            raise ValueError(
+                f"`export.variants` must be some of {list(VARIANTS)}, or [] for none. Received: "
+                f"{unknown}. `python -m export --run RUN` makes the others."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """All settings of a run, one attribute a section."""
 
@@ -134,6 +151,7 @@ class Config:
     model: NetSpec = PRESETS["small"]
     training: TrainingSettings = field(default_factory=TrainingSettings)
     augment: Augment = field(default_factory=Augment)
+    export: ExportSettings = field(default_factory=ExportSettings)
 
     @property
     def data_seed(self) -> int:

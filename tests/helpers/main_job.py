@@ -21,6 +21,7 @@ TINY = {
     "training.epochs": "3",
     "training.batch_size": "8",
     "training.threads": "1",
+    "training.warmup_steps": "2",  # of 12
     "training.checkpoint_seconds": "0",  # a checkpoint after each of the 12 steps
     "run.name": "tiny",
 }

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import sys
 
 import keras
@@ -93,3 +94,46 @@ def test_a_second_run_reuses_faces_and_training_and_without_opencv_skips_only_th
     assert table == [line for line in log.splitlines() if line.startswith("   AU")]
     assert "   skipped: " in log
     assert "all of it is in" in log
+
+
+REFUSING = """
+import sys, train_keras
+from export import export
+from export.specs import VariantError
+def refuse(*_, **__):
+    raise VariantError("a planted reason")
+if {whole}:
+    export.export_network = refuse
+else:
+    export.gates.file_problems = lambda *_, **__: ["a planted reason"]
+sys.exit(train_keras.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["all variants", "a gate"])
+def test_a_refused_model_costs_neither_metrics_nor_pictures(whole, trained, tmp_path):
+    job = MainJob(tmp_path)
+    (tmp_path / "data").symlink_to(trained.folder / "data")
+    shutil.copytree(trained.run, job.run)  # trained already
+    for name in ("metrics.json", *PICTURES):
+        (job.run / name).unlink()
+    job.command[:2] = [sys.executable, "-c", REFUSING.format(whole=whole)]
+    assert job.start().wait(300) == 1, job.log()
+    assert "models that were not written:" in job.log()
+    assert "float16: a planted reason" in job.log()
+    assert not list(job.run.glob("fau_*")) or whole
+    assert {path.name for path in job.run.glob("*.png")} >= set(PICTURES) - {"astronaut_au.png"}
+    metrics = read_json(job.run / "metrics.json")
+    assert set(metrics["refused"]) == {"float32", "float16"}
+    assert metrics["exported"] == {}
+    assert len(metrics["test"]["per_au"]) == 14
+
+
+def test_no_variant_need_be_exported(trained, tmp_path):
+    job = MainJob(tmp_path, export__variants="[]")
+    (tmp_path / "data").symlink_to(trained.folder / "data")
+    shutil.copytree(trained.run, job.run, ignore=shutil.ignore_patterns("fau_*"))
+    assert job.start().wait(300) == 0, job.log()
+    assert "is there already" in job.log()
+    assert not list(job.run.glob("fau_*"))
+    assert read_json(job.run / "metrics.json")["exported"] == {}

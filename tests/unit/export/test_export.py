@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -95,7 +96,7 @@ def leave_stale(out, variant):
 
 def test_training_writes_its_variants_with_their_json(source, tmp_path):
     result, _ = run(source, TRAINING_SPECS, tmp_path, facts={"coverage": 0.9})
-    assert result.all_written() == result.written
+    assert result.refused == {}
     assert [entry["variant"] for entry in result.written] == ["float32", "float16"]
     for entry in result.written:
         path = tmp_path / f"{entry['name']}.tflite"
@@ -127,8 +128,7 @@ def test_without_a_float32_that_agrees_with_keras_nothing_is_written(
     result, _ = run(source, TRAINING_SPECS, tmp_path)
     assert list(result.refused) == ["float32", "float16"]
     assert result.refused["float16"][-1].startswith("float32, which it is compared with")
-    with pytest.raises(VariantError, match=f"must pass its gates: got float32: {message}"):
-        result.all_written()
+    assert re.match(message, result.refused["float32"][0])
     assert names(tmp_path) == set()
 
 

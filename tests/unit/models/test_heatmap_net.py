@@ -30,6 +30,19 @@ def test_presets_have_the_shapes_they_state_and_first_heatmaps_near_black(preset
     assert 0 < np.abs(maps).max() < 1
 
 
+def test_the_first_heatmaps_are_in_the_unit_of_the_targets():
+    image = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
+    maps = []
+    for scale in ("peak", "paper"):
+        spec = net_spec("tiny", {"target_scale": scale})
+        keras.utils.set_random_seed(0)
+        maps.append(np.asarray(heatmap_net.build(spec)(image)) / spec.codec.unit)
+    largest = np.abs(maps[0]).max()
+    assert largest > 0
+    # The same random numbers, scaled in float32. By Eq. 1 the unit is 0.16 here.
+    np.testing.assert_allclose(maps[1], maps[0], atol=1e-4 * largest)
+
+
 def test_the_paper_preset_is_the_papers():
     spec = PRESETS["paper"]
     net = heatmap_net.build(spec)
