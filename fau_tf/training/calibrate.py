@@ -32,7 +32,7 @@ from fau_tf.training.run_dir import RunDir
 from fau_tf.training.run_state import BEST, CALIBRATION
 from fau_tf.training.setup import make_targets
 
-GAINS: Final = np.arange(0.70, 3.001, 0.02)
+GAINS: Final = np.arange(0.70, 2.001, 0.02)
 THRESHOLDS: Final = np.arange(0.0, 0.801, 0.02)
 """In intensity units. Never below 0: the heatmap of an absent AU stays black."""
 QUIET: Final = 0.1
