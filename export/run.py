@@ -16,6 +16,7 @@ from fau_tf.data import datasets
 from fau_tf.data.config import SYNTHETIC
 from fau_tf.data.synthetic_generate import is_complete
 from fau_tf.data.synthetic_set import SyntheticSet
+from fau_tf.evaluation.low_reliability import low_reliability
 from fau_tf.models.presets import NetSpec
 from fau_tf.training import calibrate, run_state, setup
 from fau_tf.training.config import Config, load_config
@@ -112,25 +113,25 @@ def _subjects(path: Path) -> dict[str, list[str]]:
 
 
 def _facts(path: Path) -> dict[str, Any]:
-    """Return `TrainedRun.facts`; the low-reliability AUs are those of accuracy.json."""
-    low_reliability = _json_object(path / run_state.ACCURACY).get("low_reliability")
-    real_faces = path / run_state.REAL_FACES
+    """Return `TrainedRun.facts`, from what was measured of the run."""
+    accuracy = _json_object(path / run_state.ACCURACY)
+    real_faces = _json_object(path / run_state.REAL_FACES)
     facts = calibrate.model_json_entries(path)
-    if low_reliability:
-        facts["low_reliability"] = low_reliability
-    if real_faces.is_file():
+    weak = accuracy.get("low_reliability")
+    if (path / run_state.REAL_FACES).is_file():
         # Needs OpenCV, which training on synthetic faces does without.
         from fau_tf.evaluation.real_faces.report.page import card_summary
 
         try:
-            facts["real_faces"] = card_summary(_json_object(real_faces))
+            facts["real_faces"] = card_summary(real_faces)
+            weak = low_reliability(accuracy | {"real_faces": real_faces})
         except (KeyError, TypeError, IndexError) as error:
             raise RunError(
-                f"{real_faces}: must be what `python -m fau_tf.cli.evaluate "
+                f"{path / run_state.REAL_FACES}: must be what `python -m fau_tf.cli.evaluate "
                 f"real-faces FOLDER --json FILE` writes: got {error!r}. Write it again, or delete "
                 "it."
             ) from error
-    return facts
+    return facts | ({"low_reliability": weak} if weak else {})
 
 
 def _network(path: Path, spec: NetSpec) -> keras.Model:

@@ -11,7 +11,8 @@ from fau_tf import contract
 def low_reliability(found: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Return AU label -> the criteria that it fails: `criterion`, `value` and `limit` of each.
 
-    A criterion applies where `found`, the content of accuracy.json, has what it needs.
+    A criterion applies where `found`, the content of accuracy.json, has what it needs. Its entry
+    `real_faces`, the content of real_faces.json, adds edited photos.
     """
     measured = {
         "cross_rig_icc": _cross_rig_icc(found),
@@ -45,7 +46,10 @@ def _cross_rig_icc(found: Mapping[str, Any]) -> dict[str, float]:
 
 def _edited_photo_rise(found: Mapping[str, Any]) -> dict[str, float]:
     """Return the largest median rise of each AU that was edited into photos."""
-    rows = [row["median_rise"] for row in found.get("photos", {}).get("edited", [])]
+    edited = list(found.get("photos", {}).get("edited", []))
+    if found.get("real_faces"):
+        edited += found["real_faces"]["readers"]["model"]["edited"]
+    rows = [row["median_rise"] for row in edited]
     return {
         label: max(row[label] for row in rows if label in row)
         for label in {label for row in rows for label in row}

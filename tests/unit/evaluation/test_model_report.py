@@ -123,6 +123,17 @@ def test_low_reliability_aus_fail_across_rigs_on_edited_photos_or_beside_blendsh
     assert low_reliability({}) == {}
 
 
+def test_an_edit_of_portraits_counts_as_one_of_photos():
+    def edited(**rises):
+        return {"edited": [{"median_rise": rises}]}
+
+    portraits = {"readers": {"model": edited(AU07=0.3, AU17=1.2)}}
+    photos = edited(AU17=0.0) | {"blendshapes": {"per_au": {}}}
+    found = low_reliability({"photos": photos, "real_faces": portraits})
+    assert list(found) == ["AU07"]  # AU17 rises in one of both
+    assert found["AU07"][0]["criterion"] == "edited_photo_rise"
+
+
 @pytest.fixture(scope="module")
 def found():
     """Return the content of an accuracy.json."""
