@@ -124,13 +124,13 @@ def _facts(path: Path) -> dict[str, Any]:
 
         try:
             facts["real_faces"] = card_summary(real_faces)
-            weak = low_reliability(accuracy | {"real_faces": real_faces})
         except (KeyError, TypeError, IndexError) as error:
             raise RunError(
                 f"{path / run_state.REAL_FACES}: must be what `python -m fau_tf.cli.evaluate "
                 f"real-faces FOLDER --json FILE` writes: got {error!r}. Write it again, or delete "
                 "it."
             ) from error
+        weak = low_reliability(accuracy | {"real_faces": real_faces})
     return facts | ({"low_reliability": weak} if weak else {})
 
 

@@ -61,5 +61,9 @@ def _blendshape_correlation(found: Mapping[str, Any]) -> dict[str, float]:
     photos = [found["photos"]["blendshapes"]] if "photos" in found else []
     rows = [one["per_au"] for one in [*photos, *found.get("videos", [])]]
     labels = rows[0] if rows else []
-    known = {label: [row[label] for row in rows if np.isfinite(row[label])] for label in labels}
+    known = {label: [row[label] for row in rows if _is_known(row[label])] for label in labels}
     return {label: max(values) for label, values in known.items() if values}
+
+
+def _is_known(value: float | None) -> bool:
+    return value is not None and bool(np.isfinite(value))  # in a JSON file NaN is null

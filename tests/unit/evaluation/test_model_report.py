@@ -128,7 +128,8 @@ def test_an_edit_of_portraits_counts_as_one_of_photos():
         return {"edited": [{"median_rise": rises}]}
 
     portraits = {"readers": {"model": edited(AU07=0.3, AU17=1.2)}}
-    photos = edited(AU17=0.0) | {"blendshapes": {"per_au": {}}}
+    # As from a file: a blendshape that never moves has no correlation.
+    photos = edited(AU17=0.0) | {"blendshapes": {"per_au": {"AU09": None}}}
     found = low_reliability({"photos": photos, "real_faces": portraits})
     assert list(found) == ["AU07"]  # AU17 rises in one of both
     assert found["AU07"][0]["criterion"] == "edited_photo_rise"
