@@ -19,7 +19,7 @@ from fau_tf.utils.files import file_sha256, replacing
 from fau_tf.utils.markdown_tables import filled
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = ROOT / "android_demo_assets" / "fau_small_float16.tflite"
+SHIPPED = ROOT / "android_demo_assets" / "fau_small_mesh_float16.tflite"
 IMAGES = ROOT / "docs" / "images"
 RECORD = IMAGES / "from_run.json"
 """The run that made the pictures, and the SHA-256 of its model."""

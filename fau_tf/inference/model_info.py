@@ -14,7 +14,7 @@ from fau_tf import contract, facs
 from fau_tf.conformal import Intervals
 from fau_tf.utils.text import readable
 
-DEFAULT_MODEL: Final = "fau_small_float16.tflite"
+DEFAULT_MODEL: Final = "fau_small_mesh_float16.tflite"
 
 
 class ModelError(ValueError):

@@ -73,8 +73,8 @@ def test_the_wheel_has_the_packages_and_three_assets(installed):
     assert found - {"__pycache__"} == folders | {"assets"}
     assert sorted(path.name for path in (installed / "fau_tf" / "assets").iterdir()) == [
         "face_landmarker.task",
-        "fau_small_float16.json",
-        "fau_small_float16.tflite",
+        "fau_small_mesh_float16.json",
+        "fau_small_mesh_float16.tflite",
     ]
 
 

@@ -52,7 +52,7 @@ test("the sample is read on load: a bar for each AU, with interval and marks", o
   assert.equal(await page.locator("#bars .whisker:visible").count(), METADATA.intervals ? LABELS.length : 0);
   assert.match(await page.textContent("#engine"), /^Runs on the (CPU|GPU)/);
   assert.match(await page.textContent("#private"), /Nothing is sent/);
-  assert.match(await page.textContent(".about"), /Not an emotion.*Not medical.*synthetic faces only/s);
+  assert.match(await page.textContent(".about"), /Not an emotion.*Not medical.*nobody coded/s);
 }));
 
 test("heatmaps: none, one AU's and all are different pictures", onSample(async (page) => {

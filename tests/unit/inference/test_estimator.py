@@ -161,16 +161,16 @@ def test_results_print_in_short(photo):
         estimate = packaged.estimate(photo)
         shown = repr(packaged)
     assert shown == (
-        "<AUEstimator num_faces=10 <ModelInfo fau_small_float16: 128 px, 14 AUs, "
-        "low reliability: AU14 AU15 AU17>>"
+        "<AUEstimator num_faces=10 <ModelInfo fau_small_mesh_float16: 128 px, 17 AUs, "
+        "low reliability: AU04 AU07 AU14 AU23>>"
     )
     assert repr(estimate) == (
         "<Estimate: <FaceResult 0 box=(82, 70, 174, 179) quality=1.00: "
-        "AU05 4.0, AU12 3.6, AU14 1.1, AU25 3.5>>"
+        "AU02 1.5, AU06 1.3, AU10 1.2, AU12 3.3, AU14 1.3, AU25 2.9>>"
     )
     assert repr(Estimate((), "no face found")) == "<Estimate: no face found>"
     (one,) = estimate.faces
-    assert one.low_reliability == ("AU14", "AU15", "AU17")
+    assert one.low_reliability == ("AU04", "AU07", "AU14", "AU23")
     assert all(low <= one.intensity[au] <= high for au, (low, high) in one.interval.items())
 
 
@@ -225,7 +225,7 @@ def test_a_video_can_be_left_early(estimator):
 
 def test_the_package_offers_its_public_names():
     assert fau_tf.AUEstimator is AUEstimator
-    assert fau_tf.load_model_info().name == "fau_small_float16"
+    assert fau_tf.load_model_info().name == "fau_small_mesh_float16"
     assert fau_tf.read_image is read_image
     with pytest.raises(AttributeError, match="module 'fau_tf' has no attribute 'nothing'"):
         _ = fau_tf.nothing
@@ -249,11 +249,11 @@ def test_the_default_model_is_the_installed_one_or_that_of_the_checkout(
     tmp_path, monkeypatch, place
 ):
     monkeypatch.setattr(model_info, "__file__", str(tmp_path / "fau_tf/inference/model_info.py"))
-    with pytest.raises(ModelError, match=r"fau_small_float16\.tflite: .*neither in .*--model"):
+    with pytest.raises(ModelError, match=r"fau_small_mesh_float16\.tflite: .*neither in .*--model"):
         default_model()
     (tmp_path / place).mkdir(parents=True)
-    (tmp_path / place / "fau_small_float16.tflite").touch()
-    assert default_model() == tmp_path / place / "fau_small_float16.tflite"
+    (tmp_path / place / "fau_small_mesh_float16.tflite").touch()
+    assert default_model() == tmp_path / place / "fau_small_mesh_float16.tflite"
 
 
 def test_mediapipe_is_a_choice_with_the_same_answers(estimator, photo, tmp_path):

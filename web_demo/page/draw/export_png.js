@@ -34,7 +34,7 @@ function drawCard(context, x, { face, info, neutral, source }) {
   const bottom = PAD + HEAD + info.aus.length * ROW + 18;
   const marks = [info.aus.some((au) => au.lowReliability) && "* low reliability", face?.interval && "whisker: 90 % interval", neutral && "mark: above neutral"];
   write(left, bottom, marks.filter(Boolean).join("; "), { ink: "--dim", size: 12 });
-  write(left, bottom + 20, `${info.modelName}, ${info.accelerator}; trained on synthetic faces only, not an emotion`, { ink: "--dim", size: 12, wide: CARD - PAD });
+  write(left, bottom + 20, `${info.modelName}, ${info.accelerator}; not compared with human coders, not an emotion`, { ink: "--dim", size: 12, wide: CARD - PAD });
 }
 
 function drawBar(context, write, { au, i, left, y, face, neutral }) {

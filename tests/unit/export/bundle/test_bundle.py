@@ -356,12 +356,12 @@ def stub_export(monkeypatch, refused):
 @pytest.mark.usefixtures("no_golden")
 def test_make_ships_one_variant_for_each_accelerator(folder, monkeypatch):
     calls = stub_export(monkeypatch, [])
-    assert main(["make", str(folder), "--run", "r", "--name", "small", "--data", "d"]) == 0
-    assert calls == [("r", ["float16", "static_int8"], "d", "small")]
+    assert main(["make", str(folder), "--run", "r", "--name", "small_mesh", "--data", "d"]) == 0
+    assert calls == [("r", ["float16", "static_int8"], "d", "small_mesh")]
     found = json.loads((folder / "fau_metadata.json").read_text())["variants"]
     assert {row["file"] for row in found.values()} == {
-        "fau_small_float16.tflite",
-        "fau_small_static_int8.tflite",
+        "fau_small_mesh_float16.tflite",
+        "fau_small_mesh_static_int8.tflite",
     }
     assert {name for row in found.values() for name in row["accelerators"]} == {"cpu", "gpu"}
     assert "gpu" in found["float16"]["accelerators"]
