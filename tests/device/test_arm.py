@@ -18,10 +18,11 @@ pytestmark = pytest.mark.gpu
 
 CONTENT = golden_files.index()
 OUTPUTS = (contract.OUTPUT_INTENSITY, contract.OUTPUT_HEATMAPS)
-SAME = 1e-5
-"""Intensity units. The semantic correspondence is in float32 in every variant and adds up in a
-different order: at most 4e-6 was measured, of values up to 5. The rest of an int8 model is
-integer arithmetic, where a difference would be a step of some 1e-2."""
+SAME = {"float16": 1e-5, "static_int8": 0.1}
+"""Intensity units. Float arithmetic adds up in a different order: at most 4e-6 was measured, of
+values up to 5. In static int8, what FaceMesh's trunk computes in float is rounded, so a value near
+the border of two steps may take the other one: 0.005 was measured here; on x86 noise of 1e-4 gray
+levels moved an intensity by 0.02 and a heatmap by 0.07."""
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +65,13 @@ def test_arm_gives_the_numbers_of_x86(variant, processor, inputs, emulated):
         assert given.shape == expected.shape
         assert np.isfinite(expected).all()
         assert expected.max() > 1, "not blank"
-        assert np.abs(given - expected).max() <= SAME, name  # NaN fails too
+        assert np.abs(given - expected).max() <= SAME[variant], name  # NaN fails too
 
 
 def test_arm_numbers_of_another_face_do_not_pass(inputs, emulated):
     """Otherwise the gate could not tell right numbers from wrong ones."""
-    model = ASSETS / next(iter(CONTENT["variants"].values()))["file"]
-    given = emulated("cortex-a53", model.stem, contract.OUTPUT_INTENSITY)
-    expected = on_x86(model, inputs)[contract.OUTPUT_INTENSITY]
-    assert np.abs(given - np.roll(expected, 1, axis=0)).max() > 1000 * SAME
+    for variant, row in CONTENT["variants"].items():
+        model = ASSETS / row["file"]
+        given = emulated("cortex-a53", model.stem, contract.OUTPUT_INTENSITY)
+        expected = on_x86(model, inputs)[contract.OUTPUT_INTENSITY]
+        assert np.abs(given - np.roll(expected, 1, axis=0)).max() > 10 * SAME[variant]

@@ -67,7 +67,7 @@ private fun files(model: File, json: String, scratch: File) {
     val bare = json.replaceFirst("\"low_reliability\"", "\"others\"")
     fun marked(entry: String) = bare.replaceFirst("{", "{\"low_reliability\": $entry,")
     val broken = mapOf(
-        "other contract version" to json.replaceFirst(Regex("\"contract_version\": *1,"), "\"contract_version\": 3,"),
+        "other contract version" to json.replaceFirst(Regex("\"contract_version\": *[12],"), "\"contract_version\": 3,"),
         "no contract version" to json.replaceFirst("\"contract_version\"", "\"version\""),
         "other crop" to json.replaceFirst("0.3044", "0.3144"),
         "JSON cut short" to json.dropLast(9),
