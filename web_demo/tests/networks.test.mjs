@@ -31,7 +31,7 @@ for (const accelerator of ["wasm", "webgpu"]) {
 
   for (const [name, golden] of pictures) {
     test(`${accelerator}: detector and landmarks of ${name}`, { skip }, async () => {
-      const found = await run(accelerator, "steps", `/root/${name}`, LANDMARKER.kept_score, golden.region, accelerator);
+      const found = await run(accelerator, "steps", `/project/${name}`, LANDMARKER.kept_score, golden.region, accelerator);
       assert.deepEqual(found.anchors, golden.anchors);
       assertNear(found.scores, golden.scores, limit("scores"), "scores");
       assertNear(found.boxes, golden.boxes, limit("boxes"), "boxes");
@@ -43,7 +43,7 @@ for (const accelerator of ["wasm", "webgpu"]) {
   for (const [variant, { file, accelerators, cut_points: cuts }] of Object.entries(INDEX.variants)) {
     if (accelerator === "webgpu" && !accelerators.includes("gpu")) continue;
     test(`${accelerator}: intensities and heatmaps of ${variant}`, { skip }, async (t) => {
-      const inputs = INDEX.cases.map((row) => `/root/android_demo_assets/golden/${row.arrays.input.file}`);
+      const inputs = INDEX.cases.map((row) => `/project/android_demo_assets/golden/${row.arrays.input.file}`);
       const found = await run(accelerator, "readInputs", file, accelerator, inputs);
       let most = 0;
       INDEX.cases.forEach((row, i) => {

@@ -9,7 +9,7 @@ import { webm, y4m } from "./clip.mjs";
 import { ROOT } from "./golden.mjs";
 import { DESKTOP, PHONE, downloaded, figures, openPage, rowsOf } from "./page_helpers.mjs";
 
-const SAMPLE = "/root/docs/sample/astronaut.png";
+const SAMPLE = "/project/docs/sample/astronaut.png";
 const SCREENSHOTS = process.env.FAU_SCREENSHOTS && path.resolve(ROOT, process.env.FAU_SCREENSHOTS);
 const FRAMES_MS = 120_000; // for some frames to be read on a busy machine
 

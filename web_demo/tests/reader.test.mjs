@@ -60,7 +60,7 @@ test("faces, landmarks, quality and intensities are those of Python", async (t) 
   const reasons = new Set();
   for (const [name, { found, followed }] of Object.entries(python)) {
     await t.test(name, async () => {
-      const url = PICTURES.includes(name) ? `/root/${name}` : `/made/${name}`;
+      const url = PICTURES.includes(name) ? `/project/${name}` : `/made/${name}`;
       const { faces, width, height, milliseconds } = await run("read", url, { heatmaps: true });
       assert.ok(width > 0 && height > 0 && milliseconds.detect > 0);
       assert.equal(faces.length, found.length);
@@ -80,7 +80,7 @@ test("faces, landmarks, quality and intensities are those of Python", async (t) 
 });
 
 test("computed on the page, the readings are the same", async () => {
-  const name = `/root/${PICTURES[0]}`;
+  const name = `/project/${PICTURES[0]}`;
   const { faces: inWorker } = await run("read", name);
   await run("load", { accelerator: "wasm", inPage: true });
   const { faces: inPage } = await run("read", name);
@@ -90,7 +90,7 @@ test("computed on the page, the readings are the same", async () => {
 test("the smaller variant reads the golden inputs as Python does", async () => {
   const { info } = await run("load", { accelerator: "wasm", variant: "int8" });
   assert.match(info.variant, /int8/);
-  const { faces } = await run("read", `/root/${PICTURES[0]}`);
+  const { faces } = await run("read", `/project/${PICTURES[0]}`);
   const python = pythonFaces(info.variant)[PICTURES[0]].found;
   // XNNPACK's int8 kernels give the same bits on x86, ARM and in wasm.
   assertNear(faces[0].intensity, python[0].intensity, 0.05, "intensity");

@@ -1,7 +1,7 @@
 // Runs inside the page: both sides of speed.mjs.
 import { FauReader } from "/src/reader.js";
 
-const MEDIAPIPE = "/root/web_demo/node_modules/@mediapipe/tasks-vision/";
+const MEDIAPIPE = "/project/web_demo/node_modules/@mediapipe/tasks-vision/";
 
 /** Load both sides; `read(i)` reads frame i, and throws unless it finds one face. */
 export async function prepare(variant) {
@@ -38,7 +38,7 @@ async function mediapipe() {
   const { FaceLandmarker, FilesetResolver } = await import(`${MEDIAPIPE}vision_bundle.mjs`);
   const files = await FilesetResolver.forVisionTasks(`${MEDIAPIPE}wasm`);
   return FaceLandmarker.createFromOptions(files, {
-    baseOptions: { modelAssetPath: "/root/android_demo_assets/face_landmarker.task", delegate: "CPU" },
+    baseOptions: { modelAssetPath: "/project/android_demo_assets/face_landmarker.task", delegate: "CPU" },
     runningMode: "VIDEO",
     numFaces: 1,
     outputFaceBlendshapes: true,
