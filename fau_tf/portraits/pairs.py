@@ -42,6 +42,10 @@ Floats = npt.NDArray[np.float32]
 Mesh = npt.NDArray[np.floating[Any]]
 
 
+class NoPortraitsError(ValueError):
+    """Sets without a portrait of the part that was asked for."""
+
+
 @dataclass(frozen=True, eq=False)
 class Pair:
     """Two pictures of one person.
@@ -77,7 +81,8 @@ class PairSource:
             seed: Decides everything.
 
         Raises:
-            ValueError: If a set can't be read, sizes differ or no portrait is of that part.
+            ValueError: If a set can't be read or sizes differ.
+            NoPortraitsError: If no portrait is of that part.
         """
         sets = [load_set(folder) for folder in folders]
         sizes = sorted({one.size for one in sets})
@@ -92,7 +97,9 @@ class PairSource:
             (one, int(i)) for one in sets for i in np.flatnonzero(np.asarray(one.part) == part)
         ]
         if not self._rows:
-            raise ValueError(f"No portrait is of the part {part!r} in {list(map(str, folders))}.")
+            raise NoPortraitsError(
+                f"No portrait is of the part {part!r} in {list(map(str, folders))}."
+            )
         self._known = [row for row in self._rows if row[0].expression[row[1]] != "unknown"]
         self._smiles = _smiles(self._rows)
 

@@ -25,7 +25,7 @@ from fau_tf.facs import MAX_INTENSITY
 from fau_tf.metrics import agreement
 from fau_tf.models.heatmap_net import rescale_heatmaps
 from fau_tf.models.presets import NetSpec
-from fau_tf.portraits.portrait_set import load_set
+from fau_tf.portraits.pairs import NoPortraitsError
 from fau_tf.training.config import Config
 from fau_tf.training.predict import predict_peaks
 from fau_tf.training.run_dir import RunDir
@@ -77,8 +77,8 @@ def calibrate_run(config: Config, run: RunDir, validation: Subset) -> keras.Mode
     net, targets = keras.saving.load_model(run / BEST), make_targets(config)
     peaks = predict_peaks(net, config.model, validation.batches(targets, batch_size=64))
     coded, subjects = validation.labels(targets), list(validation.face_subjects())
-    if any("validation" in load_set(Path(folder)).part for folder in config.data.portraits):
-        real = _portraits(net, config)
+    real = _portraits(net, config) if config.data.portraits else None
+    if real:
         coded, peaks = np.concatenate([coded, real[0]]), np.concatenate([peaks, real[1]])
         subjects += real[2]
     curves = config.training.calibrate
@@ -210,16 +210,17 @@ def coverage_line(found: dict[str, Any]) -> str:
     )
 
 
-def _portraits(net: keras.Model, config: Config) -> tuple[Any, Any, list[str]]:
-    """Return intensities, maxima and people of edited portraits of validation people."""
-    source = load_pairs(
-        config.data.portraits,
-        record_size=config.data.record_size,
-        seed=config.data_seed,
-        part="validation",
+def _portraits(net: keras.Model, config: Config) -> tuple[Any, Any, list[str]] | None:
+    """Return intensities, maxima and people of edited portraits; None without validation people."""
+    size, seed = config.data.record_size, config.data_seed
+    try:
+        source = load_pairs(config.data.portraits, record_size=size, seed=seed, part="validation")
+    except NoPortraitsError:
+        return None
+    steps = 16
+    pairs = pair_batches(
+        source, make_targets(config), batch_size=2 * _PAIRS // steps, seed=config.run.seed
     )
-    steps, size = 16, 2 * _PAIRS // 16
-    pairs = pair_batches(source, make_targets(config), batch_size=size, seed=config.run.seed)
     batches = list(pairs.take(steps))
     coded = np.concatenate([target["intensity"] for _, target in batches])
     people = [source.subject(i) for i in range(_PAIRS) for _ in (0, 1)]
