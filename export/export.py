@@ -28,7 +28,6 @@ from export.report import Entry, compressed_size, write_report
 from export.run import LabeledFaces
 from export.specs import (
     EXPORT_SPECS,
-    TRAINING_SPECS,
     ExportSpec,
     VariantError,
     VariantUnavailableError,
@@ -37,7 +36,7 @@ from export.variants import Source, make
 from fau_tf.data.datasets import Subset, training_data_info
 from fau_tf.data.splits import Fold
 from fau_tf.training.calibrate import model_json_entries
-from fau_tf.training.config import Config
+from fau_tf.training.config import VARIANTS, Config
 from fau_tf.training.run_dir import RunDir
 from fau_tf.training.setup import make_targets
 from fau_tf.utils.files import replacing
@@ -180,7 +179,7 @@ def export_training(
         return export_network(
             Source(net, config.model, next(iter(batches))[0].numpy()),
             config.run.name,
-            [row for row in TRAINING_SPECS if row.name in config.export.variants],
+            [EXPORT_SPECS[name] for name in VARIANTS if name in config.export.variants],
             run.path,
             training_data=training_data_info(
                 validation.faces.name, fold.train_and_validation, config.data.portraits

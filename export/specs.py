@@ -116,8 +116,3 @@ EXPORT_SPECS: Final = {
         ),
     )
 }
-
-TRAINING_SPECS: Final = tuple(
-    spec for spec in EXPORT_SPECS.values() if spec.max_intensity_error is not None
-)
-"""What training exports: variants that can be compared with Keras, and need no quantizer."""

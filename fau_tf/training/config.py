@@ -18,7 +18,7 @@ from fau_tf.models.presets import PRESETS, NetSpec, did_you_mean, net_spec
 STRATEGIES: Final = ("none", "mirrored", "multi_worker")
 PRECISIONS: Final = ("float32", "mixed_bfloat16", "mixed_float16")
 VARIANTS: Final = ("float32", "float16")
-"""Models that training can write."""
+"""Models that training can write: comparable with Keras, and made without a quantizer."""
 INDIFFERENT: Final = (
     "data.processes", "data.root", "data.ict", "data.portraits", "data.accept_dropped",
     "training.checkpoint_seconds", "export.variants",

@@ -12,12 +12,15 @@ from export import export, parity, report
 from export.export import export_network
 from export.keras_parity import difference_to_keras, run_tflite
 from export.run import LabeledFaces
-from export.specs import EXPORT_SPECS, TRAINING_SPECS, VariantError, VariantUnavailableError
+from export.specs import EXPORT_SPECS, VariantError, VariantUnavailableError
 from fau_tf import contract
 from fau_tf.inference.model_info import read_model
+from fau_tf.training.config import VARIANTS
 from tests.helpers.once import once
 from tests.helpers.tiny_model import AUS
 from tests.helpers.tiny_network import TRAINING_DATA, smooth_faces
+
+TRAINED = [EXPORT_SPECS[name] for name in VARIANTS]
 
 pytestmark = pytest.mark.integration  # networks are converted: seconds each
 
@@ -95,7 +98,7 @@ def leave_stale(out, variant):
 
 
 def test_training_writes_its_variants_with_their_json(source, tmp_path):
-    result, _ = run(source, TRAINING_SPECS, tmp_path, facts={"coverage": 0.9})
+    result, _ = run(source, TRAINED, tmp_path, facts={"coverage": 0.9})
     assert result.refused == {}
     assert [entry["variant"] for entry in result.written] == ["float32", "float16"]
     for entry in result.written:
@@ -125,7 +128,7 @@ def test_without_a_float32_that_agrees_with_keras_nothing_is_written(
 ):
     true = export.run_tflite
     monkeypatch.setattr(export, "run_tflite", lambda *given: change(*true(*given)))
-    result, _ = run(source, TRAINING_SPECS, tmp_path)
+    result, _ = run(source, TRAINED, tmp_path)
     assert list(result.refused) == ["float32", "float16"]
     assert result.refused["float16"][-1].startswith("float32, which it is compared with")
     assert re.match(message, result.refused["float32"][0])
@@ -146,7 +149,7 @@ def test_a_network_that_outputs_nan_leaves_every_file_as_it_was(
 
     monkeypatch.setattr(export, "run_tflite", broken)
     with pytest.raises(VariantError, match="must be finite"):
-        run(source, TRAINING_SPECS, tmp_path)
+        run(source, TRAINED, tmp_path)
     assert names(tmp_path) == {"fau_t_float32.tflite", "fau_t_float32.json"}
 
 
