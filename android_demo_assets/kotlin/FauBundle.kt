@@ -10,6 +10,12 @@ import java.security.MessageDigest
 internal fun sha256(content: ByteArray): String =
     MessageDigest.getInstance("SHA-256").digest(content).joinToString("") { "%02x".format(it) }
 
+/** Throws by [rule], which names [expected], and says what to do [next], unless [content] has it. */
+internal fun requireSha256(content: ByteArray, expected: String, rule: String, next: String) {
+    val found = sha256(content)
+    if (found != expected) throw FauException(rule, "$found (${content.size} bytes)", next)
+}
+
 /** The Face Landmarker bundle: networks in one zip file, checked by its hash. */
 object FauBundle {
     private const val DETECTOR = "face_detector.tflite"
@@ -26,14 +32,12 @@ object FauBundle {
      * @param folder of the app's own, e.g. `context.noBackupFilesDir`.
      */
     fun extract(bundle: ByteArray, sha256: String, folder: File): Files {
-        val found = sha256(bundle)
-        if (found != sha256) {
-            throw FauException(
-                "The face landmarker must have the SHA-256 of fau_metadata.json, $sha256.",
-                "$found (${bundle.size} bytes)",
-                "Copy face_landmarker.task and fau_metadata.json again from android_demo_assets/.",
-            )
-        }
+        requireSha256(
+            bundle,
+            sha256,
+            "The face landmarker must have the SHA-256 of fau_metadata.json, $sha256.",
+            "Copy face_landmarker.task and fau_metadata.json again from android_demo_assets/.",
+        )
         val content = entries(bundle)
         return Files(written(folder, DETECTOR, content), written(folder, LANDMARKS, content))
     }

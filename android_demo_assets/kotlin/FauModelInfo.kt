@@ -37,14 +37,12 @@ class FauModelInfo private constructor(
 ) {
     /** Throws unless [flatbuffer] is the file that this JSON describes. */
     fun checkFile(flatbuffer: ByteArray) {
-        val found = sha256(flatbuffer)
-        if (found != sha256) {
-            throw FauException(
-                "$name: the model must have the SHA-256 of its JSON file, $sha256.",
-                "$found (${flatbuffer.size} bytes)",
-                "Copy the .tflite and the .json again, both from one export.",
-            )
-        }
+        requireSha256(
+            flatbuffer,
+            sha256,
+            "$name: the model must have the SHA-256 of its JSON file, $sha256.",
+            "Copy the .tflite and the .json again, both from one export.",
+        )
     }
 
     companion object {
