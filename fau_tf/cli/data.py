@@ -24,7 +24,10 @@ _SHOWN = 20  # problems
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return the exit code, 1 if frames are missing without documentation."""
+    """Run one command; return the exit code.
+
+    1: frames are missing without documentation, or `check` has found another fault.
+    """
     options = _options(argv)
     return exit_code(
         lambda: _run(options), "stopped; the same command resumes after the complete clips"
@@ -69,7 +72,7 @@ def _check(config: Config, options: argparse.Namespace) -> bool:
         options.out or folder.with_name(f"{folder.name}-check"), folder.name, found, prepared
     )
     log(f"report in {page}")
-    return bool(found.undocumented or found.index.warnings)
+    return found.faulty
 
 
 _COMMANDS = {"prepare": _prepare, "check": _check}
@@ -114,7 +117,7 @@ def _add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder for face records")
     parser.add_argument(
         "--accept-dropped", dest="accept", action="store_true",
-        help="exit with 0 although frames are missing that the data set does not document",
+        help="exit with 0 although something is missing that the data set does not document",
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ PLUS_SUBJECTS: Final = tuple(f"SN{i:03d}" for i in (1, 3, 4, 7, 9, 10, 13, 25, 2
 
 MISSING_FRAMES: Final = {"SN010": ((4845, 4845),)}
 """Labeled frames that the video lacks, first to last."""
+NO_FRAME: Final = "the video lacks this frame"
 
 BAD_LANDMARKS: Final = {
     "SN001": ((398, 420), (3190, 3243)),
@@ -79,7 +80,7 @@ def disfa(settings: DataSettings) -> DatasetIndex:
         clip = labeled_clip(index, subject, subject, files)
         if clip is not None:
             missing = _frames(MISSING_FRAMES, subject)
-            clip = index.drop(clip, missing, "the video lacks this frame", documented=True)
+            clip = index.drop(clip, missing, NO_FRAME, documented=True)
             clip = replace(clip, video=videos[subject])
             index.clips.append(_with_landmarks(index, clip, landmarks) if landmarks else clip)
     return index

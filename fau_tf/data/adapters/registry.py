@@ -24,6 +24,7 @@ class DatasetSpec:
         subjects: All subjects of the complete data set.
         frames: Labeled frames of the complete data set; 0 if no source states them.
         frames_source: Where `frames` is from.
+        uncounted: Reasons of documented drops that `frames` has left out already.
         ships_landmarks: Whether landmarks can be read from the distribution.
     """
 
@@ -33,6 +34,7 @@ class DatasetSpec:
     subjects: tuple[str, ...] = ()
     frames: int = 0
     frames_source: str = ""
+    uncounted: tuple[str, ...] = ()
     ships_landmarks: bool = False
 
 
@@ -54,6 +56,7 @@ DATASETS: Final = {
         subjects=disfa.SUBJECTS,
         frames=27 * 4_845 - 1,
         frames_source="27 videos of 4,845 labeled frames, of which SN010 lacks one",
+        uncounted=(disfa.NO_FRAME,),
         ships_landmarks=True,
     ),
     "disfa_plus": DatasetSpec(

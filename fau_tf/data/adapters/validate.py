@@ -24,12 +24,26 @@ from fau_tf.io.sources import open_video
 
 @dataclass(frozen=True)
 class Comparison:
-    """A count of the data set beside that of the complete one, with its source."""
+    """A count of the data set beside that of the complete one.
+
+    Attributes:
+        name: What is counted.
+        found: In this copy.
+        expected: In the complete data set.
+        source: Of `expected`.
+        documented: How many of those expected the documentation of the data set excludes.
+    """
 
     name: str
     found: int
     expected: int
     source: str
+    documented: int = 0
+
+    @property
+    def explained(self) -> bool:
+        """Whether no more are missing than the documentation excludes, and none are added."""
+        return 0 <= self.expected - self.found <= self.documented
 
 
 @dataclass(frozen=True)
@@ -56,6 +70,12 @@ class Validation:
     def undocumented(self) -> list[Dropped]:
         """Problems that the documentation of the data set does not name."""
         return [one for one in self.problems if not one.documented]
+
+    @property
+    def faulty(self) -> bool:
+        """Whether there is an undocumented problem, an unexplained count or a warning."""
+        unexplained = not all(one.explained for one in self.comparisons)
+        return bool(self.undocumented or unexplained or self.index.warnings)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -110,8 +130,10 @@ def report_lines(validation: Validation, most: int) -> list[str]:
     """Return the counts, at most so many problems, and the warnings as text; `!` marks faults."""
     lines = []
     for row in validation.comparisons:
-        mark = " " if row.found == row.expected else "!"
-        lines.append(f"{mark} {row.name}: {row.found:,} ({row.expected:,} in {row.source})")
+        mark = " " if row.explained else "!"
+        excluded = f"; {row.documented:,} are documented as unusable" if row.documented else ""
+        source = f"{row.expected:,} in {row.source}{excluded}"
+        lines.append(f"{mark} {row.name}: {row.found:,} ({source})")
     for one in validation.problems[:most]:
         mark = " " if one.documented else "!"
         lines.append(f"{mark} {one.subject} {one.where}, frames {one.ranges[:200]}: {one.reason}")
@@ -128,7 +150,13 @@ def _comparisons(
         found, total = len(index.subjects), len(spec.subjects)
         rows.append(Comparison("subjects", found, total, "the codes of the distribution"))
     if spec.frames and settings.frame_stride == 1:
-        rows.append(Comparison("frames", index.frame_count, spec.frames, spec.frames_source))
+        documented = sum(
+            one.count
+            for one in index.dropped
+            if one.documented and one.reason not in spec.uncounted
+        )
+        found, total = index.frame_count, spec.frames
+        rows.append(Comparison("frames", found, total, spec.frames_source, documented))
     return rows
 
 

@@ -2,12 +2,16 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from fau_tf.cli import data as command
+from fau_tf.data.adapters import disfa, validate_report
+from fau_tf.data.adapters import validate as validating
+from fau_tf.data.adapters.registry import DATASETS
 from fau_tf.data.adapters.validate import Comparison, validate
 from tests.helpers import dataset_trees as trees
 from tests.helpers.dataset_trees import settings
@@ -130,3 +134,44 @@ def test_what_cannot_be_done_ends_with_2(run, tmp_path):
     assert command.main(["prepare", str(tmp_path / "nowhere.toml")]) == 2
     (tmp_path / "synthetic.toml").write_text("")
     assert command.main(["check", str(tmp_path / "synthetic.toml")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("found", "documented", "explained"),
+    [(12, 0, True), (11, 0, False), (13, 0, False), (11, 1, True), (10, 1, False), (13, 1, False)],
+)
+def test_a_count_may_differ_by_what_is_documented(found, documented, explained):
+    assert Comparison("frames", found, 12, "a list", documented).explained == explained
+
+
+@pytest.mark.parametrize(("lines", "mark", "code"), [(6, " ", 0), (5, "!", 1), (7, "!", 1)])
+def test_a_count_that_nothing_explains_ends_with_1(lines, mark, code, run, tmp_path, monkeypatch):
+    """Lines are missing in all label files of one subject alike, so no single frame is at fault."""
+    trees.disfa(tmp_path / "in", subjects=("SN001", "SN002"), frames=6)
+    for path in (tmp_path / "in" / "ActionUnit_Labels" / "SN002").iterdir():
+        path.write_text("".join(f"{n},{n % 6}\n" for n in range(1, lines + 1)))
+    _complete(monkeypatch, frames=12)
+    monkeypatch.setattr(validating, "_copies", lambda _: ())  # all AUs have the same levels here
+    monkeypatch.setattr(validating, "_split_problems", lambda *_: ())  # of two subjects
+    monkeypatch.setattr(validate_report, "write_page", lambda *_: "nowhere")
+    got, printed = run("check", "disfa", aus="disfa")
+    assert got == code, printed.out
+    assert f"{mark} frames: {6 + lines} (12 in" in printed.out
+    assert run("check", "disfa", "--accept-dropped", aus="disfa")[0] == 0
+
+
+def test_a_frame_that_the_complete_count_leaves_out_explains_nothing(tmp_path, monkeypatch):
+    trees.disfa(tmp_path, subjects=("SN010",), frames=4)
+    monkeypatch.setattr(disfa, "MISSING_FRAMES", {"SN010": ((4, 4),)})
+    _complete(monkeypatch, frames=3, subjects=("SN010",))
+    (_, frames) = validate(settings("disfa", tmp_path), 1).comparisons
+    assert (frames.found, frames.documented, frames.explained) == (3, 0, True)
+    _complete(monkeypatch, frames=4, subjects=("SN010",))
+    (_, frames) = validate(settings("disfa", tmp_path), 1).comparisons
+    assert not frames.explained
+
+
+def _complete(monkeypatch, frames, subjects=("SN001", "SN002")):
+    """Let the complete DISFA have so many frames and these subjects."""
+    spec = replace(DATASETS["disfa"], frames=frames, subjects=subjects)
+    monkeypatch.setitem(DATASETS, "disfa", spec)
