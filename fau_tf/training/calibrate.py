@@ -8,8 +8,9 @@ people where a run has some. N faces, A action units, K AU centers.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,18 +73,45 @@ class Calibration:
         run.write_json(CALIBRATION, content | {"validation": self.validation})
 
 
+@dataclass(frozen=True, eq=False)
+class CalibrationFaces:
+    """Faces that a network is calibrated on.
+
+    Attributes:
+        batches: Of (image, targets), N images in all; to be read once.
+        coded: (N, A) intensities, NaN where not coded.
+        subjects: N names.
+    """
+
+    batches: Iterable[Any]
+    coded: npt.NDArray[np.floating]
+    subjects: list[str]
+
+    def calibrate(self, peaks: npt.ArrayLike, config: Config) -> Calibration:
+        """Return `calibrate` of a run's network, given its heatmap maxima on `batches`."""
+        curves = config.training.calibrate
+        return calibrate(self.coded, peaks, self.subjects, config.model, fit_curves=curves)
+
+
 def calibrate_run(config: Config, run: RunDir, validation: Subset) -> keras.Model:
     """Calibrate a run's best network on its validation subjects, save `CALIBRATION`, return it."""
-    net, targets = keras.saving.load_model(run / BEST), make_targets(config)
-    peaks = predict_peaks(net, config.model, validation.batches(targets, batch_size=64))
-    coded, subjects = validation.labels(targets), list(validation.face_subjects())
-    real = _portraits(net, config) if config.data.portraits else None
-    if real:
-        coded, peaks = np.concatenate([coded, real[0]]), np.concatenate([peaks, real[1]])
-        subjects += real[2]
-    curves = config.training.calibrate
-    calibrate(coded, peaks, subjects, config.model, fit_curves=curves).save(run)
+    faces = calibration_faces(config, validation)
+    peaks = predict_peaks(keras.saving.load_model(run / BEST), config.model, faces.batches)
+    faces.calibrate(peaks, config).save(run)
     return calibrated_network(run.path, config.model)
+
+
+def calibration_faces(config: Config, validation: Subset) -> CalibrationFaces:
+    """Return the faces of a run's validation subjects, and of its portraits where it has some."""
+    targets = make_targets(config)
+    batches: Iterable[Any] = validation.batches(targets, batch_size=64)
+    coded, subjects = validation.labels(targets), list(validation.face_subjects())
+    real = _portraits(config) if config.data.portraits else None
+    if real:
+        batches = chain(batches, real[0])
+        labels = [target["intensity"] for _, target in real[0]]
+        coded, subjects = np.concatenate([coded, *labels]), subjects + real[1]
+    return CalibrationFaces(batches, coded, subjects)
 
 
 def calibrate(
@@ -141,9 +169,14 @@ def calibrated_network(folder: Path, spec: NetSpec) -> keras.Model:
                 f"{folder / CALIBRATION} must give each AU a gain and a threshold: got {error!r}. "
                 "Run train_keras.py with the run's settings again."
             ) from error
-        owner = facs.au_of_center(spec.au_numbers, spec.rule)
-        rescale_heatmaps(net, curve[owner, 0], curve[owner, 1] * spec.codec.unit)
+        apply_curves(net, spec, curve[:, 0], curve[:, 1])
     return net
+
+
+def apply_curves(net: keras.Model, spec: NetSpec, gain: Floats, threshold: Floats) -> None:
+    """Fold gains and thresholds, (A,) each, into a network's last layer, in place."""
+    owner = facs.au_of_center(spec.au_numbers, spec.rule)
+    rescale_heatmaps(net, gain[owner], threshold[owner] * spec.codec.unit)
 
 
 def read_calibration(folder: Path) -> dict[str, Any]:
@@ -210,8 +243,8 @@ def coverage_line(found: dict[str, Any]) -> str:
     )
 
 
-def _portraits(net: keras.Model, config: Config) -> tuple[Any, Any, list[str]] | None:
-    """Return intensities, maxima and people of edited portraits; None without validation people."""
+def _portraits(config: Config) -> tuple[list[Any], list[str]] | None:
+    """Return batches of edited portraits, and their people; None without validation people."""
     size, seed = config.data.record_size, config.data_seed
     try:
         source = load_pairs(config.data.portraits, record_size=size, seed=seed, part="validation")
@@ -221,10 +254,7 @@ def _portraits(net: keras.Model, config: Config) -> tuple[Any, Any, list[str]] |
     pairs = pair_batches(
         source, make_targets(config), batch_size=2 * _PAIRS // steps, seed=config.run.seed
     )
-    batches = list(pairs.take(steps))
-    coded = np.concatenate([target["intensity"] for _, target in batches])
-    people = [source.subject(i) for i in range(_PAIRS) for _ in (0, 1)]
-    return coded, predict_peaks(net, config.model, batches), people
+    return list(pairs.take(steps)), [source.subject(i) for i in range(_PAIRS) for _ in (0, 1)]
 
 
 def _fit_curves(coded: Floats, peaks: Floats, to_au: Floats) -> tuple[Floats, Floats]:

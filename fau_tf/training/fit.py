@@ -216,7 +216,7 @@ def _fit_legs(
 ) -> None:
     settings = config.training
     for start, epochs, count in legs(done, settings.epochs, steps):
-        batches = partial(_batches, config, subset, start)
+        batches = partial(training_batches, config, subset, start)
         model.fit(
             devices.share(batches, settings.batch_size),
             initial_epoch=start // steps,
@@ -228,9 +228,17 @@ def _fit_legs(
         )
 
 
-def _batches(
-    config: Config, subset: Subset, start: int, share: tuple[int, int] = (0, 1)
+def training_batches(
+    config: Config, subset: Subset, start: int = 0, share: tuple[int, int] = (0, 1)
 ) -> tf.data.Dataset:
+    """Return the endless batches of (image, targets) of a training, portraits among them.
+
+    Args:
+        config: Of the run.
+        subset: The training faces.
+        start: Batches to skip.
+        share: Number of this worker, counted from 0, and of all workers.
+    """
     targets, data, seed = make_targets(config), config.data, config.run.seed
     portraits = portraits_per_batch(config)
     faces = config.training.batch_size - portraits
@@ -293,7 +301,7 @@ def _diagnosis(
     model: HeatmapRegressor, config: Config, subset: Subset, run: RunDir, progress: Progress
 ) -> NonFiniteError:
     step = progress.step
-    batch = next(iter(_batches(config, subset, step)))
+    batch = next(iter(training_batches(config, subset, step)))
     portraits = portraits_per_batch(config)
     faces = config.training.batch_size - portraits
     sources = subset.sources(step, batch_size=faces, seed=config.run.seed) if faces else []
