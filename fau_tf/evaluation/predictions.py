@@ -1,6 +1,6 @@
 """Predictions for test subjects, and every figure that follows from them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fau_tf.facs import LEVELS
-from fau_tf.metrics import agreement, bootstrap
+from fau_tf.metrics import agreement, bootstrap, breakdown
 from fau_tf.utils.files import replacing
 
 PREDICTIONS: Final = "predictions.npz"
+SHOWN: Final = ("icc", "mae", "pcc", "f1")
+"""Metrics of `agreement.METRICS` in tables."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +40,8 @@ class Predictions:
         return {
             "test": agreement.summary(*given, labels),
             "confidence_intervals": bootstrap.confidence_intervals(*given, subjects, labels),
-            "by_subject": bootstrap.by_subject(*given, subjects, labels),
-            "by_level": bootstrap.by_level(*given, labels),
+            "by_subject": breakdown.by_subject(*given, subjects, labels),
+            "by_level": breakdown.by_level(*given, labels),
         }
 
     def save(self, path: Path) -> None:
@@ -83,20 +85,27 @@ def pooled(parts: Sequence[Predictions]) -> Predictions:
 
 
 def table(figures: dict[str, Any]) -> str:
-    """Return lines of text: ICC, MAE and PCC of each AU with their 95 % CIs."""
+    """Return lines of text: ICC, MAE, PCC and F1 of each AU with their 95 % CIs."""
     test, intervals = figures["test"], figures["confidence_intervals"]
-    names = ("icc", "mae", "pcc")
     interval_head = f"{100 * intervals['level']:.0f} % CI"
-    head = "".join(f"{name.upper():>8}{interval_head:>16}" for name in names)
+    head = "".join(f"{name.upper():>8}{interval_head:>16}" for name in SHOWN)
     rows = [f"   AU      {head}"]
     entries = [(label, row, intervals["per_au"][label]) for label, row in test["per_au"].items()]
     for label, row, interval in (*entries, ("mean", test["mean"], intervals["mean"])):
         cells = [
             f"{row[name]:8.3f}" + f"{interval[name][0]:.2f} to {interval[name][1]:.2f}".rjust(16)
-            for name in names
+            for name in SHOWN
         ]
         rows.append(f"   {label:<8}" + "".join(cells))
+    rows.append(f1_note(label for label, row, _ in entries if np.isnan(row["f1"])))
     return "\n".join(rows)
+
+
+def f1_note(undefined: Iterable[str]) -> str:
+    """Return a line that says what F1 is, and of which AUs it is undefined."""
+    labels = ", ".join(undefined)
+    why = f"; nan where no frame is coded so: {labels}" if labels else ""
+    return f"   F1: of an intensity of {agreement.F1_FROM:g} or more, coded and predicted{why}"
 
 
 def levels_table(figures: dict[str, Any]) -> str:

@@ -1,9 +1,9 @@
-"""Agreement between coded and predicted AU intensity: ICC(3,1), MAE, RMSE and PCC.
+"""Agreement between coded and predicted AU intensity: ICC(3,1), MAE, RMSE, PCC and F1.
 
 Training, evaluation and export all compute their figures here. N targets (frames), R raters, A
 action units. A frame whose coded or predicted intensity is NaN for an AU is left out for that AU
-only. A figure that is undefined (fewer than two frames, or no variation) is NaN, and a mean over
-AUs leaves NaN out.
+only. A figure that is undefined (fewer than two frames, no variation, or for F1 no frame coded
+as positive) is NaN, and a mean over AUs leaves NaN out.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating[Any]]
+
+F1_FROM: Final = 2.0
+"""Intensity from which F1 counts an AU as present, as detection papers do on DISFA."""
 
 
 def icc31(ratings: npt.ArrayLike) -> float:
@@ -70,11 +73,30 @@ def _pcc(coded: Floats, predicted: Floats) -> float:
     return float(np.corrcoef(coded, predicted)[0, 1])
 
 
+def f1(coded: Floats, predicted: Floats) -> float:
+    """Return F1 of presence, which is an intensity of `F1_FROM` or more in either column.
+
+    2 TP / (2 TP + FP + FN). Predictions are not rounded: 1.9 is absent.
+
+    Args:
+        coded: (N,) intensity by the human coder.
+        predicted: (N,) intensity by the model.
+
+    Returns:
+        0 to 1; NaN where no frame is coded as present, since recall is undefined then.
+    """
+    present, detected = coded >= F1_FROM, predicted >= F1_FROM
+    if not present.any():
+        return float("nan")
+    return float(2 * (present & detected).sum() / (present.sum() + detected.sum()))
+
+
 METRICS: Final[dict[str, Callable[[Floats, Floats], float]]] = {
     "icc": _icc,
     "mae": _mae,
     "rmse": _rmse,
     "pcc": _pcc,
+    "f1": f1,
 }
 """Name -> function of (N,) coded and (N,) predicted intensity."""
 

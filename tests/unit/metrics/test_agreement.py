@@ -75,6 +75,35 @@ def test_errors_by_hand():
     assert found["pcc"][0] == pytest.approx(np.corrcoef([0, 2, 4], [1, 2, 2])[0, 1])
 
 
+@given(
+    st.lists(st.tuples(st.floats(0, 5), st.floats(0, 5)), min_size=1, max_size=30),
+    st.sampled_from([0, 1.9999, 2, 2.5]),
+)
+def test_f1_counts_intensities_of_2_and_more(pairs, more):
+    pairs = [*pairs, (more, 2.0), (2.0, more)]  # at and beside the threshold
+    both = only_coded = only_predicted = 0
+    for coded, predicted in pairs:
+        if coded >= 2 and predicted >= 2:
+            both += 1
+        elif coded >= 2:
+            only_coded += 1
+        elif predicted >= 2:
+            only_predicted += 1
+    precision = both / (both + only_predicted)
+    recall = both / (both + only_coded)
+    want = 2 * precision * recall / (precision + recall) if both else 0.0
+    found = agreement.f1(*np.array(pairs).T)
+    assert found == pytest.approx(want, abs=1e-12)
+
+
+def test_f1_is_nan_where_no_frame_is_coded_as_present_and_leaves_the_mean():
+    y, p = np.array([[1.9, 3], [0, 0]]), np.array([[4, 2], [0, 5.0]])
+    found = agreement.summary(y, p, ["AU01", "AU02"])
+    assert np.isnan(found["per_au"]["AU01"]["f1"])
+    assert found["mean"]["f1"] == found["per_au"]["AU02"]["f1"] == pytest.approx(2 / 3)
+    assert agreement.f1(np.array([2.0]), np.array([1.9])) == 0
+
+
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match=r"\(3, 1\) and \(2, 1\)"):
         agreement.per_au(np.zeros((3, 1)), np.zeros((2, 1)))

@@ -2,21 +2,9 @@ import numpy as np
 import pytest
 
 from fau_tf.metrics import agreement, bootstrap
+from tests.helpers.study import LABELS, study
 
-LABELS = ["AU01", "AU06", "AU12"]
 UNKNOWN = {name: [np.nan, np.nan] for name in agreement.METRICS}
-
-
-def study(subjects=8, frames=40, seed=0, missing=0.2):
-    """Frames of unequal, interleaved subjects; each subject has a bias."""
-    rng = np.random.default_rng(seed)
-    subject = rng.permutation(np.repeat(np.arange(subjects), rng.integers(2, frames, subjects)))
-    y = rng.integers(0, 6, (len(subject), len(LABELS))).astype(float)
-    bias = rng.normal(0, 0.5, (subjects, len(LABELS)))
-    p = 0.7 * y + bias[subject] + rng.normal(0, 0.8, y.shape)
-    for table in (y, p):
-        table[rng.random(y.shape) < missing] = np.nan
-    return y, p, [f"SN{s:03d}" for s in subject]
 
 
 def resampled(y, p, subjects, draws, seed=0):
@@ -128,45 +116,6 @@ def test_an_au_coded_for_one_subject_has_no_interval():
     np.testing.assert_equal(found["mean"], UNKNOWN)
 
 
-def test_each_subject_has_the_summary_of_its_frames():
-    y, p, subjects = study()
-    found = bootstrap.by_subject(y, p, subjects, LABELS)
-    assert list(found) == [f"SN{s:03d}" for s in range(8)]
-    for name, figures in found.items():
-        rows = [i for i, subject in enumerate(subjects) if subject == name]
-        np.testing.assert_equal(figures, agreement.summary(y[rows], p[rows], LABELS))
-    frames = sum(figures["per_au"]["AU01"]["frames"] for figures in found.values())
-    assert frames == agreement.per_au(y, p)["frames"][0] > 0
-
-
-def test_levels_round_the_coded_intensity_and_keep_it_for_the_error():
-    y = [[0], [0], [3], [3.4], [2.5], [5.7], [5], [np.nan]]
-    p = [[1], [2], [3], [2.4], [2.0], [5.0], [np.nan], [2]]
-    found = bootstrap.by_level(y, p, ["AU06"])["AU06"]
-    empty = {"frames": 0, "predicted": np.nan, "mae": np.nan, "bias": np.nan}
-    np.testing.assert_equal([found[i] for i in (1, 4)], [{"level": i} | empty for i in (1, 4)])
-    wanted = {0: (2, 1.5, 1.5, 1.5), 2: (1, 2.0, 0.5, -0.5), 3: (2, 2.7, 0.5, -0.5),
-              5: (1, 5.0, 0.7, -0.7)}  # fmt: skip
-    for level, (frames, predicted, mae, bias) in wanted.items():
-        row = {"level": level, "frames": frames, "predicted": predicted, "mae": mae, "bias": bias}
-        assert found[level] == pytest.approx(row)
-
-
-@pytest.mark.parametrize("function", [bootstrap.confidence_intervals, bootstrap.by_subject])
-def test_each_frame_needs_a_subject(function):
-    with pytest.raises(ValueError, match=r"Each of 3 frames needs a subject: got 2 names\."):
-        function(np.zeros((3, 1)), np.zeros((3, 1)), ["a", "b"], ["AU06"])
-
-
-@pytest.mark.parametrize(
-    ("coded", "predicted", "labels"),
-    [((3, 1), (2, 1), 1), ((3, 2), (3, 2), 1), ((3,), (3,), 3), ((3, 2, 1), (3, 2, 1), 2)],
-)
-def test_shapes_and_labels_must_agree(coded, predicted, labels):
-    with pytest.raises(ValueError, match=r"must both be \(N, A\).* got \(3,.*one label a column"):
-        bootstrap.by_level(np.zeros(coded), np.zeros(predicted), LABELS[:labels])
-
-
 @pytest.mark.parametrize("options", [{"draws": 0}, {"level": 0}, {"level": 1}, {"level": np.nan}])
 def test_draws_and_level_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match=r"1 or more draws and a level between 0 and 1: got"):
@@ -203,3 +152,47 @@ def test_draws_without_the_figure_are_left_out():
     assert found.tolist() == [1.0, 1.0]
     found = bootstrap.figure_intervals(lambda of: values[of] * np.nan, ["a", "b", "c"], draws=5)
     assert np.isnan(found).all()
+
+
+def test_the_interval_of_a_difference_is_that_of_the_same_resampled_subjects():
+    y, p, subjects = study()
+    others = [p + np.random.default_rng(seed).normal(0, 0.5, p.shape) for seed in (1, 2)]
+    found = bootstrap.difference_intervals(y, [p], others, subjects, LABELS, draws=40, level=0.8)
+    a, b, c = (resampled(y, one, subjects, 40) for one in (p, *others))
+    for name in agreement.METRICS:
+        drawn = np.array([
+            [(two["per_au"][label][name] + three["per_au"][label][name]) / 2
+             - one["per_au"][label][name] for label in LABELS]
+            for one, two, three in zip(a, b, c, strict=True)
+        ])  # fmt: skip
+        assert np.isfinite(drawn).all()
+        rows = [found["per_au"][label][name] for label in LABELS]
+        # Sums in another order: some 1e-16 for each of a few hundred frames.
+        np.testing.assert_allclose(rows, np.percentile(drawn, [10, 90], axis=0).T, atol=1e-9)
+        want = np.percentile(drawn.mean(axis=1), [10, 90])
+        np.testing.assert_allclose(found["mean"][name], want, atol=1e-9)
+
+
+def test_what_is_hard_for_both_leaves_the_difference():
+    y, p, subjects = study(missing=0)  # each subject has a bias
+    better = y + 0.9 * (p - y)
+    paired = bootstrap.difference_intervals(y, [p], [better], subjects, LABELS)["mean"]["mae"]
+    alone = bootstrap.confidence_intervals(y, p, subjects, LABELS)["mean"]["mae"]
+    # The errors are a tenth smaller, so the difference is a tenth of the error of the same draw.
+    np.testing.assert_allclose(paired, [-0.1 * alone[1], -0.1 * alone[0]], atol=1e-9)
+    same = bootstrap.difference_intervals(y, [p], [p], subjects, LABELS)
+    assert same["mean"] == {name: [0, 0] for name in agreement.METRICS}
+
+
+def test_frames_that_one_model_lacks_count_for_neither():
+    y, p, subjects = study(missing=0)
+    other = p + 1.0
+    lacking = p.copy()
+    lacking[::3, 0] = np.nan
+    found = bootstrap.difference_intervals(y, [p], [np.where(np.isnan(lacking), np.nan, other)],
+                                           subjects, LABELS, draws=20)  # fmt: skip
+    want = bootstrap.difference_intervals(y, [lacking], [other], subjects, LABELS, draws=20)
+    assert found == want
+    y[np.array(subjects) != "SN002", 1] = np.nan
+    found = bootstrap.difference_intervals(y, [p], [other], subjects, LABELS, draws=20)
+    np.testing.assert_equal(found["per_au"]["AU06"], UNKNOWN)
