@@ -13,7 +13,7 @@ from fau_tf.evaluation.real_faces.edits.rises import EditReadings, read_edits
 from fau_tf.evaluation.real_faces.expressions import NEUTRAL, Readings
 from fau_tf.evaluation.real_faces.face_reader import FaceReader, ReadFace
 from fau_tf.evaluation.real_faces.stability import Changes, read_changes
-from fau_tf.evaluation.real_faces.versions import VERSIONS
+from fau_tf.evaluation.real_faces.versions import GLASSES, VERSIONS, glasses
 from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.io.images import read_image
 from fau_tf.portraits.collection import Photo
@@ -56,7 +56,7 @@ def read_folder(
     return FolderReadings(
         model=model,
         edits=read_edits(readers, faces(reader, neutral_photos(chosen)), edit),
-        versions=_versions(readers, chosen),
+        versions=_versions(readers, reader, chosen),
         changes=read_changes(model, faces(reader, chosen)),
     )
 
@@ -74,19 +74,25 @@ def faces(reader: FaceReader, chosen: Sequence[Photo]) -> Iterator[tuple[str, Re
             yield photo.subject, face
 
 
-def _versions(readers: AUReaders, chosen: Sequence[Photo]) -> dict[str, dict[str, Readings]]:
+def _versions(
+    readers: AUReaders, reader: FaceReader, chosen: Sequence[Photo]
+) -> dict[str, dict[str, Readings]]:
     """Return reader -> version of the photos -> intensities."""
+    names = [*VERSIONS, GLASSES]
     rows = []
     for photo in chosen:
         image = read_image(photo.path)
-        rows.append([readers(change(image)) for change in VERSIONS.values()])
+        changed = [change(image) for change in VERSIONS.values()]
+        face = reader(image)
+        changed += [image if face is None else glasses(image, face.landmarks, photo.subject)]
+        rows.append([readers(one) for one in changed])
     table: Array = np.array(rows)  # (N, versions, 2, A)
     subjects = [photo.subject for photo in chosen]
     expressions = [photo.expression for photo in chosen]
     return {
         name: {
             version: Readings(table[:, v, r], subjects, expressions, readers.aus)
-            for v, version in enumerate(VERSIONS)
+            for v, version in enumerate(names)
         }
         for r, name in enumerate(READERS)
     }

@@ -1,6 +1,7 @@
-"""Versions of a photo that show the same face: gray, at half the size, JPEG of low quality."""
+"""Versions of a photo that show the same face: gray, small, JPEG of low quality, with glasses."""
 
 import io
+import zlib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -10,9 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from fau_tf.evaluation.quality.painted_occluders import sunglasses
+
 Array = npt.NDArray[Any]
 COLOR: Final = "color"
 GRAY: Final = "gray"
+GLASSES: Final = "painted glasses"
 JPEG_QUALITY: Final = 25
 
 
@@ -36,7 +40,20 @@ def jpeg(photo: Array) -> Array:
     return np.array(Image.open(stream).convert("RGB"))
 
 
+def glasses(photo: Array, landmarks: Array, subject: str) -> Array:
+    """Return the photo with the frame of glasses painted over the face; the lenses are clear.
+
+    Args:
+        photo: (H, W, 3) RGB uint8.
+        landmarks: (68, 2) iBUG landmarks, px.
+        subject: Decides shape and color, so that all photos of a person show the same glasses.
+    """
+    rng = np.random.default_rng(zlib.crc32(subject.encode()))
+    return sunglasses(photo, landmarks, 0.0, rng).image
+
+
 VERSIONS: Final[Mapping[str, Callable[[Array], Array]]] = MappingProxyType(
     {COLOR: lambda photo: photo, GRAY: gray, "half size": half, f"JPEG {JPEG_QUALITY}": jpeg}
 )
-"""Name -> (H, W, 3) RGB uint8 photo -> its version. The first is the photo itself."""
+"""Name -> (H, W, 3) RGB uint8 photo -> its version, those that need no landmarks. The first is the
+photo itself."""

@@ -45,7 +45,7 @@ def test_rendered_smiles_and_edits_are_seen(found):
     assert (found["subjects"], found["photos"], found["not_found"]) == (2, 4, 0)
     assert (found["collection"]["name"], found["part"]) == ("people", "validation")
     figures = found["readers"]["model"]["versions"]
-    assert list(figures) == ["color", "gray", "half size", "JPEG 25"]
+    assert list(figures) == ["color", "gray", "half size", "JPEG 25", "painted glasses"]
     smile = figures["color"]["smile"]
     assert (smile["subjects"], smile["auc"]["AU12"]["value"]) == (2, 1)
     assert smile["rises"]["AU25"]["value"] == 1

@@ -1,6 +1,8 @@
 import numpy as np
 
 from fau_tf.evaluation.real_faces import versions
+from tests.helpers.faces import _landmarks
+from tests.helpers.faces import photo as rendered
 
 
 def picture(height=41, width=30):
@@ -39,3 +41,18 @@ def test_jpeg_changes_a_photo_a_little_and_always_in_the_same_way():
     change = np.abs(found.astype(int) - photo)
     assert 1 < change.mean() < 30  # quality 25 on squares of 8 px: 9 gray levels
     assert (versions.jpeg(photo) == found).all()
+
+
+def test_glasses_cover_the_rims_and_leave_the_eyes():
+    photo, landmarks = rendered(0), _landmarks(0)
+    found = versions.glasses(photo, landmarks, "1")
+    changed = np.abs(found.astype(int) - photo).max(axis=-1) > 8
+    for eye in (landmarks[36:42], landmarks[42:48]):
+        x, y = np.round(eye.mean(axis=0)).astype(int)
+        assert not changed[y - 2 : y + 3, x - 2 : x + 3].any()
+    bridge = landmarks[27]
+    x, y = np.round(bridge).astype(int)
+    assert changed[y - 3 : y + 4, x - 3 : x + 4].any()
+    assert 0.002 < changed.mean() < 0.1  # of the picture; the frame is a tenth of a lens
+    assert (versions.glasses(photo, landmarks, "1") == found).all()
+    assert (versions.glasses(photo, landmarks, "2") != found).any()
