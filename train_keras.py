@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("absl").setLevel(logging.ERROR)
     try:
         options = _options(argv)
-        config = load_config(options.config, options.set)
+        config = _config(options)
         setup.make_deterministic(config)
         devices = Devices(config.training.strategy)
         with RunDir(options.runs / config.run.name, alone=devices.chief) as run:
@@ -117,6 +117,13 @@ def train(
 
 def _write_metrics(run: RunDir, metrics: dict[str, Any]) -> None:
     run.write_json("metrics.json", metrics | {"seconds": run.seconds | run.reused_seconds})
+
+
+def _config(options: argparse.Namespace) -> Config:
+    config = load_config(options.config, options.set)
+    if not options.evaluate:  # now, not after hours of preparing faces
+        setup.require_first_weights(config)
+    return config
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -32,8 +32,8 @@ BRANCHES = "branches"
 def build(spec: NetSpec) -> keras.Model:
     """Return the network (B, S, S, 3) RGB 0 to 255 -> (B, h, w, K) heatmaps in the target scale.
 
-    Its weights are random, those of FaceMesh's trunk excepted; `load_imagenet` gives the backbone
-    its ImageNet weights.
+    Its weights are random, those of FaceMesh's trunk excepted; `first_weights.load` gives the
+    backbone its ImageNet weights.
 
     Args:
         spec: A row of `presets.PRESETS`, or one made by `presets.net_spec`.
@@ -71,15 +71,6 @@ def build(spec: NetSpec) -> keras.Model:
 def _at_least_float32() -> str:
     policy = keras.config.dtype_policy().compute_dtype
     return "float32" if policy in ("bfloat16", "float16") else policy
-
-
-def load_imagenet(model: keras.Model, spec: NetSpec) -> bool:
-    """Give the backbone ImageNet weights; return whether they were available.
-
-    Otherwise a warning is logged and the backbone keeps its random weights.
-    """
-    load = BACKBONES[spec.backbone].load_imagenet
-    return load is not None and load(model)
 
 
 def branch_features(model: keras.Model) -> keras.Model | None:

@@ -21,10 +21,10 @@ VARIANTS: Final = ("float32", "float16")
 """Models that training can write: comparable with Keras, and made without a quantizer."""
 INDIFFERENT: Final = (
     "data.processes", "data.root", "data.ict", "data.portraits", "data.accept_dropped",
-    "training.checkpoint_seconds", "export.variants",
+    "training.checkpoint_seconds", "training.weights", "export.variants",
 )  # fmt: skip
 """Settings that do not affect the trained weights, so they may change when a run resumes. Sets of
-portraits count by their content, not by their path."""
+portraits and the file of first weights count by their content, not by their path."""
 
 
 class ConfigError(ValueError):
@@ -61,7 +61,8 @@ class TrainingSettings:
     ema: float = 0.0  # momentum of the moving average of the weights that is kept; 0 for none
 
     # Backbone
-    imagenet: bool = True  # start from ImageNet weights
+    imagenet: bool = True  # start from ImageNet weights, where the backbone has some
+    weights: str = ""  # a file to start the backbone from instead: .keras, .h5 or .pth
     freeze_backbone_norms: bool = True  # keep the statistics of batch normalization
     backbone_rate_factor: float = 1.0  # times the learning rate; below 1 keeps more of ImageNet
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from fau_tf.data.datasets import Subset
 from fau_tf.data.portrait_pairs import load_pairs, mixed, pair_batches
-from fau_tf.models import heatmap_net
+from fau_tf.models import first_weights, heatmap_net
 from fau_tf.training import run_state
 from fau_tf.training.callbacks import (
     Checkpoints,
@@ -189,10 +189,13 @@ def compiled(
 
 def _start_backbone(net: keras.Model, config: Config, run: RunDir) -> None:
     """Give the backbone its first weights, and print which."""
-    imagenet = config.training.imagenet and heatmap_net.load_imagenet(net, config.model)
-    if imagenet and config.training.freeze_backbone_norms:
+    settings = config.training
+    source = first_weights.load(
+        net, config.model.backbone, imagenet=settings.imagenet, file=settings.weights
+    )
+    if source and settings.freeze_backbone_norms:
         heatmap_net.freeze_backbone_norms(net)
-    run.log(f"   the backbone starts from {'ImageNet' if imagenet else 'random'} weights")
+    run.log(f"   the backbone starts from {source or 'random weights'}")
 
 
 def _progress(

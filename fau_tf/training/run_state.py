@@ -118,6 +118,8 @@ def fingerprint(config: Config, faces: FaceDataset) -> str:
     if config.data.portraits:
         sets = [set_fingerprint(Path(folder)) for folder in config.data.portraits]
         digest.update(json.dumps([EDITING_VERSION, *sets]).encode())
+    if config.training.weights:
+        digest.update(hashlib.sha256(Path(config.training.weights).read_bytes()).digest())
     return digest.hexdigest()
 
 

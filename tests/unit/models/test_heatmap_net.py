@@ -1,17 +1,14 @@
-import hashlib
 import os
 import pickle
 
-import h5py
 import keras
 import numpy as np
 import pytest
-from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
 
 from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.models import heatmap_net
-from fau_tf.models.backbones import backbone, efficientnet_lite
+from fau_tf.models.backbones import efficientnet_lite
 from fau_tf.models.backbones.torch_checkpoint import read_tensors
 from fau_tf.models.heatmap_layers import HeatmapTarget, IntensityDecode
 from fau_tf.models.presets import PRESETS, net_spec
@@ -183,30 +180,11 @@ def test_lite0_equals_a_plain_computation_from_the_checkpoint():
         x = x + y if x.shape == y.shape else y
     inputs = keras.Input((64, 64, 3))
     model = keras.Model(inputs, efficientnet_lite.efficientnet_lite0(inputs, blocks=5))
-    assert efficientnet_lite.load_imagenet(model)
+    efficientnet_lite.load_checkpoint(model, efficientnet_lite.imagenet_file())
     want = x.numpy()
     assert want.std() > 1
     # Float32 convolutions in another order, values of tens.
     np.testing.assert_allclose(np.asarray(model(image)), want, atol=2e-3)
-
-
-def test_without_its_package_lite0_starts_random_and_says_so(monkeypatch, caplog):
-    monkeypatch.setattr(efficientnet_lite, "_weights_file", lambda: None)
-    net = heatmap_net.build(PRESETS["small"])
-    before = net.get_weights()
-    assert not heatmap_net.load_imagenet(net, PRESETS["small"])
-    assert "random weights" in caplog.text
-    assert "pip install" in caplog.text
-    for one, other in zip(before, net.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_another_weights_file_is_not_loaded(monkeypatch, caplog, tmp_path):
-    file = tmp_path / "w.pth"
-    file.write_bytes(b"something else")
-    monkeypatch.setattr(efficientnet_lite, "_weights_file", lambda: file)
-    assert not heatmap_net.load_imagenet(heatmap_net.build(PRESETS["small"]), PRESETS["small"])
-    assert hashlib.sha256(b"something else").hexdigest() in caplog.text
 
 
 class _Evil:
@@ -229,28 +207,3 @@ def test_a_checkpoint_that_is_none_is_refused_and_never_run(content, tmp_path, c
     with pytest.raises(ValueError, match="must be a PyTorch state dict"):
         read_tensors(file)
     assert "executed" not in capsys.readouterr().out
-
-
-@pytest.mark.integration  # two networks of 94 MB
-def test_resnet_weights_are_read_from_a_file_and_never_fetched(tmp_path, monkeypatch, caplog):
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setattr(keras.utils, "get_file", lambda *_, **__: pytest.fail("a download"))
-    image = keras.Input((64, 64, 3))
-    model = keras.Model(image, backbone.BACKBONES["resnet50"].features(image))
-    load = backbone.BACKBONES["resnet50"].load_imagenet
-    assert not load(model)
-    assert "random weights" in caplog.text
-    assert "No such file" in caplog.text
-    source = keras.applications.ResNet50(include_top=False, weights=None)
-    file = tmp_path / "models" / backbone.RESNET50_FILE
-    file.parent.mkdir()
-    with h5py.File(file, "w") as legacy:  # the format of Keras' file
-        save_weights_to_hdf5_group(legacy, source)
-    caplog.clear()
-    assert not load(model), "another file than Keras' own"
-    digest = hashlib.md5(file.read_bytes()).hexdigest()
-    assert digest in caplog.text
-    monkeypatch.setattr(backbone, "RESNET50_MD5", digest)
-    assert load(model)
-    first, same = (one.get_layer("conv1_conv").get_weights()[0] for one in (source, model))
-    np.testing.assert_array_equal(same, first[:, :, ::-1])
