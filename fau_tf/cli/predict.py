@@ -57,9 +57,9 @@ _FLAGS: Final[dict[str, dict[str, Any]]] = {
         "help": "also write intensities above a neutral baseline: a photo's, or the face's median",
     },
     "--smooth": {
-        "type": float,
-        "metavar": "SECONDS",
-        "help": "also write an exponential moving average of videos, with this time constant",
+        "metavar": "MIN_CUTOFF,BETA",
+        "help": "also write intensities of videos after a One-Euro filter, such as 0.5,0.5 "
+        "(Hz; Hz per intensity unit a second)",
     },
     "--faces": {"type": int, "help": "at most this many a picture, the largest (10)"},
     "--every": {"type": int, "help": "read each N-th frame of a video (1)"},

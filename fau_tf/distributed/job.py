@@ -81,7 +81,7 @@ class Job:
         """Return the job of a folder."""
         entries = json.loads((folder / WORK / "job.json").read_text(encoding="utf-8"))
         restored = {
-            "processing": Postprocessing(**entries["processing"]),
+            "processing": Postprocessing.of_entries(entries["processing"]),
             "outputs": tuple(entries["outputs"]),
         }
         return cls(**entries | restored)

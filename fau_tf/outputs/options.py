@@ -9,6 +9,7 @@ from typing import Final
 from fau_tf.face.landmarker import LITERT, require_landmarker
 from fau_tf.inference.estimator import PRESENT_FROM
 from fau_tf.inference.postprocessing import MEDIAN
+from fau_tf.inference.smoothing import OneEuro
 from fau_tf.io.sources import Source, SourceKind
 
 SHARD: Final = 1000
@@ -50,7 +51,7 @@ class PredictOptions:
         draw: Annotated pictures or videos.
         plot: Intensities over time.
         neutral: Neutral photo, or "median".
-        smooth: Time constant of the moving average, s.
+        smooth: Settings of the One-Euro filter, `MIN_CUTOFF,BETA`.
         faces: At most this many faces of a picture, the largest.
         every: Reads each N-th frame of a video.
         fps: Frames a second of stdin, of JPEGs in a row and of the pages of a TIFF.
@@ -74,7 +75,7 @@ class PredictOptions:
     draw: bool | None = None
     plot: bool | None = None
     neutral: str | None = None
-    smooth: float | None = None
+    smooth: str | None = None
     faces: int = 10
     every: int = 1
     fps: float = 25.0
@@ -100,15 +101,22 @@ class PredictOptions:
             if value is not None and not low <= value <= high:
                 rule = f"{low} or more" if high == math.inf else f"{low} to {high}"
                 raise ValueError(f"--{name} must be {rule}: got {value}.")
-        for name in ("smooth", "fps", "present_from"):
+        for name in ("fps", "present_from"):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ValueError(f"--{name.replace('_', '-')} must be above 0: got {value}.")
         for name, default in (("workers", 0), ("shard", SHARD), ("parquet", False)):
             if self.cluster is None and getattr(self, name) != default:
                 raise ValueError(f"--{name} needs --cluster.")
-
+        self._check_smooth()
         require_landmarker(self.landmarker)
+
+    def _check_smooth(self) -> None:
+        if self.smooth is not None:
+            try:
+                OneEuro.parse(self.smooth)
+            except ValueError as error:
+                raise ValueError(f"--smooth: {error}") from error
 
     def check_sources(self, sources: Sequence[Source]) -> None:
         """Raise ValueError if an option needs videos and there are photos."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from fau_tf.face.align import Image
 from fau_tf.inference.estimator import AUEstimator, Estimate
 from fau_tf.inference.postprocessing import MEDIAN, Postprocessing, neutral_face
+from fau_tf.inference.smoothing import OneEuro
 from fau_tf.io.images import Frame, UnreadableError, UnreadFrame
 from fau_tf.io.sources import FrameStream, Source, SourceKind, open_frames
 from fau_tf.outputs.options import PredictOptions
@@ -198,7 +199,8 @@ def postprocessing(options: PredictOptions, estimator: AUEstimator) -> Postproce
     neutral = None
     if options.neutral not in (None, MEDIAN):
         neutral = neutral_face(estimator, options.neutral, options.neutral)
-    return Postprocessing(options.smooth, options.neutral or "", neutral)
+    smooth = None if options.smooth is None else OneEuro.parse(options.smooth)
+    return Postprocessing(smooth, options.neutral or "", neutral)
 
 
 def estimate_photos(

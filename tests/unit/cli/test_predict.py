@@ -120,6 +120,8 @@ def test_an_output_that_cannot_be_a_folder_ends_with_2_and_one_line(
         ["x.png", "--model", "m", "--faces", "two"],
         ["x.png", "--every", "0"],
         ["x.png", "--fps", "nan"],
+        ["x.mp4", "--smooth", "0.3"],
+        ["x.mp4", "--smooth", "0,1"],
         ["x.png", "--webcam", "front"],
         ["--webcam", "-1"],
         ["--webcam", "99999999999"],
@@ -257,7 +259,7 @@ def test_a_neutral_photo_gives_columns_of_intensities_above_it(model, tmp_path):
     ("options", "message"),
     [
         (["--neutral", "median"], "--neutral median needs successive frames"),
-        (["--smooth", "0.5"], "--smooth 0.5 needs successive frames"),
+        (["--smooth", "0.5,1"], "--smooth 0.5,1 needs successive frames"),
         (["--neutral", "none.png"], "none.png: cannot be opened"),
     ],
 )

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from fau_tf.cli import predict
+from fau_tf.inference.smoothing import OneEuro, OneEuroFilter
 from fau_tf.io import sources
 from fau_tf.io.videos import VideoFile
 from tests.helpers.demo import results, rows, run
@@ -61,11 +62,11 @@ def test_an_annotated_video_has_a_picture_of_every_frame(model, cross, tmp_path)
 
 
 def test_smoothed_intensities_and_those_above_neutral_have_columns(model, cross, tmp_path):
-    options = ["--neutral", "median", "--smooth", "0.2", "--jsonl"]
+    options = ["--neutral", "median", "--smooth", "0.5,0.25", "--jsonl"]
     assert run(model, tmp_path / "plain", cross, "--no-plot") == 0
     assert run(model, tmp_path, cross, *options) == 0
     plain, found = rows(tmp_path / "plain" / "cross_au.csv"), rows(tmp_path / "cross_au.csv")
-    assert {row["processing"] for row in found} == {"smooth=exponential:0.2s neutral=median"}
+    assert {row["processing"] for row in found} == {"smooth=one-euro:0.5Hz,0.25 neutral=median"}
     changed = {
         "processing",
         *(name for name in found[0] if name.endswith(("_smooth", "_above_neutral"))),
@@ -78,9 +79,8 @@ def test_smoothed_intensities_and_those_above_neutral_have_columns(model, cross,
         np.array([float(row[name]) for row in found if row["face_id"] == "0"])
         for name in ("AU12_r", "AU12_smooth", "AU12_above_neutral", "timestamp")
     )
-    wanted = [raw[0]]
-    for value, step in zip(raw[1:], np.diff(time), strict=True):
-        wanted.append(value + (wanted[-1] - value) * np.exp(-step / 0.2))
+    step = OneEuroFilter(OneEuro(0.5, 0.25))
+    wanted = [step([value], at)[0] for value, at in zip(raw, time, strict=True)]
     # Three decimals in the file.
     np.testing.assert_allclose(smooth, wanted, atol=2e-3)
     np.testing.assert_allclose(net, (smooth - np.median(smooth)).clip(0), atol=2e-3)

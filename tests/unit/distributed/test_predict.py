@@ -98,7 +98,7 @@ def job(out):
     [
         (),
         ("--every", "2", "--jsonl", "--faces", "2"),
-        ("--smooth", "0.2", "--neutral", "median", "--faces", "2"),
+        ("--smooth", "0.5,0.5", "--neutral", "median", "--faces", "2"),
         ("--neutral", "rest.png", "--faces", "1"),
     ],
     ids=" ".join,

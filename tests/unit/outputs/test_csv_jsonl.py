@@ -15,6 +15,7 @@ from fau_tf.conformal import fit_intervals
 from fau_tf.inference.estimator import Estimate
 from fau_tf.inference.model_info import FailedCriterion
 from fau_tf.inference.postprocessing import Postprocessing
+from fau_tf.inference.smoothing import OneEuro
 from fau_tf.io.images import UnreadFrame
 from fau_tf.outputs.csv_jsonl import CsvWriter, JsonlWriter, csv_line, decimal, harmless, number
 from fau_tf.utils.text import readable
@@ -28,7 +29,7 @@ FACE = small_face(
     above_neutral={"AU06": 0.0, "AU12": 2.5},
     quality=FLAGGED,
 )
-BOTH = Postprocessing(0.3, "rest.png")
+BOTH = Postprocessing(OneEuro(0.5, 0.25), "rest.png")
 
 
 def rows(path):
@@ -95,8 +96,8 @@ def test_smoothed_intensities_and_those_above_neutral_stand_beside_the_raw_ones(
         "AU06_smooth": "1.500", "AU12_smooth": "0.250",
         "AU06_above_neutral": "0.000", "AU12_above_neutral": "2.500",
     }  # fmt: skip
-    assert row["processing"] == "smooth=exponential:0.3s neutral=rest.png"
-    entry = json_row(tmp_path / "x.jsonl", FACE, processing=Postprocessing(0.3))
+    assert row["processing"] == "smooth=one-euro:0.5Hz,0.25 neutral=rest.png"
+    entry = json_row(tmp_path / "x.jsonl", FACE, processing=Postprocessing(OneEuro()))
     assert entry["smoothed"] == {"AU06": 1.5, "AU12": 0.25}
     assert "above_neutral" not in entry
 
