@@ -54,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if options.evaluate:
                 stages.evaluate_saved(options.evaluate, run, faces, folds)
             else:
+                config = setup.with_data_aus(config, faces, folds, run.log)
                 for fold in folds:
                     with run.of_fold(fold.name) as fold_run:
                         setup.make_deterministic(config)  # whatever was trained just before

@@ -200,7 +200,10 @@ def _cell(value: Any) -> str:
 
 def _config(preset: str, changes: list[str]) -> Config:
     size = 320 if preset == "paper" else 200  # enough for the largest image of `GROWTH`
-    return load_config(None, [f"model.preset={preset}", f"data.record_size={size}", *changes])
+    return load_config(
+        None,
+        [f"model.preset={preset}", "model.aus=disfa_bp4d", f"data.record_size={size}", *changes],
+    )
 
 
 def _device() -> str:

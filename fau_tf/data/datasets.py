@@ -1,7 +1,7 @@
 """Data sets on disk: generated or prepared once, then read by subject."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +37,8 @@ class FaceDataset:
         clips: Whether a shard holds one clip, whose frames look alike. Many shards are then read
             in turn, so that a batch has many subjects.
         dropped: Frames dropped for undocumented reasons; 0 where the settings accept them.
+        highest: Subject -> (17,) highest intensity of each AU in the order of `facs.ALL`, NaN where
+            not coded; empty for synthetic faces, which code all.
     """
 
     name: str
@@ -45,6 +47,7 @@ class FaceDataset:
     record_size: int
     clips: bool = False
     dropped: int = 0
+    highest: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
     def subset(self, subjects: Sequence[str]) -> "Subset":
         """Return the faces of some subjects."""
@@ -146,6 +149,7 @@ def prepare_real(
         settings.record_size,
         clips=True,
         dropped=0 if settings.accept_dropped else sum(one.count for one in done.undocumented),
+        highest=done.highest,
     )
 
 

@@ -11,6 +11,9 @@ import numpy.typing as npt
 from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 
+DATA_AUS: Final = "data"
+"""Value of `NetSpec.aus` until the data that a run trains on names its AUs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetSpec:
@@ -30,7 +33,8 @@ class NetSpec:
         nodes: `channels` as in the paper, or `pixels` as in the reference code.
         scc_initializer: Row of `scc.decoder.SCC_INITIALIZERS`.
         mesh_decoder: Feature maps of a second branch on FaceMesh's frozen trunk; 0 for none.
-        aus: Row of `facs.AU_SETS`, or AU numbers; one intensity each, in this order.
+        aus: Row of `facs.AU_SETS`, or AU numbers; one intensity each, in this order. `DATA_AUS`:
+            not known yet.
         rule: Row of `facs.RULES`.
     """
 
@@ -61,17 +65,27 @@ class NetSpec:
                 "`scc` must be true or false for each stage of `decoder`. "
                 f"Received: scc={self.scc}, decoder={self.decoder}"
             )
-        if isinstance(self.aus, str) and self.aus not in facs.AU_SETS:
+        if isinstance(self.aus, str) and self.aus not in (DATA_AUS, *facs.AU_SETS):
             raise ValueError(
-                f"`aus` must be one of {sorted(facs.AU_SETS)}, or a list of AU numbers. "
-                f"Received: aus={self.aus!r}"
+                f"`aus` must be {DATA_AUS!r}, one of {sorted(facs.AU_SETS)}, or a list of AU "
+                f"numbers. Received: aus={self.aus!r}"
             )
-        facs.centers(self.au_numbers, self.rule)  # refuses a rule set that lacks an AU
+        if self.aus != DATA_AUS:
+            facs.centers(self.au_numbers, self.rule)  # refuses a rule set that lacks an AU
         _ = self.codec  # refuses sizes and scales that don't fit
 
     @property
     def au_numbers(self) -> tuple[int, ...]:
-        """The A action units, in output order."""
+        """The A action units, in output order.
+
+        Raises:
+            ValueError: If they are not known yet.
+        """
+        if self.aus == DATA_AUS:
+            raise ValueError(
+                "`model.aus` is 'data': the AUs are those of the labels, which are not read yet. "
+                "Name them, e.g. --set model.aus=[6,12]."
+            )
         return facs.AU_SETS[self.aus] if isinstance(self.aus, str) else self.aus
 
     @property

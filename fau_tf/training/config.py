@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
+from fau_tf import facs
 from fau_tf.data.augment import Augment
-from fau_tf.data.config import DataSettings, require_at_least, require_one_of
-from fau_tf.models.presets import PRESETS, NetSpec, did_you_mean, net_spec
+from fau_tf.data.config import SYNTHETIC, DataSettings, require_at_least, require_one_of
+from fau_tf.models.presets import DATA_AUS, PRESETS, NetSpec, did_you_mean, net_spec
 
 STRATEGIES: Final = ("none", "mirrored", "multi_worker")
 PRECISIONS: Final = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -145,11 +146,15 @@ class ExportSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """All settings of a run, one attribute a section."""
+    """All settings of a run, one attribute a section.
+
+    `model.aus` is by default `DATA_AUS`. Synthetic faces code all AUs; those of other data follow
+    from their labels, `setup.with_data_aus`.
+    """
 
     run: RunSettings = field(default_factory=RunSettings)
     data: DataSettings = field(default_factory=DataSettings)
-    model: NetSpec = PRESETS["small"]
+    model: NetSpec = field(default_factory=lambda: net_spec("small", {"aus": DATA_AUS}))
     training: TrainingSettings = field(default_factory=TrainingSettings)
     augment: Augment = field(default_factory=Augment)
     export: ExportSettings = field(default_factory=ExportSettings)
@@ -160,6 +165,8 @@ class Config:
         return self.data.seed or self.run.seed
 
     def __post_init__(self) -> None:
+        if self.data.dataset == SYNTHETIC and self.model.aus == DATA_AUS:
+            object.__setattr__(self, "model", dataclasses.replace(self.model, aus=facs.ALL))
         if self.data.record_size < self.model.image_size * 1.25:
             raise ValueError(
                 "`data.record_size` must be at least 1.25 x `model.image_size` of "
@@ -233,7 +240,8 @@ def _section(name: str, values: Mapping[str, Any], origins: Origins) -> Any:
                 raise ValueError(f"Unknown setting `{name}.{key}`.{near}")
             checked[key] = _typed(f"{name}.{key}", hints[key], value)
         if name == "model":
-            return net_spec(checked.pop("preset", PRESETS["small"].preset), checked)
+            preset = checked.pop("preset", PRESETS["small"].preset)
+            return net_spec(preset, {"aus": DATA_AUS} | checked)
         return sections[name](**checked)
     except ValueError as error:
         raise _located(error, own) from error

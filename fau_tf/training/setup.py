@@ -1,7 +1,8 @@
 """Everything that a run needs before it trains: determinism, faces, subsets, targets, network."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from fau_tf import facs
 from fau_tf.data import datasets, splits
 from fau_tf.data.config import SYNTHETIC
 from fau_tf.data.datasets import FaceDataset, Subset
@@ -16,6 +18,7 @@ from fau_tf.data.pipeline import Targets
 from fau_tf.data.splits import Fold
 from fau_tf.data.synthetic_set import SyntheticSet, rig_of
 from fau_tf.models import first_weights, heatmap_net
+from fau_tf.models.presets import DATA_AUS
 from fau_tf.training.config import Config
 from fau_tf.training.distribution import ONE_DEVICE, Devices
 from fau_tf.training.losses import HeatmapLoss, PairLoss, au_weights, level_weights
@@ -70,6 +73,47 @@ def make_folds(config: Config, faces: FaceDataset) -> list[Fold]:
     ]
 
 
+def with_data_aus(
+    config: Config, faces: FaceDataset, folds: Sequence[Fold], log: Callable[[str], None]
+) -> Config:
+    """Return the settings with the AUs that the labels of every fold's training subjects teach.
+
+    An AU is taught by a label above 0. `model.aus` = "data" takes all that are; a set or list that
+    names others is refused before the first fold trains.
+
+    Raises:
+        ValueError: If the training subjects of a fold teach no AU, or not all that are named.
+    """
+    if not faces.highest:  # synthetic faces
+        return config
+    taught = [_shown(faces, fold.subjects["train"], above=0.0) for fold in folds]
+    if config.model.aus != DATA_AUS:
+        for fold, shown in zip(folds, taught, strict=True):
+            _require_taught(config, [au in shown for au in config.model.au_numbers], fold.name)
+        return config
+    every = set.intersection(*taught)
+    left_out = _shown(faces, faces.subjects, above=-1.0) - every
+    if left_out:
+        names = ", ".join(facs.AUS[au].label for au in sorted(left_out))
+        log(f"   left out, as the training faces of a fold never have them above 0: {names}")
+    if not every:
+        raise ValueError(
+            f"`model.aus` = 'data': the training faces of {faces.name} must have an AU above 0. "
+            "Received: none. Correct the labels or the folds."
+        )
+    log(f"   {len(every)} AUs: {', '.join(facs.AUS[au].label for au in sorted(every))}")
+    return replace(config, model=replace(config.model, aus=tuple(sorted(every))))
+
+
+def _shown(faces: FaceDataset, subjects: Sequence[str], *, above: float) -> set[int]:
+    """Return the AUs that have a label above some intensity on a face of these subjects."""
+    return {
+        au
+        for i, au in enumerate(facs.ALL)
+        if any(faces.highest[subject][i] > above for subject in subjects)  # NaN is not coded
+    }
+
+
 def make_subsets(config: Config, faces: FaceDataset, fold: Fold) -> dict[str, Subset]:
     """Return the subsets `train`, `validation` and `test` of a fold."""
     found = datasets.subsets(faces, fold)
@@ -85,20 +129,26 @@ def make_targets(config: Config) -> Targets:
 
 
 def require_coded(config: Config, coded: npt.NDArray[np.float32]) -> None:
-    """Raise ValueError unless some training face codes each AU of the network.
+    """Raise ValueError unless some training face has each AU of the network above 0.
 
     Args:
         config: Of the run.
         coded: (N, A) intensities of the training faces; NaN where not coded.
     """
+    _require_taught(config, [bool((column > 0).any()) for column in coded.T], "")
+
+
+def _require_taught(config: Config, taught: Sequence[bool], fold: str) -> None:
+    """Raise ValueError unless each of the (A,) AUs is taught."""
     spec = config.model
-    known = [bool(np.isfinite(column).any()) for column in coded.T]
-    never = [label for label, found in zip(spec.labels, known, strict=True) if not found]
+    never = [label for label, found in zip(spec.labels, taught, strict=True) if not found]
     if never:
-        numbers = [au for au, found in zip(spec.au_numbers, known, strict=True) if found]
+        numbers = [au for au, found in zip(spec.au_numbers, taught, strict=True) if found]
+        where = f" of {fold}" if fold else ""
         raise ValueError(
-            f"`model.aus` must be AUs that the training faces code: none codes {', '.join(never)}, "
-            f"whose intensities would be noise. Leave them out: --set model.aus={numbers}"
+            f"`model.aus` must be AUs that the training faces{where} teach: none has "
+            f"{', '.join(never)} above 0, whose intensities would be noise or 0. Leave them out: "
+            f"--set model.aus={numbers}"
         )
 
 

@@ -22,8 +22,8 @@ FACES = Path(__file__).with_name("generator_version.npz")
 LOSS = Path(__file__).with_name("training_version.npz")
 SEED, PEOPLE, SIDE = 7, (0, 1, 2), 80
 SETTINGS = (
-    "model.preset=tiny", "data.record_size=80", "training.epochs=3", "training.batch_size=8",
-    "training.warmup_steps=2", "training.threads=1",
+    "model.preset=tiny", "model.aus=disfa_bp4d", "data.record_size=80", "training.epochs=3",
+    "training.batch_size=8", "training.warmup_steps=2", "training.threads=1",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ SUBJECTS = {
 SETTINGS = (
     "run.name=tiny",
     "model.preset=tiny",
+    "model.aus=disfa_bp4d",
     "data.subjects=10",
     "data.faces_per_subject=1",
     "data.record_size=80",

@@ -10,13 +10,14 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from tqdm import tqdm
 
 from fau_tf import facs
@@ -51,6 +52,8 @@ class PreparedDataset:
         records: Number of records.
         dropped: All labeled frames without a record.
         subjects: All with a record, sorted.
+        highest: Subject -> (17,) highest intensity of each AU in its records, in the order of
+            `facs.ALL`; NaN where not coded.
     """
 
     folder: Path
@@ -58,6 +61,7 @@ class PreparedDataset:
     records: int
     dropped: list[Dropped]
     subjects: tuple[str, ...]
+    highest: Mapping[str, npt.NDArray[np.float32]]
 
     @property
     def undocumented(self) -> list[Dropped]:
@@ -193,15 +197,21 @@ def _count_frame() -> None:
 
 def _collect(folder: Path, index: DatasetIndex, jobs: Sequence[ClipJob]) -> PreparedDataset:
     reports = [ClipReport.load(job.report) for job in jobs]
-    present = {
-        job.clip.subject for job, report in zip(jobs, reports, strict=True) if report.records
-    }
+    highest: dict[str, npt.NDArray[np.float32]] = {}
+    for job, report in zip(jobs, reports, strict=True):
+        if report.records:
+            gone = [frame for one in report.dropped for frame in one.frames]
+            clip = job.clip.only(~np.isin(job.clip.frames, gone))
+            own = np.fmax.reduce(clip.intensity, axis=0)
+            before = highest.setdefault(clip.subject, own)
+            highest[clip.subject] = np.fmax(before, own)
     return PreparedDataset(
         folder,
         index,
         records=sum(report.records for report in reports),
         dropped=[*index.dropped, *(one for report in reports for one in report.dropped)],
-        subjects=tuple(sorted(present)),
+        subjects=tuple(sorted(highest)),
+        highest=highest,
     )
 
 

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from fau_tf import facs
+from fau_tf.data.datasets import FaceDataset
+from fau_tf.data.splits import make_folds
 from fau_tf.models.presets import PRESETS
 from fau_tf.training import setup
 from fau_tf.training.config import Config, ConfigError, dump_toml, load_config
@@ -29,7 +31,7 @@ def test_changes_beat_file_beats_default(tmp_path):
 
 def test_a_preset_is_a_row_whose_fields_can_be_replaced():
     config = load_config(None, ["model.preset=mobile", "model.k=7", "model.scc=[true,false,false]"])
-    want = dataclasses.replace(PRESETS["mobile"], k=7, scc=(True, False, False))
+    want = dataclasses.replace(PRESETS["mobile"], k=7, scc=(True, False, False), aus=facs.ALL)
     assert config.model == want
 
 
@@ -47,14 +49,59 @@ def test_the_aus_of_a_network_are_a_named_set_or_a_list(tmp_path, given, numbers
     assert load_config(stored).model == config.model
 
 
-def test_aus_that_no_training_face_codes_are_refused():
-    config = load_config(None, ["model.aus=[6, 7, 45]"])
-    coded = np.full((4, 3), np.nan, np.float32)
-    coded[0] = 0.0, 2.0, np.nan
-    with pytest.raises(ValueError, match=r"none codes AU45, .* --set model.aus=\[6, 7\]"):
+def test_aus_that_no_training_face_shows_are_refused():
+    config = load_config(None, ["model.aus=[6, 7, 12, 45]"])
+    coded = np.full((4, 4), np.nan, np.float32)
+    coded[0] = 1.0, 2.0, 0.0, np.nan
+    message = r"none has AU12, AU45 above 0, .* --set model.aus=\[6, 7\]"
+    with pytest.raises(ValueError, match=message):
         setup.require_coded(config, coded)
-    coded[1, 2] = 5.0
+    coded[1, 2:] = 5.0
     setup.require_coded(config, coded)
+
+
+REAL = ("data.dataset=csv", "data.root=x", "model.preset=tiny", "data.record_size=80")
+
+
+def labeled(**highest):
+    """Return faces of subjects with a highest intensity of some AUs, and two folds over them."""
+    rows = {
+        name: np.array([levels.get(au, np.nan) for au in facs.ALL], np.float32)
+        for name, levels in highest.items()
+    }
+    faces = FaceDataset("csv", (), tuple(rows), 80, highest=rows)
+    folds = make_folds("custom", tuple(rows), seed=1, custom=(("a",), ("b",)))
+    return faces, folds
+
+
+def test_a_network_has_by_default_the_aus_that_every_fold_teaches():
+    # a and b are tested in turn: of AU04 fold1 has no label, AU12 is 0 on all faces
+    other = {6: 1, 12: 0, 45: 5}
+    faces, folds = labeled(a={4: 3, 6: 2}, b={4: 0, 6: 4}, c=other, d=other)
+    lines = []
+    config = setup.with_data_aus(load_config(None, REAL), faces, folds, lines.append)
+    assert config.model.aus == (6, 45)
+    assert "never have them above 0: AU04, AU12" in lines[0]
+    assert load_config(None, [f"model.aus={list(config.model.aus)}"]).model.aus == (6, 45)
+    assert "aus = [6, 45]" in dump_toml(config)
+
+
+def test_aus_that_one_fold_does_not_teach_are_refused_before_any_trains():
+    faces, folds = labeled(a={4: 3, 6: 2}, b={6: 4}, c={6: 1}, d={6: 1})
+    config = load_config(None, [*REAL, "model.aus=[4, 6]"])
+    with pytest.raises(ValueError, match=r"of fold1 teach: none has AU04 .* model.aus=\[6\]"):
+        setup.with_data_aus(config, faces, folds, print)
+    faces, folds = labeled(a={4: 3}, b={6: 4}, c={12: 0}, d={12: 0})
+    with pytest.raises(ValueError, match="must have an AU above 0"):
+        setup.with_data_aus(load_config(None, REAL), faces, folds, print)
+
+
+def test_aus_of_data_are_unknown_until_it_is_read():
+    config = load_config(None, REAL)
+    assert config.model.aus == "data"
+    with pytest.raises(ValueError, match="labels, which are not read yet"):
+        _ = config.model.labels
+    assert load_config().model.au_numbers == facs.ALL  # synthetic faces have all
 
 
 def test_the_resolved_settings_read_back_the_same(tmp_path):
@@ -90,7 +137,7 @@ def test_every_committed_config_loads(file):
         ("model.decoder=[]", "at least one positive width"),
         ("training.learning_rate=-1.0", "must be positive"),
         ("model.preset=big", "Preset must be one of"),
-        ("model.aus=disfaa", "must be one of .*, or a list of AU numbers"),
+        ("model.aus=disfaa", "must be 'data', one of .*, or a list of AU numbers"),
         ("model.aus=all", "disfa_bp4d"),
         ("model.aus=6", "`model.aus` must be a name or a list. Received: 6"),
         ("model.aus=[6, 3]", "no center for AU03"),
