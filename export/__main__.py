@@ -2,6 +2,7 @@
 
 python -m export --run runs/synthetic                    every variant, into runs/synthetic/export
 python -m export --run runs/synthetic --spec float16 --out models
+python -m export --run runs/disfa/fold1                  one fold of a run with folds
 python -m export --list                                  list the variants and their gates
 python -m export --verify model.tflite                   check that it is a model of the contract
 python -m export.bundle --help                           make the folder that an app needs
@@ -15,11 +16,15 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from export.checks.verify import verify
 from export.specs import EXPORT_SPECS, ExportSpec
 
 DONE, AT_FAULT, STOPPED = 0, 2, 130
+MIN_FACES_HELP: Final = (
+    "fewest labeled faces that decide on a variant (default: 1000); of fewer, chance decides"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,6 +60,7 @@ def _export(options: argparse.Namespace) -> int:
             out,
             options.data,
             name=options.name,
+            min_faces=options.min_faces,
             may_skip=not options.spec,
             log=_print,
         )
@@ -108,6 +114,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, help="folder of the files (default: RUN/export)")
     parser.add_argument("--name", help="in the files' names, fau_NAME_... (default: the run's)")
+    parser.add_argument("--min-faces", type=int, metavar="N", help=MIN_FACES_HELP)
     parser.add_argument(
         "--data", type=Path, default=Path("data"), help="folder of face records (default: data)"
     )

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from export.export import ExportResult, export_network
 from export.qat.fine_tune import tuned_run
-from export.run import load_run, load_test_faces, representative_faces
+from export.report import PARTS
+from export.run import load_run, load_test_faces, representative_faces, require_taught
 from export.specs import ExportSpec
 from export.variants import Source
 from fau_tf.data import datasets
@@ -20,24 +21,26 @@ def export_command(
     data: Path,
     *,
     name: str | None = None,
+    min_faces: int | None = None,
     may_skip: bool = False,
     log: Callable[[str], None],
 ) -> ExportResult:
-    """Export a run, tested on test subjects.
+    """Export a run, tested on its test subjects, or on others where it has none.
 
     Args:
-        path: `runs/<name>`.
+        path: `runs/<name>`, or the folder of a fold.
         variants: Rows of `specs.EXPORT_SPECS`.
         out: Folder of the files.
         data: Folder of the face records.
-        name: In the files' names; by default the run's.
+        name: In the files' names; by default the run's, with that of the fold.
+        min_faces: As of `export_network`.
         may_skip: As of `export_network`.
         log: Prints a line.
 
     Raises:
-        RunError: If the run can't be exported.
+        RunError: If the run can't be exported, or its face records are gone.
         VariantError: If its float32 variant can't be compared.
-        ValueError: If `name` can't name a file.
+        ValueError: If `name` can't name a file, or no training face teaches an AU of the network.
         OSError: If `out` is not writable.
     """
     if name is not None:
@@ -45,21 +48,28 @@ def export_command(
     _require_writable(out)  # now, not after minutes of fine-tuning
     run = load_run(path)
     log("== faces")
+    require_taught(run, data)
     validation = representative_faces(run, data, log=log)
     test = load_test_faces(run, data, log=log)
-    log(f"   testing on {len(test.images)} faces of {test.subjects} test subjects, {test.name}")
+    part = f"{test.subjects} {PARTS[test.part][0]}"
+    log(f"   testing on {len(test.images)} faces of {part}, {test.name}")
 
     def fine_tuned(selection: str) -> bytes:
         return tuned_run(run, validation, data, selection=selection, log=log)
 
     return export_network(
         Source(run.net, run.config.model, validation.images, fine_tuned),
-        name or run.config.run.name,
+        name or run.name,
         variants,
         out,
-        training_data=datasets.training_data_info(test.name, portraits=run.config.data.portraits),
+        training_data=datasets.training_data_info(
+            test.name,
+            sorted([*run.subjects["train"], *run.subjects["validation"]]),
+            run.config.data.portraits,
+        ),
         facts=run.facts,
         test=test,
+        min_faces=min_faces,
         may_skip=may_skip,
         log=log,
     )

@@ -68,6 +68,7 @@ def export_network(
     training_data: dict[str, Any],
     facts: dict[str, Any] | None = None,
     test: LabeledFaces | None = None,
+    min_faces: int | None = None,
     may_skip: bool = False,
     log: Callable[[str], None],
 ) -> ExportResult:
@@ -84,16 +85,16 @@ def export_network(
         out: Folder of the files.
         training_data: `name` and `kind` of the training faces.
         facts: Added to each JSON.
-        test: Faces of test subjects, at least `parity.MIN_FACES`. With them the agreement that each
-            variant loses, its size, float16's range and the latency are checked or measured, and a
-            report is written.
+        test: Faces of test subjects. With them the agreement that each variant loses, its size,
+            float16's range and the latency are checked or measured, and a report is written.
+        min_faces: Fewest of them; by default `parity.MIN_FACES`.
         may_skip: Whether a variant whose environment is not installed is skipped, not refused.
         log: Prints a line.
 
     Raises:
         VariantError: If float32 itself has no outputs to compare with; no file changes then.
     """
-    checker = _Checker(source, name, training_data, test, log)
+    checker = _Checker(source, name, training_data, test, min_faces, log)
     made, failed = _make_all(checker, variants)
     latency: Latency = {}
     if test:
@@ -111,7 +112,7 @@ def export_network(
         if one.variant.name in asked - set(refused)
     ]
     if test:
-        about = {"name": name, "test_subjects": test.subjects, "dataset": test.name}
+        about = {"name": name, **_tested_on(test)}
         entries = [_entry(one, latency[one.variant.name], asked) for one in made]
         entries += [Entry(variant=key, latency={}, refused=refused[key]) for key in failed]
         write_report(out, training_data | about, entries)
@@ -178,7 +179,7 @@ def export_training(
     try:
         return export_network(
             Source(net, config.model, next(iter(batches))[0].numpy()),
-            config.run.name,
+            f"{config.run.name}_{fold.name}" if fold.name else config.run.name,
             [EXPORT_SPECS[name] for name in VARIANTS if name in config.export.variants],
             run.path,
             training_data=training_data_info(
@@ -216,6 +217,7 @@ class _Checker:
     name: str
     training_data: dict[str, Any]
     test: LabeledFaces | None
+    min_faces: int | None
     log: Callable[[str], None]
 
     def check(self, variant: ExportSpec, reference: _Candidate | None) -> _Candidate:
@@ -262,7 +264,13 @@ class _Checker:
         float32 = reference.tested if reference else None
         floats = float32.intensity if float32 else intensity
         found = parity.compare(test.intensity, floats, intensity, self.source.spec.labels)
-        lines = parity.problems(found, float32.parity if float32 else found, variant)
+        lines = parity.problems(
+            found,
+            float32.parity if float32 else found,
+            variant,
+            min_faces=self.min_faces,
+            min_icc=None if test.synthetic else parity.MIN_REAL_ICC,
+        )
         if "gpu" in variant.accelerators:
             lines += self._overflows
         return _Tested(intensity, found), lines
@@ -312,10 +320,14 @@ def _measured(made: _Candidate, test: LabeledFaces | None, latency: Latency) -> 
     facts: dict[str, Any] = {"max_intensity_error_to_keras": made.keras_error}
     if test and made.tested:
         found = made.tested.parity.as_dict()
-        facts["parity"] = {"dataset": test.name, "test_subjects": test.subjects} | found
+        facts["parity"] = _tested_on(test) | found
         times = latency[made.variant.name]
         facts["cpu_latency_ms"] = {str(threads): row for threads, row in times.items()}
     return facts
+
+
+def _tested_on(test: LabeledFaces) -> dict[str, Any]:
+    return {"dataset": test.name, "test_subjects": test.subjects, "part": test.part}
 
 
 def _write(

@@ -19,6 +19,16 @@ REPORT: Final = "report.md"
 FIGURES: Final = "parity.json"
 PICTURE: Final = "parity.png"
 
+PARTS: Final = {
+    "test": ("test subjects", "who were used neither for training nor for model selection"),
+    "validation": ("validation subjects", "who also chose the checkpoint"),
+    "train": (
+        "training subjects",
+        "on whom the network was trained: the figures compare variants and are no accuracies",
+    ),
+}
+"""Part of a run that variants were tested on -> its name, and what its subjects were used for."""
+
 Figures = Mapping[str, Any]
 """The contents of parity.json, see `report_figures`."""
 
@@ -76,7 +86,8 @@ def write_report(folder: Path, facts: Mapping[str, Any], entries: Sequence[Entry
     Args:
         folder: Where the exported files are.
         facts: `name` of the run and `kind` of its test faces, e.g. `synthetic faces`;
-            `test_subjects`, their number, and anything else are optional.
+            `test_subjects`, their number, `part`, by default `test`, and anything else are
+            optional.
         entries: The variants in order, float32 first, with its parity: the others are compared
             with it.
     """
@@ -126,7 +137,10 @@ def _plain(entry: Entry, first: Entry) -> dict[str, Any]:
 def report_text(figures: Figures) -> str:
     """Return report.md."""
     facts, variants = figures["facts"], figures["variants"]
-    lines = [f"# Export of {facts['name']}", "", f"Tested on {faces(facts)}. {_MEANING}", ""]
+    part = facts.get("part", "test")
+    caveat = f", {PARTS[part][1]}" if part != "test" else ""
+    lines = [f"# Export of {facts['name']}", ""]
+    lines += [f"Tested on {faces(facts)}{caveat}. {_MEANING}", ""]
     lines += [f"- {key}: {_fact(value)}" for key, value in facts.items()]
     lines += ["", *variant_table(figures), "", f"![Agreement, size and speed]({PICTURE})", ""]
     refused = [(name, reason) for name, row in variants.items() for reason in row["refused"]]
@@ -141,7 +155,8 @@ def report_text(figures: Figures) -> str:
 def faces(facts: Mapping[str, Any]) -> str:
     """Return the number and kind of the test faces, in words."""
     subjects = f"{facts['test_subjects']} " if "test_subjects" in facts else ""
-    return f"{facts['faces']} {facts['kind']} of {subjects}test subjects"
+    part, _ = PARTS[facts.get("part", "test")]
+    return f"{facts['faces']} {facts['kind']} of {subjects}{part}"
 
 
 def variant_table(figures: Figures) -> list[str]:

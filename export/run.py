@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +14,11 @@ import numpy.typing as npt
 
 from fau_tf import contract, facs
 from fau_tf.data import datasets
+from fau_tf.data.adapters.prepare import CARD, dataset_folder
+from fau_tf.data.adapters.registry import index_dataset
 from fau_tf.data.config import SYNTHETIC
 from fau_tf.data.synthetic_generate import is_complete
-from fau_tf.data.synthetic_set import SyntheticSet
+from fau_tf.data.synthetic_set import PREFIX, SyntheticSet
 from fau_tf.evaluation.low_reliability import low_reliability
 from fau_tf.models.presets import NetSpec
 from fau_tf.training import calibrate, run_state, setup
@@ -25,6 +28,8 @@ REPRESENTATIVE: Final = 256
 """Number of faces of validation subjects from which ranges are taken."""
 TEST_FACES: Final = 1000
 """Smallest number of faces of test subjects on which a variant is tested."""
+_OF_EACH_AU: Final = 30
+"""Faces of real test subjects that show an AU, where there are so many."""
 _PARTS: Final = ("train", "validation", "test")
 
 
@@ -37,10 +42,13 @@ class TrainedRun:
     """A run to export.
 
     Attributes:
-        path: `runs/<name>`.
+        path: `runs/<name>`, or the folder of one of its folds.
         config: Its settings.
         net: Its best network.
-        subjects: `train`, `validation` and `test` -> the subjects of that part.
+        subjects: `train`, `validation` and `test` -> the subjects of that part; only `train` has
+            some in any case.
+        records: Folder of the face records that it was trained on, within that of all; empty for
+            runs from before it was noted.
         facts: Entries for each model's JSON: `intervals`, `low_reliability` and `real_faces`, where
             known.
     """
@@ -49,7 +57,15 @@ class TrainedRun:
     config: Config
     net: keras.Model
     subjects: Mapping[str, Sequence[str]]
+    records: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The run's name, with that of the fold: what its files are named after."""
+        name, folder = self.config.run.name, self.path.resolve()
+        fold = re.fullmatch(r"fold\d+", folder.name) and folder.parent.name == name
+        return f"{name}_{folder.name}" if fold else name
 
 
 @dataclass(frozen=True)
@@ -61,12 +77,19 @@ class LabeledFaces:
         intensity: (N, A) coded, NaN where not coded.
         name: Of the data set.
         subjects: Number of subjects.
+        part: Of the run: `test`, `validation` or `train`.
     """
 
     images: npt.NDArray[np.float32]
     intensity: npt.NDArray[np.float32]
     name: str
     subjects: int
+    part: str = "test"
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether they were rendered."""
+        return self.name.startswith(PREFIX)
 
 
 def load_run(path: Path) -> TrainedRun:
@@ -76,6 +99,7 @@ def load_run(path: Path) -> TrainedRun:
         RunError: If it lacks its settings, its network or its subjects, as an unfinished one does,
             or is of another contract version.
     """
+    _require_no_folds(path)
     for name in ("config.toml", run_state.BEST, run_state.PEOPLE):
         if not (path / name).is_file():
             why = "it has none" if path.is_dir() else "there is no such folder"
@@ -92,24 +116,31 @@ def load_run(path: Path) -> TrainedRun:
             f"{version!r}. Export it with the fau_tf that trained it, or train again."
         )
     config = load_config(path / "config.toml")
-    if config.data.dataset != SYNTHETIC:
+    net, people = _network(path, config.model), _json_object(path / run_state.PEOPLE)
+    records = str(people.get("records", ""))
+    return TrainedRun(path, config, net, _subjects(path, people), records, _facts(path))
+
+
+def _require_no_folds(path: Path) -> None:
+    folds = sorted(one.parent for one in path.glob(f"fold*/{run_state.BEST}"))
+    if folds and not (path / run_state.BEST).is_file():
         raise RunError(
-            f"{path}: `python -m export` tests on synthetic faces, but the run was trained on "
-            f"{config.data.dataset}. Training has exported its float variants: evaluate "
-            "those with python train_keras.py --config CONFIG --evaluate FILE.tflite"
+            f"{path}: a run with folds has a network for each: {', '.join(map(str, folds))}. Name "
+            "one, or train one on all subjects: python train_keras.py --config "
+            f"{folds[0] / 'config.toml'} --set data.protocol=all --set data.folds=[] --set "
+            f"run.name={path.name}_all"
         )
-    return TrainedRun(path, config, _network(path, config.model), _subjects(path), _facts(path))
 
 
-def _subjects(path: Path) -> dict[str, list[str]]:
-    found = _json_object(path / run_state.PEOPLE)
-    lacking = [name for name in _PARTS if not found.get(name)]
+def _subjects(path: Path, people: Mapping[str, Any]) -> dict[str, list[str]]:
+    lacking = [name for name in _PARTS if not isinstance(people.get(name), list)]
+    lacking += [] if people.get("train") or "train" in lacking else ["train"]
     if lacking:
         raise RunError(
-            f"{path / run_state.PEOPLE}: must name subjects for {', '.join(_PARTS)}, but has none "
-            f"for {', '.join(lacking)}. Train again: python train_keras.py"
+            f"{path / run_state.PEOPLE}: must list the subjects of {', '.join(_PARTS)}, but has "
+            f"none for {', '.join(lacking)}. Train again: python train_keras.py"
         )
-    return {name: list(found[name]) for name in _PARTS}
+    return {name: list(people[name]) for name in _PARTS}
 
 
 def _facts(path: Path) -> dict[str, Any]:
@@ -158,30 +189,56 @@ def _no_network(path: Path, received: str) -> RunError:
 def representative_faces(
     run: TrainedRun, data: Path, *, log: Callable[[str], None]
 ) -> LabeledFaces:
-    """Return `REPRESENTATIVE` faces of validation subjects, or a few more."""
-    return labeled(run_part(run, "validation", REPRESENTATIVE, data, log=log), run.config)
+    """Return `REPRESENTATIVE` faces of validation subjects, or a few more.
+
+    They are of training subjects where a run validated on none.
+    """
+    part = "validation" if run.subjects["validation"] else "train"
+    return labeled(run_part(run, part, REPRESENTATIVE, data, log=log), run.config, part)
 
 
 def load_test_faces(run: TrainedRun, data: Path, *, log: Callable[[str], None]) -> LabeledFaces:
-    """Return `TEST_FACES` faces, or more, of subjects used neither for training nor for choices."""
-    return labeled(run_part(run, "test", TEST_FACES, data, log=log), run.config)
+    """Return `TEST_FACES` faces, or more, of subjects used neither for training nor for choices.
+
+    A run on all subjects has none: they are of its validation or else of its training subjects. A
+    real data set may have fewer.
+    """
+    part = next(part for part in _PARTS[::-1] if run.subjects[part])
+    return labeled(run_part(run, part, TEST_FACES, data, log=log), run.config, part)
+
+
+def require_taught(run: TrainedRun, data: Path) -> None:
+    """Raise ValueError unless a training face shows each AU of the network.
+
+    Others would have intensities of 0, or noise. Rendered faces show all.
+    """
+    if run.config.data.dataset != SYNTHETIC:
+        part = _stored_faces(run, data).subset(run.subjects["train"])
+        setup.require_coded(run.config, part.labels(setup.make_targets(run.config)))
 
 
 def run_part(
     run: TrainedRun, part: str, count: int, folder: Path, *, log: Callable[[str], None]
 ) -> datasets.Subset:
-    """Return at least `count` faces of the subjects of one part, rendered unless they exist.
+    """Return at least `count` faces of the subjects of one part.
 
-    The run's own set is used if it is on disk and large enough.
+    Synthetic ones are rendered unless the run's own set is on disk and large enough. Real ones are
+    a sample of the run's own records; there may be fewer.
 
     Args:
-        run: Holds the subjects and the settings of the renderer.
+        run: Holds the subjects and the settings of the data.
         part: "train", "validation" or "test".
         count: Reached by enough faces of each subject.
         folder: Of the face records.
         log: Prints a line.
+
+    Raises:
+        RunError: If the records of real faces are gone.
     """
     config, subjects = run.config, run.subjects[part]
+    if config.data.dataset != SYNTHETIC:
+        stored = _stored_faces(run, folder).subset(subjects)
+        return stored.sample(setup.make_targets(config), count, of_each_au=_OF_EACH_AU)
     own = SyntheticSet.of(config.data, config.data_seed)
     if own.faces_per_person * len(subjects) >= count and is_complete(own, folder):
         everything = datasets.prepare_synthetic(own, folder, processes=1, log=log)
@@ -197,13 +254,27 @@ def run_part(
     return faces.subset(faces.subjects)
 
 
-def labeled(part: datasets.Subset, config: Config) -> LabeledFaces:
-    """Return the faces of a part, cropped as in the demo, with their labels."""
+def _stored_faces(run: TrainedRun, folder: Path) -> datasets.FaceDataset:
+    """Return the real faces that a run was trained on."""
+    settings, name = run.config.data, run.records
+    if not name:  # only the source tells where they are
+        name = dataset_folder(settings, index_dataset(settings), folder).name
+    if not (folder / name / CARD).is_file():
+        again = f"python -m fau_tf.cli.data prepare {run.path / 'config.toml'} --data {folder}"
+        raise RunError(
+            f"{folder / name}: must hold the face records of {run.path}. Received: no complete "
+            "set. Name the folder that has them by --data, or make them again from the same files "
+            f"and labels: {again}"
+        )
+    return datasets.stored_real(settings, folder / name)
+
+
+def labeled(part: datasets.Subset, config: Config, name: str) -> LabeledFaces:
+    """Return the faces of the part of a run with this name, cropped as in the demo, labeled."""
     targets = setup.make_targets(config)
     images = [batch.numpy() for batch, _ in part.batches(targets, batch_size=64)]
-    return LabeledFaces(
-        np.concatenate(images), part.labels(targets), part.faces.name, len(part.subjects)
-    )
+    coded, subjects = part.labels(targets), len(part.subjects)
+    return LabeledFaces(np.concatenate(images), coded, part.faces.name, subjects, name)
 
 
 def _json_object(path: Path) -> dict[str, Any]:

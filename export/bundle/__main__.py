@@ -18,6 +18,7 @@ from typing import Final
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
+from export.__main__ import MIN_FACES_HELP
 from export.bundle.folder import describe, make_assets, problems, relist
 from export.specs import EXPORT_SPECS
 
@@ -53,7 +54,13 @@ def _make(options: argparse.Namespace) -> list[str]:
 
     def export(stage: Path) -> list[str]:
         result = export_command(
-            options.run, variants, stage, options.data, name=options.name, log=_log
+            options.run,
+            variants,
+            stage,
+            options.data,
+            name=options.name,
+            min_faces=options.min_faces,
+            log=_log,
         )
         return list(result.refused)
 
@@ -120,6 +127,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     make.add_argument("--name", help="NAME in the file names fau_NAME_... (default: the run's)")
     make.add_argument("--data", type=Path, default=Path("data"), help="face records (data)")
+    make.add_argument("--min-faces", type=int, metavar="N", help=MIN_FACES_HELP)
     describing.add_argument(
         "--new-golden",
         action="store_true",

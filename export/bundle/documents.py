@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from export.bundle.golden.vectors import FOLDER
 from export.bundle.models import AssetModel
-from export.report import markdown
+from export.report import PARTS, markdown
 from fau_tf import contract
 from fau_tf.face.bundle import BUNDLE_NAME
 
@@ -181,10 +181,10 @@ def _agreement(models: Sequence[AssetModel]) -> str:
     ]
     means = [f"**{parity[key]:.2f}**" for parity in parities for key in ("icc", "mae")]
     titles = [title for model in models for title in (f"{model.variant} ICC", "MAE")]
+    part, who = PARTS[first.get("part", "test")]
     return (
-        f"Measured against the labels of {first['faces']} faces of {first['test_subjects']} test "
-        f"subjects (`{first['dataset']}`), who were used neither for training nor for model "
-        "selection. ICC is ICC(3,1); MAE is in intensity units.\n\n"
+        f"Measured against the labels of {first['faces']} faces of {first['test_subjects']} {part} "
+        f"(`{first['dataset']}`), {who}. ICC is ICC(3,1); MAE is in intensity units.\n\n"
         + _table(["AU", "name", *titles], [*rows, ["mean", "", *means]])
     )
 

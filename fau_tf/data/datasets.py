@@ -1,5 +1,6 @@
 """Data sets on disk: generated or prepared once, then read by subject."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import tensorflow as tf
 
 from fau_tf import facs
 from fau_tf.data import pipeline
-from fau_tf.data.adapters.prepare import prepare, summary
+from fau_tf.data.adapters.prepare import CARD, prepare, summary
 from fau_tf.data.adapters.registry import DATASETS
 from fau_tf.data.augment import NO_AUGMENT, Augment
 from fau_tf.data.config import DataSettings
@@ -101,6 +102,28 @@ class Subset:
 
         return replace(self, records=self.records.filter(kept))
 
+    def sample(self, targets: pipeline.Targets, count: int, *, of_each_au: int) -> "Subset":
+        """Return `count` faces, evenly spaced in their order, or all if there are fewer.
+
+        Args:
+            targets: Name the AUs.
+            count: Number of faces.
+            of_each_au: Faces on which an AU is above 0 that are added where there are so many, also
+                evenly spaced: a rare AU would otherwise have next to none.
+        """
+        coded = self.labels(targets)
+        if len(coded) <= count:
+            return self
+        kept = np.zeros(len(coded), bool)
+        kept[_spaced(np.arange(len(coded)), count)] = True
+        for column in coded.T:
+            kept[_spaced(np.flatnonzero(column > 0), of_each_au)] = True
+        names = np.array(self.face_subjects())[kept]
+        mask = tf.constant(kept)
+        chosen = self.records.enumerate().filter(lambda row, _: tf.gather(mask, row))
+        records = chosen.map(lambda _, record: record)
+        return replace(self, subjects=tuple(sorted(set(names.tolist()))), records=records)
+
     def sources(self, step: int, *, batch_size: int, seed: int) -> list[str]:
         """Return the sources of the faces in one batch of seeded `batches`, counted from 0."""
         records = pipeline.endless(self.records, seed).skip(step * batch_size).take(batch_size)
@@ -118,6 +141,13 @@ class Subset:
     def _column(self, name: str, empty: npt.NDArray[Any]) -> npt.NDArray[Any]:
         values = self.records.map(lambda record: record[name]).batch(4096)
         return np.concatenate([empty, *values.as_numpy_iterator()])
+
+
+def _spaced(rows: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+    """Return `count` of the rows, evenly spaced, or all if there are fewer."""
+    if len(rows) <= count:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, count).round().astype(int)]
 
 
 def prepare_synthetic(
@@ -151,6 +181,22 @@ def prepare_real(
         dropped=0 if settings.accept_dropped else sum(one.count for one in done.undocumented),
         highest=done.highest,
     )
+
+
+def stored_real(settings: DataSettings, folder: Path) -> FaceDataset:
+    """Return the faces of a real data set that lie in its own folder; its source isn't needed.
+
+    Args:
+        settings: Name the data set.
+        folder: That `prepare` has completed.
+
+    Raises:
+        ValueError: If a shard has changed, or the folder is incomplete.
+    """
+    require_intact(folder)
+    subjects = json.loads((folder / CARD).read_text(encoding="utf-8"))["subjects"]
+    files = tuple(shard_files(folder))
+    return FaceDataset(settings.dataset, files, tuple(subjects), settings.record_size, clips=True)
 
 
 def training_data_info(

@@ -156,9 +156,13 @@ def population_of(name: str) -> str:
 
 
 def describe_people(faces: FaceDataset, parts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """Return the content of a run's `people.json`: the population and the subjects of each part."""
+    """Return the content of a run's `people.json`.
+
+    Those are the population, the folder of the face records, and the subjects of each part.
+    """
     names = {part: list(subjects) for part, subjects in parts.items()}
-    return {"population": population_of(faces.name), **names}
+    records = faces.files[0].parent.name
+    return {"population": population_of(faces.name), "records": records, **names}
 
 
 def _predictions(

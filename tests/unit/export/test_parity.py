@@ -24,9 +24,9 @@ def compared(faces, intensity):
     return parity.compare(*faces, intensity, AUS)
 
 
-def reasons(faces, intensity, variant):
+def reasons(faces, intensity, variant, **limits):
     found = parity.problems(
-        compared(faces, intensity), compared(faces, faces[1]), EXPORT_SPECS[variant]
+        compared(faces, intensity), compared(faces, faces[1]), EXPORT_SPECS[variant], **limits
     )
     assert all(": got " in line for line in found), found
     return found
@@ -200,6 +200,21 @@ def test_a_float32_without_agreement_is_refused(faces):
     noise = np.random.default_rng(3).uniform(0, 5, faces[0].shape)
     (line,) = reasons((faces[0], noise), noise, "float16")
     assert "mean ICC must be at least 0.50" in line
+
+
+def test_real_faces_may_be_fewer_if_asked_for_and_agree_less(faces):
+    few = faces[0][:200], faces[1][:200]
+    assert reasons(few, few[1], "float32", min_faces=200) == []
+    (line,) = reasons(few, few[1], "float32", min_faces=201)
+    assert "at least 201 coded faces: got 200" in line
+    rng = np.random.default_rng(3)
+    weak = 0.3 * faces[1] + 0.7 * rng.uniform(0, 5, faces[0].shape)
+    assert 0.25 < compared(faces, weak).icc < 0.5
+    assert len(reasons((faces[0], weak), weak, "float16")) == 1
+    assert reasons((faces[0], weak), weak, "float16", min_icc=parity.MIN_REAL_ICC) == []
+    noise = rng.uniform(0, 5, faces[0].shape)
+    (line,) = reasons((faces[0], noise), noise, "float16", min_icc=parity.MIN_REAL_ICC)
+    assert "mean ICC must be at least 0.25" in line
 
 
 def test_an_au_that_has_no_icc_is_refused(faces):

@@ -117,6 +117,14 @@ def test_the_report_says_on_which_faces(written):
     assert "- machine: cpu " in text
 
 
+@pytest.mark.parametrize(("part", "used"), [("validation", "chose"), ("train", "no accuracies")])
+def test_the_report_says_what_its_faces_were_used_for(entries, part, used):
+    figures = report.report_figures(FACTS | {"part": part}, entries)
+    (line,) = [one for one in report.report_text(figures).splitlines() if one.startswith("Tested")]
+    assert line.startswith(f"Tested on 1000 synthetic faces of 200 {report.PARTS[part][0]}, ")
+    assert used in line.partition(". ICC")[0]
+
+
 def test_refused_variants_are_listed_with_their_reasons(written):
     text = (written / "report.md").read_text()
     listed = text.split("## Refused, and not written")[1].split("##")[0].strip().splitlines()

@@ -1,17 +1,35 @@
-"""What of a run folder is read, and what is refused."""
+"""What of a run folder is read, what is refused, and the faces that a run is exported with."""
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from export.run import RunError, labeled, load_run, run_part
+from export import run as exported
+from export.run import (
+    RunError,
+    labeled,
+    load_run,
+    load_test_faces,
+    representative_faces,
+    require_taught,
+    run_part,
+)
 from fau_tf.conformal import fit_intervals
 from fau_tf.data.datasets import prepare_synthetic
 from fau_tf.data.synthetic_set import SyntheticSet
 from fau_tf.training.config import ConfigError
-from tests.helpers.tiny_run import SUBJECTS, settings, write_tiny_run
+from tests.helpers.tiny_run import (
+    FRAMES,
+    RARE,
+    REAL_SUBJECTS,
+    SUBJECTS,
+    settings,
+    write_real_run,
+    write_tiny_run,
+)
 
 pytestmark = pytest.mark.integration  # networks are converted: seconds each
 
@@ -68,7 +86,9 @@ def test_the_runs_own_faces_are_used_where_they_are_there(run, tmp_path):
     assert len(list(data.iterdir())) == 2
     assert own.faces.files[0].parent != other
     assert own.subjects == part.subjects
-    np.testing.assert_array_equal(labeled(own, config).images, labeled(part, config).images)
+    np.testing.assert_array_equal(
+        labeled(own, config, "test").images, labeled(part, config, "test").images
+    )
 
 
 def _a_file(run):
@@ -99,7 +119,12 @@ def _content(name, content):
         (
             _content("people.json", b'{"train": ["person00001"], "test": []}'),
             RunError,
-            "has none for validation, test",
+            "has none for validation",
+        ),
+        (
+            _content("people.json", b'{"train": [], "validation": [], "test": ["person00001"]}'),
+            RunError,
+            "has none for train",
         ),
         (_cut, RunError, "must be the network that train_keras.py saved"),
         (_content("best.keras", b""), RunError, "must be the network that train_keras.py saved"),
@@ -132,8 +157,74 @@ def test_parts_have_different_subjects_and_have_as_many_faces_as_asked_for(whole
         assert part.subjects
         assert set(part.subjects) <= set(subjects)
     for part in parts:
-        faces = labeled(part, config)
+        faces = labeled(part, config, "test")
         assert len(faces.images) == len(faces.intensity) >= 8
         assert faces.images.shape[1:] == (64, 64, 3)
         assert faces.subjects == len(part.subjects)
         assert np.ptp(faces.images, axis=0).max() > 50, "faces differ"
+
+
+def _real(place, **subjects):
+    data = place / "data"
+    return load_run(
+        write_real_run(place / "own/fold2", data, subjects=REAL_SUBJECTS | subjects)
+    ), data
+
+
+def test_a_fold_on_real_faces_is_tested_on_its_own_records_without_their_source(tmp_path):
+    run, data = _real(tmp_path)
+    assert run.name == "own_fold2"
+    require_taught(run, data)
+    test = load_test_faces(run, data, log=print)
+    assert (len(test.images), test.subjects, test.part) == (2 * FRAMES, 2, "test")
+    assert (test.name, test.synthetic) == ("csv", False)
+    assert np.ptp(test.images, axis=0).max() > 50, "faces differ"
+    assert (test.intensity[:, 2] > 0).sum() == RARE
+    few = run_part(run, "test", 20, data, log=print)
+    found = labeled(few, run.config, "test").intensity
+    spaced = np.linspace(0, 2 * FRAMES - 1, 20).round().astype(int)
+    assert set(map(tuple, test.intensity[spaced])) <= set(map(tuple, found))
+    assert (found[:, 2] > 0).sum() == RARE, "all of a rare AU"
+
+
+@pytest.mark.parametrize(
+    ("subjects", "part", "faces"),
+    [
+        ({"test": []}, "validation", FRAMES),
+        ({"test": [], "validation": []}, "train", 2 * FRAMES),
+    ],
+)
+def test_a_run_on_all_subjects_is_tested_on_those_it_has(tmp_path, subjects, part, faces):
+    run, data = _real(tmp_path, **subjects)
+    test = load_test_faces(run, data, log=print)
+    assert (test.part, len(test.images)) == (part, faces)
+    assert representative_faces(run, data, log=print).part == part
+
+
+def test_records_that_are_gone_are_made_again_by_a_command(tmp_path, monkeypatch):
+    run, data = _real(tmp_path)
+    shutil.rmtree(data)
+    message = r"csv-0123456789: must hold the face records.*prepare .*fold2/config.toml --data"
+    for use in (require_taught, lambda *given: load_test_faces(*given, log=print)):
+        with pytest.raises(RunError, match=message):
+            use(run, data)
+    # a run that didn't note the folder asks the source
+    with pytest.raises(ValueError, match=r"gone\.csv: must be a readable CSV file"):
+        require_taught(replace(run, records=""), data)
+    monkeypatch.setattr(exported, "index_dataset", lambda _: None)
+    monkeypatch.setattr(exported, "dataset_folder", lambda *_: data / "csv-other")
+    with pytest.raises(RunError, match="csv-other: must hold"):
+        require_taught(replace(run, records=""), data)
+
+
+def test_an_au_that_no_training_face_shows_is_not_exported(tmp_path):
+    run, data = _real(tmp_path, train=["s4"], test=["s0", "s1"])  # AU25 of s4 is always 0
+    with pytest.raises(ValueError, match=r"none has AU25 above 0.*model.aus=\[6, 12\]"):
+        require_taught(run, data)
+
+
+def test_a_run_with_folds_names_them(tmp_path):
+    run, _ = _real(tmp_path)
+    message = r"each: .*own/fold2\. Name one, or .*fold2/config.toml --set data.protocol=all"
+    with pytest.raises(RunError, match=message):
+        load_run(run.path.parent)

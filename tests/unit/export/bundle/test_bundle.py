@@ -343,8 +343,8 @@ def stub_export(monkeypatch, refused):
     """Replace `export_command`; return the list of what it is called with."""
     calls = []
 
-    def command(run, variants, out, data, *, name, log):
-        calls.append((str(run), [row.name for row in variants], str(data), name))
+    def command(run, variants, out, data, *, name, min_faces, log):
+        calls.append((str(run), [row.name for row in variants], str(data), name, min_faces))
         write_export(out, [row.name for row in variants], name=name)
         log("exported")
         return ExportResult([], {variant: ["a gate"] for variant in refused})
@@ -356,8 +356,9 @@ def stub_export(monkeypatch, refused):
 @pytest.mark.usefixtures("no_golden")
 def test_make_ships_one_variant_for_each_accelerator(folder, monkeypatch):
     calls = stub_export(monkeypatch, [])
-    assert main(["make", str(folder), "--run", "r", "--name", "small_mesh", "--data", "d"]) == 0
-    assert calls == [("r", ["float16", "static_int8"], "d", "small_mesh")]
+    more = ["--data", "d", "--min-faces", "300"]
+    assert main(["make", str(folder), "--run", "r", "--name", "small_mesh", *more]) == 0
+    assert calls == [("r", ["float16", "static_int8"], "d", "small_mesh", 300)]
     found = json.loads((folder / "fau_metadata.json").read_text())["variants"]
     assert {row["file"] for row in found.values()} == {
         "fau_small_mesh_float16.tflite",
