@@ -95,7 +95,7 @@ def train(
         run.log("   the chief evaluates and exports")
         return []
     with run.stage("calibration"):
-        net = calibrate.calibrate_run(config, run, subsets["validation"])
+        net = calibrate.calibrate_run(config, run, subsets.get("validation"))
     with run.stage("evaluation"):
         metrics = stages.evaluate_test(net, config, run, fold, subsets["test"])
     with run.stage("figures"):
@@ -103,8 +103,8 @@ def train(
     metrics["resumed_at_steps"], metrics["parameters"] = training.resumed, net.count_params()
     _write_metrics(run, metrics)  # a model that is refused, or a crash, must not cost them
     with run.stage("export"):
-        # Compared with Keras on validation faces: test faces serve the evaluation only.
-        exported = export_training(net, config, run, subsets["validation"], fold, metrics["test"])
+        compared = setup.comparison_faces(subsets, run.log)
+        exported = export_training(net, config, run, compared, fold, metrics["test"])
     if exported.written:
         with run.stage("photo"):
             model = run / f"{exported.written[-1]['name']}.tflite"

@@ -74,9 +74,27 @@ def _widened(spec: NetSpec) -> keras.Model:
 def forward_flops(spec: NetSpec) -> int:
     """Return the floating-point operations of one image's way through the network."""
     net = heatmap_net.build(spec)
-    size = spec.image_size
-    shape = tf.TensorSpec((1, size, size, 3))
-    graph = tf.function(lambda x: net(x, training=False)).get_concrete_function(shape).graph
+    return _operations(spec, lambda image: net(image, training=False))
+
+
+def training_flops(spec: NetSpec) -> int:
+    """Return the floating-point operations of one image's way forward and backward.
+
+    The update, once a batch, is left out.
+    """
+    net = heatmap_net.build(spec)
+
+    def run(image: Any) -> Any:
+        with tf.GradientTape() as tape:
+            value = tf.reduce_sum(tf.square(net(image, training=True)))
+        return tape.gradient(value, net.trainable_weights)
+
+    return _operations(spec, run)
+
+
+def _operations(spec: NetSpec, function: Callable[[Any], Any]) -> int:
+    shape = tf.TensorSpec((1, spec.image_size, spec.image_size, 3))
+    graph = tf.function(function).get_concrete_function(shape).graph
     count = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
     count["output"] = "none"
     return int(tf.compat.v1.profiler.profile(graph, options=count).total_float_ops)

@@ -159,7 +159,7 @@ def export_training(
     net: keras.Model,
     config: Config,
     run: RunDir,
-    validation: Subset,
+    faces: Subset,
     fold: Fold,
     test_metrics: dict[str, Any],
 ) -> ExportResult:
@@ -169,13 +169,13 @@ def export_training(
         net: With its calibration.
         config: Of the run.
         run: Folder of the run, where the files go.
-        validation: Faces on which files are compared with Keras; test faces only evaluate.
+        faces: Faces on which files are compared with Keras, from `setup.comparison_faces`.
         fold: Its training and validation subjects.
         test_metrics: Added to each JSON.
     """
     if not config.export.variants:
         return ExportResult([], {})
-    batches = validation.batches(make_targets(config), batch_size=_COMPARED)
+    batches = faces.batches(make_targets(config), batch_size=_COMPARED)
     try:
         return export_network(
             Source(net, config.model, next(iter(batches))[0].numpy()),
@@ -183,7 +183,7 @@ def export_training(
             [EXPORT_SPECS[name] for name in VARIANTS if name in config.export.variants],
             run.path,
             training_data=training_data_info(
-                validation.faces.name, fold.train_and_validation, config.data.portraits
+                faces.faces.name, fold.train_and_validation, config.data.portraits
             ),
             facts={"test": test_metrics, **model_json_entries(run.path)},
             log=run.log,

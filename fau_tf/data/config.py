@@ -53,7 +53,8 @@ class DataSettings:
     # Splits by subject
     protocol: str = "random"  # "odd_even" as in FERA 2015, "three_folds" as in most papers
     folds: tuple[tuple[str, ...], ...] = ()  # protocol "custom": the test subjects of each fold
-    validation_fraction: float = 0.15  # of the subjects outside the test set; not for "random"
+    validation_fraction: float = 0.15  # of the subjects outside the test set; not for "random";
+    # 0: all of them train, and the network of the last epoch is kept
 
     def __post_init__(self) -> None:
         require_at_least(
@@ -76,10 +77,15 @@ class DataSettings:
                 "`data.record_size` must be even and at least 16 px, as the renderer needs. "
                 f"Received: {self.record_size}"
             )
-        if not 0 < self.validation_fraction < 1:
+        if not 0 <= self.validation_fraction < 1:
             raise ValueError(
-                "`data.validation_fraction` must be between 0 and 1. "
+                "`data.validation_fraction` must be 0 or more and below 1. "
                 f"Received: {self.validation_fraction}"
+            )
+        if self.protocol == "random" and not self.validation_fraction:
+            raise ValueError(
+                "`data.validation_fraction` = 0 is not for `data.protocol` = 'random', which takes "
+                "80 / 10 / 10 % of the subjects. Use 'custom' with `data.folds`."
             )
         if not 0 < self.neutral_fraction <= 1:
             raise ValueError(

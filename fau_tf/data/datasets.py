@@ -223,8 +223,8 @@ def training_data_info(
 
 
 def subsets(faces: FaceDataset, fold: Fold) -> dict[str, Subset]:
-    """Return `train`, `validation` and `test` of a fold."""
-    return {name: faces.subset(subjects) for name, subjects in fold.subjects.items()}
+    """Return `train`, `test` and, where the fold has such subjects, `validation`."""
+    return {name: faces.subset(subjects) for name, subjects in fold.subjects.items() if subjects}
 
 
 def random_subsets(faces: FaceDataset, seed: int) -> dict[str, Subset]:

@@ -31,7 +31,8 @@ class Fold:
 
     Attributes:
         name: `fold1`, ...; empty where there is only one.
-        subjects: `train`, `validation` (chooses the checkpoint) and `test` -> names, sorted.
+        subjects: `train`, `validation` (chooses the checkpoint; may be empty) and `test` -> names,
+            sorted.
     """
 
     name: str
@@ -45,12 +46,20 @@ class Fold:
     def restrict_training(self, keep: Callable[[str], bool]) -> "Fold":
         """Return the fold with only some training and validation subjects; it tests all."""
         kept = {name: tuple(filter(keep, names)) for name, names in self.subjects.items()}
-        return Fold(self.name, kept | {"test": self.subjects["test"]})
+        fold = Fold(self.name, kept | {"test": self.subjects["test"]})
+        if self.subjects["validation"] and not kept["validation"]:
+            raise ValueError(
+                "`data.train_rigs` must leave validation subjects. Received: none of "
+                f"{len(self.subjects['validation'])}. Name more rigs or prepare more subjects."
+            )
+        return fold
 
     def __post_init__(self) -> None:
         everyone = [subject for names in self.subjects.values() for subject in names]
         twice = sorted({subject for subject in everyone if everyone.count(subject) > 1})
-        empty = sorted(name for name, names in self.subjects.items() if not names)
+        empty = sorted(
+            name for name, names in self.subjects.items() if not names and name != "validation"
+        )
         if twice or empty:
             found = f"{', '.join(twice)} in two" if twice else f"no subject in {', '.join(empty)}"
             raise ValueError(
@@ -75,7 +84,8 @@ def make_folds(
             test), "three_folds" or "custom".
         subjects: All subjects with a face, in any order.
         seed: Of "random", and of the choice of validation subjects.
-        validation_fraction: Of the subjects outside the test set; at least one. Not for "random".
+        validation_fraction: Of the subjects outside the test set; at least one unless it is 0. Not
+            for "random".
         custom: Test subjects of each fold, for "custom".
 
     Raises:
@@ -121,7 +131,7 @@ def _sets(
     everyone: Sequence[str], test: Sequence[str], validation_fraction: float, seed: int
 ) -> dict[str, tuple[str, ...]]:
     rest = [subject for subject in everyone if subject not in set(test)]
-    count = max(1, round(validation_fraction * len(rest)))
+    count = max(1, round(validation_fraction * len(rest))) if validation_fraction else 0
     chosen = {rest[i] for i in np.random.default_rng(seed).permutation(len(rest))[:count]}
     return {
         "train": tuple(subject for subject in rest if subject not in chosen),

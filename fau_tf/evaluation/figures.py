@@ -44,12 +44,14 @@ def draw_curves(path: Path, history: Sequence[dict[str, float]]) -> None:
         ("mean ICC(3,1)", (("val_icc", "validation subjects", _ORANGE),), (0, 1)),
     )
     for axes, (title, lines, limits) in zip(figure.subplots(1, 3), panels, strict=True):
-        for key, label, color in lines:
+        drawn = [line for line in lines if line[0] in history[0]]  # none without validation
+        for key, label, color in drawn:
             axes.plot(epochs, [row[key] for row in history], "o-", color=color, label=label)
         axes.set(title=title, xlabel="epoch")
         axes.set_ylim(*(limits or (0, None)))
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.legend(frameon=False)
+        if drawn:
+            axes.legend(frameon=False)
         _plain(axes)
     save_figure(figure, path)
 

@@ -20,7 +20,7 @@ from fau_tf.training.calibrate import coverage, coverage_line
 from fau_tf.training.config import Config
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.run_dir import RunDir
-from fau_tf.training.run_state import PEOPLE
+from fau_tf.training.run_state import CALIBRATION, PEOPLE
 from fau_tf.training.setup import make_targets
 from fau_tf.utils.console import Console
 from fau_tf.utils.optional_imports import MissingLibraryError
@@ -39,11 +39,13 @@ def evaluate_test(
     targets, labels = make_targets(config), config.model.labels
     coded = test.labels(targets)
     predicted = predict_intensity(net, config.model, test.batches(targets, batch_size=_BATCH))
-    found = coverage(run.path, coded, predicted, labels)
-    run.log(f"   {coverage_line(found)}")
+    facts = {}
+    if (run / CALIBRATION).is_file():  # else there are no intervals
+        facts["coverage"] = coverage(run.path, coded, predicted, labels)
+        run.log(f"   {coverage_line(facts['coverage'])}")
     run.write_json(PEOPLE, evaluate.describe_people(test.faces, fold.subjects))
     predictions = Predictions(coded, predicted, test.face_subjects(), labels)
-    return evaluate.write_evaluation(run, predictions, test.faces.name, facts={"coverage": found})
+    return evaluate.write_evaluation(run, predictions, test.faces.name, facts=facts)
 
 
 def evaluate_folds(run: RunDir, folds: Sequence[Fold], dataset: str) -> None:

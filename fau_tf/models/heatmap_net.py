@@ -4,8 +4,8 @@ With `NetSpec.mesh_decoder` there are two branches, which only the head joins: i
 convolution of each, so its heatmaps are the mean of what either branch predicts.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -27,6 +27,19 @@ from fau_tf.models.scc.semantic_correspondence import NODES, SemanticCorresponde
 
 BRANCHES = "branches"
 """Name of the layer that joins the branches; a network with one branch has none."""
+
+
+def _near_zero(spec: NetSpec) -> keras.initializers.Initializer:
+    # AUs are mostly absent: the first maps should be nearly black, in the unit of the targets.
+    return keras.initializers.VarianceScaling(
+        0.02 * spec.codec.unit**2, mode="fan_in", distribution="truncated_normal"
+    )
+
+
+HEAD_INITIALIZERS: Final[dict[str, Callable[[NetSpec], keras.initializers.Initializer]]] = {
+    "near_zero": _near_zero,
+    "he": lambda _spec: keras.initializers.HeNormal(),  # the paper's
+}
 
 
 def build(spec: NetSpec) -> keras.Model:
@@ -51,14 +64,11 @@ def build(spec: NetSpec) -> keras.Model:
         mesh = mesh_decoder(*face_mesh.face_mesh_trunk(image), spec)
         x = layers.Concatenate(name=BRANCHES)([x, mesh])
     channels = len(facs.centers(spec.au_numbers, spec.rule))
-    # The paper's head: 1x1, He initialization, bias, no activation. Scaled down, because AUs
-    # are mostly absent: the first maps should be nearly black, in the unit of the targets.
-    scale = 0.02 * spec.codec.unit**2
-    he = keras.initializers.VarianceScaling(scale, mode="fan_in", distribution="truncated_normal")
+    # The paper's head: 1x1, bias, no activation.
     heatmaps = layers.Conv2D(
         channels,
         1,
-        kernel_initializer=he,
+        kernel_initializer=HEAD_INITIALIZERS[spec.head_initializer](spec),
         dtype=_at_least_float32(),  # between 2 and 4, bfloat16 has steps of 1/64
         name=contract.OUTPUT_HEATMAPS,
     )(x)
@@ -171,6 +181,7 @@ def check(spec: NetSpec) -> None:
         "backbone": BACKBONES,
         "upsample": UPSAMPLERS,
         "scc_initializer": SCC_INITIALIZERS,
+        "head_initializer": HEAD_INITIALIZERS,
         "nodes": NODES,
     }
     for name, table in tables.items():

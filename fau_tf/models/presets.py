@@ -32,6 +32,9 @@ class NetSpec:
         k: Neighbors per feature map, itself among them.
         nodes: `channels` as in the paper, or `pixels` as in the reference code.
         scc_initializer: Row of `scc.decoder.SCC_INITIALIZERS`.
+        head_initializer: Row of `heatmap_net.HEAD_INITIALIZERS`.
+        norm_momentum: Of the moving statistics of the decoder's batch norms.
+        norm_epsilon: Added to the variance of the decoder's batch norms.
         mesh_decoder: Feature maps of a second branch on FaceMesh's frozen trunk; 0 for none.
         aus: Row of `facs.AU_SETS`, or AU numbers; one intensity each, in this order. `DATA_AUS`:
             not known yet.
@@ -50,6 +53,9 @@ class NetSpec:
     k: int
     nodes: str = "channels"
     scc_initializer: str = "near_identity"
+    head_initializer: str = "near_zero"
+    norm_momentum: float = 0.95  # short runs: 0.99 would still remember the first batches
+    norm_epsilon: float = 1e-3
     mesh_decoder: int = 0
     aus: str | tuple[int, ...] = "disfa_bp4d"
     rule: str = "fau"
@@ -64,6 +70,11 @@ class NetSpec:
             raise ValueError(
                 "`scc` must be true or false for each stage of `decoder`. "
                 f"Received: scc={self.scc}, decoder={self.decoder}"
+            )
+        if not 0 <= self.norm_momentum < 1 or not self.norm_epsilon > 0:
+            raise ValueError(
+                "`norm_momentum` must be 0 or more and below 1, `norm_epsilon` positive. Received: "
+                f"norm_momentum={self.norm_momentum}, norm_epsilon={self.norm_epsilon}"
             )
         if isinstance(self.aus, str) and self.aus not in (DATA_AUS, *facs.AU_SETS):
             raise ValueError(
@@ -130,6 +141,9 @@ PRESETS: Final = {
             scc=(True, True, True),
             k=5,
             scc_initializer="glorot_uniform",
+            head_initializer="he",
+            norm_momentum=0.99,
+            norm_epsilon=1e-9,
         ),
         NetSpec(
             preset="mobile",

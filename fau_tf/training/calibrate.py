@@ -93,8 +93,15 @@ class CalibrationFaces:
         return calibrate(self.coded, peaks, self.subjects, config.model, fit_curves=curves)
 
 
-def calibrate_run(config: Config, run: RunDir, validation: Subset) -> keras.Model:
-    """Calibrate a run's best network on its validation subjects, save `CALIBRATION`, return it."""
+def calibrate_run(config: Config, run: RunDir, validation: Subset | None) -> keras.Model:
+    """Calibrate a run's kept network on its validation subjects, save `CALIBRATION`, return it.
+
+    Without validation subjects it is returned as it is, and has no prediction intervals: errors on
+    training subjects would be too small.
+    """
+    if validation is None:
+        run.log("   no validation subjects, so neither calibration nor prediction intervals")
+        return calibrated_network(run.path, config.model)
     faces = calibration_faces(config, validation)
     peaks = predict_peaks(keras.saving.load_model(run / BEST), config.model, faces.batches)
     faces.calibrate(peaks, config).save(run)

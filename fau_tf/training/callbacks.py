@@ -110,6 +110,25 @@ class ValidationAgreement(keras.callbacks.Callback):
                 self.net.save(unfinished)
 
 
+class KeepLast(keras.callbacks.Callback):
+    """Keeps the network of the last epoch, where no validation subjects choose the best one.
+
+    Args:
+        refresh: Returns the network to save, as it is now.
+        path: File for it, written whole or not at all.
+    """
+
+    def __init__(self, refresh: Callable[[], keras.Model], path: Path) -> None:
+        super().__init__()
+        self.refresh, self.path = refresh, path
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Save."""
+        del epoch, logs
+        with written(self.path) as unfinished:
+            self.refresh().save(unfinished)
+
+
 class History(keras.callbacks.Callback):
     """Writes history.csv anew after each epoch, one row an epoch.
 

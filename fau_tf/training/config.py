@@ -16,6 +16,7 @@ from fau_tf.data.augment import Augment
 from fau_tf.data.config import SYNTHETIC, DataSettings, require_at_least, require_one_of
 from fau_tf.models.presets import DATA_AUS, PRESETS, NetSpec, did_you_mean, net_spec
 
+SCHEDULES: Final = ("linear", "steps")
 STRATEGIES: Final = ("none", "mirrored", "multi_worker")
 PRECISIONS: Final = ("float32", "mixed_bfloat16", "mixed_float16")
 VARIANTS: Final = ("float32", "float16")
@@ -57,8 +58,12 @@ class TrainingSettings:
     batch_size: int = 32
     learning_rate: float = 2e-3
     warmup_steps: int = 60  # of linear warm-up
-    decay_fraction: float = 0.5  # of the steps, at the end, in which the rate falls linearly to 0
-    clip_norm: float = 5.0  # largest global norm of a gradient
+    schedule: str = "linear"  # how the rate falls: linearly at the end, or in "steps"
+    decay_fraction: float = 0.5  # "linear": of the steps, at the end, in which it falls to 0
+    decay_epochs: tuple[int, ...] = ()  # "steps": after each of them the rate is multiplied ...
+    decay_factor: float = 0.1  # ... by this
+    weight_decay: float = 0.0  # of the sum of squares of the convolutions' kernels, in the loss
+    clip_norm: float = 5.0  # largest norm of the gradient of a weight; 0 for no limit
     ema: float = 0.0  # momentum of the moving average of the weights that is kept; 0 for none
 
     # Backbone
@@ -94,20 +99,23 @@ class TrainingSettings:
             self,
             {"epochs": 1, "batch_size": 1, "threads": 1, "warmup_steps": 0}
             | dict.fromkeys(("background_weight", "foreground_weight", "intensity_weight"), 0)
-            | {"difference_weight": 0, "ranking_weight": 0}
+            | {"difference_weight": 0, "ranking_weight": 0, "weight_decay": 0, "clip_norm": 0}
             | {"checkpoint_seconds": 0, "level_balance": 0, "backbone_rate_factor": 0},
         )
-        require_one_of("training", self, {"strategy": STRATEGIES, "precision": PRECISIONS})
+        require_one_of(
+            "training",
+            self,
+            {"strategy": STRATEGIES, "precision": PRECISIONS, "schedule": SCHEDULES},
+        )
         if self.precision == "mixed_float16" and self.strategy != "none":
             raise ValueError(
                 "`training.precision` = 'mixed_float16' scales the loss on one device only. "
                 f"Received: `training.strategy` = {self.strategy!r}. Use 'mixed_bfloat16'."
             )
-        for name in ("learning_rate", "clip_norm"):
-            if not getattr(self, name) > 0:
-                raise ValueError(
-                    f"`training.{name}` must be positive. Received: {getattr(self, name)}"
-                )
+        if not self.learning_rate > 0:
+            raise ValueError(
+                f"`training.learning_rate` must be positive. Received: {self.learning_rate}"
+            )
         if not 0 <= self.ema < 1:
             raise ValueError(
                 "`training.ema` must be 0 (none) or a momentum below 1, such as 0.997. Received: "
@@ -118,14 +126,32 @@ class TrainingSettings:
                 "`training.ema` does not work with `training.precision` = 'mixed_float16'. "
                 f"Received: {self.ema}. Use 'mixed_bfloat16'."
             )
-        if not 0 <= self.decay_fraction <= 1:
-            raise ValueError(
-                f"`training.decay_fraction` must be 0 to 1. Received: {self.decay_fraction}"
-            )
+        self._require_schedule()
         if self.background_weight + self.foreground_weight + self.intensity_weight == 0:
             raise ValueError(
                 "One of `training.background_weight`, `training.foreground_weight` and "
                 "`training.intensity_weight` must be positive. Received: all 0"
+            )
+
+    def _require_schedule(self) -> None:
+        if not 0 <= self.decay_fraction <= 1:
+            raise ValueError(
+                f"`training.decay_fraction` must be 0 to 1. Received: {self.decay_fraction}"
+            )
+        if not 0 < self.decay_factor < 1:
+            raise ValueError(
+                f"`training.decay_factor` must be between 0 and 1. Received: {self.decay_factor}"
+            )
+        if bool(self.decay_epochs) != (self.schedule == "steps"):
+            raise ValueError(
+                "`training.decay_epochs` must name epochs for `training.schedule` = 'steps', else "
+                f"be empty. Received: {list(self.decay_epochs)} with {self.schedule!r}"
+            )
+        ordered = sorted({one for one in self.decay_epochs if 0 < one < self.epochs})
+        if ordered != list(self.decay_epochs):
+            raise ValueError(
+                "`training.decay_epochs` must be rising numbers of epochs before the last of "
+                f"`training.epochs`, {self.epochs}. Received: {list(self.decay_epochs)}"
             )
 
 
@@ -172,6 +198,12 @@ class Config:
                 "`data.record_size` must be at least 1.25 x `model.image_size` of "
                 f"`model.preset`, for augmentation to move the crop. Received: "
                 f"{self.data.record_size} for {self.model.image_size}"
+            )
+        if self.training.calibrate and not self.data.validation_fraction:
+            raise ValueError(
+                "`training.calibrate` = true needs validation subjects, and with "
+                "`data.validation_fraction` = 0 there are none. Give training.calibrate=false, or "
+                "a fraction such as 0.15."
             )
         if self.data.portraits and self.training.strategy != "none":
             raise ValueError(

@@ -1,6 +1,6 @@
 """From a network and its faces to the best checkpoint; interrupted trainings go on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from keras.optimizers.schedules import LearningRateSchedule
 
 from fau_tf.data.datasets import Subset
 from fau_tf.data.portrait_pairs import load_pairs, mixed, pair_batches
@@ -16,6 +17,7 @@ from fau_tf.training import run_state
 from fau_tf.training.callbacks import (
     Checkpoints,
     History,
+    KeepLast,
     ProgressBar,
     Restore,
     StopRequest,
@@ -27,7 +29,7 @@ from fau_tf.training.config import Config, dump_toml
 from fau_tf.training.distribution import ONE_DEVICE, Devices
 from fau_tf.training.losses import HeatmapLoss, PairLoss
 from fau_tf.training.model import HeatmapRegressor, NonFiniteError, diagnose_non_finite
-from fau_tf.training.optimizer import CheckedAdam, WarmupPlateauDecay, is_non_finite
+from fau_tf.training.optimizer import CheckedAdam, is_non_finite, make_schedule
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.run_dir import RunDir
 from fau_tf.training.run_state import Finished
@@ -92,7 +94,7 @@ def fit(
     Args:
         net: (B, S, S, 3) -> (B, h, w, K) heatmaps.
         config: Of the run.
-        subsets: `train` and `validation`.
+        subsets: `train`, and `validation` where there are such subjects.
         run: Where the files go.
         after: Where an earlier session stopped. On a CPU the result is that of one session.
         devices: Where `net` was made; only the chief writes.
@@ -110,19 +112,18 @@ def fit(
     coded = subsets["train"].labels(make_targets(config))
     require_coded(config, coded)
     steps = max(1, len(coded) // settings.batch_size)
-    rate = WarmupPlateauDecay(
-        settings.learning_rate,
-        settings.epochs * steps,
-        settings.warmup_steps,
-        settings.decay_fraction,
-    )
+    rate = make_schedule(settings, steps)
     pair_loss = make_pair_loss(config, coded)
     model = compiled(net, config, make_loss(config, coded), rate, devices, pair_loss)
     progress = _progress(config, subsets["train"], run, after, settings.epochs * steps)
     with StopRequest(run.log) as stop:
         callbacks = [
             *([Restore(after, steps)] if after else []),
-            *(_reports(model, config, subsets, run, progress, rate) if devices.chief else []),
+            *(
+                _reports(model, config, subsets, run, progress, rate, steps)
+                if devices.chief
+                else []
+            ),
             Checkpoints(
                 run / run_state.CHECKPOINT if devices.chief else None,
                 progress,
@@ -162,7 +163,7 @@ def compiled(
     net: keras.Model,
     config: Config,
     loss: HeatmapLoss,
-    rate: WarmupPlateauDecay | float,
+    rate: LearningRateSchedule | float,
     devices: Devices = ONE_DEVICE,
     pair_loss: PairLoss | None = None,
 ) -> keras.Model:
@@ -171,10 +172,16 @@ def compiled(
     if devices.replicas > 1:
         heatmap_net.synchronize_norms(net)
     with devices.scope():
-        model = HeatmapRegressor(net, loss, pair_loss=pair_loss, workers=devices.workers)
+        model = HeatmapRegressor(
+            net,
+            loss,
+            pair_loss=pair_loss,
+            weight_decay=settings.weight_decay,
+            workers=devices.workers,
+        )
         optimizer = CheckedAdam(
             rate,
-            clipnorm=settings.clip_norm,
+            clipnorm=settings.clip_norm or None,
             slow=heatmap_net.backbone_variables(net),
             slow_factor=settings.backbone_rate_factor,
             use_ema=settings.ema > 0,
@@ -265,17 +272,38 @@ def _reports(
     subsets: dict[str, Subset],
     run: RunDir,
     progress: Progress,
-    rate: WarmupPlateauDecay,
+    rate: LearningRateSchedule,
+    steps: int,
 ) -> list[keras.callbacks.Callback]:
     """Return the callbacks that report, in the order in which an epoch's figures come about."""
     settings = config.training
-    steps = rate.total_steps // settings.epochs
+    if "validation" in subsets:
+        kept = _validation(model, config, subsets["validation"], run, progress)
+    else:
+        run.log("   without validation subjects, the network of the last epoch is kept")
+        kept = KeepLast(_kept_network(model, config), run / run_state.BEST)
     return [
-        _validation(model, config, subsets["validation"], run, progress),
+        kept,
         History(run / run_state.HISTORY, progress, rate),
         TensorBoardCurves(run / run_state.EVENTS, progress, rate),
         ProgressBar(settings.epochs, steps, settings.batch_size, progress.step, run.log),
     ]
+
+
+def _kept_network(model: HeatmapRegressor, config: Config) -> Callable[[], keras.Model]:
+    """Return a function of the network as it is kept: in float32, on one device, averaged."""
+    settings, net = config.training, model.net
+    same = settings.precision == "float32" and settings.strategy == "none" and not settings.ema
+    plain = net if same else heatmap_net.build(config.model)
+
+    def refresh() -> keras.Model:
+        if settings.ema:
+            plain.set_weights([np.asarray(one) for one in model.optimizer.averaged(net.weights)])
+        elif plain is not net:
+            plain.set_weights(net.get_weights())
+        return plain
+
+    return refresh
 
 
 def _validation(
@@ -284,20 +312,13 @@ def _validation(
     """Return the callback that evaluates on validation subjects and keeps the best network."""
     targets = make_targets(config)
     batches = subset.batches(targets, batch_size=64)
-    # The network that is evaluated is the one that is kept: in float32, on one device, averaged.
-    settings, net = config.training, model.net
-    same = settings.precision == "float32" and settings.strategy == "none" and not settings.ema
-    plain = net if same else heatmap_net.build(config.model)
+    refresh = _kept_network(model, config)
 
     def predict() -> npt.NDArray[np.float32]:
-        if settings.ema:
-            plain.set_weights([np.asarray(one) for one in model.optimizer.averaged(net.weights)])
-        elif plain is not net:
-            plain.set_weights(net.get_weights())
-        return predict_intensity(plain, config.model, batches)
+        return predict_intensity(refresh(), config.model, batches)
 
     coded = subset.labels(targets)
-    return ValidationAgreement(plain, predict, coded, run / run_state.BEST, progress)
+    return ValidationAgreement(refresh(), predict, coded, run / run_state.BEST, progress)
 
 
 def _diagnosis(

@@ -6,8 +6,9 @@ decoded intensity itself. Measured in `docs/experiments/ablation.md`.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+import keras
 import numpy as np
 import numpy.typing as npt
 from keras import ops
@@ -15,6 +16,9 @@ from keras import ops
 from fau_tf.codec import HeatmapCodec
 from fau_tf.facs import LEVELS, MAX_INTENSITY
 from fau_tf.training.distribution import total
+
+_KERNELS: Final = ("kernel", "center_kernel", "neighbor_kernel")
+"""Names of the weights of convolutions, biases excepted; the last two are SCC's W."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,6 +127,16 @@ class PairLoss:
         lacking = ops.relu(self.margin - excess) / MAX_INTENSITY
         ranking = _weighted_mean(ops.square(lacking), targets["ranked"] * self.au_weight)
         return loss + self.ranking_weight * ranking
+
+
+def squared_kernels(net: keras.Model) -> Any:
+    """Return the sum of squares of the trainable kernels of all convolutions, SCC's among them.
+
+    Under tf.distribute a replica's part of it, a summand.
+    """
+    kernels = [one for one in net.trainable_weights if one.name in _KERNELS]
+    found = sum(ops.sum(ops.square(ops.cast(one, "float32"))) for one in kernels)
+    return found / total(ops.ones(()))
 
 
 def au_weights(coded: npt.NDArray[np.float32], balance: float) -> npt.NDArray[np.float32]:

@@ -11,7 +11,7 @@ from keras import ops
 
 from fau_tf.models import heatmap_net
 from fau_tf.training.checkpoint import written
-from fau_tf.training.losses import HeatmapLoss, PairLoss
+from fau_tf.training.losses import HeatmapLoss, PairLoss, squared_kernels
 from fau_tf.training.optimizer import require_finite
 
 
@@ -23,6 +23,7 @@ class HeatmapRegressor(keras.Model):
         loss: Compares them with the targets of `data.pipeline`.
         pair_loss: Compares pictures with their partners, if the batches of
             `data.portrait_pairs` have some.
+        weight_decay: Of the squares of the kernels, added to the loss.
         workers: Processes that train together.
         apart: Whether each branch of a network with two is compared on its own. Compared as one
             network, one of them learns what the other leaves over.
@@ -30,7 +31,7 @@ class HeatmapRegressor(keras.Model):
 
     def __init__(
         self, net: keras.Model, loss: HeatmapLoss, *, pair_loss: PairLoss | None = None,
-        workers: int = 1, apart: bool = True,
+        weight_decay: float = 0.0, workers: int = 1, apart: bool = True,
     ) -> None:  # fmt: skip
         super().__init__(name="heatmap_regressor")
         self.workers = workers
@@ -38,6 +39,7 @@ class HeatmapRegressor(keras.Model):
         self._branches = heatmap_net.branch_features(net) if apart else None
         self.heatmap_loss = loss
         self.pair_loss = pair_loss
+        self.weight_decay = weight_decay
         self.mae = keras.metrics.Mean(name="mae")  # of the decoded intensity
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
@@ -71,7 +73,10 @@ class HeatmapRegressor(keras.Model):
     ) -> Any:
         """Return the heatmap loss; `y` is the dictionary of targets."""
         del x, sample_weight, training
-        return require_finite([self.loss_of(y, y_pred)], "loss")[0]
+        loss = self.loss_of(y, y_pred)
+        if self.weight_decay:
+            loss = loss + self.weight_decay * squared_kernels(self.net)
+        return require_finite([loss], "loss")[0]
 
     def loss_of(self, targets: dict[str, Any], predicted: Any) -> Any:
         """Return the loss of what `call` returned: of branches the mean."""

@@ -1,15 +1,68 @@
-"""Learning rate schedule, and Adam that refuses a gradient that is not finite."""
+"""Learning rate schedules, and Adam that refuses a gradient that is not finite."""
 
 from collections.abc import Sequence
 from typing import Any, Final
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from fau_tf.training.config import TrainingSettings
 from fau_tf.training.distribution import total
 
 _NON_FINITE: Final = "fau_tf: not finite"
+
+
+def make_schedule(
+    settings: TrainingSettings, steps: int
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Return the learning rate by optimizer step; an epoch has `steps`."""
+    if settings.schedule == "steps":
+        boundaries = [epoch * steps for epoch in settings.decay_epochs]
+        return StepDecay(
+            settings.learning_rate, settings.warmup_steps, boundaries, settings.decay_factor
+        )
+    return WarmupPlateauDecay(
+        settings.learning_rate,
+        settings.epochs * steps,
+        settings.warmup_steps,
+        settings.decay_fraction,
+    )
+
+
+class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises linearly over `warmup_steps` to `peak`, and falls by a factor at each boundary.
+
+    Args:
+        peak: Highest rate.
+        warmup_steps: Steps of the rise.
+        boundaries: Steps from which on the rate is multiplied, each once more.
+        factor: By which it is multiplied.
+    """
+
+    def __init__(
+        self, peak: float, warmup_steps: int, boundaries: Sequence[int], factor: float
+    ) -> None:
+        self.peak, self.warmup_steps = peak, warmup_steps
+        self.boundaries, self.factor = list(boundaries), factor
+
+    def __call__(self, step: Any) -> Any:
+        """Return the rate at `step`."""
+        step = ops.cast(step, "float32")
+        at = np.array(self.boundaries, np.float32)
+        passed = ops.sum(ops.cast(step >= at, "float32"))
+        rise = ops.minimum(1.0, (step + 1) / max(1, self.warmup_steps))
+        return self.peak * rise * ops.power(self.factor, passed)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `__init__` takes."""
+        return {
+            "peak": self.peak,
+            "warmup_steps": self.warmup_steps,
+            "boundaries": self.boundaries,
+            "factor": self.factor,
+        }
 
 
 @keras.saving.register_keras_serializable(package="fau_tf")

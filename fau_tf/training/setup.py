@@ -1,7 +1,7 @@
 """Everything that a run needs before it trains: determinism, faces, subsets, targets, network."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,11 +115,23 @@ def _shown(faces: FaceDataset, subjects: Sequence[str], *, above: float) -> set[
 
 
 def make_subsets(config: Config, faces: FaceDataset, fold: Fold) -> dict[str, Subset]:
-    """Return the subsets `train`, `validation` and `test` of a fold."""
+    """Return the subsets `train`, `test` and, where the fold has such subjects, `validation`."""
     found = datasets.subsets(faces, fold)
     fraction = config.data.neutral_fraction
     found["train"] = found["train"].subsample_neutral(make_targets(config), fraction)
     return found
+
+
+def comparison_faces(subsets: Mapping[str, Subset], log: Callable[[str], None]) -> Subset:
+    """Return the faces on which exported files are compared with Keras.
+
+    Those of validation subjects; without such subjects those of training subjects, which suffice to
+    compare two computations of one network. Test faces serve the evaluation only.
+    """
+    if "validation" in subsets:
+        return subsets["validation"]
+    log("   files are compared with Keras on training faces: there are no validation subjects")
+    return subsets["train"]
 
 
 def make_targets(config: Config) -> Targets:

@@ -77,6 +77,30 @@ def test_the_exported_model_predicts_what_the_run_predicted(trained):
     np.testing.assert_allclose(found["predicted"], want["predicted"].clip(0, 5), atol=0.02)
 
 
+def test_the_papers_protocol_trains_all_subjects_and_keeps_the_last_epoch(tmp_path):
+    trees.disfa(tmp_path / "DISFA", subjects=("SN001", "SN003", "SN006"), frames=4)
+    paper = (
+        "training.epochs=2", "training.decay_epochs=[1]", 'model.decoder=[16, 16]',
+        "data.protocol=custom", 'data.folds=[["SN001"]]',
+    )  # fmt: skip
+    done = train(tmp_path, "disfa_paper.toml", tmp_path / "DISFA", *paper)
+    run = tmp_path / "runs" / "real"
+    people = json.loads((run / "people.json").read_text())
+    assert people["train"] == ["SN003", "SN006"]
+    assert people["validation"] == []
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["test"]["per_au"]["AU12"]["frames"] == 4
+    assert "coverage" not in metrics
+    assert not (run / "calibration.json").exists()
+    header, *rows = (run / "history.csv").read_text().splitlines()
+    assert header == "epoch,loss,mae,learning_rate"
+    assert [float(row.split(",")[-1]) for row in rows] == pytest.approx([5e-5, 5e-5])
+    assert "the network of the last epoch is kept" in done.stdout
+    assert "compared with Keras on training faces" in done.stdout
+    assert "intervals" not in json.loads((run / "fau_real_float16.json").read_text())
+    assert (run / "curves.png").is_file()
+
+
 @pytest.mark.slow
 def test_folds_are_pooled_and_no_network_predicts_its_training_subjects(tmp_path):
     subjects = ("SN001", "SN003", "SN004", "SN006")

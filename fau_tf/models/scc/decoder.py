@@ -11,10 +11,8 @@ from fau_tf.models.presets import NetSpec
 from fau_tf.models.scc.initializers import NearIdentity
 from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
 
-_MOMENTUM: Final = 0.95  # short runs; see efficientnet_lite
 
-
-def _deconv(x: Any, filters: int, name: str) -> Any:
+def _deconv(x: Any, filters: int, spec: NetSpec, name: str) -> Any:
     """Double the resolution as in the paper: 4x4 transposed convolution, batch norm, ReLU."""
     x = layers.Conv2DTranspose(
         filters,
@@ -25,11 +23,11 @@ def _deconv(x: Any, filters: int, name: str) -> Any:
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
         name=f"{name}_deconv",
     )(x)
-    x = layers.BatchNormalization(momentum=_MOMENTUM, name=f"{name}_bn")(x)
+    x = _norm(x, spec, name)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def _resize(x: Any, filters: int, name: str) -> Any:
+def _resize(x: Any, filters: int, spec: NetSpec, name: str) -> Any:
     """Double the resolution for a phone GPU: 1x1 convolution, interpolation, depthwise filter.
 
     A transposed convolution costs 16 weights and multiply-accumulates where this costs 1, and
@@ -38,11 +36,11 @@ def _resize(x: Any, filters: int, name: str) -> Any:
     x = layers.Conv2D(filters, 1, use_bias=False, name=f"{name}_mix_conv")(x)
     x = layers.UpSampling2D(2, interpolation="bilinear", name=f"{name}_resize")(x)
     x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{name}_filter_conv")(x)
-    x = layers.BatchNormalization(momentum=_MOMENTUM, name=f"{name}_bn")(x)
+    x = _norm(x, spec, name)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-UPSAMPLERS: Final[dict[str, Callable[[Any, int, str], Any]]] = {
+UPSAMPLERS: Final[dict[str, Callable[[Any, int, NetSpec, str], Any]]] = {
     "deconv": _deconv,
     "resize": _resize,
 }
@@ -62,7 +60,7 @@ def scc_decoder(features: Any, spec: NetSpec) -> Any:
     """
     x = features
     for i, (filters, scc) in enumerate(zip(spec.decoder, spec.scc, strict=True)):
-        x = UPSAMPLERS[spec.upsample](x, filters, f"up{i}")
+        x = UPSAMPLERS[spec.upsample](x, filters, spec, f"up{i}")
         if scc:
             x = _scc(x, spec, f"scc{i}")
     return x
@@ -77,15 +75,15 @@ def mesh_decoder(deep: Any, shallow: Any, spec: NetSpec) -> Any:
         spec: The network.
     """
     filters = spec.mesh_decoder
-    x = _conv_norm(deep, filters, 1, f"{PREFIX}up0_mix")
+    x = _conv_norm(deep, filters, spec, f"{PREFIX}up0_mix")
     x = _scc(x, spec, f"{PREFIX}scc0")
     x = layers.UpSampling2D(2, interpolation="bilinear", name=f"{PREFIX}up0_resize")(x)
-    y = _conv_norm(shallow, filters // 2, 1, f"{PREFIX}up0_skip")
+    y = _conv_norm(shallow, filters // 2, spec, f"{PREFIX}up0_skip")
     x = layers.Concatenate(name=f"{PREFIX}up0_join")([x, y])
     x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{PREFIX}up0_filter_conv")(
         x
     )
-    return _conv_norm(x, filters, 1, f"{PREFIX}up1")
+    return _conv_norm(x, filters, spec, f"{PREFIX}up1")
 
 
 def in_decoder(layer: keras.layers.Layer) -> bool:
@@ -93,10 +91,16 @@ def in_decoder(layer: keras.layers.Layer) -> bool:
     return layer.name.removeprefix(PREFIX).startswith(("up", "scc"))
 
 
-def _conv_norm(x: Any, filters: int, kernel: int, name: str) -> Any:
-    x = layers.Conv2D(filters, kernel, padding="same", use_bias=False, name=f"{name}_conv")(x)
-    x = layers.BatchNormalization(momentum=_MOMENTUM, name=f"{name}_bn")(x)
+def _conv_norm(x: Any, filters: int, spec: NetSpec, name: str) -> Any:
+    x = layers.Conv2D(filters, 1, padding="same", use_bias=False, name=f"{name}_conv")(x)
+    x = _norm(x, spec, name)
     return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _norm(x: Any, spec: NetSpec, name: str) -> Any:
+    return layers.BatchNormalization(
+        momentum=spec.norm_momentum, epsilon=spec.norm_epsilon, name=f"{name}_bn"
+    )(x)
 
 
 def _scc(x: Any, spec: NetSpec, name: str) -> Any:
@@ -104,6 +108,7 @@ def _scc(x: Any, spec: NetSpec, name: str) -> Any:
         k=spec.k,
         nodes=spec.nodes,
         initializer=SCC_INITIALIZERS[spec.scc_initializer](),
-        momentum=_MOMENTUM,
+        momentum=spec.norm_momentum,
+        epsilon=spec.norm_epsilon,
         name=name,
     )(x)

@@ -97,6 +97,15 @@ def test_training_can_be_restricted_to_some_rigs_while_all_are_tested():
     }
     with pytest.raises(ValueError, match="no subject in train"):
         fold.restrict_training(lambda _: False)
+    with pytest.raises(ValueError, match=r"`data.train_rigs` must leave validation subjects"):
+        fold.restrict_training(lambda one: one in fold.subjects["train"])
+
+
+def test_all_other_subjects_train_where_none_validate():
+    for fold in make_folds("three_folds", disfa.SUBJECTS, seed=1, validation_fraction=0):
+        assert fold.subjects["validation"] == ()
+        assert set(fold.subjects["train"]) == set(disfa.SUBJECTS) - set(fold.subjects["test"])
+        assert fold.restrict_training(lambda _: True) == fold
 
 
 def test_a_subject_in_two_sets_is_refused():
