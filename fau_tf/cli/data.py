@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 from fau_tf.cli import portraits
 from fau_tf.cli.command import exit_code, log
 from fau_tf.data.adapters.prepare import CARD, DROPPED, dataset_folder, prepare, summary
-from fau_tf.data.adapters.validate import report_lines, validate
+from fau_tf.data.adapters.validate import counts_table, report_lines, validate
 from fau_tf.data.config import SYNTHETIC
 from fau_tf.training.config import Config, load_config
 
@@ -62,7 +62,7 @@ def _check(config: Config, options: argparse.Namespace) -> bool:
     from fau_tf.data.adapters.validate_report import write_page  # Matplotlib: seconds
 
     found = validate(config.data, config.data_seed)
-    for line in report_lines(found, _SHOWN):
+    for line in (*counts_table(found), *report_lines(found, _SHOWN)):
         log(line)
     folder = dataset_folder(config.data, found.index, options.data)
     prepared = prepare(config.data, options.data, log=log) if (folder / CARD).is_file() else None

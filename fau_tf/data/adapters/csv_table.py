@@ -15,7 +15,7 @@ from fau_tf.data.config import DataSettings
 from fau_tf.io.file_kinds import FileKind, file_kind
 from fau_tf.io.named_files import find_file, read_text
 
-_DELIMITERS: Final = ",;\t"
+_DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _NOT_CODED: Final = frozenset(("", "na", "n/a", "nan"))
 # OpenFace and fau-demo: presence, and figures derived from an intensity.
 _DERIVED: Final = re.compile(r"au\d+_(c|low|high|smooth|above_neutral)")
@@ -98,7 +98,8 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]], str]:
         raise ValueError(f"{path}: must be a readable CSV file. Received: {cause}.") from error
     skipped = 1 if re.fullmatch(r"sep=.", lines[0]) else 0  # Excel
     head = lines[skipped] if len(lines) > skipped else ""
-    delimiter = max(_DELIMITERS, key=head.count)
+    stated = lines[0][4:] if skipped else ""
+    delimiter = stated if stated in _DELIMITERS else _delimiter(path, head, lines[skipped + 1 :])
     try:
         rows = csv.reader([f"{line}\n" for line in lines[skipped:]], delimiter=delimiter)
         found = [(rows.line_num + skipped, row) for row in rows if any(map(str.strip, row))]
@@ -106,6 +107,41 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]], str]:
         raise ValueError(f"{path}: must be a readable CSV file. Received: {error}.") from error
     names = [name.strip() for name in found[0][1]] if found else []
     return names, found[1:], delimiter
+
+
+def _delimiter(path: Path, head: str, lines: Sequence[str]) -> str:
+    """Return what separates the columns: what the first line has most of, outside of quotes.
+
+    Raises:
+        ValueError: If the first line has two of them equally often, or the next lines have none of
+            it, so that either may be meant.
+    """
+    count = {one: _outside_quotes(head, one) for one in _DELIMITERS}
+    most = max(count.values())
+    candidates = [one for one in _DELIMITERS if count[one] == most > 0]
+    if len(candidates) > 1:
+        both = " and ".join(f"{most} {_DELIMITERS[one]}" for one in candidates)
+        raise ValueError(
+            f"{path}: the first line must have one kind of delimiter more often than others. "
+            f"Received: {both}. Use one throughout; put quotes around a name that holds another."
+        )
+    delimiter = candidates[0] if candidates else ","
+    filled = [line for line in lines if line.strip()]
+    for other in set(_DELIMITERS) - {delimiter}:
+        if filled and all(
+            _outside_quotes(line, other) == most > _outside_quotes(line, delimiter)
+            for line in filled
+        ):
+            raise ValueError(
+                f"{path}: names and values must have the same delimiter. Received: "
+                f"{_DELIMITERS[delimiter]} in the first line, {_DELIMITERS[other]} in the others. "
+                "Use one throughout."
+            )
+    return delimiter
+
+
+def _outside_quotes(line: str, delimiter: str) -> int:
+    return re.sub(r'"[^"]*"', "", line).count(delimiter)
 
 
 def _au_columns(path: Path, head: Sequence[str], warnings: list[str]) -> dict[str, int]:
@@ -146,7 +182,9 @@ def _lacks_columns(path: Path, head: Sequence[str]) -> ValueError:
 
 def _entry(table: _Table, where: str, cells: Mapping[str, str]) -> Entry:
     if "" in cells:
-        raise ValueError(f"a line must have {len(table.head)} columns. Received: {cells['']}")
+        commas = not table.decimal_comma and int(cells[""]) > len(table.head)
+        hint = ". Decimal commas need another delimiter than commas" if commas else ""
+        raise ValueError(f"a line must have {len(table.head)} columns. Received: {cells['']}{hint}")
     image, video = cells.get("image", "").strip(), cells.get("video", "").strip()
     folders = (table.path.parent, Path())
     if table.is_prediction and not image and not video:

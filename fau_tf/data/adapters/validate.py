@@ -126,6 +126,25 @@ def validate(settings: DataSettings, seed: int) -> Validation:
     )
 
 
+def counts_table(validation: Validation) -> list[str]:
+    """Return lines of text: frames at each coded intensity, one row an AU.
+
+    `subjects` are those with the AU at 1 or more; a network learns little of an AU that few show.
+    """
+    index = validation.index
+    lines = [
+        f"  {index.frame_count:,} labeled frames of {len(index.subjects)} subjects",
+        "  frames at each intensity, rounded",
+        "  AU    " + "".join(f"{level:>10}" for level in range(LEVELS)) + " not coded  subjects",
+    ]
+    for au, counts in validation.counts.items():
+        column = facs.ALL.index(au)
+        shown = {clip.subject for clip in index.clips if (clip.intensity[:, column] >= 1).any()}
+        cells = [*counts.tolist(), index.frame_count - int(counts.sum()), len(shown)]
+        lines.append(f"  {facs.AUS[au].label}  " + "".join(f"{cell:>10,}" for cell in cells))
+    return lines
+
+
 def report_lines(validation: Validation, most: int) -> list[str]:
     """Return the counts, at most so many problems, and the warnings as text; `!` marks faults."""
     lines = []

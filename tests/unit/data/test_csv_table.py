@@ -74,6 +74,9 @@ def test_encodings_line_ends_and_delimiters(index, encoding, end, delimiter):
         PLAIN.replace("image,subject", "Image,Subject"),
         PLAIN.replace("a.png", "in\\a.png").replace("b.png", ".\\in\\b.png"),
         PLAIN.replace("a.png", '"a.png"'),
+        PLAIN.replace("\n", ',"seen by; A; B; C; D; E"\n', 1)
+        .replace("3\n", "3,\n")
+        .replace("4.5\n", "4.5,\n"),
         "sep=;\n" + PLAIN.replace(",", ";").replace("4.5", "4,5"),
         PLAIN.replace("\n", ",AU12_c\n", 1).replace("3\n", "3,1\n").replace("4.5\n", "4.5,1\n"),
         PLAIN + "\n\n",
@@ -102,6 +105,12 @@ def test_paths_of_the_current_folder(index, tmp_path, monkeypatch):
         (PLAIN.replace("image", "subject"), "needs the columns"),
         (PLAIN.replace("AU06,", "Subject,"), "column `subject` is there twice"),
         (PLAIN.replace(",", "|"), "separated by commas, semicolons or tabs"),
+        ("image,subject;AU06\na.png,ann;1\n", "Received: 1 commas and 1 semicolons. Use one"),
+        ("image\tsubject,AU06\n", "Received: 1 commas and 1 tabs"),
+        (
+            PLAIN.replace(",", ";").replace(";", ",", 3),
+            "commas in the first line, semicolons in the others",
+        ),
         (PLAIN.encode("utf-16-le"), "null bytes, as in UTF-16 without a byte order mark"),
     ],
 )
@@ -117,7 +126,7 @@ def test_tables_that_can_not_be_read_say_why(index, text, message):
         ("a.png,ann,B,1", "AU06: intensity must be a number from 0 to 5, or empty, NA.*'B'"),
         ("a.png,ann,-1,1", "Received: -1"),
         ("a.png,ann,1", "a line must have 4 columns. Received: 3"),
-        ("a.png,ann,1,2,3", "a line must have 4 columns. Received: 5"),
+        ("a.png,ann,1,2,3", "4 columns. Received: 5. Decimal commas need another delimiter"),
         (",ann,1,2", "an empty cell"),
         ("a.png,,1,2", "an empty cell"),
         ("a.png,ann,NA,", "at least one coded AU"),

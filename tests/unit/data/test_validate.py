@@ -12,7 +12,7 @@ from fau_tf.cli import data as command
 from fau_tf.data.adapters import disfa, validate_report
 from fau_tf.data.adapters import validate as validating
 from fau_tf.data.adapters.registry import DATASETS
-from fau_tf.data.adapters.validate import Comparison, validate
+from fau_tf.data.adapters.validate import Comparison, counts_table, validate
 from tests.helpers import dataset_trees as trees
 from tests.helpers.dataset_trees import settings
 
@@ -60,6 +60,25 @@ def test_counts_are_those_of_the_labels(tmp_path):
     assert json.loads(json.dumps(found.as_json()))["frames"] == 9
 
 
+def test_the_table_counts_the_frames_of_each_level_and_the_subjects_that_show_an_au(tmp_path):
+    trees.csv_list(tmp_path)
+    text = (tmp_path / "faces.csv").read_text().splitlines()
+    cells = ["0,0.4,2", "1,,2", "0,5,2.6", "3,4,"]  # ann 1, ann 2, bob 1, bob 2
+    rows = [
+        f"{line.split(',')[0]},{line.split(',')[1]},{more}"
+        for line, more in zip(text[1:], cells, strict=True)
+    ]
+    (tmp_path / "faces.csv").write_text("\n".join([text[0], *rows]))
+    lines = counts_table(validate(settings("csv", tmp_path / "faces.csv"), 1))
+    assert lines[0] == "  4 labeled frames of 2 subjects"
+    assert lines[2].split() == ["AU", "0", "1", "2", "3", "4", "5", "not", "coded", "subjects"]
+    assert [line.split() for line in lines[3:]] == [
+        ["AU06", "2", "1", "0", "1", "0", "0", "0", "2"],
+        ["AU12", "1", "0", "0", "0", "1", "1", "1", "1"],
+        ["AU25", "0", "0", "2", "1", "0", "0", "1", "2"],
+    ]
+
+
 def test_missing_and_unknown_subjects_are_named(tmp_path):
     trees.bp4d(tmp_path, subjects=("F001", "F030"))
     found = validate(settings("bp4d", tmp_path), 1)
@@ -101,6 +120,7 @@ def test_check_and_prepare_as_commands(run, tmp_path):
     code, printed = run("check", "bp4d")
     assert code == 1  # 38 subjects are missing
     assert "not prepared yet" in printed.out
+    assert "9 labeled frames of 3 subjects" in printed.out
     code, printed = run("prepare", "bp4d")
     assert code == 0, printed.err
     assert "9 records of 3 subjects" in printed.out
