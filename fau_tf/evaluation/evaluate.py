@@ -1,71 +1,21 @@
 """Evaluation of trained or exported networks on test subjects of a data set."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-import numpy.typing as npt
-import tensorflow as tf
-
 from fau_tf import facs
-from fau_tf.codec import HeatmapCodec
 from fau_tf.data.adapters.registry import DATASETS
 from fau_tf.data.datasets import FaceDataset
 from fau_tf.data.pipeline import Targets
-from fau_tf.evaluation import figures, predictions, published
+from fau_tf.evaluation import figures, predictions
+from fau_tf.evaluation.comparison.figure_table import evaluation_table
+from fau_tf.evaluation.networks import Network
 from fau_tf.evaluation.predictions import PREDICTIONS, Predictions, pooled
-from fau_tf.training.calibrate import calibrated_network
-from fau_tf.training.config import load_config
-from fau_tf.training.predict import predict_intensity
+from fau_tf.evaluation.published import Published
 from fau_tf.training.run_dir import RunDir
-from fau_tf.training.run_state import BEST, PEOPLE
 
 _BATCH: Final = 64
-
-
-@dataclass(frozen=True)
-class Network:
-    """A trained or exported network.
-
-    Attributes:
-        name: Of its file or folder.
-        aus: The A action units, in the order of its predictions.
-        codec: Gives the size of the crop.
-        rule: Row of `facs.RULES`.
-        predict: Batches of (image, targets) -> (N, A) intensities.
-        population: Data sets with the same population share their subjects' names.
-        fitted_on: Subjects of that population that it was trained on or selected by.
-    """
-
-    name: str
-    aus: tuple[int, ...]
-    codec: HeatmapCodec
-    rule: str
-    predict: Callable[[tf.data.Dataset], npt.NDArray[np.float32]]
-    population: str = ""
-    fitted_on: frozenset[str] = field(default_factory=frozenset)
-
-
-def load_networks(path: Path) -> list[Network]:
-    """Return the networks of a run, one a fold, or the network of a .tflite file.
-
-    Raises:
-        ValueError: If there is none.
-    """
-    if path.suffix == ".tflite":
-        return [_exported(path)]
-    folds = [path] if (path / BEST).is_file() else sorted(path.glob("fold*"))
-    found = [_trained(folder) for folder in folds if (folder / BEST).is_file()]
-    if not found:
-        state = f"holds no {BEST}, nor do its folds" if path.is_dir() else "doesn't exist"
-        raise ValueError(
-            f"{path} {state}. Evaluate a .tflite file or a finished run; train one: "
-            "python train_keras.py"
-        )
-    return found
+_NO_PUBLISHED: Final = Published()
 
 
 def evaluate(
@@ -76,6 +26,8 @@ def evaluate(
 ) -> Predictions:
     """Return the predictions for test subjects, each by the first network not fitted on them.
 
+    For data of the networks' own population. See `evaluate_apart` for other data.
+
     Args:
         networks: From `load_networks`.
         faces: The data set.
@@ -83,16 +35,11 @@ def evaluate(
         log: Prints a line.
 
     Raises:
-        ValueError: If every network was fitted on every subject, or the data set codes no AU of
-            the networks.
+        ValueError: If every network was fitted on every subject, the data set codes no AU of the
+            networks, or they are of several seeds.
     """
-    coded = (DATASETS[faces.name].aus if faces.name in DATASETS else ()) or facs.ALL
-    aus = [au for au in networks[0].aus if au in coded]
-    if not aus:
-        raise ValueError(
-            f"{networks[0].name} predicts {', '.join(facs.AUS[au].label for au in networks[0].aus)}"
-            f", and {faces.name} codes none of them. Evaluate on another data set."
-        )
+    _require_one_seed(networks)
+    aus = _common_aus(networks, faces, log)
     parts, remaining = [], list(subjects)
     for network in networks:
         same = network.population == population_of(faces.name)
@@ -109,7 +56,41 @@ def evaluate(
             f"{networks[0].name} was fitted on all {len(subjects)} test subjects. Evaluate on "
             "another data set."
         )
-    return pooled(parts)
+    return _coded(pooled(parts), log)
+
+
+def is_apart(networks: Sequence[Network], faces: FaceDataset) -> bool:
+    """Return whether no network was fitted on a subject of the data set.
+
+    Networks of the same population that don't name their subjects count as fitted on some.
+    """
+    return not any(
+        network.population == population_of(faces.name)
+        and (not network.fitted_on or network.fitted_on & set(faces.subjects))
+        for network in networks
+    )
+
+
+def evaluate_apart(
+    networks: Sequence[Network], faces: FaceDataset, log: Callable[[str], None]
+) -> dict[str, Predictions]:
+    """Return name -> predictions of every network for all subjects of a data set.
+
+    Args:
+        networks: From `load_networks`; none was fitted on a subject of the data set.
+        faces: The data set.
+        log: Prints a line.
+
+    Raises:
+        ValueError: If the data set codes no AU of the networks.
+    """
+    aus = _common_aus(networks, faces, log)
+    found = {}
+    for network in networks:
+        log(f"   {network.name} predicts all {len(faces.subjects)} subjects")
+        found[network.name] = _coded(_predictions(network, faces, faces.subjects, aus), log)
+        log = _silent  # all networks have the same AUs
+    return found
 
 
 def write_evaluation(
@@ -117,33 +98,37 @@ def write_evaluation(
     found: Predictions,
     dataset: str,
     *,
+    published: Published = _NO_PUBLISHED,
     prefix: str = "",
     facts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Print and keep every figure of some predictions; return the content of metrics.json.
 
-    Writes predictions.npz, agreement.png, scatter.png and metrics.json.
+    Writes predictions.npz, agreement.png, scatter.png, metrics.csv, metrics.tex and metrics.json.
 
     Args:
         run: Folder of the run.
         found: The predictions.
         dataset: Name of the data set.
+        published: What published results may stand beside them.
         prefix: Of the names of the files.
         facts: Further entries of metrics.json.
     """
     metrics = found.figures()
     run.log(predictions.table(metrics))
     run.log(predictions.levels_table(metrics))
-    for line in published.comparison(dataset, metrics["test"]["mean"]["icc"]):
+    for line in published.lines(metrics["test"]["mean"]["icc"]):
         run.log(line)
     found.save(run / f"{prefix}{PREDICTIONS}")
     subjects, labels = len(set(found.subjects)), list(found.labels)
     title = f"{len(found.coded)} faces of {subjects} test subjects, {dataset}"
     figures.draw_agreement(run / f"{prefix}agreement.png", metrics["test"], title)
     figures.draw_scatter(run / f"{prefix}scatter.png", found.coded, found.predicted, labels, title)
+    evaluation_table(metrics, f"{run.path.name}: {title}").save(run, f"{prefix}metrics")
     metrics |= {
         "data": {"name": dataset, "test_subjects": subjects},
-        "published": published.published_results(dataset),
+        "published": published.rows,
+        "published_left_out": published.left_out,
         **(facts or {}),
     }
     run.write_json(f"{prefix}metrics.json", metrics)
@@ -165,58 +150,57 @@ def describe_people(faces: FaceDataset, parts: Mapping[str, Sequence[str]]) -> d
     return {"population": population_of(faces.name), "records": records, **names}
 
 
+def _require_one_seed(networks: Sequence[Network]) -> None:
+    seeds = {one.name.partition("/")[0] for one in networks if one.name.startswith("seed")}
+    if len(seeds) > 1:
+        raise ValueError(
+            f"Networks of one seed predict subjects of their own data set: got {len(seeds)} seeds, "
+            f"{', '.join(sorted(seeds))}. Evaluate the folder of one of them."
+        )
+
+
+def _common_aus(
+    networks: Sequence[Network], faces: FaceDataset, log: Callable[[str], None]
+) -> list[int]:
+    """Return the AUs that all networks predict and the data set may code; print the others."""
+    coded = (DATASETS[faces.name].aus if faces.name in DATASETS else ()) or facs.ALL
+    predicted = networks[0].aus
+    aus = [au for au in predicted if au in coded and all(au in one.aus for one in networks)]
+    if not aus:
+        raise ValueError(
+            f"{networks[0].name} predicts {_labels(predicted)}, and {faces.name} codes none of "
+            "them. Evaluate on another data set."
+        )
+    left_out = [au for au in predicted if au not in aus]
+    if left_out:
+        log(f"   left out, as {faces.name} or another fold lacks it: {_labels(left_out)}")
+    return aus
+
+
+def _coded(found: Predictions, log: Callable[[str], None]) -> Predictions:
+    """Return the predictions of AUs that some face codes; print the others."""
+    labels = found.coded_labels
+    left_out = [label for label in found.labels if label not in labels]
+    if left_out:
+        log(f"   left out, as no face codes it: {', '.join(left_out)}")
+    return found.only(labels)
+
+
 def _predictions(
     network: Network, faces: FaceDataset, subjects: Sequence[str], aus: Sequence[int]
 ) -> Predictions:
-    """Return a network's predictions; AUs that it lacks are NaN."""
+    """Return a network's predictions of some of its AUs."""
     targets = Targets(codec=network.codec, aus=network.aus, rule=network.rule)
     part = faces.subset(subjects)
     intensity = network.predict(part.batches(targets, batch_size=_BATCH))
-    labels = part.labels(targets)
-    coded = np.full((len(labels), len(aus)), np.nan, np.float32)
-    predicted = coded.copy()
-    for i, au in enumerate(aus):
-        if au in network.aus:
-            coded[:, i] = labels[:, network.aus.index(au)]
-            predicted[:, i] = intensity[:, network.aus.index(au)]
+    columns = [network.aus.index(au) for au in aus]
+    coded, predicted = part.labels(targets)[:, columns], intensity[:, columns]
     return Predictions(coded, predicted, part.face_subjects(), [facs.AUS[au].label for au in aus])
 
 
-def _trained(folder: Path) -> Network:
-    spec = load_config(folder / "config.toml").model
-    net = calibrated_network(folder, spec)
-    people: dict[str, Any] = {}
-    if (folder / PEOPLE).is_file():
-        people = json.loads((folder / PEOPLE).read_text(encoding="utf-8"))
-    return Network(
-        folder.name,
-        tuple(spec.au_numbers),
-        spec.codec,
-        spec.rule,
-        lambda batches: predict_intensity(net, spec, batches),
-        people.get("population", ""),
-        frozenset([*people.get("train", []), *people.get("validation", [])]),
-    )
+def _labels(aus: Sequence[int]) -> str:
+    return ", ".join(facs.AUS[au].label for au in aus)
 
 
-def _exported(path: Path) -> Network:
-    from fau_tf.inference.interpreter import AUInterpreter
-
-    model = AUInterpreter(path)
-    info = model.info
-    trained_on = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["training_data"]
-
-    def predict(batches: tf.data.Dataset) -> npt.NDArray[np.float32]:
-        # Whole gray levels, as in a photo.
-        crops = (np.rint(crop).astype(np.uint8) for images, _ in batches for crop in images.numpy())
-        return np.stack([model(crop)[0] for crop in crops])
-
-    return Network(
-        path.name,
-        info.aus,
-        HeatmapCodec(info.image_size, info.heatmap_size, 1.0),
-        info.rule,
-        predict,
-        trained_on.get("population") or trained_on.get("name", ""),
-        frozenset(trained_on.get("subjects", ())),
-    )
+def _silent(_line: str) -> None:
+    """Print nothing."""

@@ -44,6 +44,18 @@ class Predictions:
             "by_level": breakdown.by_level(*given, labels),
         }
 
+    @property
+    def coded_labels(self) -> list[str]:
+        """Labels of the AUs that some frame has coded and predicted."""
+        known = np.isfinite(self.coded) & np.isfinite(self.predicted)
+        return [label for a, label in enumerate(self.labels) if known[:, a].any()]
+
+    def only(self, labels: Sequence[str]) -> Self:
+        """Return the predictions of some AUs, in the order of `labels`."""
+        columns = [list(self.labels).index(label) for label in labels]
+        cut = self.coded[:, columns], self.predicted[:, columns]
+        return type(self)(*cut, self.subjects, list(labels))
+
     def save(self, path: Path) -> None:
         """Write a NumPy archive, whole or not at all."""
         with replacing(path) as unfinished, unfinished.open("wb") as file:

@@ -10,7 +10,10 @@ import numpy as np
 from fau_tf.data.datasets import FaceDataset, Subset
 from fau_tf.data.splits import Fold
 from fau_tf.evaluation import evaluate, figures
+from fau_tf.evaluation.comparison.spread import write_spread
+from fau_tf.evaluation.networks import load_networks
 from fau_tf.evaluation.predictions import PREDICTIONS, Predictions, pooled
+from fau_tf.evaluation.published import Published, apart, beside
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.io.sources import find_sources
 from fau_tf.models.scc.inspect_graph import channel_graphs
@@ -27,6 +30,9 @@ from fau_tf.utils.optional_imports import MissingLibraryError
 
 _BATCH: Final = 64
 _GALLERY: Final = 8  # faces
+FOLDS: Final = "folds"
+SEEDS: Final = "seeds"
+"""Names of the files with mean and standard deviation over folds and seeds."""
 
 
 def evaluate_test(
@@ -45,24 +51,58 @@ def evaluate_test(
         run.log(f"   {coverage_line(facts['coverage'])}")
     run.write_json(PEOPLE, evaluate.describe_people(test.faces, fold.subjects))
     predictions = Predictions(coded, predicted, test.face_subjects(), labels)
-    return evaluate.write_evaluation(run, predictions, test.faces.name, facts=facts)
+    return evaluate.write_evaluation(
+        run,
+        predictions,
+        test.faces.name,
+        published=_published(config, predictions),
+        facts=facts,
+    )
 
 
-def evaluate_folds(run: RunDir, folds: Sequence[Fold], dataset: str) -> None:
-    """Evaluate the predictions of all folds of a run together."""
+def evaluate_folds(run: RunDir, config: Config, folds: Sequence[Fold], dataset: str) -> None:
+    """Evaluate the predictions of all folds of a run together, and their spread."""
     run.log(f"== all {len(folds)} folds together")
-    parts = [Predictions.load(run / fold.name / PREDICTIONS) for fold in folds]
-    evaluate.write_evaluation(run, pooled(parts), dataset)
+    parts = {fold.name: Predictions.load(run / fold.name / PREDICTIONS) for fold in folds}
+    whole = pooled(list(parts.values()))
+    evaluate.write_evaluation(run, whole, dataset, published=_published(config, whole))
+    write_spread(run, parts, FOLDS, f"{run.path.name}, test subjects of each fold, {dataset}")
     run.log(f"all of it is in {run.path}")
 
 
-def evaluate_saved(path: Path, run: RunDir, faces: FaceDataset, folds: Sequence[Fold]) -> None:
-    """Evaluate an earlier run or a .tflite on all test subjects; write `evaluated_...` files."""
-    subjects = sorted({name for fold in folds for name in fold.subjects["test"]})
+def evaluate_seeds(run: RunDir, names: Sequence[str], dataset: str) -> None:
+    """Write the spread over the seeds of a run, each evaluated on its test subjects."""
+    run.log(f"== {len(names)} seeds")
+    parts = {name: Predictions.load(run / name / PREDICTIONS) for name in names}
+    write_spread(run, parts, SEEDS, f"{run.path.name}, test subjects, {dataset}")
+    run.log(f"all of it is in {run.path}")
+
+
+def evaluate_saved(
+    path: Path, run: RunDir, config: Config, faces: FaceDataset, folds: Sequence[Fold]
+) -> None:
+    """Evaluate an earlier run or a .tflite; write `evaluated_...` files.
+
+    Every network predicts all subjects if none was fitted on any of them; several networks have a
+    table of their mean and standard deviation. Otherwise test subjects are predicted, each by the
+    first network that was not fitted on them.
+    """
+    prefix, others = f"evaluated_{path.stem}_", apart(str(path), config.data)
     with run.stage(f"evaluation of {path}"):
-        networks = evaluate.load_networks(path)
-        found = evaluate.evaluate(networks, faces, subjects, run.log)
-        evaluate.write_evaluation(run, found, faces.name, prefix=f"evaluated_{path.stem}_")
+        networks = load_networks(path)
+        if not evaluate.is_apart(networks, faces):
+            subjects = sorted({name for fold in folds for name in fold.subjects["test"]})
+            found = evaluate.evaluate(networks, faces, subjects, run.log)
+            evaluate.write_evaluation(run, found, faces.name, published=others, prefix=prefix)
+            return
+        parts = evaluate.evaluate_apart(networks, faces, run.log)
+        for name, one in parts.items():
+            own = f"{prefix}{name.replace('/', '_')}_" if len(parts) > 1 else prefix
+            run.log(f"   {name}")
+            evaluate.write_evaluation(run, one, faces.name, published=others, prefix=own)
+        if len(parts) > 1:
+            title = f"{path.name}, all {len(faces.subjects)} subjects of {faces.name}"
+            write_spread(run, parts, f"{prefix}networks", title)
 
 
 def draw_run(
@@ -106,3 +146,7 @@ def predict_photo(photo: Path, model: Path, run: RunDir) -> None:
         return
     if unread:
         raise ValueError(f"The exported model must read {photo}: {'; '.join(unread)}")
+
+
+def _published(config: Config, found: Predictions) -> Published:
+    return beside(config.data, found.coded_labels, set(found.subjects))

@@ -58,8 +58,8 @@ class RunDir(AbstractContextManager["RunDir"]):
         return self.path / name
 
     @contextmanager
-    def of_fold(self, name: str) -> Iterator["RunDir"]:
-        """Yield the folder of a fold; this one where the only fold has no name."""
+    def part(self, name: str) -> Iterator["RunDir"]:
+        """Yield the folder of a seed or a fold; this one where the only one has no name."""
         if not name:
             yield self
             return

@@ -55,6 +55,34 @@ def prepare_faces(config: Config, folder: Path, log: Callable[[str], None]) -> F
     return datasets.prepare_synthetic(settings, folder, processes=processes, log=log)
 
 
+def make_seeds(config: Config, count: int) -> dict[str, Config]:
+    """Return the settings of each seed, by its folder in the run: `seed1` for `run.seed` = 1.
+
+    Only weights, order and augmentation differ: all seeds share the faces and the split of the
+    first one.
+
+    Args:
+        config: Of the run.
+        count: 1 or more; a single seed has no folder of its own and no name.
+
+    Raises:
+        ValueError: If the seed of the data can't be told from that of the run.
+    """
+    if count == 1:
+        return {"": config}
+    if not config.data_seed:
+        raise ValueError(
+            "Several seeds share faces and split, whose seed must be 1 or more. Received: "
+            "`run.seed` = 0, `data.seed` = 0. Set data.seed."
+        )
+    data = replace(config.data, seed=config.data_seed)
+    first = config.run.seed
+    return {
+        f"seed{seed}": replace(config, run=replace(config.run, seed=seed), data=data)
+        for seed in range(first, first + count)
+    }
+
+
 def make_folds(config: Config, faces: FaceDataset) -> list[Fold]:
     """Return the folds of the protocol, trained and validated on `data.train_rigs` only."""
     data = config.data

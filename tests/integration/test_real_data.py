@@ -52,9 +52,11 @@ def test_from_the_folders_as_distributed_to_the_table(trained):
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["test"]["per_au"]["AU12"]["frames"] == 8  # of F002 and F004
     assert sorted(metrics["by_subject"]) == ["F002", "F004"]
-    published = {row["method"]: row["icc"] for row in metrics["published"]}
-    assert published["SCC, this method (Fan et al. 2020)"] == 0.72
-    assert "this run" in done.stdout
+    assert metrics["published"] == []  # of all 20 even subjects
+    assert "of which this one lacks 18" in metrics["published_left_out"]
+    assert "published results are not shown" in done.stdout
+    assert (run / "metrics.csv").read_text().startswith("metric,statistic,AU06,")
+    assert r"\toprule" in (run / "metrics.tex").read_text()
     people = json.loads((run / "people.json").read_text())
     assert people["test"] == ["F002", "F004"]
     card = json.loads((run / "fau_real_float16.json").read_text())["training_data"]
@@ -110,6 +112,8 @@ def test_folds_are_pooled_and_no_network_predicts_its_training_subjects(tmp_path
     metrics = json.loads((tmp_path / "runs" / "real" / "metrics.json").read_text())
     assert metrics["test"]["per_au"]["AU12"]["frames"] == 12
     assert sorted(metrics["by_subject"]) == sorted(subjects)
+    folds = json.loads((tmp_path / "runs" / "real" / "folds.json").read_text())
+    assert list(folds["parts"]) == ["fold1", "fold2"]
     # DISFA+ has the same subjects; SN009 is in no fold of this miniature.
     trees.disfa_plus(tmp_path / "plus", subjects=("SN001", "SN003", "SN009"))
     plus = (
@@ -120,6 +124,15 @@ def test_folds_are_pooled_and_no_network_predicts_its_training_subjects(tmp_path
     done = train(tmp_path, "disfa.toml", tmp_path / "plus", *plus, evaluate=run)
     assert "fold1 predicts 2 subjects" in done.stdout
     assert "fold2 predicts 1 subjects" in done.stdout
+    # No subject of BP4D is in DISFA: each fold's network predicts all of them.
+    trees.bp4d(tmp_path / "BP4D", subjects=("F001", "F002", "M003"), frames=3)
+    other = ("data.neutral_fraction=1.0", "run.name=bp4d")
+    done = train(tmp_path, "bp4d.toml", tmp_path / "BP4D", *other, evaluate=run)
+    assert done.stdout.count("predicts all 3 subjects") == 2
+    assert "left out, as bp4d or another fold lacks it: AU01" in done.stdout
+    found = json.loads((tmp_path / "runs" / "bp4d" / "evaluated_real_networks.json").read_text())
+    assert list(found["mean"]["per_au"]) == ["AU06", "AU12", "AU17"]
+    assert found["parts"]["fold1"]["per_au"]["AU12"]["frames"] == 9
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Which network predicts which test subjects, pooled folds, and published results."""
+"""Which network predicts which subjects, pooled folds, and what an evaluation keeps."""
 
 import json
 
@@ -8,22 +8,21 @@ import pytest
 from fau_tf.codec import HeatmapCodec
 from fau_tf.data.datasets import FaceDataset
 from fau_tf.data.tfrecord import shard_files
-from fau_tf.evaluation import published
-from fau_tf.evaluation.evaluate import Network, evaluate, load_networks, write_evaluation
+from fau_tf.evaluation.evaluate import evaluate, evaluate_apart, is_apart, write_evaluation
+from fau_tf.evaluation.networks import Network
 from fau_tf.evaluation.predictions import Predictions, levels_table, pooled, table
+from fau_tf.evaluation.published import Published
 from fau_tf.metrics import agreement
 from fau_tf.training.run_dir import RunDir
+from tests.helpers.plain_faces import PlainFaces
 from tests.helpers.records import SIZE, make_record, write_shards
 
 SUBJECTS = [f"person{i:05d}" for i in range(4)]
 
 
-@pytest.fixture(scope="module")
-def faces(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("faces")
-    records = (make_record(subject, face) for subject in range(4) for face in range(3))
-    write_shards(folder, records, shards=2)
-    return FaceDataset("disfa", tuple(shard_files(folder)), tuple(SUBJECTS), SIZE, clips=True)
+@pytest.fixture
+def faces():
+    return PlainFaces("disfa", SUBJECTS)
 
 
 def network(name, value, fitted_on, population="DISFA", aus=(6, 12)):
@@ -35,7 +34,10 @@ def network(name, value, fitted_on, population="DISFA", aus=(6, 12)):
     return Network(name, aus, codec, "fau", predict, population, frozenset(fitted_on))
 
 
-def test_each_subject_is_predicted_by_a_network_that_was_not_fitted_on_it(faces):
+def test_each_subject_is_predicted_by_a_network_that_was_not_fitted_on_it(tmp_path):
+    records = (make_record(subject, face) for subject in range(4) for face in range(3))
+    write_shards(tmp_path, records, shards=2)
+    faces = FaceDataset("disfa", tuple(shard_files(tmp_path)), tuple(SUBJECTS), SIZE, clips=True)
     networks = [network("a", 1, SUBJECTS[:2]), network("b", 2, SUBJECTS[2:])]
     found = evaluate(networks, faces, SUBJECTS, str)
     rows = {name: np.array(found.subjects) == name for name in SUBJECTS}
@@ -67,12 +69,54 @@ def test_only_aus_that_the_data_set_codes_are_evaluated(faces):
         evaluate([network("a", 1, [], aus=(10, 14))], faces, SUBJECTS, str)
 
 
-def test_an_au_that_one_network_lacks_is_nan(faces):
+def test_only_aus_of_all_networks_are_evaluated_and_the_others_named(faces):
     networks = [network("a", 1, SUBJECTS[:2]), network("b", 2, SUBJECTS[2:], aus=(12,))]
-    found = evaluate(networks, faces, SUBJECTS, str)
-    lacking = np.isin(found.subjects, SUBJECTS[:2])
-    np.testing.assert_array_equal(np.isnan(found.predicted[:, 0]), lacking)
-    assert np.isfinite(found.predicted[:, 1]).all()
+    lines = []
+    found = evaluate(networks, faces, SUBJECTS, lines.append)
+    assert list(found.labels) == ["AU12"]
+    assert np.isfinite(found.predicted).all()
+    assert any("left out" in line and "AU06" in line for line in lines)
+
+
+def test_networks_of_several_seeds_are_not_mixed(faces):
+    networks = [network(f"seed{n}", n, SUBJECTS[:2]) for n in (1, 2)]
+    with pytest.raises(ValueError, match=r"got 2 seeds, seed1, seed2\. Evaluate the folder of one"):
+        evaluate(networks, faces, SUBJECTS, str)
+
+
+@pytest.mark.parametrize(
+    ("population", "fitted_on", "apart"),
+    [
+        ("BP4D", SUBJECTS, True),  # the same names, other people
+        ("DISFA", ["SN031"], True),
+        ("DISFA", ["SN031", SUBJECTS[3]], False),
+        ("DISFA", [], False),  # an exported model may not name its subjects
+    ],
+)
+def test_data_are_apart_if_no_network_was_fitted_on_their_subjects(
+    population, fitted_on, apart, faces
+):
+    networks = [network("a", 1, SUBJECTS, "BP4D"), network("b", 2, fitted_on, population)]
+    assert is_apart(networks, faces) == apart
+
+
+def test_apart_from_its_data_every_network_predicts_all_subjects(faces):
+    networks = [network("fold1", 1, SUBJECTS[:2], "BP4D"), network("fold2", 2, [], "BP4D", (12,))]
+    lines = []
+    found = evaluate_apart(networks, faces, lines.append)
+    assert list(found) == ["fold1", "fold2"]
+    for value, one in enumerate(found.values(), 1):
+        assert sorted(one.subjects) == sorted(3 * SUBJECTS)
+        assert list(one.labels) == ["AU12"]
+        assert set(one.predicted.ravel().tolist()) == {value}
+    assert sum("left out" in line for line in lines) == 1
+
+
+def test_an_au_that_no_face_codes_is_left_out_and_named():
+    faces, lines = PlainFaces("csv", SUBJECTS, uncoded=(12,)), []
+    found = evaluate([network("a", 1, [])], faces, SUBJECTS, lines.append)
+    assert list(found.labels) == ["AU06"]
+    assert "   left out, as no face codes it: AU12" in lines
 
 
 def predictions(seed, subjects, labels=("AU06", "AU12")):
@@ -113,7 +157,10 @@ def test_folds_with_different_aus_are_refused():
 def test_an_evaluation_is_printed_and_kept_whole(tmp_path, capsys):
     one = predictions(1, "ab")
     with RunDir(tmp_path / "run") as run:
-        metrics = write_evaluation(run, one, "disfa", prefix="x_", facts={"more": 1})
+        published = Published([{"method": "DRML", "icc": 0.29, "source": "a survey"}])
+        metrics = write_evaluation(
+            run, one, "disfa", published=published, prefix="x_", facts={"more": 1}
+        )
     printed = capsys.readouterr().out
     assert "this run" in printed
     assert f"{metrics['test']['mean']['icc']:.3f}" in printed
@@ -126,25 +173,6 @@ def test_an_evaluation_is_printed_and_kept_whole(tmp_path, capsys):
     np.testing.assert_array_equal(again.predicted, one.predicted)
     assert (again.subjects, again.labels) == (one.subjects, one.labels)
     names = {path.name for path in folder.iterdir()} - {".lock"}
-    files = ("agreement.png", "scatter.png", "metrics.json", "predictions.npz")
+    tables = ("metrics.csv", "metrics.tex")
+    files = ("agreement.png", "scatter.png", "metrics.json", "predictions.npz", *tables)
     assert names == {f"x_{name}" for name in files}
-
-
-def test_published_results_stand_in_order_with_this_run_and_their_sources():
-    scc = "SCC, this method (Fan et al. 2020)"
-    for kind, icc in (("disfa", 0.47), ("fera2015", 0.72)):
-        rows = {row["method"]: row for row in published.published_results(kind)}
-        assert rows[scc]["icc"] == icc
-    lines = published.comparison("disfa", 0.5)
-    values = [float(line.split()[0]) for line in lines[1:]]
-    assert values == sorted(values)
-    assert sum("this run" in line for line in lines[1:]) == 1
-    assert sum(line.endswith("]") for line in lines) == len(lines) - 2
-    assert published.comparison("csv", 0.5) == []
-
-
-def test_a_path_without_a_network_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"holds no best\.keras, nor do its folds"):
-        load_networks(tmp_path)
-    with pytest.raises(ValueError, match="doesn't exist"):
-        load_networks(tmp_path / "nowhere")
