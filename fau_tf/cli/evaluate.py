@@ -5,6 +5,7 @@ python -m fau_tf.cli.evaluate --run runs/release --cross-rig runs/on_canonical r
 python -m fau_tf.cli.evaluate --run runs/synthetic --quick
 python -m fau_tf.cli.evaluate real-faces FOLDER [--part validation] [--model FILE]
                                          [--compare FILE] [--write]
+python -m fau_tf.cli.evaluate compare RUN_A RUN_B [--out FOLDER]
 python -m fau_tf.cli.evaluate alignment [--photos FOLDER] [--rigs canonical ict] [--ict FILE]
 
 Figures with an ICC are measured on synthetic faces; real faces have no labels here. With
@@ -14,6 +15,8 @@ docs/experiments/accuracy.md, its picture and README.md's table.
 
 real-faces reads neutral and smiling photos: a folder that portraits.toml describes, or a copy of
 the Face Research Lab London Set. Its test part is read once for a release.
+
+compare gives the differences of two runs on the same test subjects, with 95 % CIs.
 
 Exit codes: 0 done, 2 usage, settings or input error (nothing is written), 130 interrupted.
 """
@@ -28,6 +31,7 @@ from typing import Any, Final
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
+from fau_tf.cli import compare
 from fau_tf.cli.command import exit_code
 from fau_tf.portraits.collection import PARTS
 from fau_tf.synthetic.registry import RIGS
@@ -187,6 +191,9 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     alignment.add_argument("--ict", type=Path, help="a converted ICT-FaceKit, for rig `ict`")
     alignment.set_defaults(run_command=_measure_alignment)
     _add_real_faces_options(commands)
+    compare.add_arguments(
+        commands.add_parser("compare", help="differences of two runs on the same test subjects")
+    )
     options = parser.parse_args(argv)
     if options.run_command is _evaluate_model:
         if options.run is None:

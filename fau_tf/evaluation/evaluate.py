@@ -42,8 +42,7 @@ def evaluate(
     aus = _common_aus(networks, faces, log)
     parts, remaining = [], list(subjects)
     for network in networks:
-        same = network.population == population_of(faces.name)
-        fitted_on = network.fitted_on if same else frozenset[str]()
+        fitted_on = network.fitted_on if _may_share(network, faces) else frozenset[str]()
         chosen = [name for name in remaining if name not in fitted_on]
         if chosen:
             log(f"   {network.name} predicts {len(chosen)} subjects")
@@ -62,10 +61,11 @@ def evaluate(
 def is_apart(networks: Sequence[Network], faces: FaceDataset) -> bool:
     """Return whether no network was fitted on a subject of the data set.
 
-    Networks of the same population that don't name their subjects count as fitted on some.
+    Networks of the same or an unknown population that don't name their subjects count as fitted
+    on some.
     """
     return not any(
-        network.population == population_of(faces.name)
+        _may_share(network, faces)
         and (not network.fitted_on or network.fitted_on & set(faces.subjects))
         for network in networks
     )
@@ -148,6 +148,11 @@ def describe_people(faces: FaceDataset, parts: Mapping[str, Sequence[str]]) -> d
     names = {part: list(subjects) for part, subjects in parts.items()}
     records = faces.files[0].parent.name
     return {"population": population_of(faces.name), "records": records, **names}
+
+
+def _may_share(network: Network, faces: FaceDataset) -> bool:
+    """Return whether the names of the network's subjects may be those of the data set's."""
+    return network.population in ("", population_of(faces.name))
 
 
 def _require_one_seed(networks: Sequence[Network]) -> None:

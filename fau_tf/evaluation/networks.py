@@ -30,7 +30,8 @@ class Network:
         codec: Gives the size of the crop.
         rule: Row of `facs.RULES`.
         predict: Batches of (image, targets) -> (N, A) intensities.
-        population: Data sets with the same population share their subjects' names.
+        population: Data sets with the same population share their subjects' names; empty if
+            unknown.
         fitted_on: Subjects of that population that it was trained on or selected by.
     """
 

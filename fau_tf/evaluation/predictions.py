@@ -70,7 +70,8 @@ class Predictions:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Return what `save` wrote."""
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here: NumPy leaves a file open that is no archive.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             names = file["subjects"].tolist(), file["labels"].tolist()
             return cls(file["coded"], file["predicted"], *names)
 

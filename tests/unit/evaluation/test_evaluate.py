@@ -91,6 +91,8 @@ def test_networks_of_several_seeds_are_not_mixed(faces):
         ("DISFA", ["SN031"], True),
         ("DISFA", ["SN031", SUBJECTS[3]], False),
         ("DISFA", [], False),  # an exported model may not name its subjects
+        ("", [], False),  # nor a run of an earlier version its population
+        ("", [SUBJECTS[3]], False),
     ],
 )
 def test_data_are_apart_if_no_network_was_fitted_on_their_subjects(
