@@ -69,7 +69,7 @@ def pretend(monkeypatch, tmp_path):
         return train_keras.main(["--runs", str(tmp_path), "--set", "run.name=run", *more])
 
     monkeypatch.setattr(setup, "make_deterministic", lambda _config: None)
-    faces = SimpleNamespace(name="synthetic-canonical", dropped=0)
+    faces = SimpleNamespace(name="synthetic-canonical", dropped=0, highest={})
     monkeypatch.setattr(setup, "prepare_faces", lambda *_: faces)
     monkeypatch.setattr(train_keras, "train", train)
     for name in ("draw_agreement", "draw_scatter"):  # slow, and drawn in test_evaluate.py
