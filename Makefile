@@ -67,7 +67,8 @@ test-qat: .venv/.dev .venv-qat/.done
 # ---- release ----------------------------------------------------------------------------------
 # The packaged model from nothing, in hours, resumed by the same command: portraits, synthetic faces
 # of three rigs, a run on them, its figures. ICT=ict.npz is what `convert-ict` wrote;
-# PORTRAITS="FOLDER..." are folders or TOML files of photos, docs/guide/portraits.md.
+# PORTRAITS="FOLDER..." are folders or TOML files of photos, docs/guide/portraits.md. With
+# LONDON=FOLDER, a copy of the Face Research Lab London Set, its test subjects are read, for the card.
 RELEASE_FACES := data/portraits
 release: .venv/.export
 	@test -n "$(ICT)" || { echo "error: ICT must name the converted ICT-FaceKit. Received: nothing. Run 'python -m fau_tf.cli.synthesize convert-ict ICT-FaceKit ict.npz', then 'make release ICT=ict.npz PORTRAITS=...'" >&2; exit 2; }
@@ -76,6 +77,8 @@ release: .venv/.export
 	$(BIN)/python train_keras.py --config configs/release.toml --set data.ict="$(ICT)"
 	$(BIN)/python -m fau_tf.cli.evaluate --run runs/release --write \
 	  $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(VIDEOS),--videos $(VIDEOS))
+	$(if $(LONDON),$(BIN)/python -m fau_tf.cli.evaluate real-faces "$(LONDON)" --part test --write \
+	  --model runs/release/fau_release_float16.tflite --json runs/release/real_faces.json)
 
 # How well a network reads a rig that it was not trained on: a run on each rig alone, in hours.
 cross-rig: .venv/.dev

@@ -74,7 +74,7 @@ def require_other_rig(run: SyntheticRun) -> None:
     if not trained or not set(rigs) - set(trained):
         raise ValueError(
             f"{run.path}: cross-rig evaluation needs a run trained on some of its rigs only: got "
-            f"data.train_rigs = {list(trained)} of {list(rigs)}. `make release` trains such runs."
+            f"data.train_rigs = {list(trained)} of {list(rigs)}. `make cross-rig` trains such runs."
         )
 
 
