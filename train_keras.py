@@ -51,9 +51,11 @@ def run_command(options: Namespace) -> Outcome:
         if options.evaluate:
             stages.evaluate_saved(options.evaluate, run, config, faces, folds)
             return Outcome(faces.dropped)
+        stages.remove_summary(run, list(seeds), stages.SEEDS)
         for name, seeded in seeds.items():
             seeded = setup.with_data_aus(seeded, faces, folds, run.log)
             with run.part(name) as seed_run:
+                stages.remove_summary(seed_run, [fold.name for fold in folds], stages.FOLDS)
                 for fold in folds:
                     with seed_run.part(fold.name) as fold_run:
                         setup.make_deterministic(seeded)  # whatever was trained just before

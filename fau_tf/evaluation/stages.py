@@ -23,7 +23,7 @@ from fau_tf.training.calibrate import coverage, coverage_line
 from fau_tf.training.config import Config
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.run_dir import RunDir
-from fau_tf.training.run_state import CALIBRATION, PEOPLE
+from fau_tf.training.run_state import CALIBRATION, METRICS, PEOPLE
 from fau_tf.training.setup import make_targets
 from fau_tf.utils.console import Console
 from fau_tf.utils.optional_imports import MissingLibraryError
@@ -33,6 +33,7 @@ _GALLERY: Final = 8  # faces
 FOLDS: Final = "folds"
 SEEDS: Final = "seeds"
 """Names of the files with mean and standard deviation over folds and seeds."""
+_KINDS: Final = ("json", "csv", "tex")
 
 
 def evaluate_test(
@@ -58,6 +59,23 @@ def evaluate_test(
         published=_published(config, predictions),
         facts=facts,
     )
+
+
+def remove_summary(run: RunDir, parts: Sequence[str], summary: str) -> None:
+    """Remove what an earlier training wrote about all seeds or folds of a run together.
+
+    Without it, a training that stops half-way would leave figures of networks that are gone.
+
+    Args:
+        run: Folder of the run.
+        parts: Names of its seeds or folds; a single one has none.
+        summary: `FOLDS` or `SEEDS`.
+    """
+    if len(parts) > 1:
+        # Figures beside seeds are of another training, without seeds.
+        pooled_files = (*METRICS, PREDICTIONS) if summary == FOLDS else ()
+        for name in (*pooled_files, *(f"{summary}.{kind}" for kind in _KINDS)):
+            (run / name).unlink(missing_ok=True)
 
 
 def evaluate_folds(run: RunDir, config: Config, folds: Sequence[Fold], dataset: str) -> None:

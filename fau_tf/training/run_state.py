@@ -23,6 +23,8 @@ BEST: Final = "best.keras"
 CALIBRATION: Final = "calibration.json"
 HISTORY: Final = "history.csv"
 CHECKPOINT: Final = "checkpoint.npz"
+METRICS: Final = ("metrics.json", "metrics.csv", "metrics.tex")
+"""Figures on the test subjects, and their table."""
 ACCURACY: Final = "accuracy.json"
 """What `python -m fau_tf.cli.evaluate` measured, with the low-reliability AUs."""
 REAL_FACES: Final = "real_faces.json"
@@ -87,7 +89,7 @@ def unfinished(config: Config, faces: FaceDataset, run: RunDir) -> Checkpoint | 
 def begin(config: Config, run: RunDir) -> None:
     """Clear the folder for a new training; write its settings and versions."""
     # No file may describe a network that is gone.
-    figures = (CALIBRATION, ACCURACY, REAL_FACES, "metrics.json")
+    figures = (CALIBRATION, ACCURACY, REAL_FACES, *METRICS)
     old = (CHECKPOINT, _TRAINED, BEST, HISTORY, PEOPLE, *figures)
     for pattern in (*old, "fau_*.tflite", "fau_*.json", f"{EVENTS}/events.*", f"{EXPORT}/*.*"):
         for path in run.path.glob(pattern):

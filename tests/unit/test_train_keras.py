@@ -96,6 +96,22 @@ def test_each_seed_has_its_folder_and_all_have_a_table(pretend, capsys):
     assert f"{mean:.3f} ± {sd:.3f}" in capsys.readouterr().out
 
 
+def test_a_training_that_stops_leaves_no_summary_of_networks_that_are_gone(pretend, monkeypatch):
+    call, _, run = pretend
+    assert call(["fold1", "fold2"], "--seeds", "2") == 0
+    before = {path.relative_to(run) for path in run.rglob("*.json")}
+    assert len(before) == 1 + 2 * 2  # seeds.json; metrics.json and folds.json of two
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    (run / "metrics.json").touch()  # of a training without seeds
+    monkeypatch.setattr(train_keras, "train", stop)
+    assert call(["fold1", "fold2"], "--seeds", "2", "--fresh") == 130
+    left = {path.relative_to(run).as_posix() for path in run.rglob("*.json")}
+    assert left == {"metrics.json", "seed2/metrics.json", "seed2/folds.json"}  # not reached
+
+
 def test_seeds_of_folds_are_nested_and_pooled_before_their_spread(pretend):
     call, trained, run = pretend
     assert call(["fold1", "fold2"], "--seeds", "2") == 0

@@ -65,8 +65,8 @@ def compare(a: EvaluatedRun, b: EvaluatedRun) -> dict[str, Any]:
     require_same_frames(a, b)
     coded, subjects = a.parts[0].coded, a.parts[0].subjects
     labels = list(a.parts[0].labels)
-    given = [[one.predicted for one in run.parts] for run in (a, b)]
-    intervals = difference_intervals(coded, *given, subjects, labels)
+    of_a, of_b = ([one.predicted for one in run.parts] for run in (a, b))
+    intervals = difference_intervals(coded, of_a, of_b, subjects, labels)
     first, second = (_mean_figures(run) for run in (a, b))
     known = {m: np.isfinite(first[m]) & np.isfinite(second[m]) for m in SHOWN}
     return {
@@ -238,7 +238,7 @@ def _only(ours: Sequence[str], theirs: Sequence[str]) -> str:
 
 def _described(found: Mapping[str, Any], run: str) -> str:
     seeds = found["seeds"][run]
-    return found[run] + (f", mean of {seeds} seeds" if seeds > 1 else "")
+    return str(found[run]) + (f", mean of {seeds} seeds" if seeds > 1 else "")
 
 
 def _cells(figure: Mapping[str, Any]) -> str:
