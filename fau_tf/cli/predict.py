@@ -52,6 +52,14 @@ _FLAGS: Final[dict[str, dict[str, Any]]] = {
     "--jsonl": {**_SWITCH, "help": "JSON lines: what CSV has, and landmarks"},
     "--draw": {**_SWITCH, "help": "annotated pictures; of a video, an annotated video"},
     "--plot": {**_SWITCH, "help": "intensities over time, of videos, webcam and stdin"},
+    "--events": {
+        "action": "store_true",
+        "help": "AU events of videos (onset, apex, offset, peak): CSV, and text for ELAN",
+    },
+    "--event-rule": {
+        "metavar": "HIGH,LOW,SECONDS",
+        "help": "an event reaches HIGH, stays at LOW or more and lasts SECONDS (1,0.5,0.1)",
+    },
     "--neutral": {
         "metavar": "FILE|median",
         "help": "also write intensities above a neutral baseline: a photo's, or the face's median",
@@ -60,6 +68,13 @@ _FLAGS: Final[dict[str, dict[str, Any]]] = {
         "metavar": "MIN_CUTOFF,BETA",
         "help": "also write intensities of videos after a One-Euro filter, such as 0.5,0.5 "
         "(Hz; Hz per intensity unit a second)",
+    },
+    "--sides": {"action": "store_true", "help": "also write the face's left and right of each AU"},
+    "--pspi": {"action": "store_true", "help": "also write PSPI, from AU4, 6, 7, 9, 10 and 45"},
+    "--eye-closure": {
+        "type": float,
+        "metavar": "SECONDS",
+        "help": "also write the share of the last SECONDS of a video with closed eyes",
     },
     "--faces": {"type": int, "help": "at most this many a picture, the largest (10)"},
     "--every": {"type": int, "help": "read each N-th frame of a video (1)"},

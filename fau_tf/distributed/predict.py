@@ -82,7 +82,7 @@ def predict(
 
 def _check(options: PredictOptions, sources: Sequence[Source]) -> None:
     """Raise ValueError for what only one machine can do."""
-    for name in ("draw", "plot"):
+    for name in ("draw", "plot", "events"):
         if getattr(options, name):
             raise ValueError(
                 f"--cluster writes rows only, so --{name} is not possible. Leave it out, and draw "

@@ -13,13 +13,11 @@ from fau_tf.inference.estimator import Estimate
 from fau_tf.inference.model_info import ModelInfo
 from fau_tf.io.images import Frame, UnreadFrame
 from fau_tf.outputs.spool import from_line, to_line
-from fau_tf.outputs.writers import WRITERS
+from fau_tf.outputs.tables.row_writer import RowWriter
+from fau_tf.outputs.tables.rows import FORMATS, column_type
 from fau_tf.utils.files import replacing
 
 _PARQUET: Final = "parquet"
-_TEXT_COLUMNS: Final = (
-    "reason", "flags", "source", "processing", "model", "model_sha256", "low_reliability",
-)  # fmt: skip
 AddRows = Callable[[Frame | UnreadFrame, Estimate], None]
 
 
@@ -32,13 +30,14 @@ def result_files(job: Job, shard: Shard) -> list[Path]:
 def write_rows(job: Job, shard: Shard, info: ModelInfo) -> Iterator[AddRows]:
     """Yield a function that adds a frame's rows; the files appear after a block without error."""
     folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=job.work))
-    endings = set(job.outputs) & WRITERS.keys() | ({"csv"} if _PARQUET in job.outputs else set())
+    endings = set(job.outputs) & FORMATS.keys() | ({"csv"} if _PARQUET in job.outputs else set())
     try:
         with ExitStack() as files:
             writers = [
                 files.enter_context(
-                    WRITERS[ending](
-                        folder / f"rows.{ending}", info, job.processing, job.present_from
+                    RowWriter(
+                        folder / f"rows.{ending}",
+                        FORMATS[ending](info, job.processing, job.present_from),
                     )
                 )
                 for ending in sorted(endings)
@@ -86,16 +85,8 @@ def _csv_to_parquet(table: Path, path: Path) -> None:
     with table.open(encoding="utf-8") as file:
         names = file.readline().rstrip("\n").split(",")
     options = csv.ConvertOptions(
-        column_types={name: _column_type(name) for name in names}, null_values=["NaN"]
+        column_types={name: column_type(name) for name in names}, null_values=["NaN"]
     )
     parsing = csv.ParseOptions(newlines_in_values=True)  # a reason may contain a line end
     content: Any = csv.read_csv(table, parse_options=parsing, convert_options=options)
     parquet.write_table(content, path)
-
-
-def _column_type(column: str) -> str:
-    if column in _TEXT_COLUMNS:
-        return "string"
-    if column in ("frame", "face_id", "contract_version"):
-        return "int64"
-    return "int8" if column == "success" or column.endswith("_c") else "float64"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from fau_tf.face.tiling import Box, bounding_box
 from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.inference.model_info import ModelInfo, default_model
 from fau_tf.inference.quality import Quality, measure, peakedness
+from fau_tf.inference.sides import Sides, asymmetry, side_channels, side_intensities
 from fau_tf.inference.tracking import FaceTracker, TrackState
 from fau_tf.io.images import ImageSource, as_image, as_picture
 from fau_tf.utils.console import quiet_native_code
@@ -50,6 +51,10 @@ class FaceResult:
         low_reliability: Labels of the AUs whose intensities should not be relied on.
         smoothed: Intensities after smoothing; None without it.
         above_neutral: `shown` minus the neutral baseline; None without one.
+        sides: AU label -> raw intensities of the face's own left and right, of AUs with a center on
+            each side; their mean is the intensity. NaN if the face was not read.
+        eye_closure: Share of the last seconds with closed eyes, see `derived.EyeClosure`; None
+            unless asked for.
     """
 
     box: Box
@@ -65,6 +70,8 @@ class FaceResult:
     low_reliability: tuple[str, ...] = ()
     smoothed: dict[str, float] | None = None
     above_neutral: dict[str, float] | None = None
+    sides: dict[str, Sides] = field(default_factory=dict)
+    eye_closure: float | None = None
 
     @property
     def reason(self) -> str:
@@ -75,6 +82,11 @@ class FaceResult:
     def shown(self) -> dict[str, float]:
         """What pictures show: the smoothed intensities if there are any, or the raw ones."""
         return self.intensity if self.smoothed is None else self.smoothed
+
+    @property
+    def asymmetry(self) -> dict[str, float]:
+        """AU label -> (L - R) / (L + R) of `sides`, see `sides.asymmetry`."""
+        return {label: asymmetry(both) for label, both in self.sides.items()}
 
     def __repr__(self) -> str:
         """Return id, box, quality score and the AUs that are present."""
@@ -150,6 +162,7 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
             self._landmarker = open_landmarker(landmarker, num_faces)
             # The first search allocates memory, and MediaPipe writes its last notices.
             self._landmarker.find_faces(np.zeros((1, 1, 3), np.uint8))
+        self._side_channels = side_channels(self.info.aus, self.info.rule)
         self._tracker: FaceTracker | None = None
         self._lock = NativeLock("AUEstimator")
 
@@ -266,6 +279,7 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
             face_id=face_id,
             interval=None if quality.reason else info.interval(intensity),
             low_reliability=tuple(sorted(info.low_reliability)),
+            sides=side_intensities(heatmaps, self._side_channels),
         )
 
     def close(self) -> None:

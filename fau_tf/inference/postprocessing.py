@@ -1,4 +1,4 @@
-"""Smoothing and neutral baseline: changes to the intensities, made only on request.
+"""Smoothing, neutral baseline and derived figures, made only on request.
 
 They never replace the raw intensities, and every output names them.
 """
@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 import numpy as np
 
 from fau_tf import facs
+from fau_tf.inference.derived import EyeClosure
 from fau_tf.inference.estimator import AUEstimator, Estimate, FaceResult, ImageSource
 from fau_tf.inference.smoothing import FaceSmoother, OneEuro
 
@@ -29,11 +30,17 @@ class Postprocessing:
         smooth: Settings of the One-Euro filter; None without it.
         neutral: `median`, the name of a neutral photo, or empty.
         neutral_intensity: AU label -> intensity of the face in that photo.
+        sides: Whether tables have both sides of the face and their asymmetry.
+        pspi: Whether tables have `derived.pspi`.
+        eye_closure: Window of `derived.EyeClosure`, s; None without it.
     """
 
     smooth: OneEuro | None = None
     neutral: str = ""
     neutral_intensity: dict[str, float] | None = None
+    sides: bool = False
+    pspi: bool = False
+    eye_closure: float | None = None
 
     @property
     def name(self) -> str:
@@ -43,6 +50,8 @@ class Postprocessing:
             done.append(f"smooth={self.smooth}")
         if self.neutral:
             done.append(f"neutral={Path(self.neutral).name}")
+        if self.eye_closure:
+            done.append(f"eye_closure={self.eye_closure:g}s")
         return " ".join(done) or "none"
 
     @classmethod
@@ -62,20 +71,23 @@ class Postprocessor:
     def __init__(self, steps: Postprocessing) -> None:
         self._neutral = steps.neutral_intensity
         self._smoother = FaceSmoother(steps.smooth) if steps.smooth else None
+        self._eyes = EyeClosure(steps.eye_closure) if steps.eye_closure else None
 
     def __call__(self, estimate: Estimate, timestamp: float) -> Estimate:
-        """Return the next frame's estimate with smoothed intensities and those above neutral.
+        """Return the next frame's estimate with what was asked for beside the raw intensities.
 
         Args:
             estimate: With raw intensities.
             timestamp: Its time, s.
         """
-        if self._smoother is None and self._neutral is None:
+        if self._smoother is None and self._neutral is None and self._eyes is None:
             return estimate
         smoothed = self._smoother(estimate, timestamp) if self._smoother else {}
+        closure = self._eyes(estimate, timestamp) if self._eyes else {}
         faces = []
         for face in estimate.faces:
-            face = replace(face, smoothed=smoothed.get(face.face_id))
+            i = face.face_id
+            face = replace(face, smoothed=smoothed.get(i), eye_closure=closure.get(i))
             faces.append(above_neutral(face, self._neutral) if self._neutral else face)
         return replace(estimate, faces=tuple(faces))
 

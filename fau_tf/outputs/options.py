@@ -8,6 +8,7 @@ from typing import Final
 
 from fau_tf.face.landmarker import LITERT, require_landmarker
 from fau_tf.inference.estimator import PRESENT_FROM
+from fau_tf.inference.events import EventRule
 from fau_tf.inference.postprocessing import MEDIAN
 from fau_tf.inference.smoothing import OneEuro
 from fau_tf.io.sources import Source, SourceKind
@@ -52,6 +53,12 @@ class PredictOptions:
         plot: Intensities over time.
         neutral: Neutral photo, or "median".
         smooth: Settings of the One-Euro filter, `MIN_CUTOFF,BETA`.
+        sides: Whether to write both sides of the face.
+        pspi: Whether to write `derived.pspi`.
+        eye_closure: Window of the share of closed eyes, s.
+        events: Whether to write AU events of videos; smooths with the default unless `smooth` says
+            how.
+        event_rule: When there is one, `HIGH,LOW,SECONDS`.
         faces: At most this many faces of a picture, the largest.
         every: Reads each N-th frame of a video.
         fps: Frames a second of stdin, of JPEGs in a row and of the pages of a TIFF.
@@ -76,6 +83,11 @@ class PredictOptions:
     plot: bool | None = None
     neutral: str | None = None
     smooth: str | None = None
+    sides: bool = False
+    pspi: bool = False
+    eye_closure: float | None = None
+    events: bool = False
+    event_rule: str = str(EventRule())
     faces: int = 10
     every: int = 1
     fps: float = 25.0
@@ -101,22 +113,32 @@ class PredictOptions:
             if value is not None and not low <= value <= high:
                 rule = f"{low} or more" if high == math.inf else f"{low} to {high}"
                 raise ValueError(f"--{name} must be {rule}: got {value}.")
-        for name in ("fps", "present_from"):
+        for name in ("fps", "present_from", "eye_closure"):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ValueError(f"--{name.replace('_', '-')} must be above 0: got {value}.")
-        for name, default in (("workers", 0), ("shard", SHARD), ("parquet", False)):
-            if self.cluster is None and getattr(self, name) != default:
-                raise ValueError(f"--{name} needs --cluster.")
-        self._check_smooth()
+        self._check_needs()
+        for name, form in (("smooth", OneEuro), ("event_rule", EventRule)):
+            _require_parsed(name, getattr(self, name), form)
         require_landmarker(self.landmarker)
 
-    def _check_smooth(self) -> None:
+    def _check_needs(self) -> None:
+        needs: list[tuple[str, object, bool, str]] = [
+            ("event_rule", str(EventRule()), self.events, "--events"),
+            ("workers", 0, self.cluster is not None, "--cluster"),
+            ("shard", SHARD, self.cluster is not None, "--cluster"),
+            ("parquet", False, self.cluster is not None, "--cluster"),
+        ]
+        for name, default, met, other in needs:
+            if not met and getattr(self, name) != default:
+                raise ValueError(f"--{name.replace('_', '-')} needs {other}.")
+
+    @property
+    def one_euro(self) -> OneEuro | None:
+        """The filter of the intensities."""
         if self.smooth is not None:
-            try:
-                OneEuro.parse(self.smooth)
-            except ValueError as error:
-                raise ValueError(f"--smooth: {error}") from error
+            return OneEuro.parse(self.smooth)
+        return OneEuro() if self.events else None
 
     def check_sources(self, sources: Sequence[Source]) -> None:
         """Raise ValueError if an option needs videos and there are photos."""
@@ -124,6 +146,8 @@ class PredictOptions:
         for option, asked in (
             (f"--smooth {self.smooth}", self.smooth is not None),
             (f"--neutral {MEDIAN}", self.neutral == MEDIAN),
+            ("--events", self.events),
+            (f"--eye-closure {self.eye_closure}", self.eye_closure is not None),
         ):
             if asked and photos:
                 raise ValueError(
@@ -140,3 +164,12 @@ class PredictOptions:
             return False
         asked: bool | None = getattr(self, name)
         return kind in DEFAULTS[name] if asked is None else asked
+
+
+def _require_parsed(name: str, text: str | None, form: type[OneEuro] | type[EventRule]) -> None:
+    """Raise ValueError with the flag's name if a text is not of its form."""
+    if text is not None:
+        try:
+            form.parse(text)
+        except ValueError as error:
+            raise ValueError(f"--{name.replace('_', '-')}: {error}") from error

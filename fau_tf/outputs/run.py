@@ -11,7 +11,6 @@ from pathlib import Path
 from fau_tf.face.align import Image
 from fau_tf.inference.estimator import AUEstimator, Estimate
 from fau_tf.inference.postprocessing import MEDIAN, Postprocessing, neutral_face
-from fau_tf.inference.smoothing import OneEuro
 from fau_tf.io.images import Frame, UnreadableError, UnreadFrame
 from fau_tf.io.sources import FrameStream, Source, SourceKind, open_frames
 from fau_tf.outputs.options import PredictOptions
@@ -194,13 +193,18 @@ def postprocessing(options: PredictOptions, estimator: AUEstimator) -> Postproce
         NeutralFaceError: If it doesn't show one face.
         UnreadableError: If it can't be read.
     """
-    if options.neutral is None and options.smooth is None:
-        return None
     neutral = None
     if options.neutral not in (None, MEDIAN):
         neutral = neutral_face(estimator, options.neutral, options.neutral)
-    smooth = None if options.smooth is None else OneEuro.parse(options.smooth)
-    return Postprocessing(smooth, options.neutral or "", neutral)
+    steps = Postprocessing(
+        options.one_euro,
+        options.neutral or "",
+        neutral,
+        options.sides,
+        options.pspi,
+        options.eye_closure,
+    )
+    return None if steps == Postprocessing() else steps
 
 
 def estimate_photos(

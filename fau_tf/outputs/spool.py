@@ -15,7 +15,10 @@ from fau_tf.inference.postprocessing import above_neutral
 from fau_tf.io.images import Frame, UnreadFrame
 
 _NO_PIXELS: Final = np.zeros((0, 0, 3), np.uint8)
-_KEPT: Final = ("face_id", "box", "intensity", "interval", "low_reliability", "smoothed")
+_KEPT: Final = (
+    *("face_id", "box", "intensity", "interval", "low_reliability"),
+    *("smoothed", "sides", "eye_closure"),
+)
 
 
 def to_line(frame: Frame | UnreadFrame, estimate: Estimate, *, landmarks: bool = True) -> str:
@@ -102,6 +105,7 @@ def _face(entry: dict[str, Any]) -> FaceResult:
         "box": tuple(entry["box"]),
         "interval": interval and {label: tuple(ends) for label, ends in interval.items()},
         "low_reliability": tuple(entry["low_reliability"]),
+        "sides": {label: tuple(both) for label, both in entry["sides"].items()},
         "quality": Quality(**entry["quality"]),
         "landmarks": np.array(entry["landmarks"], np.float64).reshape(-1, 2),
     }

@@ -7,24 +7,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fau_tf.inference.estimator import Estimate
+from fau_tf.inference.events import EventRule
 from fau_tf.inference.model_info import ModelInfo
 from fau_tf.inference.postprocessing import MEDIAN, Postprocessing
 from fau_tf.io.images import Frame, UnreadFrame
 from fau_tf.io.sources import Source, SourceKind
 from fau_tf.outputs import annotate, time_series_plot
-from fau_tf.outputs.csv_jsonl import CsvWriter, JsonlWriter, RowWriter
 from fau_tf.outputs.drawing import save_picture
 from fau_tf.outputs.options import PredictOptions
 from fau_tf.outputs.spool import MedianSpool
+from fau_tf.outputs.tables import events
+from fau_tf.outputs.tables.row_writer import RowWriter
+from fau_tf.outputs.tables.rows import FORMATS
 from fau_tf.outputs.time_series import TimeSeries
 
 if TYPE_CHECKING:
     from fau_tf.io.video_writer import VideoWriter
 
-WRITERS: Final[dict[str, type[RowWriter]]] = {"csv": CsvWriter, "jsonl": JsonlWriter}
-
 UNREADABLE: Final = Estimate((), "could not be read")
 """The estimate of a picture that can't be decoded; the command lists why."""
+
+EVENT_ENDINGS: Final = ("_events.csv", "_elan.txt")
+"""Of the AU events: the table, and what ELAN imports."""
 
 LONGEST_STEM: Final = 220
 """Bytes; names may have 255, and endings follow the stem."""
@@ -67,13 +71,15 @@ class Results(AbstractContextManager["Results"]):
         self._draw = "draw" in outputs
         self._pictures = picture_names(source, name) if self._draw else []
         self._series = TimeSeries(info.labels) if "plot" in outputs else None
+        self._events = events.EventTracks(info.labels) if options.events else None
+        self._processing = processing or Postprocessing()
         self._video: VideoWriter | None = None
         self._places: int | None = None
         with ExitStack() as opening:
             self._rows: list[RowWriter] = []
-            for ending in sorted(outputs & WRITERS.keys()):
-                path = with_ending(name, f".{ending}")
-                writer = WRITERS[ending](path, info, processing, options.present_from)
+            for ending in sorted(outputs & FORMATS.keys()):
+                rows = FORMATS[ending](info, processing, options.present_from)
+                writer = RowWriter(with_ending(name, f".{ending}"), rows)
                 self._rows.append(opening.enter_context(writer))
             median = options.neutral == MEDIAN
             self._spool = opening.enter_context(MedianSpool()) if median else None
@@ -105,12 +111,22 @@ class Results(AbstractContextManager["Results"]):
                 present_from=self._options.present_from,
             )
             save_picture(with_ending(self._name, "_plot.png"), picture, self._info)
+        if self._events:
+            self._write_events(self._events)
+
+    def _write_events(self, tracks: events.EventTracks) -> None:
+        rule = EventRule.parse(self._options.event_rule)
+        table, text = (with_ending(self._name, ending) for ending in EVENT_ENDINGS)
+        events.write_csv(table, tracks, rule, self._info, self._processing)
+        events.write_elan(text, tracks, rule)
 
     def _write(self, frame: Frame | UnreadFrame, estimate: Estimate) -> None:
         for writer in self._rows:
             writer.write(frame, estimate)
         if self._series:
             self._series.add(frame.timestamp, estimate)
+        if self._events:
+            self._events.add(frame, estimate)
 
     def _draw_picture(self, frame: Frame, estimate: Estimate) -> None:
         in_video = self._source.kind.is_sequence
@@ -174,7 +190,7 @@ def result_names(sources: Sequence[Source], out: Path) -> list[Path]:
                 f"--out: {name.parent} is a source, so its results would be read the next time. "
                 "Choose another folder; it may be inside this one."
             )
-        for ending in (".png", ".csv", ".jsonl", ".mp4", "_plot.png"):
+        for ending in (".png", ".csv", ".jsonl", ".mp4", "_plot.png", *EVENT_ENDINGS):
             result = with_ending(name, ending)
             if os.path.realpath(result) in inputs:
                 raise ValueError(

@@ -1,4 +1,4 @@
-"""OpenCV, LiteRT and MediaPipe, imported on first use; errors say what to install."""
+"""OpenCV, LiteRT, MediaPipe and pandas, imported on first use; errors say what to install."""
 
 import importlib
 import sys
@@ -17,9 +17,12 @@ DEBIAN_PACKAGES: Final = {
 """System library that MediaPipe, or the OpenCV that comes with it, expects -> its Debian package.
 """
 
+EXTRAS: Final = ("mediapipe", "pandas")
+"""Packages that are installed by the extra of the same name."""
+
 
 class MissingLibraryError(ImportError):
-    """OpenCV, LiteRT, MediaPipe or a system library that they need is not installed."""
+    """OpenCV, LiteRT, MediaPipe, pandas or a system library that they need is not installed."""
 
 
 def cv2() -> Any:
@@ -52,6 +55,16 @@ def mediapipe() -> Any:
         return importlib.import_module("mediapipe")
 
 
+def pandas() -> Any:
+    """Return the pandas module.
+
+    Raises:
+        MissingLibraryError: If it is not installed.
+    """
+    with explain_import_errors("pandas"):
+        return importlib.import_module("pandas")
+
+
 @contextmanager
 def explain_import_errors(who: str) -> Iterator[None]:
     """Turn errors of loading a library into `MissingLibraryError` with the next step."""
@@ -68,7 +81,7 @@ def explain_import_errors(who: str) -> Iterator[None]:
                 f"apt-get install {package}"
             )
         elif isinstance(error, ModuleNotFoundError):
-            package = "fau_tf[mediapipe]" if error.name == "mediapipe" else "fau_tf"
+            package = f"fau_tf[{error.name}]" if error.name in EXTRAS else "fau_tf"
             problem = (
                 f"The Python package {error.name} is not installed. Install fau_tf with its "
                 f'dependencies: pip install "{package}"'

@@ -18,7 +18,7 @@ from fau_tf.io.named_files import find_file, read_text
 _DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _NOT_CODED: Final = frozenset(("", "na", "n/a", "nan"))
 # OpenFace and fau-demo: presence, and figures derived from an intensity.
-_DERIVED: Final = re.compile(r"au\d+_(c|low|high|smooth|above_neutral)")
+_DERIVED: Final = re.compile(r"au\d+_(c|low|high|smooth|above_neutral|[lr]_r|asymmetry)")
 _INTENSITY: Final = re.compile(r"au0*(\d+)(_r)?")
 
 

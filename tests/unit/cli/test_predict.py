@@ -122,6 +122,9 @@ def test_an_output_that_cannot_be_a_folder_ends_with_2_and_one_line(
         ["x.png", "--fps", "nan"],
         ["x.mp4", "--smooth", "0.3"],
         ["x.mp4", "--smooth", "0,1"],
+        ["x.mp4", "--events", "--event-rule", "1"],
+        ["x.mp4", "--event-rule", "2,1,0.1"],
+        ["x.mp4", "--eye-closure", "0"],
         ["x.png", "--webcam", "front"],
         ["--webcam", "-1"],
         ["--webcam", "99999999999"],
@@ -260,6 +263,8 @@ def test_a_neutral_photo_gives_columns_of_intensities_above_it(model, tmp_path):
     [
         (["--neutral", "median"], "--neutral median needs successive frames"),
         (["--smooth", "0.5,1"], "--smooth 0.5,1 needs successive frames"),
+        (["--events"], "--events needs successive frames"),
+        (["--eye-closure", "60"], "--eye-closure 60.0 needs successive frames"),
         (["--neutral", "none.png"], "none.png: cannot be opened"),
     ],
 )

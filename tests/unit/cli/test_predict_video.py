@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from fau_tf.cli import predict
+from fau_tf.inference.events import EventRule, find_events
 from fau_tf.inference.smoothing import OneEuro, OneEuroFilter
 from fau_tf.io import sources
 from fau_tf.io.videos import VideoFile
@@ -90,6 +91,33 @@ def test_smoothed_intensities_and_those_above_neutral_have_columns(model, cross,
     assert len(entries) == len(found)
     for name, levels in (("intensity", raw), ("smoothed", smooth), ("above_neutral", net)):
         assert [one[name]["AU12"] for one in entries if one["face_id"] == 0] == list(levels)
+
+
+def test_events_sides_and_derived_figures_of_a_video(model, cross, tmp_path):
+    options = ["--events", "--event-rule", "0.2,0.1,0.1", "--sides", "--pspi", "--no-plot"]
+    assert run(model, tmp_path, cross, *options, "--eye-closure", "0.5") == 0
+    assert results(tmp_path) == ["cross_au.csv", "cross_au_elan.txt", "cross_au_events.csv"]
+    found, events = (rows(tmp_path / f"cross_au{name}.csv") for name in ("", "_events"))
+    # The default smoothing, as the events are of smoothed intensities.
+    said = "smooth=one-euro:0.5Hz,0.5 eye_closure=0.5s"
+    assert {row["processing"] for row in (*found, *events)} == {said}
+    bright = [row for row in found if row["face_id"] == "0"]
+    times, smooth = ([float(row[name]) for row in bright] for name in ("timestamp", "AU26_smooth"))
+    wanted = find_events(times, smooth, EventRule(0.2, 0.1, 0.1))
+    seen = [row for row in events if (row["face_id"], row["au"]) == ("0", "AU26")]
+    assert [(float(row["onset"]), float(row["peak"])) for row in seen] == [
+        (one.onset, pytest.approx(one.peak, abs=1e-3)) for one in wanted
+    ]
+    assert seen[0]["onset_cut"] == "start"
+    lines = (tmp_path / "cross_au_elan.txt").read_text().splitlines()
+    assert len(lines) == len(events)
+    assert any(line.startswith("AU26_face0\t0\t") for line in lines)
+    for row in bright:
+        mean = (float(row["AU26_L_r"]) + float(row["AU26_R_r"])) / 2
+        # Three decimals each.
+        assert mean == pytest.approx(float(row["AU26_r"]), abs=1.1e-3)
+    # The tiny model has neither AU7 nor AU45.
+    assert {row[name] for row in found for name in ("PSPI", "eye_closure")} == {"NaN"}
 
 
 def test_a_truncated_video_is_read_and_listed(model, cross, tmp_path, capsys):

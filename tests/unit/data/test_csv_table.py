@@ -15,7 +15,9 @@ from fau_tf.data.adapters.csv_table import csv_list
 from fau_tf.data.adapters.label_files import read_labels
 from fau_tf.data.adapters.registry import index_dataset
 from fau_tf.inference.estimator import Estimate
-from fau_tf.outputs.csv_jsonl import CsvWriter
+from fau_tf.inference.postprocessing import Postprocessing
+from fau_tf.outputs.tables.row_writer import RowWriter
+from fau_tf.outputs.tables.rows import CsvRows
 from tests.helpers import dataset_trees as trees
 from tests.helpers.dataset_trees import settings
 from tests.helpers.face_videos import PHOTO, frame, write_video
@@ -206,14 +208,19 @@ def test_any_text_is_read_or_refused(tmp_path_factory, text, whole):
 def test_what_fau_demo_writes_is_read_back(tmp_path, index):
     write_video(tmp_path / "x.avi", [frame()] * 4)
 
+    more = Postprocessing(sides=True, pspi=True, eye_closure=1.0)
+    sides = {"AU06": (5.0, 0.0), "AU12": (5.0, 0.0)}
+
     def shown(number, name):
         return replace(FRAME, number=number, name=str(tmp_path / name))
 
-    with CsvWriter(tmp_path / "table.csv", info(AUS)) as table:
+    with RowWriter(tmp_path / "table.csv", CsvRows(info(AUS), more)) as table:
         for number in (1, 2, 3):
-            table.write(shown(number, "x.avi"), Estimate((small_face(number),)))
-        table.write(shown(1, "a.png"), Estimate((small_face(2.5),)))
-        table.write(shown(2, "b.png"), Estimate((small_face(1), small_face(2))))
+            table.write(shown(number, "x.avi"), Estimate((small_face(number, sides=sides),)))
+        table.write(shown(1, "a.png"), Estimate((small_face(2.5, sides=sides),)))
+        table.write(
+            shown(2, "b.png"), Estimate((small_face(1, sides=sides), small_face(2, sides=sides)))
+        )
         table.write(shown(3, "in/a.png"), Estimate((), "no face found"))
     found = index((tmp_path / "table.csv").read_bytes())
     clips = {clip.subject: clip for clip in found.clips}

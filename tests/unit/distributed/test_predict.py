@@ -98,7 +98,7 @@ def job(out):
     [
         (),
         ("--every", "2", "--jsonl", "--faces", "2"),
-        ("--smooth", "0.5,0.5", "--neutral", "median", "--faces", "2"),
+        ("--smooth", "0.5,0.5", "--neutral", "median", "--faces", "2", "--sides"),
         ("--neutral", "rest.png", "--faces", "1"),
     ],
     ids=" ".join,
@@ -373,6 +373,7 @@ def test_a_failed_shard_is_reported_and_the_others_are_kept(
     ("arguments", "said"),
     [
         (("x.png", "--draw"), "--cluster writes rows only, so --draw is not possible"),
+        (("x.mp4", "--events"), "--cluster writes rows only, so --events is not possible"),
         (("x.png", "--plot"), "--cluster writes rows only, so --plot is not possible"),
         (("-",), "every machine can open, so stdin is not possible"),
         (("--webcam",), "every machine can open, so camera0 is not possible"),

@@ -43,6 +43,8 @@ def assert_not_read(one, reason):
     assert one.reason == reason
     assert np.isnan(values(one)).all()
     assert np.isnan(one.heatmaps).all()
+    assert np.isnan(list(one.sides.values())).all()
+    assert np.isnan(list(one.asymmetry.values())).all()
     assert list(one.intensity) == [facs.AUS[au].label for au in AUS]
     assert one.quality.score == 0
     assert np.isnan(one.quality.peakedness)
@@ -65,6 +67,17 @@ def test_a_sharp_upright_face_is_read_with_its_quality(estimator, photo):
     assert quality.flags == ("scattered heatmaps",)
     assert quality.score == 0
     assert (one.face_id, one.smoothed, one.above_neutral) == (0, None, None)
+
+
+def test_the_mean_of_both_sides_of_the_face_is_its_intensity(estimator, photo):
+    (one,) = estimator.estimate(photo).faces
+    assert {"AU06", "AU12", "AU26"} <= one.sides.keys()
+    assert not {"AU04", "AU25"} & one.sides.keys()
+    for label, (left, right) in one.sides.items():
+        assert left != right
+        # The graph sums in float32.
+        assert (left + right) / 2 == pytest.approx(one.intensity[label], abs=1e-5)
+        assert one.asymmetry[label] == pytest.approx((left - right) / (left + right))
 
 
 @pytest.mark.parametrize(("share", "reason", "flag"), [(0.03, "", SOFT), (0.07, BLURRED, "")])

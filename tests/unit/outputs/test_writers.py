@@ -8,7 +8,7 @@ import pytest
 from fau_tf.inference.estimator import Estimate
 from fau_tf.io.images import Frame
 from fau_tf.io.sources import Source, SourceKind, camera_source
-from fau_tf.outputs.spool import MedianSpool
+from fau_tf.outputs.spool import MedianSpool, from_line, to_line
 from fau_tf.outputs.writers import picture_names, result_names
 from tests.helpers.faces import TURNED, small_face
 
@@ -29,10 +29,10 @@ def test_results_are_named_after_their_sources():
     assert names[3:] == ["in_au", "in_2_au", "stdin_au", "camera1_au"]
 
 
-@pytest.mark.parametrize("ending", ["png", "csv", "jsonl", "mp4"])
+@pytest.mark.parametrize("ending", [".png", ".csv", ".jsonl", ".mp4", "_events.csv", "_elan.txt"])
 def test_results_never_take_the_place_of_a_source(tmp_path, ending):
     sources = [
-        Source(SourceKind.PHOTO, name, (tmp_path / name,)) for name in ("x.png", f"x_au.{ending}")
+        Source(SourceKind.PHOTO, name, (tmp_path / name,)) for name in ("x.png", f"x_au{ending}")
     ]
     with pytest.raises(ValueError, match="is a source and must not be replaced"):
         result_names(sources, tmp_path)
@@ -55,6 +55,14 @@ def test_pictures_of_a_folder_keep_its_folders_and_are_told_apart(tmp_path):
         Path("out/in_au/a_2_au"),
         Path("out/in_au/deep/a_au"),
     ]
+
+
+def test_the_spool_keeps_what_rows_need():
+    face = small_face(sides={"AU06": (0.1, 4.9)}, eye_closure=0.25, smoothed={"AU06": 1.5})
+    line = to_line(Frame(np.zeros((4, 4, 3), np.uint8), 1, 0.1, "x.mp4"), Estimate((face,)))
+    (found,) = from_line(line)[1].faces
+    names = ("sides", "eye_closure", "smoothed", "intensity", "box", "quality")
+    assert [getattr(found, n) for n in names] == [getattr(face, n) for n in names]
 
 
 def test_each_face_has_the_median_of_its_own_frames_as_neutral_baseline():

@@ -17,7 +17,9 @@ from fau_tf.inference.model_info import FailedCriterion
 from fau_tf.inference.postprocessing import Postprocessing
 from fau_tf.inference.smoothing import OneEuro
 from fau_tf.io.images import UnreadFrame
-from fau_tf.outputs.csv_jsonl import CsvWriter, JsonlWriter, csv_line, decimal, harmless, number
+from fau_tf.outputs.tables.cells import csv_line, decimal, harmless, number
+from fau_tf.outputs.tables.row_writer import RowWriter
+from fau_tf.outputs.tables.rows import CsvRows, JsonlRows
 from fau_tf.utils.text import readable
 from tests.helpers.faces import AUS, FLAGGED, FRAME, TURNED, info, small_face
 
@@ -37,26 +39,26 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def write(writer, path, *faces, frame=FRAME, reason="no face, found", model=None, **options):
-    with writer(path, model or info(AUS), **options) as file:
+def write(rows, path, *faces, frame=FRAME, reason="no face, found", model=None, **options):
+    with RowWriter(path, rows(model or info(AUS), **options)) as file:
         file.write(frame, Estimate(faces, "" if faces else reason))
 
 
 def csv_row(path, *faces, **options):
-    write(CsvWriter, path, *faces, **options)
+    write(CsvRows, path, *faces, **options)
     (row,) = rows(path)
     return row
 
 
 def json_row(path, *faces, **options):
-    write(JsonlWriter, path, *faces, **options)
+    write(JsonlRows, path, *faces, **options)
     (line,) = path.read_text("ascii").splitlines()
     # Strict: NaN is no JSON.
     return json.loads(line, parse_constant=lambda word: pytest.fail(word))
 
 
 def test_a_face_is_a_row_in_openface_columns(tmp_path):
-    write(CsvWriter, tmp_path / "x.csv", FACE)
+    write(CsvRows, tmp_path / "x.csv", FACE)
     assert (tmp_path / "x.csv").read_text().splitlines() == [
         "frame,face_id,timestamp,confidence,success,AU06_r,AU12_r,AU06_c,AU12_c,reason,flags,"
         "source,x0,y0,x1,y1,eye_distance_px,alignment,sharpness,peakedness,yaw,pitch,roll,"
@@ -84,7 +86,7 @@ def test_a_line_of_json_has_everything(tmp_path):
 
 
 def test_each_face_of_a_frame_is_a_row(tmp_path):
-    write(CsvWriter, tmp_path / "x.csv", small_face(1.0), small_face(2.0, face_id=7))
+    write(CsvRows, tmp_path / "x.csv", small_face(1.0), small_face(2.0, face_id=7))
     found = [(row["frame"], row["face_id"], row["AU06_r"]) for row in rows(tmp_path / "x.csv")]
     assert found == [("3", "0", "1.000"), ("3", "7", "2.000")]
 
@@ -100,6 +102,40 @@ def test_smoothed_intensities_and_those_above_neutral_stand_beside_the_raw_ones(
     entry = json_row(tmp_path / "x.jsonl", FACE, processing=Postprocessing(OneEuro()))
     assert entry["smoothed"] == {"AU06": 1.5, "AU12": 0.25}
     assert "above_neutral" not in entry
+
+
+def test_sides_and_derived_figures_have_columns_on_request(tmp_path):
+    asked = Postprocessing(sides=True, pspi=True, eye_closure=60.0)
+    face = replace(FACE, sides={"AU06": (0.2, 0.3), "AU12": (3.0, 1.0)}, eye_closure=0.125)
+    plain, row = (
+        csv_row(tmp_path / "x.csv", face),
+        csv_row(tmp_path / "x.csv", face, processing=asked),
+    )
+    assert {name: cell for name, cell in row.items() if name not in plain} == {
+        "AU06_L_r": "0.200", "AU12_L_r": "3.000", "AU06_R_r": "0.300", "AU12_R_r": "1.000",
+        "AU06_asymmetry": "NaN", "AU12_asymmetry": "0.500",
+        # AU4 and others are missing.
+        "PSPI": "NaN", "eye_closure": "0.125",
+    }  # fmt: skip
+    assert row["processing"] == "eye_closure=60s"
+    entry = json_row(tmp_path / "x.jsonl", face, processing=asked)
+    assert entry["sides"] == {"AU06": [0.2, 0.3], "AU12": [3.0, 1.0]}
+    assert entry["asymmetry"] == {"AU06": None, "AU12": 0.5}
+    assert (entry["pspi"], entry["eye_closure"]) == (None, 0.125)
+    for failed in ([replace(face, quality=TURNED)], []):
+        row = csv_row(tmp_path / "x.csv", *failed, processing=asked)
+        assert {cell for name, cell in row.items() if name not in plain} == {"NaN"}
+        entry = json_row(tmp_path / "x.jsonl", *failed, processing=asked)
+        assert entry["sides"]["AU12"] == [None, None]
+        assert entry["asymmetry"]["AU12"] is entry["eye_closure"] is None
+
+
+def test_pspi_is_of_the_raw_intensities(tmp_path):
+    levels = {f"AU{au:02d}": 1.0 for au in (4, 6, 7, 9, 10, 45)}
+    face = small_face(intensity=levels, smoothed=dict.fromkeys(levels, 5.0))
+    model = info((4, 6, 7, 9, 10, 45))
+    row = csv_row(tmp_path / "x.csv", face, model=model, processing=Postprocessing(pspi=True))
+    assert row["PSPI"] == "3.200"
 
 
 def test_intervals_stand_after_presence_and_low_reliability_at_the_end(tmp_path):
@@ -187,7 +223,7 @@ def test_text_that_a_spreadsheet_would_run_is_text(tmp_path):
 
 def test_a_file_whose_header_can_not_be_written_is_an_error():
     with pytest.raises(OSError, match="No space"):
-        CsvWriter(Path("/dev/full"), info(AUS))
+        RowWriter(Path("/dev/full"), CsvRows(info(AUS)))
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2))

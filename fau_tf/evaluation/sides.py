@@ -1,0 +1,178 @@
+"""Agreement of predicted with true differences between the sides of the face.
+
+Each AU is shown alone: even, and stronger on one side. Truth is the factor on the movement at the
+two AU centers of the rule set `fau`: rigs and edits move a place x cm to the image's right of the
+midline by 1 - lean * tanh(x / 1.5).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from fau_tf import facs
+from fau_tf.face.align import crop_matrix, transform
+from fau_tf.face.align_cv2 import fast_crop
+from fau_tf.face.mesh import ibug68
+from fau_tf.inference.interpreter import AUInterpreter
+from fau_tf.inference.sides import side_channels, side_intensities
+from fau_tf.metrics.agreement import per_au
+from fau_tf.metrics.bootstrap import confidence_intervals
+from fau_tf.portraits.editing.edit import EditablePortrait, edit
+from fau_tf.portraits.editing.movement import Edit, Manner
+from fau_tf.portraits.fields import au_fields, face_shape
+from fau_tf.portraits.portrait_set import PortraitSet
+from fau_tf.synthetic.rigs.rig import LIDS_SHUT, FaceRig, Floats
+from fau_tf.synthetic.sample import landmarks, render, sample_scene
+from fau_tf.synthetic.scene.scene import Variety
+
+LEVEL: Final = 2.5
+"""Intensity of the AU, the mean of both sides."""
+LEANS: Final = (-0.9, -0.45, 0.0, 0.45, 0.9)
+"""How much stronger the image's left side moves."""
+FIRST_PERSON: Final = 990_000
+"""Seed of the first synthetic subject, whom no data set has."""
+_FADE: Final = 1.5  # cm
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One AU on one face.
+
+    Attributes:
+        au: Its number.
+        subject: Who shows it.
+        truth: Intensity of the face's left less that of its right.
+        image: (S, S, 3) uint8, a picture.
+        points: (68, 2) iBUG landmarks, px.
+    """
+
+    au: int
+    subject: str
+    truth: float
+    image: Array
+    points: Array
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well the sides of one AU differ.
+
+    Attributes:
+        label: Of the AU.
+        correlation: Pearson's r of predicted with true left less right.
+        interval: 95 % CI of it, by a bootstrap over subjects.
+        slope: Of the prediction on the truth, by least squares through 0: 1 is the full difference.
+        stronger: Share of the most one-sided pictures whose stronger side is the stronger one by
+            the model; a difference of 0 counts as wrong.
+        even: Mean absolute difference in pictures with even sides.
+    """
+
+    label: str
+    correlation: float
+    interval: tuple[float, float]
+    slope: float
+    stronger: float
+    even: float
+
+
+def rendered(rig: FaceRig, aus: Sequence[int], subjects: int) -> Iterator[Example]:
+    """Yield the examples of synthetic subjects; AU45 is left out, which rigs show even only."""
+    neutral = rig.neutral[rig.landmarks]
+    for person in range(FIRST_PERSON, FIRST_PERSON + subjects):
+        for au in (au for au in aus if au != LIDS_SHUT):
+            scene = sample_scene(
+                rig, person_seed=person, face_seed=au, intensity={au: LEVEL},
+                variety=Variety(occluders=False),
+            )  # fmt: skip
+            for lean in LEANS:
+                shown = replace(scene, asymmetry=dict.fromkeys(facs.AUS, 0.0) | {au: lean})
+                points = landmarks(shown)
+                view = crop_matrix(points, 160, 1.25)
+                image = render(shown, size=160, view=view)
+                truth = true_difference(neutral, au, lean)
+                yield Example(au, str(person), truth, image, transform(view, points))
+
+
+def neutral_validation(portraits: PortraitSet) -> Array:
+    """Return the places of the neutral portraits of validation subjects.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    kept = np.flatnonzero((portraits.part == "validation") & (portraits.expression == "neutral"))
+    if not kept.size:
+        raise ValueError(
+            f"{portraits.folder}: no neutral portrait of a validation subject. Choose a set that "
+            "states expressions, such as one of the London Set."
+        )
+    return kept
+
+
+def edited(portraits: PortraitSet, aus: Sequence[int]) -> Iterator[Example]:
+    """Yield the examples of neutral portraits of validation subjects."""
+    models = au_fields().models
+    manner = Manner(dict.fromkeys(models, 1 / len(models)), depths=dict.fromkeys(facs.AUS, 1.0))
+    neutral = face_shape().points[list(facs.IBUG_FROM_MEDIAPIPE)]
+    for index in neutral_validation(portraits).tolist():
+        portrait = EditablePortrait(portraits.image(index), portraits.mesh[index], {})
+        for au in aus:
+            for lean in LEANS:
+                image, mesh = edit(portrait, Edit({au: LEVEL}, {au: lean}), manner)
+                truth = true_difference(neutral, au, lean)
+                yield Example(au, str(portraits.subject[index]), truth, image, ibug68(mesh))
+
+
+def true_difference(neutral: Floats, au: int, lean: float) -> float:
+    """Return the intensity of the face's left less that of its right.
+
+    Args:
+        neutral: (68, 3) landmarks of the neutral face, cm, x to the image's right.
+        au: An AU with a center on each side.
+        lean: How much stronger the image's left side moves, -1 to 1.
+    """
+    if au == LIDS_SHUT:  # opens one eye and leaves the other shut
+        return -LEVEL * lean
+    left, right = (
+        float(np.tanh(neutral[list(one.point.landmarks), 0].mean() / _FADE))
+        for one in facs.centers((au,))[:2]
+    )
+    return LEVEL * lean * (left - right)
+
+
+def agreement(interpreter: AUInterpreter, examples: Iterator[Example]) -> tuple[Agreement, ...]:
+    """Return the agreement of a model for each AU, in the order in which they come."""
+    info = interpreter.info
+    channels = side_channels(info.aus, info.rule)
+    found, differences = [], []
+    for one in examples:
+        crop = fast_crop(one.image, crop_matrix(one.points, info.image_size), info.image_size)
+        left, right = side_intensities(interpreter(crop)[1], channels)[facs.AUS[one.au].label]
+        found.append((one.au, one.truth, one.subject))
+        differences.append(left - right)
+    au, truth, subjects = (np.array(column) for column in zip(*found, strict=True))
+    predicted = np.array(differences)
+    aus = list(dict.fromkeys(au.tolist()))
+    shown = au[:, None] == np.array(aus)  # (N, A)
+    coded, read = (np.where(shown, values[:, None], np.nan) for values in (truth, predicted))
+    labels = [facs.AUS[one].label for one in aus]
+    drawn = confidence_intervals(coded, read, subjects.tolist(), labels)["per_au"]
+    correlation = per_au(coded, read)["pcc"].tolist()
+    return tuple(
+        Agreement(label, r, tuple(drawn[label]["pcc"]), *_figures(truth[of], predicted[of]))
+        for label, r, of in zip(labels, correlation, shown.T, strict=True)
+    )
+
+
+def _figures(truth: Array, predicted: Array) -> tuple[float, float, float]:
+    """Return `slope`, `stronger` and `even` of `Agreement`."""
+    most = np.abs(truth) > 0.9 * np.abs(truth).max()
+    return (
+        float((truth * predicted).sum() / (truth**2).sum()),
+        float((truth[most] * predicted[most] > 0).mean()),
+        float(np.abs(predicted[truth == 0]).mean()),
+    )
