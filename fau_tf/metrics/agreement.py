@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating[Any]]
 
+NO_VARIATION: Final = 1e-10
+"""Variance, in squared intensity units, that rounding may leave where nothing varies."""
 F1_FROM: Final = 2.0
 """Intensity from which F1 counts an AU as present, as detection papers do on DISFA."""
 
@@ -68,7 +70,7 @@ def _rmse(coded: Floats, predicted: Floats) -> float:
 
 
 def _pcc(coded: Floats, predicted: Floats) -> float:
-    if len(coded) < 2 or np.ptp(coded) == 0 or np.ptp(predicted) == 0:
+    if len(coded) < 2 or min(np.var(coded), np.var(predicted)) <= NO_VARIATION:
         return float("nan")
     return float(np.corrcoef(coded, predicted)[0, 1])
 

@@ -8,7 +8,7 @@ Field and Welsh, Journal of the Royal Statistical Society B 69(3), 2007.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,6 @@ import numpy.typing as npt
 from fau_tf.metrics import agreement
 from fau_tf.metrics.agreement import Floats
 from fau_tf.metrics.breakdown import finite_pair, indexed_subjects
-
-_NO_VARIATION: Final = 1e-10
-"""Variance, in squared intensity units, that rounding may leave where nothing varies."""
 
 
 def confidence_intervals(
@@ -230,7 +227,7 @@ def _figures(sums: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         y, p, yy, pp, yp, absolute, squared, present, detected, both = sums[1:] / frames
         coded, predicted, covariance = yy - y * y, pp - p * p, yp - y * p
-        varies = np.stack([coded, predicted]) > _NO_VARIATION
+        varies = np.stack([coded, predicted]) > agreement.NO_VARIATION
         icc = np.where(varies.any(axis=0), 2 * covariance / (coded + predicted), np.nan)
         pcc = np.clip(covariance / np.sqrt(coded * predicted), -1, 1)
         pcc = np.where(varies.all(axis=0), pcc, np.nan)

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+import signal
 import sys
 
 import keras
@@ -137,3 +138,23 @@ def test_no_variant_need_be_exported(trained, tmp_path):
     assert "is there already" in job.log()
     assert not list(job.run.glob("fau_*"))
     assert read_json(job.run / "metrics.json")["exported"] == {}
+
+
+@pytest.mark.slow
+def test_seeds_resume_one_by_one_and_end_with_their_spread(trained, tmp_path):
+    job = MainJob(tmp_path, export__variants="[]", training__epochs="1")
+    (tmp_path / "data").symlink_to(trained.folder / "data")  # the faces of the first seed, for all
+    first, second = job.run / "seed1", job.run / "seed2"
+    code = job.until((second / "checkpoint.npz").is_file, signal.SIGKILL, "--seeds", "2")
+    assert code == -signal.SIGKILL, job.log()
+    assert not (job.run / "seeds.json").exists()
+    written = (first / "best.keras").stat().st_mtime_ns
+    assert job.start("--seeds", "2").wait(300) == 0, job.log()
+    assert (first / "best.keras").stat().st_mtime_ns == written
+    assert read_json(second / "metrics.json")["resumed_at_steps"]
+    assert "is complete" in job.log()
+    found = read_json(job.run / "seeds.json")
+    assert found["sd"]["mean"]["mae"] > 0
+    for name in ("seed1", "seed2"):
+        assert read_json(job.run / name / "metrics.json")["test"] == found["parts"][name]
+    assert (first / "people.json").read_text() == (second / "people.json").read_text()

@@ -61,6 +61,17 @@ def test_rounding_is_not_variation():
     assert 0 < sum(np.isnan(one["mean"]["icc"]) for one in summaries) < 40
 
 
+def test_a_figure_and_its_interval_are_undefined_together():
+    y, p, subjects = study(missing=0)
+    p[:, 0] = 0.3 + 1e-6 * p[:, 0]  # float32 predictions of a network that has learned nothing
+    found = bootstrap.confidence_intervals(y, p, subjects, LABELS, draws=20)
+    point = agreement.summary(y, p, LABELS)
+    np.testing.assert_equal(found["per_au"]["AU01"]["pcc"], [np.nan, np.nan])
+    assert np.isnan(point["per_au"]["AU01"]["pcc"])
+    low, high = found["mean"]["pcc"]
+    assert low < point["mean"]["pcc"] < high
+
+
 def test_infinity_leaves_one_frame_of_one_au():
     y, p, subjects = study(missing=0)
     p[5, 0] = np.inf
