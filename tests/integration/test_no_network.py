@@ -161,6 +161,7 @@ def test_the_commands_of_data_evaluation_and_export(refused, trained, tmp_path):
         ("fau_tf.cli.evaluate", [*run, "--quick", "--videos", str(video)], [0]),
         ("fau_tf.cli.evaluate", ["alignment", "--faces", "2"], [0]),
         ("fau_tf.cli.evaluate", ["real-faces", *people], [0]),
+        ("fau_tf.cli.evaluate", ["compare", *2 * [str(trained[1] / "runs" / "tiny")]], [0]),
         ("fau_tf.cli.sides", ["--subjects", "1"], [0]),
         ("export.__main__", [*run, "--spec", "float16"], [0, 2]),  # 2: its weights are random
         ("export.bundle.__main__", ["check", "android_demo_assets"], [0, 2]),
