@@ -185,6 +185,11 @@ def _common_aus(
 def _coded(found: Predictions, log: Callable[[str], None]) -> Predictions:
     """Return the predictions of AUs that some face codes; print the others."""
     labels = found.coded_labels
+    if not labels:
+        raise ValueError(
+            f"A face of the data set must code one of {', '.join(found.labels)}. Received: none of "
+            f"{len(found.coded)} faces does. Evaluate on another data set."
+        )
     left_out = [label for label in found.labels if label not in labels]
     if left_out:
         log(f"   left out, as no face codes it: {', '.join(left_out)}")

@@ -119,6 +119,9 @@ def test_an_au_that_no_face_codes_is_left_out_and_named():
     found = evaluate([network("a", 1, [])], faces, SUBJECTS, lines.append)
     assert list(found.labels) == ["AU06"]
     assert "   left out, as no face codes it: AU12" in lines
+    faces = PlainFaces("csv", SUBJECTS, uncoded=(6, 12))
+    with pytest.raises(ValueError, match=r"must code one of AU06, AU12\. Received: none of 12"):
+        evaluate([network("a", 1, [])], faces, SUBJECTS, str)
 
 
 def predictions(seed, subjects, labels=("AU06", "AU12")):
