@@ -33,6 +33,7 @@ _HEADS: Final = (
     "slope",
     "stronger side told",
     "L - R of even sides",
+    "of it the model's own",
 )
 
 
@@ -103,6 +104,8 @@ intensity. Most training faces are nearly even (leans with a standard deviation 
   intensity; 50 % is chance.
 - **L - R of even sides**: mean absolute value where the lean is 0. People's own faces are not quite
   even.
+- **Of it the model's own**: mean absolute part that a mirrored copy of the picture has, too: half
+  of the sum of both L - R. It would be 0 in a model that is symmetric.
 
 {credits}{newline.join(tables)}"""
 
@@ -115,14 +118,24 @@ def _table(rows: tuple["Agreement", ...]) -> str:
             f"{one.slope:.2f}",
             f"{one.stronger:.0%}",
             f"{one.even:.2f}",
+            f"{one.bias:.2f}",
         ]
         for one in rows
     ]
     mean = [
         sum(getattr(one, name) for one in rows) / len(rows)
-        for name in ("correlation", "slope", "stronger", "even")
+        for name in ("correlation", "slope", "stronger", "even", "bias")
     ]
-    lines.append(["mean", f"{mean[0]:.2f}", f"{mean[1]:.2f}", f"{mean[2]:.0%}", f"{mean[3]:.2f}"])
+    lines.append(
+        [
+            "mean",
+            f"{mean[0]:.2f}",
+            f"{mean[1]:.2f}",
+            f"{mean[2]:.0%}",
+            f"{mean[3]:.2f}",
+            f"{mean[4]:.2f}",
+        ]
+    )
     return table(_HEADS, lines)
 
 

@@ -70,6 +70,8 @@ class Agreement:
         stronger: Share of the most one-sided pictures whose stronger side is the stronger one by
             the model; a difference of 0 counts as wrong.
         even: Mean absolute difference in pictures with even sides.
+        bias: Mean absolute part of it that a mirrored copy of the picture has, too, and which
+            is therefore the model's own.
     """
 
     label: str
@@ -78,6 +80,7 @@ class Agreement:
     slope: float
     stronger: float
     even: float
+    bias: float
 
 
 def rendered(rig: FaceRig, aus: Sequence[int], subjects: int) -> Iterator[Example]:
@@ -146,16 +149,21 @@ def true_difference(neutral: Floats, au: int, lean: float) -> float:
 
 def agreement(interpreter: AUInterpreter, examples: Iterator[Example]) -> tuple[Agreement, ...]:
     """Return the agreement of a model for each AU, in the order in which they come."""
-    info = interpreter.info
-    channels = side_channels(info.aus, info.rule)
-    found, differences = [], []
-    for one in examples:
-        crop = fast_crop(one.image, crop_matrix(one.points, info.image_size), info.image_size)
+    channels = side_channels(interpreter.info.aus, interpreter.info.rule)
+
+    def difference(one: Example) -> float:
+        size = interpreter.info.image_size
+        crop = fast_crop(one.image, crop_matrix(one.points, size), size)
         left, right = side_intensities(interpreter(crop)[1], channels)[facs.AUS[one.au].label]
+        return left - right
+
+    found, differences, biases = [], [], []
+    for one in examples:
         found.append((one.au, one.truth, one.subject))
-        differences.append(left - right)
+        differences.append(difference(one))
+        biases.append(np.nan if one.truth else (differences[-1] + difference(mirrored(one))) / 2)
     au, truth, subjects = (np.array(column) for column in zip(*found, strict=True))
-    predicted = np.array(differences)
+    predicted, bias = np.array(differences), np.array(biases)
     aus = list(dict.fromkeys(au.tolist()))
     shown = au[:, None] == np.array(aus)  # (N, A)
     coded, read = (np.where(shown, values[:, None], np.nan) for values in (truth, predicted))
@@ -163,16 +171,26 @@ def agreement(interpreter: AUInterpreter, examples: Iterator[Example]) -> tuple[
     drawn = confidence_intervals(coded, read, subjects.tolist(), labels)["per_au"]
     correlation = per_au(coded, read)["pcc"].tolist()
     return tuple(
-        Agreement(label, r, tuple(drawn[label]["pcc"]), *_figures(truth[of], predicted[of]))
+        Agreement(
+            label, r, tuple(drawn[label]["pcc"]), *_figures(truth[of], predicted[of], bias[of])
+        )
         for label, r, of in zip(labels, correlation, shown.T, strict=True)
     )
 
 
-def _figures(truth: Array, predicted: Array) -> tuple[float, float, float]:
-    """Return `slope`, `stronger` and `even` of `Agreement`."""
+def mirrored(one: Example) -> Example:
+    """Return the example with its picture mirrored: left and right change places."""
+    x = one.image.shape[1] - 1 - one.points[:, 0]
+    points = np.stack((x, one.points[:, 1]), axis=1)[list(facs.MIRROR_68)]
+    return replace(one, truth=-one.truth, image=one.image[:, ::-1].copy(), points=points)
+
+
+def _figures(truth: Array, predicted: Array, bias: Array) -> tuple[float, float, float, float]:
+    """Return `slope`, `stronger`, `even` and `bias` of `Agreement`."""
     most = np.abs(truth) > 0.9 * np.abs(truth).max()
     return (
         float((truth * predicted).sum() / (truth**2).sum()),
         float((truth[most] * predicted[most] > 0).mean()),
         float(np.abs(predicted[truth == 0]).mean()),
+        float(np.nanmean(np.abs(bias))),
     )

@@ -46,13 +46,17 @@ def test_a_blink_opens_one_eye_by_the_lean():
 class Reader:
     """Returns heatmaps whose sides differ as it is told, in turn."""
 
-    def __init__(self, differences):
+    def __init__(self, differences, bias=0.0):
         self.info = info((12, 15))
+        self.bias = bias
         self._differences = iter(differences)
 
-    def __call__(self, _crop):
+    def __call__(self, crop):
         maps = np.zeros((4, 4, len(self.info.centers)), np.float32)
-        difference = next(self._differences)
+        # The mirrored copy of a picture is asked for after it.
+        is_copy = crop[:, :20].sum() > crop[:, -20:].sum()
+        self._last = -self._last if is_copy else next(self._differences)
+        difference = self._last + self.bias
         for left, right in side_channels(self.info.aus, self.info.rule).values():
             maps[1, 2, [left, right]] = 2.0 + difference / 2, 2.0 - difference / 2
         return np.zeros(2, np.float32), maps
@@ -62,6 +66,7 @@ def examples(truths):
     points = np.repeat(TEMPLATE[:1], 68, axis=0) * 64
     points[list(ANCHORS)] = TEMPLATE * 64
     image = np.zeros((64, 64, 3), np.uint8)
+    image[:, 32:] = 100
     for i, truth in enumerate(truths):
         yield Example((12, 15)[i % 2], str(i // 6), truth, image, points)
 
@@ -87,6 +92,13 @@ def test_a_model_that_mistakes_the_sides_is_seen():
 def test_even_sides_that_are_read_as_uneven_count():
     found = agreement(Reader([x or 0.5 for x in TRUTHS]), examples(TRUTHS))
     assert [one.even for one in found] == [0.5, 0.5]
+    # Mirrored, they are uneven the other way.
+    assert [one.bias for one in found] == [0.0, 0.0]
+
+
+def test_what_mirroring_leaves_as_it_is_is_the_models_own():
+    found = agreement(Reader(TRUTHS, bias=0.25), examples(TRUTHS))
+    assert [(one.even, one.bias) for one in found] == [(0.25, 0.25)] * 2
 
 
 def test_a_set_without_neutral_validation_portraits_is_refused():
