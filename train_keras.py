@@ -88,14 +88,14 @@ def train(
     with run.stage("calibration"):
         net = calibrate.calibrate_run(config, run, subsets.get("validation"))
     with run.stage("evaluation"):
-        metrics = stages.evaluate_test(net, config, run, fold, subsets["test"])
+        metrics = stages.evaluate_test(net, config, run, fold, subsets)
+    compared = setup.comparison_faces(subsets, run.log)
     with run.stage("figures"):
-        stages.draw_run(net, config, run, subsets["test"], training.rows)
+        stages.draw_run(net, config, run, subsets.get("test", compared), training.rows)
     metrics["resumed_at_steps"], metrics["parameters"] = training.resumed, net.count_params()
     _write_metrics(run, metrics)  # a model that is refused, or a crash, must not cost them
     with run.stage("export"):
-        compared = setup.comparison_faces(subsets, run.log)
-        exported = export_training(net, config, run, compared, fold, metrics["test"])
+        exported = export_training(net, config, run, compared, fold, metrics.get("test"))
     if exported.written:
         with run.stage("photo"):
             model = run / f"{exported.written[-1]['name']}.tflite"

@@ -161,7 +161,7 @@ def export_training(
     run: RunDir,
     faces: Subset,
     fold: Fold,
-    test_metrics: dict[str, Any],
+    test_metrics: dict[str, Any] | None,
 ) -> ExportResult:
     """Write the variants of `export.variants` of a network that was just trained.
 
@@ -171,7 +171,7 @@ def export_training(
         run: Folder of the run, where the files go.
         faces: Faces on which files are compared with Keras, from `setup.comparison_faces`.
         fold: Its training and validation subjects.
-        test_metrics: Added to each JSON.
+        test_metrics: Added to each JSON; None where nobody was tested.
     """
     if not config.export.variants:
         return ExportResult([], {})
@@ -185,7 +185,7 @@ def export_training(
             training_data=training_data_info(
                 faces.faces.name, fold.train_and_validation, config.data.portraits
             ),
-            facts={"test": test_metrics, **model_json_entries(run.path)},
+            facts=({"test": test_metrics} if test_metrics else {}) | model_json_entries(run.path),
             log=run.log,
         )
     except VariantError as error:  # of float32, with which the others are compared

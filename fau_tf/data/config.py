@@ -10,7 +10,7 @@ SYNTHETIC: Final = "synthetic"
 DATASET_NAMES: Final = (
     SYNTHETIC, "disfa", "disfa_plus", "bp4d", "fera2015", "fera2017", "json_list", "csv",
 )  # fmt: skip
-PROTOCOLS: Final = ("random", "odd_even", "three_folds", "custom")
+PROTOCOLS: Final = ("random", "odd_even", "three_folds", "custom", "all")
 LANDMARKS: Final = ("litert", "mediapipe", "dataset")
 CAMERAS: Final = ("left", "right")
 
@@ -51,7 +51,8 @@ class DataSettings:
     portrait_fraction: float = 0.5  # of the pictures of a batch; 1: portraits alone
 
     # Splits by subject
-    protocol: str = "random"  # "odd_even" as in FERA 2015, "three_folds" as in most papers
+    protocol: str = "random"  # "odd_even" as in FERA 2015, "three_folds" as in most papers, "all":
+    # nobody is tested, for the network to deploy
     folds: tuple[tuple[str, ...], ...] = ()  # protocol "custom": the test subjects of each fold
     validation_fraction: float = 0.15  # of the subjects outside the test set; not for "random";
     # 0: all of them train, and the network of the last epoch is kept
@@ -117,9 +118,9 @@ class DataSettings:
                 f"`data.train_rigs` must be among `data.rigs`, {', '.join(self.rigs)}. "
                 f"Received: {list(self.train_rigs)}"
             )
-        if self.dataset == SYNTHETIC and self.protocol not in ("random", "custom"):
+        if self.dataset == SYNTHETIC and self.protocol not in ("random", "custom", "all"):
             raise ValueError(
-                "`data.protocol` must be random or custom for synthetic subjects. "
+                "`data.protocol` must be random, custom or all for synthetic subjects. "
                 f"Received: {self.protocol!r}"
             )
         if (self.protocol == "custom") != bool(self.folds):

@@ -31,8 +31,8 @@ class Fold:
 
     Attributes:
         name: `fold1`, ...; empty where there is only one.
-        subjects: `train`, `validation` (chooses the checkpoint; may be empty) and `test` -> names,
-            sorted.
+        subjects: `train`, `validation` (chooses the checkpoint) and `test` -> names, sorted; the
+            latter two may be empty.
     """
 
     name: str
@@ -57,11 +57,8 @@ class Fold:
     def __post_init__(self) -> None:
         everyone = [subject for names in self.subjects.values() for subject in names]
         twice = sorted({subject for subject in everyone if everyone.count(subject) > 1})
-        empty = sorted(
-            name for name, names in self.subjects.items() if not names and name != "validation"
-        )
-        if twice or empty:
-            found = f"{', '.join(twice)} in two" if twice else f"no subject in {', '.join(empty)}"
+        if twice or not self.subjects["train"]:
+            found = f"{', '.join(twice)} in two" if twice else "no subject in train"
             raise ValueError(
                 "Training, validation and test sets must have subjects of their own. Received: "
                 f"{found} of {self.name or 'the split'}. Prepare more subjects or change "
@@ -81,7 +78,7 @@ def make_folds(
 
     Args:
         protocol: "random" (80 / 10 / 10 %), "odd_even" (FERA 2015: odd numbers train, even ones
-            test), "three_folds" or "custom".
+            test), "three_folds", "custom" or "all" (nobody is tested).
         subjects: All subjects with a face, in any order.
         seed: Of "random", and of the choice of validation subjects.
         validation_fraction: Of the subjects outside the test set; at least one unless it is 0. Not
@@ -94,12 +91,21 @@ def make_folds(
     everyone = sorted(set(subjects))
     if protocol == "random":
         return [Fold("", random_split(everyone, seed=seed))]
+    if protocol == "all":
+        return [Fold("", _sets(everyone, (), validation_fraction, seed))]
     if protocol == "odd_even":
         tests = [[subject for subject in everyone if _number(subject) % 2 == 0]]
     else:
         table = custom if protocol == "custom" else THREE_FOLDS
         _require_one_fold(protocol, everyone, table)
         tests = [[subject for subject in everyone if subject in set(names)] for names in table]
+    for i, test in enumerate(tests, 1):
+        if not test:
+            raise ValueError(
+                f"`data.protocol` = {protocol!r} must test somebody in each fold. Received: nobody "
+                f"of {len(everyone)} subjects in fold {i}. Prepare more subjects, or train on all: "
+                "--set data.protocol=all"
+            )
     return [
         Fold(f"fold{i}" if len(tests) > 1 else "", _sets(everyone, test, validation_fraction, seed))
         for i, test in enumerate(tests, 1)

@@ -1,6 +1,6 @@
 """The stages of train_keras.py that follow the training: evaluation, figures, a sample photo."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,12 +37,18 @@ _KINDS: Final = ("json", "csv", "tex")
 
 
 def evaluate_test(
-    net: keras.Model, config: Config, run: RunDir, fold: Fold, test: Subset
+    net: keras.Model, config: Config, run: RunDir, fold: Fold, subsets: Mapping[str, Subset]
 ) -> dict[str, Any]:
     """Evaluate a run's calibrated network on its test subjects; return the content of metrics.json.
 
-    Writes people.json and what `evaluate.write_evaluation` does.
+    Writes people.json and, where there are test subjects, what `evaluate.write_evaluation` does.
     """
+    faces = subsets["train"].faces
+    run.write_json(PEOPLE, evaluate.describe_people(faces, fold.subjects))
+    if "test" not in subsets:
+        run.log("   no test subjects: the accuracy of this network is not known")
+        return {"data": {"name": faces.name, "test_subjects": 0}}
+    test = subsets["test"]
     targets, labels = make_targets(config), config.model.labels
     coded = test.labels(targets)
     predicted = predict_intensity(net, config.model, test.batches(targets, batch_size=_BATCH))
@@ -50,7 +56,6 @@ def evaluate_test(
     if (run / CALIBRATION).is_file():  # else there are no intervals
         facts["coverage"] = coverage(run.path, coded, predicted, labels)
         run.log(f"   {coverage_line(facts['coverage'])}")
-    run.write_json(PEOPLE, evaluate.describe_people(test.faces, fold.subjects))
     predictions = Predictions(coded, predicted, test.face_subjects(), labels)
     return evaluate.write_evaluation(
         run,
@@ -127,13 +132,13 @@ def draw_run(
     net: keras.Model,
     config: Config,
     run: RunDir,
-    test: Subset,
+    faces: Subset,
     history: Sequence[dict[str, float]],
 ) -> None:
-    """Draw curves.png, and gallery.png and neighbors.png from the first batch of test faces."""
+    """Draw curves.png, and gallery.png and neighbors.png from the first batch of some faces."""
     figures.draw_curves(run / "curves.png", history)
     spec = config.model
-    image, target = next(iter(test.batches(make_targets(config), batch_size=_BATCH)))
+    image, target = next(iter(faces.batches(make_targets(config), batch_size=_BATCH)))
     images, coded = image.numpy(), target["intensity"].numpy()
     heatmaps = net.predict_on_batch(images)
     # The faces with the strongest expressions.
@@ -149,7 +154,7 @@ def draw_run(
     )
     graphs = channel_graphs(net, images)
     if graphs:
-        subjects = test.face_subjects()[: len(images)]
+        subjects = faces.face_subjects()[: len(images)]
         figures.draw_neighbors(run / "neighbors.png", graphs[0], images, coded, subjects)
 
 

@@ -74,7 +74,9 @@ def test_validation_subjects_depend_on_the_seed_and_not_on_the_order():
     [
         ("three_folds", ["SN001", "SN033"], (), "SN033, in no fold"),
         ("odd_even", ["SN001", "SN002"], (), "is defined for BP4D's"),
-        ("odd_even", ["F001", "F003", "F005"], (), "no subject in test"),
+        ("odd_even", ["F001", "F003", "F005"], (), "nobody of 3 subjects in fold 1"),
+        ("custom", ["a", "b", "c"], (("a",), ("d",)), "nobody of 3 subjects in fold 2"),
+        ("all", [], (), "no subject in train"),
         ("custom", ["a", "b", "c"], (("a",), ("a", "b")), "a, in no fold or in two"),
         ("custom", ["a", "b"], (("a",),), "no subject in train"),
         ("random", ["a", "b"], (), "at least 10 subjects"),
@@ -106,6 +108,14 @@ def test_all_other_subjects_train_where_none_validate():
         assert fold.subjects["validation"] == ()
         assert set(fold.subjects["train"]) == set(disfa.SUBJECTS) - set(fold.subjects["test"])
         assert fold.restrict_training(lambda _: True) == fold
+
+
+@pytest.mark.parametrize(("fraction", "validating"), [(0.15, 4), (0, 0)])
+def test_nobody_is_tested_where_all_train(fraction, validating):
+    (fold,) = make_folds("all", disfa.SUBJECTS[::-1], seed=1, validation_fraction=fraction)
+    assert (fold.name, fold.subjects["test"]) == ("", ())
+    assert len(fold.subjects["validation"]) == validating
+    assert fold.train_and_validation == sorted(disfa.SUBJECTS)
 
 
 def test_a_subject_in_two_sets_is_refused():

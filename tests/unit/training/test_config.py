@@ -150,7 +150,7 @@ def test_every_committed_config_loads(file):
         ("data.dataset=disfa", "`data.root` must be the folder or file of disfa"),
         ("data.dataset=disfaa", "must be one of synthetic, disfa"),
         ("data.protocol=custom", "must list the test subjects"),
-        ("data.protocol=odd_even", "`data.protocol` must be random or custom"),
+        ("data.protocol=odd_even", "`data.protocol` must be random, custom or all"),
         ('data.train_rigs=["ict"]', "must be among `data.rigs`, canonical"),
         ("epochs=3", "section.key=value"),
     ],
