@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from fau_tf.data.adapters import disfa, validate_report
 from fau_tf.data.adapters import validate as validating
 from fau_tf.data.adapters.registry import DATASETS
 from fau_tf.data.adapters.validate import Comparison, counts_table, validate
+from fau_tf.training.config import load_config
 from tests.helpers import dataset_trees as trees
 from tests.helpers.dataset_trees import settings
 
@@ -77,6 +79,15 @@ def test_the_table_counts_the_frames_of_each_level_and_the_subjects_that_show_an
         ["AU12", "1", "0", "0", "0", "1", "1", "1", "1"],
         ["AU25", "0", "0", "2", "1", "0", "0", "1", "2"],
     ]
+
+
+def test_the_guides_sample_has_the_counts_that_the_guide_prints(monkeypatch):
+    root = Path(__file__).parents[3]
+    monkeypatch.chdir(root)  # the config's path is relative
+    config = load_config(root / "configs" / "own_data.toml")
+    found = validate(config.data, config.data_seed)
+    assert not found.faulty
+    assert "\n".join(counts_table(found)) in (root / "docs/guide/own_data.md").read_text()
 
 
 def test_missing_and_unknown_subjects_are_named(tmp_path):
