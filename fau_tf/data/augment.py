@@ -60,6 +60,11 @@ class Augment:
                 f"`augment.jpeg` must be at most 95, which is quality 5. Received: {self.jpeg}"
             )
 
+    @property
+    def moves(self) -> bool:
+        """Whether a crop may lie elsewhere in its record than where inference takes it."""
+        return any((self.flip, self.rotate, self.scale, self.shift))
+
 
 NO_AUGMENT: Final = Augment(**dict.fromkeys((row.name for row in fields(Augment)), 0.0))
 
@@ -145,7 +150,8 @@ def vary_light(
     gain = 1 + augment.color * tint
     x = (images - 128) * (1 + augment.contrast * draw[..., :1]) * gain + 128
     x += augment.brightness * draw[..., 1:2]
-    sigma = augment.noise * (draw[..., 2:] + 1) / 2
-    shape = tf.concat([[batch], tf.shape(images)[1:]], 0)
-    x += sigma * tf.random.stateless_normal(shape, seeds[2])[own]
+    if augment.noise:  # drawing it takes most of the time
+        sigma = augment.noise * (draw[..., 2:] + 1) / 2
+        shape = tf.concat([[batch], tf.shape(images)[1:]], 0)
+        x += sigma * tf.random.stateless_normal(shape, seeds[2])[own]
     return tf.clip_by_value(x, 0.0, 255.0)

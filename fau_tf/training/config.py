@@ -87,6 +87,7 @@ class TrainingSettings:
     )
 
     # Execution
+    deterministic: bool = True  # the same bits every time on a CPU, one operator at a time
     threads: int = 2  # that one operator uses
     strategy: str = "none"  # "mirrored": all devices; "multi_worker": the machines of TF_CONFIG
     precision: str = "float32"  # of the computation; weights are stored in float32

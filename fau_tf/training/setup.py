@@ -25,15 +25,21 @@ from fau_tf.training.losses import HeatmapLoss, PairLoss, au_weights, level_weig
 
 
 def make_deterministic(config: Config) -> None:
-    """Seed everything, and make TensorFlow compute the same bits every time on a CPU."""
+    """Seed everything, and make TensorFlow compute the same bits every time on a CPU.
+
+    With `training.deterministic` = false TensorFlow chooses its operators and their order freely,
+    which is faster on a GPU; a process that was deterministic before stays so.
+    """
     threads = tf.config.threading
     if threads.get_intra_op_parallelism_threads() != config.training.threads:
         threads.set_intra_op_parallelism_threads(config.training.threads)
+    keras.utils.set_random_seed(config.run.seed)
+    if not config.training.deterministic:
+        return
     # One operator at a time: the sum of three gradients starts with whichever buffer is free by
     # then, and float sums depend on their order. The input pipeline has threads of its own.
     if threads.get_inter_op_parallelism_threads() != 1:
         threads.set_inter_op_parallelism_threads(1)
-    keras.utils.set_random_seed(config.run.seed)
     tf.config.experimental.enable_op_determinism()
 
 

@@ -194,6 +194,26 @@ def test_the_seed_decides_order_and_augmentation(subset, whole):
     assert (whole[0][0] != plain[0]).any()
 
 
+@pytest.mark.parametrize("seed", [None, 3])
+def test_a_crop_that_does_not_move_is_cut_out_with_the_bits_of_the_resampled_one(
+    subset, seed, monkeypatch
+):
+    cut = batches(subset, 2, seed=seed, augment=aug.NO_AUGMENT)
+    monkeypatch.setattr(aug.Augment, "moves", True)
+    monkeypatch.setattr(pipeline, "_cut", lambda *_: pytest.fail("must be resampled"))
+    for one, other in zip(cut, batches(subset, 2, seed=seed, augment=aug.NO_AUGMENT), strict=True):
+        assert_same(one, other)
+
+
+def test_light_without_noise_has_the_bits_of_noise_of_strength_0(subset, monkeypatch):
+    how = dataclasses.replace(aug.Augment(), noise=0.0)
+    quiet = batches(subset, 1, augment=how)
+    monkeypatch.setattr(tf.random, "stateless_normal", lambda *_: pytest.fail("drawn for nothing"))
+    assert_same(quiet[0], batches(subset, 1, augment=how)[0])
+    monkeypatch.undo()
+    assert (quiet[0][0] != batches(subset, 1)[0][0]).mean() > 0.9
+
+
 def test_the_sources_of_a_step_are_those_of_its_faces(subset, whole):
     coded = {row["source"].numpy().decode(): row["intensity"].numpy() for row in subset.records}
     for step in (0, 5):

@@ -42,18 +42,24 @@ def learned(tmp_path_factory):
 
 @pytest.mark.integration
 @pytest.mark.parametrize(
-    "change",
+    "changes",
     [
-        "training.precision=mixed_bfloat16",
-        "training.precision=mixed_float16",
-        "training.jit_compile=true",
+        ("training.precision=mixed_bfloat16",),
+        ("training.precision=mixed_float16",),
+        ("training.jit_compile=true",),
+        (
+            "training.precision=mixed_bfloat16",
+            "training.jit_compile=true",
+            "training.deterministic=false",
+        ),
     ],
+    ids=["bfloat16", "float16", "jit", "all_for_a_gpu_jit"],
 )
-def test_it_learns_as_float32_does(learned, change, request):
-    if "jit" in change and passed_in_own_process(request):
+def test_it_learns_as_float32_does(learned, changes, request):
+    if "training.jit_compile=true" in changes and passed_in_own_process(request):
         return
     plain = np.array([row["loss"] for row in learned()[0]])
-    other = np.array([row["loss"] for row in learned(change)[0]])
+    other = np.array([row["loss"] for row in learned(*changes)[0]])
     assert np.isfinite(plain).all()
     assert plain[-1] < 0.8 * plain[0], "nothing was learned that could be compared"
     # Rounding to 8 or 11 bits moves each step a little, and neighbors flip.
