@@ -10,7 +10,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -q
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 
-.PHONY: train test check test-all test-slow test-backends test-device qat-env test-qat demo export release cross-rig assets describe web web-folder web-test docs site clean
+.PHONY: train test check test-all test-slow test-backends test-device gpu-check qat-env test-qat demo export release cross-rig assets describe web web-folder web-test docs site clean
 
 # ---- the main job -----------------------------------------------------------------------------
 train: .venv/.train
@@ -57,6 +57,10 @@ test-device: .venv/.dev
 	sh tests/device/install_typescript.sh
 	sh tests/device/install_arm.sh $(BIN)/python
 	$(PYTEST) --run-gpu --run-integration tests/device
+
+# Needs a GPU and TensorFlow's CUDA packages; without them a line says that nothing was checked.
+gpu-check: .venv/.train
+	$(BIN)/python -m benchmarks.gpu_check --write docs/experiments/performance.md
 
 # Quantization-aware training needs tensorflow-model-optimization, which can't share .venv.
 qat-env: .venv-qat/.done

@@ -84,7 +84,12 @@ def main(arguments: list[str] | None = None) -> int:
     tables["growth"] = [] if options.quick else grow(presets[0], options.set)
     for name, rows in tables.items():
         print(f"\n{name}\n{table(rows, TITLES[name])}" if rows else "")
-    result = {"benchmark": "training", "quick": options.quick, "device": _device(), "load": load}
+    result = {
+        "benchmark": "training",
+        "quick": options.quick,
+        "device": device_name(),
+        "load": load,
+    }
     result |= {"set": options.set, "versions": versions(), **tables}
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -206,7 +211,8 @@ def _config(preset: str, changes: list[str]) -> Config:
     )
 
 
-def _device() -> str:
+def device_name() -> str:
+    """Return the name of the device that TensorFlow trains on."""
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         return f"CPU, {os.cpu_count()} cores"

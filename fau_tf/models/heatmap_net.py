@@ -19,6 +19,7 @@ from fau_tf.models.presets import NetSpec
 from fau_tf.models.scc.decoder import (
     SCC_INITIALIZERS,
     UPSAMPLERS,
+    at_least_float32,
     in_decoder,
     mesh_decoder,
     scc_decoder,
@@ -69,18 +70,13 @@ def build(spec: NetSpec) -> keras.Model:
         channels,
         1,
         kernel_initializer=HEAD_INITIALIZERS[spec.head_initializer](spec),
-        dtype=_at_least_float32(),  # between 2 and 4, bfloat16 has steps of 1/64
+        dtype=at_least_float32(),  # between 2 and 4, bfloat16 has steps of 1/64
         name=contract.OUTPUT_HEATMAPS,
     )(x)
     model = keras.Model(image, heatmaps, name=f"fau_{spec.preset}")
     if spec.mesh_decoder:
         face_mesh.load_weights(model)
     return model
-
-
-def _at_least_float32() -> str:
-    policy = keras.config.dtype_policy().compute_dtype
-    return "float32" if policy in ("bfloat16", "float16") else policy
 
 
 def branch_features(model: keras.Model) -> keras.Model | None:

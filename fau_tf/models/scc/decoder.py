@@ -34,7 +34,7 @@ def _resize(x: Any, filters: int, spec: NetSpec, name: str) -> Any:
     phone GPUs refuse one with a fused ReLU.
     """
     x = layers.Conv2D(filters, 1, use_bias=False, name=f"{name}_mix_conv")(x)
-    x = layers.UpSampling2D(2, interpolation="bilinear", name=f"{name}_resize")(x)
+    x = _enlarge(x, f"{name}_resize")
     x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{name}_filter_conv")(x)
     x = _norm(x, spec, name)
     return layers.ReLU(name=f"{name}_relu")(x)
@@ -77,7 +77,7 @@ def mesh_decoder(deep: Any, shallow: Any, spec: NetSpec) -> Any:
     filters = spec.mesh_decoder
     x = _conv_norm(deep, filters, spec, f"{PREFIX}up0_mix")
     x = _scc(x, spec, f"{PREFIX}scc0")
-    x = layers.UpSampling2D(2, interpolation="bilinear", name=f"{PREFIX}up0_resize")(x)
+    x = _enlarge(x, f"{PREFIX}up0_resize")
     y = _conv_norm(shallow, filters // 2, spec, f"{PREFIX}up0_skip")
     x = layers.Concatenate(name=f"{PREFIX}up0_join")([x, y])
     x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{PREFIX}up0_filter_conv")(
@@ -95,6 +95,17 @@ def _conv_norm(x: Any, filters: int, spec: NetSpec, name: str) -> Any:
     x = layers.Conv2D(filters, 1, padding="same", use_bias=False, name=f"{name}_conv")(x)
     x = _norm(x, spec, name)
     return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def at_least_float32() -> str:
+    """Return the type that layers compute in, or float32 where that has 16 bits."""
+    policy = keras.config.dtype_policy().compute_dtype
+    return "float32" if policy in ("bfloat16", "float16") else policy
+
+
+def _enlarge(x: Any, name: str) -> Any:
+    # XLA computes the gradient of a 16-bit resize in float32, and then refuses the mixture.
+    return layers.UpSampling2D(2, interpolation="bilinear", dtype=at_least_float32(), name=name)(x)
 
 
 def _norm(x: Any, spec: NetSpec, name: str) -> Any:
