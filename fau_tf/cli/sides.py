@@ -33,7 +33,7 @@ _HEADS: Final = (
     "slope",
     "stronger side told",
     "L - R of even sides",
-    "of it the model's own",
+    "the model's own",
 )
 
 
@@ -104,8 +104,9 @@ intensity. Most training faces are nearly even (leans with a standard deviation 
   intensity; 50 % is chance.
 - **L - R of even sides**: mean absolute value where the lean is 0. People's own faces are not quite
   even.
-- **Of it the model's own**: mean absolute part that a mirrored copy of the picture has, too: half
-  of the sum of both L - R. It would be 0 in a model that is symmetric.
+- **The model's own**: mean absolute half of the sum of L - R of an even picture and of its mirrored
+  copy, which is 0 in a symmetric model. It may exceed the column before, where it can cancel with
+  what is in the face.
 
 {credits}{newline.join(tables)}"""
 
