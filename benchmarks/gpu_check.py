@@ -51,7 +51,10 @@ SPEED: Final = {
     ),
 }
 """Row of the table -> settings."""
-_FACES: Final = ("data.subjects=40", "data.faces_per_subject=5", "data.processes=0")
+_LEARN: Final = (
+    "data.subjects=40", "data.faces_per_subject=5", "data.processes=0", "training.epochs=2",
+    "training.batch_size=8", "training.warmup_steps=4", "training.learning_rate=1e-3",
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -125,7 +128,7 @@ def differences(preset: str, cpu: dict[str, Any], gpu: dict[str, Any]) -> list[s
 
 def learn(preset: str, folder: Path) -> dict[str, Any]:
     """Train two epochs on this process's device; return the mean loss of each epoch."""
-    config = config_of(preset)
+    config = config_of(preset, _LEARN)
     setup.make_deterministic(config)
     faces = setup.prepare_faces(config, folder / "data", print)
     subsets = setup.make_subsets(config, faces, setup.make_folds(config, faces)[0])
@@ -134,13 +137,12 @@ def learn(preset: str, folder: Path) -> dict[str, Any]:
     return {"loss": [row["loss"] for row in progress.rows], "imagenet": config.training.imagenet}
 
 
-def config_of(preset: str, changes: Sequence[str] = ()) -> Config:
+def config_of(preset: str, changes: Sequence[str]) -> Config:
     """Return the settings of a check, with ImageNet weights where they are there."""
     size = load_config(None, [f"model.preset={preset}", "data.record_size=320"]).model.image_size
     settings = [
-        f"model.preset={preset}", f"data.record_size={size * 5 // 4}", "training.epochs=2",
-        "training.batch_size=16", "training.warmup_steps=4", "training.learning_rate=5e-4",
-        *_FACES, *changes,
+        f"model.preset={preset}", f"data.record_size={size * 5 // 4}", "training.batch_size=16",
+        *changes,
     ]  # fmt: skip
     config = load_config(None, settings)
     try:

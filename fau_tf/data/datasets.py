@@ -223,7 +223,7 @@ def training_data_info(
 
 
 def subsets(faces: FaceDataset, fold: Fold) -> dict[str, Subset]:
-    """Return `train`, `test` and, where the fold has such subjects, `validation`."""
+    """Return `train` and, where the fold has such subjects, `validation` and `test`."""
     return {name: faces.subset(subjects) for name, subjects in fold.subjects.items() if subjects}
 
 
