@@ -37,7 +37,7 @@ from fau_tf.data.datasets import Subset, training_data_info
 from fau_tf.data.splits import Fold
 from fau_tf.training.calibrate import model_json_entries
 from fau_tf.training.config import VARIANTS, Config
-from fau_tf.training.run_dir import RunDir
+from fau_tf.training.run_dir import RunDir, model_name
 from fau_tf.training.setup import make_targets
 from fau_tf.utils.files import replacing
 
@@ -179,7 +179,7 @@ def export_training(
     try:
         return export_network(
             Source(net, config.model, next(iter(batches))[0].numpy()),
-            f"{config.run.name}_{fold.name}" if fold.name else config.run.name,
+            model_name(config.run.name, run.path),
             [EXPORT_SPECS[name] for name in VARIANTS if name in config.export.variants],
             run.path,
             training_data=training_data_info(

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from fau_tf.evaluation.low_reliability import low_reliability
 from fau_tf.models.presets import NetSpec
 from fau_tf.training import calibrate, run_state, setup
 from fau_tf.training.config import Config, load_config
+from fau_tf.training.run_dir import model_name
 
 REPRESENTATIVE: Final = 256
 """Number of faces of validation subjects from which ranges are taken."""
@@ -62,10 +62,8 @@ class TrainedRun:
 
     @property
     def name(self) -> str:
-        """The run's name, with that of the fold: what its files are named after."""
-        name, folder = self.config.run.name, self.path.resolve()
-        fold = re.fullmatch(r"fold\d+", folder.name) and folder.parent.name == name
-        return f"{name}_{folder.name}" if fold else name
+        """What its files are named after: the run, and its seed and fold."""
+        return model_name(self.config.run.name, self.path)
 
 
 @dataclass(frozen=True)
@@ -122,11 +120,13 @@ def load_run(path: Path) -> TrainedRun:
 
 
 def _require_no_folds(path: Path) -> None:
-    folds = sorted(one.parent for one in path.glob(f"fold*/{run_state.BEST}"))
+    below = ("fold*", "seed*", "seed*/fold*")
+    folds = sorted(one.parent for name in below for one in path.glob(f"{name}/{run_state.BEST}"))
     if folds and not (path / run_state.BEST).is_file():
+        names = ", ".join(map(str, folds))
         raise RunError(
-            f"{path}: a run with folds has a network for each: {', '.join(map(str, folds))}. Name "
-            "one, or train one on all subjects: python train_keras.py --config "
+            f"{path}: a run with folds or seeds has a network for each: {names}. Name one, or "
+            "train one on all subjects: python train_keras.py --config "
             f"{folds[0] / 'config.toml'} --set data.protocol=all --set data.folds=[] --set "
             f"run.name={path.name}_all"
         )

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -83,6 +84,20 @@ class RunDir(AbstractContextManager["RunDir"]):
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file, whole or not at all; NaN becomes null."""
         write_text(self / name, json.dumps(plain(content), indent=1) + "\n")
+
+
+def model_name(run: str, folder: Path) -> str:
+    """Return what the models in a folder are named after: the run, and its seed and fold.
+
+    Args:
+        run: `run.name`.
+        folder: `runs/<name>`, or a folder such as `seed2`, `fold1` or `seed2/fold1` in it.
+    """
+    parts: list[str] = []
+    place = folder.resolve()
+    while place.name != run and re.fullmatch(r"(fold|seed)\d+", place.name):
+        parts, place = [place.name, *parts], place.parent
+    return "_".join([run, *parts])
 
 
 def write_text(path: Path, text: str) -> None:

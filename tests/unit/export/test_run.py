@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from fau_tf.conformal import fit_intervals
 from fau_tf.data.datasets import prepare_synthetic
 from fau_tf.data.synthetic_set import SyntheticSet
 from fau_tf.training.config import ConfigError
+from fau_tf.training.run_dir import model_name
 from tests.helpers.tiny_run import (
     FRAMES,
     RARE,
@@ -221,6 +223,18 @@ def test_an_au_that_no_training_face_shows_is_not_exported(tmp_path):
     run, data = _real(tmp_path, train=["s4"], test=["s0", "s1"])  # AU25 of s4 is always 0
     with pytest.raises(ValueError, match=r"none has AU25 above 0.*model.aus=\[6, 12\]"):
         require_taught(run, data)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("own", "own"), ("own/fold2", "own_fold2"), ("own/seed3", "own_seed3"),
+        ("own/seed3/fold2", "own_seed3_fold2"), ("renamed/fold10", "own_fold10"), ("other", "own"),
+    ],
+)  # fmt: skip
+def test_models_are_named_after_run_seed_and_fold(folder, name):
+    assert model_name("own", Path("runs") / folder) == name
+    assert model_name("fold1", Path("runs/fold1/fold2")) == "fold1_fold2"
 
 
 def test_a_run_with_folds_names_them(tmp_path):
