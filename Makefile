@@ -10,7 +10,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -q
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 
-.PHONY: train test check test-all test-slow test-backends test-device gpu-check qat-env test-qat demo export release cross-rig assets describe web web-folder web-test docs site clean
+.PHONY: train test check test-all test-slow test-backends test-device gpu-check demo export release cross-rig assets describe web web-folder web-test docs site clean
 
 # ---- the main job -----------------------------------------------------------------------------
 train: .venv/.train
@@ -61,12 +61,6 @@ test-device: .venv/.dev
 # Needs a GPU and TensorFlow's CUDA packages; without them a line says that nothing was checked.
 gpu-check: .venv/.train
 	$(BIN)/python -m benchmarks.gpu_check --write docs/experiments/performance.md
-
-# Quantization-aware training needs tensorflow-model-optimization, which can't share .venv.
-qat-env: .venv-qat/.done
-
-test-qat: .venv/.dev .venv-qat/.done
-	$(PYTEST) --run-slow --run-integration tests/unit/export/qat
 
 # ---- release ----------------------------------------------------------------------------------
 # The packaged model from nothing, in hours, resumed by the same command: portraits, synthetic faces
@@ -153,16 +147,18 @@ site: .venv/.docs
 	$(PIP) --no-deps mediapipe
 	touch $@
 
+# Quantization-aware training. Alone: tensorflow-model-optimization asks for an older absl-py than
+# ai-edge-quantizer, and works with this one. The others are what it needs besides TensorFlow.
+.venv/.export .venv/.dev: .venv/.qat
+.venv/.qat: .venv/.train
+	$(PIP) --no-deps tensorflow-model-optimization tf_keras dm-tree mock
+	touch $@
+
 .venv-backends/.done:
 	$(PYTHON) -m venv .venv-backends
 	.venv-backends/bin/python -m pip install -q "keras>=3.15,<3.16" jax==0.10.2 torch==2.13.0
 	touch $@
 
-.venv-qat/.done: export/qat_constraints.txt
-	test -x .venv-qat/bin/python || $(PYTHON) -m venv .venv-qat
-	.venv-qat/bin/python -m pip install -q --disable-pip-version-check -r export/qat_constraints.txt
-	touch $@
-
 # Environments and caches; never runs/, data/ or results.
 clean:
-	rm -rf .venv .venv-qat .venv-backends build web_demo/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-backends build web_demo/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

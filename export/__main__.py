@@ -47,11 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _export(options: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
     from export.command import export_command
-    from export.qat.launch import environment_python
+    from export.qat.launch import require_packages
 
     try:
         if "qat_int8" in (options.spec or ()):
-            environment_python()  # asked for by name, so it must not be skipped
+            require_packages()  # asked for by name, so it must not be skipped
         variants = [EXPORT_SPECS[name] for name in dict.fromkeys(options.spec or EXPORT_SPECS)]
         out = options.out or options.run / "export"
         result = export_command(

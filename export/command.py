@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from export.export import ExportResult, export_network
-from export.qat.fine_tune import tuned_run
+from export.qat.tuned_run import TunedRun, tuned_run
 from export.report import PARTS
 from export.run import load_run, load_test_faces, representative_faces, require_taught
 from export.specs import ExportSpec
@@ -54,11 +54,11 @@ def export_command(
     part = f"{test.subjects} {PARTS[test.part][0]}"
     log(f"   testing on {len(test.images)} faces of {part}, {test.name}")
 
-    def fine_tuned(selection: str) -> bytes:
-        return tuned_run(run, validation, data, selection=selection, log=log)
+    def fine_tune() -> TunedRun:
+        return tuned_run(run, validation, data, log=log)
 
     return export_network(
-        Source(run.net, run.config.model, validation.images, fine_tuned),
+        Source(run.net, run.config.model, validation.images, fine_tune),
         name or run.name,
         variants,
         out,

@@ -33,6 +33,7 @@ from export.specs import (
     VariantUnavailableError,
 )
 from export.variants import Source, make
+from export.variants import facts as variant_facts
 from fau_tf.data.datasets import Subset, training_data_info
 from fau_tf.data.splits import Fold
 from fau_tf.training.calibrate import model_json_entries
@@ -107,7 +108,12 @@ def export_network(
     for variant in sorted(asked & set(refused)):
         _remove(out / f"fau_{name}_{variant}", log)
     written = [
-        _write(one, out, (facts or {}) | _measured(one, test, latency), log)
+        _write(
+            one,
+            out,
+            (facts or {}) | variant_facts(source, one.variant) | _measured(one, test, latency),
+            log,
+        )
         for one in made
         if one.variant.name in asked - set(refused)
     ]

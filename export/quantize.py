@@ -6,6 +6,7 @@ others, which ruins the intensities. Its weights, like all large ones, are int8.
 
 import contextlib
 import io
+import re
 import warnings
 from dataclasses import dataclass
 from typing import Final
@@ -97,6 +98,22 @@ RECIPES: Final[dict[str, tuple[Rule, ...]]] = {
         _SCC,
     ),
 }
+
+
+def in_integers(recipe: str, operator: TFLOperationName, layer: str) -> bool:
+    """Return whether a recipe has a layer of the network compute in int8.
+
+    Args:
+        recipe: Row of `RECIPES`.
+        operator: What the layer is in the graph.
+        layer: Its name.
+    """
+    configs = [
+        rule.config
+        for rule in RECIPES[recipe]
+        if operator in rule.operators and re.match(rule.scope, f"/{layer}")
+    ]
+    return bool(configs) and configs[-1] is STATIC  # a later rule replaces an earlier one
 
 
 def quantize(

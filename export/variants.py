@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from functools import cached_property
+from typing import Any, Final, Protocol
 
 import keras
 import numpy as np
@@ -18,7 +19,19 @@ class RepresentativeSetError(ValueError):
     """Representative faces that are missing or not the model's input."""
 
 
-def _no_fine_tuning(_selection: str) -> bytes:
+class Tuned(Protocol):
+    """A network after quantization-aware training, and entries for its JSON."""
+
+    @property
+    def net(self) -> keras.Model:
+        """The network, calibrated."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Entries of its JSON."""
+
+
+def _no_fine_tuning() -> Tuned:
     raise VariantError(
         "Quantization-aware training needs a run's settings and faces: got a network alone. "
         "Export with `python -m export --run RUN`."
@@ -34,8 +47,7 @@ class Source:
         spec: What it was built from.
         representative: (N, S, S, 3) float32 faces of validation subjects, RGB 0 to 255: the ranges
             of static int8 come from them, and each file is compared with Keras on some of them.
-        fine_tuned: Returns the flatbuffer that quantization-aware training ends with, given how it
-            finds neighbors.
+        fine_tune: Runs quantization-aware training and returns the network that it ends with.
 
     Raises:
         RepresentativeSetError: If there is no face, or they are not the model's input.
@@ -44,7 +56,7 @@ class Source:
     net: keras.Model
     spec: NetSpec
     representative: npt.NDArray[np.float32]
-    fine_tuned: Callable[[str], bytes] = _no_fine_tuning
+    fine_tune: Callable[[], Tuned] = _no_fine_tuning
     _float32: dict[str, TfliteFile] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -66,16 +78,33 @@ class Source:
             self._float32[selection] = convert(self.net, self.spec, "float32", selection)
         return self._float32[selection]
 
+    @cached_property
+    def tuned(self) -> Tuned:
+        """The network after quantization-aware training."""
+        return self.fine_tune()
+
 
 def make(source: Source, variant: ExportSpec) -> TfliteFile:
     """Return the file of a variant, without metadata."""
     return SCHEMES[variant.scheme](source, variant)
 
 
+def facts(source: Source, variant: ExportSpec) -> dict[str, Any]:
+    """Return entries of the JSON of a variant that was made, in place of the run's."""
+    return source.tuned.facts if variant.scheme == "qat_int8" else {}
+
+
 def _quantized(source: Source, variant: ExportSpec) -> TfliteFile:
     from export.quantize import quantize  # training does without the `export` extra
 
     return quantize(source.float32(variant.selection), variant.scheme, source.representative)
+
+
+def _tuned(source: Source, variant: ExportSpec) -> TfliteFile:
+    from export.quantize import quantize
+
+    float32 = convert(source.tuned.net, source.spec, "float32", variant.selection)
+    return quantize(float32, "static_int8", source.representative)
 
 
 SCHEMES: Final[dict[Scheme, Callable[[Source, ExportSpec], TfliteFile]]] = {
@@ -86,5 +115,5 @@ SCHEMES: Final[dict[Scheme, Callable[[Source, ExportSpec], TfliteFile]]] = {
     "dynamic_int8": _quantized,
     "weight_int8": _quantized,
     "static_int8": _quantized,
-    "qat_int8": lambda source, variant: TfliteFile(source.fine_tuned(variant.selection)),
+    "qat_int8": _tuned,
 }

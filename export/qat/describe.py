@@ -6,16 +6,17 @@ those of the exported file, with one scale per output channel.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import keras
 import numpy as np
 import numpy.typing as npt
+from ai_edge_quantizer.qtyping import TFLOperationName
 from keras import layers
 
+from export.quantize import in_integers
 from export.specs import VariantError
-from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
 
 Weights = dict[str, npt.NDArray[np.float32]]
 
@@ -28,22 +29,39 @@ class LayerKind:
         name: Key of `child.twin.LAYERS`.
         settings: Entries of its Keras configuration that the twin needs.
         arrays: Returns its weights by name, if it has some.
+        operator: What it is in the exported graph, if that may compute in int8.
+        activation: The only one that is supported.
     """
 
     name: str
-    settings: tuple[str, ...]
+    settings: tuple[str, ...] = ()
     arrays: Callable[[Any], Weights] | None = None
+    operator: TFLOperationName | None = None
+    activation: str = "linear"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a twin is built from.
+
+    Attributes:
+        rows: The layers in order, as JSON can hold them: `name`, `kind`, `inputs` (names of rows),
+            `settings`, `trained`, and whether the exported graph computes it in int8, `integer`.
+        weights: As `layer/weight`.
+        norms: Batch norm -> the convolution that it was folded into. Those inside SCC went into W.
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    weights: Weights = field(default_factory=dict)
+    norms: dict[str, str] = field(default_factory=dict)
 
 
 class NotQuantizableError(VariantError):
     """The network has a layer that quantization-aware training doesn't support."""
 
 
-def describe(net: keras.Model) -> tuple[list[dict[str, Any]], Weights]:
-    """Return the layers in order, as JSON can hold them, and the weights as `layer/weight`.
-
-    Each row has `name`, `kind`, `inputs` (names of rows) and `settings`. Batch norms are gone:
-    folded into the convolution before them, and inside SCC into W.
+def describe(net: keras.Model) -> Description:
+    """Return the description of a network.
 
     Args:
         net: Functional, with one input and one output, without shared layers.
@@ -52,37 +70,43 @@ def describe(net: keras.Model) -> tuple[list[dict[str, Any]], Weights]:
         NotQuantizableError: For an unsupported layer, or a batch norm that isn't the only layer
             after a convolution.
     """
-    rows: list[dict[str, Any]] = []
-    weights: Weights = {}
-    folded: dict[str, str] = {}  # batch norm -> the convolution that it went into
+    found = Description()
     configs = net.get_config()["layers"]
     inputs = {config["name"]: _inputs(config) for config in configs}
+    parts = {part.name: part for part in net.operations}
     for config in configs:
-        layer = net.get_layer(config["name"])
-        before = [folded.get(name, name) for name in inputs[layer.name]]
+        layer = parts[config["name"]]
+        before = [found.norms.get(name, name) for name in inputs[layer.name]]
         if isinstance(layer, layers.BatchNormalization):
             readers = sum(names.count(before[0]) for names in inputs.values())
-            if f"{before[0]}/kernel" not in weights or readers != 1:
+            if f"{before[0]}/kernel" not in found.weights or readers != 1:
                 raise _refusal(layer, f"after {before[0]}, which {readers} layers read")
-            _fold(layer, before[0], weights)
-            folded[layer.name] = before[0]
+            _fold(layer, parts[before[0]], found.weights)
+            found.norms[layer.name] = before[0]
             continue
-        kind = _KINDS.get(type(layer))
-        if kind is None:
-            raise _refusal(layer, "not supported")
-        settings = layer.get_config()
-        _check(layer, settings)
-        rows.append(
-            {
-                "name": layer.name,
-                "kind": kind.name,
-                "inputs": before,
-                "settings": {name: settings[name] for name in kind.settings},
-            }
-        )
-        if kind.arrays is not None:
-            weights |= {f"{layer.name}/{key}": v for key, v in kind.arrays(layer).items()}
-    return rows, weights
+        _add(found, layer, before)
+    return found
+
+
+def _add(found: Description, layer: Any, inputs: list[str]) -> None:
+    kind = _KINDS.get(type(layer).__name__)
+    if kind is None:
+        raise _refusal(layer, "not supported")
+    settings = layer.get_config()
+    _check(layer, settings | {"activation": settings.get("activation", kind.activation)}, kind)
+    found.rows.append(
+        {
+            "name": layer.name,
+            "kind": kind.name,
+            "inputs": inputs,
+            "settings": {name: settings[name] for name in kind.settings},
+            "trained": getattr(layer, "trainable", False),
+            "integer": kind.operator is not None
+            and in_integers("static_int8", kind.operator, layer.name),
+        }
+    )
+    if kind.arrays is not None:
+        found.weights.update({f"{layer.name}/{key}": v for key, v in kind.arrays(layer).items()})
 
 
 def _inputs(config: dict[str, Any]) -> list[str]:
@@ -103,10 +127,10 @@ def _inputs(config: dict[str, Any]) -> list[str]:
     return found
 
 
-def _check(layer: keras.layers.Layer, settings: dict[str, Any]) -> None:
+def _check(layer: Any, settings: dict[str, Any], kind: LayerKind) -> None:
     """Raise NotQuantizableError if a setting that the twin lacks isn't the default."""
     plain = {
-        "activation": "linear",
+        "activation": kind.activation,
         "data_format": "channels_last",
         "dilation_rate": (1, 1),
         "groups": 1,
@@ -114,36 +138,46 @@ def _check(layer: keras.layers.Layer, settings: dict[str, Any]) -> None:
         "negative_slope": 0.0,
         "threshold": 0.0,
         "nodes": "channels",
+        "output_padding": None,
+        "axis": -1,
+        "mode": "constant",
     }
     for name, default in plain.items():
         if settings.get(name, default) != default:
             raise _refusal(layer, f"{name}={settings[name]!r}")
 
 
-def _refusal(layer: keras.layers.Layer, why: str) -> NotQuantizableError:
-    known = ", ".join(sorted(kind.__name__ for kind in _KINDS))
+def _refusal(layer: Any, why: str) -> NotQuantizableError:
     return NotQuantizableError(
-        f"Quantization-aware training supports plain {known}, and batch norm after a convolution. "
-        f"Received: {layer.name}, a {type(layer).__name__} ({why}). Use a preset with "
-        'upsample="resize", or omit qat_int8: static_int8 supports every network.'
+        f"Quantization-aware training supports plain {', '.join(sorted(_KINDS))}, and batch norm "
+        f"after a convolution. Received: {layer.name}, a {type(layer).__name__} ({why}). Use "
+        "another preset, or omit qat_int8: static_int8 supports every network."
     )
 
 
-def _kernel(layer: keras.layers.Layer) -> Weights:
+def _axis(layer: Any) -> int:
+    """Return the kernel's axis of output channels."""
+    # depthwise: (rows, columns, channels, 1); transposed: (rows, columns, out, in)
+    return 2 if isinstance(layer, layers.DepthwiseConv2D | layers.Conv2DTranspose) else 3
+
+
+def _kernel(layer: Any) -> Weights:
     kernel = np.asarray(layer.kernel, np.float32)
-    # depthwise: (rows, columns, channels, 1)
-    channels = kernel.shape[2] if isinstance(layer, layers.DepthwiseConv2D) else kernel.shape[3]
-    bias = np.zeros(channels, np.float32)
+    bias = np.zeros(kernel.shape[_axis(layer)], np.float32)
     return {"kernel": kernel, "bias": bias if layer.bias is None else np.asarray(layer.bias)}
 
 
-def _fold(norm: keras.layers.Layer, into: str, weights: Weights) -> None:
-    """Fold `norm` into kernel and bias of the convolution `into`."""
+def _alpha(layer: Any) -> Weights:
+    return {"alpha": np.asarray(layer.alpha, np.float32)}
+
+
+def _fold(norm: Any, convolution: Any, weights: Weights) -> None:
+    """Fold `norm` into kernel and bias of the convolution before it."""
     scale, shift = _norm(norm)
-    kernel, bias = weights[f"{into}/kernel"], weights[f"{into}/bias"]
-    per_channel = scale[:, None] if kernel.shape[3] == 1 != len(scale) else scale
-    weights[f"{into}/kernel"] = (kernel * per_channel).astype(np.float32)
-    weights[f"{into}/bias"] = (bias * scale + shift).astype(np.float32)
+    kernel, bias = (f"{convolution.name}/{name}" for name in ("kernel", "bias"))
+    per_channel = scale[:, None] if _axis(convolution) == 2 else scale
+    weights[kernel] = (weights[kernel] * per_channel).astype(np.float32)
+    weights[bias] = (weights[bias] * scale + shift).astype(np.float32)
 
 
 def _norm(norm: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -163,13 +197,26 @@ def _correspondence(layer: Any) -> Weights:
     return {name: value.astype(np.float32) for name, value in arrays.items()}
 
 
-_KINDS: Final[dict[type, LayerKind]] = {
-    layers.InputLayer: LayerKind("input", ()),
-    layers.Rescaling: LayerKind("rescaling", ("scale", "offset")),
-    layers.Conv2D: LayerKind("conv", ("filters", "kernel_size", "strides", "padding"), _kernel),
-    layers.DepthwiseConv2D: LayerKind("depthwise", ("kernel_size", "strides", "padding"), _kernel),
-    layers.ReLU: LayerKind("relu", ("max_value",)),
-    layers.Add: LayerKind("add", ()),
-    layers.UpSampling2D: LayerKind("resize", ("size", "interpolation")),
-    SemanticCorrespondence: LayerKind("correspondence", ("k",), _correspondence),
+_CONV: Final = ("kernel_size", "strides", "padding")
+_KINDS: Final = {
+    "InputLayer": LayerKind("input"),
+    "Rescaling": LayerKind("rescaling", ("scale", "offset")),
+    "Conv2D": LayerKind("conv", ("filters", *_CONV), _kernel, TFLOperationName.CONV_2D),
+    "DepthwiseConv2D": LayerKind("depthwise", _CONV, _kernel, TFLOperationName.DEPTHWISE_CONV_2D),
+    "Conv2DTranspose": LayerKind(
+        "transposed", ("filters", *_CONV), _kernel, TFLOperationName.CONV_2D_TRANSPOSE
+    ),
+    "ReLU": LayerKind("relu", ("max_value",)),
+    "Activation": LayerKind("relu", activation="relu"),
+    "PReLU": LayerKind("prelu", ("shared_axes",), _alpha),
+    "Add": LayerKind("add", operator=TFLOperationName.ADD),
+    "Concatenate": LayerKind("concatenate"),
+    "UpSampling2D": LayerKind(
+        "resize", ("size", "interpolation"), operator=TFLOperationName.RESIZE_BILINEAR
+    ),
+    "MaxPooling2D": LayerKind("max_pool", ("pool_size", "strides", "padding")),
+    "ZeroPadding2D": LayerKind("zero_pad", ("padding",)),
+    "Pad": LayerKind("pad", ("pad_width",)),  # the operation `keras.ops.pad`
+    "SemanticCorrespondence": LayerKind("correspondence", ("k",), _correspondence),
 }
+"""Class of a layer, or of an operation of `keras.ops`, -> its description."""

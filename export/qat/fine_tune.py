@@ -1,11 +1,8 @@
-"""Quantization-aware fine-tuning: arrays for a child process in, an int8 flatbuffer out."""
+"""Fine-tuning with rounding in the graph: arrays for a child process in, a tuned network out."""
 
-import contextlib
-import io
 import json
 import tempfile
-import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,23 +10,17 @@ from typing import Any, Final
 import keras
 import numpy as np
 import numpy.typing as npt
-from ai_edge_quantizer import quantizer
-from ai_edge_quantizer.qtyping import TFLOperationName
 
-from export.graph.flatbuffer import pack, unpack
-from export.qat.describe import describe
-from export.qat.launch import QatError, environment_python, run_child
-from export.quantize import WEIGHT_ONLY
-from export.run import LabeledFaces, TrainedRun, run_part
-from export.specs import SELECTION
+from export.qat.describe import Description, describe
+from export.qat.launch import QatError, require_packages, run_child
+from export.qat.restore import restored
+from export.run import LabeledFaces
+from fau_tf.models.heatmap_net import BRANCHES
 from fau_tf.models.presets import NetSpec
-from fau_tf.training import setup
-from fau_tf.training.losses import HeatmapLoss
+from fau_tf.training.losses import HeatmapLoss, PairLoss
 
-_MAX_TWIN_DIFFERENCE: Final = 1e-4  # of the largest value: float32 sums in another order
+MAX_TWIN_DIFFERENCE: Final = 1e-4  # of the largest value: float32 sums in another order
 _SMALL: Final = {"heatmap": np.float16, "gaussian": np.float16}  # three digits suffice for a target
-_SCC: Final = r".*scc\d.*"
-"""Layers of `scc.decoder`, whose two products are fully connected."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,190 +28,155 @@ class QatSettings:
     """Settings of the fine-tuning.
 
     Attributes:
-        crops: Training faces, each augmented once.
-        epochs: Passes over them.
-        batch_size: Faces per step.
+        pictures: Of the training, in batches of the training's size, each read once.
         learning_rate: Adam's, falling linearly to 0.
         clip_norm: Largest norm of a weight's gradient.
+        rounding: Whether rounding is part of the graph. Without it the network is trained for as
+            long as it was: what that alone gains.
         timeout: Seconds after which the child process is stopped.
     """
 
-    crops: int = 1536
-    epochs: int = 1
-    batch_size: int = 16
+    pictures: int = 1536
     learning_rate: float = 1e-5
     clip_norm: float = 5.0
+    rounding: bool = True
     timeout: float = 3600.0
 
 
 @dataclass(frozen=True)
-class QatResult:
+class QatLoss:
+    """The loss of a training: of the heatmaps, and of portraits against their partners."""
+
+    heatmaps: HeatmapLoss
+    pairs: PairLoss | None = None
+
+
+@dataclass(frozen=True)
+class FineTuned:
     """Result of the fine-tuning.
 
     Attributes:
-        flatbuffer: The .tflite bytes, without metadata.
-        facts: `twin_difference`, `icc_float`, `history` (step, loss, ICC on validation subjects),
-            `seconds` and `versions`.
+        net: With the weights of the step that was best on validation faces, not calibrated.
+        peaks: (N, K) its heatmap maxima on the calibration images, rounded as in the exported
+            graph, in intensity units, not clipped.
+        facts: `twin_difference`; `float_loss` and `float_icc` before any rounding; `history` with
+            `step`, `loss` (of the first batch), `training_loss` (mean of the steps since the row
+            before) and `icc` on validation faces; `kept_step`, `seconds` and `versions`.
     """
 
-    flatbuffer: bytes
+    net: keras.Model
+    peaks: npt.NDArray[np.float32]
     facts: dict[str, Any]
 
 
-def tuned_run(
-    run: TrainedRun,
-    validation: LabeledFaces,
-    data: Path,
-    *,
-    selection: str = SELECTION,
-    log: Callable[[str], None],
-) -> bytes:
-    """Return the int8 flatbuffer of a trained run, without metadata.
-
-    Args:
-        run: Fine-tuned on its own training subjects.
-        validation: Faces of validation subjects, for ranges and the choice of the best step.
-        data: Folder of the face records.
-        selection: How the exported graph finds neighbors, a key of `knn.SELECTIONS`.
-        log: Receives progress lines.
-
-    Raises:
-        QatEnvironmentError, NotQuantizableError, QatError: As `qat_variant`.
-    """
-    config, settings = run.config, QatSettings()
-    part = run_part(run, "train", settings.crops, data, log=log)
-    targets = setup.make_targets(config)
-    return qat_variant(
-        run.net,
-        config.model,
-        part.batches(
-            targets, batch_size=settings.batch_size, seed=config.run.seed, augment=config.augment
-        ),
-        validation.images,
-        validation.intensity,
-        loss=setup.make_loss(config, part.labels(targets)),
-        settings=settings,
-        selection=selection,
-        seed=config.run.seed,
-        log=log,
-    ).flatbuffer
-
-
-def qat_variant(
+def fine_tune(
     net: keras.Model,
     spec: NetSpec,
     training: Iterable[tuple[Any, dict[str, Any]]],
-    images: npt.NDArray[np.float32],
-    intensity: npt.NDArray[np.float32],
+    validation: LabeledFaces,
+    calibration: Iterable[tuple[Any, Any]],
     *,
-    loss: HeatmapLoss,
+    loss: QatLoss,
     settings: QatSettings,
-    selection: str = SELECTION,
     seed: int = 0,
-    log: Callable[[str], None],
-) -> QatResult:
-    """Return `net` as an int8 flatbuffer, fine-tuned with rounding in its graph.
+) -> FineTuned:
+    """Return `net` fine-tuned with rounding in its graph.
 
     Args:
-        net: The trained network; unchanged.
+        net: The network as it was trained: the loss doesn't suit a calibrated one. Unchanged.
         spec: Its specification.
-        training: Batches of (image, targets) from `data.pipeline.batches`, read up to
-            `settings.crops` faces.
-        images: (N, S, S, 3) validation faces, RGB 0 to 255: for the ranges, the check of the twin
-            and the choice of the best step.
-        intensity: (N, A) their labels, NaN where not coded.
-        loss: The loss of the training.
+        training: Batches of (image, targets), read up to `settings.pictures` pictures.
+        validation: For the ranges, the check of the twin and the choice of the best step.
+        calibration: Batches of (image, targets) whose maxima are returned.
+        loss: Of the training.
         settings: Of the fine-tuning.
-        selection: How the exported graph finds neighbors, a key of `knn.SELECTIONS`.
-        seed: Of the order of the faces.
-        log: Receives progress lines.
+        seed: Of TensorFlow.
 
     Raises:
-        QatEnvironmentError: If the other environment is missing or lacks a package.
+        QatPackagesError: If a package is missing.
         NotQuantizableError: If the network has a layer that the twin lacks.
         QatError: If the twin differs from the network, or the child process fails.
     """
-    python = environment_python()
-    rows, weights = describe(net)
+    require_packages()
+    described = describe(net)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        pixels = _as_bytes(images)
-        np.savez(folder / "weights.npz", **dict[str, Any](weights))
+        pixels = _as_bytes(validation.images)
+        np.savez(folder / "weights.npz", **dict[str, Any](described.weights))
         np.save(folder / "validation_image.npy", pixels)
-        np.save(folder / "validation_intensity.npy", intensity)
+        np.save(folder / "validation_intensity.npy", validation.intensity)
         raw = net.predict(pixels.astype(np.float32), batch_size=32, verbose=0)
         np.save(folder / "validation_raw.npy", raw)
-        faces = _write_training(folder, training, settings.crops)
+        np.save(folder / "calibration_image.npy", _stacked(image for image, _ in calibration))
+        batches = _write_training(folder, training, settings.pictures)
         job = {
-            "rows": rows,
+            "rows": described.rows,
+            "branches": _branches(described),
             "codec": asdict(spec.codec),
             "aus": list(spec.au_numbers),
             "rule": spec.rule,
-            "loss": _loss(loss),
+            "loss": _plain(loss.heatmaps),
+            "pair_loss": None if loss.pairs is None else _plain(loss.pairs),
             "settings": asdict(settings),
-            "selection": selection,
+            "batches": batches,
             "seed": seed,
-            "max_twin_difference": _MAX_TWIN_DIFFERENCE,
+            "max_twin_difference": MAX_TWIN_DIFFERENCE,
         }
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-        log(f"   fine-tuning on {faces} faces, {settings.epochs} epochs, in {python.parts[-3]}")
-        run_child(python, folder, settings.timeout)
+        run_child(folder, settings.timeout)
         facts = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        if not facts["twin_difference"] <= _MAX_TWIN_DIFFERENCE:  # NaN too
+        if not facts["twin_difference"] <= MAX_TWIN_DIFFERENCE:  # NaN too
             raise QatError(
-                f"The twin's heatmaps must be within {_MAX_TWIN_DIFFERENCE} of the network's, "
+                f"The twin's heatmaps must be within {MAX_TWIN_DIFFERENCE} of the network's, "
                 f"relative to the largest. Received: {facts['twin_difference']:.3g}. Compare the "
                 "layers in `export.qat.child.twin` with the network's, or omit qat_int8."
             )
-        return QatResult(packed((folder / "model.tflite").read_bytes()), facts)
+        with np.load(folder / "tuned.npz", allow_pickle=False) as file:
+            tuned = restored(net, dict(file))
+        return FineTuned(tuned, np.load(folder / "peaks.npy", allow_pickle=False), facts)
 
 
-def packed(flatbuffer: bytes) -> bytes:
-    """Return the model with SCC's weights stored as int8 and decoded to float32 at run time.
-
-    The weights are on the int8 grid already, so only the size changes. TensorFlow's converter has
-    no such storage for a layer whose input has no range.
-    """
-    maker = quantizer.Quantizer(bytearray(flatbuffer))
-    maker.update_quantization_recipe(_SCC, TFLOperationName.FULLY_CONNECTED, WEIGHT_ONLY)
-    # The progress bar is printed although it is switched off.
-    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-        # The rest is quantized already on purpose.
-        warnings.filterwarnings("ignore", message="Input model is already partially quantized")
-        made = maker.quantize(None, enable_progress_bar=False, enable_progress_report=False)
-    return pack(unpack(bytes(made.quantized_model)))
+def _branches(described: Description) -> list[str]:
+    """Return the layers in which branches end that are trained apart."""
+    found: list[list[str]] = [row["inputs"] for row in described.rows if row["name"] == BRANCHES]
+    return found[0] if found else []
 
 
-def _loss(loss: HeatmapLoss) -> dict[str, Any]:
-    """Return the loss's settings; `codec` and `to_au` follow from the rest of the job."""
+def _plain(loss: HeatmapLoss | PairLoss) -> dict[str, Any]:
+    """Return a loss's settings; `codec` and `to_au` follow from the rest of the job."""
+    settings = {name: value for name, value in vars(loss).items() if name not in ("codec", "to_au")}
     return {
-        "au_weight": loss.au_weight.tolist(),
-        "background_weight": loss.background_weight,
-        "foreground_weight": loss.foreground_weight,
-        "intensity_weight": loss.intensity_weight,
-        "level_weight": None if loss.level_weight is None else loss.level_weight.tolist(),
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name, value in settings.items()
     }
 
 
 def _write_training(
     folder: Path, training: Iterable[tuple[Any, dict[str, Any]]], wanted: int
 ) -> int:
-    """Write one .npy file for `image` and for each target; return the number of faces."""
-    columns: dict[str, list[npt.NDArray[Any]]] = {"image": []}
-    faces = 0
+    """Write each batch as `batch<number>.npz`; return how many there are.
+
+    They stay whole, since a portrait's partner is named by its place.
+    """
+    batches = faces = 0
     for images, targets in training:
-        columns["image"].append(_as_bytes(images))
-        for name, value in targets.items():
-            array = np.asarray(value)
-            columns.setdefault(name, []).append(array.astype(_SMALL.get(name, array.dtype)))
-        faces += len(images)
+        arrays = {name: np.asarray(value) for name, value in targets.items()}
+        small = {
+            name: value.astype(_SMALL.get(name, value.dtype)) for name, value in arrays.items()
+        }
+        np.savez(
+            folder / f"batch{batches}.npz", allow_pickle=False, image=_as_bytes(images), **small
+        )
+        batches, faces = batches + 1, faces + len(images)
         if faces >= wanted:
             break
     if not faces:
         raise QatError("Fine-tuning needs training faces. Received: none. Check the training set.")
-    for name, parts in columns.items():
-        np.save(folder / f"{name}.npy", np.concatenate(parts))
-    return faces
+    return batches
+
+
+def _stacked(images: Iterable[Any]) -> npt.NDArray[np.uint8]:
+    return np.concatenate([_as_bytes(part) for part in images])
 
 
 def _as_bytes(images: Any) -> npt.NDArray[np.uint8]:

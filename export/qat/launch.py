@@ -1,9 +1,11 @@
-"""The environment of quantization-aware training, and the child process that runs in it.
+"""The child process of quantization-aware training, and the packages that it needs.
 
-tensorflow-model-optimization can't be installed beside MediaPipe and turns `tf.keras` into Keras 2
-for the whole process. `make qat-env` creates an environment for it.
+tensorflow-model-optimization turns `tf.keras` into Keras 2 for the whole process, so it runs in one
+of its own. pip doesn't install it beside ai-edge-quantizer, since it asks for an older absl-py than
+it needs; `make .venv/.qat` installs it without its dependencies, which are all there.
 """
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -13,45 +15,47 @@ from typing import Final
 from export.specs import VariantError, VariantUnavailableError
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PYTHON_VARIABLE: Final = "FAU_QAT_PYTHON"
-"""Environment variable with the path of the Python to use instead of .venv-qat/bin/python."""
+PACKAGES: Final = {
+    "tensorflow_model_optimization": "tensorflow-model-optimization",
+    "tf_keras": "tf_keras",
+    "tree": "dm-tree",
+    "mock": "mock",
+}
+"""Module -> package."""
+INSTALL: Final = f"python -m pip install --no-deps -c constraints.txt {' '.join(PACKAGES.values())}"
 
 _LAST_LINES: Final = 12
 
 
-class QatEnvironmentError(VariantUnavailableError):
-    """The environment of quantization-aware training is missing or incomplete."""
+class QatPackagesError(VariantUnavailableError):
+    """A package of quantization-aware training is missing."""
 
 
 class QatError(VariantError):
     """The fine-tuning failed."""
 
 
-def environment_python() -> Path:
-    """Return the Python of the other environment.
-
-    Raises:
-        QatEnvironmentError: If there is none.
-    """
-    python = Path(os.environ.get(PYTHON_VARIABLE) or ROOT / ".venv-qat" / "bin" / "python")
-    if not python.is_file():
-        raise QatEnvironmentError(
-            "Quantization-aware training needs an environment of its own. Received: no "
-            f"{python.name} at {python}. Run `make qat-env`, or omit qat_int8."
+def require_packages() -> None:
+    """Raise QatPackagesError unless the packages of quantization-aware training are there."""
+    missing = [
+        package for module, package in PACKAGES.items() if importlib.util.find_spec(module) is None
+    ]
+    if missing:
+        raise QatPackagesError(
+            f"Quantization-aware training must have its packages: {', '.join(missing)} "
+            f"{'is' if len(missing) == 1 else 'are'} not installed. Run `{INSTALL}` in the "
+            "checkout, or omit qat_int8."
         )
-    return python
 
 
-def run_child(python: Path, folder: Path, timeout: float) -> None:
+def run_child(folder: Path, timeout: float) -> None:
     """Run `export.qat.child` on a folder; its progress goes to standard output.
 
     Args:
-        python: From `environment_python`.
         folder: Contains the job; receives the result.
         timeout: Seconds after which the child is stopped.
 
     Raises:
-        QatEnvironmentError: If the environment lacks a package.
         QatError: If the child fails or is stopped.
     """
     environment = {
@@ -61,7 +65,7 @@ def run_child(python: Path, folder: Path, timeout: float) -> None:
         "TF_USE_LEGACY_KERAS": "1",  # the toolkit sets it too, but only once it is loaded
     }
     messages = folder / "log.txt"
-    command = [str(python), "-m", "export.qat.child", str(folder)]
+    command = [sys.executable, "-m", "export.qat.child", str(folder)]
     try:
         with messages.open("w", encoding="utf-8") as errors:
             child = subprocess.run(
@@ -69,22 +73,12 @@ def run_child(python: Path, folder: Path, timeout: float) -> None:
             )
     except subprocess.TimeoutExpired as error:
         raise QatError(
-            f"Fine-tuning must end within {timeout:g} s. Use fewer crops or epochs, or a longer "
-            "timeout."
+            f"Fine-tuning must end within {timeout:g} s. Use fewer steps, or a longer timeout."
         ) from error
     if child.returncode:
         lines = messages.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        _fail(lines, child.returncode)
-
-
-def _fail(lines: list[str], code: int) -> None:
-    if lines and lines[-1].startswith(("ModuleNotFoundError", "ImportError")):
-        raise QatEnvironmentError(
-            "The environment of quantization-aware training must have its packages. Received: "
-            f"{lines[-1]}. Run `make qat-env`."
+        sys.stderr.write("\n".join(lines[-_LAST_LINES:]) + "\n")
+        raise QatError(
+            f"Fine-tuning failed with exit code {child.returncode}: "
+            f"{lines[-1] if lines else 'no message'}. See the lines above."
         )
-    sys.stderr.write("\n".join(lines[-_LAST_LINES:]) + "\n")
-    raise QatError(
-        f"Fine-tuning failed with exit code {code}: {lines[-1] if lines else 'no message'}. See "
-        "the lines above."
-    )

@@ -1,12 +1,17 @@
 """A tiny network, faces and a loss for the tests of quantization-aware training."""
 
+import keras
 import numpy as np
+import pytest
 from keras import layers, ops
 
+from export.qat.launch import QatPackagesError, require_packages
+from export.run import LabeledFaces
 from fau_tf import facs
 from fau_tf.models import heatmap_net
 from fau_tf.models.presets import PRESETS
 from fau_tf.models.scc.knn import SELECTIONS, closeness
+from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
 from fau_tf.training.losses import HeatmapLoss
 
 SPEC = PRESETS["tiny"]
@@ -23,9 +28,26 @@ LOSS = HeatmapLoss(
 )
 
 
+def _packages_are_there():
+    try:
+        require_packages()
+    except QatPackagesError:
+        return False
+    return True
+
+
+needs_packages = pytest.mark.skipif(
+    not _packages_are_there(), reason="no packages of quantization-aware training: make .venv/.qat"
+)
+
+
 def network(spec):
     """Return a network with all weights and statistics drawn: a 0 or 1 could hide a mistake."""
-    net = heatmap_net.build(spec)
+    return drawn(heatmap_net.build(spec))
+
+
+def drawn(net):
+    """Draw all weights and statistics of a network; return it."""
     rng = np.random.default_rng(0)
     for weight in net.weights:
         if weight.name in ("gamma", "moving_variance"):
@@ -38,11 +60,32 @@ def network(spec):
     return net
 
 
-def labeled_faces(count):
-    """Return (count, 64, 64, 3) random pictures, 0 to 255, and their intensities."""
+def paper_layers():
+    """Return a tiny network of the layers of preset `paper`: pooling, ResNet's sum, transposed."""
+    image = keras.Input((64, 64, 3), name="image")
+    x = layers.Rescaling(1.0, offset=[-123.68, -116.779, -103.939], name="minus_mean")(image)
+    x = layers.ZeroPadding2D(3, name="conv1_pad")(x)
+    x = layers.Conv2D(8, 7, strides=2, name="conv1_conv")(x)  # with a bias, before batch norm
+    x = layers.Activation("relu", name="conv1_relu")(layers.BatchNormalization(name="conv1_bn")(x))
+    x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
+    x = layers.MaxPooling2D(3, strides=2, name="pool1_pool")(x)
+    y = layers.BatchNormalization(name="conv2_bn")(layers.Conv2D(8, 1, name="conv2_conv")(x))
+    x = layers.Activation("relu", name="out")(layers.Add(name="sum")([x, y]))
+    x = layers.MaxPooling2D(2, name="halve")(x)
+    x = layers.Conv2DTranspose(8, 4, strides=2, padding="same", use_bias=False, name="up0_deconv")(
+        x
+    )
+    x = layers.ReLU(name="up0_relu")(layers.BatchNormalization(name="up0_bn")(x))
+    x = SemanticCorrespondence(k=3, name="scc0")(x)
+    return drawn(keras.Model(image, layers.Conv2D(len(SPEC.to_au), 1, name="heatmaps")(x)))
+
+
+def labeled_faces(count, size=64):
+    """Return `count` random faces of `size` px and their intensities."""
     rng = np.random.default_rng(1)
-    images = rng.integers(0, 256, (count, 64, 64, 3)).astype(np.float32)
-    return images, rng.uniform(0, 5, (count, len(SPEC.au_numbers))).astype(np.float32)
+    images = rng.integers(0, 256, (count, size, size, 3)).astype(np.float32)
+    intensity = rng.uniform(0, 5, (count, len(SPEC.au_numbers))).astype(np.float32)
+    return LabeledFaces(images, intensity, "random", count)
 
 
 def batches(count=100, size=2):

@@ -1,1 +1,1 @@
-"""The part that runs in .venv-qat, with Keras 2 and the toolkit; only its own modules import it."""
+"""The part that runs with Keras 2 and the toolkit; only its own modules import it."""

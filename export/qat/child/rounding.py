@@ -1,8 +1,9 @@
 """Rounding to 8 bits in the twin, by the extension points of tensorflow-model-optimization.
 
 Its default scheme would round the image, take thousands of steps to find ranges, and give a
-depthwise kernel a single scale. Here ranges are measured beforehand and fixed, kernels have one
-scale per output channel, and of SCC only the matrices and the result are rounded.
+depthwise kernel a single scale. Here rounding is that of the exported file, by the recipe
+`static_int8`: ranges are measured beforehand and fixed, all kernels have one scale per output
+channel, and a layer's result is rounded where an int8 layer gives or takes it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,14 @@ Ranges = Mapping[str, tuple[float, float]]
 
 
 class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
-    """Rounds weights to 8 bits, symmetrically, with one scale per output channel."""
+    """Rounds weights to 8 bits, symmetrically, with one scale per output channel.
+
+    Args:
+        axis: Of the output channels.
+    """
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
 
     def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:
         """Create no variables: the scales follow from the weights."""
@@ -31,11 +39,11 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
     def __call__(self, inputs: Any, training: bool, weights: Any, **_: Any) -> Any:
         """Return `inputs` on the grid; the gradient is that of the identity."""
         del training, weights
-        return inputs + tf.stop_gradient(on_grid(inputs) - inputs)
+        return inputs + tf.stop_gradient(on_grid(inputs, self.axis) - inputs)
 
     def get_config(self) -> dict[str, Any]:
-        """Return no settings."""
-        return {}
+        """Return what `__init__` takes."""
+        return {"axis": self.axis}
 
 
 class FixedRange(tfmot.quantization.keras.quantizers.Quantizer):
@@ -64,15 +72,16 @@ class Rounding(tfmot.quantization.keras.QuantizeConfig):
 
     Args:
         weights: Names of the layer's attributes to round.
-        output: Range (low, high) of the result, or None if the next layer rounds.
+        axis: Of their output channels.
+        output: Range (low, high) of the result, or None if it isn't rounded.
     """
 
-    def __init__(self, weights: Sequence[str], output: Sequence[float] | None) -> None:
-        self.weights, self.output = tuple(weights), output
+    def __init__(self, weights: Sequence[str], axis: int, output: Sequence[float] | None) -> None:
+        self.weights, self.axis, self.output = tuple(weights), axis, output
 
     def get_weights_and_quantizers(self, layer: Any) -> list[tuple[Any, Any]]:
         """Return (variable, quantizer) pairs."""
-        return [(getattr(layer, name), KernelQuantizer()) for name in self.weights]
+        return [(getattr(layer, name), KernelQuantizer(self.axis)) for name in self.weights]
 
     def set_quantize_weights(self, layer: Any, quantize_weights: Sequence[Any]) -> None:
         """Replace the layer's weights by the rounded ones."""
@@ -95,7 +104,7 @@ class Rounding(tfmot.quantization.keras.QuantizeConfig):
 
     def get_config(self) -> dict[str, Any]:
         """Return what `__init__` takes."""
-        return {"weights": list(self.weights), "output": self.output}
+        return {"weights": list(self.weights), "axis": self.axis, "output": self.output}
 
 
 class _AsAnnotated(tfmot.quantization.keras.QuantizeLayoutTransform):
@@ -122,30 +131,36 @@ class _Scheme(tfmot.quantization.keras.QuantizeScheme):
         return _NoDefaults()
 
 
-_WEIGHTS: Final = {
-    "conv": ("kernel",),
-    "depthwise": ("depthwise_kernel",),
-    "correspondence": ("own", "far"),
+_WEIGHTS: Final[dict[str, tuple[tuple[str, ...], int]]] = {
+    "conv": (("kernel",), 3),
+    "depthwise": (("depthwise_kernel",), 2),
+    "transposed": (("kernel",), 2),
+    "correspondence": (("own", "far"), 1),
 }
+"""Kind -> the weights to round, and the axis of their output channels."""
 
 
 def rounded_outputs(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the layers whose results are rounded: all but the image, resizing and a ReLU's input.
+    """Return the layers whose results are rounded: those that int8 layers give or take.
 
-    A ReLU is fused into the convolution before it, and bilinear resizing keeps its input's range.
+    A ReLU is fused into the layer before it.
     """
-    before_relu = {name for row in rows if row["kind"] == "relu" for name in row["inputs"]}
-    return [
-        row["name"]
-        for row in rows
-        if row["kind"] not in ("input", "resize") and row["name"] not in before_relu
-    ]
+    kinds = {row["name"]: row["kind"] for row in rows}
+    integer = {row["name"] for row in rows if row["integer"]}
+    taken = {name for row in rows if row["integer"] for name in row["inputs"]}
+    fused = {name for row in rows if row["kind"] == "relu" for name in row["inputs"]}
+    given = {
+        row["name"] for row in rows if row["kind"] == "relu" and row["inputs"][0] in integer
+    } | (integer - fused)
+    return [name for name in kinds if name in (given | taken) - fused and kinds[name] != "input"]
 
 
 def measure_ranges(
     rows: Sequence[Mapping[str, Any]], model: Any, batches: Sequence[Any]
 ) -> dict[str, tuple[float, float]]:
     """Return the range, including 0, of each rounded layer's result over `batches`.
+
+    An int8 bilinear resize has the range of its input.
 
     Args:
         rows: From `describe`.
@@ -162,45 +177,36 @@ def measure_ranges(
                 min(low, float(tf.reduce_min(value))),
                 max(high, float(tf.reduce_max(value)), 1e-6),
             )
+    for row in rows:
+        if row["kind"] == "resize" and row["integer"]:
+            bounds[row["name"]] = bounds[row["inputs"][0]]
     return bounds
 
 
-def rounding_twin(
-    rows: Sequence[Mapping[str, Any]],
-    image_size: int,
-    ranges: Ranges,
-    *,
-    batch: int | None,
-    selection: str,
-    weights: bool,
-) -> Any:
+def rounding_twin(rows: Sequence[Mapping[str, Any]], image_size: int, ranges: Ranges) -> Any:
     """Return the twin with rounding in its graph and random weights.
 
     Args:
         rows: From `describe`.
         image_size: Rows and columns of the image.
         ranges: From `measure_ranges`.
-        batch: As of `twin.twin`.
-        selection: As of `twin.twin`.
-        weights: Whether to round weights too; False if they are on the grid already.
     """
 
     def annotate(layer: Any, row: Mapping[str, Any]) -> Any:
-        rounded = _WEIGHTS.get(row["kind"], ()) if weights else ()
+        weights, axis = _WEIGHTS.get(row["kind"], ((), 0))
         output = ranges.get(row["name"])
-        if not rounded and output is None:
+        if not weights and output is None:
             return layer
-        return _API.quantize_annotate_layer(layer, Rounding(rounded, output))
+        return _API.quantize_annotate_layer(layer, Rounding(weights, axis, output))
 
-    custom = (Rounding, KernelQuantizer, FixedRange, twin.Correspondence)
+    custom = (Rounding, KernelQuantizer, FixedRange, twin.Correspondence, twin.Pad)
     with _API.quantize_scope({kind.__name__: kind for kind in custom}):
-        annotated = twin.twin(rows, image_size, batch=batch, selection=selection, wrap=annotate)
+        annotated = twin.twin(rows, image_size, annotate)
         return _API.quantize_apply(annotated, scheme=_Scheme())
 
 
-def on_grid(weights: Any) -> Any:
-    """Return weights rounded to 255 levels per channel, the last axis with more than one entry."""
-    axis = len(weights.shape) - (2 if weights.shape[-1] == 1 else 1)  # a depthwise kernel's is 2
+def on_grid(weights: Any, axis: int) -> Any:
+    """Return weights rounded to 255 levels per channel, the entries along `axis`."""
     others = [other for other in range(len(weights.shape)) if other != axis]
     step = tf.reduce_max(tf.abs(weights), axis=others, keepdims=True) / _MOST
     step = tf.maximum(step, 1e-12)

@@ -18,13 +18,12 @@ class Correspondence(tf_keras.layers.Layer):
 
     Args:
         k: Neighbors per feature map, itself among them.
-        selection: Key of `knn.SELECTIONS`.
         **kwargs: Of the Keras 2 layer.
     """
 
-    def __init__(self, k: int, selection: str, **kwargs: Any) -> None:
+    def __init__(self, k: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.k, self.selection = k, selection
+        self.k = k
 
     def build(self, input_shape: Any) -> None:
         """Create the weights: `own` and `far` (D, D), `shift` (D,)."""
@@ -40,13 +39,34 @@ class Correspondence(tf_keras.layers.Layer):
         columns = tf.reshape(x, (-1, height * width, channels))
         scores = closeness(rows, columns)
         own, far = ops.matmul(rows, self.own), ops.matmul(rows, self.far)
-        largest = SELECTIONS[self.selection].maximum(scores, far, self.k)
+        largest = SELECTIONS["gather"].maximum(scores, far, self.k)
         out = tf.nn.relu(own + self.shift + largest)
         return tf.transpose(tf.reshape(out, (-1, channels, height, width)), (0, 2, 3, 1))
 
     def get_config(self) -> dict[str, Any]:
         """Return what `__init__` takes."""
-        return {**super().get_config(), "k": self.k, "selection": self.selection}
+        return {**super().get_config(), "k": self.k}
+
+
+class Pad(tf_keras.layers.Layer):
+    """Zeros around a tensor, along any axis.
+
+    Args:
+        pad_width: (before, after) for each axis.
+        **kwargs: Of the Keras 2 layer.
+    """
+
+    def __init__(self, pad_width: Sequence[Sequence[int]], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pad_width = pad_width
+
+    def call(self, x: Any) -> Any:
+        """Return `x` with zeros around it."""
+        return tf.pad(x, self.pad_width)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `__init__` takes."""
+        return {**super().get_config(), "pad_width": self.pad_width}
 
 
 _L: Final = tf_keras.layers
@@ -54,41 +74,35 @@ LAYERS: Final[dict[str, Callable[..., Any]]] = {
     "rescaling": _L.Rescaling,
     "conv": _L.Conv2D,
     "depthwise": _L.DepthwiseConv2D,
+    "transposed": _L.Conv2DTranspose,
     "relu": _L.ReLU,
+    "prelu": _L.PReLU,
     "add": _L.Add,
+    "concatenate": _L.Concatenate,
     "resize": _L.UpSampling2D,
+    "max_pool": _L.MaxPooling2D,
+    "zero_pad": _L.ZeroPadding2D,
+    "pad": Pad,
     "correspondence": Correspondence,
 }
 """Kind of `describe` -> the layer class, called with its settings."""
 
 
-def twin(
-    rows: Sequence[Mapping[str, Any]],
-    image_size: int,
-    *,
-    batch: int | None,
-    selection: str,
-    wrap: Wrap | None = None,
-) -> Any:
+def twin(rows: Sequence[Mapping[str, Any]], image_size: int, wrap: Wrap | None = None) -> Any:
     """Return the Keras 2 model of `rows` with random weights.
 
     Args:
         rows: From `describe`.
         image_size: Rows and columns of the image, S.
-        batch: Static batch size; None for any.
-        selection: How SCC finds neighbors, a key of `knn.SELECTIONS`.
         wrap: Applied to each layer before it is called.
     """
     tensors: dict[str, Any] = {}
     for row in rows:
         name = row["name"]
         if row["kind"] == "input":
-            image = tensors[name] = tf_keras.Input((image_size, image_size, 3), batch, name=name)
+            image = tensors[name] = tf_keras.Input((image_size, image_size, 3), name=name)
             continue
-        settings = dict(row["settings"])
-        if row["kind"] == "correspondence":
-            settings["selection"] = selection
-        layer = LAYERS[row["kind"]](name=name, **settings)
+        layer = LAYERS[row["kind"]](name=name, **row["settings"])
         inputs = [tensors[key] for key in row["inputs"]]
         used = layer if wrap is None else wrap(layer, row)
         tensors[name] = used(inputs if len(inputs) > 1 else inputs[0])
@@ -109,19 +123,28 @@ def get_weights(model: Any) -> dict[str, Any]:
     return {name: variable.numpy() for name, variable in variables(model).items()}
 
 
+def inner(layer: Any) -> Any:
+    """Return the layer inside a toolkit wrapper, or a plain layer itself."""
+    return getattr(layer, "layer", layer)
+
+
+def layers(model: Any) -> dict[str, Any]:
+    """Return name in `describe` -> layer, of a plain twin or a rounding one."""
+    return {inner(layer).name: layer for layer in model.layers}
+
+
 def variables(model: Any) -> dict[str, Any]:
     """Return `layer/weight` -> variable, of a plain twin or a rounding one."""
     found = {}
-    for layer in model.layers:
-        inner = getattr(layer, "layer", layer)  # toolkit wrappers hold it there
+    for name, layer in layers(model).items():
         for variable in layer.weights:  # not the attributes, which wrappers replace by tensors
-            name = variable.name.split(":")[0].rpartition("/")[2]
-            if name in _WEIGHTS:
-                found[f"{inner.name}/{_WEIGHTS[name]}"] = variable
+            weight = variable.name.split(":")[0].rpartition("/")[2]
+            if weight in _WEIGHTS:
+                found[f"{name}/{_WEIGHTS[weight]}"] = variable
     return found
 
 
-_WEIGHTS: Final = {name: name for name in ("kernel", "bias", "own", "far", "shift")} | {
+_WEIGHTS: Final = {name: name for name in ("kernel", "bias", "alpha", "own", "far", "shift")} | {
     "depthwise_kernel": "kernel"
 }
 """Variable -> its name in `describe`; a wrapper's own counter is not included."""

@@ -134,13 +134,13 @@ def test_a_name_that_files_can_not_have_is_refused(name, place, tmp_path, capsys
     assert "names files" in one_error(capsys)
 
 
-def test_quantization_aware_training_by_name_needs_its_environment(
+def test_quantization_aware_training_by_name_needs_its_packages(
     place, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setenv(launch.PYTHON_VARIABLE, str(tmp_path / "none"))
+    monkeypatch.setitem(launch.PACKAGES, "no_such_module", "no-such-package")
     monkeypatch.setattr(command, "load_run", lambda _: pytest.fail("too late"))
     assert export(place, tmp_path, "--spec", "qat_int8") == 2
-    assert "Run `make qat-env`" in one_error(capsys)
+    assert "no-such-package is not installed. Run `python -m pip install" in one_error(capsys)
 
 
 FULL = OSError(errno.ENOSPC, "No space left on device", "there")

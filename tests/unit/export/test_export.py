@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from export.export import export_network
 from export.keras_parity import difference_to_keras, run_tflite
 from export.run import LabeledFaces
 from export.specs import EXPORT_SPECS, VariantError, VariantUnavailableError
+from export.variants import Source
 from fau_tf import contract
 from fau_tf.inference.model_info import read_model
 from fau_tf.training.config import VARIANTS
@@ -95,6 +97,21 @@ def leave_stale(out, variant):
 
 
 # ---- as training exports, without labeled faces
+
+
+def test_a_fine_tuned_variant_has_facts_of_its_own(
+    source, net, tmp_path, monkeypatch, variant_file
+):
+    tuned = SimpleNamespace(net=net, facts={"intervals": "its own", "fine_tuning": {"seconds": 1}})
+    lending = Source(net, source.spec, source.representative, lambda: tuned)
+    same = {"qat_int8": "static_int8"}
+    monkeypatch.setattr(
+        export, "make", lambda _, variant: variant_file(same.get(variant.name, variant.name))
+    )
+    rows = [FLOAT32, ROWS["qat_int8"]]
+    result, _ = run(lending, rows, tmp_path, facts={"intervals": "the run's"})
+    assert [entry["intervals"] for entry in result.written] == ["the run's", "its own"]
+    assert [entry.get("fine_tuning") for entry in result.written] == [None, {"seconds": 1}]
 
 
 def test_training_writes_its_variants_with_their_json(source, tmp_path):
