@@ -67,9 +67,14 @@ def describe(net: keras.Model) -> Description:
         net: Functional, with one input and one output, without shared layers.
 
     Raises:
-        NotQuantizableError: For an unsupported layer, or a batch norm that isn't the only layer
-            after a convolution.
+        NotQuantizableError: For an unsupported layer, a second input, or a batch norm that isn't
+            the only layer after a convolution.
     """
+    if len(net.inputs) != 1:
+        raise NotQuantizableError(
+            "Quantization-aware training supports networks with one input. Received: "
+            f"{len(net.inputs)}. Omit qat_int8."
+        )
     found = Description()
     configs = net.get_config()["layers"]
     inputs = {config["name"]: _inputs(config) for config in configs}

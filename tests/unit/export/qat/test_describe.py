@@ -108,9 +108,15 @@ def two_readers():
     return keras.Model(image, layers.Add()([x, layers.BatchNormalization()(x)]))
 
 
+def two_inputs():
+    image, other = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
+    return keras.Model([image, other], layers.Add()([image, other]))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (two_inputs, "one input. Received: 2"),
         (lambda: functional(layers.LayerNormalization()), "a LayerNormalization"),
         (lambda: heatmap_net.build(net_spec("tiny", {"nodes": "pixels"})), "nodes='pixels'"),
         (lambda: functional(layers.Conv2D(2, 1, activation="relu")), "activation='relu'"),
@@ -120,7 +126,17 @@ def two_readers():
         (lambda: functional(layers.BatchNormalization()), "batch norm after a convolution"),
         (two_readers, "which 2 layers read"),
     ],
-    ids=["unknown", "pixels", "activation", "gelu", "dilation", "leaky", "norm first", "readers"],
+    ids=[
+        "inputs",
+        "unknown",
+        "pixels",
+        "activation",
+        "gelu",
+        "dilation",
+        "leaky",
+        "norm first",
+        "readers",
+    ],
 )
 def test_an_unsupported_network_is_refused(make, message):
     with pytest.raises(NotQuantizableError, match=message):
