@@ -121,7 +121,7 @@ def export_network(
         about = {"name": name, **_tested_on(test)}
         entries = [_entry(one, latency[one.variant.name], asked) for one in made]
         entries += [Entry(variant=key, latency={}, refused=refused[key]) for key in failed]
-        write_report(out, training_data | about, entries)
+        write_report(out, _report_facts(training_data) | about, entries)
     skipped = {
         variant
         for variant, error in failed.items()
@@ -330,6 +330,13 @@ def _measured(made: _Candidate, test: LabeledFaces | None, latency: Latency) -> 
         times = latency[made.variant.name]
         facts["cpu_latency_ms"] = {str(threads): row for threads, row in times.items()}
     return facts
+
+
+def _report_facts(training_data: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts of the training data, whose subjects are told from those of the test."""
+    facts = {key: value for key, value in training_data.items() if value}
+    subjects = facts.pop("subjects", None)
+    return facts | ({"trained_on": subjects} if subjects else {})
 
 
 def _tested_on(test: LabeledFaces) -> dict[str, Any]:

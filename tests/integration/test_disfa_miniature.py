@@ -111,7 +111,9 @@ def test_a_fold_is_exported_and_read_by_the_demo(commands):
     assert card["training_data"]["kind"] == "real faces"
     assert card["training_data"]["subjects"] == ["SN003", "SN006"]
     assert card["parity"]["faces"] == 12
-    assert "12 real faces of 2 test subjects" in (fold / "export/report.md").read_text()
+    report = (fold / "export/report.md").read_text()
+    assert "12 real faces of 2 test subjects" in report
+    assert "- trained_on: SN003, SN006" in report
     model = fold / "export/fau_mini_fold1_static_int8.tflite"
     out = commands.folder / "demo"
     commands("-m", "fau_tf.cli.predict", "docs/sample/astronaut.png", "--model", str(model),
