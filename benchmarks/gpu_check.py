@@ -4,10 +4,13 @@
     python -m benchmarks.gpu_check [--preset NAME ...] [--json FILE] [--write PAGE]
 
 Each preset is trained for two epochs on the GPU and on the CPU, from the same weights, on the same
-faces in the same order, deterministically and in float32. The mean loss of each epoch must agree
-within 5 %: products in TF32 round to 10 bits, which moves each step a little, and neighbors flip;
-with 8 bits (bfloat16) on a CPU the losses of six epochs stay within that. Then a step is timed in
-three settings, by the programs of benchmarks/training.py. PAGE is docs/experiments/performance.md.
+faces in the same order, in float32. (Not deterministically: on a GPU TensorFlow has no
+deterministic gradient of a depthwise convolution, which `small` needs.) The mean loss of each epoch
+must agree within 5 %: products in TF32 round to 10 bits, which moves each step a little, and
+neighbors flip; with 8 bits (bfloat16) on a CPU the losses of six epochs stay within that. Then a
+step is timed in three settings, by the programs of benchmarks/training.py. PAGE is
+docs/experiments/performance.md.
+
 Exit codes: 0, also without a GPU, where one line says that nothing was checked; 1 where the losses
 differ or a setting fails.
 """
@@ -54,6 +57,7 @@ SPEED: Final = {
 _LEARN: Final = (
     "data.subjects=40", "data.faces_per_subject=5", "data.processes=0", "training.epochs=2",
     "training.batch_size=8", "training.warmup_steps=4", "training.learning_rate=1e-3",
+    "training.deterministic=false",
 )  # fmt: skip
 
 

@@ -105,6 +105,7 @@ def fit(
     Raises:
         Stopped: After Ctrl-C or SIGTERM, with a checkpoint.
         NonFiniteError: When a loss or gradient isn't finite; the weights are as before the step.
+        ValueError: When the device lacks a deterministic operator that the run asks for.
     """
     settings = config.training
     devices.check(settings.batch_size)
@@ -134,10 +135,11 @@ def fit(
         ]
         try:
             _fit_legs(model, config, subsets["train"], progress.step, steps, devices, callbacks)
-        except tf.errors.InvalidArgumentError as error:
-            if not is_non_finite(error):
-                raise
-            raise _diagnosis(model, config, subsets["train"], run, progress) from error
+        except tf.errors.OpError as error:
+            if is_non_finite(error):
+                raise _diagnosis(model, config, subsets["train"], run, progress) from error
+            _require_implemented(error, config)
+            raise
     return progress
 
 
@@ -319,6 +321,16 @@ def _validation(
 
     coded = subset.labels(targets)
     return ValidationAgreement(refresh(), predict, coded, run / run_state.BEST, progress)
+
+
+def _require_implemented(error: tf.errors.OpError, config: Config) -> None:
+    """Raise ValueError with the way out if the device lacks a deterministic operator."""
+    if isinstance(error, tf.errors.UnimplementedError) and config.training.deterministic:
+        raise ValueError(
+            "`training.deterministic` = true needs operators that compute the same bits every "
+            f"time, and this device lacks one: {' '.join(error.message.split())[:300]} Give --set "
+            "training.deterministic=false"
+        ) from error
 
 
 def _diagnosis(

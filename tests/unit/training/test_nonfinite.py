@@ -55,6 +55,20 @@ def step(model, data):
     model.fit(rows, steps_per_epoch=1, verbose=0)
 
 
+def test_a_device_without_a_deterministic_operator_is_explained(tmp_path, monkeypatch):
+    lacking = tf.errors.UnimplementedError(None, None, "A deterministic GPU form of X is missing.")
+    monkeypatch.setattr(fit, "_fit_legs", lambda *_: (_ for _ in ()).throw(lacking))
+    subsets = write_subsets(tmp_path / "faces")
+    settings = ["model.preset=tiny", "data.record_size=80", "training.batch_size=4"]
+    for more, error, message in (
+        ([], ValueError, "form of X is missing. Give --set training.deterministic=false"),
+        (["training.deterministic=false"], tf.errors.UnimplementedError, "form of X"),
+    ):
+        config = load_config(None, [*settings, *more])
+        with RunDir(tmp_path / "run") as run, pytest.raises(error, match=message):
+            fit.fit(setup.make_network(config), config, subsets, run)
+
+
 def test_a_finite_step_is_adam_s():
     model, data = trainer()
     before = trainable(model)
