@@ -28,7 +28,6 @@ SETTINGS = (
     "training.batch_size=8",
     "training.warmup_steps=4",
     "training.backbone_rate_factor=0.5",
-    "training.weight_decay=1e-3",
     "training.threads=1",
 )
 
