@@ -25,7 +25,7 @@ MIN_REAL_ICC: Final = 0.25
 """The same on real faces, which are harder: published means on DISFA are 0.29 to 0.57."""
 
 _NEXT: Final = "Quantize less of the graph, or leave this variant out."
-_UNCODED: Final = "Test on faces in which it is coded and varies."
+_UNCODED: Final = "Test on faces in which it is coded and varies, or leave it out of `model.aus`."
 
 Floats = npt.NDArray[np.float64]
 
