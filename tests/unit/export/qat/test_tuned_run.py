@@ -24,7 +24,12 @@ from tests.helpers.tiny_run import SETTINGS, SUBJECTS
 
 pytestmark = pytest.mark.integration  # a process with TensorFlow
 
-MORE = ("training.level_balance=0.5", "training.batch_size=4", "data.faces_per_subject=3")
+MORE = (
+    "training.level_balance=0.5",
+    "training.calibrate=true",
+    "training.batch_size=4",
+    "data.faces_per_subject=3",
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +54,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def validation(run, data):
-    return labeled(run_part(run, "validation", 6, data, log=print), run.config)
+    return labeled(run_part(run, "validation", 6, data, log=print), run.config, "validation")
 
 
 @pytest.fixture(scope="module")
