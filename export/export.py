@@ -89,7 +89,7 @@ def export_network(
         test: Faces of test subjects. With them the agreement that each variant loses, its size,
             float16's range and the latency are checked or measured, and a report is written.
         min_faces: Fewest of them; by default `parity.MIN_FACES`.
-        may_skip: Whether a variant whose environment is not installed is skipped, not refused.
+        may_skip: Whether a variant whose packages or faces are missing is skipped, not refused.
         log: Prints a line.
 
     Raises:

@@ -16,7 +16,7 @@ class VariantError(ValueError):
 
 
 class VariantUnavailableError(VariantError):
-    """A variant whose optional environment is not installed."""
+    """A variant that needs packages or faces that are not there."""
 
 
 @dataclass(frozen=True, kw_only=True)

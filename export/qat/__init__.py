@@ -1,1 +1,1 @@
-"""Quantization-aware training with tensorflow-model-optimization, in an environment of its own."""
+"""Quantization-aware training with tensorflow-model-optimization, in a process of its own."""
