@@ -13,6 +13,7 @@ from export.qat.describe import describe
 from export.qat.fine_tune import QatLoss, QatSettings, fine_tune
 from export.qat.launch import QatError
 from export.quantize import quantize
+from export.run import LabeledFaces
 from fau_tf.models import heatmap_net
 from fau_tf.models.presets import net_spec
 from fau_tf.training.losses import PairLoss
@@ -26,6 +27,7 @@ from tests.helpers.qat_case import (
     network,
     paper_layers,
 )
+from tests.helpers.tiny_network import smooth_faces, tiny_network
 
 pytestmark = pytest.mark.integration  # a process with TensorFlow each
 
@@ -130,7 +132,10 @@ def test_the_layers_of_the_paper_are_supported(faces):
 @pytest.mark.slow  # FaceMesh's trunk at 256 px
 def test_two_branches_train_apart_with_pairs_and_a_frozen_trunk():
     spec = net_spec("small_mesh", {"backbone": "tiny", "decoder": (16, 16), "image_size": 128})
-    net, faces = network(spec), labeled_faces(4, 128)
+    net, images = tiny_network(spec), smooth_faces(4, 1).repeat(2, axis=1).repeat(2, axis=2)
+    # The opposite of what it predicts: any step is better than the start, and kept.
+    opposite = 5 - spec.codec.decode(np.asarray(net(images)), spec.to_au)
+    faces = LabeledFaces(images, opposite.astype(np.float32), "random", 4)
     loss = dataclasses.replace(LOSS, codec=spec.codec)
     settings = {name: getattr(LOSS, name) for name in ("to_au", "au_weight")}
     pairs = PairLoss(codec=spec.codec, difference_weight=200.0, ranking_weight=50.0, **settings)
@@ -142,6 +147,7 @@ def test_two_branches_train_apart_with_pairs_and_a_frozen_trunk():
     want = loss_of_training(net, loss, batch, pairs)
     assert want != pytest.approx(loss_of_training(net, loss, batch), rel=0.01)
     assert found.facts["float_loss"] == pytest.approx(want, rel=1e-3)
+    assert found.facts["kept_step"] == 1
     before, after = describe(net).weights, describe(found.net).weights
     changed = {name for name in before if np.abs(after[name] - before[name]).max() > 1e-5}
     assert {"heatmaps/kernel", "tiny0_conv/kernel", "mesh_scc0/far"} <= changed
