@@ -253,7 +253,7 @@ def test_importing_the_package_imports_nothing_else_and_lists_the_public_names()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.splitlines() == [
         "[]",
-        "AUEstimator FaceResult __version__ load_model_info read_image",
+        "AUEstimator FaceResult __version__ load_model_info read_image to_dataframe",
     ]
 
 
