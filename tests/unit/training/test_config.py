@@ -56,6 +56,8 @@ def test_aus_that_no_training_face_shows_are_refused():
     message = r"none has AU12, AU45 above 0, .* --set model.aus=\[6, 7\]"
     with pytest.raises(ValueError, match=message):
         setup.require_coded(config, coded)
+    with_portraits = load_config(None, ["model.aus=[6, 7, 12, 45]", 'data.portraits=["portraits"]'])
+    setup.require_coded(with_portraits, coded)  # whose edits teach all AUs
     coded[1, 2:] = 5.0
     setup.require_coded(config, coded)
 
