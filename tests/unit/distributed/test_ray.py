@@ -171,11 +171,12 @@ def listening():
 
 
 def test_ctrl_c_leaves_no_process_and_the_same_command_continues(model, tmp_path):
-    photo_folder(tmp_path / "in", PHOTOS)  # 150 shards: not done before a slow machine sends Ctrl-C
+    photos = 3 * PHOTOS  # 90 shards: not done before a slow machine sends Ctrl-C
+    photo_folder(tmp_path / "in", photos)
     before = listening()
     command = [
         sys.executable, "-m", "fau_tf.cli.predict", str(tmp_path / "in"), "--cluster", "local",
-        "--workers", "2", "--shard", "2", "--model", str(model), "--out", str(tmp_path / "out"),
+        "--workers", "2", "--shard", "10", "--model", str(model), "--out", str(tmp_path / "out"),
     ]  # fmt: skip
     began = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120
@@ -191,7 +192,7 @@ def test_ctrl_c_leaves_no_process_and_the_same_command_continues(model, tmp_path
     assert began.returncode == 130, errors
     assert b"interrupted" in errors
     [place] = tmp_path.glob("out/job-*")
-    assert 0 < len(list(place.glob("*-of-*.csv"))) < PHOTOS // 2
+    assert 0 < len(list(place.glob("*-of-*.csv"))) < photos // 10
     folders = [Path(entry) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
     lines = []
     for folder in folders:
@@ -200,4 +201,4 @@ def test_ctrl_c_leaves_no_process_and_the_same_command_continues(model, tmp_path
     assert not [line for line in lines if str(tmp_path).encode() in line]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert len(list(place.glob("*-of-*.csv"))) == PHOTOS // 2
+    assert len(list(place.glob("*-of-*.csv"))) == photos // 10
