@@ -22,7 +22,7 @@ from fau_tf.evaluation.low_reliability import low_reliability
 from fau_tf.models.presets import NetSpec
 from fau_tf.training import calibrate, run_state, setup
 from fau_tf.training.config import Config, load_config
-from fau_tf.training.run_dir import model_name
+from fau_tf.training.run_dir import model_name, parts_holding
 
 REPRESENTATIVE: Final = 256
 """Number of faces of validation subjects from which ranges are taken."""
@@ -120,8 +120,7 @@ def load_run(path: Path) -> TrainedRun:
 
 
 def _require_no_folds(path: Path) -> None:
-    below = ("fold*", "seed*", "seed*/fold*")
-    folds = sorted(one.parent for name in below for one in path.glob(f"{name}/{run_state.BEST}"))
+    folds = parts_holding(path, run_state.BEST)
     if folds and not (path / run_state.BEST).is_file():
         names = ", ".join(map(str, folds))
         raise RunError(

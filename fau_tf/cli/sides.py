@@ -112,32 +112,20 @@ intensity. Most training faces are nearly even (leans with a standard deviation 
 
 
 def _table(rows: tuple["Agreement", ...]) -> str:
+    def mean(name: str) -> float:
+        return float(sum(getattr(one, name) for one in rows) / len(rows))
+
+    formats = {"slope": ".2f", "stronger": ".0%", "even": ".2f", "bias": ".2f"}
     lines = [
         [
             one.label,
             f"{one.correlation:.2f} ({one.interval[0]:.2f} to {one.interval[1]:.2f})",
-            f"{one.slope:.2f}",
-            f"{one.stronger:.0%}",
-            f"{one.even:.2f}",
-            f"{one.bias:.2f}",
+            *(format(getattr(one, name), form) for name, form in formats.items()),
         ]
         for one in rows
     ]
-    mean = [
-        sum(getattr(one, name) for one in rows) / len(rows)
-        for name in ("correlation", "slope", "stronger", "even", "bias")
-    ]
-    lines.append(
-        [
-            "mean",
-            f"{mean[0]:.2f}",
-            f"{mean[1]:.2f}",
-            f"{mean[2]:.0%}",
-            f"{mean[3]:.2f}",
-            f"{mean[4]:.2f}",
-        ]
-    )
-    return table(_HEADS, lines)
+    means = (format(mean(name), form) for name, form in formats.items())
+    return table(_HEADS, [*lines, ["mean", f"{mean('correlation'):.2f}", *means]])
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:

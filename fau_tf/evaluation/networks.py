@@ -1,11 +1,10 @@
 """Trained and exported networks, loaded for an evaluation."""
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +14,8 @@ from fau_tf.codec import HeatmapCodec
 from fau_tf.training.calibrate import calibrated_network
 from fau_tf.training.config import load_config
 from fau_tf.training.predict import predict_intensity
+from fau_tf.training.run_dir import parts_holding
 from fau_tf.training.run_state import BEST, PEOPLE
-
-_PART: Final = re.compile(r"(?:seed|fold)(\d+)")
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def load_networks(path: Path) -> list[Network]:
     """
     if path.suffix == ".tflite":
         return [_exported(path)]
-    folders = [path] if (path / BEST).is_file() else _parts(path)
+    folders = [path] if (path / BEST).is_file() else parts_holding(path, BEST)
     found = [
         _trained(folder, path.name if folder == path else folder.relative_to(path).as_posix())
         for folder in folders
@@ -64,16 +62,6 @@ def load_networks(path: Path) -> list[Network]:
             "python train_keras.py"
         )
     return found
-
-
-def _parts(run: Path) -> list[Path]:
-    """Return the folders of the networks of a run with folds, seeds or both, in their order."""
-    places = {}
-    for folder in (path.parent for path in run.rglob(BEST)):
-        found = [_PART.fullmatch(part) for part in folder.relative_to(run).parts]
-        if all(found):
-            places[folder] = [int(match[1]) for match in found if match]
-    return sorted(places, key=lambda folder: places[folder])
 
 
 def _trained(folder: Path, name: str) -> Network:

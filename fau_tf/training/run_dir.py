@@ -23,6 +23,7 @@ _PACKAGES: Final = (
     "ai-edge-litert",
     "ai-edge-quantizer",
 )
+_PART: Final = re.compile(r"(?:fold|seed)(\d+)")  # folder of a fold or a seed
 
 
 class RunDir(AbstractContextManager["RunDir"]):
@@ -95,9 +96,24 @@ def model_name(run: str, folder: Path) -> str:
     """
     parts: list[str] = []
     place = folder.resolve()
-    while place.name != run and re.fullmatch(r"(fold|seed)\d+", place.name):
+    while place.name != run and _PART.fullmatch(place.name):
         parts, place = [place.name, *parts], place.parent
     return "_".join([run, *parts])
+
+
+def parts_holding(run: Path, name: str) -> list[Path]:
+    """Return the folders of a run's seeds and folds that hold a file, in order of their numbers.
+
+    Args:
+        run: `runs/<name>`, whose own file does not count.
+        name: Of the file.
+    """
+    places = {}
+    for folder in (path.parent for path in run.rglob(name) if path.parent != run):
+        found = [_PART.fullmatch(part) for part in folder.relative_to(run).parts]
+        if all(found):
+            places[folder] = [int(match[1]) for match in found if match]
+    return sorted(places, key=lambda folder: places[folder])
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from fau_tf.evaluation.comparison.figure_table import METRIC_NAMES, FigureTable,
 from fau_tf.evaluation.predictions import PREDICTIONS, SHOWN, Predictions, f1_note
 from fau_tf.metrics import agreement
 from fau_tf.metrics.bootstrap import difference_intervals
+from fau_tf.training.run_dir import parts_holding
 
 _METRICS: Final = "metrics.json"
 _NAMED: Final = 5  # subjects and AUs in an error
@@ -170,9 +170,11 @@ def comparison_table(found: Mapping[str, Any]) -> FigureTable:
 
 def _prediction_files(run: Path) -> list[Path]:
     own = run / PREDICTIONS
-    seeds = sorted(
-        (path for path in run.glob(f"seed*/{PREDICTIONS}") if _seed(path) >= 0), key=_seed
-    )
+    seeds = [
+        folder / PREDICTIONS
+        for folder in parts_holding(run, PREDICTIONS)
+        if folder.parent == run and folder.name.startswith("seed")
+    ]
     if own.is_file() and seeds:
         raise ValueError(
             f"{run} holds the predictions of a single training and of {len(seeds)} seeds. Name "
@@ -186,11 +188,6 @@ def _prediction_files(run: Path) -> list[Path]:
             "--evaluate."
         )
     return found
-
-
-def _seed(path: Path) -> int:
-    found = re.fullmatch(r"seed(\d+)", path.parent.name)
-    return int(found[1]) if found else -1
 
 
 def _load(file: Path) -> EvaluatedRun:
