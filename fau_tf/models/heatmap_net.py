@@ -62,7 +62,7 @@ def build(spec: NetSpec) -> keras.Model:
     image = keras.Input((size, size, 3), name=contract.INPUT)
     x = scc_decoder(BACKBONES[spec.backbone].features(image), spec)
     if spec.mesh_decoder:
-        mesh = mesh_decoder(*face_mesh.face_mesh_trunk(image), spec)
+        mesh = mesh_decoder(*face_mesh.face_mesh_trunk(image, spec.heatmap_size), spec)
         x = layers.Concatenate(name=BRANCHES)([x, mesh])
     channels = len(facs.centers(spec.au_numbers, spec.rule))
     # The paper's head: 1x1, bias, no activation.
@@ -191,9 +191,9 @@ def check(spec: NetSpec) -> None:
             f"`k` must be 1 to {min(maps)}, the fewest feature maps before an SCC. "
             f"Received: {spec.k}. Lower `k` or widen `decoder`."
         )
-    if spec.mesh_decoder and spec.heatmap_size != face_mesh.HEATMAP_SIZE:
+    if spec.mesh_decoder and spec.heatmap_size % 2:
         raise ValueError(
-            f"`mesh_decoder` gives maps of {face_mesh.HEATMAP_SIZE}. Received: "
+            "`mesh_decoder` ends in a doubling, so `heatmap_size` must be even. Received: "
             f"heatmap_size={spec.heatmap_size}. Set `mesh_decoder` to 0, or change the preset."
         )
     stride = BACKBONES[spec.backbone].stride

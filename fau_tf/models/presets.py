@@ -158,7 +158,14 @@ PRESETS: Final = {
         ),
         _SMALL,
         # beside `small`, a trunk that has seen real faces
-        replace(_SMALL, preset="small_mesh", mesh_decoder=128),
+        replace(
+            _SMALL,
+            preset="small_mesh",
+            image_size=160,
+            heatmap_size=40,
+            sigma=1.9,
+            mesh_decoder=128,
+        ),
         NetSpec(
             preset="tiny",  # for tests: builds and converts in seconds, of no use otherwise
             image_size=64,

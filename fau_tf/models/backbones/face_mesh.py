@@ -24,31 +24,20 @@ PREFIX: Final = "mesh_"
 """Names of the layers of the trunk and of its decoder begin with it."""
 
 SIZE: Final = 256  # px of the trunk's input
-HEATMAP_SIZE: Final = SIZE // 8
-"""Rows and columns of the larger feature maps that the trunk returns."""
 
 _WIDTHS: Final = (16, 32, 64, 128)  # feature maps at SIZE / 2, / 4, / 8, / 16
 _BLOCKS: Final = (4, 5, 5, 5)  # residual blocks at each of these resolutions
 
 
-def face_mesh_trunk(image: Any) -> tuple[Any, Any]:
-    """Return the feature maps (B, 16, 16, 128) and, from before the last halving, (B, 32, 32, 64).
+def face_mesh_trunk(image: Any, size: int) -> tuple[Any, Any]:
+    """Return feature maps (B, h / 2, h / 2, 128) and, from before the last halving, (B, h, h, 64).
 
     Args:
-        image: (B, S, S, 3) RGB 0 to 255; enlarged to 256 px by an integer factor.
-
-    Raises:
-        ValueError: If 256 is no multiple of S.
+        image: (B, S, S, 3) RGB 0 to 255; resized to the 256 px that the trunk was trained on.
+        size: Even h of the maps that are returned; the trunk's own have h = 32.
     """
-    size = image.shape[1]
-    if SIZE % size:
-        raise ValueError(
-            f"FaceMesh's trunk reads {SIZE} px: `image_size` must divide that. Received: {size}. "
-            "Use 128 or 256."
-        )
     x = layers.Rescaling(1 / 255.0, name=f"{PREFIX}to_unit")(image)
-    if size != SIZE:
-        x = layers.UpSampling2D(SIZE // size, interpolation="bilinear", name=f"{PREFIX}enlarge")(x)
+    x = _resized(x, SIZE, "enlarge")
     x = _conv(x, _WIDTHS[0], 3, 2, "stem")
     x = _prelu(x, "stem")
     levels = []
@@ -56,7 +45,14 @@ def face_mesh_trunk(image: Any) -> tuple[Any, Any]:
         for block in range(blocks):
             x = _block(x, f"level{level}_block{block}", width, halve=level > 0 and block == 0)
         levels.append(x)
-    return levels[3], levels[2]
+    return _resized(levels[3], size // 2, "deep_resize"), _resized(levels[2], size, "shallow_resize")
+
+
+def _resized(x: Any, size: int, name: str) -> Any:
+    # The trunk is frozen, so no gradient has to pass.
+    if x.shape[1] == size:
+        return x
+    return layers.Resizing(size, size, interpolation="bilinear", name=f"{PREFIX}{name}")(x)
 
 
 def _block(x: Any, name: str, width: int, *, halve: bool) -> Any:

@@ -67,11 +67,11 @@ def scc_decoder(features: Any, spec: NetSpec) -> Any:
 
 
 def mesh_decoder(deep: Any, shallow: Any, spec: NetSpec) -> Any:
-    """Return (B, 32, 32, C) feature maps of the branch on FaceMesh's trunk, C = spec.mesh_decoder.
+    """Return (B, h, h, C) feature maps of the branch on FaceMesh's trunk, C = spec.mesh_decoder.
 
     Args:
-        deep: (B, 16, 16, 128), what the trunk ends in.
-        shallow: (B, 32, 32, 64), what it has before its last halving.
+        deep: (B, h / 2, h / 2, 128), what the trunk ends in.
+        shallow: (B, h, h, 64), what it has before its last halving.
         spec: The network.
     """
     filters = spec.mesh_decoder
