@@ -243,6 +243,12 @@ def center_to_au(aus: Sequence[int], rule: str = "fau") -> npt.NDArray[np.float3
     return average
 
 
+def center_sides(aus: Sequence[int], rule: str = "fau") -> npt.NDArray[np.float32]:
+    """Return (K,) 1 for a center on the image's left, -1 on its right, 0 on the midline."""
+    sign = {"left": 1.0, "right": -1.0}
+    return np.array([sign.get(one.point.side, 0.0) for one in centers(aus, rule)], np.float32)
+
+
 def au_of_center(aus: Sequence[int], rule: str = "fau") -> npt.NDArray[np.int32]:
     """Return (K,) the position in `aus` of the AU that each center belongs to."""
     owner: npt.NDArray[np.int32] = np.argmax(center_to_au(aus, rule), axis=1).astype(np.int32)

@@ -70,8 +70,9 @@ NO_AUGMENT: Final = Augment(**dict.fromkeys((row.name for row in fields(Augment)
 
 
 def crop_views(
-    batch: int, record_size: int, size: int, margin: float, augment: Augment, seed: Any
-) -> tuple[Any, Any]:
+    batch: int, record_size: int, size: int, margin: float, augment: Augment, seed: Any,
+    paired: bool = False,
+) -> tuple[Any, Any]:  # fmt: skip
     """Return (B, 2, 3) matrices crop px -> record px, and (B,) whether each one flips.
 
     Args:
@@ -81,11 +82,14 @@ def crop_views(
         margin: Field of view of the record relative to the crop.
         augment: Ranges.
         seed: (2,) int of the stateless draw.
+        paired: Whether crops 2 i and 2 i + 1 flip together.
     """
     draw = tf.random.stateless_uniform((6, batch), seed, -1.0, 1.0)
     turn = draw[0] * (augment.rotate * np.pi / 180)
     zoom = record_size / (margin * size) * (1 + draw[1] * augment.scale)
     flipped = (draw[2] + 1) / 2 < augment.flip
+    if paired:
+        flipped = tf.repeat(flipped[::2], 2)
     sign = tf.where(flipped, -1.0, 1.0)
     cos, sin = zoom * tf.cos(turn), zoom * tf.sin(turn)
     linear = tf.stack([tf.stack([cos * sign, -sin], -1), tf.stack([sin * sign, cos], -1)], -2)

@@ -53,18 +53,33 @@ class Targets:
         """Return (B, A) from the records' (B, 17)."""
         return tf.gather(intensity, [facs.ALL.index(au) for au in self.aus], axis=1)
 
-    def encode(self, landmarks: Any, intensity: Any) -> dict[str, Any]:
+    def at_centers(self, intensity: Any, side_difference: Any) -> Any:
+        """Return (B, K), the intensity at each center.
+
+        Args:
+            intensity: (B, A), the mean of both sides.
+            side_difference: (B, A), by how much the image's left is stronger than its right.
+        """
+        owner = facs.au_of_center(self.aus, self.rule)
+        half = tf.constant(facs.center_sides(self.aus, self.rule) / 2)
+        return tf.gather(intensity, owner, axis=1) + half * tf.gather(
+            side_difference, owner, axis=1
+        )
+
+    def encode(self, landmarks: Any, intensity: Any, side_difference: Any) -> dict[str, Any]:
         """Return the targets of a batch.
 
         Args:
             landmarks: (B, 68, 2) in crop px.
             intensity: (B, 17) in the order of `facs.ALL`, NaN where not coded.
+            side_difference: (B, 17), by how much the image's left is stronger than its right.
 
         Returns:
             `heatmap`, `gaussian` and `weight` of `HeatmapTarget`; `intensity` (B, A), NaN kept.
         """
         coded = self.columns(intensity)
-        return {**self._layer([self.centers(landmarks), coded]), "intensity": coded}
+        at_centers = self.at_centers(coded, self.columns(side_difference))
+        return {**self._layer([self.centers(landmarks), at_centers]), "intensity": coded}
 
     @cached_property
     def _layer(self) -> HeatmapTarget:
@@ -141,20 +156,20 @@ def batches(
         own = records.enumerate().filter(lambda i, _: i % batch_size // part == worker)
         records = own.map(lambda _, record: record)
 
-    def decode(record: dict[str, Any]) -> tuple[Any, Any, Any]:
+    def decode(record: dict[str, Any]) -> tuple[Any, ...]:
         image = tf.io.decode_jpeg(record["image"], channels=3)
         image = tf.ensure_shape(image, (record_size, record_size, 3))
-        return image, record["landmarks"], record["intensity"]
+        return image, record["landmarks"], record["intensity"], record["side_difference"]
 
-    def finish(step: Any, batch: tuple[Any, Any, Any]) -> tuple[Any, dict[str, Any]]:
-        image, landmarks, intensity = batch
+    def finish(step: Any, batch: tuple[Any, ...]) -> tuple[Any, dict[str, Any]]:
+        image, landmarks, intensity, sides = batch
         seeds = tf.random.split(tf.stack([tf.constant(seed or 0, tf.int64), step]), 2)
         drawn = tf.shape(image)[0] if workers == 1 else batch_size
-        image, landmarks = _crop(
+        image, landmarks, sign = _crop(
             image, landmarks, targets.codec.image_size,
             augment if training else None, seeds, worker * part, drawn,
         )  # fmt: skip
-        return image, targets.encode(landmarks, intensity)
+        return image, targets.encode(landmarks, intensity, sign * sides)
 
     options = tf.data.Options()
     # Threads of its own, because training runs one operator at a time to be reproducible.
@@ -169,33 +184,30 @@ def batches(
     )
 
 
-def finish_batch(
-    image: Any, landmarks: Any, intensity: Any, targets: Targets, *, augment: aug.Augment,
-    seed: int, step: Any,
-) -> tuple[Any, dict[str, Any]]:  # fmt: skip
-    """Return a training batch of whole records: augmented crops and their targets.
+def paired_crops(
+    image: Any, landmarks: Any, size: int, *, augment: aug.Augment, seed: int, step: Any
+) -> tuple[Any, Any, Any]:
+    """Return augmented crops of pairs, their landmarks, and (B, 1) -1 where a pair is mirrored.
+
+    A pair is mirrored together: its sides can be compared, whatever they were before the edits.
 
     Args:
-        image: (B, R, R, 3) images of records.
+        image: (B, R, R, 3) images of records; 2 i and 2 i + 1 are a pair.
         landmarks: (B, 68, 2) in record px.
-        intensity: (B, facs.ALL), NaN where not coded.
-        targets: Conversion into targets.
+        size: Rows and columns of a crop.
         augment: Augmentation.
         seed: Of the augmentation, with the step.
         step: int64 scalar.
     """
     seeds = tf.random.split(tf.stack([tf.constant(seed, tf.int64), step]), 2)
-    drawn = tf.shape(image)[0]
-    size = targets.codec.image_size
-    image, landmarks = _crop(image, landmarks, size, augment, seeds, 0, drawn)
-    return image, targets.encode(landmarks, intensity)
+    return _crop(image, landmarks, size, augment, seeds, 0, tf.shape(image)[0], paired=True)
 
 
 def _crop(
     image: Any, landmarks: Any, size: int, augment: aug.Augment | None, seeds: Any, first: int,
-    drawn: Any,
-) -> tuple[Any, Any]:  # fmt: skip
-    """Return (B, size, size, 3) crops and (B, 68, 2) landmarks in crop px.
+    drawn: Any, paired: bool = False,
+) -> tuple[Any, Any, Any]:  # fmt: skip
+    """Return (B, size, size, 3) crops, (B, 68, 2) landmarks in crop px, (B, 1) -1 where mirrored.
 
     Args:
         image: (B, R, R, 3) images of records.
@@ -205,34 +217,30 @@ def _crop(
         seeds: (2, 2) int, of the geometry and of the corruptions.
         first: Index of the first image within the batch that random numbers are drawn for.
         drawn: Size of that batch.
+        paired: Whether images 2 i and 2 i + 1 are mirrored together.
     """
     how = augment or aug.NO_AUGMENT
     side = image.shape[1]
     as_it_is = not how.moves and side == MARGIN * size and (side - size) % 2 == 0
     if as_it_is:
         image, landmarks = _cut(image, landmarks, (side - size) // 2, size)
+        sign = tf.ones_like(landmarks[:, 0, :1])
     else:
-        image, landmarks = _resample(image, landmarks, size, how, seeds[0], first, drawn)
+        views, flipped = aug.crop_views(drawn, side, size, MARGIN, how, seeds[0], paired)
+        own = slice(first, first + tf.shape(image)[0])
+        views, flipped = views[own], flipped[own]
+        image = aug.warp_images(image, views, size)
+        landmarks = aug.warp_landmarks(landmarks, views, flipped)
+        sign = tf.where(flipped[:, None], -1.0, 1.0)
     if augment is not None and not (as_it_is and how == aug.NO_AUGMENT):
         image = corrupt(image, how, seeds[1], first=first, batch=drawn)
-    return tf.ensure_shape(image, (None, size, size, 3)), landmarks
+    return tf.ensure_shape(image, (None, size, size, 3)), landmarks, sign
 
 
 def _cut(image: Any, landmarks: Any, start: int, size: int) -> tuple[Any, Any]:
-    """Return what `_resample` does where nothing moves, in a twentieth of the time."""
+    """Return what resampling does where nothing moves, in a twentieth of the time."""
     own = slice(start, start + size)
     return tf.cast(image[:, own, own], tf.float32), landmarks - float(start)
-
-
-def _resample(
-    image: Any, landmarks: Any, size: int, how: aug.Augment, seed: Any, first: int, drawn: Any
-) -> tuple[Any, Any]:
-    """Return crops and landmarks by one affine matrix for each; arguments as of `_crop`."""
-    views, flipped = aug.crop_views(drawn, image.shape[1], size, MARGIN, how, seed)
-    own = slice(first, first + tf.shape(image)[0])
-    views, flipped = views[own], flipped[own]
-    image = aug.warp_images(image, views, size)
-    return image, aug.warp_landmarks(landmarks, views, flipped)
 
 
 def endless(records: tf.data.Dataset, seed: int | None) -> tf.data.Dataset:

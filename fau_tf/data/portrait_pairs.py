@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from fau_tf import facs
 from fau_tf.data import augment as aug
-from fau_tf.data.pipeline import Targets, finish_batch
+from fau_tf.data.pipeline import Targets, paired_crops
 from fau_tf.portraits.pairs import PairSource
 from fau_tf.utils import optional_imports
 
@@ -27,8 +27,8 @@ def pair_batches(
     """Return endless batches of (image, targets) in which pictures 2 i and 2 i + 1 are a pair.
 
     The targets are those of `Targets.encode` and `partner` (B,), the place of a picture's partner
-    in the batch; `difference` (B, A), by how much it exceeds its partner, NaN where unknown; and
-    `ranked` (B, A), 1 where it shows an AU more than its partner, else 0.
+    in the batch; `difference` (B, K), by how much it exceeds its partner at each AU center, NaN
+    where unknown; and `ranked` (B, A), 1 where it shows an AU more than its partner, else 0.
 
     Args:
         source: Draws the pairs.
@@ -47,22 +47,24 @@ def pair_batches(
 
     def draw(step: Any) -> list[np.ndarray]:
         pairs = [source.pair(int(step) * count + i) for i in range(count)]
-        names = ("images", "landmarks", "intensity", "difference", "ranked")
+        names = ("images", "landmarks", "intensity", "side_difference", "difference", "ranked")
         return [np.stack([getattr(pair, name) for pair in pairs]) for name in names]
 
     def finish(step: Any) -> tuple[Any, dict[str, Any]]:
-        kinds = (tf.uint8, *(tf.float32,) * 4)
-        images, landmarks, intensity, difference, ranked = tf.numpy_function(draw, [step], kinds)
+        kinds = (tf.uint8, *(tf.float32,) * 5)
+        images, landmarks, *labels = tf.numpy_function(draw, [step], kinds)
         image = tf.reshape(images, (batch_size, size, size, 3))
         landmarks = tf.reshape(landmarks, (batch_size, 68, 2))
-        image, encoded = finish_batch(
-            image, landmarks, tf.reshape(intensity, (batch_size, aus)), targets,
-            augment=augment, seed=seed, step=step,
-        )  # fmt: skip
-        second = targets.columns(tf.reshape(difference, (count, aus)))  # (count, A)
-        more = targets.columns(tf.reshape(ranked, (count, aus)))
+        intensity, sides = (tf.reshape(one, (batch_size, aus)) for one in labels[:2])
+        difference, more = (targets.columns(tf.reshape(one, (count, aus))) for one in labels[2:])
+        image, landmarks, sign = paired_crops(
+            image, landmarks, targets.codec.image_size, augment=augment, seed=seed, step=step
+        )
+        sides = sign * sides
+        uneven = targets.columns(sides)
+        second = targets.at_centers(difference, uneven[1::2] - uneven[::2])  # (count, K)
         return image, {
-            **encoded,
+            **targets.encode(landmarks, intensity, sides),
             "partner": tf.constant(np.arange(batch_size) ^ 1, tf.int32),
             "difference": _in_turn(-second, second),
             "ranked": _in_turn(tf.zeros_like(more), more),
@@ -108,7 +110,7 @@ def _joined(faces: tuple[Any, Any], pairs: tuple[Any, Any]) -> tuple[Any, dict[s
     alone = {
         **target,
         "partner": tf.range(count, dtype=tf.int32),
-        "difference": tf.fill(tf.shape(target["intensity"]), np.float32(np.nan)),
+        "difference": tf.fill(tf.shape(target["weight"]), np.float32(np.nan)),
         "ranked": tf.zeros_like(target["intensity"]),
     }
     paired = {**paired, "partner": paired["partner"] + count}

@@ -11,10 +11,11 @@ from PIL import Image
 
 from fau_tf import facs
 
-FORMAT_VERSION: Final = 2
-"""Of a record that is written: it names the AUs of its intensities."""
-READABLE_FORMATS: Final = (1, FORMAT_VERSION)
-"""Records of version 1 have the intensities of `VERSION_1_AUS`."""
+FORMAT_VERSION: Final = 3
+"""Of a record that is written: it names the AUs of its intensities, and how its sides differ."""
+READABLE_FORMATS: Final = (1, 2, FORMAT_VERSION)
+"""Records of version 1 have the intensities of `VERSION_1_AUS`; the sides of those before version 3
+are alike."""
 VERSION_1_AUS: Final = facs.DISFA_BP4D
 MARGIN: Final = 1.25
 """Field of view of a stored image relative to the aligned crop, around the same center."""
@@ -33,6 +34,8 @@ class FaceRecord:
         source: File and frame, or the seeds of a synthetic face.
         dataset: Name of the data set.
         factors: Other known properties, e.g. head pose and skin of a synthetic face.
+        side_difference: AU number -> by how much it is stronger on the image's left than on its
+            right; its intensity is the mean of both. An AU that is missing counts as even.
     """
 
     image: npt.NDArray[np.uint8]
@@ -42,6 +45,7 @@ class FaceRecord:
     source: str
     dataset: str
     factors: Mapping[str, float] = field(default_factory=dict)
+    side_difference: Mapping[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shape = self.image.shape
@@ -66,6 +70,10 @@ class FaceRecord:
         """Return (17,) in the order of `facs.ALL`; NaN where not coded."""
         return np.array([self.intensity.get(au, np.nan) for au in facs.ALL], np.float32)
 
+    def side_differences(self) -> npt.NDArray[np.float32]:
+        """Return (17,) in the order of `facs.ALL`; 0 where the sides are alike or not coded."""
+        return np.array([self.side_difference.get(au, 0.0) for au in facs.ALL], np.float32)
+
 
 def jpeg(image: npt.NDArray[np.uint8]) -> bytes:
     """Return the image as JPEG, without chroma subsampling to keep wrinkles and lips."""
@@ -81,6 +89,7 @@ def as_features(record: FaceRecord) -> dict[str, Any]:
         "landmarks": record.landmarks.astype(np.float32).ravel().tolist(),
         "aus": list(facs.ALL),
         "intensity": record.intensities().tolist(),
+        "side_difference": record.side_differences().tolist(),
         "subject": record.subject,
         "source": record.source,
         "dataset": record.dataset,

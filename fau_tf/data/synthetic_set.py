@@ -13,8 +13,9 @@ from fau_tf.data.record import MARGIN, FaceRecord, as_features
 from fau_tf.face import align
 from fau_tf.face import alignment_jitter as jitter
 from fau_tf.synthetic.registry import RIGS
+from fau_tf.synthetic.rigs.rig import LIDS_SHUT, side_difference
 from fau_tf.synthetic.sample import GENERATOR_VERSION, landmarks, render, sample_scene
-from fau_tf.synthetic.scene.scene import Variety
+from fau_tf.synthetic.scene.scene import Scene, Variety
 from fau_tf.utils.files import file_sha256
 
 PREFIX: Final = "synthetic-"
@@ -101,7 +102,18 @@ def synthetic_record(settings: SyntheticSet, person: int, face: int) -> FaceReco
         source=f"seed{settings.seed}/{person_name(person)}/face{face:03d}/{renderer}",
         dataset=PREFIX + rig_name,
         factors=scene.factors | {"path_traced": float(renderer == "path")},
+        side_difference=side_differences(scene),
     )
+
+
+def side_differences(scene: Scene) -> dict[int, float]:
+    """Return AU -> by how much it is stronger on the image's left; without AU45, which is even."""
+    neutral = scene.rig.neutral[scene.rig.landmarks]
+    return {
+        au: value * side_difference(neutral, au, scene.asymmetry[au])
+        for au, value in scene.intensity.items()
+        if value and au != LIDS_SHUT
+    }
 
 
 def person_rows(settings: SyntheticSet, person: int) -> list[dict[str, Any]]:

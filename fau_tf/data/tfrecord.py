@@ -16,6 +16,7 @@ FEATURES: Final = {
     "landmarks": tf.io.FixedLenFeature([68, 2], tf.float32),
     "aus": tf.io.FixedLenSequenceFeature([], tf.int64, allow_missing=True),
     "intensity": tf.io.FixedLenSequenceFeature([], tf.float32, allow_missing=True),
+    "side_difference": tf.io.FixedLenSequenceFeature([], tf.float32, allow_missing=True),
     "subject": tf.io.FixedLenFeature([], tf.string),
     "source": tf.io.FixedLenFeature([], tf.string),
     "dataset": tf.io.FixedLenFeature([], tf.string),
@@ -61,8 +62,8 @@ def shard_files(folder: Path) -> list[Path]:
 def parse(serialized: Any) -> dict[str, Any]:
     """Return a record's features as tensors, `image` undecoded; for `tf.data`.
 
-    `intensity` is (17,) in the order of `facs.ALL`, NaN for AUs that the record lacks; `aus` is
-    left out.
+    `intensity` and `side_difference` are (17,) in the order of `facs.ALL`, NaN and 0 for AUs that
+    the record lacks; `aus` is left out.
 
     Raises:
         tf.errors.InvalidArgumentError: When run on a record of an unknown format version.
@@ -73,7 +74,12 @@ def parse(serialized: Any) -> dict[str, Any]:
     readable = tf.reduce_any(record["version"] == tf.constant(READABLE_FORMATS, tf.int64))
     with tf.control_dependencies([tf.debugging.assert_equal(readable, True, rule)]):
         found = {name: tf.identity(value) for name, value in record.items()}
-    found["intensity"] = _in_order(found.pop("aus"), found["intensity"])
+    aus, sides = found.pop("aus"), found["side_difference"]
+    found["intensity"] = _in_order(aus, found["intensity"])
+    known = tf.cond(
+        tf.size(sides) > 0, lambda: _in_order(aus, sides), lambda: tf.zeros(len(facs.ALL))
+    )
+    found["side_difference"] = tf.where(tf.math.is_nan(known), 0.0, known)
     return found
 
 

@@ -24,7 +24,7 @@ from fau_tf.portraits.editing.edit import EditablePortrait, edit
 from fau_tf.portraits.editing.movement import Edit, Manner
 from fau_tf.portraits.fields import au_fields, face_shape
 from fau_tf.portraits.portrait_set import PortraitSet
-from fau_tf.synthetic.rigs.rig import LIDS_SHUT, FaceRig, Floats
+from fau_tf.synthetic.rigs.rig import LIDS_SHUT, FaceRig, Floats, side_difference
 from fau_tf.synthetic.sample import landmarks, render, sample_scene
 from fau_tf.synthetic.scene.scene import Variety
 
@@ -34,7 +34,6 @@ LEANS: Final = (-0.9, -0.45, 0.0, 0.45, 0.9)
 """How much stronger the image's left side moves."""
 FIRST_PERSON: Final = 990_000
 """Seed of the first synthetic subject, whom no data set has."""
-_FADE: Final = 1.5  # cm
 
 Array = npt.NDArray[Any]
 
@@ -140,11 +139,7 @@ def true_difference(neutral: Floats, au: int, lean: float) -> float:
     """
     if au == LIDS_SHUT:  # opens one eye and leaves the other shut
         return -LEVEL * lean
-    left, right = (
-        float(np.tanh(neutral[list(one.point.landmarks), 0].mean() / _FADE))
-        for one in facs.centers((au,))[:2]
-    )
-    return LEVEL * lean * (left - right)
+    return -LEVEL * side_difference(neutral, au, lean)
 
 
 def agreement(interpreter: AUInterpreter, examples: Iterator[Example]) -> tuple[Agreement, ...]:

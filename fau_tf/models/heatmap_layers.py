@@ -71,7 +71,8 @@ class HeatmapTarget(_CodecLayer):
         rule: Row of `facs.RULES`; gives the K centers.
 
     Input shape:
-        `[(B, K, 2), (B, A)]`: centers x, y in image px, intensities 0 to 5 or NaN.
+        `[(B, K, 2), (B, A)]`: centers x, y in image px, intensities 0 to 5 or NaN. Intensities may
+        be `(B, K)`, one for each center, where the sides of the face differ.
 
     Output shape:
         A dictionary: `heatmap` `(B, h, w, K)` in the target scale; `gaussian` `(B, h, w, K)` the
@@ -83,17 +84,19 @@ class HeatmapTarget(_CodecLayer):
         """Refuse another number of centers or AUs."""
         centers, intensity = input_shape
         self._require_k(centers[1], "Centers", centers)
-        if intensity[1] != len(self.aus):
+        if intensity[1] not in (len(self.aus), len(self.to_au)):
             raise ValueError(
-                f"Intensities must have A={len(self.aus)} columns. Received: shape {intensity}"
+                f"Intensities must have A={len(self.aus)} columns, or K={len(self.to_au)}. "
+                f"Received: shape {intensity}"
             )
 
     def call(self, inputs: Any) -> dict[str, Any]:
         """See the class docstring."""
         centers, intensity = inputs
-        at_center = ops.take(intensity, facs.au_of_center(self.aus, self.rule), axis=1)  # (B, K)
-        coded = ops.isfinite(at_center)
-        height = ops.where(coded, at_center, 0.0) * self.codec.unit
+        if intensity.shape[1] != len(self.to_au):
+            intensity = ops.take(intensity, facs.au_of_center(self.aus, self.rule), axis=1)
+        coded = ops.isfinite(intensity)  # (B, K)
+        height = ops.where(coded, intensity, 0.0) * self.codec.unit
         gaussian = self.codec.gaussians(centers, xp=ops)
         return {
             "heatmap": gaussian * height[:, None, None, :],

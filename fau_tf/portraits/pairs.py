@@ -17,12 +17,15 @@ from fau_tf.face.mesh import ibug68
 from fau_tf.portraits.editing.draw import sample_edit, sample_manner
 from fau_tf.portraits.editing.edit import EditablePortrait, edit
 from fau_tf.portraits.editing.glasses import MOVE_FRAMES
+from fau_tf.portraits.editing.lids_lips import BLINK
 from fau_tf.portraits.editing.movement import Edit
+from fau_tf.portraits.fields import face_shape
 from fau_tf.portraits.portrait_set import PortraitSet, load_set
 from fau_tf.portraits.start import RANKED
 from fau_tf.synthetic.rigs import canonical_topology as topology
+from fau_tf.synthetic.rigs.rig import side_difference
 
-EDITING_VERSION: Final = 3
+EDITING_VERSION: Final = 4
 """Raise it with any change after which the same seed and portraits give other pairs."""
 KNOWN: Final = 0.4
 """Share of the pairs from portraits whose expression is stated, though there are fewer."""
@@ -32,8 +35,6 @@ UNEDITED: Final = 0.4
 """Share of the other pairs whose first picture is the portrait itself."""
 PARTED: Final = 0.1
 """Parting of the lips in cm from which AU25 is there, though nobody asked for it."""
-LEAN: Final = 0.6
-"""Asymmetry from which the two centers of an AU differ too much to share an intensity."""
 _SEEN: Final = {6: 1.0, 12: 0.5, 25: 0.5}
 """AU of RANKED -> intensity of the AU it is judged by from which the smile surely shows more."""
 _JUDGED_BY: Final = {6: 12, 12: 12, 25: 25}
@@ -53,7 +54,9 @@ class Pair:
     Attributes:
         images: (2, R, R, 3) uint8.
         landmarks: (2, 68, 2) float32 iBUG landmarks, px.
-        intensity: (2, A) in the order of `facs.ALL`, 0 to 5; NaN where unknown.
+        intensity: (2, A) in the order of `facs.ALL`, 0 to 5, the mean of both sides; NaN where
+            unknown.
+        side_difference: (2, A) by how much the edit moved the image's left more than its right.
         difference: (A,) by how much the second picture exceeds the first; NaN where unknown.
         ranked: (A,) 1 where the second picture shows an AU more, by an unknown amount.
     """
@@ -61,6 +64,7 @@ class Pair:
     images: npt.NDArray[np.uint8]
     landmarks: Floats
     intensity: Floats
+    side_difference: Floats
     difference: Floats
     ranked: Floats
 
@@ -146,22 +150,32 @@ def edited_pair(portrait: EditablePortrait, rng: np.random.Generator) -> Pair:
         for i in (0, 1)
     ]
     results = [edit(portrait, one, manner) for one in edits]
-    change = np.array([[one.change.get(au, 0.0) for au in facs.ALL] for one in edits])
+    change, sides = np.array([_changes(one) for one in edits]).transpose(1, 0, 2)
     start = np.array([portrait.start.get(au, np.nan) for au in facs.ALL])
     for row, one, (_, mesh) in zip(change, edits, results, strict=True):
         _forget_parted_lips(row, portrait, one, mesh)
     intensity = np.clip(start + change, 0, facs.MAX_INTENSITY)
-    for row, one in zip(intensity, edits, strict=True):
-        for au, lean in one.asymmetry.items():
-            if abs(lean) >= LEAN:
-                row[facs.ALL.index(au)] = np.nan
     return Pair(
         images=np.stack([image for image, _ in results]),
         landmarks=np.stack([ibug68(mesh) for _, mesh in results]).astype(np.float32),
         intensity=intensity.astype(np.float32),
+        side_difference=sides.astype(np.float32),
         difference=(change[1] - change[0]).astype(np.float32),
         ranked=np.zeros(len(facs.ALL), np.float32),
     )
+
+
+def _changes(one: Edit) -> npt.NDArray[np.float64]:
+    """Return (2, A): change of the mean of both sides, and of the left less the right."""
+    neutral = face_shape().points[list(facs.IBUG_FROM_MEDIAPIPE)]
+    rows = []
+    for au in facs.ALL:
+        by, lean = one.change.get(au, 0.0), one.asymmetry.get(au, 0.0)
+        if au == BLINK:  # one eye shuts by less, the other by no more
+            rows.append((by * (1 - abs(lean) / 2), by * lean))
+        else:
+            rows.append((by, by * side_difference(neutral, au, lean)))
+    return np.array(rows).T
 
 
 def _forget_parted_lips(
@@ -208,6 +222,7 @@ def _smile_pair(neutral: Row, smile: Row) -> Pair:
         intensity=np.array(
             [[start.get(au, np.nan) for au in facs.ALL] for start in starts], np.float32
         ),
+        side_difference=np.zeros((2, len(facs.ALL)), np.float32),
         difference=unknown.astype(np.float32),
         ranked=np.array(ranked, np.float32),
     )

@@ -96,7 +96,7 @@ class PairLoss:
         codec: Converts between intensities and heatmaps.
         to_au: (K, A) from `facs.center_to_au`.
         au_weight: (A,) weight of each AU, on average 1.
-        difference_weight: Of the squared error of the difference of the decoded intensities.
+        difference_weight: Of the squared error of the difference at each AU center.
         ranking_weight: Of the squared shortfall where a picture must exceed its partner.
         margin: Intensity by which it must.
     """
@@ -115,16 +115,16 @@ class PairLoss:
             targets: With `partner`, `difference` and `ranked` of `data.portrait_pairs`.
             heatmaps: (B, h, w, K) predicted, in the target scale.
         """
-        peaks = self.codec.peaks(ops.cast(heatmaps, "float32"), xp=ops)
-        predicted = ops.matmul(peaks, self.to_au)  # (B, A), not clipped
-        excess = predicted - ops.take(predicted, targets["partner"], axis=0)
+        peaks = self.codec.peaks(ops.cast(heatmaps, "float32"), xp=ops)  # (B, K), not clipped
+        excess = peaks - ops.take(peaks, targets["partner"], axis=0)
         wanted = targets["difference"]
         known = ops.isfinite(wanted)
         error = ops.square((excess - ops.where(known, wanted, 0.0)) / MAX_INTENSITY)
+        center_weight = np.matmul(self.to_au, self.au_weight).astype(np.float32)  # (K,)
         loss = self.difference_weight * _weighted_mean(
-            error, ops.cast(known, "float32") * self.au_weight
+            error, ops.cast(known, "float32") * center_weight
         )
-        lacking = ops.relu(self.margin - excess) / MAX_INTENSITY
+        lacking = ops.relu(self.margin - ops.matmul(excess, self.to_au)) / MAX_INTENSITY
         ranking = _weighted_mean(ops.square(lacking), targets["ranked"] * self.au_weight)
         return loss + self.ranking_weight * ranking
 

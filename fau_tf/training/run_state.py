@@ -16,7 +16,7 @@ from fau_tf.training.checkpoint import Checkpoint, CheckpointError, Progress
 from fau_tf.training.config import INDIFFERENT, Config, dump_toml
 from fau_tf.training.run_dir import RunDir, cores, versions, write_text
 
-TRAINING_VERSION: Final = 1
+TRAINING_VERSION: Final = 2
 """Raise it when a change of code makes the same settings and faces give other weights, which
 tests/golden/test_versions.py detects. Runs of another version are trained anew."""
 BEST: Final = "best.keras"

@@ -28,8 +28,10 @@ TAKEN_BACK: Final = 0.4
 """Probability that an AU known to be there becomes weaker."""
 UNLABELED: Final = 0.3
 """Probability of a movement outside the table."""
-UNEVEN_SD, ONE_SIDED = 0.12, 0.08
-"""Standard deviation of the asymmetry; probability that an AU moves one side only."""
+UNEVEN_SD, ONE_SIDED = 0.12, 0.15
+"""Standard deviation of the asymmetry; probability that an AU moves one side clearly more."""
+LEAST_ONE_SIDED: Final = 0.4
+"""Asymmetry from which an AU is clearly one-sided; up to 1, where one side stays still."""
 HARDLY_WRINKLED, FLAT_AU = 1 / 3, 0.2
 """Share of people without furrows, and of AUs without them in the others."""
 RESHAPED, SHAPE_SD = 0.35, 0.4
@@ -135,7 +137,7 @@ def _accompanied(
     for au in sorted(change):
         lean = float(np.clip(rng.normal(0, UNEVEN_SD), -0.35, 0.35))
         if rng.random() < ONE_SIDED and 0 < change[au] <= facs.MAX_INTENSITY / 2:
-            lean = 0.9 if lean > 0 else -0.9
+            lean = float(np.copysign(rng.uniform(LEAST_ONE_SIDED, 1.0), lean))
         asymmetry[au] = lean
     return Edit(
         change=change,

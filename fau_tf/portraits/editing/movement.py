@@ -13,7 +13,7 @@ from fau_tf.portraits.editing.mouth import MouthLook
 from fau_tf.portraits.fields import CANONICAL, au_fields, face_shape, identity_fields
 from fau_tf.portraits.pose import Pose
 from fau_tf.synthetic.rigs import canonical_topology as topology
-from fau_tf.synthetic.rigs.rig import AuGainField, Floats, damped
+from fau_tf.synthetic.rigs.rig import AuGainField, Floats, damped, side_share
 
 Intensities = dict[int, float]
 
@@ -105,7 +105,7 @@ def closing(before: Intensities, after: Intensities) -> float:
 def _displacement(before: Intensities, after: Intensities, change: Edit, manner: Manner) -> Floats:
     """Return (468, 3) cm, without the closing of the eyes."""
     fields, shape = au_fields(), face_shape()
-    side = -np.tanh(shape.points[:, :1] / 1.5)
+    side = side_share(shape.points)[:, None]
     out = np.zeros(shape.points.shape)
     was, becomes = damped(before), damped(after)
     for au in facs.AUS:

@@ -36,6 +36,8 @@ LIDS_TIGHT: Final = 7
 """The AU that narrows the eyes by a share of their opening, and people differ in it by the roots of
 their gains: otherwise it would shut the eyes of some."""
 _UPPER_LIDS, _LOWER_LIDS = (37, 38, 43, 44), (41, 40, 47, 46)  # iBUG, one above the other
+SIDE_FADE: Final = 1.5
+"""Distance from the midline in cm at which three quarters of an asymmetry are there."""
 MAX_UNEVENNESS = 0.3
 """Largest relative change of an AU's movement from place to place."""
 
@@ -156,7 +158,7 @@ def expression_offset(
         ValueError: for an AU that the rig does not have, or an intensity outside 0..5.
     """
     weight = _weights(rig, intensity)
-    side = -np.tanh(rig.neutral[:, :1] / 1.5)
+    side = side_share(rig.neutral)[:, None]
     shut = share_shut(weight.pop(LIDS_SHUT), lid_droop)
     offset = shut * (rig.action_units[LIDS_SHUT] * [1.0, OVERLAP * eye_opening, 1.0])
     for au, w in weight.items():
@@ -169,6 +171,32 @@ def expression_offset(
     for name, part in (unlabeled or {}).items():
         offset = offset + part * rig.unlabeled[name]
     return np.asarray(offset)
+
+
+def side_share(points: Floats) -> Floats:
+    """Return (...), 1 on the image's left of a face, -1 on its right, passing through 0 between.
+
+    Args:
+        points: (..., 3) cm, x to the image's right of the midline.
+    """
+    return np.asarray(-np.tanh(points[..., 0] / SIDE_FADE))
+
+
+def side_difference(neutral: Floats, au: int, asymmetry: float) -> float:
+    """Return by how much of its intensity an AU is stronger on the image's left than on its right.
+
+    The movement is compared at the AU's centers; an AU without one on each side gives 0.
+
+    Args:
+        neutral: (68, 3) landmarks of the neutral face, cm.
+        au: An AU of the table; not AU45, see LIDS_SHUT.
+        asymmetry: As of `expression_offset`.
+    """
+    at = {
+        center.point.side: float(side_share(neutral[list(center.point.landmarks)].mean(axis=0)))
+        for center in facs.centers((au,))
+    }
+    return asymmetry * (at["left"] - at["right"]) if at.keys() == {"left", "right"} else 0.0
 
 
 def _weights(rig: FaceRig, intensity: Mapping[int, float]) -> dict[int, float]:
