@@ -81,7 +81,7 @@ def test_a_record_of_another_format_version_is_refused(tmp_path, monkeypatch):
     record = make_record(0, 0)
     write_shards(tmp_path, [record], shards=1)
     rows = pipeline.examples(shard_files(tmp_path), [record.subject])
-    with pytest.raises(tf.errors.InvalidArgumentError, match="format version 1 or 2"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="format version 1 or 2 or 3"):
         list(rows)
 
 
@@ -89,7 +89,7 @@ def test_records_of_version_1_have_their_14_aus_and_no_others(tmp_path, monkeypa
     record = make_record(0, 0)
     monkeypatch.setattr(tfrecord, "FORMAT_VERSION", 1)
     features = as_features(record)
-    del features["aus"]
+    del features["aus"], features["side_difference"]
     features["intensity"] = [record.intensity[au] for au in facs.DISFA_BP4D]
     path = tmp_path / "faces-0-of-1.tfrecord"
     with tfrecord.RecordWriter(path) as writer:
@@ -99,6 +99,26 @@ def test_records_of_version_1_have_their_14_aus_and_no_others(tmp_path, monkeypa
     assert [au for au in facs.ALL if np.isnan(found[au])] == [7, 23, 45]
     for au in facs.DISFA_BP4D:
         assert found[au] == np.float32(record.intensity[au])
+    assert not row["side_difference"].numpy().any()
+
+
+def test_sides_of_a_record_come_back_and_each_center_has_its_own_height(tmp_path):
+    leans = {6: 1.5, 12: -2.0}
+    coded = make_record(0, 0, intensity={6: 2.0, 12: 3.0, 25: 1.0})
+    record = dataclasses.replace(coded, side_difference=leans)
+    write_shards(tmp_path, [record], shards=1)
+    rows = pipeline.examples(shard_files(tmp_path), [record.subject])
+    ((_, targets),) = pipeline.batches(rows, TARGETS, record_size=SIZE, batch_size=1)
+    found = dict(zip([one.name for one in facs.centers(facs.ALL)], range(99), strict=False))
+    on_map = targets["weight"][0].numpy() > 0
+    at = targets["heatmap"][0].numpy() / np.maximum(targets["gaussian"][0].numpy(), 1e-9)
+    want = {"AU06_left": 2.75, "AU06_right": 1.25, "AU12_left": 2.0, "AU12_right": 4.0}
+    assert any(on_map[found[name]] for name in want)
+    for name, height in want.items():
+        if on_map[found[name]]:
+            peak = at[..., found[name]].max() / CODEC.unit
+            assert peak == pytest.approx(height, rel=1e-4)  # a quotient of float32
+    np.testing.assert_array_equal(targets["intensity"][0, facs.ALL.index(12)], 3.0)
 
 
 def test_a_missing_shard_is_refused(tmp_path):

@@ -1,5 +1,7 @@
 """Edited portraits as batches: partners, exact differences, resumption, beside other faces."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,6 +16,7 @@ from fau_tf.portraits.pairs import PairSource
 from tests.helpers.portraits import write_portraits
 
 AUS = (1, 6, 12, 25)
+OWNER = facs.au_of_center(AUS)
 TARGETS = Targets(codec=HeatmapCodec(64, 16, 1.0, "peak"), aus=AUS, rule="fau")
 
 
@@ -46,15 +49,46 @@ def test_pictures_come_in_pairs_with_opposite_differences(source):
 
 def test_labels_are_those_of_the_pairs_in_order(source):
     columns = [facs.ALL.index(au) for au in AUS]
+    side = facs.center_sides(AUS)
+    uneven = []
     for step, (_, target) in enumerate(stream(source, 2)):
         for i in range(3):
             pair = source.pair(3 * step + i)
             rows = slice(2 * i, 2 * i + 2)
             assert np.array_equal(target["intensity"][rows], pair.intensity[:, columns], True)
-            assert np.array_equal(
-                target["difference"][2 * i + 1], pair.difference[columns], equal_nan=True
-            )
+            sides = pair.side_difference[1] - pair.side_difference[0]
+            want = [
+                pair.difference[facs.ALL.index(one.au)]
+                + side[k] * sides[facs.ALL.index(one.au)] / 2
+                for k, one in enumerate(facs.centers(AUS))
+            ]
+            found = target["difference"][2 * i + 1]
+            np.testing.assert_allclose(found, want, atol=1e-6)  # float32
+            uneven.append(np.nanmax(np.abs(found - pair.difference[columns][OWNER])))
             assert np.array_equal(target["ranked"][2 * i + 1], pair.ranked[columns])
+    assert np.nanmax(uneven) > 0.1
+
+
+def test_a_mirrored_pair_is_mirrored_together_with_its_labels(source):
+    plain, mirrored = (
+        stream(source, 2, augment=replace(aug.NO_AUGMENT, flip=float(flip))) for flip in (0, 1)
+    )
+    partner = [one.mirror for one in facs.centers(AUS)]
+    for (image, target), (other, flipped) in zip(plain, mirrored, strict=True):
+        # Interpolation at whole pixels in float32, of values up to 255.
+        np.testing.assert_allclose(other, image[:, :, ::-1], atol=0.05)
+        for name in ("difference", "weight"):
+            np.testing.assert_array_equal(flipped[name], target[name][:, partner])
+        peaks, swapped = (one["heatmap"].max((1, 2)) for one in (target, flipped))
+        # Resampling of 80 px to 64 moves no landmark, and rounds it by float32.
+        np.testing.assert_allclose(swapped, peaks[:, partner], atol=0.01)
+
+
+def test_of_randomly_mirrored_pictures_partners_are_mirrored_alike(source):
+    half = replace(aug.NO_AUGMENT, flip=0.5)
+    (plain,), found = stream(source, 1), stream(source, 1, augment=half)
+    same = np.abs(found[0][0] - plain[0]).mean((1, 2, 3)) < 1
+    assert (same[::2] == same[1::2]).all()
 
 
 def test_the_person_of_a_pair_is_known_without_drawing_it(source, monkeypatch):
@@ -74,7 +108,7 @@ def test_the_person_of_a_pair_is_known_without_drawing_it(source, monkeypatch):
 
 def test_where_the_start_is_unknown_the_heatmap_has_no_weight(source):
     for _, target in stream(source, 4):
-        unknown = np.isnan(target["intensity"])[:, facs.au_of_center(AUS)]
+        unknown = np.isnan(target["intensity"])[:, OWNER]
         assert (target["weight"][unknown] == 0).all()
         assert (target["heatmap"][np.moveaxis(np.broadcast_to(
             unknown[:, None, None], target["heatmap"].shape), 0, 0)] == 0).all()  # fmt: skip
@@ -93,7 +127,8 @@ def test_faces_of_a_data_set_stay_without_partners(source):
     count = 4
     image = np.full((count, 64, 64, 3), 7, np.float32)
     landmarks = np.random.default_rng(0).uniform(8, 56, (count, 68, 2)).astype(np.float32)
-    coded = TARGETS.encode(landmarks, np.ones((count, len(facs.ALL)), np.float32))
+    ones = np.ones((count, len(facs.ALL)), np.float32)
+    coded = TARGETS.encode(landmarks, ones, 0 * ones)
     faces = tf.data.Dataset.from_tensors((image, coded)).repeat()
     pairs = pair_batches(source, TARGETS, batch_size=2, seed=2)
     together, target = next(iter(mixed(faces, pairs)))

@@ -145,6 +145,15 @@ def test_heatmap_layers_encode_and_decode_as_the_codec_does_and_survive_saving(t
     np.testing.assert_allclose(found["decoded"][1], known[1], atol=1e-5)
 
 
+def test_targets_take_an_intensity_for_each_center():
+    codec, aus = HeatmapCodec(64, 16, 1.0), (4, 6, 12)
+    rng = np.random.default_rng(0)
+    centers = rng.uniform(8, 56, (2, 5, 2)).astype(np.float32)
+    coded = rng.uniform(0, 5, (2, 5)).astype(np.float32)
+    found = HeatmapTarget.of(codec, aus, "fau")([centers, coded])["heatmap"]
+    np.testing.assert_allclose(found, codec.encode(centers, coded), atol=1e-5)  # float32
+
+
 # ---- ImageNet weights
 
 

@@ -35,6 +35,28 @@ def test_of_a_neutral_portrait_both_intensities_and_their_difference_are_known()
         assert not pair.ranked.any()
 
 
+@pytest.mark.parametrize("au", [6, 12, 45])
+def test_of_a_one_sided_edit_the_sides_are_known(au, monkeypatch):
+    image, mesh = rendered(3)
+    portrait = EditablePortrait(image, mesh, NEUTRAL)
+    edits = iter([pairs.Edit(), pairs.Edit({au: 2.0}, {au: 1.0})])
+    monkeypatch.setattr(pairs, "sample_edit", lambda *_, **__: next(edits))
+    monkeypatch.setattr(pairs, "UNEDITED", 0.0)
+    pair = edited_pair(portrait, np.random.default_rng(0))
+    column = facs.ALL.index(au)
+    mean, sides = pair.intensity[1, column], pair.side_difference[1, column]
+    right, left = mean - sides / 2, mean + sides / 2
+    # The right of the image stays still. Of AU45 the left is then shut by 2, of the others the
+    # mean of both sides is 2.
+    assert right == pytest.approx(0, abs=0.2)  # tanh at the center's distance from the midline
+    assert left == pytest.approx(2 if au == 45 else 4, abs=0.2)
+    moved = np.abs(pair.landmarks[1] - pair.landmarks[0]).sum(1)
+    one, other = {6: (41, 46), 12: (48, 54), 45: (37, 44)}[au]  # on the image's left and right
+    assert moved[one] > 5 * moved[other]
+    assert not pair.side_difference[0].any()
+    assert pair.difference[column] == pytest.approx(mean)
+
+
 def test_of_an_unknown_portrait_the_difference_is_known_and_the_intensity_is_not():
     image, mesh = rendered(4)
     pair = edited_pair(EditablePortrait(image, mesh, {}), np.random.default_rng(1))

@@ -164,7 +164,7 @@ def pair_batch(spec):
         "weight": np.ones((4, centers), np.float32),
         "intensity": rng.uniform(0, 5, (4, aus)).astype(np.float32),
         "partner": np.array([1, 0, 3, 2], np.int32),
-        "difference": np.where(rng.random((4, aus)) < 0.3, np.nan, 1).astype(np.float32),
+        "difference": np.where(rng.random((4, centers)) < 0.3, np.nan, 1).astype(np.float32),
         "ranked": (rng.random((4, aus)) < 0.5).astype(np.float32),
     }
 
