@@ -45,14 +45,18 @@ def face_mesh_trunk(image: Any, size: int) -> tuple[Any, Any]:
         for block in range(blocks):
             x = _block(x, f"level{level}_block{block}", width, halve=level > 0 and block == 0)
         levels.append(x)
-    return _resized(levels[3], size // 2, "deep_resize"), _resized(levels[2], size, "shallow_resize")
+    return _resized(levels[3], size // 2, "deep_resize"), _resized(
+        levels[2], size, "shallow_resize"
+    )
 
 
 def _resized(x: Any, size: int, name: str) -> Any:
-    # The trunk is frozen, so no gradient has to pass.
     if x.shape[1] == size:
         return x
-    return layers.Resizing(size, size, interpolation="bilinear", name=f"{PREFIX}{name}")(x)
+    resize = layers.Resizing(size, size, interpolation="bilinear", name=f"{PREFIX}{name}")
+    # Its default is `training=True`, which Keras would hand on to the batch norms that follow
+    # wherever the network is called without `training`.
+    return resize(x, training=False)
 
 
 def _block(x: Any, name: str, width: int, *, halve: bool) -> Any:
