@@ -44,7 +44,7 @@ def test_the_trunk_computes_what_litert_computes():
 
 
 def bilinear(maps, size):
-    """Return maps (B, n, n, C) at `size` rows and columns, which share the edges of the old ones."""
+    """Return maps (B, n, n, C) at `size` rows and columns, with the edges of the old ones."""
     count = maps.shape[1]
     place = (np.arange(size) + 0.5) * count / size - 0.5
     before = np.floor(place).astype(int)
