@@ -71,7 +71,7 @@ RELEASE_FACES := data/portraits
 release: .venv/.export
 	@test -n "$(ICT)" || { echo "error: ICT must name the converted ICT-FaceKit. Received: nothing. Run 'python -m fau_tf.cli.synthesize convert-ict ICT-FaceKit ict.npz', then 'make release ICT=ict.npz PORTRAITS=...'" >&2; exit 2; }
 	@test -n "$(PORTRAITS)" || { echo "error: PORTRAITS must name folders of photos. Received: nothing. Without photos: python train_keras.py --config configs/release_rendered.toml --set data.ict=$(ICT)" >&2; exit 2; }
-	test -f $(RELEASE_FACES)/card.json || $(BIN)/python -m fau_tf.cli.data portraits $(PORTRAITS) --out $(RELEASE_FACES)
+	test -f $(RELEASE_FACES)/card.json || $(BIN)/python -m fau_tf.cli.data portraits $(PORTRAITS) --size 200 --out $(RELEASE_FACES)
 	$(BIN)/python train_keras.py --config configs/release.toml --set data.ict="$(ICT)"
 	$(BIN)/python -m fau_tf.cli.evaluate --run runs/release --write \
 	  $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(VIDEOS),--videos $(VIDEOS))

@@ -146,6 +146,9 @@ def _check(layer: Any, settings: dict[str, Any], kind: LayerKind) -> None:
         "output_padding": None,
         "axis": -1,
         "mode": "constant",
+        "antialias": False,
+        "crop_to_aspect_ratio": False,
+        "pad_to_aspect_ratio": False,
     }
     for name, default in plain.items():
         if settings.get(name, default) != default:
@@ -218,6 +221,9 @@ _KINDS: Final = {
     "Concatenate": LayerKind("concatenate"),
     "UpSampling2D": LayerKind(
         "resize", ("size", "interpolation"), operator=TFLOperationName.RESIZE_BILINEAR
+    ),
+    "Resizing": LayerKind(
+        "resize_to", ("height", "width", "interpolation"), operator=TFLOperationName.RESIZE_BILINEAR
     ),
     "MaxPooling2D": LayerKind("max_pool", ("pool_size", "strides", "padding")),
     "ZeroPadding2D": LayerKind("zero_pad", ("padding",)),

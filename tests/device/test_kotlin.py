@@ -31,6 +31,7 @@ RUNS = [
 ]
 DTYPES = {"landmarks": "<f8", "matrix": "<f8"}
 LABELS = (ASSETS / "labels.txt").read_text().split()
+SIZE = read_model(ASSETS / DEFAULT_MODEL)[1].image_size
 LOW_RELIABILITY = "list of `criterion`, `value` and `limit` by AU label in `low_reliability`."
 GUARDS = {
     "picture of too few pixels": "64 x 48 and 3024 pixels",
@@ -52,7 +53,7 @@ GUARDS = {
     "JSON cut short": "must be JSON. Received: an end after",
     "JSON of a list": "must be a JSON object. Received: [1, 2]",
     "no JSON": "must be JSON. Received: an end after 0 characters",
-    "size as text": "positive whole number in `image_size`. Received: 128",
+    "size as text": f"positive whole number in `image_size`. Received: {SIZE}",
     "five ends of an interval": "six ends `below` and `above` of each AU in `intervals`",
     "an end on the wrong side": "six ends `below` and `above` of each AU in `intervals`",
     "intervals as text": "of each AU in `intervals`. Received: none",
@@ -67,7 +68,9 @@ GUARDS = {
         f"must have the {len(LABELS) - 1} numbers that the JSON file describes"
     ),
     "not a model": "LiteRT must be able to load the model on the CPU",
-    "crop of another size": "must be 49152 numbers from 0 to 255. Received: 48387",
+    "crop of another size": (
+        f"must be {3 * SIZE**2} numbers from 0 to 255. Received: {3 * (SIZE - 1) ** 2}"
+    ),
     "crop from 0 to 256": "from 256.0 to 256.0",
     "crop of NaN": "from NaN to NaN",
     "unknown AU center": "Received: AU99_left",

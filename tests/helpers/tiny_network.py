@@ -27,8 +27,8 @@ def tiny_network(spec=SPEC):
     return net
 
 
-def smooth_faces(count, seed):
-    """Return (count, 64, 64, 3) smooth random pictures: noise alone looks alike to a network."""
+def smooth_faces(count, seed, size=64):
+    """Return (count, size, size, 3) smooth random pictures of 8 x 8 tiles: noise looks alike."""
     rng = np.random.default_rng(seed)
     coarse = rng.uniform(0, 255, (count, 8, 8, 3))
-    return np.kron(coarse, np.ones((1, 8, 8, 1))).astype(np.float32)
+    return np.kron(coarse, np.ones((1, size // 8, size // 8, 1))).astype(np.float32)

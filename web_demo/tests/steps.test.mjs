@@ -8,6 +8,7 @@ import { LEVELS, bounds, invert, transform, transformAll } from "../src/engine/f
 import { cut, letterbox, nextRegion, regionMatrix, regionOfBox, roundHalfEven } from "../src/engine/face/regions.js";
 import { largest, windows } from "../src/engine/face/tiling.js";
 import { OverlapTracker } from "../src/engine/face/tracking.js";
+import { smaller } from "../src/engine/quality/occlusion.js";
 import { ASSETS, INDEX, LANDMARKER, METADATA, ROOT, assertNear, goldenArray } from "./golden.mjs";
 import { readPng } from "./png.mjs";
 
@@ -72,6 +73,25 @@ test("a crop repeats the borders, and zeros lie around a letterbox", () => {
   const black = cut(picture, letterbox(2, 1), 8, "zero", LEVELS, new Float32Array(192));
   assert.deepEqual(Array.from(black.slice(0, 3)), [5, 10, 15]); // half-way to the corner
   assert.deepEqual(Array.from(black.slice(-3)), [0, 0, 0]);
+});
+
+test("the occlusion network sees means over areas, whatever the crop's side", () => {
+  for (const [size, times] of [[64, 1], [96, 2], [128, 1], [160, 2]]) {
+    const pixels = Uint8Array.from({ length: size * size * 3 }, (_, i) => (i * i * 7 + i * 13) % 251);
+    const found = smaller(pixels, size);
+    const block = (size * times) / 64; // each pixel repeated: whole pixels make up each area
+    for (let i = 0; i < found.length; i++) {
+      const [k, column, row] = [i % 3, Math.floor(i / 3) % 64, Math.floor(i / 192)];
+      let sum = 0;
+      for (let y = row * block; y < (row + 1) * block; y++) {
+        for (let x = column * block; x < (column + 1) * block; x++) {
+          sum += pixels[3 * (Math.floor(y / times) * size + Math.floor(x / times)) + k];
+        }
+      }
+      assert.equal(found[i], Math.floor(sum / block ** 2 + 0.5), `value ${i} of ${size} px`);
+    }
+  }
+  assert.throws(() => smaller(new Uint8Array(48 * 48 * 3), 48), /at least 64, not 48/);
 });
 
 test("a matrix and its inverse undo each other", () => {

@@ -178,7 +178,7 @@ def measure_ranges(
                 max(high, float(tf.reduce_max(value)), 1e-6),
             )
     for row in rows:
-        if row["kind"] == "resize" and row["integer"]:
+        if row["kind"] in ("resize", "resize_to") and row["integer"]:
             bounds[row["name"]] = bounds[row["inputs"][0]]
     return bounds
 

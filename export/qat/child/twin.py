@@ -80,6 +80,7 @@ LAYERS: Final[dict[str, Callable[..., Any]]] = {
     "add": _L.Add,
     "concatenate": _L.Concatenate,
     "resize": _L.UpSampling2D,
+    "resize_to": _L.Resizing,
     "max_pool": _L.MaxPooling2D,
     "zero_pad": _L.ZeroPadding2D,
     "pad": Pad,

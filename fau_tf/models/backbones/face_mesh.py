@@ -51,10 +51,12 @@ def face_mesh_trunk(image: Any, size: int) -> tuple[Any, Any]:
 
 
 def _resized(x: Any, size: int, name: str) -> Any:
-    # The trunk is frozen, so no gradient has to pass.
     if x.shape[1] == size:
         return x
-    return layers.Resizing(size, size, interpolation="bilinear", name=f"{PREFIX}{name}")(x)
+    resize = layers.Resizing(size, size, interpolation="bilinear", name=f"{PREFIX}{name}")
+    # Its default is `training=True`, which Keras would hand on to the batch norms that follow
+    # wherever the network is called without `training`.
+    return resize(x, training=False)
 
 
 def _block(x: Any, name: str, width: int, *, halve: bool) -> Any:

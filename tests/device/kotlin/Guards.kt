@@ -73,7 +73,7 @@ private fun files(model: File, json: String, scratch: File) {
         "JSON cut short" to json.dropLast(9),
         "JSON of a list" to "[1, 2]",
         "no JSON" to "",
-        "size as text" to json.replaceFirst(Regex("\"image_size\": *128"), "\"image_size\": \"128\""),
+        "size as text" to json.replaceFirst(Regex("\"image_size\": *(\\d+)"), "\"image_size\": \"$1\""),
         "five ends of an interval" to json.replaceFirst(Regex("(\"below\": *\\[)[^,]*,"), "$1"),
         "an end on the wrong side" to json.replaceFirst(Regex("(\"above\": *\\[\\s*)[^,]*,"), "$1-1,"),
         "intervals as text" to json.replaceFirst(Regex("\"intervals\": *\\{"), "\"intervals\": \"none\", \"other\": {"),

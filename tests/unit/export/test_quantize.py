@@ -77,8 +77,9 @@ def test_static_ranges_are_extremes_whatever_the_order_of_the_faces(source):
 
 
 def test_the_face_mesh_trunk_computes_in_float():
-    spec = net_spec("small_mesh", {"backbone": "tiny", "decoder": (16, 16), "image_size": 128})
-    faces = np.random.default_rng(0).uniform(0, 255, (2, 128, 128, 3)).astype(np.float32)
+    spec = net_spec("small_mesh", {"backbone": "tiny", "decoder": (16, 16)})
+    size = spec.image_size
+    faces = np.random.default_rng(0).uniform(0, 255, (2, size, size, 3)).astype(np.float32)
     float32 = Source(build(spec), spec, faces).float32("max_index")
     made = quantize(float32, "static_int8", faces)
     assert weight_types.problems(made, "INT8") == []

@@ -79,6 +79,16 @@ def test_the_answer_is_the_same_in_another_light(faces):
     assert darker.eyes == pytest.approx(before.eyes, abs=0.1)
 
 
+@pytest.mark.parametrize(("size", "times"), [(128, 1), (160, 2)])
+def test_the_input_is_made_of_means_over_areas(size, times):
+    crop = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
+    # Each pixel repeated, so that whole pixels make up each area.
+    block = size * times // SIDE
+    blocks = crop.repeat(times, 0).repeat(times, 1).reshape(SIDE, block, SIDE, block, 3)
+    means = np.floor(blocks.mean(axis=(1, 3)) + 0.5).astype(np.float32)
+    np.testing.assert_allclose(network_input(crop), standardized(means), atol=1e-6)
+
+
 def test_the_input_has_mean_0_and_deviation_1_whatever_the_light():
     crop = np.random.default_rng(0).integers(50, 200, (128, 128, 3), np.uint8)
     inputs = network_input(crop)

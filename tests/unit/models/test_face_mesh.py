@@ -12,7 +12,7 @@ from fau_tf.models.backbones import face_mesh
 from fau_tf.models.presets import PRESETS, net_spec
 from fau_tf.training.model import HeatmapRegressor
 
-TWO_BRANCHES = net_spec("tiny", {"image_size": 128, "heatmap_size": 32, "mesh_decoder": 16})
+TWO_BRANCHES = net_spec("tiny", {"mesh_decoder": 16})
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def picture(size, count=1):
 
 def test_the_trunk_computes_what_litert_computes():
     image = keras.Input((256, 256, 3))
-    trunk = keras.Model(image, face_mesh.face_mesh_trunk(image))
+    trunk = keras.Model(image, face_mesh.face_mesh_trunk(image, 32))
     face_mesh.load_weights(trunk)
     network = Interpreter(
         model_content=network_file(read_bundle(), LANDMARKS),
@@ -43,6 +43,49 @@ def test_the_trunk_computes_what_litert_computes():
         np.testing.assert_allclose(maps, network.get_tensor(tensor), atol=5e-5)
 
 
+def bilinear(maps, size):
+    """Return maps (B, n, n, C) at `size` rows and columns, with the edges of the old ones."""
+    count = maps.shape[1]
+    place = (np.arange(size) + 0.5) * count / size - 0.5
+    before = np.floor(place).astype(int)
+    share = place - before
+    before, after = (np.clip(index, 0, count - 1) for index in (before, before + 1))
+    for axis in (1, 2):
+        weight = share.reshape([-1 if i == axis else 1 for i in range(4)])
+        maps = maps.take(before, axis) * (1 - weight) + maps.take(after, axis) * weight
+    return maps
+
+
+def test_picture_and_maps_of_another_size_are_interpolated_between_pixel_centers():
+    image = keras.Input((160, 160, 3))
+    trunk = keras.Model(image, face_mesh.face_mesh_trunk(image, 40))
+    face_mesh.load_weights(trunk)
+    assert trunk.output_shape == [(None, 20, 20, 128), (None, 40, 40, 64)]
+    resized = {
+        "to_unit": ("enlarge", 256),
+        "level3_block4_out_prelu": ("deep_resize", 20),
+        "level2_block4_out_prelu": ("shallow_resize", 40),
+    }
+    pairs = [
+        [trunk.get_layer(f"mesh_{name}").output for name in (a, b)] for a, (b, _) in resized.items()
+    ]
+    for (source, found), (_, size) in zip(
+        keras.Model(image, pairs)(picture(160)), resized.values(), strict=True
+    ):
+        want = bilinear(np.asarray(source, np.float64), size)
+        assert want.std() > 0.05
+        # float32 weights of 1e-7, of values up to 5
+        np.testing.assert_allclose(found, want, atol=5e-6)
+
+
+def test_sizes_of_its_own_are_not_resized():
+    spec = net_spec("small_mesh", {"image_size": 128, "heatmap_size": 32, "sigma": 1.5})
+    net = heatmap_net.build(spec)
+    assert net.output_shape == (None, 32, 32, len(spec.to_au))
+    kinds = [layer.name for layer in net.layers if isinstance(layer, keras.layers.Resizing)]
+    assert kinds == ["mesh_enlarge"]
+
+
 def test_the_trunk_stays_frozen_and_the_rest_learns(net):
     trainable = {variable.path for variable in net.trainable_variables}
     trunk = ("mesh_stem_", "mesh_level")
@@ -52,12 +95,21 @@ def test_the_trunk_stays_frozen_and_the_rest_learns(net):
 
 
 def test_the_heatmaps_are_the_mean_of_the_branches(net):
-    image = picture(128, 2)
+    image = picture(TWO_BRANCHES.image_size, 2)
     both = heatmap_net.branch_heatmaps(net, heatmap_net.branch_features(net)(image))
     assert len(both) == 2
     assert np.abs(both[0] - both[1]).max() > 0.01
     np.testing.assert_allclose(net(image), (both[0] + both[1]) / 2, atol=1e-5)
     assert heatmap_net.branch_features(heatmap_net.build(PRESETS["tiny"])) is None
+
+
+def test_a_call_that_does_not_say_so_is_no_training(net):
+    image = picture(TWO_BRANCHES.image_size, 2)
+    before = [np.array(variable) for variable in net.non_trainable_variables]
+    np.testing.assert_array_equal(net(image), net(image, training=False))
+    for variable, kept in zip(net.non_trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(variable, kept)
+    assert np.abs(net(image, training=True) - net(image)).max() > 1e-3
 
 
 @pytest.mark.parametrize(("apart", "reached"), [(True, False), (False, True)])
@@ -71,7 +123,9 @@ def test_apart_no_branch_sees_what_the_other_predicts(net, apart, reached):
         model = HeatmapRegressor(net, squared_error, apart=apart)
         weight = net.get_layer("mesh_up0_mix_conv").kernel
         with tf.GradientTape() as tape:
-            value = model.loss_of(targets, model(picture(128, 2), training=True))
+            value = model.loss_of(
+                targets, model(picture(TWO_BRANCHES.image_size, 2), training=True)
+            )
         return np.asarray(tape.gradient(value, weight.value))
 
     before = gradient_of_the_mesh_branch()
@@ -89,15 +143,13 @@ def test_apart_no_branch_sees_what_the_other_predicts(net, apart, reached):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"heatmap_size": 16, "image_size": 64, "mesh_decoder": 16}, "heatmap_size=16"),
-        ({"heatmap_size": 32, "image_size": 128, "mesh_decoder": 2}, "`k` must be 1 to 2"),
+        (
+            {"heatmap_size": 15, "image_size": 60, "mesh_decoder": 16},
+            r"must be even\. Received: heatmap_size=15\. Set `mesh_decoder` to 0",
+        ),
+        ({"mesh_decoder": 2}, "`k` must be 1 to 2"),
     ],
 )
 def test_a_second_branch_that_does_not_fit_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         heatmap_net.build(net_spec("tiny", changes))
-
-
-def test_the_trunk_refuses_sizes_that_do_not_divide_its_own():
-    with pytest.raises(ValueError, match="Received: 160"):
-        face_mesh.face_mesh_trunk(keras.Input((160, 160, 3)))

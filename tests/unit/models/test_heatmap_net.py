@@ -14,7 +14,7 @@ from fau_tf.models.heatmap_layers import HeatmapTarget, IntensityDecode
 from fau_tf.models.presets import PRESETS, net_spec
 
 
-@pytest.mark.parametrize("preset", ["mobile", "small", "tiny"])
+@pytest.mark.parametrize("preset", ["mobile", "small", "small_mesh", "tiny"])
 def test_presets_have_the_shapes_they_state_and_first_heatmaps_near_black(preset):
     spec = PRESETS[preset]
     keras.utils.set_random_seed(0)

@@ -15,7 +15,7 @@ from tests.helpers.qat_case import SPEC, computed, network, paper_layers
 
 pytestmark = pytest.mark.integration  # networks are built: seconds each
 
-TWO_BRANCHES = {"backbone": "tiny", "decoder": (16, 16), "image_size": 128}
+TWO_BRANCHES = net_spec("small_mesh", {"backbone": "tiny", "decoder": (16, 16)})
 
 
 def pictures(net):
@@ -54,7 +54,7 @@ def test_batch_norms_are_folded_and_all_other_layers_kept():
     [
         lambda: network(SPEC),
         paper_layers,
-        lambda: network(net_spec("small_mesh", TWO_BRANCHES)),
+        lambda: network(TWO_BRANCHES),
     ],
     ids=["tiny", "paper", "two branches"],
 )
@@ -83,9 +83,10 @@ def test_other_weights_give_another_network_and_leave_the_first_alone():
 
 
 def test_int8_layers_are_those_of_the_recipe():
-    rows = describe(network(net_spec("small_mesh", TWO_BRANCHES))).rows
+    rows = describe(network(TWO_BRANCHES)).rows
     integer = {row["name"] for row in rows if row["integer"]}
     assert {"tiny0_conv", "up0_mix_conv", "up0_resize", "mesh_up0_mix_conv"} <= integer
+    assert {"mesh_deep_resize", "mesh_shallow_resize"} <= integer
     assert not {"heatmaps", "scc0", "mesh_scc0", "mesh_stem_conv", "mesh_enlarge"} & integer
     assert not any(name.startswith("mesh_level") for name in integer)
     frozen = {row["name"] for row in rows if not row["trained"]}

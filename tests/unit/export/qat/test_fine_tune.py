@@ -131,8 +131,8 @@ def test_the_layers_of_the_paper_are_supported(faces):
 @needs_packages
 @pytest.mark.slow  # FaceMesh's trunk at 256 px
 def test_two_branches_train_apart_with_pairs_and_a_frozen_trunk():
-    spec = net_spec("small_mesh", {"backbone": "tiny", "decoder": (16, 16), "image_size": 128})
-    net, images = tiny_network(spec), smooth_faces(4, 1).repeat(2, axis=1).repeat(2, axis=2)
+    spec = net_spec("small_mesh", {"backbone": "tiny", "decoder": (16, 16)})
+    net, images = tiny_network(spec), smooth_faces(4, 1, spec.image_size)
     # The opposite of what it predicts: any step is better than the start, and kept.
     opposite = 5 - spec.codec.decode(np.asarray(net(images)), spec.to_au)
     faces = LabeledFaces(images, opposite.astype(np.float32), "random", 4)

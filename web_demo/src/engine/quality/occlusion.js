@@ -35,7 +35,7 @@ export function readWeights(bytes, arrays) {
 /**
  * Return what hides parts of a face, 0 to 1 each: {eyes, mouth, face}.
  *
- * @param crop (size, size, 3) RGB, aligned; size is a multiple of 64.
+ * @param crop (size, size, 3) RGB, aligned; size is at least 64.
  */
 export function occlusion(crop, size, weights) {
   let features = standardized(smaller(crop, size));
@@ -55,22 +55,32 @@ export function occlusion(crop, size, weights) {
   return { eyes: Math.max(...EYES.map(share)), mouth: Math.max(share(MOUTH), CHIN_PART * share(CHIN)), face };
 }
 
-/** Return the (64, 64, 3) means of blocks, rounded half up. */
-function smaller(crop, size) {
+/**
+ * Return the (64, 64, 3) means of the crop over the area of each pixel, rounded half up.
+ *
+ * A pixel of the crop that lies in two areas counts in each by its share, as in OpenCV's INTER_AREA.
+ */
+export function smaller(crop, size) {
+  if (!(size >= SIDE)) throw new RangeError(`The side of the crop must be at least ${SIDE}, not ${size}.`);
   const block = size / SIDE;
-  if (!Number.isInteger(block)) {
-    throw new RangeError(`The side of the crop must be a multiple of ${SIDE}, not ${size}.`);
-  }
-  const small = new Float64Array(SIDE * SIDE * 3);
-  for (let i = 0; i < small.length; i++) {
-    const [k, column, row] = [i % 3, Math.floor(i / 3) % SIDE, Math.floor(i / (3 * SIDE))];
-    let sum = 0;
-    for (let y = row * block; y < (row + 1) * block; y++) {
-      for (let x = column * block; x < (column + 1) * block; x++) sum += crop[3 * (y * size + x) + k];
+  const wide = new Float64Array(size * SIDE * 3); // sums along rows
+  for (let i = 0; i < SIDE; i++) {
+    for (let x = Math.floor(i * block); x < (i + 1) * block; x++) {
+      const share = Math.min(x + 1, (i + 1) * block) - Math.max(x, i * block);
+      for (let y = 0; y < size; y++) {
+        for (let k = 0; k < 3; k++) wide[3 * (y * SIDE + i) + k] += share * crop[3 * (y * size + x) + k];
+      }
     }
-    small[i] = Math.floor(sum / block ** 2 + 0.5);
   }
-  return small;
+  const row = 3 * SIDE;
+  const small = new Float64Array(SIDE * row);
+  for (let i = 0; i < SIDE; i++) {
+    for (let y = Math.floor(i * block); y < (i + 1) * block; y++) {
+      const share = Math.min(y + 1, (i + 1) * block) - Math.max(y, i * block);
+      for (let j = 0; j < row; j++) small[i * row + j] += share * wide[y * row + j];
+    }
+  }
+  return small.map((sum) => Math.floor(sum / block ** 2 + 0.5));
 }
 
 /** Return the picture with gray levels of mean 0 and deviation 1, -4 to 4. */
