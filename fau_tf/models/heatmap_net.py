@@ -15,11 +15,11 @@ from keras import layers, ops
 from fau_tf import contract, facs
 from fau_tf.models.backbones import face_mesh
 from fau_tf.models.backbones.backbone import BACKBONES
+from fau_tf.models.precision import at_least_float32
 from fau_tf.models.presets import NetSpec
 from fau_tf.models.scc.decoder import (
     SCC_INITIALIZERS,
     UPSAMPLERS,
-    at_least_float32,
     in_decoder,
     mesh_decoder,
     scc_decoder,

@@ -17,6 +17,7 @@ from ai_edge_litert import schema_py_generated as schema
 from keras import layers
 
 from fau_tf.face.bundle import LANDMARKS, network_file, read_bundle
+from fau_tf.models.precision import at_least_float32
 
 Array = npt.NDArray[np.float32]
 
@@ -53,7 +54,11 @@ def face_mesh_trunk(image: Any, size: int) -> tuple[Any, Any]:
 def _resized(x: Any, size: int, name: str) -> Any:
     if x.shape[1] == size:
         return x
-    resize = layers.Resizing(size, size, interpolation="bilinear", name=f"{PREFIX}{name}")
+    # In 16 bits XLA would refuse the gradient, as in `scc.decoder`: TensorFlow writes one for every
+    # operation on a variable, though nothing frozen takes it.
+    resize = layers.Resizing(
+        size, size, interpolation="bilinear", dtype=at_least_float32(), name=f"{PREFIX}{name}"
+    )
     # Its default is `training=True`, which Keras would hand on to the batch norms that follow
     # wherever the network is called without `training`.
     return resize(x, training=False)

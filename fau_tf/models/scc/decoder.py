@@ -7,6 +7,7 @@ import keras
 from keras import layers
 
 from fau_tf.models.backbones.face_mesh import PREFIX
+from fau_tf.models.precision import at_least_float32
 from fau_tf.models.presets import NetSpec
 from fau_tf.models.scc.initializers import NearIdentity
 from fau_tf.models.scc.semantic_correspondence import SemanticCorrespondence
@@ -95,12 +96,6 @@ def _conv_norm(x: Any, filters: int, spec: NetSpec, name: str) -> Any:
     x = layers.Conv2D(filters, 1, padding="same", use_bias=False, name=f"{name}_conv")(x)
     x = _norm(x, spec, name)
     return layers.ReLU(name=f"{name}_relu")(x)
-
-
-def at_least_float32() -> str:
-    """Return the type that layers compute in, or float32 where that has 16 bits."""
-    policy = keras.config.dtype_policy().compute_dtype
-    return "float32" if policy in ("bfloat16", "float16") else policy
 
 
 def _enlarge(x: Any, name: str) -> Any:
