@@ -168,7 +168,7 @@ def selection(figures: Mapping[str, Any], steady: Mapping[str, Any] | None) -> d
         `neutral_alarms`: share of intensities of 1 or more on neutral faces; `gray_alarms`: the
         same in gray; `smile_auc`: mean AUC of AU6, AU12 and AU25; `edited_rise`: mean over AUs of
         the share of faces on which an edited AU rises by 1 or more; `shift_p95`: 95th percentile of
-        what a shift of 4 px moves, NaN without `steady`.
+        what a shift by 1/32 of the crop moves, NaN without `steady`.
     """
     alone = [row["value"] for row in figures["edited_per_au"].values()]
     versions = figures["versions"]

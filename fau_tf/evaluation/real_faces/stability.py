@@ -14,10 +14,11 @@ from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.metrics.bootstrap import figure_intervals
 
 Array = npt.NDArray[Any]
-SHIFT: Final = 4.0  # px of the crop
+SHIFT: Final = 1 / 32
+"""Share of the crop: 4 px of 128, 5 px of 160, the same movement of the face."""
 SCALE: Final = 0.05
 LIGHT: Final = 0.2
-SHIFTED: Final = f"shifted by {SHIFT:g} px"
+SHIFTED: Final = f"shifted by {SHIFT:.0%}"
 """Name of a row, and so are the next."""
 SCALED: Final = f"scaled by {SCALE:.0%}"
 LIT: Final = f"{LIGHT:.0%} brighter or darker"
@@ -98,7 +99,8 @@ def _row(change: Array, subjects: Sequence[str]) -> dict[str, Any]:
 
 def _variants(face: ReadFace, plain: Array, size: int) -> Iterator[tuple[str, Array]]:
     matrix = crop_matrix(face.landmarks, size)
-    for dx, dy in ((SHIFT, 0), (-SHIFT, 0), (0, SHIFT), (0, -SHIFT)):
+    shift = SHIFT * size
+    for dx, dy in ((shift, 0), (-shift, 0), (0, shift), (0, -shift)):
         moved = matrix + np.array(((0, 0, dx), (0, 0, dy)))
         yield SHIFTED, fast_crop(face.image, moved, size)
     middle = np.full(2, (size - 1) / 2)

@@ -38,7 +38,6 @@ def comparison_section(found: Mapping[str, Any], names: Mapping[str, str]) -> st
         "takes the same subjects for both. Bold: the interval leaves out 0. Of 20 rows without a "
         "difference, one is bold by chance: judge by the first five.\n\n"
         + table(["figure", "better", "A", "B", "B - A"], rows)
-        + _sizes(compared)
     )
 
 
@@ -63,14 +62,4 @@ def _aus(compared: Mapping[str, Any]) -> str:
     return (
         f"Left out: {'; '.join(left)}. So the figures here are means over {len(compared['aus'])} "
         "AUs, and may differ from those above."
-    )
-
-
-def _sizes(compared: Mapping[str, Any]) -> str:
-    a, b = (compared[model]["image_size"] for model in "ab")
-    if a == b:
-        return ""
-    return (
-        f"\n\nThe shift is 4 px of each model's own crop, which is {a} px for A and {b} px for B: "
-        "it is not the same movement of the face."
     )

@@ -18,7 +18,7 @@ _SELECTION: Final = {
     "gray_alarms": "the same in gray",
     "smile_auc": "smiles: mean AUC of AU6, AU12 and AU25",
     "edited_rise": "edited AUs that rise by 1 or more, mean over AUs",
-    "shift_p95": "shift of 4 px: 95th percentile of the change",
+    "shift_p95": "shift of 3 %: 95th percentile of the change",
 }
 _Figures = Mapping[str, Any]
 
