@@ -185,7 +185,8 @@ def side_share(points: Floats) -> Floats:
 def side_difference(neutral: Floats, au: int, asymmetry: float) -> float:
     """Return by how much of its intensity an AU is stronger on the image's left than on its right.
 
-    The movement is compared at the AU's centers; an AU without one on each side gives 0.
+    The movement is compared at the AU's two centers. An AU with other centers than one on each side
+    has no sides: 0.
 
     Args:
         neutral: (68, 3) landmarks of the neutral face, cm.
