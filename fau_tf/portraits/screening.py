@@ -20,8 +20,10 @@ Find = Callable[[Image], Sequence[Mesh]]
 
 OTHER_FACE: Final = 0.4
 """Width of a second face, relative to the largest, from which it is not background."""
+MEASURED: Final = 160
+"""Side in px of the aligned face on which the limits are measured, whatever the portrait's."""
 ENLARGED: Final = 2.2
-"""Largest enlargement of a photo at 160 px of portrait; beyond it skin has no texture."""
+"""Largest enlargement of a photo; beyond it skin has no texture."""
 TURNED: Final = 25.0
 """Largest yaw and pitch in degrees; beyond it half of the face is hidden."""
 CUT: Final = 0.02
@@ -78,22 +80,24 @@ def screen(photo: Image, find: Find, size: int, margin: float) -> Aligned:
     outside = ((mesh < 0) | (mesh > np.array(photo.shape[1::-1]) - 1)).any(1).mean()
     if outside > CUT:
         raise RefusedError(f"cut off: {100 * outside:.0f} % of the face is outside the photo")
-    matrix = align.crop_matrix(ibug68(mesh), size, margin)
-    enlarged = float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))) * 160 / size
+    matrix = align.crop_matrix(ibug68(mesh), MEASURED, margin)
+    enlarged = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     if enlarged > ENLARGED:
         raise RefusedError(f"too small: must be enlarged {enlarged:.1f} times (limit {ENLARGED})")
-    image = fast_crop(photo, matrix, size)
+    image = fast_crop(photo, matrix, MEASURED)
     placed = align.transform(matrix, mesh)
     contrast, sharpness = _quality(image, placed)
     if contrast < CONTRAST:
         raise RefusedError(f"flat: gray levels differ by {contrast:.1f} (limit {CONTRAST:.0f})")
     if sharpness < SHARPNESS:
         raise RefusedError(f"blurred: sharpness {sharpness:.3f} (limit {SHARPNESS})")
+    factors = {"yaw": yaw, "pitch": pitch, "enlarged": enlarged, "sharpness": sharpness}
     shade = _level(image, placed, _LIDS) / max(_level(image, placed, _CHEEKS), 1.0)
     if shade < HIDDEN:
         raise RefusedError(f"eyes hidden: {shade:.2f} as bright as the cheeks (limit {HIDDEN})")
-    factors = {"yaw": yaw, "pitch": pitch, "enlarged": enlarged, "sharpness": sharpness}
-    return Aligned(image, placed.astype(np.float32), factors)
+    matrix = align.crop_matrix(ibug68(mesh), size, margin)
+    placed = align.transform(matrix, mesh)
+    return Aligned(fast_crop(photo, matrix, size), placed.astype(np.float32), factors)
 
 
 def _only_face(found: Sequence[Mesh]) -> Mesh:

@@ -154,6 +154,14 @@ def test_a_small_face_in_the_background_does_not_matter():
     assert screen(image, lambda _: [mesh / 4, mesh], SIZE, MARGIN).image.shape == (SIZE, SIZE, 3)
 
 
+def test_the_limits_are_those_of_the_photo_whatever_the_size_of_the_portrait():
+    image, mesh = rendered(3)
+    small, large = (screen(image, lambda _: [mesh], size, MARGIN) for size in (96, 240))
+    assert small.factors == large.factors
+    assert (len(small.image), len(large.image)) == (96, 240)
+    np.testing.assert_allclose((small.mesh + 0.5) * 2.5, large.mesh + 0.5, atol=1e-3)  # float32
+
+
 @pytest.mark.parametrize("grade", [1.0, 4.0])
 def test_a_measured_smile_is_the_edited_one(grade):
     face = portrait()
