@@ -243,6 +243,11 @@ def center_to_au(aus: Sequence[int], rule: str = "fau") -> npt.NDArray[np.float3
     return average
 
 
+def has_sides(au: int) -> bool:
+    """Return whether the rule set `fau` gives an AU one center on each side, and no others."""
+    return {point.side for point in RULES["fau"].points[au]} == {"left", "right"}
+
+
 def center_sides(aus: Sequence[int], rule: str = "fau") -> npt.NDArray[np.float32]:
     """Return (K,) 1 for a center on the image's left, -1 on its right, 0 on the midline."""
     sign = {"left": 1.0, "right": -1.0}

@@ -66,6 +66,19 @@ class Targets:
             side_difference, owner, axis=1
         )
 
+    def within_scale(self, side_difference: Any, intensity: Any) -> Any:
+        """Return (B, A) differences with which both sides are in 0 to 5.
+
+        Each side ends at 5, and the graph cuts it there before it takes the mean.
+
+        Args:
+            side_difference: (B, A).
+            intensity: (B, A); where it is NaN a difference stays as it is.
+        """
+        room = 2 * tf.minimum(intensity, facs.MAX_INTENSITY - intensity)
+        inside = tf.clip_by_value(side_difference, -room, room)
+        return tf.where(tf.math.is_nan(intensity), side_difference, inside)
+
     def encode(self, landmarks: Any, intensity: Any, side_difference: Any) -> dict[str, Any]:
         """Return the targets of a batch.
 
@@ -78,7 +91,8 @@ class Targets:
             `heatmap`, `gaussian` and `weight` of `HeatmapTarget`; `intensity` (B, A), NaN kept.
         """
         coded = self.columns(intensity)
-        at_centers = self.at_centers(coded, self.columns(side_difference))
+        sides = self.within_scale(self.columns(side_difference), coded)
+        at_centers = self.at_centers(coded, sides)
         return {**self._layer([self.centers(landmarks), at_centers]), "intensity": coded}
 
     @cached_property

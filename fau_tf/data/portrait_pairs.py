@@ -35,7 +35,7 @@ def pair_batches(
         targets: Conversion into targets.
         batch_size: B, even.
         seed: Of the augmentation.
-        augment: Of each picture on its own.
+        augment: Of each picture on its own; but a pair is mirrored together.
         start: Batches to skip; the stream continues as if they had been read.
 
     Raises:
@@ -52,17 +52,20 @@ def pair_batches(
 
     def finish(step: Any) -> tuple[Any, dict[str, Any]]:
         kinds = (tf.uint8, *(tf.float32,) * 5)
-        images, landmarks, *labels = tf.numpy_function(draw, [step], kinds)
-        image = tf.reshape(images, (batch_size, size, size, 3))
-        landmarks = tf.reshape(landmarks, (batch_size, 68, 2))
-        intensity, sides = (tf.reshape(one, (batch_size, aus)) for one in labels[:2])
-        difference, more = (targets.columns(tf.reshape(one, (count, aus))) for one in labels[2:])
-        image, landmarks, sign = paired_crops(
-            image, landmarks, targets.codec.image_size, augment=augment, seed=seed, step=step
+        images, landmarks, intensity, sides, difference, ranked = tf.numpy_function(
+            draw, [step], kinds
         )
-        sides = sign * sides
-        uneven = targets.columns(sides)
-        second = targets.at_centers(difference, uneven[1::2] - uneven[::2])  # (count, K)
+        image, landmarks, sign = paired_crops(
+            tf.reshape(images, (batch_size, size, size, 3)),
+            tf.reshape(landmarks, (batch_size, 68, 2)),
+            targets.codec.image_size, augment=augment, seed=seed, step=step,
+        )  # fmt: skip
+        intensity = tf.reshape(intensity, (batch_size, aus))
+        sides = sign * tf.reshape(sides, (batch_size, aus))
+        shown = targets.within_scale(targets.columns(sides), targets.columns(intensity))
+        difference = targets.columns(tf.reshape(difference, (count, aus)))
+        second = targets.at_centers(difference, shown[1::2] - shown[::2])  # (count, K)
+        more = targets.columns(tf.reshape(ranked, (count, aus)))
         return image, {
             **targets.encode(landmarks, intensity, sides),
             "partner": tf.constant(np.arange(batch_size) ^ 1, tf.int32),
@@ -119,7 +122,7 @@ def _joined(faces: tuple[Any, Any], pairs: tuple[Any, Any]) -> tuple[Any, dict[s
 
 
 def _in_turn(first: Any, second: Any) -> Any:
-    """Return (2 n, A), the rows of both in turn."""
+    """Return (2 n, ...), the rows of both in turn."""
     return tf.reshape(tf.stack([first, second], 1), (-1, first.shape[-1]))
 
 

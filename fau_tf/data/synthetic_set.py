@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from fau_tf import facs
 from fau_tf.data.config import DataSettings
 from fau_tf.data.record import MARGIN, FaceRecord, as_features
 from fau_tf.face import align
@@ -107,12 +108,12 @@ def synthetic_record(settings: SyntheticSet, person: int, face: int) -> FaceReco
 
 
 def side_differences(scene: Scene) -> dict[int, float]:
-    """Return AU -> by how much it is stronger on the image's left; without AU45, which is even."""
+    """Return AU -> by how much it is stronger on the image's left, for AUs that differ."""
     neutral = scene.rig.neutral[scene.rig.landmarks]
     return {
         au: value * side_difference(neutral, au, scene.asymmetry[au])
         for au, value in scene.intensity.items()
-        if value and au != LIDS_SHUT
+        if value and au != LIDS_SHUT and facs.has_sides(au)
     }
 
 

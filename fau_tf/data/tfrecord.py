@@ -84,7 +84,7 @@ def parse(serialized: Any) -> dict[str, Any]:
 
 
 def _in_order(aus: Any, intensity: Any) -> Any:
-    """Return (17,) intensities in the order of `facs.ALL` from those of some AUs; NaN: not coded.
+    """Return (17,) values in the order of `facs.ALL` from those of some AUs; NaN: not there.
 
     Args:
         aus: (N,) AU numbers; empty for those of format version 1.

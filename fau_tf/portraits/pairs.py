@@ -17,13 +17,12 @@ from fau_tf.face.mesh import ibug68
 from fau_tf.portraits.editing.draw import sample_edit, sample_manner
 from fau_tf.portraits.editing.edit import EditablePortrait, edit
 from fau_tf.portraits.editing.glasses import MOVE_FRAMES
-from fau_tf.portraits.editing.lids_lips import BLINK
 from fau_tf.portraits.editing.movement import Edit
 from fau_tf.portraits.fields import face_shape
 from fau_tf.portraits.portrait_set import PortraitSet, load_set
 from fau_tf.portraits.start import RANKED
 from fau_tf.synthetic.rigs import canonical_topology as topology
-from fau_tf.synthetic.rigs.rig import side_difference
+from fau_tf.synthetic.rigs.rig import LIDS_SHUT, side_difference
 
 EDITING_VERSION: Final = 4
 """Raise it with any change after which the same seed and portraits give other pairs."""
@@ -56,7 +55,8 @@ class Pair:
         landmarks: (2, 68, 2) float32 iBUG landmarks, px.
         intensity: (2, A) in the order of `facs.ALL`, 0 to 5, the mean of both sides; NaN where
             unknown.
-        side_difference: (2, A) by how much the edit moved the image's left more than its right.
+        side_difference: (2, A) by how much an AU is stronger on the image's left than on its right;
+            the photo itself counts as even.
         difference: (A,) by how much the second picture exceeds the first; NaN where unknown.
         ranked: (A,) 1 where the second picture shows an AU more, by an unknown amount.
     """
@@ -171,10 +171,12 @@ def _changes(one: Edit) -> npt.NDArray[np.float64]:
     rows = []
     for au in facs.ALL:
         by, lean = one.change.get(au, 0.0), one.asymmetry.get(au, 0.0)
-        if au == BLINK:  # one eye shuts by less, the other by no more
+        if au == LIDS_SHUT:  # one eye shuts by less, the other by no more
             rows.append((by * (1 - abs(lean) / 2), by * lean))
-        else:
+        elif facs.has_sides(au):
             rows.append((by, by * side_difference(neutral, au, lean)))
+        else:
+            rows.append((by, 0.0))
     return np.array(rows).T
 
 

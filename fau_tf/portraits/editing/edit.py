@@ -81,7 +81,7 @@ def edit(portrait: EditablePortrait, change: Edit, manner: Manner) -> tuple[Imag
     before, after = intensities(portrait.start, change)
     face = moved(portrait.mesh, portrait.pose, before, after, change, manner)
     points = portrait.net.points + surround.extended(face - portrait.mesh[: len(face)])
-    creased = _creased(portrait, before, after, manner)
+    creased = _creased(portrait, before, after, change, manner)
     shut = closing(before, after)
     picture = _warped(portrait, creased, points, shut)
     if eyes.lids_move(portrait.mesh, points):
@@ -99,17 +99,21 @@ def edit(portrait: EditablePortrait, change: Edit, manner: Manner) -> tuple[Imag
 
 
 def _creased(
-    portrait: EditablePortrait, before: Intensities, after: Intensities, manner: Manner
+    portrait: EditablePortrait,
+    before: Intensities,
+    after: Intensities,
+    change: Edit,
+    manner: Manner,
 ) -> Image:
     """Return the photo with the wrinkles that the AUs' changes bring."""
-    change = {
+    deeper = {
         au: manner.depths.get(au, 0.0) * (after[au] - before[au]) / facs.MAX_INTENSITY
         for au in after
     }
-    change = {au: by if by > 0 else TAKEN_BACK * by for au, by in change.items()}
-    if not any(change.values()):
+    deeper = {au: by if by > 0 else TAKEN_BACK * by for au, by in deeper.items()}
+    if not any(deeper.values()):
         return portrait.image
-    return shading.crease(portrait.image, portrait.relief, change, manner.variant)
+    return shading.crease(portrait.image, portrait.relief, deeper, manner.variant, change.asymmetry)
 
 
 def _gray(picture: Image) -> Image:

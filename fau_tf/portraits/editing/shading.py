@@ -22,7 +22,7 @@ from fau_tf.portraits.fields import FaceShape, face_shape
 from fau_tf.portraits.pose import Pose
 from fau_tf.synthetic.rigs import canonical_topology as topology
 from fau_tf.synthetic.rigs import mesh
-from fau_tf.synthetic.rigs.rig import Floats, Ints
+from fau_tf.synthetic.rigs.rig import Floats, Ints, side_share
 from fau_tf.synthetic.textures import uv_atlas, uv_masks, wrinkles
 
 Map = npt.NDArray[np.float32]
@@ -134,7 +134,10 @@ def estimate_light(photo: Image, points: Floats, normals: Floats) -> Light:
     return Light(float(b - zz), np.array([x, y, z]), square)
 
 
-def crease(photo: Image, portrait: Relief, change: Mapping[int, float], variant: int) -> Image:
+def crease(
+    photo: Image, portrait: Relief, change: Mapping[int, float], variant: int,
+    asymmetry: Mapping[int, float] | None = None,
+) -> Image:  # fmt: skip
     """Return the photo (S, S, 3) with other wrinkles, at the same places.
 
     Args:
@@ -142,12 +145,14 @@ def crease(photo: Image, portrait: Relief, change: Mapping[int, float], variant:
         portrait: Its relief.
         change: AU -> by how much deeper its wrinkles become, 1 as at intensity 5.
         variant: Of the wrinkles, below `wrinkles.VARIANTS`.
+        asymmetry: AU -> -1 to 1, how much deeper they become on the left of the image.
     """
     reliefs = _reliefs(variant)
     total = np.zeros_like(next(iter(reliefs.values())))
     for au, value in change.items():
         if value and au in reliefs:
-            total += np.float32(value) * reliefs[au]
+            lean = (asymmetry or {}).get(au, 0.0)
+            total += (np.float32(value) * (1 + np.float32(lean) * _side())) * reliefs[au]
     cv2 = opencv()
     here = cv2.remap(total, portrait.texel, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     strong = np.abs(here[..., 0]) + np.abs(here[..., 1]) + np.abs(here[..., 2])
@@ -232,6 +237,16 @@ _EVEN: Final = (
 def uv_atlas_place(shape: FaceShape) -> Floats:
     """Return (468, 2), the place of each vertex in the reliefs."""
     return np.asarray((shape.uv - (_COLUMNS0, _ROWS0) - 0.5) / STEP)
+
+
+@lru_cache(maxsize=1)
+def _side() -> Map:
+    """Return (columns, 1) `side_share` of the reliefs' columns."""
+    count = next(iter(_reliefs(0).values())).shape[1]
+    column = (np.arange(count) + 0.5) * STEP + _COLUMNS0
+    angle = (column - uv_atlas.SIZE / 2) / (uv_atlas.RADIUS * uv_atlas.TEXELS)
+    across = uv_atlas.RADIUS * np.sin(angle)
+    return side_share(across[:, None])[:, None].astype(np.float32)
 
 
 @lru_cache(maxsize=1)

@@ -185,19 +185,18 @@ def side_share(points: Floats) -> Floats:
 def side_difference(neutral: Floats, au: int, asymmetry: float) -> float:
     """Return by how much of its intensity an AU is stronger on the image's left than on its right.
 
-    The movement is compared at the AU's two centers. An AU with other centers than one on each side
-    has no sides: 0.
+    The movement is compared at the AU's two centers of the rule set `fau`; see `facs.has_sides`.
 
     Args:
         neutral: (68, 3) landmarks of the neutral face, cm.
-        au: An AU of the table; not AU45, see LIDS_SHUT.
+        au: An AU with sides; not AU45, see LIDS_SHUT.
         asymmetry: As of `expression_offset`.
     """
     at = {
         center.point.side: float(side_share(neutral[list(center.point.landmarks)].mean(axis=0)))
         for center in facs.centers((au,))
     }
-    return asymmetry * (at["left"] - at["right"]) if at.keys() == {"left", "right"} else 0.0
+    return asymmetry * (at["left"] - at["right"])
 
 
 def _weights(rig: FaceRig, intensity: Mapping[int, float]) -> dict[int, float]:
