@@ -35,7 +35,8 @@ class FaceRecord:
         dataset: Name of the data set.
         factors: Other known properties, e.g. head pose and skin of a synthetic face.
         side_difference: AU number -> by how much it is stronger on the image's left than on its
-            right; its intensity is the mean of both. An AU that is missing counts as even.
+            right, at its centers of the rule set `fau`; its intensity is the mean of both. An AU
+            that is missing counts as even.
     """
 
     image: npt.NDArray[np.uint8]

@@ -18,7 +18,7 @@ SHIFT: Final = 1 / 32
 """Share of the crop: 4 px of 128, 5 px of 160, the same movement of the face."""
 SCALE: Final = 0.05
 LIGHT: Final = 0.2
-SHIFTED: Final = f"shifted by {SHIFT:.0%}"
+SHIFTED: Final = "shifted by 1/32 of the crop"
 """Name of a row, and so are the next."""
 SCALED: Final = f"scaled by {SCALE:.0%}"
 LIT: Final = f"{LIGHT:.0%} brighter or darker"

@@ -6,11 +6,10 @@ from typing import Final
 import numpy as np
 
 from fau_tf import facs
-from fau_tf.portraits.editing.lids_lips import BLINK
 from fau_tf.portraits.editing.mouth import sample_look
 from fau_tf.portraits.editing.movement import Edit, Manner
 from fau_tf.portraits.fields import au_fields, identity_fields
-from fau_tf.synthetic.rigs.rig import AuGainField
+from fau_tf.synthetic.rigs.rig import LIDS_SHUT, AuGainField
 from fau_tf.synthetic.sample import CLOSED_LIPS, sample_intensities
 from fau_tf.synthetic.scene.person_variation import GAIN_SD, WAVE
 from fau_tf.synthetic.textures.wrinkles import VARIANTS
@@ -125,7 +124,7 @@ def _accompanied(
     change: dict[int, float], start: Mapping[int, float], rng: np.random.Generator
 ) -> Edit:
     if change.get(5, 0.0) > 0:
-        change.pop(BLINK, None)  # one muscle can't raise the lid that another shuts
+        change.pop(LIDS_SHUT, None)  # one muscle can't raise the lid that another shuts
     parted = max(change.get(25, 0.0), change.get(26, 0.0), start.get(25, 0.0)) > 0
     names = [n for n in au_fields().unlabeled if not (parted and n in CLOSED_LIPS)]
     moves, which, part = (

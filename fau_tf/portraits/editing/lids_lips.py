@@ -8,10 +8,8 @@ import numpy.typing as npt
 
 from fau_tf.portraits.fields import face_shape
 from fau_tf.synthetic.rigs import canonical_topology as topology
-from fau_tf.synthetic.rigs.rig import Floats
+from fau_tf.synthetic.rigs.rig import LIDS_SHUT, Floats
 
-BLINK: Final = 45
-"""AU of the closed eye; 5 is shut."""
 LOWER_SHARE: Final = 0.1
 """Share of the opening that the lower lid covers when the eye shuts."""
 LASHES: Final = 0.2
@@ -27,10 +25,10 @@ def closure(
 
     Args:
         mesh: (478, 2) mesh points, px.
-        asymmetry: AU -> -1 to 1; that of `BLINK` opens the eye on the right of the image, or if
+        asymmetry: AU -> -1 to 1; that of AU45 opens the eye on the right of the image, or if
             negative on the left.
     """
-    lean = (asymmetry or {}).get(BLINK, 0.0)
+    lean = (asymmetry or {}).get(LIDS_SHUT, 0.0)
     out = np.zeros((topology.FACE_VERTICES, 2))
     for (upper, lower, fold), sign in zip(lid_rings(), (1.0, -1.0), strict=True):
         gap = mesh[lower] - mesh[upper]

@@ -13,7 +13,7 @@ from fau_tf.portraits.editing.mouth import MouthLook
 from fau_tf.portraits.fields import CANONICAL, au_fields, face_shape, identity_fields
 from fau_tf.portraits.pose import Pose
 from fau_tf.synthetic.rigs import canonical_topology as topology
-from fau_tf.synthetic.rigs.rig import AuGainField, Floats, damped, side_share
+from fau_tf.synthetic.rigs.rig import LIDS_SHUT, AuGainField, Floats, damped, side_share
 
 Intensities = dict[int, float]
 
@@ -99,7 +99,7 @@ def moved(
 
 def closing(before: Intensities, after: Intensities) -> float:
     """Return the share of the eyes' opening by which an edit closes them; negative opens."""
-    return (after[lids_lips.BLINK] - before[lids_lips.BLINK]) / facs.MAX_INTENSITY
+    return (after[LIDS_SHUT] - before[LIDS_SHUT]) / facs.MAX_INTENSITY
 
 
 def _displacement(before: Intensities, after: Intensities, change: Edit, manner: Manner) -> Floats:
@@ -110,7 +110,7 @@ def _displacement(before: Intensities, after: Intensities, change: Edit, manner:
     was, becomes = damped(before), damped(after)
     for au in facs.AUS:
         weight = becomes[au] - was[au]
-        if weight == 0 or au == lids_lips.BLINK:
+        if weight == 0 or au == LIDS_SHUT:
             continue
         gain = 1 + change.asymmetry.get(au, 0.0) * side
         gain = gain * manner.gains.get(au, AuGainField()).at(shape.points)

@@ -85,6 +85,19 @@ def test_a_record_of_another_format_version_is_refused(tmp_path, monkeypatch):
         list(rows)
 
 
+def test_the_sides_of_records_of_version_2_are_alike(tmp_path, monkeypatch):
+    record = make_record(0, 0)
+    monkeypatch.setattr(tfrecord, "FORMAT_VERSION", 2)
+    features = as_features(record)
+    del features["side_difference"]
+    path = tmp_path / "faces-0-of-1.tfrecord"
+    with tfrecord.RecordWriter(path) as writer:
+        writer.write(features)
+    (row,) = pipeline.examples([path], [record.subject])
+    np.testing.assert_array_equal(row["intensity"], record.intensities())
+    assert not row["side_difference"].numpy().any()
+
+
 def test_records_of_version_1_have_their_14_aus_and_no_others(tmp_path, monkeypatch):
     record = make_record(0, 0)
     monkeypatch.setattr(tfrecord, "FORMAT_VERSION", 1)
@@ -109,16 +122,44 @@ def test_sides_of_a_record_come_back_and_each_center_has_its_own_height(tmp_path
     write_shards(tmp_path, [record], shards=1)
     rows = pipeline.examples(shard_files(tmp_path), [record.subject])
     ((_, targets),) = pipeline.batches(rows, TARGETS, record_size=SIZE, batch_size=1)
-    found = dict(zip([one.name for one in facs.centers(facs.ALL)], range(99), strict=False))
-    on_map = targets["weight"][0].numpy() > 0
-    at = targets["heatmap"][0].numpy() / np.maximum(targets["gaussian"][0].numpy(), 1e-9)
+    names = [one.name for one in facs.centers(facs.ALL)]
+    peaks = CODEC.peaks(targets["heatmap"].numpy())[0]
     want = {"AU06_left": 2.75, "AU06_right": 1.25, "AU12_left": 2.0, "AU12_right": 4.0}
-    assert any(on_map[found[name]] for name in want)
     for name, height in want.items():
-        if on_map[found[name]]:
-            peak = at[..., found[name]].max() / CODEC.unit
-            assert peak == pytest.approx(height, rel=1e-4)  # a quotient of float32
+        assert targets["weight"][0, names.index(name)] == 1
+        assert peaks[names.index(name)] == pytest.approx(height, rel=1e-5)  # float32
     np.testing.assert_array_equal(targets["intensity"][0, facs.ALL.index(12)], 3.0)
+
+
+def test_a_mirrored_record_has_the_labels_of_the_other_side(tmp_path):
+    record = dataclasses.replace(make_record(0, 0), side_difference={12: 1.0, 6: -0.5})
+    write_shards(tmp_path, [record], shards=1)
+    rows = pipeline.examples(shard_files(tmp_path), [record.subject])
+    kind = {"record_size": SIZE, "batch_size": 1, "seed": 1}
+    heights = []
+    for flip in (0.0, 1.0):
+        augment = dataclasses.replace(aug.NO_AUGMENT, flip=flip)
+        (_, targets), *_ = pipeline.batches(rows, TARGETS, augment=augment, **kind).take(1)
+        heights.append(CODEC.peaks(targets["heatmap"].numpy())[0])
+    partner = [one.mirror for one in facs.centers(facs.ALL)]
+    np.testing.assert_allclose(heights[1], heights[0][partner], rtol=1e-5)  # float32
+    assert np.abs(heights[1] - heights[0]).max() > 0.9
+
+
+def test_both_sides_stay_on_the_scale_and_decoding_gives_their_mean():
+    aus = (6, 12, 15)
+    targets = dataclasses.replace(TARGETS, aus=aus)
+    coded = np.full((1, len(facs.ALL)), np.nan, np.float32)
+    sides = np.zeros_like(coded)
+    for au, intensity, side in ((6, 4.5, 3.0), (12, 0.5, -3.0), (15, 2.5, 1.0)):
+        coded[0, facs.ALL.index(au)], sides[0, facs.ALL.index(au)] = intensity, side
+    landmarks = np.random.default_rng(0).uniform(20, 44, (1, 68, 2)).astype(np.float32)
+    heatmap = targets.encode(landmarks, coded, sides)["heatmap"].numpy()
+    np.testing.assert_allclose(CODEC.peaks(heatmap)[0], [5, 4, 0, 1, 3, 2], atol=1e-5)  # float32
+    decoded = CODEC.decode(heatmap, facs.center_to_au(aus))
+    np.testing.assert_allclose(decoded, [[4.5, 0.5, 2.5]], atol=1e-5)
+    unknown = targets.within_scale(np.float32([[3.0]]), np.float32([[np.nan]]))
+    np.testing.assert_array_equal(unknown, [[3.0]])
 
 
 def test_a_missing_shard_is_refused(tmp_path):

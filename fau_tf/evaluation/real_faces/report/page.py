@@ -7,6 +7,7 @@ from fau_tf.evaluation.real_faces.au_readers import READERS
 from fau_tf.evaluation.real_faces.report.comparison import comparison_section
 from fau_tf.evaluation.real_faces.report.formats import number, plain, share
 from fau_tf.evaluation.real_faces.report.groups import HEADS, group_rows, groups_section
+from fau_tf.evaluation.real_faces.stability import SHIFTED
 from fau_tf.evaluation.real_faces.versions import COLOR
 from fau_tf.utils.markdown_tables import table
 
@@ -18,7 +19,7 @@ _SELECTION: Final = {
     "gray_alarms": "the same in gray",
     "smile_auc": "smiles: mean AUC of AU6, AU12 and AU25",
     "edited_rise": "edited AUs that rise by 1 or more, mean over AUs",
-    "shift_p95": "shift of 3 %: 95th percentile of the change",
+    "shift_p95": f"{SHIFTED}: 95th percentile of the change",
 }
 _Figures = Mapping[str, Any]
 

@@ -114,7 +114,7 @@ def test_the_page_has_every_figure_and_the_credit(found):
         assert f"## {heading}" in page
     for row in edits.ROWS:
         assert page.count(f"| {row.name} |") == 2 * (set(row.aus) <= set(default_aus()))
-    assert "| shift of 3 %: 95th percentile of the change |" in page
+    assert "| shifted by 1/32 of the crop: 95th percentile of the change |" in page
     lines = [line for line in page.splitlines() if line.startswith("|")]
     assert len(lines) > 50
     assert "nan" not in page

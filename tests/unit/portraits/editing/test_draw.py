@@ -44,6 +44,19 @@ def test_a_dropped_jaw_parts_the_lips():
             assert one.change[25] >= 0.5 * one.change[26] - 1e-9
 
 
+def test_some_movements_are_one_sided_where_an_au_has_sides():
+    leans = [
+        (au, lean)
+        for one in edits({}, 400)
+        for au, lean in one.asymmetry.items()
+        if abs(lean) >= 0.4
+    ]
+    assert len({au for au, _ in leans}) > 8
+    assert all(facs.has_sides(au) for au, _ in leans)
+    assert {-1, 1} == {int(np.sign(lean)) for _, lean in leans}
+    assert max(abs(lean) for _, lean in leans) <= 1
+
+
 def test_the_same_seed_draws_the_same():
     one, other = (
         (sample_manner(rng), sample_edit(NEUTRAL, rng))

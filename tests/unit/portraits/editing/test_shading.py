@@ -67,6 +67,20 @@ def test_wrinkles_appear_where_their_au_has_them():
     assert rows.max() < brow + 8  # the forehead and the brows only
 
 
+@pytest.mark.parametrize("lean", [-1.0, 1.0])
+def test_wrinkles_lean_to_the_side_that_moves(lean):
+    face = portrait()
+    even, one_sided = (
+        np.abs(shading.crease(face.image, face.relief, {2: 1.0}, 0, leans).astype(int) - face.image)
+        for leans in (None, {2: lean})
+    )
+    middle = round(face.mesh[[105, 334], 0].mean())
+    left, right = (slice(None), slice(middle)), (slice(None), slice(middle, None))
+    deeper, still = (left, right) if lean > 0 else (right, left)
+    assert one_sided[deeper].sum() > 1.2 * even[deeper].sum()
+    assert one_sided[still].sum() < 0.5 * even[still].sum()
+
+
 def test_taking_a_wrinkle_back_brightens_what_it_had_darkened():
     face = portrait()
     deep = shading.crease(face.image, face.relief, {4: 0.6}, 0).astype(float)

@@ -124,7 +124,7 @@ def test_both_readers_see_a_jaw_drop_and_the_model_is_steady(sample_face):
     assert {row["edit"] for row in rows["model"]} <= {row.name for row in edits.ROWS}
     steady = stability(read_changes(model, [("a", sample_face)]))
     assert set(steady["rows"]) == {
-        "shifted by 3%", "scaled by 5%", "20% brighter or darker", "mirrored"
+        "shifted by 1/32 of the crop", "scaled by 5%", "20% brighter or darker", "mirrored"
     }  # fmt: skip
     for row in steady["rows"].values():
         assert 0 < row["mean"] < row["p95"] < 5
