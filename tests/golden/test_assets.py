@@ -33,7 +33,7 @@ def test_the_folder_and_the_part_in_an_app_are_small():
     sizes = {path.relative_to(ASSETS).as_posix(): path.stat().st_size for path in files}
     assert 1_000_000 < sum(sizes.values()) <= MAX_FOLDER == 20_000_000
     golden = sum(path.stat().st_size for path in (ASSETS / FOLDER).iterdir())
-    assert golden < 4_000_000, "every version stays in the history"
+    assert golden < 6_000_000, "every version stays in the history"
     beside = sizes["face_landmarker.task"] + sizes["fau_metadata.json"] + sizes["labels.txt"]
     for row in METADATA["variants"].values():
         model = sizes[row["file"]] + sizes[row["file"].replace(".tflite", ".json")]

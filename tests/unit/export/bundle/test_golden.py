@@ -199,7 +199,7 @@ def test_a_wrong_index_is_reported(change, message, folder):
 
 def test_a_picture_of_another_size_is_reported(folder):
     (folder / FOLDER / "small.png").write_bytes((folder / FOLDER / "upright.png").read_bytes())
-    assert "small.png must be 95 x 70 px. Received: 210 x 250" in problems(folder)[0]
+    assert "small.png must be 119 x 88 px. Received: 262 x 312" in problems(folder)[0]
 
 
 @pytest.mark.parametrize("name", ["upright.crop.bin", "upright.png", "overview.png"])
