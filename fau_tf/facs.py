@@ -243,9 +243,9 @@ def center_to_au(aus: Sequence[int], rule: str = "fau") -> npt.NDArray[np.float3
     return average
 
 
-def has_sides(au: int) -> bool:
-    """Return whether the rule set `fau` gives an AU one center on each side, and no others."""
-    return {point.side for point in RULES["fau"].points[au]} == {"left", "right"}
+def has_sides(au: int, rule: str = "fau") -> bool:
+    """Return whether a rule set gives an AU one center on each side, and no others."""
+    return {point.side for point in RULES[rule].points[au]} == {"left", "right"}
 
 
 def center_sides(aus: Sequence[int], rule: str = "fau") -> npt.NDArray[np.float32]:

@@ -67,13 +67,13 @@ class Targets:
         )
 
     def within_scale(self, side_difference: Any, intensity: Any) -> Any:
-        """Return (B, A) differences with which both sides are in 0 to 5.
+        """Return differences with which both sides are in 0 to 5.
 
         Each side ends at 5, and the graph cuts it there before it takes the mean.
 
         Args:
-            side_difference: (B, A).
-            intensity: (B, A); where it is NaN a difference stays as it is.
+            side_difference: Any shape.
+            intensity: The same shape; where it is NaN a difference stays as it is.
         """
         room = 2 * tf.minimum(intensity, facs.MAX_INTENSITY - intensity)
         inside = tf.clip_by_value(side_difference, -room, room)

@@ -61,10 +61,10 @@ def pair_batches(
             targets.codec.image_size, augment=augment, seed=seed, step=step,
         )  # fmt: skip
         intensity = tf.reshape(intensity, (batch_size, aus))
-        sides = sign * tf.reshape(sides, (batch_size, aus))
-        shown = targets.within_scale(targets.columns(sides), targets.columns(intensity))
+        sides = targets.within_scale(sign * tf.reshape(sides, (batch_size, aus)), intensity)
         difference = targets.columns(tf.reshape(difference, (count, aus)))
-        second = targets.at_centers(difference, shown[1::2] - shown[::2])  # (count, K)
+        side_change = targets.columns(sides[1::2] - sides[::2])
+        second = targets.at_centers(difference, side_change)  # (count, K)
         more = targets.columns(tf.reshape(ranked, (count, aus)))
         return image, {
             **targets.encode(landmarks, intensity, sides),

@@ -137,8 +137,6 @@ def true_difference(neutral: Floats, au: int, lean: float) -> float:
         au: An AU with a center on each side.
         lean: How much stronger the image's left side moves, -1 to 1.
     """
-    if au == LIDS_SHUT:  # opens one eye and leaves the other shut
-        return -LEVEL * lean
     return -LEVEL * side_difference(neutral, au, lean)
 
 

@@ -31,13 +31,11 @@ def side_channels(aus: Sequence[int], rule: str) -> dict[str, tuple[int, int]]:
         aus: The model's AUs.
         rule: A key of `facs.RULES`.
     """
-    places: dict[int, dict[str, int]] = {}
-    for channel, center in enumerate(facs.centers(aus, rule)):
-        places.setdefault(center.au, {})[center.point.side] = channel
+    channels = [(center.au, center.point.side) for center in facs.centers(aus, rule)]
     return {
-        facs.AUS[au].label: (at["right"], at["left"])
-        for au, at in places.items()
-        if at.keys() == {"left", "right"}
+        facs.AUS[au].label: (channels.index((au, "right")), channels.index((au, "left")))
+        for au in aus
+        if facs.has_sides(au, rule)
     }
 
 

@@ -168,16 +168,14 @@ def edited_pair(portrait: EditablePortrait, rng: np.random.Generator) -> Pair:
 def _changes(one: Edit) -> npt.NDArray[np.float64]:
     """Return (2, A): change of the mean of both sides, and of the left less the right."""
     neutral = face_shape().points[list(facs.IBUG_FROM_MEDIAPIPE)]
-    rows = []
-    for au in facs.ALL:
-        by, lean = one.change.get(au, 0.0), one.asymmetry.get(au, 0.0)
-        if au == LIDS_SHUT:  # one eye shuts by less, the other by no more
-            rows.append((by * (1 - abs(lean) / 2), by * lean))
-        elif facs.has_sides(au):
-            rows.append((by, by * side_difference(neutral, au, lean)))
-        else:
-            rows.append((by, 0.0))
-    return np.array(rows).T
+    found = np.zeros((2, len(facs.ALL)))
+    for au, by in one.change.items():
+        lean = one.asymmetry.get(au, 0.0)
+        # One eye shuts by less, the other by no more.
+        mean = by * (1 - abs(lean) / 2) if au == LIDS_SHUT else by
+        sides = by * side_difference(neutral, au, lean) if facs.has_sides(au) else 0.0
+        found[:, facs.ALL.index(au)] = mean, sides
+    return found
 
 
 def _forget_parted_lips(

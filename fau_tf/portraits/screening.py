@@ -91,10 +91,10 @@ def screen(photo: Image, find: Find, size: int, margin: float) -> Aligned:
         raise RefusedError(f"flat: gray levels differ by {contrast:.1f} (limit {CONTRAST:.0f})")
     if sharpness < SHARPNESS:
         raise RefusedError(f"blurred: sharpness {sharpness:.3f} (limit {SHARPNESS})")
-    factors = {"yaw": yaw, "pitch": pitch, "enlarged": enlarged, "sharpness": sharpness}
     shade = _level(image, placed, _LIDS) / max(_level(image, placed, _CHEEKS), 1.0)
     if shade < HIDDEN:
         raise RefusedError(f"eyes hidden: {shade:.2f} as bright as the cheeks (limit {HIDDEN})")
+    factors = {"yaw": yaw, "pitch": pitch, "enlarged": enlarged, "sharpness": sharpness}
     matrix = align.crop_matrix(ibug68(mesh), size, margin)
     placed = align.transform(matrix, mesh)
     return Aligned(fast_crop(photo, matrix, size), placed.astype(np.float32), factors)

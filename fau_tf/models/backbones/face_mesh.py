@@ -46,9 +46,8 @@ def face_mesh_trunk(image: Any, size: int) -> tuple[Any, Any]:
         for block in range(blocks):
             x = _block(x, f"level{level}_block{block}", width, halve=level > 0 and block == 0)
         levels.append(x)
-    return _resized(levels[3], size // 2, "deep_resize"), _resized(
-        levels[2], size, "shallow_resize"
-    )
+    deep = _resized(levels[3], size // 2, "deep_resize")
+    return deep, _resized(levels[2], size, "shallow_resize")
 
 
 def _resized(x: Any, size: int, name: str) -> Any:

@@ -135,8 +135,8 @@ def _accompanied(
     asymmetry = {}
     for au in sorted(change):
         lean = float(np.clip(rng.normal(0, UNEVEN_SD), -0.35, 0.35))
-        room = 0 < change[au] <= facs.MAX_INTENSITY / 2 and facs.has_sides(au)
-        if rng.random() < ONE_SIDED and room:
+        may_lean = 0 < change[au] <= facs.MAX_INTENSITY / 2 and facs.has_sides(au)
+        if rng.random() < ONE_SIDED and may_lean:
             lean = float(np.copysign(rng.uniform(LEAST_ONE_SIDED, 1.0), lean))
         asymmetry[au] = lean
     return Edit(

@@ -189,9 +189,12 @@ def side_difference(neutral: Floats, au: int, asymmetry: float) -> float:
 
     Args:
         neutral: (68, 3) landmarks of the neutral face, cm.
-        au: An AU with sides; not AU45, see LIDS_SHUT.
+        au: An AU with sides. Of AU45, which rigs don't lean, an edit opens one eye and leaves the
+            other as shut as it is.
         asymmetry: As of `expression_offset`.
     """
+    if au == LIDS_SHUT:
+        return asymmetry
     at = {
         center.point.side: float(side_share(neutral[list(center.point.landmarks)].mean(axis=0)))
         for center in facs.centers((au,))
