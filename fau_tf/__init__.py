@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AUEstimator", "FaceResult", "__version__", "load_model_info", "read_image", "to_dataframe",
 ]  # fmt: skip
-__version__ = "0.1.0"
+__version__ = "0.3.0"
 
 _MODULES = {
     "AUEstimator": "fau_tf.inference.estimator",

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import fau_tf
 from fau_tf import facs
 from fau_tf.cli import predict
 from fau_tf.io.sources import SourceKind
@@ -316,4 +317,4 @@ def test_the_version_and_the_contract_are_printed(capsys):
     with pytest.raises(SystemExit) as ended:
         predict.main(["--version"])
     assert ended.value.code == 0
-    assert "fau-demo 0.1.0, model contract 2" in capsys.readouterr().out
+    assert f"fau-demo {fau_tf.__version__}, model contract 2" in capsys.readouterr().out
