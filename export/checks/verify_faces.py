@@ -1,6 +1,5 @@
 """Plausibility of a model's outputs on rendered faces; needs no TensorFlow."""
 
-import math
 from collections.abc import Iterator
 from itertools import product
 from typing import Any, Final
@@ -11,13 +10,13 @@ from ai_edge_litert.interpreter import Interpreter
 
 from export.graph.flatbuffer import ModelFileError
 from fau_tf import contract, facs
+from fau_tf.data.record import least_record_size
 from fau_tf.data.synthetic_set import SyntheticSet, synthetic_record
 from fau_tf.face import align
 from fau_tf.facs import MAX_INTENSITY
 
 _FACES: Final = 4
 _SEED: Final = 1
-_MARGIN: Final = 1.25  # of the rendered picture around the crop
 # Intensity against the mean of its centers' maxima, intensity units. Float16 weights put a third of
 # a unit 2e-4 off, int8 activations half a step of 5 / 127; another order of channels is units off.
 _MEAN_TOLERANCE: Final = 0.03
@@ -110,7 +109,7 @@ def _crops(size: int) -> Iterator[npt.NDArray[np.float32]]:
     faces = SyntheticSet(
         people=_FACES,
         faces_per_person=1,
-        record_size=max(16, 2 * math.ceil(size * _MARGIN / 2)),
+        record_size=max(16, least_record_size(size)),
         seed=_SEED,
     )
     for person in range(_FACES):

@@ -17,7 +17,7 @@ from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.data import augment as aug
 from fau_tf.data.corruptions import corrupt
-from fau_tf.data.record import MARGIN
+from fau_tf.data.record import MARGIN, least_record_size
 from fau_tf.data.tfrecord import parse
 from fau_tf.face.au_centers import au_centers
 from fau_tf.models.heatmap_layers import HeatmapTarget
@@ -85,14 +85,14 @@ class Targets:
         Args:
             landmarks: (B, 68, 2) in crop px.
             intensity: (B, 17) in the order of `facs.ALL`, NaN where not coded.
-            side_difference: (B, 17), by how much the image's left is stronger than its right.
+            side_difference: (B, 17), by how much the image's left is stronger than its right;
+                `within_scale`.
 
         Returns:
             `heatmap`, `gaussian` and `weight` of `HeatmapTarget`; `intensity` (B, A), NaN kept.
         """
         coded = self.columns(intensity)
-        sides = self.within_scale(self.columns(side_difference), coded)
-        at_centers = self.at_centers(coded, sides)
+        at_centers = self.at_centers(coded, self.columns(side_difference))
         return {**self._layer([self.centers(landmarks), at_centers]), "intensity": coded}
 
     @cached_property
@@ -154,8 +154,10 @@ def batches(
             numbers are drawn for the whole batch, so the parts add up to the batch of one worker.
 
     Raises:
-        ValueError: If the batch size is not divisible by the number of workers.
+        ValueError: If the batch size is not divisible by the number of workers, or the records are
+            too small for the network's crops.
     """
+    require_record_size(record_size, targets.codec.image_size)
     training = seed is not None
     worker, workers = share
     if batch_size % workers:
@@ -183,7 +185,8 @@ def batches(
             image, landmarks, targets.codec.image_size,
             augment if training else None, seeds, worker * part, drawn,
         )  # fmt: skip
-        return image, targets.encode(landmarks, intensity, sign * sides)
+        sides = targets.within_scale(sign * sides, intensity)
+        return image, targets.encode(landmarks, intensity, sides)
 
     options = tf.data.Options()
     # Threads of its own, because training runs one operator at a time to be reproducible.
@@ -196,6 +199,22 @@ def batches(
         .prefetch(tf.data.AUTOTUNE)
         .with_options(options)
     )
+
+
+def require_record_size(record_size: int, image_size: int) -> None:
+    """Raise ValueError if crops of `image_size` px would have to be enlarged from the records.
+
+    Args:
+        record_size: Rows and columns of the records' images.
+        image_size: Rows and columns of the network's crops.
+    """
+    least = least_record_size(image_size)
+    if record_size < least:
+        raise ValueError(
+            f"Face records for a network that reads crops of {image_size} px must have at least "
+            f"{MARGIN:g} times as many: {least} px. Received: `data.record_size` = {record_size}. "
+            f"Prepare or render the faces anew: --set data.record_size={least}"
+        )
 
 
 def paired_crops(

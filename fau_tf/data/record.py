@@ -1,6 +1,7 @@
 """Face records: one aligned face with its labels, the common format of all data sets."""
 
 import io
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,8 +18,13 @@ READABLE_FORMATS: Final = (1, 2, FORMAT_VERSION)
 """Records of version 1 have the intensities of `VERSION_1_AUS`; the sides of those before version 3
 are alike."""
 VERSION_1_AUS: Final = facs.DISFA_BP4D
+FIRST_WITH_AUS: Final = 2
+FIRST_WITH_SIDES: Final = 3
+"""Format versions since which a record names its AUs, and how its sides differ."""
 MARGIN: Final = 1.25
 """Field of view of a stored image relative to the aligned crop, around the same center."""
+LARGEST_SIDE_DIFFERENCE: Final = 2 * facs.MAX_INTENSITY
+"""Of an intensity of 5 that is all on one side, as the intensity is the mean of both."""
 JPEG_QUALITY: Final = 92
 
 
@@ -35,8 +41,8 @@ class FaceRecord:
         dataset: Name of the data set.
         factors: Other known properties, e.g. head pose and skin of a synthetic face.
         side_difference: AU number -> by how much it is stronger on the image's left than on its
-            right, at its centers of the rule set `fau`; its intensity is the mean of both. An AU
-            that is missing counts as even.
+            right, at its centers of the rule set `fau`; its intensity is the mean of both. Within
+            `LARGEST_SIDE_DIFFERENCE`; an AU that is missing counts as even.
     """
 
     image: npt.NDArray[np.uint8]
@@ -66,6 +72,13 @@ class FaceRecord:
                     f"{self.source}: intensity must be 0 to 5 for a known AU. "
                     f"Received: AU{au} = {value}"
                 )
+        for au, value in self.side_difference.items():
+            if au not in facs.AUS or not facs.has_sides(au) or not _is_side_difference(value):
+                raise ValueError(
+                    f"{self.source}: side_difference must be within "
+                    f"{LARGEST_SIDE_DIFFERENCE:g} in size, for an AU with a center on each side. "
+                    f"Received: AU{au} = {value}"
+                )
 
     def intensities(self) -> npt.NDArray[np.float32]:
         """Return (17,) in the order of `facs.ALL`; NaN where not coded."""
@@ -76,11 +89,23 @@ class FaceRecord:
         return np.array([self.side_difference.get(au, 0.0) for au in facs.ALL], np.float32)
 
 
+def least_record_size(image_size: int) -> int:
+    """Return the rows and columns of the smallest records for crops of `image_size` px, even.
+
+    The crop of a smaller record would be enlarged: blurred in a way that no photo's is.
+    """
+    return 2 * math.ceil(MARGIN * image_size / 2)
+
+
 def jpeg(image: npt.NDArray[np.uint8]) -> bytes:
     """Return the image as JPEG, without chroma subsampling to keep wrinkles and lips."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()
+
+
+def _is_side_difference(value: float) -> bool:
+    return abs(value) <= LARGEST_SIDE_DIFFERENCE  # NaN is not
 
 
 def as_features(record: FaceRecord) -> dict[str, Any]:

@@ -7,6 +7,9 @@ from typing import Final
 
 import numpy as np
 
+from fau_tf.models.presets import did_you_mean
+
+_PARTS: Final = {"train": "training", "validation": "validation"}
 _RANDOM_SHARES: Final = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
 _BP4D: Final = (
@@ -46,13 +49,13 @@ class Fold:
     def restrict_training(self, keep: Callable[[str], bool]) -> "Fold":
         """Return the fold with only some training and validation subjects; it tests all."""
         kept = {name: tuple(filter(keep, names)) for name, names in self.subjects.items()}
-        fold = Fold(self.name, kept | {"test": self.subjects["test"]})
-        if self.subjects["validation"] and not kept["validation"]:
-            raise ValueError(
-                "`data.train_rigs` must leave validation subjects. Received: none of "
-                f"{len(self.subjects['validation'])}. Name more rigs or prepare more subjects."
-            )
-        return fold
+        for part in ("train", "validation"):
+            if self.subjects[part] and not kept[part]:
+                raise ValueError(
+                    f"`data.train_rigs` must leave {_PARTS[part]} subjects. Received: none of "
+                    f"{len(self.subjects[part])}. Name more rigs or prepare more subjects."
+                )
+        return Fold(self.name, kept | {"test": self.subjects["test"]})
 
     def __post_init__(self) -> None:
         everyone = [subject for names in self.subjects.values() for subject in names]
@@ -96,6 +99,8 @@ def make_folds(
     if protocol == "odd_even":
         tests = [[subject for subject in everyone if _number(subject) % 2 == 0]]
     else:
+        if protocol == "custom":
+            _require_known(everyone, custom)
         table = custom if protocol == "custom" else THREE_FOLDS
         _require_one_fold(protocol, everyone, table)
         tests = [[subject for subject in everyone if subject in set(names)] for names in table]
@@ -154,6 +159,17 @@ def _number(subject: str) -> int:
             f"Received: {subject}. Use another protocol."
         )
     return int(found[1])
+
+
+def _require_known(everyone: Sequence[str], folds: Sequence[Sequence[str]]) -> None:
+    """Raise ValueError for a name in the folds that is no subject: its person would train."""
+    unknown = sorted({name for names in folds for name in names} - set(everyone))
+    if unknown:
+        named = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} others" if unknown[5:] else "")
+        raise ValueError(
+            f"`data.folds` must name subjects with a face. Received: {named}."
+            f"{did_you_mean(unknown[0], everyone)}"
+        )
 
 
 def _require_one_fold(

@@ -8,7 +8,13 @@ from typing import Any, Final
 import tensorflow as tf
 
 from fau_tf import facs
-from fau_tf.data.record import FORMAT_VERSION, READABLE_FORMATS, VERSION_1_AUS
+from fau_tf.data.record import (
+    FIRST_WITH_AUS,
+    FIRST_WITH_SIDES,
+    FORMAT_VERSION,
+    READABLE_FORMATS,
+    VERSION_1_AUS,
+)
 
 FEATURES: Final = {
     "version": tf.io.FixedLenFeature([], tf.int64),
@@ -66,35 +72,51 @@ def parse(serialized: Any) -> dict[str, Any]:
     the record lacks; `aus` is left out.
 
     Raises:
-        tf.errors.InvalidArgumentError: When run on a record of an unknown format version.
+        tf.errors.InvalidArgumentError: When run on a record of an unknown format version, or one
+            without a value for each of its AUs.
     """
     record = tf.io.parse_single_example(serialized, FEATURES)
+    version = record["version"]
     versions = " or ".join(map(str, READABLE_FORMATS))
-    rule = f"a record must have format version {versions}; generate or prepare it again"
-    readable = tf.reduce_any(record["version"] == tf.constant(READABLE_FORMATS, tf.int64))
-    with tf.control_dependencies([tf.debugging.assert_equal(readable, True, rule)]):
+    readable = tf.reduce_any(version == tf.constant(READABLE_FORMATS, tf.int64))
+    with tf.control_dependencies([_required(readable, f"have format version {versions}")]):
         found = {name: tf.identity(value) for name, value in record.items()}
-    aus, sides = found.pop("aus"), found["side_difference"]
-    found["intensity"] = _in_order(aus, found["intensity"])
-    known = tf.cond(
-        tf.size(sides) > 0, lambda: _in_order(aus, sides), lambda: tf.zeros(len(facs.ALL))
-    )
-    found["side_difference"] = tf.where(tf.math.is_nan(known), 0.0, known)
-    return found
+    named, intensity, sides = (found.pop(name) for name in ("aus", "intensity", "side_difference"))
+    first = tf.constant(VERSION_1_AUS, tf.int64)
+    aus = tf.cond(version >= FIRST_WITH_AUS, lambda: named, lambda: first)
+    even = tf.zeros_like(aus, tf.float32)
+    sides = tf.cond(version >= FIRST_WITH_SIDES, lambda: sides, lambda: even)
+    finite = tf.reduce_all(tf.math.is_finite(sides))
+    with tf.control_dependencies([_required(finite, "have finite values of `side_difference`")]):
+        sides = tf.identity(sides)
+    return {
+        **found,
+        "intensity": _in_order(aus, intensity, "intensity", missing=float("nan")),
+        "side_difference": _in_order(aus, sides, "side_difference", missing=0.0),
+    }
 
 
-def _in_order(aus: Any, intensity: Any) -> Any:
-    """Return (17,) values in the order of `facs.ALL` from those of some AUs; NaN: not there.
+def _in_order(aus: Any, values: Any, name: str, *, missing: float) -> Any:
+    """Return (17,) values in the order of `facs.ALL` from those of some AUs.
 
     Args:
-        aus: (N,) AU numbers; empty for those of format version 1.
-        intensity: (N,).
+        aus: (N,) AU numbers.
+        values: (N,).
+        name: Of the feature, for the error if N differs or is 0.
+        missing: The value of AUs that are not among `aus`.
     """
-    numbers = tf.cond(tf.size(aus) > 0, lambda: aus, lambda: tf.constant(VERSION_1_AUS, tf.int64))
-    same = tf.constant(facs.ALL, tf.int64)[:, None] == numbers[None]  # (17, N)
-    values = tf.gather(intensity, tf.argmax(same, axis=1))
-    coded = tf.where(tf.reduce_any(same, axis=1), values, float("nan"))
-    return tf.ensure_shape(coded, (len(facs.ALL),))
+    each = (tf.size(aus) > 0) & (tf.size(values) == tf.size(aus))
+    with tf.control_dependencies([_required(each, f"have `aus` and a value of `{name}` for each")]):
+        same = tf.constant(facs.ALL, tf.int64)[:, None] == aus[None]  # (17, N)
+        found = tf.gather(values, tf.argmax(same, axis=1))
+    known = tf.where(tf.reduce_any(same, axis=1), found, missing)
+    return tf.ensure_shape(known, (len(facs.ALL),))
+
+
+def _required(holds: Any, rule: str) -> Any:
+    """Return an operation that fails with the rule unless the tensor `holds`."""
+    why = f"a record must {rule}; generate or prepare it again"
+    return tf.debugging.assert_equal(holds, True, why)
 
 
 def _serialized(features: Mapping[str, Any]) -> bytes:

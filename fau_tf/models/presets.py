@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 
+_NAMED: Final = 30  # known names in an error; a section has fewer settings
 DATA_AUS: Final = "data"
 """Value of `NetSpec.aus` until the data that a run trains on names its AUs."""
 
@@ -197,6 +198,9 @@ def net_spec(preset: str, overrides: Mapping[str, Any] | None = None) -> NetSpec
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """Return ` Did you mean ...?` for a name close to a known one, else the known names."""
+    """Return ` Did you mean ...?` for a name close to a known one, else known names."""
     near = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean `{near[0]}`?" if near else f" Known: {', '.join(known)}."
+    if near:
+        return f" Did you mean `{near[0]}`?"
+    more = f" and {len(known) - _NAMED} others" if len(known) > _NAMED else ""
+    return f" Known: {', '.join(known[:_NAMED])}{more}."

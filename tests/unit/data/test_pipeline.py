@@ -11,6 +11,7 @@ from fau_tf import facs
 from fau_tf.codec import HeatmapCodec
 from fau_tf.data import augment as aug
 from fau_tf.data import datasets, pipeline, tfrecord
+from fau_tf.data import record as face_record
 from fau_tf.data.record import as_features
 from fau_tf.data.synthetic_set import SyntheticSet
 from fau_tf.data.tfrecord import shard_files
@@ -76,6 +77,14 @@ def test_a_label_off_the_scale_is_refused(bad):
         make_record(0, 0, intensity=bad)
 
 
+@pytest.mark.parametrize("bad", [{12: np.nan}, {99: 3.0}, {6: 10.5}, {25: 1.0}, {6: -np.inf}])
+def test_a_side_difference_that_no_face_can_have_is_refused(bad):
+    record = make_record(0, 0)
+    dataclasses.replace(record, side_difference={6: -10.0, 12: 10.0})
+    with pytest.raises(ValueError, match=r"made/0/0: side_difference must be within 10 in size"):
+        dataclasses.replace(record, side_difference=bad)
+
+
 def test_a_record_of_another_format_version_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(tfrecord, "FORMAT_VERSION", 99)
     record = make_record(0, 0)
@@ -83,6 +92,40 @@ def test_a_record_of_another_format_version_is_refused(tmp_path, monkeypatch):
     rows = pipeline.examples(shard_files(tmp_path), [record.subject])
     with pytest.raises(tf.errors.InvalidArgumentError, match="format version 1 or 2 or 3"):
         list(rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "rule"),
+    [
+        ("side_difference", [], "a value of `side_difference` for each"),
+        ("side_difference", [1.0] * 16, "a value of `side_difference` for each"),
+        ("side_difference", [float("nan")] * 17, "finite values of `side_difference`"),
+        ("intensity", [1.0] * 18, "a value of `intensity` for each"),
+        ("aus", [], "have `aus` and a value"),
+    ],
+)
+def test_a_record_that_lacks_values_is_refused(tmp_path, name, values, rule):
+    record = make_record(0, 0)
+    path = tmp_path / "faces-0-of-1.tfrecord"
+    with tfrecord.RecordWriter(path) as writer:
+        writer.write(as_features(record) | {name: values})
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"{rule}.*generate or prepare it"):
+        list(pipeline.examples([path], [record.subject]))
+
+
+def test_records_that_are_too_small_for_the_crops_are_refused(subset):
+    large = pipeline.Targets(codec=HeatmapCodec(72, 18, 1.0), aus=(6,), rule="fau")
+    message = (
+        r"crops of 72 px .* 1\.25 times as many: 90 px\. Received: `data\.record_size` = 80.*"
+        r"--set data\.record_size=90"
+    )
+    with pytest.raises(ValueError, match=message):
+        subset.batches(large, batch_size=8)
+
+
+@pytest.mark.parametrize(("image_size", "least"), [(64, 80), (160, 200), (66, 84), (256, 320)])
+def test_the_smallest_record_size_is_even_and_holds_the_margin(image_size, least):
+    assert face_record.least_record_size(image_size) == least
 
 
 def test_the_sides_of_records_of_version_2_are_alike(tmp_path, monkeypatch):
@@ -131,6 +174,19 @@ def test_sides_of_a_record_come_back_and_each_center_has_its_own_height(tmp_path
     np.testing.assert_array_equal(targets["intensity"][0, facs.ALL.index(12)], 3.0)
 
 
+def test_a_side_beyond_the_scale_of_a_mirrored_record_is_cut_at_its_end(tmp_path):
+    coded = make_record(0, 0, intensity={6: 4.5, 12: 0.5})
+    record = dataclasses.replace(coded, side_difference={6: 3.0, 12: -3.0})
+    write_shards(tmp_path, [record], shards=1)
+    rows = pipeline.examples(shard_files(tmp_path), [record.subject])
+    augment = dataclasses.replace(aug.NO_AUGMENT, flip=1.0)
+    targets = dataclasses.replace(TARGETS, aus=(6, 12))
+    kind = {"record_size": SIZE, "batch_size": 1, "seed": 1}
+    (_, found), *_ = pipeline.batches(rows, targets, augment=augment, **kind).take(1)
+    peaks = CODEC.peaks(found["heatmap"].numpy())[0]
+    np.testing.assert_allclose(peaks, [4, 5, 1, 0], atol=1e-5)  # float32
+
+
 def test_a_mirrored_record_has_the_labels_of_the_other_side(tmp_path):
     record = dataclasses.replace(make_record(0, 0), side_difference={12: 1.0, 6: -0.5})
     write_shards(tmp_path, [record], shards=1)
@@ -154,7 +210,8 @@ def test_both_sides_stay_on_the_scale_and_decoding_gives_their_mean():
     for au, intensity, side in ((6, 4.5, 3.0), (12, 0.5, -3.0), (15, 2.5, 1.0)):
         coded[0, facs.ALL.index(au)], sides[0, facs.ALL.index(au)] = intensity, side
     landmarks = np.random.default_rng(0).uniform(20, 44, (1, 68, 2)).astype(np.float32)
-    heatmap = targets.encode(landmarks, coded, sides)["heatmap"].numpy()
+    within = targets.within_scale(sides, coded)
+    heatmap = targets.encode(landmarks, coded, within)["heatmap"].numpy()
     np.testing.assert_allclose(CODEC.peaks(heatmap)[0], [5, 4, 0, 1, 3, 2], atol=1e-5)  # float32
     decoded = CODEC.decode(heatmap, facs.center_to_au(aus))
     np.testing.assert_allclose(decoded, [[4.5, 0.5, 2.5]], atol=1e-5)

@@ -75,13 +75,17 @@ def test_validation_subjects_depend_on_the_seed_and_not_on_the_order():
         ("three_folds", ["SN001", "SN033"], (), "SN033, in no fold"),
         ("odd_even", ["SN001", "SN002"], (), "is defined for BP4D's"),
         ("odd_even", ["F001", "F003", "F005"], (), "nobody of 3 subjects in fold 1"),
-        ("custom", ["a", "b", "c"], (("a",), ("d",)), "nobody of 3 subjects in fold 2"),
+        ("custom", ["a", "b", "c"], (("a",), ()), "nobody of 3 subjects in fold 2"),
+        ("custom", ["SN001", "SN002", "SN003"], (("SN001",), ("SN02", "SN003")),
+         "`data.folds` must name subjects with a face. Received: SN02. Did you mean `SN002`?"),
+        ("custom", [f"p{i}" for i in range(40)], (tuple("ABCDEFG"),),
+         "Received: A, B, C, D, E and 2 others. Known: p0, p1, "),
         ("all", [], (), "no subject in train"),
         ("custom", ["a", "b", "c"], (("a",), ("a", "b")), "a, in no fold or in two"),
         ("custom", ["a", "b"], (("a",),), "no subject in train"),
         ("random", ["a", "b"], (), "at least 10 subjects"),
     ],
-)
+)  # fmt: skip
 def test_an_impossible_split_is_refused(protocol, subjects, custom, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         make_folds(protocol, subjects, seed=1, custom=custom)
@@ -97,8 +101,10 @@ def test_training_can_be_restricted_to_some_rigs_while_all_are_tested():
     assert set(other.train_and_validation) == {
         name for name in fold.train_and_validation if int(name[-1]) % 2
     }
-    with pytest.raises(ValueError, match="no subject in train"):
+    with pytest.raises(ValueError, match=r"`data.train_rigs` must leave training subjects"):
         fold.restrict_training(lambda _: False)
+    with pytest.raises(ValueError, match=r"`data.train_rigs` must leave training subjects"):
+        fold.restrict_training(lambda one: one in fold.subjects["validation"])
     with pytest.raises(ValueError, match=r"`data.train_rigs` must leave validation subjects"):
         fold.restrict_training(lambda one: one in fold.subjects["train"])
 
