@@ -7,7 +7,7 @@ from pathlib import Path
 from export.export import ExportResult, export_network
 from export.qat.tuned_run import TunedRun, tuned_run
 from export.report import PARTS
-from export.run import load_run, load_test_faces, representative_faces, require_taught
+from export.run import load_run, load_test_faces, representative_faces, require_shown
 from export.specs import ExportSpec
 from export.variants import Source
 from fau_tf.data import datasets
@@ -40,7 +40,8 @@ def export_command(
     Raises:
         RunError: If the run can't be exported, or its face records are gone.
         VariantError: If its float32 variant can't be compared.
-        ValueError: If `name` can't name a file, or no training face teaches an AU of the network.
+        ValueError: If `name` can't name a file, or an AU of the network has no label above 0 on the
+            training faces.
         OSError: If `out` is not writable.
     """
     if name is not None:
@@ -48,7 +49,7 @@ def export_command(
     _require_writable(out)  # now, not after minutes of fine-tuning
     run = load_run(path)
     log("== faces")
-    require_taught(run, data)
+    require_shown(run, data)
     validation = representative_faces(run, data, log=log)
     test = load_test_faces(run, data, log=log)
     part = f"{test.subjects} {PARTS[test.part][0]}"

@@ -206,7 +206,7 @@ def load_test_faces(run: TrainedRun, data: Path, *, log: Callable[[str], None]) 
     return labeled(run_part(run, part, TEST_FACES, data, log=log), run.config, part)
 
 
-def require_taught(run: TrainedRun, data: Path) -> None:
+def require_shown(run: TrainedRun, data: Path) -> None:
     """Raise ValueError unless a training face shows each AU of the network.
 
     Others would have intensities of 0, or noise. Rendered faces show all.

@@ -154,8 +154,8 @@ def require_ray(address: str) -> Any:
         import ray.data
     except ImportError as error:
         raise ClusterError(
-            f'--cluster: Ray Data is not installed: {error}. Run pip install "fau_tf[cluster]", or '
-            "leave out --cluster."
+            f"--cluster: Ray Data is not installed: {error}. Run `pip install '.[cluster]'` in the "
+            "checkout of fau_tf, or leave out --cluster."
         ) from error
     return ray
 

@@ -110,22 +110,23 @@ def make_folds(config: Config, faces: FaceDataset) -> list[Fold]:
 def with_data_aus(
     config: Config, faces: FaceDataset, folds: Sequence[Fold], log: Callable[[str], None]
 ) -> Config:
-    """Return the settings with the AUs that the labels of every fold's training subjects teach.
+    """Return the settings with the AUs of which every fold's training subjects have labels above 0.
 
-    An AU is taught by a label above 0. `model.aus` = "data" takes all that are; a set or list that
-    names others is refused before the first fold trains.
+    `model.aus` = "data" takes all of these; a set or list that names others is refused before the
+    first fold trains.
 
     Raises:
-        ValueError: If the training subjects of a fold teach no AU, or not all that are named.
+        ValueError: If the training subjects of a fold have no label above 0, or none for an AU that
+            is named.
     """
     if not faces.highest:  # synthetic faces
         return config
-    taught = [_shown(faces, fold.subjects["train"], above=0.0) for fold in folds]
+    shown = [_shown(faces, fold.subjects["train"], above=0.0) for fold in folds]
     if config.model.aus != DATA_AUS:
-        for fold, shown in zip(folds, taught, strict=True):
-            _require_taught(config, [au in shown for au in config.model.au_numbers], fold.name)
+        for fold, aus in zip(folds, shown, strict=True):
+            _require_shown(config, [au in aus for au in config.model.au_numbers], fold.name)
         return config
-    every = set.intersection(*taught)
+    every = set.intersection(*shown)
     left_out = _shown(faces, faces.subjects, above=-1.0) - every
     if left_out:
         names = ", ".join(facs.AUS[au].label for au in sorted(left_out))
@@ -181,22 +182,22 @@ def require_coded(config: Config, coded: npt.NDArray[np.float32]) -> None:
         config: Of the run.
         coded: (N, A) intensities of the training faces; NaN where not coded.
     """
-    _require_taught(config, [bool((column > 0).any()) for column in coded.T], "")
+    _require_shown(config, [bool((column > 0).any()) for column in coded.T], "")
 
 
-def _require_taught(config: Config, taught: Sequence[bool], fold: str) -> None:
-    """Raise ValueError unless each of the (A,) AUs is taught."""
-    if config.data.portraits:  # their edits teach all AUs
+def _require_shown(config: Config, shown: Sequence[bool], fold: str) -> None:
+    """Raise ValueError unless the training faces have labels above 0 for each of the (A,) AUs."""
+    if config.data.portraits:  # their edits show all AUs
         return
     spec = config.model
-    never = [label for label, found in zip(spec.labels, taught, strict=True) if not found]
+    never = [label for label, found in zip(spec.labels, shown, strict=True) if not found]
     if never:
-        numbers = [au for au, found in zip(spec.au_numbers, taught, strict=True) if found]
+        numbers = [au for au, found in zip(spec.au_numbers, shown, strict=True) if found]
         where = f" of {fold}" if fold else ""
         raise ValueError(
-            f"`model.aus` must be AUs that the training faces{where} teach: none has "
-            f"{', '.join(never)} above 0, whose intensities would be noise or 0. Leave them out: "
-            f"--set model.aus={numbers}"
+            f"`model.aus` must be AUs for which the training faces{where} have labels above 0. "
+            f"There are none for {', '.join(never)}, whose intensities would be noise or 0. Leave "
+            f"them out: --set model.aus={numbers}"
         )
 
 

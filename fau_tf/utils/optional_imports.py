@@ -81,10 +81,10 @@ def explain_import_errors(who: str) -> Iterator[None]:
                 f"apt-get install {package}"
             )
         elif isinstance(error, ModuleNotFoundError):
-            package = f"fau_tf[{error.name}]" if error.name in EXTRAS else "fau_tf"
+            extra = f"'.[{error.name}]'" if error.name in EXTRAS else "."
             problem = (
                 f"The Python package {error.name} is not installed. Install fau_tf with its "
-                f'dependencies: pip install "{package}"'
+                f"dependencies: `pip install {extra}` in its checkout"
             )
         else:
             problem = f"{who} cannot be loaded: {error}. Install the library that it names."

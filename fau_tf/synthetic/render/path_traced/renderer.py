@@ -71,8 +71,8 @@ def mitsuba() -> Any:
         import mitsuba as mi
     except ImportError as error:
         raise ImportError(
-            f"The path tracer needs Mitsuba: {error}. Run `pip install 'fau_tf[render]'`, or leave "
-            "`path` out of data.renderers."
+            f"The path tracer needs Mitsuba: {error}. Run `pip install '.[render]'` in the "
+            "checkout of fau_tf, or leave `path` out of data.renderers."
         ) from error
     mi.set_variant("scalar_rgb")
     drjit.set_thread_count(1)  # every core has a process already

@@ -91,5 +91,5 @@ def test_what_is_no_result_is_refused(tmp_path):
 
 def test_without_pandas_the_error_names_the_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(MissingLibraryError, match=r'pip install "fau_tf\[pandas\]"'):
+    with pytest.raises(MissingLibraryError, match=r"`pip install '\.\[pandas\]'` in its checkout"):
         fau_tf.to_dataframe(FRAMES, info(AUS))
