@@ -9,34 +9,52 @@ self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim(
 
 // The page names what it loaded before this worker was there.
 self.addEventListener("message", (event) => {
-  event.waitUntil(keepAll(event.data.keep.filter((address) => new URL(address).origin === self.location.origin)));
+  const own = event.data.keep.filter((address) => new URL(address).origin === self.location.origin);
+  event.waitUntil(Promise.all(own.map(keepLoaded)));
 });
-
-async function keepAll(addresses) {
-  const cache = await caches.open(KEPT);
-  await Promise.all(addresses.map(async (address) => {
-    if (!(await cache.match(address))) await cache.add(address).catch(() => {});
-  }));
-}
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, protocol } = new URL(request.url);
   if (!protocol.startsWith("http")) return;
   if (origin !== self.location.origin) event.respondWith(Response.error());
-  else if (request.method === "GET") event.respondWith(fresh(request));
+  else if (request.method === "GET") event.respondWith(fresh(event));
 });
 
-async function fresh(request) {
-  const cache = await caches.open(KEPT);
+// Answers at once, so that the page sees the bytes as they come; the copy is kept meanwhile.
+async function fresh(event) {
+  const { request } = event;
   try {
     const response = await fetch(request);
     // 206 is a part of a file, which a cache can't keep.
-    if (response.status === 200) await cache.put(request, response.clone());
+    if (response.status === 200) event.waitUntil(keep(request, response.clone()));
     return response;
   } catch (error) {
-    const kept = await cache.match(request, { ignoreSearch: request.mode === "navigate" });
+    const kept = await copyOf(request, { ignoreSearch: request.mode === "navigate" });
     if (kept) return kept;
     throw error;
+  }
+}
+
+// A full or blocked storage costs the use without a network, nothing else.
+async function keep(request, response) {
+  try {
+    await (await caches.open(KEPT)).put(request, response);
+  } catch {
+    await response.body?.cancel().catch(() => {}); // or its other half would fill the memory
+  }
+}
+
+async function keepLoaded(address) {
+  if (await copyOf(address)) return;
+  const response = await fetch(address).catch(() => null);
+  if (response?.status === 200) await keep(address, response);
+}
+
+async function copyOf(request, options) {
+  try {
+    return await (await caches.open(KEPT)).match(request, options);
+  } catch {
+    return undefined;
   }
 }

@@ -9,6 +9,7 @@ import { listen } from "./sources.js";
 import { at, chosenFace, drawnChoices, message, page } from "./state.js";
 
 const TAKES_OVER_MS = 2000; // longest wait for the service worker before the networks are fetched without it
+const KEPT_TRIES = 10; // seconds in which the files that were loaded are written
 
 // ---- loading ---------------------------------------------------------------------------------
 // Loads the networks that are chosen, then shows the sample.
@@ -65,9 +66,25 @@ async function keepOffline() {
   } catch {
     return;
   }
-  const { active } = await navigator.serviceWorker.ready;
-  active.postMessage({ keep: [location.href, ...performance.getEntriesByType("resource").map((entry) => entry.name)] });
-  if (!navigator.serviceWorker.controller) await Promise.race([taken, new Promise((resolve) => { setTimeout(resolve, TAKES_OVER_MS); })]);
+  const late = pause(TAKES_OVER_MS);
+  const worker = await Promise.race([navigator.serviceWorker.ready, late]); // it never is where it can't be installed
+  worker?.active.postMessage({ keep: [location.href, ...performance.getEntriesByType("resource").map((entry) => entry.name)] });
+  if (!navigator.serviceWorker.controller) await Promise.race([taken, late]);
+}
+
+const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
+
+// Says so once the model is kept: the service worker keeps it last, and can't where the storage is full or blocked.
+async function tellOffline() {
+  if (!page.reader || !navigator.serviceWorker?.controller) return;
+  const model = new URL(`../models/${page.reader.info.modelName}.tflite`, import.meta.url).href;
+  for (let wait = 0; wait < KEPT_TRIES; wait += 1) {
+    if (await caches.match(model).catch(() => null)) {
+      at("offline").textContent = "This page now works without a network.";
+      return;
+    }
+    await pause(1000);
+  }
 }
 
 // ---- choices ---------------------------------------------------------------------------------
@@ -115,6 +132,7 @@ function saveCsv() {
 
 async function savePng() {
   const { shown, name } = page.source;
+  if (!shown) return; // another picture is on its way
   const face = chosenFace();
   const { info } = page.reader;
   download(await pngOf({ ...shown, face, info, neutral: page.neutral, shown: drawnChoices(), source: name }), fileName("png"));
@@ -156,9 +174,10 @@ function chooseFromAddress() {
   }
 }
 
+at("late").hidden = true;
 chooseFromAddress();
 connect();
 await keepOffline();
 await start();
-if (page.reader && navigator.serviceWorker?.controller) at("offline").textContent = "This page now works without a network.";
 document.documentElement.dataset.ready = String(Boolean(page.reader));
+await tellOffline();

@@ -96,13 +96,13 @@ export class Bars {
   showSides(row, face, i, mirrored) {
     const [one, other] = mirrored ? ["right", "left"] : ["left", "right"];
     const [left, right] = [one, other].map((side) => face?.[side]?.[i] ?? NaN);
-    const middle = face && !face.reason && Number.isNaN(left) && Number.isNaN(right);
+    const sideless = face && !face.reason && Number.isNaN(left) && Number.isNaN(right);
     row.measures[1].hidden = false;
     fill(row.tracks[0], left, null);
     fill(row.tracks[1], right, null);
-    row.values[0].textContent = middle ? "middle" : figure(left);
-    row.values[1].textContent = middle ? "" : figure(right);
-    this.tell(row, i, middle ? "has no sides" : `left ${figure(left)}, right ${figure(right)}`);
+    row.values[0].textContent = sideless ? "no sides" : figure(left);
+    row.values[1].textContent = sideless ? "" : figure(right);
+    this.tell(row, i, sideless ? "has no sides" : `left ${figure(left)}, right ${figure(right)}`);
   }
 
   tell(row, i, said) {

@@ -53,13 +53,22 @@ export function themeSwitch(button, onChange) {
     button.setAttribute("aria-label", `Switch to ${isDark() ? "light" : "dark"} colors`);
     onChange();
   };
-  const saved = localStorage.getItem("theme");
+  const saved = stored((storage) => storage.getItem("theme"));
   if (saved) root.dataset.theme = saved;
   button.onclick = () => {
     root.dataset.theme = isDark() ? "light" : "dark";
-    localStorage.setItem("theme", root.dataset.theme);
+    stored((storage) => storage.setItem("theme", root.dataset.theme));
     show();
   };
   system.addEventListener("change", show);
   show();
+}
+
+// Returns what `act` does with the storage; null where the browser blocks it.
+function stored(act) {
+  try {
+    return act(localStorage);
+  } catch {
+    return null;
+  }
 }

@@ -42,11 +42,11 @@ export async function openFiles(files) {
   const mine = page.source;
   mine.files = files;
   // All are read, so that the CSV file has them; the first one is shown at the end.
-  at("previous").disabled = at("next").disabled = true;
+  setTurnable(false);
   for (let i = 0; i < files.length && mine === page.source; i += 1) await openPicture(i);
   if (mine !== page.source) return;
   if (files.length > 1) await openPicture(0);
-  at("previous").disabled = at("next").disabled = false;
+  setTurnable(true);
 }
 
 async function openPicture(index) {
@@ -58,7 +58,7 @@ async function openPicture(index) {
   try {
     const frame = await pictureOf(file, file.name);
     if (mine !== page.source || mine.index !== index) return;
-    await read(mine, frame, 0);
+    await read(mine, frame, { time: 0, index });
   } catch (error) {
     report(error);
     show();
@@ -67,9 +67,19 @@ async function openPicture(index) {
 
 // Shows the next picture, or the one before.
 export async function turn(step) {
-  const { files, index } = page.source;
+  const mine = page.source;
+  const { files, index } = mine;
+  const focused = document.activeElement;
   message.clear();
+  setTurnable(false);
   await openPicture((index + step + files.length) % files.length);
+  if (mine !== page.source) return;
+  setTurnable(true);
+  focused?.focus();
+}
+
+function setTurnable(on) {
+  at("previous").disabled = at("next").disabled = !on;
 }
 
 export async function openSample() {
@@ -89,7 +99,7 @@ async function openVideo(video, name, live) {
   Object.assign(mine, { name, live, mirrored: at("mirror").checked, began: performance.now() });
   mine.playback = new Playback(video, {
     live,
-    read: (frame, time) => read(mine, frame, live ? (performance.now() - mine.began) / 1000 : time),
+    read: (frame, time) => read(mine, frame, { time: live ? (performance.now() - mine.began) / 1000 : time }),
     onEnd: () => (live ? closeCamera("cameraEnded") : showPlayback()),
   });
   mine.playback.slow = at("slow").checked;
@@ -118,14 +128,16 @@ function closeCamera(key) {
 }
 
 // ---- reading ---------------------------------------------------------------------------------
-// Reads a frame of a source, after the one before, and shows it. Time in s, 0 for a picture.
-function read(mine, frame, time) {
-  reading = reading.then(() => readNow(mine, frame, time));
+// Reads a frame of a source, after the one before, and shows it, unless the page has gone on since.
+// Time in s, 0 for a picture; index: of the picture.
+function read(mine, frame, place) {
+  reading = reading.then(() => readNow(mine, frame, place));
   return reading;
 }
 
-async function readNow(mine, frame, time) {
-  if (mine !== page.source) return;
+async function readNow(mine, frame, { time, index = 0 }) {
+  const gone = () => mine !== page.source || mine.index !== index;
+  if (gone()) return;
   const isVideo = mine.playback !== null;
   const mode = isVideo ? "video" : "image";
   // A step back in time tells the reader that another video begins.
@@ -135,10 +147,10 @@ async function readNow(mine, frame, time) {
     result = await page.reader.read(frame, { mode, timestampMs, heatmaps: true });
   } catch (error) {
     mine.playback?.pause();
-    if (mine === page.source) report(error);
+    if (!gone()) report(error);
     return;
   }
-  if (mine !== page.source) return;
+  if (gone()) return;
   const { faces } = result;
   mine.frames += 1;
   mine.shown = { frame, faces, time, milliseconds: result.milliseconds };

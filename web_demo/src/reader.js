@@ -72,7 +72,7 @@ export class FauReader {
    *   the landmark network's probability of a face; `intensity`, Float32Array in the order of
    *   `info.aus`, 0 to 5, NaN if `reason` says why the face is not read; `interval`, [low, high] of
    *   each, or null; `left` and `right`, intensities on the picture's left and right, NaN for AUs
-   *   of the middle; `flags`, warnings; `score`, quality, 0 to 1; `quality`, the
+   *   without exactly one center on each side; `flags`, warnings; `score`, quality, 0 to 1; `quality`, the
    *   measures behind it; `reason`, or null; `pose` {yaw, pitch, roll} in degrees; `crop` {matrix, size}: six numbers, row by row, from picture px to px
    *   of the aligned crop; `heatmaps` {size, channels, data, auOf} over that crop, or null: `data` is
    *   row by row, channels last, and `auOf` has the index of each channel's AU.

@@ -14,8 +14,8 @@ if (!existsSync(path.join(FOLDER, "models", "reader.json"))) {
 }
 
 /** Start chromium and a host of the folder. Return {browser, page(), url, foreign, errors, close}. */
-export async function open({ webgpu = false, flags = [], folders = {} } = {}) {
-  const host = await serve({ "/": FOLDER, "/project/": ROOT, "/tests/": path.join(ROOT, "web_demo", "tests"), ...folders });
+export async function open({ webgpu = false, flags = [], folders = {}, answers = {} } = {}) {
+  const host = await serve({ "/": FOLDER, "/project/": ROOT, "/tests/": path.join(ROOT, "web_demo", "tests"), ...folders }, answers);
   const browser = await chromium.launch({
     executablePath: CHROMIUM,
     args: ["--no-sandbox", "--disable-background-networking", ...(webgpu ? WEBGPU_FLAGS : []), ...flags],

@@ -52,6 +52,7 @@ test("the sample is read on load: a bar for each AU, with interval and marks", o
   assert.equal(await page.locator("#bars .whisker:visible").count(), METADATA.intervals ? LABELS.length : 0);
   assert.match(await page.textContent("#engine"), /^Runs on the (CPU|GPU)/);
   assert.match(await page.textContent("#private"), /Nothing is sent/);
+  assert.equal(await page.isVisible("#late"), false);
   assert.match(await page.textContent(".about"), /Not an emotion.*Not medical.*nobody coded/s);
 }));
 
@@ -145,11 +146,12 @@ test("this is my neutral: raw and above neutral side by side, on the page and in
 
 test("left and right have their own bars, or say that the AU has no sides", onSample(async (page) => {
   await page.check("#view input[value=sides]");
-  const sided = new Set(METADATA.centers.filter((name) => name.endsWith("_left")).map((name) => name.split("_")[0]));
+  const sided = new Set(METADATA.aus.filter(({ centers }) => centers.length === 2 && centers[0].name.endsWith("_left")).map(({ label }) => label));
+  assert.ok(!sided.has("AU09") && sided.has("AU45"), "as Python has it");
   const [left, right] = [await figures(page), await figures(page, 1)];
   for (const label of LABELS) {
     if (sided.has(label)) assert.ok(Number.isFinite(Number(left[label])) && Number.isFinite(Number(right[label])), label);
-    else assert.equal(left[label], "middle", label);
+    else assert.deepEqual([left[label], right[label]], ["no sides", ""], label);
   }
 }));
 
@@ -168,6 +170,36 @@ test("several pictures: each is read, has a row, and can be shown again", onSamp
   await page.waitForFunction(() => /^2 of 2: overview/.test(document.getElementById("place").textContent) && document.getElementById("status").textContent);
   const { rows } = rowsOf((await downloaded(page, "#csv")).bytes.toString());
   assert.deepEqual([...new Set(rows.map((row) => row.source))], ["astronaut.png", "overview.png"]);
+}));
+
+test("pictures that are turned fast: each result stands under its own name", onSample(async (page) => {
+  await page.setInputFiles("#files", [SAMPLE, path.join(ROOT, "android_demo_assets", "golden", "overview.png")]);
+  await page.waitForFunction(() => !document.getElementById("next").disabled && /^1 of 2/.test(document.getElementById("place").textContent));
+  const [labels, disabled] = await page.evaluate(async () => {
+    const picture = document.getElementById("picture");
+    const seen = [];
+    new MutationObserver(() => seen.push(picture.getAttribute("aria-label"))).observe(picture, { attributeFilter: ["aria-label"] });
+    const { turn } = await import("/page/open.js");
+    const turns = [turn(1), turn(1), turn(1)]; // faster than the buttons let a person turn
+    const whileTurning = ["previous", "next"].map((id) => document.getElementById(id).disabled);
+    document.getElementById("png").click();
+    await Promise.all(turns);
+    return [seen, whileTurning];
+  });
+  assert.deepEqual(disabled, [true, true]);
+  assert.ok(labels.length, "something is shown");
+  for (const label of labels) assert.equal(/^astronaut/.test(label), /: One face/.test(label), label);
+  assert.equal(await page.isDisabled("#next"), false);
+}));
+
+test("blocked site data: the page works, and colors switch until it is closed", onPage({
+  init: `Object.defineProperty(window, "localStorage", { get() { throw new DOMException("told by the test", "SecurityError"); } });`,
+}, async (page) => {
+  assert.ok(Number((await figures(page)).AU12) > 1.5);
+  const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await paper();
+  await page.click("#theme");
+  assert.notEqual(await paper(), light);
 }));
 
 test("a picture is dropped, and pasted; a paste of words is answered", onSample(async (page) => {

@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
-import { open } from "./browser.mjs";
+import { FOLDER, open } from "./browser.mjs";
 import { figures, openPage, ready } from "./page_helpers.mjs";
 
 test("the second load needs no network", async () => {
@@ -13,7 +13,7 @@ test("the second load needs no network", async () => {
   try {
     const page = await openPage(browser);
     const values = await figures(page);
-    assert.match(await page.textContent("#offline"), /works without a network/);
+    await page.waitForFunction(() => /works without a network/.test(document.getElementById("offline").textContent));
     await page.context().setOffline(true);
     await assert.rejects(page.evaluate(() => fetch("/not-kept.txt")), "the network is off");
     const again = await page.context().newPage();
@@ -21,6 +21,54 @@ test("the second load needs no network", async () => {
     await ready(again);
     assert.deepEqual(await figures(again), values);
     assert.deepEqual(browser.foreign, []);
+  } finally {
+    await browser.close();
+  }
+});
+
+/** Return what a promise gives, or fail after some seconds. */
+const soon = (promise, what) => Promise.race([promise, new Promise((_, reject) => { setTimeout(() => reject(new Error(what)), 20_000); })]);
+
+test("the service worker hands bytes on as they come, also where nothing can be kept", async () => {
+  let finish;
+  const slow = (response) => {
+    response.writeHead(200, { "content-type": "application/octet-stream" }).write(Buffer.alloc(100_000));
+    finish = () => response.end(Buffer.alloc(100_000));
+  };
+  const browser = await open({ answers: { "/models/slow.bin": slow } });
+  try {
+    const page = await openPage(browser);
+    const [worker] = page.context().serviceWorkers();
+    const failures = ["0", `Cache.prototype.put = async () => { throw new DOMException("told by the test", "QuotaExceededError"); }; 0`,
+      `caches.open = async () => { throw new DOMException("told by the test", "SecurityError"); }; 0`];
+    for (const failure of failures) {
+      await worker.evaluate(failure);
+      const begin = page.evaluate(async () => {
+        window.pieces = (await fetch("/models/slow.bin")).body.getReader();
+        return (await window.pieces.read()).value.length;
+      });
+      const first = await soon(begin, "the first half comes with the second");
+      finish();
+      const rest = await soon(page.evaluate(async () => {
+        let sum = 0;
+        for (let piece = await window.pieces.read(); !piece.done; piece = await window.pieces.read()) sum += piece.value.length;
+        return sum;
+      }), "the second half doesn't come");
+      assert.equal(first + rest, 200_000, failure);
+    }
+    assert.equal(await worker.evaluate(() => caches.open("fau-page").then(() => "open", () => "fails")), "fails", "the fault was there");
+  } finally {
+    await browser.close();
+  }
+});
+
+test("opened as a file, the page says how to open it", async () => {
+  const browser = await open();
+  try {
+    const page = await (await browser.browser.newContext()).newPage();
+    await page.goto(`file://${path.join(FOLDER, "index.html")}`);
+    await page.waitForSelector("#late", { state: "visible" });
+    assert.match(await page.textContent("#late"), /Still nothing\? Open this page by https or http:\/\/localhost/);
   } finally {
     await browser.close();
   }

@@ -71,7 +71,7 @@ test("mirrored, left and right change places", async () => {
   await page.waitForTimeout(500); // the frame that was being read
   const [left, right] = [await figures(page), await figures(page, 1)];
   await page.check("#mirror");
-  const sided = Object.keys(left).filter((label) => left[label] !== "middle");
+  const sided = Object.keys(left).filter((label) => left[label] !== "no sides");
   const [mirroredLeft, mirroredRight] = [await figures(page), await figures(page, 1)];
   for (const label of sided) assert.deepEqual([mirroredLeft[label], mirroredRight[label]], [right[label], left[label]], label);
   assert.ok(sided.some((label) => left[label] !== right[label]), "the clip is not symmetric");

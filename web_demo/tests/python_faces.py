@@ -97,7 +97,9 @@ def as_json(face: mesh.Face, result: estimator.FaceResult) -> dict:
         "matrix": result.matrix.ravel().tolist(),
         "intensity": [value if value == value else None for value in result.intensity.values()],
         "interval": result.interval and [list(ends) for ends in result.interval.values()],
-        "peaks": result.heatmaps.max(axis=(0, 1)).tolist() if not result.reason else None,
+        "sides": {label: list(both) for label, both in result.sides.items()}
+        if not result.reason
+        else None,
         "reason": result.reason or None,
         "flags": measured.flags,
         "measures": {

@@ -115,10 +115,12 @@ function compare(face, python) {
   assertNear(face.crop.matrix, python.matrix, 1e-6, "matrix");
   assertNear(face.intensity, python.intensity, INTENSITY, "intensity");
   assertNear(face.interval, python.interval, INTENSITY, "interval");
-  const sides = METADATA.aus.map(({ centers }) => centers.find(({ name }) => name.endsWith("_left")));
-  const left = sides.map((center) => (center ? python.peaks[center.channel] : null));
-  assert.deepEqual(face.left.map((value) => value === null), left.map((value) => value === null));
-  assertNear(face.left.map(Number), left.map(Number), INTENSITY, "left");
+  // Python's sides are those of the face, (left, right): the face's left is on the picture's right.
+  [face.right, face.left].forEach((found, side) => {
+    const expected = METADATA.aus.map(({ label }) => python.sides[label]?.[side] ?? null);
+    assert.deepEqual(found.map((value) => value === null), expected.map((value) => value === null));
+    assertNear(found.map(Number), expected.map(Number), INTENSITY, ["left", "right"][side]);
+  });
   const { size, channels, data, auOf } = face.heatmaps;
   assert.equal(data.length, size * size * channels);
   assert.deepEqual(auOf, METADATA.aus.flatMap(({ centers }, a) => centers.map(() => a)));

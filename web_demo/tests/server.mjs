@@ -8,11 +8,19 @@ const TYPES = {
   ".json": "application/json", ".wasm": "application/wasm", ".png": "image/png", ".svg": "image/svg+xml",
 };
 
-/** Serve folders by prefix: {"/": folder, "/golden/": another}. Return {url, close}. */
-export async function serve(folders) {
+/**
+ * Serve folders by prefix: {"/": folder, "/golden/": another}. Return {url, close}.
+ *
+ * @param answers by path, functions that answer instead: (response) => ....
+ */
+export async function serve(folders, answers = {}) {
   const prefixes = Object.keys(folders).sort((one, other) => other.length - one.length);
   const server = createServer(async (request, response) => {
     const name = decodeURIComponent(new URL(request.url, "http://host").pathname);
+    if (answers[name]) {
+      answers[name](response);
+      return;
+    }
     const prefix = prefixes.find((one) => name.startsWith(one));
     const file = path.join(folders[prefix], name.slice(prefix.length) || "index.html");
     try {

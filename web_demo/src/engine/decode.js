@@ -38,12 +38,13 @@ export function maxima(heatmaps, channels) {
  * heatmap. A person that faces the camera has the right half of the face on the picture's left.
  *
  * @param side "left" or "right".
- * @returns Float32Array of A; NaN where an AU has no center on that side.
+ * @returns Float32Array of A; NaN of AUs that have other centers than one on each side, as
+ *   `facs.has_sides` in Python: with a third one, both sides would not have the intensity as their mean.
  */
 export function sideIntensity(metadata, top, side) {
   return Float32Array.from(metadata.aus, ({ centers }) => {
     const center = centers.find(({ name }) => name.endsWith(`_${side}`));
-    return center ? top[center.channel] : NaN;
+    return center && centers.length === 2 ? top[center.channel] : NaN;
   });
 }
 
