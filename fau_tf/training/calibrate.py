@@ -237,13 +237,18 @@ def coverage(
         label: {"covered": float(share[a]), "width": float(width[a])}
         for a, label in enumerate(labels)
     }
-    mean = {"covered": float(np.nanmean(share)), "width": float(np.nanmean(width))}
+    mean = {
+        name: agreement.mean_of_known(of) for name, of in (("covered", share), ("width", width))
+    }
     return {"level": intervals.level, "mean": mean, "per_au": rows}
 
 
 def coverage_line(found: dict[str, Any]) -> str:
-    """Return one line of text on what `coverage` found."""
-    label, least = min(found["per_au"].items(), key=lambda row: row[1]["covered"])
+    """Return one line of text on what `coverage` found; AUs that no face codes are left out."""
+    known = {name: row for name, row in found["per_au"].items() if np.isfinite(row["covered"])}
+    if not known:
+        return f"{found['level']:.0%} prediction intervals: no test face is coded"
+    label, least = min(known.items(), key=lambda row: row[1]["covered"])
     return (
         f"{found['level']:.0%} prediction intervals: coverage {found['mean']['covered']:.1%} "
         f"(lowest {label}, {least['covered']:.1%}), mean width {found['mean']['width']:.2f}"

@@ -14,6 +14,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 from fau_tf import facs
 from fau_tf.data.augment import Augment
 from fau_tf.data.config import SYNTHETIC, DataSettings, require_at_least, require_one_of
+from fau_tf.data.record import MARGIN, least_record_size
 from fau_tf.models.presets import DATA_AUS, PRESETS, NetSpec, did_you_mean, net_spec
 
 SCHEDULES: Final = ("linear", "steps")
@@ -98,25 +99,34 @@ class TrainingSettings:
         require_at_least(
             "training",
             self,
-            {"epochs": 1, "batch_size": 1, "threads": 1, "warmup_steps": 0}
-            | dict.fromkeys(("background_weight", "foreground_weight", "intensity_weight"), 0)
-            | {"difference_weight": 0, "ranking_weight": 0, "weight_decay": 0, "clip_norm": 0}
-            | {"checkpoint_seconds": 0, "level_balance": 0, "backbone_rate_factor": 0},
-        )
+            {"epochs": 1, "batch_size": 1, "threads": 1}
+            | dict.fromkeys(
+                ("warmup_steps", "weight_decay", "clip_norm", "backbone_rate_factor",
+                 "background_weight", "foreground_weight", "intensity_weight",
+                 "difference_weight", "ranking_weight", "au_balance", "level_balance",
+                 "checkpoint_seconds"),
+                0,
+            ),
+        )  # fmt: skip
         require_one_of(
             "training",
             self,
             {"strategy": STRATEGIES, "precision": PRECISIONS, "schedule": SCHEDULES},
         )
-        if self.precision == "mixed_float16" and self.strategy != "none":
-            raise ValueError(
-                "`training.precision` = 'mixed_float16' scales the loss on one device only. "
-                f"Received: `training.strategy` = {self.strategy!r}. Use 'mixed_bfloat16'."
-            )
         if not self.learning_rate > 0:
             raise ValueError(
                 f"`training.learning_rate` must be positive. Received: {self.learning_rate}"
             )
+        if self.background_weight + self.foreground_weight + self.intensity_weight == 0:
+            raise ValueError(
+                "One of `training.background_weight`, `training.foreground_weight` and "
+                "`training.intensity_weight` must be positive. Received: all 0"
+            )
+        self._require_schedule()
+        self._require_average()
+        self._require_float16()
+
+    def _require_average(self) -> None:
         if not 0 <= self.ema < 1:
             raise ValueError(
                 "`training.ema` must be 0 (none) or a momentum below 1, such as 0.997. Received: "
@@ -127,11 +137,12 @@ class TrainingSettings:
                 "`training.ema` does not work with `training.precision` = 'mixed_float16'. "
                 f"Received: {self.ema}. Use 'mixed_bfloat16'."
             )
-        self._require_schedule()
-        if self.background_weight + self.foreground_weight + self.intensity_weight == 0:
+
+    def _require_float16(self) -> None:
+        if self.precision == "mixed_float16" and self.strategy != "none":
             raise ValueError(
-                "One of `training.background_weight`, `training.foreground_weight` and "
-                "`training.intensity_weight` must be positive. Received: all 0"
+                "`training.precision` = 'mixed_float16' scales the loss on one device only. "
+                f"Received: `training.strategy` = {self.strategy!r}. Use 'mixed_bfloat16'."
             )
 
     def _require_schedule(self) -> None:
@@ -191,14 +202,23 @@ class Config:
         """Seed of the synthetic faces and of the split."""
         return self.data.seed or self.run.seed
 
+    @property
+    def portraits_per_batch(self) -> int:
+        """How many pictures of a batch are edited portraits: an even number."""
+        if not self.data.portraits:
+            return 0
+        return 2 * round(self.training.batch_size * self.data.portrait_fraction / 2)
+
     def __post_init__(self) -> None:
         if self.data.dataset == SYNTHETIC and self.model.aus == DATA_AUS:
             object.__setattr__(self, "model", dataclasses.replace(self.model, aus=facs.ALL))
-        if self.data.record_size < self.model.image_size * 1.25:
+        least = least_record_size(self.model.image_size)
+        if self.data.record_size < least:
             raise ValueError(
-                "`data.record_size` must be at least 1.25 x `model.image_size` of "
-                f"`model.preset`, for augmentation to move the crop. Received: "
-                f"{self.data.record_size} for {self.model.image_size}"
+                f"`data.record_size` must be at least {MARGIN:g} x the `model.image_size` of "
+                f"`model.preset` = {self.model.preset!r}, for augmentation to move the crop. "
+                f"Received: {self.data.record_size} for {self.model.image_size}. Set "
+                f"data.record_size={least}"
             )
         if self.training.calibrate and not self.data.validation_fraction:
             raise ValueError(
@@ -206,16 +226,29 @@ class Config:
                 "`data.validation_fraction` = 0 there are none. Give training.calibrate=false, or "
                 "a fraction such as 0.15."
             )
-        if self.data.portraits and self.training.strategy != "none":
+        if self.data.portraits:
+            self._require_pairs()
+
+    def _require_pairs(self) -> None:
+        size, fraction = self.training.batch_size, self.data.portrait_fraction
+        if self.training.strategy != "none":
             raise ValueError(
                 "`data.portraits` needs both pictures of a pair on one device, so "
                 "`training.strategy` must be 'none'. Received: "
                 f"{self.training.strategy!r}"
             )
-        if self.data.portraits and self.training.batch_size % 2:
+        if size % 2:
             raise ValueError(
                 "`training.batch_size` must be even with `data.portraits`, which come in pairs. "
-                f"Received: {self.training.batch_size}"
+                f"Received: {size}"
+            )
+        portraits = self.portraits_per_batch
+        if portraits < 2 or (portraits == size and fraction < 1):
+            raise ValueError(
+                "`data.portrait_fraction` of `training.batch_size` must be at least one pair, and "
+                f"below 1 leave a face of the data set. Received: {fraction:g} of {size}, which is "
+                f"{portraits} portraits and {size - portraits} faces. Give a larger batch, or "
+                "data.portrait_fraction=1 for portraits alone."
             )
 
 

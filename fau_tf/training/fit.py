@@ -37,7 +37,6 @@ from fau_tf.training.setup import (
     make_loss,
     make_pair_loss,
     make_targets,
-    portraits_per_batch,
     require_coded,
 )
 
@@ -252,7 +251,7 @@ def training_batches(
         share: Number of this worker, counted from 0, and of all workers.
     """
     targets, data, seed = make_targets(config), config.data, config.run.seed
-    portraits = portraits_per_batch(config)
+    portraits = config.portraits_per_batch
     faces = config.training.batch_size - portraits
     pairs = None
     if portraits:
@@ -338,7 +337,7 @@ def _diagnosis(
 ) -> NonFiniteError:
     step = progress.step
     batch = next(iter(training_batches(config, subset, step)))
-    portraits = portraits_per_batch(config)
+    portraits = config.portraits_per_batch
     faces = config.training.batch_size - portraits
     sources = subset.sources(step, batch_size=faces, seed=config.run.seed) if faces else []
     sources += [f"{portraits} edited portraits"] if portraits else []

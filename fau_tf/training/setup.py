@@ -250,10 +250,3 @@ def make_pair_loss(config: Config, coded: npt.NDArray[np.float32]) -> PairLoss |
         difference_weight=settings.difference_weight,
         ranking_weight=settings.ranking_weight,
     )
-
-
-def portraits_per_batch(config: Config) -> int:
-    """Return how many pictures of a batch are edited portraits: an even number."""
-    if not config.data.portraits:
-        return 0
-    return 2 * round(config.training.batch_size * config.data.portrait_fraction / 2)

@@ -118,6 +118,20 @@ def test_the_intervals_cover_test_subjects(calibration, tmp_path, fit_curves):
     assert "90% prediction intervals: coverage" in calibrate.coverage_line(covered)
 
 
+def test_the_lowest_coverage_is_of_an_au_that_is_coded(calibration, tmp_path):
+    with RunDir(tmp_path) as run:
+        calibration.save(run)
+    coded, peaks = shrunken(seed=1)
+    predicted = peaks @ SPEC.to_au
+    coded[:, 0] = np.nan  # first in order, which `min` would keep
+    coded[:, 2] = 5 - predicted[:, 2]
+    line = calibrate.coverage_line(calibrate.coverage(tmp_path, coded, predicted, SPEC.labels))
+    assert f"(lowest {SPEC.labels[2]}, " in line
+    found = calibrate.coverage(tmp_path, np.full_like(coded, np.nan), predicted, SPEC.labels)
+    assert np.isnan(found["mean"]["covered"])
+    assert calibrate.coverage_line(found).endswith("no test face is coded")
+
+
 def test_intervals_come_from_curves_fitted_to_the_other_half_of_the_subjects():
     """Two halves that need other gains: each is off by as much as the other half misleads it."""
     coded, peaks = shrunken()

@@ -131,6 +131,7 @@ def test_every_committed_config_loads(file):
         ("training.epochs=0", "`training.epochs` must be at least 1"),
         ("training.intensity_weight=nan", "`training.intensity_weight` must be finite"),
         ("training.background_weight=-1", "`training.background_weight` must be at least 0"),
+        ("training.au_balance=-0.5", "`training.au_balance` must be at least 0"),
         ("run.name=../x", "`run.name` must be letters"),
         ("run.name=", "`run.name` must be letters"),
         ("data.subjects=3", "`data.subjects` must be at least 10"),
@@ -150,7 +151,9 @@ def test_every_committed_config_loads(file):
         ("model.rule=fan", "no center for"),
         ("model.heatmap_size=30", "must divide"),
         ("model.scc=[true]", "true or false for each stage"),
-        ("data.record_size=130", "at least 1.25 x"),
+        ("data.record_size=130", "for 128. Set data.record_size=160"),
+        ("model.preset=small_mesh", r"at least 1.25 x the `model.image_size` of `model.preset` = "
+         r"'small_mesh', .*Set data.record_size=200"),
         ("data.dataset=disfa", "`data.root` must be the folder or file of disfa"),
         ("data.dataset=disfaa", "must be one of synthetic, disfa"),
         ("data.protocol=custom", "must list the test subjects"),
@@ -158,10 +161,41 @@ def test_every_committed_config_loads(file):
         ('data.train_rigs=["ict"]', "must be among `data.rigs`, canonical"),
         ("epochs=3", "section.key=value"),
     ],
-)
+)  # fmt: skip
 def test_a_bad_setting_is_refused_with_the_rule(change, message):
     with pytest.raises(ConfigError, match=message):
         load_config(None, [change])
+
+
+@pytest.mark.parametrize(
+    ("size", "fraction", "counts"),
+    [
+        (2, 0.5, "0 portraits and 2 faces"),  # 0.5 pairs round to the even number, 0
+        (32, 0.03, "0 portraits and 32 faces"),
+        (32, 0.99, "32 portraits and 0 faces"),
+    ],
+)
+def test_a_batch_has_a_pair_of_portraits_and_a_face_unless_portraits_are_alone(
+    size, fraction, counts
+):
+    batch = ('data.portraits=["p"]', f"training.batch_size={size}")
+    with pytest.raises(ConfigError) as error:
+        load_config(None, [*batch, f"data.portrait_fraction={fraction}"])
+    for part in (
+        "data.portrait_fraction=",
+        "training.batch_size=",
+        f"{fraction} of {size}, ",
+        counts,
+    ):
+        assert part in str(error.value)
+    assert load_config(None, [*batch, "data.portrait_fraction=1"]).portraits_per_batch == size
+
+
+def test_portraits_of_a_batch_are_an_even_number():
+    for size, fraction, want in ((32, 0.5, 16), (6, 0.5, 4), (32, 0.04, 2), (32, 0.95, 30)):
+        changes = [f"training.batch_size={size}", f"data.portrait_fraction={fraction}"]
+        assert load_config(None, ['data.portraits=["p"]', *changes]).portraits_per_batch == want
+        assert load_config(None, changes).portraits_per_batch == 0
 
 
 @pytest.mark.parametrize("text", ["[training", "epochs = 3", "\xff"])
