@@ -256,7 +256,7 @@ def coverage_line(found: dict[str, Any]) -> str:
 
 
 def _portraits(config: Config) -> tuple[list[Any], list[str]] | None:
-    """Return batches of edited portraits, and their people; None without validation people."""
+    """Return batches of edited portraits, and their subjects; None without validation subjects."""
     size, seed = config.data.record_size, config.data_seed
     try:
         source = load_pairs(config.data.portraits, record_size=size, seed=seed, part="validation")
