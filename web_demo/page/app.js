@@ -3,8 +3,10 @@ import { Bars } from "./bars.js";
 import { pngOf } from "./draw/export_png.js";
 import { download, themeSwitch } from "./elements.js";
 import { SENTENCES } from "./messages.js";
-import { endSource, openCamera, openFiles, openSample, setRecording, turn } from "./open.js";
-import { show, showInfo, showPlayback } from "./show.js";
+import { originOf } from "./neutral.js";
+import { cancel, endSource, openCamera, openFiles, openSample, turn } from "./open.js";
+import { setRecording } from "./reading.js";
+import { ownNeutral, show, showInfo, showPlayback } from "./show.js";
 import { listen } from "./sources.js";
 import { at, chosenFace, drawnChoices, message, page } from "./state.js";
 
@@ -12,36 +14,58 @@ const TAKES_OVER_MS = 2000; // longest wait for the service worker before the ne
 const KEPT_TRIES = 10; // seconds in which the files that were loaded are written
 
 // ---- loading ---------------------------------------------------------------------------------
-// Loads the networks that are chosen, then shows the sample.
+let loads = 0;
+
+// Loads the networks that are chosen, then shows the sample. A later choice wins: what was loading is closed when it comes.
 async function start() {
+  const mine = ++loads;
+  const { dataset } = document.documentElement;
+  delete dataset.ready;
   message.clear();
-  endSource();
-  page.reader?.close();
-  page.reader = null;
+  stopReading();
   at("loading").hidden = false;
+  let reader;
   try {
-    page.reader = await newReader();
+    reader = await newReader((progress) => mine === loads && showProgress(progress));
   } catch (error) {
-    message.show(SENTENCES[whyNotLoaded()], { detail: error.message, action: { label: "Try again", run: start } });
-    return;
-  } finally {
+    if (mine !== loads) return;
     at("loading").hidden = true;
+    message.show(SENTENCES[whyNotLoaded()], { detail: error.message, action: { label: "Try again", run: start } });
+    dataset.ready = "false";
+    return;
   }
-  Object.assign(page, { selected: null, neutral: null, heat: "all" });
-  page.table.clear();
+  if (mine !== loads) {
+    reader.close();
+    return;
+  }
+  at("loading").hidden = true;
+  page.reader = reader;
+  Object.assign(page, { selected: null, heat: "all" });
   page.bars = new Bars(at("bars"), at("columns"), page.reader.info.aus, select);
   setHeat("all");
   showInfo(page.reader.info);
   await openSample();
+  if (mine === loads) dataset.ready = "true";
 }
 
-async function newReader() {
+// Ends what is shown, with its reader; what is left has dashes.
+function stopReading() {
+  cancel();
+  endSource();
+  page.neutral = null;
+  page.table.clear();
+  if (page.reader) show();
+  page.reader?.close();
+  page.reader = null;
+}
+
+async function newReader(onProgress) {
   if (typeof WebAssembly === "undefined") throw new Error("WebAssembly is missing");
   const { FauReader } = await import("../src/reader.js");
   return FauReader.load(new URL("..", import.meta.url).href, {
     accelerator: at("accelerator").value,
     variant: at("variant").value,
-    onProgress: showProgress,
+    onProgress,
   });
 }
 
@@ -89,6 +113,7 @@ async function tellOffline() {
 
 // ---- choices ---------------------------------------------------------------------------------
 function select(index) {
+  if (!page.reader) return;
   page.selected = index;
   setHeat(index === null ? "all" : "one");
 }
@@ -110,9 +135,15 @@ function setHeat(heat) {
 function setNeutral() {
   const face = chosenFace();
   if (!face || face.reason) return;
-  const { playback, name, shown } = page.source;
+  const { source } = page;
+  const { playback, name, shown } = source;
   const recent = playback && page.history.neutralOf(face.id, page.reader.info.aus.length);
-  page.neutral = { name: playback ? `${name} at ${shown.time.toFixed(1)} s` : name, intensity: recent || Float32Array.from(face.intensity) };
+  page.neutral = {
+    name: playback ? `${name} at ${shown.time.toFixed(1)} s` : name,
+    intensity: recent || Float32Array.from(face.intensity),
+    origin: originOf(source),
+    id: face.id,
+  };
   show();
 }
 
@@ -127,15 +158,16 @@ function playOrPause() {
 const fileName = (ending) => `${page.source.name.replace(/\.[^.]*$/, "") || "picture"}_au.${ending}`;
 
 function saveCsv() {
+  if (!page.reader) return;
   download(new Blob([page.table.text(page.reader.info, page.neutral)], { type: "text/csv" }), fileName("csv"));
 }
 
 async function savePng() {
   const { shown, name } = page.source;
-  if (!shown) return; // another picture is on its way
+  if (!shown || !page.reader) return; // another one is on its way
   const face = chosenFace();
   const { info } = page.reader;
-  download(await pngOf({ ...shown, face, info, neutral: page.neutral, shown: drawnChoices(), source: name }), fileName("png"));
+  download(await pngOf({ ...shown, face, info, neutral: ownNeutral(face), shown: drawnChoices(), source: name }), fileName("png"));
 }
 
 // ---- controls --------------------------------------------------------------------------------
@@ -179,5 +211,4 @@ chooseFromAddress();
 connect();
 await keepOffline();
 await start();
-document.documentElement.dataset.ready = String(Boolean(page.reader));
 await tellOffline();

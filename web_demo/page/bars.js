@@ -1,8 +1,8 @@
 // A bar for each AU: intensity with its interval, beside it the intensity above neutral, or left and right.
 import { icon } from "./draw/au_icons.js";
 import { words } from "./au_words.js";
-import { aboveNeutral } from "./csv.js";
 import { element, figure } from "./elements.js";
+import { aboveNeutral } from "./neutral.js";
 
 const MOST = 5;
 
@@ -61,8 +61,8 @@ export class Bars {
   }
 
   // Shows a face, or dashes if it is null or was not read.
-  // Args: view: "whole" or "sides"; neutral: {intensity} or null; mirrored: whether the picture is shown mirrored.
-  update(face, { view, neutral, mirrored }) {
+  // Args: view: "whole" or "sides"; neutral: {intensity} or null; own: whether it is this face's; mirrored: whether the picture is shown mirrored.
+  update(face, { view, neutral, own, mirrored }) {
     const sides = view === "sides";
     this.list.className = `bars ${sides ? "sides" : neutral ? "compared" : "single"}`;
     const headings = sides ? ["left of the screen", "right of the screen"] : neutral ? ["raw", "above neutral"] : [];
@@ -74,14 +74,14 @@ export class Bars {
     }
     this.rows.forEach((row, i) => {
       if (sides) this.showSides(row, face, i, mirrored);
-      else this.showWhole(row, face, i, neutral);
+      else this.showWhole(row, face, i, neutral, own);
     });
   }
 
-  showWhole(row, face, i, neutral) {
+  showWhole(row, face, i, neutral, own) {
     const value = face ? face.intensity[i] : NaN;
     const interval = face?.interval?.[i] ?? null;
-    const net = neutral ? aboveNeutral(value, neutral.intensity[i]) : NaN;
+    const net = neutral && own ? aboveNeutral(value, neutral.intensity[i]) : NaN;
     row.measures[1].hidden = !neutral;
     fill(row.tracks[0], value, interval);
     fill(row.tracks[1], net, null);

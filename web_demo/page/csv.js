@@ -1,4 +1,6 @@
 // Rows in the columns of the Python command's CSV (docs/guide/predict.md): one for each face of a frame.
+import { aboveNeutral, fits } from "./neutral.js";
+
 export const PRESENT_FROM = 1;
 export const MOST_ROWS = 200_000;
 
@@ -21,9 +23,9 @@ export class Table {
   }
 
   // Adds a row for each face, or one for a frame without; faces have an `id`.
-  // Frame: {number, timestamp (s; NaN for a picture), source (name), faces, reason (without faces)}.
-  add({ number, timestamp, source, faces, reason }) {
-    const common = { number, timestamp, source };
+  // Frame: {number, timestamp (s; 0 for a picture), source (name), origin, faces, reason (without faces)}.
+  add({ number, timestamp, source, origin, faces, reason }) {
+    const common = { number, timestamp, source, origin };
     if (!faces.length) this.rows.push({ ...common, face: null, reason });
     for (const face of faces) this.rows.push({ ...common, face: kept(face), reason: face.reason ?? "" });
   }
@@ -37,7 +39,7 @@ export class Table {
     this.rows = this.rows.filter((row) => row.source !== source);
   }
 
-  // Returns the text of the file. Neutral: {name, intensity} or null.
+  // Returns the text of the file. Neutral: as in state.js, or null; faces of which it is not have NaN.
   text(info, neutral) {
     const hasInterval = this.rows.some(({ face }) => face?.interval) || Boolean(info.intervalLevel);
     const lines = [columns(info, hasInterval, neutral)];
@@ -62,8 +64,9 @@ export function columns(info, hasInterval, neutral) {
   ];
 }
 
-function cells({ number, timestamp, source, face, reason }, info, hasInterval, neutral) {
+function cells({ number, timestamp, source, origin, face, reason }, info, hasInterval, neutral) {
   const read = face !== null && !reason;
+  const own = read && neutral && fits(neutral, origin, face.id);
   const raw = info.aus.map((_, i) => (read ? face.intensity[i] : NaN)).map(decimal);
   const ends = (side) => info.aus.map((_, i) => decimal(read && face.interval ? face.interval[i][side] : NaN));
   const low = info.aus.filter((au) => au.lowReliability).map((au) => au.label).sort();
@@ -73,19 +76,14 @@ function cells({ number, timestamp, source, face, reason }, info, hasInterval, n
     ...raw,
     ...raw.map((level) => (level === "NaN" ? "NaN" : String(Number(Number(level) >= PRESENT_FROM)))),
     ...(hasInterval ? [...ends(0), ...ends(1)] : []),
-    ...(neutral ? info.aus.map((_, i) => decimal(read ? aboveNeutral(face.intensity[i], neutral.intensity[i]) : NaN)) : []),
+    ...(neutral ? info.aus.map((_, i) => decimal(own ? aboveNeutral(face.intensity[i], neutral.intensity[i]) : NaN)) : []),
     harmless(reason), harmless((face?.flags ?? []).join("; ")), harmless(source, "./"),
     ...box.map(decimal),
     ...MEASURES.map((name) => decimal(face?.quality?.[name] ?? NaN)),
-    harmless(neutral ? `neutral=${neutral.name}` : "none"),
+    harmless(own ? `neutral=${neutral.name}` : "none"),
     harmless(info.modelName), info.sha256, String(info.contractVersion),
     ...(low.length ? [low.join(" ")] : []),
   ];
-}
-
-// Returns an intensity above the neutral one, 0 to 5; NaN stays NaN.
-export function aboveNeutral(value, neutral) {
-  return Math.min(Math.max(value - neutral, 0), 5);
 }
 
 export function decimal(value) {

@@ -24,6 +24,24 @@ const CAMERA = {
   OverconstrainedError: "cameraMissing",
 };
 
+const MOST_NAMES = 5;
+
+// Returns what is to be said of a batch of pictures, "" if nothing.
+// Args: count: of all pictures; faceless, undecoded: names of those without a face and of those that are none;
+// leftOut: names of files that were not opened, since one is a video.
+export function batchWords({ count, faceless, undecoded, leftOut }) {
+  return [
+    faceless.length && `No face in ${faceless.length} of ${count}: ${listed(faceless)}.`,
+    undecoded.length && `${undecoded.length} of ${count} can't be read as pictures by this browser: ${listed(undecoded)}. Choose JPEG, PNG, WebP or GIF files.`,
+    leftOut.length && `A video is opened alone, so ${leftOut.length} ${leftOut.length === 1 ? "file was" : "files were"} left out: ${listed(leftOut)}. Choose them again.`,
+  ].filter(Boolean).join(" ");
+}
+
+function listed(names) {
+  const more = names.length - MOST_NAMES;
+  return more > 0 ? `${names.slice(0, MOST_NAMES).join(", ")} and ${more} more` : names.join(", ");
+}
+
 // What is wrong with a source; `key` is one of SENTENCES, `detail` the browser's own words.
 export class SourceError extends Error {
   constructor(key, { name = "", detail = "" } = {}) {
@@ -54,6 +72,10 @@ export class MessageBox {
       this.button.onclick = action.run;
     }
     this.element.hidden = false;
+  }
+
+  get shown() {
+    return !this.element.hidden;
   }
 
   clear() {

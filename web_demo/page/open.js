@@ -1,68 +1,112 @@
-// Opens sources, reads their frames and keeps the rows.
-import { SENTENCES, SourceError } from "./messages.js";
+// Opens pictures, videos and the camera.
+import { SENTENCES, SourceError, batchWords } from "./messages.js";
 import { Playback } from "./playback.js";
+import { read, report, setRecording } from "./reading.js";
 import { show, showPlayback } from "./show.js";
-import { cameraVideo, pictureOf, videoOf } from "./sources.js";
+import { cameraVideo, endVideo, pictureOf, videoOf } from "./sources.js";
 import { at, message, noSource, page } from "./state.js";
 
 const SAMPLE = "astronaut.png";
-let reading = Promise.resolve();
-let videos = 0;
+const isVideo = (file) => file.type.startsWith("video/");
+let requests = 0;
 
-// Ends what is shown and frees the camera. The sample's row goes with the sample.
+// ---- requests --------------------------------------------------------------------------------
+// Begins a request and returns a function that tells whether it is the last one: what comes late for an earlier one is dropped.
+function request(words, camera = false) {
+  requests += 1;
+  const mine = requests;
+  message.clear();
+  page.waiting = { words, camera };
+  show();
+  return () => mine === requests;
+}
+
+// Drops what was asked for and is not there yet.
+export function cancel() {
+  requests += 1;
+  page.waiting = null;
+  show();
+}
+
+// Ends a request that failed; what is shown stays.
+function fail(error, current) {
+  if (!current()) return;
+  cancel();
+  report(error);
+}
+
+// Ends what is shown and frees the camera. The sample's row goes with the sample, a video's neutral with the video.
 export function endSource() {
   page.table.drop(SAMPLE);
   page.source.playback?.close();
   page.source = noSource();
+  page.waiting = null;
+  if (page.neutral?.origin.video) page.neutral = null;
   page.history.clear();
   setRecording(false);
-  at("camera").textContent = "Use the camera";
   for (const id of ["playback", "browse", "time", "record"]) at(id).hidden = true;
 }
 
-// Says what went wrong; the page goes on.
-function report(error) {
-  const known = error instanceof SourceError;
-  message.show(known ? error.message : SENTENCES.noRead, { detail: known ? error.detail : error.message });
-}
-
-// ---- pictures --------------------------------------------------------------------------------
-// Opens pictures, or the first file if it is a video.
+// ---- files -----------------------------------------------------------------------------------
+// Opens the pictures, or the first file if it is a video.
 export async function openFiles(files) {
   if (!page.reader) return;
-  message.clear();
   const [first] = files;
-  if (first.type.startsWith("video/")) {
-    await videoOf(first, first.name).then((video) => openVideo(video, first.name, false)).catch(report);
-    return;
-  }
+  const current = request(`Opening ${first.name}…`);
+  const chosen = isVideo(first) ? [first] : files.filter((file) => !isVideo(file));
+  const leftOut = files.filter((file) => !chosen.includes(file)).map(({ name }) => name);
+  if (isVideo(first)) await openVideoFile(first, leftOut, current);
+  else await openPictures(chosen, leftOut, current);
+}
+
+async function openPictures(files, leftOut, current) {
+  let decoded = null;
   // A single file that is no picture leaves what is shown.
-  if (files.length === 1 && !(await pictureOf(first, first.name).catch(report))) return;
+  if (files.length === 1) {
+    decoded = await pictureOf(files[0], files[0].name).catch((error) => fail(error, current));
+    if (!decoded) return;
+  }
+  if (!current()) return;
   endSource();
   const mine = page.source;
   mine.files = files;
   // All are read, so that the CSV file has them; the first one is shown at the end.
   setTurnable(false);
-  for (let i = 0; i < files.length && mine === page.source; i += 1) await openPicture(i);
+  const [faceless, undecoded] = [[], []];
+  for (let i = 0; i < files.length && mine === page.source; i += 1) {
+    const error = await openPicture(i, decoded);
+    if (error) undecoded.push(files[i].name);
+    else if (mine.shown && !mine.shown.faces.length) faceless.push(files[i].name);
+  }
   if (mine !== page.source) return;
   if (files.length > 1) await openPicture(0);
   setTurnable(true);
+  if (message.shown || mine !== page.source) return;
+  const alone = files.length === 1 && faceless.length > 0;
+  const words = batchWords({ count: files.length, faceless: alone ? [] : faceless, undecoded, leftOut });
+  if (alone || words) message.show([alone && SENTENCES.noFace, words].filter(Boolean).join(" "));
 }
 
-async function openPicture(index) {
+// Opens one of the pictures; returns why it can't be decoded, or null.
+async function openPicture(index, decoded = null) {
   const mine = page.source;
   const file = mine.files[index];
-  Object.assign(mine, { index, name: file.name, shown: null });
+  Object.assign(mine, { wanted: index, reading: file.name });
+  show(); // the one before stays until this one is decoded
+  let [frame, failure] = [decoded, null];
+  try {
+    frame ??= await pictureOf(file, file.name);
+  } catch (error) {
+    failure = error;
+  }
+  if (mine !== page.source || mine.wanted !== index) return null;
+  Object.assign(mine, { index, name: file.name, pending: frame, shown: null, chosen: 0 });
   at("browse").hidden = mine.files.length < 2;
   at("place").textContent = `${index + 1} of ${mine.files.length}: ${file.name}`;
-  try {
-    const frame = await pictureOf(file, file.name);
-    if (mine !== page.source || mine.index !== index) return;
-    await read(mine, frame, { time: 0, index });
-  } catch (error) {
-    report(error);
-    show();
-  }
+  if (failure) mine.reading = "";
+  show();
+  if (!failure) await read(mine, frame, { time: 0, index });
+  return failure;
 }
 
 // Shows the next picture, or the one before.
@@ -72,8 +116,9 @@ export async function turn(step) {
   const focused = document.activeElement;
   message.clear();
   setTurnable(false);
-  await openPicture((index + step + files.length) % files.length);
+  const failure = await openPicture((index + step + files.length) % files.length);
   if (mine !== page.source) return;
+  if (failure) report(failure);
   setTurnable(true);
   focused?.focus();
 }
@@ -83,18 +128,44 @@ function setTurnable(on) {
 }
 
 export async function openSample() {
+  const current = request("Opening the sample picture…");
   try {
     const response = await fetch(`sample/${SAMPLE}`);
     if (!response.ok) throw new Error(`${SAMPLE}: ${response.status}`);
-    await openFiles([new File([await response.blob()], SAMPLE, { type: "image/png" })]);
+    const file = new File([await response.blob()], SAMPLE, { type: "image/png" });
+    if (current()) await openFiles([file]);
   } catch (error) {
-    report(new SourceError("noSample", { detail: error.message }));
+    fail(new SourceError("noSample", { detail: error.message }), current);
   }
 }
 
 // ---- videos ----------------------------------------------------------------------------------
-async function openVideo(video, name, live) {
+async function openVideoFile(file, leftOut, current) {
+  const words = batchWords({ count: 1, faceless: [], undecoded: [], leftOut });
+  await openVideo(videoOf(file, file.name), file.name, { live: false, current });
+  if (words && current()) message.show(words);
+}
+
+// Opens the camera, or closes it if it is open; while it starts, the same button cancels.
+export async function openCamera() {
+  if (page.waiting?.camera) return cancel();
+  message.clear();
+  if (page.source.live) return closeCamera();
+  const current = request("Starting the camera; allow it if the browser asks.", true);
+  return openVideo(cameraVideo(), "webcam", { live: true, current });
+}
+
+// Shows a <video> when it is there, unless something else was asked for since.
+async function openVideo(coming, name, { live, current }) {
+  let video;
+  try {
+    video = await coming;
+  } catch (error) {
+    return fail(error, current);
+  }
+  if (!current()) return endVideo(video);
   endSource();
+  page.neutral = null;
   const mine = page.source;
   Object.assign(mine, { name, live, mirrored: at("mirror").checked, began: performance.now() });
   mine.playback = new Playback(video, {
@@ -105,16 +176,9 @@ async function openVideo(video, name, live) {
   mine.playback.slow = at("slow").checked;
   for (const id of ["playback", "time", "record"]) at(id).hidden = false;
   at("seek").hidden = at("slow").parentElement.hidden = live;
-  if (live) at("camera").textContent = "Stop the camera";
+  show();
   await mine.playback.play();
   showPlayback();
-}
-
-// Opens the camera, or closes it if it is open.
-export async function openCamera() {
-  message.clear();
-  if (page.source.live) return closeCamera();
-  return cameraVideo().then((video) => openVideo(video, "webcam", true)).catch(report);
 }
 
 // What was read last stays on the page.
@@ -122,60 +186,7 @@ function closeCamera(key) {
   page.source.playback?.close();
   page.source.live = false;
   setRecording(false);
-  at("camera").textContent = "Use the camera";
   at("playback").hidden = at("record").hidden = true;
   if (key) message.show(SENTENCES[key]);
-}
-
-// ---- reading ---------------------------------------------------------------------------------
-// Reads a frame of a source, after the one before, and shows it, unless the page has gone on since.
-// Time in s, 0 for a picture; index: of the picture.
-function read(mine, frame, place) {
-  reading = reading.then(() => readNow(mine, frame, place));
-  return reading;
-}
-
-async function readNow(mine, frame, { time, index = 0 }) {
-  const gone = () => mine !== page.source || mine.index !== index;
-  if (gone()) return;
-  const isVideo = mine.playback !== null;
-  const mode = isVideo ? "video" : "image";
-  // A step back in time tells the reader that another video begins.
-  const timestampMs = mine.frames ? time * 1000 : -(++videos);
-  let result;
-  try {
-    result = await page.reader.read(frame, { mode, timestampMs, heatmaps: true });
-  } catch (error) {
-    mine.playback?.pause();
-    if (!gone()) report(error);
-    return;
-  }
-  if (gone()) return;
-  const { faces } = result;
-  mine.frames += 1;
-  mine.shown = { frame, faces, time, milliseconds: result.milliseconds };
-  if (!faces.some((face) => face.id === mine.chosen)) mine.chosen = faces[0]?.id ?? mine.chosen;
-  if (isVideo) page.history.add(time, faces);
-  keep(mine, faces, time);
-  if (!isVideo && !faces.length) message.show(SENTENCES.noFace);
   show();
-}
-
-function keep(mine, faces, timestamp) {
-  const isVideo = mine.playback !== null;
-  if (isVideo ? !page.recording : mine.counted.has(mine.index)) return;
-  if (page.table.full) {
-    setRecording(false);
-    message.show(SENTENCES.full);
-    return;
-  }
-  mine.counted.add(mine.index);
-  mine.row = isVideo ? mine.row + 1 : 1;
-  page.table.add({ number: mine.row, timestamp, source: mine.name, faces, reason: "no face found" });
-}
-
-export function setRecording(on) {
-  page.recording = on;
-  at("record").setAttribute("aria-pressed", String(on));
-  at("record").textContent = on ? "Stop recording" : "Record";
 }

@@ -2,6 +2,7 @@
 import { drawPicture, fitStage } from "./draw/picture.js";
 import { drawPlot, spanOf } from "./draw/time_plot.js";
 import { clock, element } from "./elements.js";
+import { fits, neutralNote, originOf } from "./neutral.js";
 import { at, chosenFace, drawnChoices, page } from "./state.js";
 
 let plotDue = false;
@@ -10,18 +11,15 @@ export function show() {
   if (!page.reader) return;
   const { source, neutral, table, view } = page;
   const face = chosenFace();
-  page.bars.update(face, { view, neutral, mirrored: source.mirrored });
+  page.bars.update(face, { view, neutral, own: ownNeutral(face) !== null, mirrored: source.mirrored });
   at("neutral").disabled = !face || Boolean(face.reason);
   at("csv").disabled = at("clear").disabled = !table.rows.length;
   at("png").disabled = !source.shown;
   at("rows-note").textContent = rowsNote(table.rows.length, source.playback);
   at("neutral-row").hidden = !neutral;
-  if (neutral) at("neutral-note").textContent = `Neutral: ${neutral.name}. “Above neutral” is what is left after subtracting it.`;
+  if (neutral) at("neutral-note").textContent = neutralNote(neutral);
+  at("camera").textContent = page.waiting?.camera ? "Cancel" : source.live ? "Stop the camera" : "Use the camera";
   showFaces(source);
-  if (!source.shown) {
-    showNothing();
-    return;
-  }
   showPicture(source, face);
   showPlayback();
   if (source.playback) requestPlot();
@@ -33,25 +31,33 @@ function rowsNote(count, playback) {
   return page.recording ? `${rows} Recording.` : `${rows} “Record” keeps a row for each face of each frame that is read.`;
 }
 
-function showNothing() {
-  const canvas = at("picture");
-  canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
-  canvas.setAttribute("aria-label", "No picture");
-  at("status").textContent = "";
+// Returns the neutral if it is that of a face, or null.
+export function ownNeutral(face) {
+  const { neutral, source } = page;
+  return neutral && face && fits(neutral, originOf(source), face.id) ? neutral : null;
 }
 
 function showPicture(source, face) {
-  const { frame, faces } = source.shown;
+  const { pending, shown } = source;
   const canvas = at("picture");
-  const zoom = fitStage(canvas, at("frame"), frame);
-  drawPicture(canvas.getContext("2d"), frame, faces, { ...drawnChoices(), zoom });
-  const words = statusOf(face, source.shown);
+  const context = canvas.getContext("2d");
+  const frame = shown?.frame ?? pending;
+  if (frame) drawPicture(context, frame, shown?.faces ?? [], { ...drawnChoices(), zoom: fitStage(canvas, at("frame"), frame) });
+  else context.clearRect(0, 0, canvas.width, canvas.height);
+  const words = shown ? statusOf(face, shown) : pending ? readingWords(source) : "";
+  canvas.setAttribute("aria-label", frame ? `${source.name}: ${words}` : "No picture");
+  showStatus(page.waiting?.words ?? (source.reading ? readingWords(source) : words), source);
+}
+
+const readingWords = ({ reading }) => (reading ? `Reading ${reading}…` : "Not read.");
+
+function showStatus(words, { shown, playback, reading }) {
   const status = at("status");
-  status.classList.toggle("bad", !face || Boolean(face.reason));
+  const face = chosenFace();
+  status.classList.toggle("bad", Boolean(shown) && !page.waiting && !reading && (!face || Boolean(face.reason)));
   // The words of a video change all the time: they are not read aloud.
-  status.setAttribute("aria-live", source.playback ? "off" : "polite");
+  status.setAttribute("aria-live", playback && !page.waiting ? "off" : "polite");
   if (status.textContent !== words) status.textContent = words;
-  canvas.setAttribute("aria-label", `${source.name}: ${words}`);
 }
 
 function statusOf(face, { faces, milliseconds }) {

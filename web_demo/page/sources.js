@@ -2,6 +2,7 @@
 import { SourceError, cameraError } from "./messages.js";
 
 const MOST_PIXELS = 64e6;
+const FIRST_FRAME_MS = 15_000; // a camera's takes seconds, a file's less
 
 // Returns the picture of a Blob as a canvas, upright by its EXIF orientation, on white.
 export async function pictureOf(blob, name) {
@@ -29,12 +30,13 @@ export function onCanvas(source, width, height, canvas = document.createElement(
   return canvas;
 }
 
-// Returns a <video> that shows a Blob, ready to play.
+// Returns a <video> that shows a Blob, stopped at its first frame.
 export async function videoOf(blob, name) {
   const video = document.createElement("video");
   Object.assign(video, { muted: true, playsInline: true, preload: "auto", src: URL.createObjectURL(blob) });
   try {
     await firstFrame(video);
+    video.pause();
   } catch {
     endVideo(video);
     throw new SourceError("noPicture", { name: name || "This file" });
@@ -74,14 +76,20 @@ export function endVideo(video) {
   video.removeAttribute("src");
 }
 
+// Resolves when a frame is there. Some phones load none before `play`, which rejects where it is stopped again.
 function firstFrame(video) {
+  let limit;
   return new Promise((resolve, reject) => {
+    limit = setTimeout(() => reject(new Error(`no picture within ${FIRST_FRAME_MS / 1000} s`)), FIRST_FRAME_MS);
     const done = () => (video.videoWidth ? resolve() : reject(new Error("it has no pictures")));
     video.onloadeddata = done;
     video.onerror = () => reject(new Error(video.error?.message ?? "it can't be decoded"));
     if (video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) done();
-    else if (video.src) video.load();
-  }).finally(() => { video.onloadeddata = video.onerror = null; });
+    else video.play().catch(() => {});
+  }).finally(() => {
+    clearTimeout(limit);
+    video.onloadeddata = video.onerror = null;
+  });
 }
 
 // Calls `take` with the files that are chosen, dropped or pasted, `onNothing` where a paste has none.

@@ -6,19 +6,26 @@ import { MessageBox } from "./messages.js";
 export const at = (id) => document.getElementById(id);
 export const message = new MessageBox(at("message"));
 
+let sources = 0;
+
 // Attributes: selected: index of an AU or null; heat: off, one or all; view: whole or sides;
-// neutral: {name, intensity} or null.
+// neutral: {name, intensity, origin, id of the face}, or null; waiting: {words, camera: whether for it}, or null: what was
+// asked for and is not there yet.
 export const page = {
   reader: null, bars: null, source: noSource(), table: new Table(), history: new History(),
-  selected: null, heat: "all", view: "whole", neutral: null, recording: false,
+  selected: null, heat: "all", view: "whole", neutral: null, recording: false, waiting: null,
 };
 
-// Attributes: files, index, counted (indices in the table): of pictures; playback, live, began (ms): of videos;
-// shown: {frame, faces, time, milliseconds}, or null; chosen: id of the face whose bars are shown; row: last frame in the table;
-// frames: how many were read.
+// Attributes: number: its own; files, index, wanted (index on its way), reading (name on its way), counted (indices in the
+// table): of pictures; playback, live, began (ms), pass (grows when faces get new ids), crowded (had several faces): of videos;
+// pending: frame that is not read yet, or null; shown: {frame, faces, time, milliseconds}, or null; chosen: id of the face
+// whose bars are shown; row: last frame in the table; frames: how many were read.
 export function noSource() {
+  sources += 1;
   return {
-    name: "", files: [], index: 0, counted: new Set(), playback: null, live: false, began: 0, mirrored: false, shown: null, chosen: 0, row: 0, frames: 0,
+    number: sources, name: "", files: [], index: 0, wanted: 0, reading: "", counted: new Set(),
+    playback: null, live: false, began: 0, pass: 0, crowded: false, mirrored: false,
+    pending: null, shown: null, chosen: 0, row: 0, frames: 0,
   };
 }
 

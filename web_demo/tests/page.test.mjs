@@ -7,7 +7,7 @@ import path from "node:path";
 import test, { after, before } from "node:test";
 import { open } from "./browser.mjs";
 import { METADATA, ROOT } from "./golden.mjs";
-import { PHONE, downloaded, figures, fingerprint, giveDrawn, openPage, ready, reset, rowsOf } from "./page_helpers.mjs";
+import { PHONE, downloaded, figures, fingerprint, giveDrawn, openPage, ready, reset, rowsOf, statusStarts } from "./page_helpers.mjs";
 
 const PYTHON = process.env.PYTHON ?? path.join(ROOT, ".venv", "bin", "python");
 const SAMPLE = path.join(ROOT, "docs", "sample", "astronaut.png");
@@ -144,6 +144,23 @@ test("this is my neutral: raw and above neutral side by side, on the page and in
   assert.equal(await page.locator("#columns").isVisible(), false);
 }));
 
+test("a neutral is subtracted from no other face of its picture; of other pictures, the note says whose it is", onSample(async (page) => {
+  await giveDrawn(page, "dropped.png", [{ x: 0 }, { x: 256, tone: "brightness(0.6)" }]);
+  await page.waitForSelector("#faces:visible");
+  await page.click("#neutral");
+  assert.ok(Object.values(await figures(page, 1)).every((value) => value === "0.0"), "a face above itself");
+  await page.check("#faces input[value='1']");
+  assert.ok(Object.values(await figures(page)).every((value) => /^\d\.\d$/.test(value)), "raw values stay");
+  assert.ok(Object.values(await figures(page, 1)).every((value) => value === "–"), "another face");
+  const { rows } = rowsOf((await downloaded(page, "#csv")).bytes.toString());
+  assert.deepEqual(rows.map((row) => row.AU12_above_neutral), ["0.000", "NaN"]);
+  assert.deepEqual(rows.map((row) => row.processing), ["neutral=dropped.png", "none"]);
+  await giveDrawn(page, "dropped2.png", [{ x: 0 }]);
+  await statusStarts(page, "One face");
+  assert.ok(Object.values(await figures(page, 1)).every((value) => /^\d\.\d$/.test(value)), "another picture");
+  assert.match(await page.textContent("#neutral-note"), /taken from dropped\.png; use it for this person only/);
+}));
+
 test("left and right have their own bars, or say that the AU has no sides", onSample(async (page) => {
   await page.check("#view input[value=sides]");
   const sided = new Set(METADATA.aus.filter(({ centers }) => centers.length === 2 && centers[0].name.endsWith("_left")).map(({ label }) => label));
@@ -170,6 +187,34 @@ test("several pictures: each is read, has a row, and can be shown again", onSamp
   await page.waitForFunction(() => /^2 of 2: overview/.test(document.getElementById("place").textContent) && document.getElementById("status").textContent);
   const { rows } = rowsOf((await downloaded(page, "#csv")).bytes.toString());
   assert.deepEqual([...new Set(rows.map((row) => row.source))], ["astronaut.png", "overview.png"]);
+}));
+
+test("of several files, what is no picture and what has no face is told, by name", onSample(async (page) => {
+  await page.setInputFiles("#files", [SAMPLE, path.join(ROOT, "README.md"), path.join(ROOT, "docs", "images", "accuracy.png")]);
+  await page.waitForSelector("#message:visible");
+  assert.equal((await page.textContent("#message p")).trim(),
+    "No face in 1 of 3: accuracy.png. 1 of 3 can't be read as pictures by this browser: README.md. Choose JPEG, PNG, WebP or GIF files.");
+  await statusStarts(page, "One face"); // the first one is shown
+}));
+
+test("while a picture is read it is shown, with dashes, and says so", onSample(async (page) => {
+  await page.evaluate(async () => {
+    const { page: state } = await import("/page/state.js");
+    const { reader } = state;
+    const read = reader.read.bind(reader);
+    const gate = new Promise((resolve) => { window.openGate = resolve; });
+    reader.read = async (...args) => { await gate; return read(...args); };
+  });
+  await giveDrawn(page, "dropped.png", [{ x: 0 }]);
+  await page.waitForFunction(() => document.getElementById("picture").getAttribute("aria-label") === "dropped.png: Reading dropped.png…");
+  assert.equal(await page.textContent("#status"), "Reading dropped.png…");
+  assert.ok(Object.values(await figures(page)).every((value) => value === "–"));
+  assert.ok(await page.isDisabled("#png"));
+  const before = await fingerprint(page);
+  assert.notEqual(before, 0, "the picture is drawn");
+  await page.evaluate(() => window.openGate());
+  await statusStarts(page, "One face");
+  assert.notEqual(await fingerprint(page), before, "heatmaps come with the values");
 }));
 
 test("pictures that are turned fast: each result stands under its own name", onSample(async (page) => {
@@ -258,6 +303,58 @@ test("a camera that is refused, missing or busy: a sentence that says what to do
     await page.waitForFunction((pattern) => new RegExp(pattern).test(document.getElementById("message").textContent), sentence.source);
     assert.ok(Number.isFinite(Number((await figures(page)).AU12)), "the sample stays");
   }
+}));
+
+test("a camera that is asked for can be canceled; one that comes late is stopped", onSample(async (page) => {
+  await page.evaluate(() => {
+    navigator.mediaDevices.getUserMedia = () => new Promise((resolve) => {
+      const canvas = document.createElement("canvas");
+      canvas.getContext("2d").fillRect(0, 0, 1, 1);
+      window.stream = canvas.captureStream();
+      window.allow = () => resolve(window.stream);
+    });
+  });
+  await page.click("#camera");
+  assert.match(await page.textContent("#status"), /^Starting the camera; allow it if the browser asks/);
+  assert.equal(await page.textContent("#camera"), "Cancel");
+  await page.click("#camera");
+  assert.equal(await page.textContent("#camera"), "Use the camera");
+  await statusStarts(page, "One face");
+  await page.click("#camera");
+  await giveDrawn(page, "dropped.png", [{ x: 0 }]); // the last request wins
+  await statusStarts(page, "One face");
+  await page.evaluate(() => window.allow());
+  await page.waitForFunction(() => window.stream.getTracks().every((track) => track.readyState === "ended"));
+  assert.match(await page.getAttribute("#picture", "aria-label"), /^dropped\.png: One face/);
+  assert.equal(await page.isVisible("#playback"), false);
+}));
+
+test("a camera without a picture: the sentence comes after 15 s", onSample(async (page) => {
+  await page.evaluate(() => { navigator.mediaDevices.getUserMedia = async () => new MediaStream(); });
+  await page.click("#camera");
+  await page.waitForSelector("#message:visible", { timeout: 60_000 });
+  assert.match(await page.textContent("#message"), /Close that program.*no picture within 15 s/);
+  assert.equal(await page.textContent("#camera"), "Use the camera");
+}));
+
+const COUNT_WORKERS = `window.alive = 0;
+const { terminate } = Worker.prototype;
+Worker.prototype.terminate = function () { window.alive -= 1; return terminate.call(this); };
+window.Worker = class extends Worker { constructor(...args) { super(...args); window.alive += 1; } };`;
+
+test("networks that are changed twice at once: the last ones are left, and no others", onPage({ init: COUNT_WORKERS }, async (page) => {
+  assert.equal(await page.evaluate(() => window.alive), 1);
+  await page.evaluate(() => {
+    const variant = document.getElementById("variant");
+    for (const value of ["float16", "int8"]) {
+      variant.value = value;
+      variant.dispatchEvent(new Event("change"));
+    }
+  });
+  await ready(page);
+  assert.match(await page.textContent("#model-note"), /int8/);
+  await page.waitForFunction(() => window.alive === 1);
+  assert.equal(await page.textContent("#rows-note").then((words) => words.slice(0, 5)), "1 row");
 }));
 
 test("without WebAssembly or WebGPU: what runs, or what to do", async () => {

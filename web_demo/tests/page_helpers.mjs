@@ -36,11 +36,17 @@ export async function reset(page) {
   for (const open of await page.$$("#bars [aria-expanded=true]")) await open.click();
   await page.check("#heat input[value=all]");
   await page.click("#sample");
-  await page.waitForFunction(() => document.getElementById("picture").getAttribute("aria-label").startsWith("astronaut.png: One face"));
+  await statusStarts(page, "One face");
   await page.click("#clear");
   await page.click("#sample");
+  await statusStarts(page, "One face");
   await page.waitForFunction(() => document.getElementById("rows-note").textContent.startsWith("1 row "));
   await page.evaluate(() => document.activeElement.blur());
+}
+
+/** Wait for the line below the picture. A click on a source changes it at once. */
+export function statusStarts(page, words) {
+  return page.waitForFunction((start) => document.getElementById("status").textContent.startsWith(start), words);
 }
 
 /** Return {label: text} of the first figures of all bars. */

@@ -94,8 +94,15 @@ test("a video file is read frame by frame to its end, recorded, and sought", asy
   const times = rows.map((row) => Number(row.timestamp));
   assert.ok(times.length >= 3 && times.every((time, i) => i === 0 || time > times[i - 1]), `times rise: ${times}`);
   assert.ok(times.every((time) => Math.abs(time / 0.04 - Math.round(time / 0.04)) < 0.05), `times of frames: ${times}`);
+  await page.click("#neutral");
+  assert.match(await page.textContent("#neutral-note"), /clip\.webm at \d\.\d s, face 0\. .*other faces have a dash/);
   await page.fill("#seek", "0.2");
   await page.waitForFunction(() => Math.abs(document.getElementById("seek").value - 0.2) < 0.05);
+  // Another video has another neutral; a picture chosen with it is named.
+  await page.setInputFiles("#files", [clips.file, path.join(ROOT, "docs", "sample", "astronaut.png")]);
+  await page.waitForSelector("#message:visible");
+  assert.match(await page.textContent("#message"), /A video is opened alone, so 1 file was left out: astronaut\.png\. Choose them again/);
+  assert.equal(await page.isVisible("#neutral-row"), false);
   await page.context().close();
 });
 

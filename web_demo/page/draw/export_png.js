@@ -1,6 +1,6 @@
 // The picture with its heatmaps and the bars of the chosen face as a PNG file.
-import { aboveNeutral } from "../csv.js";
 import { figure, styleOf } from "../elements.js";
+import { aboveNeutral } from "../neutral.js";
 import { drawPicture } from "./picture.js";
 
 const TALL = 720, WIDEST = 1280; // px of the picture's part
