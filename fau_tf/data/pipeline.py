@@ -66,18 +66,19 @@ class Targets:
             side_difference, owner, axis=1
         )
 
-    def within_scale(self, side_difference: Any, intensity: Any) -> Any:
-        """Return differences with which both sides are in 0 to 5.
-
-        Each side ends at 5, and the graph cuts it there before it takes the mean.
+    def on_scale(self, intensity: Any, side_difference: Any) -> tuple[Any, Any]:
+        """Return mean and difference of both sides, each cut to 0 to 5 as the graph cuts it.
 
         Args:
-            side_difference: Any shape.
-            intensity: The same shape; where it is NaN a difference stays as it is.
+            intensity: Any shape, the mean of both sides; where it is NaN both stay as they are.
+            side_difference: The same shape.
         """
-        room = 2 * tf.minimum(intensity, facs.MAX_INTENSITY - intensity)
-        inside = tf.clip_by_value(side_difference, -room, room)
-        return tf.where(tf.math.is_nan(intensity), side_difference, inside)
+        half = tf.abs(side_difference) / 2
+        above = tf.maximum(intensity + half - facs.MAX_INTENSITY, 0.0)  # of the stronger side
+        below = tf.maximum(half - intensity, 0.0)  # of the weaker side
+        mean = intensity + (below - above) / 2
+        inside = side_difference - tf.sign(side_difference) * (above + below)
+        return mean, tf.where(tf.math.is_nan(intensity), side_difference, inside)
 
     def encode(self, landmarks: Any, intensity: Any, side_difference: Any) -> dict[str, Any]:
         """Return the targets of a batch.
@@ -86,7 +87,7 @@ class Targets:
             landmarks: (B, 68, 2) in crop px.
             intensity: (B, 17) in the order of `facs.ALL`, NaN where not coded.
             side_difference: (B, 17), by how much the image's left is stronger than its right;
-                `within_scale`.
+                both sides as `on_scale` cuts them.
 
         Returns:
             `heatmap`, `gaussian` and `weight` of `HeatmapTarget`; `intensity` (B, A), NaN kept.
@@ -185,7 +186,7 @@ def batches(
             image, landmarks, targets.codec.image_size,
             augment if training else None, seeds, worker * part, drawn,
         )  # fmt: skip
-        sides = targets.within_scale(sign * sides, intensity)
+        intensity, sides = targets.on_scale(intensity, sign * sides)
         return image, targets.encode(landmarks, intensity, sides)
 
     options = tf.data.Options()

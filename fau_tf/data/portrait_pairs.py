@@ -61,7 +61,7 @@ def pair_batches(
             targets.codec.image_size, augment=augment, seed=seed, step=step,
         )  # fmt: skip
         intensity = tf.reshape(intensity, (batch_size, aus))
-        sides = targets.within_scale(sign * tf.reshape(sides, (batch_size, aus)), intensity)
+        sides = sign * tf.reshape(sides, (batch_size, aus))
         difference = targets.columns(tf.reshape(difference, (count, aus)))
         side_change = targets.columns(sides[1::2] - sides[::2])
         second = targets.at_centers(difference, side_change)  # (count, K)

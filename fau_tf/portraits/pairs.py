@@ -4,7 +4,7 @@ Two edits of one portrait, or a smile and the neutral portrait of the same perso
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,14 +17,15 @@ from fau_tf.face.mesh import ibug68
 from fau_tf.portraits.editing.draw import sample_edit, sample_manner
 from fau_tf.portraits.editing.edit import EditablePortrait, edit
 from fau_tf.portraits.editing.glasses import MOVE_FRAMES
-from fau_tf.portraits.editing.movement import Edit
+from fau_tf.portraits.editing.lids_lips import eye_shares
+from fau_tf.portraits.editing.movement import Edit, Intensities, intensities, side_gain
 from fau_tf.portraits.fields import face_shape
 from fau_tf.portraits.portrait_set import PortraitSet, load_set
 from fau_tf.portraits.start import RANKED
 from fau_tf.synthetic.rigs import canonical_topology as topology
 from fau_tf.synthetic.rigs.rig import LIDS_SHUT, side_difference
 
-EDITING_VERSION: Final = 4
+EDITING_VERSION: Final = 5
 """Raise it with any change after which the same seed and portraits give other pairs."""
 KNOWN: Final = 0.4
 """Share of the pairs from portraits whose expression is stated, though there are fewer."""
@@ -150,7 +151,9 @@ def edited_pair(portrait: EditablePortrait, rng: np.random.Generator) -> Pair:
         for i in (0, 1)
     ]
     results = [edit(portrait, one, manner) for one in edits]
-    change, sides = np.array([_changes(one) for one in edits]).transpose(1, 0, 2)
+    change, sides = np.array([label_changes(portrait.start, one) for one in edits]).transpose(
+        1, 0, 2
+    )
     start = np.array([portrait.start.get(au, np.nan) for au in facs.ALL])
     for row, one, (_, mesh) in zip(change, edits, results, strict=True):
         _forget_parted_lips(row, portrait, one, mesh)
@@ -165,17 +168,25 @@ def edited_pair(portrait: EditablePortrait, rng: np.random.Generator) -> Pair:
     )
 
 
-def _changes(one: Edit) -> npt.NDArray[np.float64]:
+def label_changes(start: Mapping[int, float], one: Edit) -> npt.NDArray[np.float64]:
     """Return (2, A): change of the mean of both sides, and of the left less the right."""
-    neutral = face_shape().points[list(facs.IBUG_FROM_MEDIAPIPE)]
+    before, _ = intensities(start, one)
     found = np.zeros((2, len(facs.ALL)))
     for au, by in one.change.items():
-        lean = one.asymmetry.get(au, 0.0)
-        # One eye shuts by less, the other by no more.
-        mean = by * (1 - abs(lean) / 2) if au == LIDS_SHUT else by
-        sides = by * side_difference(neutral, au, lean) if facs.has_sides(au) else 0.0
-        found[:, facs.ALL.index(au)] = mean, sides
+        left, right = by * _side_shares(au, before, one)
+        found[:, facs.ALL.index(au)] = (left + right) / 2, left - right
     return found
+
+
+def _side_shares(au: int, before: Intensities, one: Edit) -> npt.NDArray[np.floating[Any]]:
+    """Return (2,), the shares of an AU's change on the left and the right of the image."""
+    if not facs.has_sides(au):
+        return np.ones(2)
+    if au == LIDS_SHUT:
+        return eye_shares(one.asymmetry.get(au, 0.0))
+    neutral = face_shape().points[list(facs.IBUG_FROM_MEDIAPIPE)]
+    center = side_difference(neutral, au, 1.0) / 2
+    return side_gain(au, before, one, np.array([center, -center]))
 
 
 def _forget_parted_lips(

@@ -10,7 +10,15 @@ import numpy.typing as npt
 from fau_tf import facs
 from fau_tf.portraits.editing import eyes, lids_lips, mouth, shading, surround, warp
 from fau_tf.portraits.editing.glasses import wears_glasses
-from fau_tf.portraits.editing.movement import Edit, Intensities, Manner, closing, intensities, moved
+from fau_tf.portraits.editing.movement import (
+    Edit,
+    Intensities,
+    Manner,
+    closing,
+    intensities,
+    moved,
+    side_gain,
+)
 from fau_tf.portraits.editing.windows import opencv, window_around
 from fau_tf.portraits.fields import face_shape
 from fau_tf.portraits.pose import Pose, fit_pose
@@ -82,12 +90,11 @@ def edit(portrait: EditablePortrait, change: Edit, manner: Manner) -> tuple[Imag
     face = moved(portrait.mesh, portrait.pose, before, after, change, manner)
     points = portrait.net.points + surround.extended(face - portrait.mesh[: len(face)])
     creased = _creased(portrait, before, after, change, manner)
-    shut = closing(before, after)
+    shut = closing(before, after, change)
     picture = _warped(portrait, creased, points, shut)
     if eyes.lids_move(portrait.mesh, points):
         eyes.show_eyes(picture, portrait.image, portrait.mesh, points, portrait.white)
-    if shut > 0:
-        eyes.draw_lashes(picture, portrait.image, portrait.mesh, points, min(1.0, shut))
+    eyes.draw_lashes(picture, portrait.image, portrait.mesh, points, np.clip(shut, 0, 1))
     if mouth.lips_move(portrait.mesh, points):
         mouth.show_mouth(
             picture, portrait.image, portrait.mesh, points,
@@ -113,7 +120,9 @@ def _creased(
     deeper = {au: by if by > 0 else TAKEN_BACK * by for au, by in deeper.items()}
     if not any(deeper.values()):
         return portrait.image
-    return shading.crease(portrait.image, portrait.relief, deeper, manner.variant, change.asymmetry)
+    side = shading.column_sides()
+    gains = {au: side_gain(au, before, change, side) for au in change.asymmetry}
+    return shading.crease(portrait.image, portrait.relief, deeper, manner.variant, gains)
 
 
 def _gray(picture: Image) -> Image:
@@ -121,7 +130,7 @@ def _gray(picture: Image) -> Image:
     return np.asarray(cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB))
 
 
-def _warped(portrait: EditablePortrait, creased: Image, points: Floats, shut: float) -> Image:
+def _warped(portrait: EditablePortrait, creased: Image, points: Floats, shut: Floats) -> Image:
     net = portrait.net
     offset = np.abs(points - net.points)
     limit = np.full(len(offset), _STILL_AROUND)

@@ -67,7 +67,7 @@ def show_eyes(picture: Image, photo: Image, before: Floats, after: Floats, white
         _show(window.of(picture), window.of(photo), eye, white)
 
 
-def draw_lashes(picture: Image, photo: Image, before: Floats, after: Floats, shut: float) -> None:
+def draw_lashes(picture: Image, photo: Image, before: Floats, after: Floats, shut: Floats) -> None:
     """Draw the lashes of closing lids along their margin, in place.
 
     Args:
@@ -75,10 +75,12 @@ def draw_lashes(picture: Image, photo: Image, before: Floats, after: Floats, shu
         photo: (S, S, 3) uint8, as it was.
         before: (478, 2) mesh of the photo, px.
         after: (468, 2) or more, mesh of the picture.
-        shut: 0 to 1.
+        shut: (2,) by how much the right and the left eye close, 0 to 1.
     """
     cv2 = opencv()
-    for ring, _ in EYES:
+    for (ring, _), part in zip(EYES, shut, strict=True):
+        if not part:
+            continue
         window = window_around(before[list(ring)], len(photo))
         color = np.quantile(window.of(photo).reshape(-1, 3), 0.04, axis=0)
         margin = np.vstack([after[list(ring[8:])], after[[ring[0]]]])
@@ -86,7 +88,7 @@ def draw_lashes(picture: Image, photo: Image, before: Floats, after: Floats, shu
         line = np.zeros((window.height, window.width), np.uint8)
         at = np.round(window.local(margin) * 16).astype(np.int32)
         cv2.polylines(line, [at], False, 255, 1, cv2.LINE_AA, shift=4)
-        share = (0.55 * shut / 255) * line.astype(np.float32)
+        share = np.float32(0.55 * part / 255) * line.astype(np.float32)
         target = window.of(picture)
         target[:] = rounded(blend(target, np.asarray(color, np.float32), share))
 

@@ -1,6 +1,5 @@
 """Eyelids and lips: closing the eyes by a person's own opening, and margins that never cross."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy.typing as npt
 
 from fau_tf.portraits.fields import face_shape
 from fau_tf.synthetic.rigs import canonical_topology as topology
-from fau_tf.synthetic.rigs.rig import LIDS_SHUT, Floats
+from fau_tf.synthetic.rigs.rig import Floats
 
 LOWER_SHARE: Final = 0.1
 """Share of the opening that the lower lid covers when the eye shuts."""
@@ -18,37 +17,44 @@ fold's distance."""
 _RIGHT: Final = (topology.RIGHT_UPPER_LID, topology.RIGHT_LOWER_LID, topology.RIGHT_LID_FOLD)
 
 
-def closure(
-    mesh: npt.NDArray[np.floating[Any]], asymmetry: Mapping[int, float] | None = None
-) -> Floats:
-    """Return the (468, 2) displacement in px that shuts both eyes of this face.
+def eye_shares(lean: float) -> Floats:
+    """Return (2,), the shares of AU45's change that the right and the left eye make.
+
+    Args:
+        lean: -1 to 1; holds the eye on the right of the image back, or if negative on the left.
+    """
+    return np.clip([1 + lean, 1 - lean], 0, 1)
+
+
+def closure(mesh: npt.NDArray[np.floating[Any]], shut: Floats) -> Floats:
+    """Return the (468, 2) displacement in px that shuts the eyes of this face.
 
     Args:
         mesh: (478, 2) mesh points, px.
-        asymmetry: AU -> -1 to 1; that of AU45 opens the eye on the right of the image, or if
-            negative on the left.
+        shut: (2,) from `movement.closing`.
     """
-    lean = (asymmetry or {}).get(LIDS_SHUT, 0.0)
     out = np.zeros((topology.FACE_VERTICES, 2))
-    for (upper, lower, fold), sign in zip(lid_rings(), (1.0, -1.0), strict=True):
+    for (upper, lower, fold), part in zip(lid_rings(), shut, strict=True):
         gap = mesh[lower] - mesh[upper]
-        part = np.clip(1 + sign * lean, 0, 1)
         out[upper] = part * (1 - LOWER_SHARE) * gap
         out[lower] = -part * LOWER_SHARE * gap
         out[fold] = part * 0.35 * gap
     return out
 
 
-def lash_lift(mesh: npt.NDArray[np.floating[Any]], shut: float) -> Floats:
+def lash_lift(mesh: npt.NDArray[np.floating[Any]], shut: Floats) -> Floats:
     """Return (468, 2) how far above its place a closing upper lid takes its skin from.
 
     The mesh ends in the lashes, where the photo is dark; a lid that closes shows skin.
+
+    Args:
+        mesh: (478, 2) mesh points, px.
+        shut: (2,) from `movement.closing`; an eye that opens or stays lifts nothing.
     """
     out = np.zeros((topology.FACE_VERTICES, 2))
-    if shut > 0:
-        for upper, lower, fold in lid_rings():
-            out[upper] = -min(1.0, shut) * LASHES * (mesh[lower] - mesh[upper])
-            out[upper] += min(1.0, shut) * LASHES * (mesh[fold] - mesh[upper])
+    for (upper, lower, fold), part in zip(lid_rings(), np.clip(shut, 0, 1), strict=True):
+        out[upper] = -part * LASHES * (mesh[lower] - mesh[upper])
+        out[upper] += part * LASHES * (mesh[fold] - mesh[upper])
     return out
 
 

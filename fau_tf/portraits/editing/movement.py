@@ -45,7 +45,8 @@ class Edit:
     """What one edit changes.
 
     Attributes:
-        change: AU -> change of its intensity, -5 to 5.
+        change: AU -> change of its intensity, -5 to 5; with an asymmetry that of the mean of both
+            sides, as far as both stay within 0 to 5, see `side_gain`.
         asymmetry: AU -> -1 to 1, how much stronger the left side of the image moves.
         unlabeled: Name of a movement outside the table -> 0 to 1.
     """
@@ -77,6 +78,23 @@ def intensities(start: Mapping[int, float], change: Edit) -> tuple[Intensities, 
     return before, after
 
 
+def side_gain(au: int, before: Intensities, change: Edit, side: Floats) -> Floats:
+    """Return factors (...) on an AU's change; a side that would leave 0 to 5 ends there.
+
+    Args:
+        au: Of the table, but AU45, see `lids_lips.eye_shares`.
+        before: AU -> intensity in the portrait.
+        change: The edit.
+        side: (...) from `rig.side_share`.
+    """
+    gain = np.asarray(1 + change.asymmetry.get(au, 0.0) * side)
+    by = change.change.get(au, 0.0)
+    if by == 0:
+        return gain
+    room = facs.MAX_INTENSITY - before[au] if by > 0 else before[au]
+    return np.minimum(gain, room / abs(by))
+
+
 def moved(
     mesh: npt.NDArray[np.floating[Any]], pose: Pose, before: Intensities, after: Intensities,
     change: Edit, manner: Manner,
@@ -93,13 +111,17 @@ def moved(
     """
     points = mesh[: topology.FACE_VERTICES]
     offset = pose.on_picture(_displacement(before, after, change, manner))
-    offset += closing(before, after) * lids_lips.closure(mesh, change.asymmetry)
+    offset += lids_lips.closure(mesh, closing(before, after, change))
     return lids_lips.kept_apart(mesh, points + offset)
 
 
-def closing(before: Intensities, after: Intensities) -> float:
-    """Return the share of the eyes' opening by which an edit closes them; negative opens."""
-    return (after[LIDS_SHUT] - before[LIDS_SHUT]) / facs.MAX_INTENSITY
+def closing(before: Intensities, after: Intensities, change: Edit) -> Floats:
+    """Return (2,), the share of the opening by which an edit closes the right and the left eye.
+
+    Negative opens it.
+    """
+    shut = (after[LIDS_SHUT] - before[LIDS_SHUT]) / facs.MAX_INTENSITY
+    return shut * lids_lips.eye_shares(change.asymmetry.get(LIDS_SHUT, 0.0))
 
 
 def _displacement(before: Intensities, after: Intensities, change: Edit, manner: Manner) -> Floats:
@@ -112,8 +134,9 @@ def _displacement(before: Intensities, after: Intensities, change: Edit, manner:
         weight = becomes[au] - was[au]
         if weight == 0 or au == LIDS_SHUT:
             continue
-        gain = 1 + change.asymmetry.get(au, 0.0) * side
-        gain = gain * manner.gains.get(au, AuGainField()).at(shape.points)
+        gain = side_gain(au, before, change, side) * manner.gains.get(au, AuGainField()).at(
+            shape.points
+        )
         out += weight * gain * _mixed(au, manner.models)
     for name, part in change.unlabeled.items():
         out += part * fields.unlabeled[name]

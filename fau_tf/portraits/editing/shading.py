@@ -136,7 +136,7 @@ def estimate_light(photo: Image, points: Floats, normals: Floats) -> Light:
 
 def crease(
     photo: Image, portrait: Relief, change: Mapping[int, float], variant: int,
-    asymmetry: Mapping[int, float] | None = None,
+    gains: Mapping[int, Map] | None = None,
 ) -> Image:  # fmt: skip
     """Return the photo (S, S, 3) with other wrinkles, at the same places.
 
@@ -145,14 +145,15 @@ def crease(
         portrait: Its relief.
         change: AU -> by how much deeper its wrinkles become, 1 as at intensity 5.
         variant: Of the wrinkles, below `wrinkles.VARIANTS`.
-        asymmetry: AU -> -1 to 1, how much deeper they become on the left of the image.
+        gains: AU -> factors on its change where `column_sides` are; without them both sides
+            change alike.
     """
     reliefs = _reliefs(variant)
     total = np.zeros_like(next(iter(reliefs.values())))
     for au, value in change.items():
         if value and au in reliefs:
-            lean = (asymmetry or {}).get(au, 0.0)
-            total += (np.float32(value) * (1 + np.float32(lean) * _side())) * reliefs[au]
+            gain = (gains or {}).get(au, np.ones((1, 1), np.float32))
+            total += (np.float32(value) * gain) * reliefs[au]
     cv2 = opencv()
     here = cv2.remap(total, portrait.texel, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     strong = np.abs(here[..., 0]) + np.abs(here[..., 1]) + np.abs(here[..., 2])
@@ -240,7 +241,7 @@ def uv_atlas_place(shape: FaceShape) -> Floats:
 
 
 @lru_cache(maxsize=1)
-def _side() -> Map:
+def column_sides() -> Map:
     """Return (columns, 1) `side_share` of the reliefs' columns."""
     count = next(iter(_reliefs(0).values())).shape[1]
     column = (np.arange(count) + 0.5) * STEP + _COLUMNS0

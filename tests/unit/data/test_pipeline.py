@@ -184,7 +184,8 @@ def test_a_side_beyond_the_scale_of_a_mirrored_record_is_cut_at_its_end(tmp_path
     kind = {"record_size": SIZE, "batch_size": 1, "seed": 1}
     (_, found), *_ = pipeline.batches(rows, targets, augment=augment, **kind).take(1)
     peaks = CODEC.peaks(found["heatmap"].numpy())[0]
-    np.testing.assert_allclose(peaks, [4, 5, 1, 0], atol=1e-5)  # float32
+    np.testing.assert_allclose(peaks, [3, 5, 2, 0], atol=1e-5)  # float32
+    np.testing.assert_array_equal(found["intensity"], [[4.0, 1.0]])
 
 
 def test_a_mirrored_record_has_the_labels_of_the_other_side(tmp_path):
@@ -202,7 +203,7 @@ def test_a_mirrored_record_has_the_labels_of_the_other_side(tmp_path):
     assert np.abs(heights[1] - heights[0]).max() > 0.9
 
 
-def test_both_sides_stay_on_the_scale_and_decoding_gives_their_mean():
+def test_each_side_is_cut_to_the_scale_and_the_intensity_is_the_mean_of_both():
     aus = (6, 12, 15)
     targets = dataclasses.replace(TARGETS, aus=aus)
     coded = np.full((1, len(facs.ALL)), np.nan, np.float32)
@@ -210,13 +211,18 @@ def test_both_sides_stay_on_the_scale_and_decoding_gives_their_mean():
     for au, intensity, side in ((6, 4.5, 3.0), (12, 0.5, -3.0), (15, 2.5, 1.0)):
         coded[0, facs.ALL.index(au)], sides[0, facs.ALL.index(au)] = intensity, side
     landmarks = np.random.default_rng(0).uniform(20, 44, (1, 68, 2)).astype(np.float32)
-    within = targets.within_scale(sides, coded)
-    heatmap = targets.encode(landmarks, coded, within)["heatmap"].numpy()
-    np.testing.assert_allclose(CODEC.peaks(heatmap)[0], [5, 4, 0, 1, 3, 2], atol=1e-5)  # float32
+    found = targets.encode(landmarks, *targets.on_scale(coded, sides))
+    heatmap = found["heatmap"].numpy()
+    np.testing.assert_allclose(CODEC.peaks(heatmap)[0], [5, 3, 0, 2, 3, 2], atol=1e-5)  # float32
     decoded = CODEC.decode(heatmap, facs.center_to_au(aus))
-    np.testing.assert_allclose(decoded, [[4.5, 0.5, 2.5]], atol=1e-5)
-    unknown = targets.within_scale(np.float32([[3.0]]), np.float32([[np.nan]]))
-    np.testing.assert_array_equal(unknown, [[3.0]])
+    np.testing.assert_allclose(decoded, [[4.0, 1.0, 2.5]], atol=1e-5)
+    np.testing.assert_array_equal(found["intensity"], [[4.0, 1.0, 2.5]])
+
+
+def test_sides_of_an_unknown_intensity_stay_as_they_are():
+    mean, sides = TARGETS.on_scale(np.float32([[np.nan]]), np.float32([[3.0]]))
+    assert np.isnan(mean).all()
+    np.testing.assert_array_equal(sides, [[3.0]])
 
 
 def test_a_missing_shard_is_refused(tmp_path):

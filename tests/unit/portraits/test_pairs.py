@@ -4,10 +4,17 @@ import numpy as np
 import pytest
 
 from fau_tf import facs
+from fau_tf.face.mesh import ibug68
 from fau_tf.portraits import pairs
-from fau_tf.portraits.editing.edit import EditablePortrait
+from fau_tf.portraits.editing.draw import sample_edit
+from fau_tf.portraits.editing.edit import EditablePortrait, edit
+from fau_tf.portraits.editing.movement import Manner
+from fau_tf.portraits.fields import CANONICAL, face_shape
 from fau_tf.portraits.pairs import PairSource, edited_pair
+from fau_tf.synthetic.rigs.rig import side_difference
 from tests.helpers.portraits import NEUTRAL, rendered, write_portraits
+
+PLAIN = Manner({CANONICAL: 1.0})
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +62,63 @@ def test_of_a_one_sided_edit_the_sides_are_known(au, monkeypatch):
     assert moved[one] > 5 * moved[other]
     assert not pair.side_difference[0].any()
     assert pair.difference[column] == pytest.approx(mean)
+
+
+SIDES = [
+    (3.0, 2.0, 1.0, (5.0, 3.15)),
+    (0.0, 4.5, 0.35, (5.0, 3.04)),
+    (0.0, 2.0, -1.0, (0.15, 3.85)),
+    (3.0, -3.0, 0.3, (0.0, 0.83)),
+    (5.0, -2.0, -0.3, (3.56, 2.44)),
+]
+"""Start, change, lean, and what AU12 is then on the image's left and right: change times
+1 +- 0.93 lean, by tanh(2.46 cm / 1.5 cm), within 0 to 5."""
+
+
+@pytest.mark.parametrize(("start", "by", "lean", "sides"), SIDES)
+def test_labels_of_both_sides_are_what_the_picture_shows(start, by, lean, sides, monkeypatch):
+    image, mesh = rendered(3)
+    portrait = EditablePortrait(image, mesh, NEUTRAL | {12: start})
+    edits = iter([pairs.Edit(), pairs.Edit({12: by}, {12: lean})])
+    monkeypatch.setattr(pairs, "sample_edit", lambda *_, **__: next(edits))
+    monkeypatch.setattr(pairs, "sample_manner", lambda _: PLAIN)
+    monkeypatch.setattr(pairs, "UNEDITED", 0.0)
+    pair = edited_pair(portrait, np.random.default_rng(0))
+    even = edit(EditablePortrait(image, mesh, NEUTRAL), pairs.Edit({12: 1.0}), PLAIN)[1]
+    corners = [48, 54]  # where the centers of AU12 lie
+    unit = (ibug68(even) - ibug68(mesh))[corners]
+    moved = (pair.landmarks[1] - pair.landmarks[0])[corners]
+    shown = start + (moved * unit).sum(1) / (unit**2).sum(1)
+    column = facs.ALL.index(12)
+    mean, half = pair.intensity[1, column], pair.side_difference[1, column] / 2
+    # float32 landmarks of about 100 px; an intensity moves them by 1 to 2 px.
+    np.testing.assert_allclose([mean + half, mean - half], shown, atol=1e-4)
+    np.testing.assert_allclose(shown, sides, atol=0.01)
+    assert pair.difference[column] == pytest.approx(mean - start, abs=1e-6)
+
+
+@pytest.mark.parametrize("start", [{}, NEUTRAL, NEUTRAL | {12: 3.0, 6: 2.0, 25: 2.0}])
+def test_labels_of_random_edits_are_each_side_cut_to_the_scale(start):
+    image, mesh = rendered(3)
+    portrait = EditablePortrait(image, mesh, start)
+    neutral = face_shape().points[list(facs.IBUG_FROM_MEDIAPIPE)]
+    cut = 0
+    for seed in range(150):
+        one = sample_edit(start, np.random.default_rng(seed))
+        mean, sides = pairs.label_changes(portrait.start, one)
+        for au, by in one.change.items():
+            lean, before = one.asymmetry[au], start.get(au, 0.0)
+            half = side_difference(neutral, au, lean) / 2 if facs.has_sides(au) else 0.0
+            factors = 1 + half, 1 - half
+            if au == 45:
+                factors = min(1, 1 + lean), min(1, 1 - lean)
+            free = [before + by * factor for factor in factors]
+            left, right = (min(max(value, 0.0), 5.0) for value in free)
+            cut += [left, right] != free
+            column = facs.ALL.index(au)
+            assert before + mean[column] == pytest.approx((left + right) / 2, abs=1e-9)
+            assert sides[column] == pytest.approx(left - right, abs=1e-9)
+    assert cut > 3 or not start
 
 
 def test_of_an_unknown_portrait_the_difference_is_known_and_the_intensity_is_not():

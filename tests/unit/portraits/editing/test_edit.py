@@ -13,7 +13,15 @@ from fau_tf.synthetic.rigs import canonical_topology as topology
 from tests.helpers.portraits import NEUTRAL, portrait
 
 PLAIN = Manner({CANONICAL: 1.0})
+EYES = (topology.RIGHT_EYE, topology.LEFT_EYE)
 CREASED = Manner({CANONICAL: 1.0}, depths=dict.fromkeys(facs.AUS, 1.0))
+
+
+def eye_window(mesh, ring):
+    """Return rows and columns of an eye with its lashes."""
+    low, high = mesh[list(ring)].min(0), mesh[list(ring)].max(0)
+    columns, rows = (slice(int(a) - 2, int(b) + 3) for a, b in zip(low, high, strict=True))
+    return rows, columns
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +71,24 @@ def test_a_closed_eye_shows_no_eyeball(face):
     _, mesh = edit(face, Edit({45: 5.0}), PLAIN)
     for upper, lower, _ in lids_lips.lid_rings():
         assert np.abs(mesh[upper] - mesh[lower]).max() < 1e-6
+
+
+@pytest.mark.parametrize("lean", [-1.0, 1.0])
+def test_a_one_sided_blink_leaves_the_other_eye_as_it_was(face, lean):
+    image, _ = edit(face, Edit({45: 2.5}, asymmetry={45: lean}), PLAIN)
+    changed = (image != face.image).any(2)
+    shares = [changed[eye_window(face.mesh, ring)].mean() for ring in EYES]
+    shut, open_ = shares if lean > 0 else shares[::-1]
+    assert shut > 0.3
+    assert open_ == 0
+
+
+def test_of_two_eyes_that_close_unequally_the_skin_of_each_lid_is_lifted_by_its_own_part(face):
+    whole, uneven = (lids_lips.lash_lift(face.mesh, np.array(s)) for s in ((1, 1), (0.6, -0.2)))
+    (right, *_), (left, *_) = lids_lips.lid_rings()
+    assert np.abs(whole[[*right, *left]]).max() > 0.2
+    assert np.abs(uneven[right] - 0.6 * whole[right]).max() < 1e-12
+    assert not uneven[left].any()
 
 
 def test_a_half_closed_eye_is_half_open(face):

@@ -71,8 +71,8 @@ def test_wrinkles_appear_where_their_au_has_them():
 def test_wrinkles_lean_to_the_side_that_moves(lean):
     face = portrait()
     even, one_sided = (
-        np.abs(shading.crease(face.image, face.relief, {2: 1.0}, 0, leans).astype(int) - face.image)
-        for leans in (None, {2: lean})
+        np.abs(shading.crease(face.image, face.relief, {2: 1.0}, 0, gains).astype(int) - face.image)
+        for gains in (None, {2: 1 + np.float32(lean) * shading.column_sides()})
     )
     middle = round(face.mesh[[105, 334], 0].mean())
     left, right = (slice(None), slice(middle)), (slice(None), slice(middle, None))
