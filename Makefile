@@ -73,10 +73,10 @@ release: .venv/.export
 	@test -n "$(PORTRAITS)" || { echo "error: PORTRAITS must name folders of photos. Received: nothing. Without photos: python train_keras.py --config configs/release_rendered.toml --set data.ict=$(ICT)" >&2; exit 2; }
 	test -f $(RELEASE_FACES)/card.json || $(BIN)/python -m fau_tf.cli.data portraits $(PORTRAITS) --size 200 --out $(RELEASE_FACES)
 	$(BIN)/python train_keras.py --config configs/release.toml --set data.ict="$(ICT)"
-	$(BIN)/python -m fau_tf.cli.evaluate --run runs/release --write \
-	  $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(VIDEOS),--videos $(VIDEOS))
 	$(if $(LONDON),$(BIN)/python -m fau_tf.cli.evaluate real-faces "$(LONDON)" --part test --write \
 	  --model runs/release/fau_release_float16.tflite --json runs/release/real_faces.json)
+	$(BIN)/python -m fau_tf.cli.evaluate --run runs/release --write \
+	  $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(VIDEOS),--videos $(VIDEOS))
 
 # How well a network reads a rig that it was not trained on: a run on each rig alone, in hours.
 cross-rig: .venv/.dev

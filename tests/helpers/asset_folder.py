@@ -16,6 +16,7 @@ VARIANTS = ("float16", "static_int8")
 ICC = {"float16": 0.8125, "static_int8": 0.4375}
 ENDS = {"below": [-0.5] * LEVELS, "above": [0.25] * LEVELS}
 INTERVALS = {"level": 0.9, "per_au": {au.label: ENDS for au in AUS.values()}}
+COVERAGE = {"covered": 0.876, "test_subjects": 120, "dataset": "synthetic-canonical"}
 REAL_FACES = {
     "part": "test", "subjects": 34, "credit": "Jane Doe, 2024. CC BY 4.0.",
     "heads": ["figure", "model"], "rows": [["neutral alarms", "1.5%"]],
@@ -46,6 +47,7 @@ def write_export(folder: Path, variants=VARIANTS, name="t") -> None:
             "parity": parity(described["au_labels"], ICC[variant]),
             "cpu_latency_ms": {"1": {"median_ms": 2.5}, "2": {"median_ms": 1.5}},
             "intervals": INTERVALS,
+            "coverage": COVERAGE,
             "low_reliability": LOW_RELIABILITY,
             "real_faces": REAL_FACES,
         }

@@ -57,8 +57,26 @@ def test_the_figures_are_published_and_kept_with_the_run(runs, checkout, tmp_pat
     assert page in capsys.readouterr().out
     readme = (checkout / "README.md").read_text()
     assert readme == filled(readme, "accuracy", model_report.readme_table(kept))
-    assert "evaluated on canonical (cross-rig)" in readme
+    assert "trained on ICT-FaceKit alone (cross-rig)" in readme
     assert (checkout / "docs" / "images" / "accuracy.png").is_file()
+
+
+def test_photos_edited_for_the_card_count_on_the_page_too(runs, checkout):
+    run, _ = runs
+    edits = [{"edit": "jaw down", "median_rise": {"AU26": 0.1}}]
+    (run / "real_faces.json").write_text(json.dumps({
+        "collection": {"name": "london"}, "part": "test", "readers": {"model": {"edited": edits}},
+    }))  # fmt: skip
+    assert command.main(["--run", str(run), "--quick"]) == 0
+    assert not (run / "accuracy.json").exists()
+    assert command.main(["--run", str(run), "--write"]) == 0
+    kept = json.loads((run / "accuracy.json").read_text())
+    assert set(kept["low_reliability"]) == {"AU26"}
+    page = (checkout / "docs" / "experiments" / "accuracy.md").read_text()
+    assert "test part of `london`" in page
+    assert "- AU26: largest median rise" in page
+    (run / "real_faces.json").write_text("{}")
+    assert command.main(["--run", str(run)]) == 2
 
 
 @pytest.mark.parametrize("missing", ["block", "checkout"])

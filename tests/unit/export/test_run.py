@@ -75,6 +75,19 @@ def test_a_runs_intervals_and_weak_aus_go_into_each_json(run):
     np.testing.assert_allclose(head, 2 * load_run(run).net.get_layer("heatmaps").get_weights()[0])
 
 
+def test_the_coverage_on_test_subjects_goes_into_each_json(run):
+    metrics = {
+        "coverage": {"level": 0.9, "mean": {"covered": 0.876, "width": 1.6}},
+        "data": {"name": "synthetic-canonical", "test_subjects": 120},
+    }
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    expected = {"covered": 0.876, "test_subjects": 120, "dataset": "synthetic-canonical"}
+    assert load_run(run).facts == {"coverage": expected}
+    (run / "metrics.json").write_text('{"coverage": {"level": 0.9}}')
+    with pytest.raises(RunError, match=r"metrics.json: must have the coverage on test subjects"):
+        load_run(run)
+
+
 def test_the_runs_own_faces_are_used_where_they_are_there(run, tmp_path):
     found = load_run(run)
     config = found.config
