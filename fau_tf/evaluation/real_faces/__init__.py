@@ -1,1 +1,1 @@
-"""Evaluation on real faces, which have no FACS codes here: what must hold without them."""
+"""Evaluation on real faces, which have no FACS codes here: what can be checked without them."""

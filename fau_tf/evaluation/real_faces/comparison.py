@@ -45,38 +45,49 @@ def compare(first: FolderReadings, second: FolderReadings) -> dict[str, Any]:
         ValueError: If the models have no AU in common.
     """
     ours, theirs = (read.model.info.aus for read in (first, second))
-    shared = [au for au in ours if au in theirs]
-    if not shared:
-        raise ValueError(
-            f"The models have no AU in common: {_labels(ours)} and {_labels(theirs)}. Compare "
-            "models of the same AUs."
-        )
-    color = first.versions[_MODEL][COLOR]
-    names = list(dict.fromkeys(color.subjects))
-    figures_a, figures_b = (_figures(read, shared, names) for read in (first, second))
-    every = np.arange(len(names))
-    a, b = figures_a(every), figures_b(every)
-    intervals = figure_intervals(
-        lambda of: figures_b(of) - figures_a(of), [f"{s:06d}" for s in every]
-    )
-    rows = [
-        {"a": one, "b": two, "difference": two - one, "interval": interval}
-        for one, two, interval in zip(a.tolist(), b.tolist(), intervals.tolist(), strict=True)
-    ]
+    shared = _shared(ours, theirs)
+    names = list(dict.fromkeys(first.versions[_MODEL][COLOR].subjects))
+    a, b = (_figures(read, shared, names) for read in (first, second))
+    rows = iter(_differences(a, b, len(names)))
     parts = {
         "selection": SELECTION,
         "neutral_alarms": _labels(shared),
         "smile_auc": _labels(_smile_aus(shared)),
         "edited_rise": _labels(_edited_aus(first.edits[_MODEL], shared)),
     }
-    found = {
+    return {
         "aus": _labels(shared),
         "only_a": _labels(au for au in ours if au not in theirs),
         "only_b": _labels(au for au in theirs if au not in ours),
         "subjects": len(names),
+        **{part: {key: next(rows) for key in keys} for part, keys in parts.items()},
     }
-    left = iter(rows)
-    return found | {part: {key: next(left) for key in keys} for part, keys in parts.items()}
+
+
+def _shared(ours: Sequence[int], theirs: Sequence[int]) -> list[int]:
+    """Return the AUs that both models have; raise ValueError if there are none."""
+    shared = [au for au in ours if au in theirs]
+    if not shared:
+        raise ValueError(
+            f"The models have no AU in common: {_labels(ours)} and {_labels(theirs)}. Compare "
+            "models of the same AUs."
+        )
+    return shared
+
+
+def _differences(
+    figures_a: Callable[[Draw], Array], figures_b: Callable[[Draw], Array], subjects: int
+) -> list[dict[str, Any]]:
+    """Return `a`, `b`, `difference` and `interval` of each figure, in the order of `_figures`."""
+    every = np.arange(subjects)
+    a, b = figures_a(every), figures_b(every)
+    intervals = figure_intervals(
+        lambda of: figures_b(of) - figures_a(of), [f"{subject:06d}" for subject in every]
+    )
+    return [
+        {"a": one, "b": two, "difference": two - one, "interval": interval}
+        for one, two, interval in zip(a.tolist(), b.tolist(), intervals.tolist(), strict=True)
+    ]
 
 
 def _figures(

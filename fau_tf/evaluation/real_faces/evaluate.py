@@ -1,8 +1,8 @@
 """Evaluation of a model on neutral and smiling photos of people, beside the blendshape baseline.
 
-The photos have no FACS codes. What must hold without them: a neutral face is read near 0, a smile
-raises its AUs, also in gray, small or compressed photos; an AU that is edited into a photo rises,
-and a face that is presented differently keeps its intensities.
+The photos have no FACS codes. What can be checked without them: a neutral face is read near 0, a
+smile raises its AUs, also in gray, small or compressed photos; an AU that is edited into a photo
+rises, and a face that is presented differently keeps its intensities.
 """
 
 import hashlib
@@ -77,28 +77,18 @@ def evaluate_folder(
     """
     collection = open_collection(folder)
     chosen = _of_part(collection, part)
-    neutral = neutral_photos(chosen)
-    if not neutral:
-        raise ValueError(
-            f"{collection.folder}: none of {len(chosen)} photos is {NEUTRAL!r}. State in {FILE} "
-            "which are, or add some."
-        )
     groupings = _groupings(collection, chosen)
     models = [(path, AUInterpreter(path)) for path in (model, other) if path]
     with FaceReader(kept) as reader:
         if pictures:
-            shown = [face for _, face in islice(faces(reader, neutral), _SHEET_FACES)]
-            draw_edit_sheet(pictures / "edits.png", shown, edit)
+            _draw_edits(pictures, reader, chosen, edit)
         read = [read_folder(one, reader, chosen, edit) for _, one in models]
     steady = stability(read[0].changes)
     figures = {name: _figures(read[0], name, groupings) for name in READERS}
     found = {
         "model": model.name,
         "aus": [facs.AUS[au].label for au in read[0].model.info.aus],
-        "collection": {name: getattr(collection, name) for name in _DESCRIPTION},
-        "part": part,
-        "subjects": len({photo.subject for photo in chosen}),
-        "photos": len(chosen),
+        **_described_photos(collection, part, chosen),
         "not_found": len(chosen) - steady["faces"],
         "readers": figures,
         "stability": steady,
@@ -108,7 +98,7 @@ def evaluate_folder(
         },
     }
     if other:
-        described = {key: _described(*one) for key, one in zip("ab", models, strict=True)}
+        described = {key: _described_model(*one) for key, one in zip("ab", models, strict=True)}
         found["compared"] = {**described, **compare(*read)}
     return found
 
@@ -139,7 +129,16 @@ def _groupings(collection: Collection, chosen: Sequence[Photo]) -> dict[str, Gro
     return read_groupings(collection.groups, [photo.subject for photo in chosen])
 
 
-def _described(path: Path, model: AUInterpreter) -> dict[str, Any]:
+def _described_photos(collection: Collection, part: str, chosen: Sequence[Photo]) -> dict[str, Any]:
+    return {
+        "collection": {name: getattr(collection, name) for name in _DESCRIPTION},
+        "part": part,
+        "subjects": len({photo.subject for photo in chosen}),
+        "photos": len(chosen),
+    }
+
+
+def _described_model(path: Path, model: AUInterpreter) -> dict[str, Any]:
     return {
         "name": path.name,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -147,12 +146,24 @@ def _described(path: Path, model: AUInterpreter) -> dict[str, Any]:
     }
 
 
+def _draw_edits(folder: Path, reader: FaceReader, chosen: Sequence[Photo], edit: Edit) -> None:
+    """Draw edits of the first neutral faces, before minutes of work."""
+    shown = [face for _, face in islice(faces(reader, neutral_photos(chosen)), _SHEET_FACES)]
+    draw_edit_sheet(folder / "edits.png", shown, edit)
+
+
 def _of_part(collection: Collection, part: str) -> list[Photo]:
+    """Return the photos of a part, some of them neutral."""
     chosen = [photo for photo in photos(collection) if part in (ALL, photo.part)]
     if not chosen:
         raise ValueError(
             f"{collection.folder}: the part {part!r} is empty. Add [split] to {FILE}, or use "
             f"--part {ALL}."
+        )
+    if not neutral_photos(chosen):
+        raise ValueError(
+            f"{collection.folder}: none of {len(chosen)} photos is {NEUTRAL!r}. State in {FILE} "
+            "which are, or add some."
         )
     return chosen
 

@@ -55,5 +55,5 @@ def groups_section(found: Mapping[str, Any], readers: Mapping[str, str]) -> str:
         f"{SMALLEST} subjects are counted together as `{OTHER}`; fewer than {SMALLEST} subjects "
         "have no figures. Mean AUC of AU6, AU12 and AU25 within the group. With so few subjects "
         "the intervals are too narrow rather than too wide: a difference between groups whose "
-        "intervals overlap says nothing.\n\n" + table(["reader", *HEADS], rows)
+        "intervals overlap says nothing.\n\n" + table(["model", *HEADS], rows)
     )

@@ -77,12 +77,12 @@ def _head(found: _Figures) -> str:
         f"{source['consent']}".strip(),
     ]
     lines.append(
-        "The photos have no FACS codes, so nothing here is an ICC. The page reports what must hold "
-        "without codes: a neutral face is read near 0; a smile raises AU6, AU12 and AU25; an AU "
-        "that is edited into a photo rises, and no other; a face that is presented differently "
-        "keeps its intensities. In brackets the 95 % CI by a bootstrap over subjects; one of no "
-        "width only says that all of these subjects are alike. The baseline is 5 times the sum of "
-        "an AU's MediaPipe blendshapes, at most 5."
+        "The photos have no FACS codes, so nothing here is an ICC. The page reports properties "
+        "that can be checked without codes: a neutral face is read near 0; a smile raises AU6, "
+        "AU12 and AU25; an AU that is edited into a photo rises, and no other; a face that is "
+        "presented differently keeps its intensities. In brackets the 95 % CI by a bootstrap over "
+        "subjects; an interval of zero width means only that all these subjects gave the same "
+        "result. The baseline is 5 times the sum of an AU's MediaPipe blendshapes, at most 5."
     )
     lines.append(f"![False alarms and edited AUs, per AU](../{PICTURE})")
     return "\n\n".join(lines)
@@ -152,7 +152,7 @@ def _versions(found: _Figures) -> str:
                     *(number(figures["smile"]["auc"][label]) for label in labels),
                 ]
             )
-    heads = ["reader", "photo", "faces not found", "neutral alarms"]
+    heads = ["model", "photo", "faces not found", "false alarms on neutral faces"]
     return (
         "## Gray, small and compressed photos, and glasses\n\nThe same photos; landmarks are found "
         "anew. Painted glasses are frames with clear lenses, drawn over the photo.\n\n"
@@ -176,7 +176,7 @@ def _edits(found: _Figures) -> str:
         for row in found["readers"][name]["edited"]
     ]
     heads = [
-        "reader", "edit", "faces", "its AUs", "rise by 1",
+        "model", "edit", "faces", "its AUs", "rise by 1",
         "largest other", "largest other of a face", "above all others",
     ]  # fmt: skip
     return (
