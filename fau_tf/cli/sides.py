@@ -44,29 +44,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _measure(options: argparse.Namespace) -> None:
-    from fau_tf import facs
+    _check(options)
     from fau_tf.evaluation import sides
     from fau_tf.inference.interpreter import AUInterpreter
     from fau_tf.inference.model_info import default_model
-    from fau_tf.inference.sides import side_channels
     from fau_tf.portraits.portrait_set import load_set
     from fau_tf.synthetic.rigs.anny.rig import anny_rig
     from fau_tf.synthetic.sample import canonical_rig
 
     model = options.model or default_model()
     interpreter = AUInterpreter(model)
-    info, found = interpreter.info, {}
-    known = side_channels(info.aus, info.rule)
-    aus = [au for au in info.aus if facs.AUS[au].label in known]
+    aus, size = sides.comparable_aus(interpreter.info), sides.picture_size(interpreter.info)
+    found = {}
     if options.portraits:
         portraits = load_set(options.portraits)
         count = sides.neutral_validation(portraits).size
         title = f"Edited portraits of {count} validation subjects"
-        found[title] = sides.agreement(interpreter, sides.edited(portraits, aus))
+        found[title] = sides.agreement(interpreter, sides.edited(portraits, aus, size))
         log(f"{title}: done")
     for rig in (canonical_rig(), anny_rig()):
         title = f"Synthetic faces of {options.subjects} subjects, rig {rig.name}"
-        examples = sides.rendered(rig, aus, options.subjects)
+        examples = sides.rendered(rig, aus, options.subjects, size)
         found[title] = sides.agreement(interpreter, examples)
         log(f"{title}: done")
     page = _page(model.name, found, options.credit)
@@ -74,6 +72,14 @@ def _measure(options: argparse.Namespace) -> None:
     if options.write:
         with replacing(_ROOT / _PAGE) as unfinished:
             unfinished.write_text(page, encoding="utf-8")
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Find out before minutes of work whether the options can be met."""
+    if options.subjects < 1:
+        raise ValueError(f"--subjects must be at least 1. Received: {options.subjects}")
+    if options.write and not (_ROOT / _PAGE).parent.is_dir():
+        raise FileNotFoundError(f"{_ROOT}: no docs/experiments. --write needs a checkout.")
 
 
 def _page(model: str, found: dict[str, tuple["Agreement", ...]], credit: str) -> str:

@@ -5,6 +5,7 @@ two AU centers of the rule set `fau`: rigs and edits move a place x cm to the im
 midline by 1 - lean * tanh(x / 1.5).
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -13,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fau_tf import facs
+from fau_tf.data.record import MARGIN
 from fau_tf.face.align import crop_matrix, transform
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.mesh import ibug68
 from fau_tf.inference.interpreter import AUInterpreter
+from fau_tf.inference.model_info import ModelInfo
 from fau_tf.inference.sides import side_channels, side_intensities
 from fau_tf.metrics.agreement import per_au
 from fau_tf.metrics.bootstrap import confidence_intervals
@@ -82,8 +85,37 @@ class Agreement:
     bias: float
 
 
-def rendered(rig: FaceRig, aus: Sequence[int], subjects: int) -> Iterator[Example]:
-    """Yield the examples of synthetic subjects; AU45 is left out, which rigs show even only."""
+def comparable_aus(info: ModelInfo) -> list[int]:
+    """Return the AUs with one center on each side, by the model's rule and by that of the truth.
+
+    Raises:
+        ValueError: If rigs can show none of them one-sided.
+    """
+    known = side_channels(info.aus, info.rule)
+    aus = [au for au in info.aus if facs.AUS[au].label in known and facs.has_sides(au)]
+    if not set(aus) - {LIDS_SHUT}:
+        raise ValueError(
+            f"{info.name}: none of its AUs {list(info.aus)} can be shown one-sided by rigs. "
+            f"Its rule {info.rule!r} and 'fau' must both give an AU other than AU45 one center on "
+            "each side. Choose a model with e.g. AU12."
+        )
+    return aus
+
+
+def picture_size(info: ModelInfo) -> int:
+    """Return the rows and columns of a picture whose crop has a model's resolution, even."""
+    return 2 * math.ceil(MARGIN * info.image_size / 2)
+
+
+def rendered(rig: FaceRig, aus: Sequence[int], subjects: int, size: int) -> Iterator[Example]:
+    """Yield the examples of synthetic subjects; AU45 is left out, which rigs show even only.
+
+    Args:
+        rig: Of the faces.
+        aus: From `comparable_aus`.
+        subjects: Their number.
+        size: From `picture_size`.
+    """
     neutral = rig.neutral[rig.landmarks]
     for person in range(FIRST_PERSON, FIRST_PERSON + subjects):
         for au in (au for au in aus if au != LIDS_SHUT):
@@ -94,8 +126,8 @@ def rendered(rig: FaceRig, aus: Sequence[int], subjects: int) -> Iterator[Exampl
             for lean in LEANS:
                 shown = replace(scene, asymmetry=dict.fromkeys(facs.AUS, 0.0) | {au: lean})
                 points = landmarks(shown)
-                view = crop_matrix(points, 160, 1.25)
-                image = render(shown, size=160, view=view)
+                view = crop_matrix(points, size, MARGIN)
+                image = render(shown, size=size, view=view)
                 truth = true_difference(neutral, au, lean)
                 yield Example(au, str(person), truth, image, transform(view, points))
 
@@ -115,8 +147,23 @@ def neutral_validation(portraits: PortraitSet) -> Array:
     return kept
 
 
-def edited(portraits: PortraitSet, aus: Sequence[int]) -> Iterator[Example]:
-    """Yield the examples of neutral portraits of validation subjects."""
+def edited(portraits: PortraitSet, aus: Sequence[int], size: int) -> Iterator[Example]:
+    """Yield the examples of neutral portraits of validation subjects.
+
+    Args:
+        portraits: `data.record.MARGIN` times as wide as the crop.
+        aus: From `comparable_aus`.
+        size: From `picture_size`.
+
+    Raises:
+        ValueError: If the portraits are smaller, or none is a neutral one of a validation subject.
+    """
+    if portraits.size < size:
+        raise ValueError(
+            f"{portraits.folder}: portraits must have at least {size} px for this model. "
+            f"Received: {portraits.size} px. Make the set again: python -m fau_tf.cli.data "
+            f"portraits FOLDER --out SET --size {size}"
+        )
     models = au_fields().models
     manner = Manner(dict.fromkeys(models, 1 / len(models)), depths=dict.fromkeys(facs.AUS, 1.0))
     neutral = face_shape().points[list(facs.IBUG_FROM_MEDIAPIPE)]

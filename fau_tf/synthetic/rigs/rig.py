@@ -185,14 +185,23 @@ def side_share(points: Floats) -> Floats:
 def side_difference(neutral: Floats, au: int, asymmetry: float) -> float:
     """Return by how much of its intensity an AU is stronger on the image's left than on its right.
 
-    The movement is compared at the AU's two centers of the rule set `fau`; see `facs.has_sides`.
+    The movement is compared at the AU's two centers of the rule set `fau`.
 
     Args:
         neutral: (68, 3) landmarks of the neutral face, cm.
         au: An AU with sides. Of AU45, which rigs don't lean, an edit opens one eye and leaves the
             other as shut as it is.
         asymmetry: As of `expression_offset`.
+
+    Raises:
+        ValueError: If the AU has no sides, see `facs.has_sides`.
     """
+    if not facs.has_sides(au):
+        sided = [one for one in facs.ALL if facs.has_sides(one)]
+        raise ValueError(
+            f"AU{au:02d} has no sides: rule 'fau' does not give it one center on each. "
+            f"Choose from {sided}."
+        )
     if au == LIDS_SHUT:
         return asymmetry
     at = {

@@ -8,7 +8,7 @@ import pytest
 from fau_tf import facs
 from fau_tf.evaluation import sides
 from fau_tf.evaluation.sides import LEVEL, Example, agreement, true_difference
-from fau_tf.face.align import ANCHORS, TEMPLATE
+from fau_tf.face.align import ANCHORS, TEMPLATE, crop_matrix
 from fau_tf.inference.sides import side_channels
 from fau_tf.synthetic import sample
 from tests.helpers.faces import info
@@ -99,6 +99,23 @@ def test_even_sides_that_are_read_as_uneven_count():
 def test_what_mirroring_leaves_as_it_is_is_the_models_own():
     found = agreement(Reader(TRUTHS, bias=0.25), examples(TRUTHS))
     assert [(one.even, one.bias) for one in found] == [(0.25, 0.25)] * 2
+
+
+def test_a_rendered_face_has_the_resolution_of_the_crop():
+    model = info((12,))
+    one = next(sides.rendered(RIG, [12], 1, sides.picture_size(model)))
+    assert one.image.shape == (80, 80, 3)  # 1.25 times the model's 64 px
+    matrix = crop_matrix(one.points, model.image_size)
+    assert abs(np.linalg.det(matrix[:, :2])) == pytest.approx(1.0)
+
+
+def test_portraits_smaller_than_the_crop_are_refused():
+    class Set:
+        size = 160
+        folder = "portraits"
+
+    with pytest.raises(ValueError, match=r"portraits: portraits must have at least 200 px .* 160"):
+        next(sides.edited(Set(), [12], 200))
 
 
 def test_a_set_without_neutral_validation_portraits_is_refused():

@@ -17,6 +17,7 @@ from fau_tf.synthetic.rigs.rig import (
     AuGainField,
     expression_offset,
     identity_shape,
+    side_difference,
 )
 from fau_tf.synthetic.scene.occlusion import Occluders
 from fau_tf.synthetic.textures.albedo import appearance
@@ -305,3 +306,9 @@ def test_no_expression_or_pose_opens_a_hole_in_the_face(rig, strength, even):
         inside = hull.find_simplex(place) >= 0
         assert inside.sum() > 1000
         assert seen[inside].all(), seed
+
+
+@pytest.mark.parametrize("au", [4, 9, 17, 25])
+def test_an_au_without_two_sides_has_no_difference_between_them(au):
+    with pytest.raises(ValueError, match=f"AU{au:02d} has no sides"):
+        side_difference(np.zeros((68, 3)), au, 0.5)

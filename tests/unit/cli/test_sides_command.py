@@ -1,0 +1,61 @@
+"""The command that measures the sides of the face: it refuses before it measures."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from fau_tf.cli import sides as command
+from fau_tf.evaluation import sides
+from fau_tf.inference import interpreter
+from tests.helpers.faces import info
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Return the AUs that are measured, by a model of AU4 and AU12."""
+    found = []
+
+    def agreement(_, examples):
+        found.append(examples)
+        return (sides.Agreement("AU12", 0.9, (0.8, 1.0), 0.5, 1.0, 0.1, 0.0),)
+
+    monkeypatch.setattr(sides, "agreement", agreement)
+    monkeypatch.setattr(sides, "rendered", lambda _, *which: which)
+    use(monkeypatch, info((4, 12)))
+    return found
+
+
+def use(monkeypatch, model):
+    monkeypatch.setattr(interpreter, "AUInterpreter", lambda _: SimpleNamespace(info=model))
+
+
+def refusal(capsys, *options):
+    assert command.main(options) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
+
+
+def test_only_aus_that_have_sides_by_both_rules_are_measured(monkeypatch, measured, capsys):
+    # Rule `jaanet` has sides for AU4 and AU17; the rule of the truth has none.
+    use(monkeypatch, replace(info((4, 12, 17)), rule="jaanet"))
+    assert command.main(["--subjects", "3"]) == 0
+    assert measured == [([12], 3, 80)] * 2  # on two rigs; 1.25 times 64 px
+    assert "| AU12 | 0.90 (0.80 to 1.00) | 0.50 | 100% |" in capsys.readouterr().out
+
+
+def test_nothing_is_measured_if_nothing_can_be(monkeypatch, measured, capsys):
+    assert "--subjects must be at least 1. Received: 0" in refusal(capsys, "--subjects", "0")
+    use(monkeypatch, info((4, 25, 45)))
+    assert "none of its AUs [4, 25, 45] can be shown one-sided" in refusal(capsys)
+    assert not measured
+
+
+def test_publishing_needs_a_checkout(monkeypatch, measured, tmp_path, capsys):
+    monkeypatch.setattr(command, "_ROOT", tmp_path)
+    assert "--write needs a checkout" in refusal(capsys, "--write")
+    (tmp_path / "docs" / "experiments").mkdir(parents=True)
+    assert not measured
+    assert command.main(["--write"]) == 0
+    assert "rig anny" in (tmp_path / "docs" / "experiments" / "sides.md").read_text()
