@@ -35,7 +35,8 @@ def build_set(
 
     Args:
         folders: Each with photos and a `portraits.toml`.
-        out: Folder of the set; made if missing, an older set in it is replaced.
+        out: Folder of the set; made if missing. An older set in it is replaced once all photos are
+            read.
         find: Finds the faces of a photo.
         size: Rows and columns of a portrait, px.
         margin: Field of view relative to the aligned crop.
@@ -54,12 +55,16 @@ def build_set(
     listed = [photo for one in collections for photo in photos(one)]
     out.mkdir(parents=True, exist_ok=True)
     with lock_folder(out, "one process at a time makes a set"):
-        (out / CARD).unlink(missing_ok=True)
         found, refused = _read(listed, find, size, margin, log)
+        if not found:
+            raise ValueError(
+                f"No photo of {names} can be used: {_reasons(refused)}. Add others, or change "
+                "`portraits.toml`."
+            )
         found = with_measured_smiles(found)
-        _write_refused(out / REFUSED, refused)
         report = _report(found, refused)
         write_set(out, found, [_credit(one) for one in collections], report)
+        _write_refused(out / REFUSED, refused)
         _write_sheet(out / SHEET, found)
         _write_page(out)
     return found
@@ -98,7 +103,7 @@ def _report(found: Sequence[Portrait], refused: Sequence[tuple[Photo, str]]) -> 
     return {
         "parts": dict(sorted(Counter(one.part for one in found).items())),
         "expressions": dict(sorted(Counter(one.expression for one in found).items())),
-        "refused": dict(sorted(Counter(reason.split(":")[0] for _, reason in refused).items())),
+        "refused": _counted(refused),
         "labels": {
             "neutral": "all AUs 0, as stated for the photo",
             "smiling": f"AUs {list(NOT_SMILING)} 0; AUs {list(SMILE)} from the movement of the "
@@ -106,6 +111,15 @@ def _report(found: Sequence[Portrait], refused: Sequence[tuple[Photo, str]]) -> 
             "unknown": "none",
         },
     }
+
+
+def _counted(refused: Sequence[tuple[Photo, str]]) -> dict[str, int]:
+    return dict(sorted(Counter(reason.split(":")[0] for _, reason in refused).items()))
+
+
+def _reasons(refused: Sequence[tuple[Photo, str]]) -> str:
+    counted = _counted(refused)
+    return ", ".join(f"{reason} ({n})" for reason, n in counted.items()) or "there is none"
 
 
 def _credit(collection: Collection) -> dict[str, str]:

@@ -91,6 +91,8 @@ def write_set(
 ) -> None:  # fmt: skip
     """Write the portraits and the card; the card last, so that it vouches for the rest.
 
+    An older set stays until the new portraits are written.
+
     Args:
         folder: An existing folder.
         portraits: At least one, all of one size.
@@ -101,7 +103,7 @@ def write_set(
         ValueError: If there are no portraits.
     """
     if not portraits:
-        raise ValueError(f"{folder}: no photo can be used; refused.csv has the reasons.")
+        raise ValueError(f"{folder}: a set needs at least one portrait. Received: none.")
     files = [_jpeg(one.image) for one in portraits]
     arrays = {
         "version": np.array(FORMAT_VERSION),
@@ -116,6 +118,7 @@ def write_set(
         arrays[name] = np.array([getattr(one, name) for one in portraits])
     with replacing(folder / FILE) as unfinished, unfinished.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
+        (folder / CARD).unlink(missing_ok=True)  # an older card does not describe these portraits
     card = {
         "kind": "portraits",
         "format": FORMAT_VERSION,

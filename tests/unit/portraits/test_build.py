@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from fau_tf import facs
 from fau_tf.data.record import MARGIN
-from fau_tf.portraits import start
+from fau_tf.portraits import portrait_set, start
 from fau_tf.portraits.build import build_set
 from fau_tf.portraits.editing.edit import edit
 from fau_tf.portraits.editing.movement import Edit, Manner
@@ -122,6 +122,44 @@ def test_a_set_that_has_changed_is_refused(made, tmp_path):
         load_set(tmp_path)
     with pytest.raises(ValueError, match="no complete set of portraits"):
         load_set(tmp_path / "nowhere")
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def stopped(_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("find", "error", "words"),
+    [
+        (stopped, KeyboardInterrupt, None),
+        (lambda _: [], ValueError, r"No photo .* can be used: no face \(4\), test subject \(1\)"),
+    ],
+)
+def test_a_rebuild_that_fails_leaves_the_older_set(made, tmp_path, find, error, words):
+    build(made, tmp_path)
+    before = contents(tmp_path)
+    with pytest.raises(error, match=words):
+        build((made[0], find), tmp_path)
+    assert contents(tmp_path) == before
+    assert len(load_set(tmp_path)) == 3
+
+
+def test_a_set_that_cannot_be_written_leaves_the_older_one(made, tmp_path, monkeypatch):
+    build(made, tmp_path)
+    before = contents(tmp_path)
+    monkeypatch.setattr(portrait_set.np, "savez", stopped_at_writing)
+    with pytest.raises(OSError, match="No space left"):
+        build(made, tmp_path)
+    assert contents(tmp_path) == before
+
+
+def stopped_at_writing(file, **_):
+    file.write(b"half")
+    raise OSError("No space left")
 
 
 def refusal(photo, meshes):
