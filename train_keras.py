@@ -10,6 +10,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,12 @@ from fau_tf.cli.train import Outcome, exit_code, parse
 from fau_tf.data.datasets import FaceDataset
 from fau_tf.data.splits import Fold
 from fau_tf.evaluation import stages
-from fau_tf.training import calibrate, fit, setup
+from fau_tf.training import calibrate, fit, run_state, setup
 from fau_tf.training.config import Config, load_config
 from fau_tf.training.distribution import Devices
-from fau_tf.training.run_dir import RunDir
+from fau_tf.training.run_dir import PHOTO, RunDir
 
-SAMPLE = Path(__file__).resolve().parent / "docs" / "sample" / "astronaut.png"
+SAMPLE = Path(__file__).resolve().parent / "docs" / "sample" / f"{PHOTO}.png"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,9 +40,11 @@ def run_command(options: Namespace) -> Outcome:
     """Config -> data -> each seed and each fold, or the evaluation of an earlier run."""
     config = load_config(options.config, options.set)
     seeds = setup.make_seeds(config, options.seeds)
-    if not options.evaluate:  # now, not after hours of preparing faces
-        setup.require_first_weights(config)
     setup.make_deterministic(config)
+    if options.evaluate:  # now, not after hours of preparing faces
+        networks = stages.load_saved(options.evaluate, config)
+    else:
+        setup.require_first_weights(config)
     devices = Devices(config.training.strategy)
     refused: list[str] = []
     with RunDir(options.runs / config.run.name, alone=devices.chief) as run:
@@ -49,11 +52,14 @@ def run_command(options: Namespace) -> Outcome:
             faces = setup.prepare_faces(config, options.data, run.log)
             folds = setup.make_folds(config, faces)
         if options.evaluate:
-            stages.evaluate_saved(options.evaluate, run, config, faces, folds)
+            stages.evaluate_saved(options.evaluate, networks, run, config, faces, folds)
             return Outcome(faces.dropped)
+        aus = setup.with_data_aus(config, faces, folds, run.log).model
+        seeds = {name: replace(seeded, model=aus) for name, seeded in seeds.items()}
+        if not options.fresh:  # before anything of an earlier run is removed
+            run_state.require_same_parts(seeds, faces, run.path, [fold.name for fold in folds])
         stages.remove_summary(run, list(seeds), stages.SEEDS)
         for name, seeded in seeds.items():
-            seeded = setup.with_data_aus(seeded, faces, folds, run.log)
             with run.part(name) as seed_run:
                 stages.remove_summary(seed_run, [fold.name for fold in folds], stages.FOLDS)
                 for fold in folds:
@@ -98,8 +104,7 @@ def train(
         exported = export_training(net, config, run, compared, fold, metrics.get("test"))
     if exported.written:
         with run.stage("photo"):
-            model = run / f"{exported.written[-1]['name']}.tflite"
-            stages.predict_photo(SAMPLE, model, run)
+            stages.predict_photo(SAMPLE, run / f"{exported.written[-1]['name']}.tflite", run)
     metrics["exported"] = {entry["name"]: entry["bytes"] for entry in exported.written}
     metrics["refused"] = exported.refused
     _write_metrics(run, metrics)

@@ -10,9 +10,9 @@ from fau_tf.data.pipeline import Targets
 from fau_tf.evaluation import figures, predictions
 from fau_tf.evaluation.comparison.figure_table import evaluation_table
 from fau_tf.evaluation.networks import Network
-from fau_tf.evaluation.predictions import PREDICTIONS, Predictions, pooled
+from fau_tf.evaluation.predictions import Predictions, pooled
 from fau_tf.evaluation.published import Published
-from fau_tf.training.run_dir import RunDir
+from fau_tf.training.run_dir import AGREEMENT, PREDICTIONS, SCATTER, RunDir
 
 _BATCH: Final = 64
 _NO_PUBLISHED: Final = Published()
@@ -104,7 +104,7 @@ def write_evaluation(
 ) -> dict[str, Any]:
     """Print and keep every figure of some predictions; return the content of metrics.json.
 
-    Writes predictions.npz, agreement.png, scatter.png, metrics.csv, metrics.tex and metrics.json.
+    Writes `run_dir.EVALUATION`, with the prefix.
 
     Args:
         run: Folder of the run.
@@ -122,8 +122,8 @@ def write_evaluation(
     found.save(run / f"{prefix}{PREDICTIONS}")
     subjects, labels = len(set(found.subjects)), list(found.labels)
     title = f"{len(found.coded)} faces of {subjects} test subjects, {dataset}"
-    figures.draw_agreement(run / f"{prefix}agreement.png", metrics["test"], title)
-    figures.draw_scatter(run / f"{prefix}scatter.png", found.coded, found.predicted, labels, title)
+    figures.draw_agreement(run / f"{prefix}{AGREEMENT}", metrics["test"], title)
+    figures.draw_scatter(run / f"{prefix}{SCATTER}", found.coded, found.predicted, labels, title)
     evaluation_table(metrics, f"{run.path.name}: {title}").save(run, f"{prefix}metrics")
     metrics |= {
         "data": {"name": dataset, "test_subjects": subjects},

@@ -12,7 +12,6 @@ from fau_tf.facs import LEVELS
 from fau_tf.metrics import agreement, bootstrap, breakdown
 from fau_tf.utils.files import replacing
 
-PREDICTIONS: Final = "predictions.npz"
 SHOWN: Final = ("icc", "mae", "pcc", "f1")
 """Metrics of `agreement.METRICS` in tables."""
 

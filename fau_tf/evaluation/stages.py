@@ -8,11 +8,12 @@ import keras
 import numpy as np
 
 from fau_tf.data.datasets import FaceDataset, Subset
+from fau_tf.data.pipeline import require_record_size
 from fau_tf.data.splits import Fold
 from fau_tf.evaluation import evaluate, figures
 from fau_tf.evaluation.comparison.spread import write_spread
-from fau_tf.evaluation.networks import load_networks
-from fau_tf.evaluation.predictions import PREDICTIONS, Predictions, pooled
+from fau_tf.evaluation.networks import Network, load_networks
+from fau_tf.evaluation.predictions import Predictions, pooled
 from fau_tf.evaluation.published import Published, apart, beside
 from fau_tf.inference.estimator import AUEstimator
 from fau_tf.io.sources import find_sources
@@ -22,8 +23,8 @@ from fau_tf.outputs.run import run as predict
 from fau_tf.training.calibrate import coverage, coverage_line
 from fau_tf.training.config import Config
 from fau_tf.training.predict import predict_intensity
-from fau_tf.training.run_dir import RunDir
-from fau_tf.training.run_state import CALIBRATION, METRICS, PEOPLE
+from fau_tf.training.run_dir import CURVES, GALLERY, NEIGHBORS, PREDICTIONS, RunDir, folder_name
+from fau_tf.training.run_state import CALIBRATION, PEOPLE, clear
 from fau_tf.training.setup import make_targets
 from fau_tf.utils.console import Console
 from fau_tf.utils.optional_imports import MissingLibraryError
@@ -77,10 +78,10 @@ def remove_summary(run: RunDir, parts: Sequence[str], summary: str) -> None:
         summary: `FOLDS` or `SEEDS`.
     """
     if len(parts) > 1:
-        # Figures beside seeds are of another training, without seeds.
-        pooled_files = (*METRICS, PREDICTIONS) if summary == FOLDS else ()
-        for name in (*pooled_files, *(f"{summary}.{kind}" for kind in _KINDS)):
-            (run / name).unlink(missing_ok=True)
+        if summary == FOLDS:  # figures beside seeds are of another training, without seeds
+            clear(run.path)
+        for kind in _KINDS:
+            (run / f"{summary}.{kind}").unlink(missing_ok=True)
 
 
 def evaluate_folds(run: RunDir, config: Config, folds: Sequence[Fold], dataset: str) -> None:
@@ -101,8 +102,25 @@ def evaluate_seeds(run: RunDir, names: Sequence[str], dataset: str) -> None:
     run.log(f"all of it is in {run.path}")
 
 
+def load_saved(path: Path, config: Config) -> list[Network]:
+    """Return the networks of an earlier run or a .tflite.
+
+    Raises:
+        ValueError: If there is none, or the records are too small for its crops.
+    """
+    networks = load_networks(path)
+    for network in networks:
+        require_record_size(config.data.record_size, network.codec.image_size)
+    return networks
+
+
 def evaluate_saved(
-    path: Path, run: RunDir, config: Config, faces: FaceDataset, folds: Sequence[Fold]
+    path: Path,
+    networks: Sequence[Network],
+    run: RunDir,
+    config: Config,
+    faces: FaceDataset,
+    folds: Sequence[Fold],
 ) -> None:
     """Evaluate an earlier run or a .tflite; write `evaluated_...` files.
 
@@ -110,21 +128,21 @@ def evaluate_saved(
     table of their mean and standard deviation. Otherwise test subjects are predicted, each by the
     first network that was not fitted on them.
     """
-    prefix, others = f"evaluated_{path.stem}_", apart(str(path), config.data)
+    name = path.name.removesuffix(".tflite") if path.suffix == ".tflite" else folder_name(path)
+    prefix, others = f"evaluated_{name}_", apart(str(path), config.data)
     with run.stage(f"evaluation of {path}"):
-        networks = load_networks(path)
         if not evaluate.is_apart(networks, faces):
             subjects = sorted({name for fold in folds for name in fold.subjects["test"]})
             found = evaluate.evaluate(networks, faces, subjects, run.log)
             evaluate.write_evaluation(run, found, faces.name, published=others, prefix=prefix)
             return
         parts = evaluate.evaluate_apart(networks, faces, run.log)
-        for name, one in parts.items():
-            own = f"{prefix}{name.replace('/', '_')}_" if len(parts) > 1 else prefix
-            run.log(f"   {name}")
+        for part, one in parts.items():
+            own = f"{prefix}{part.replace('/', '_')}_" if len(parts) > 1 else prefix
+            run.log(f"   {part}")
             evaluate.write_evaluation(run, one, faces.name, published=others, prefix=own)
         if len(parts) > 1:
-            title = f"{path.name}, all {len(faces.subjects)} subjects of {faces.name}"
+            title = f"{name}, all {len(faces.subjects)} subjects of {faces.name}"
             write_spread(run, parts, f"{prefix}networks", title)
 
 
@@ -135,8 +153,8 @@ def draw_run(
     faces: Subset,
     history: Sequence[dict[str, float]],
 ) -> None:
-    """Draw curves.png, and gallery.png and neighbors.png from the first batch of some faces."""
-    figures.draw_curves(run / "curves.png", history)
+    """Draw `CURVES`, and `GALLERY` and `NEIGHBORS` from the first batch of some faces."""
+    figures.draw_curves(run / CURVES, history)
     spec = config.model
     image, target = next(iter(faces.batches(make_targets(config), batch_size=_BATCH)))
     images, coded = image.numpy(), target["intensity"].numpy()
@@ -144,7 +162,7 @@ def draw_run(
     # The faces with the strongest expressions.
     most = np.argsort(-np.nan_to_num(coded).sum(axis=1))[:_GALLERY]
     figures.draw_gallery(
-        run / "gallery.png",
+        run / GALLERY,
         images[most],
         target["heatmap"].numpy()[most] / spec.codec.unit,
         heatmaps[most] / spec.codec.unit,
@@ -155,7 +173,7 @@ def draw_run(
     graphs = channel_graphs(net, images)
     if graphs:
         subjects = faces.face_subjects()[: len(images)]
-        figures.draw_neighbors(run / "neighbors.png", graphs[0], images, coded, subjects)
+        figures.draw_neighbors(run / NEIGHBORS, graphs[0], images, coded, subjects)
 
 
 def predict_photo(photo: Path, model: Path, run: RunDir) -> None:

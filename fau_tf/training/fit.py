@@ -61,16 +61,16 @@ def train(
         fresh: Whether to train from the start, whatever the folder holds.
 
     Raises:
-        CheckpointError: If the folder holds an unfinished training with other settings.
+        CheckpointError: If the folder holds a training of other settings, finished or not.
         Stopped, NonFiniteError: See `fit`.
     """
     faces = subsets["train"].faces
-    done = None if fresh else run_state.finished(config, faces, run)
+    done = None if fresh else run_state.finished(config, faces, run.path)
     if done:
         run.log(f"   {run / run_state.BEST} is there already; --fresh trains again")
         run.reused_seconds = done.seconds
         return done
-    after = None if fresh else run_state.unfinished(config, faces, run)
+    after = None if fresh else run_state.unfinished(config, faces, run.path)
     if after is None and devices.chief:
         run_state.begin(config, run)
     progress = fit(net, config, subsets, run, after=after, devices=devices)

@@ -15,6 +15,20 @@ from fau_tf.contract import CONTRACT_VERSION
 from fau_tf.utils.files import lock_folder, replacing
 from fau_tf.utils.json_safe import plain
 
+METRICS: Final = ("metrics.json", "metrics.csv", "metrics.tex")
+"""Figures on the test subjects, and their table."""
+PREDICTIONS: Final = "predictions.npz"
+AGREEMENT: Final = "agreement.png"
+SCATTER: Final = "scatter.png"
+"""Predictions for the test subjects, and pictures of them."""
+CURVES: Final = "curves.png"
+GALLERY: Final = "gallery.png"
+NEIGHBORS: Final = "neighbors.png"
+"""Pictures of the training, of faces with their heatmaps, and of SCC's neighbors."""
+PHOTO: Final = "astronaut"
+"""Name of the sample photo; what `fau-demo` makes of it is `astronaut_au.*`."""
+EVALUATION: Final = (*METRICS, PREDICTIONS, AGREEMENT, SCATTER)
+"""What an evaluation on the test subjects leaves."""
 _PACKAGES: Final = (
     "fau_tf",
     "tensorflow",
@@ -99,6 +113,13 @@ def model_name(run: str, folder: Path) -> str:
     while place.name != run and _PART.fullmatch(place.name):
         parts, place = [place.name, *parts], place.parent
     return "_".join([run, *parts])
+
+
+def folder_name(folder: Path) -> str:
+    """Return what tells a run's folder from others: its name, of a seed or fold after its run's."""
+    place = folder.resolve()
+    own = (one.name for one in (place, *place.parents) if not _PART.fullmatch(one.name))
+    return model_name(next(own, ""), folder)
 
 
 def parts_holding(run: Path, name: str) -> list[Path]:

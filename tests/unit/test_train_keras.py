@@ -8,7 +8,8 @@ import train_keras
 from fau_tf.data.splits import Fold
 from fau_tf.evaluation import figures
 from fau_tf.evaluation.predictions import Predictions
-from fau_tf.training import setup
+from fau_tf.training import run_state, setup
+from fau_tf.training.checkpoint import CheckpointError
 from fau_tf.training.config import load_config
 
 
@@ -110,6 +111,23 @@ def test_a_training_that_stops_leaves_no_summary_of_networks_that_are_gone(prete
     assert call(["fold1", "fold2"], "--seeds", "2", "--fresh") == 130
     left = {path.relative_to(run).as_posix() for path in run.rglob("*.json")}
     assert left == {"metrics.json", "seed2/metrics.json", "seed2/folds.json"}  # not reached
+
+
+def test_before_an_earlier_training_is_refused_nothing_is_removed(pretend, monkeypatch, capsys):
+    call, _, run = pretend
+    assert call(["fold1", "fold2"], "--seeds", "2") == 0
+    before = sorted(run.rglob("*"))
+    assert run / "seeds.json" in before
+
+    def refuse(seeds, _faces, path, folds):
+        assert (list(seeds), path, folds) == (["seed1", "seed2"], run, ["fold1", "fold2"])
+        raise CheckpointError("a training of other settings")
+
+    monkeypatch.setattr(run_state, "require_same_parts", refuse)
+    assert call(["fold1", "fold2"], "--seeds", "2") == 2
+    assert "error: a training of other settings" in capsys.readouterr().err
+    assert sorted(run.rglob("*")) == before
+    assert call(["fold1", "fold2"], "--seeds", "2", "--fresh") == 0
 
 
 def test_seeds_of_folds_are_nested_and_pooled_before_their_spread(pretend):

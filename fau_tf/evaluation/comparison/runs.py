@@ -11,10 +11,10 @@ from zipfile import BadZipFile
 import numpy as np
 
 from fau_tf.evaluation.comparison.figure_table import METRIC_NAMES, FigureTable, Row
-from fau_tf.evaluation.predictions import PREDICTIONS, SHOWN, Predictions, f1_note
+from fau_tf.evaluation.predictions import SHOWN, Predictions, f1_note
 from fau_tf.metrics import agreement
 from fau_tf.metrics.bootstrap import difference_intervals
-from fau_tf.training.run_dir import parts_holding
+from fau_tf.training.run_dir import PREDICTIONS, parts_holding
 
 _METRICS: Final = "metrics.json"
 _NAMED: Final = 5  # subjects and AUs in an error

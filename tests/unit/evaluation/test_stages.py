@@ -1,6 +1,8 @@
 """What `--evaluate` writes, with networks that predict one value."""
 
+import dataclasses
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +14,7 @@ from fau_tf.data.splits import Fold
 from fau_tf.evaluation import figures, stages
 from fau_tf.evaluation.networks import Network
 from fau_tf.evaluation.predictions import Predictions
+from fau_tf.training import run_dir
 from fau_tf.training.run_dir import RunDir
 from tests.helpers.plain_faces import PlainFaces
 
@@ -36,13 +39,12 @@ def evaluated(tmp_path, monkeypatch, capsys):
     for name in ("draw_agreement", "draw_scatter"):  # slow, and drawn in test_evaluate.py
         monkeypatch.setattr(figures, name, lambda *_: None)
 
-    def call(*networks):
-        monkeypatch.setattr(stages, "load_networks", lambda _path: list(networks))
+    def call(*networks, path="bp4d"):
         sets = {"train": SUBJECTS[:1], "validation": SUBJECTS[1:2], "test": SUBJECTS[2:]}
         fold = Fold("", {name: tuple(names) for name, names in sets.items()})
         config = SimpleNamespace(data=DATA)
         with RunDir(tmp_path / "run") as run:
-            stages.evaluate_saved(tmp_path / "bp4d", run, config, FACES, [fold])
+            stages.evaluate_saved(tmp_path / path, networks, run, config, FACES, [fold])
         return tmp_path / "run", capsys.readouterr().out
 
     return call
@@ -83,3 +85,31 @@ def test_data_of_its_own_population_are_evaluated_on_test_subjects_only(evaluate
     metrics = json.loads((folder / "evaluated_bp4d_metrics.json").read_text())
     assert sorted(metrics["by_subject"]) == SUBJECTS[2:]
     assert "DRML" not in printed
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("exp.1", "exp.1"),
+        ("exp.2", "exp.2"),
+        ("a/fold1", "a_fold1"),
+        ("b/fold1", "b_fold1"),
+        ("b/seed2/fold1", "b_seed2_fold1"),
+        ("a/fau_exp.1_int8.tflite", "fau_exp.1_int8"),
+    ],
+)
+def test_files_of_an_evaluation_are_named_after_the_whole_run(path, name, evaluated):
+    folder, _ = evaluated(network("x", 1, SUBJECTS, "BP4D"), path=path)
+    found = {file.name for file in folder.glob("evaluated_*")}
+    assert found == {
+        f"evaluated_{name}_{file}" for file in run_dir.EVALUATION if not file.endswith(".png")
+    }
+
+
+def test_records_that_are_too_small_are_refused_before_faces_are_prepared(monkeypatch):
+    networks = [network("x", 1, SUBJECTS, "BP4D")]  # of 64 px
+    monkeypatch.setattr(stages, "load_networks", lambda _path: networks)
+    assert stages.load_saved(Path("x"), SimpleNamespace(data=DATA)) == networks
+    small = SimpleNamespace(data=dataclasses.replace(DATA, record_size=78))
+    with pytest.raises(ValueError, match=r"`data\.record_size` = 78\..*data\.record_size=80"):
+        stages.load_saved(Path("x"), small)

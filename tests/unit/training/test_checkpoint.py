@@ -87,13 +87,13 @@ def test_a_checkpoint_of_other_settings_is_refused_and_kept(tmp_path):
     with RunDir(tmp_path / "run") as run:
         progress = Progress(run_state.fingerprint(config, faces), dump_toml(config), 7)
         checkpoint.save(run / run_state.CHECKPOINT, progress, variables())
-        found = run_state.unfinished(config, faces, run)
+        found = run_state.unfinished(config, faces, run.path)
         assert found is not None
         assert found.progress.step == 7
         same = ["training.checkpoint_seconds=9", "data.processes=3"]  # the result doesn't change
-        assert run_state.unfinished(_changed(same), faces, run) is not None
+        assert run_state.unfinished(_changed(same), faces, run.path) is not None
         with pytest.raises(CheckpointError, match=r"learning_rate = 0\.5 instead of .*--fresh"):
-            run_state.unfinished(_changed(["training.learning_rate=0.5"]), faces, run)
+            run_state.unfinished(_changed(["training.learning_rate=0.5"]), faces, run.path)
         assert (run / run_state.CHECKPOINT).exists()
 
 
