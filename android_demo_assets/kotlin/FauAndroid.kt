@@ -44,22 +44,28 @@ fun fauMetadata(context: Context): FauMetadata =
  *
  * Each network runs on the GPU alone or, if that fails, on the CPU; then `fallbacks` say why. On the
  * CPU the AU model is the one for it. Which files these are, `fau_metadata.json` says.
+ *
+ * @param precision of the GPU's arithmetic; see [FauEstimator.create].
+ * @param numFaces most faces of a picture; the largest are kept.
+ * @param divisions parts of a picture that [FauReader.read] searches; see [FauLandmarker].
  */
 fun fauReader(
     context: Context,
     useGpu: Boolean = true,
     precision: Precision = Precision.FP32,
     numFaces: Int = 1,
+    divisions: List<Int> = listOf(1),
 ): FauReader {
+    FauLandmarker.requireOneOrMore(numFaces, divisions) // before there is something to close
     val listed = fauMetadata(context)
     val bundle = context.assets.fauBytes(listed.landmarker)
     val files = FauBundle.extract(bundle, listed.landmarkerSha256, context.noBackupFilesDir)
     val (detector, landmarks) = FauLiteRtNetwork.open(files, useGpu, precision)
-    val landmarker = FauLandmarker(detector, landmarks, numFaces)
+    val landmarker = FauLandmarker(detector, landmarks, numFaces, divisions)
     try {
         val estimator = fauEstimator(context, listed, useGpu, precision)
         return FauReader(landmarker, estimator, listOfNotNull(estimator.fallback, detector.fallback, landmarks.fallback))
-    } catch (error: Exception) {
+    } catch (error: Throwable) {
         landmarker.close()
         throw error
     }

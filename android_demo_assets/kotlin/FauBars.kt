@@ -29,6 +29,8 @@ data class FauInsets(val left: Float = 0f, val top: Float = 0f, val right: Float
  * @param width of the screen, px.
  * @param height of the screen, px.
  * @param density px per dp.
+ * @param letters size of the letters, px: [LETTERS_SP] as the phone's user has set them. A long text,
+ *   or a screen without room for all bars, is drawn in smaller ones or cut short.
  * @param insets what the bars keep clear of.
  * @param measure returns the width of a text in letters of a size, px.
  */
@@ -36,6 +38,7 @@ class FauBars(
     private val width: Float,
     private val height: Float,
     private val density: Float,
+    private val letters: Float,
     private val insets: FauInsets,
     private val measure: (String, Float) -> Float,
 ) {
@@ -45,14 +48,13 @@ class FauBars(
 
     /** Returns the shapes of a result, or of none, and a text; first what is drawn first. */
     fun shapes(result: FauResult?, text: String): List<FauShape> {
-        val size = 13 * density
-        val lines = wrapped(text, size, right - left - 2 * gap)
         val labels = result?.info?.auLabels.orEmpty()
         val columns = if (width > height) 2 else 1
         val rows = (labels.size + columns - 1) / columns
-        val line = 1.35f * size
-        val room = height - insets.top - insets.bottom - 5 * gap - lines.size * line
-        val row = min(22 * density, room / max(rows, 1))
+        val line = 1.35f * letters
+        val room = height - insets.top - insets.bottom - 5 * gap
+        val lines = wrapped(text, right - left - 2 * gap, most = ((room - rows * LEAST_ROW * density) / line).toInt())
+        val row = rowHeight(rows, room - lines.size * line)
         val bottom = height - insets.bottom - gap
         val top = bottom - 3 * gap - lines.size * line - rows * row
         val shapes = mutableListOf<FauShape>(FauBox(left, top, right, bottom, PANEL, gap))
@@ -64,20 +66,27 @@ class FauBars(
             }
         }
         lines.forEachIndexed { i, words ->
-            shapes += FauText(words, left + gap, bottom - gap - (lines.size - i) * line + size, size, TEXT)
+            shapes += FauText(words, left + gap, bottom - gap - (lines.size - i) * line + letters, letters, TEXT)
         }
         return shapes
     }
 
+    /** Returns the height of a row, px: it grows with the letters until the bars cover too much of the face. */
+    private fun rowHeight(rows: Int, room: Float): Float {
+        val count = max(rows, 1)
+        val wanted = max(ROW * density, min(1.7f * letters, MOST_OF_SCREEN * height / count))
+        return min(wanted, room / count).coerceAtLeast(0f)
+    }
+
     private fun bar(result: FauResult, label: String, x: Float, y: Float, width: Float, row: Float): List<FauShape> {
-        val size = min(13 * density, 0.7f * row)
+        val size = min(letters, 0.7f * row)
         val baseline = y + row / 2 + 0.36f * size
         val value = result.intensity.getValue(label)
         val weak = label in result.info.lowReliability
-        val name = result.info.auNames[label]?.takeIf { width > 300 * density }
+        val name = result.info.auNames[label]?.takeIf { width > 23 * size }
         val title = listOfNotNull(label, name).joinToString(" ")
-        val start = x + (if (name == null) 56 * density else 0.52f * width)
-        val end = x + width - 32 * density
+        val start = x + (if (name == null) 4.3f * size else 0.52f * width)
+        val end = x + width - gap - 1.9f * size
         val unit = (end - start) / SCALE
         val middle = y + row / 2
         val shapes = mutableListOf<FauShape>(
@@ -100,17 +109,26 @@ class FauBars(
         return text.take(kept) + "…"
     }
 
-    private fun wrapped(text: String, size: Float, room: Float): List<String> {
+    /** Returns the lines of a text, the [most] first ones, but at least one. */
+    private fun wrapped(text: String, room: Float, most: Int): List<String> {
         val lines = mutableListOf<String>()
         for (word in text.split(' ')) {
             val longer = lines.lastOrNull()?.let { "$it $word" }
-            if (longer != null && measure(longer, size) <= room) lines[lines.lastIndex] = longer else lines += word
+            if (longer != null && measure(longer, letters) <= room) lines[lines.lastIndex] = longer else lines += word
         }
-        return lines.map { fitted(it, size, room) }
+        val kept = lines.take(max(most, 1)).toMutableList()
+        if (kept.size < lines.size) kept[kept.lastIndex] += " …"
+        return kept.map { fitted(it, letters, room) }
     }
 
     companion object {
+        /** Size of the letters, in Android's scaled px. */
+        const val LETTERS_SP = 13f
+
         private const val SCALE = 5f // FACS intensity
+        private const val ROW = 22f // dp
+        private const val LEAST_ROW = 12f // dp
+        private const val MOST_OF_SCREEN = 0.6f
         private const val PANEL = 0xB0101418.toInt()
         private const val TRACK = 0x40FFFFFF
         private const val BAR = 0xFF4CC38A.toInt()
@@ -126,6 +144,13 @@ class FauBars(
                 else -> "Gray: low reliability. Not a measurement of feelings."
             }
             return found + " On the ${reader.estimator.accelerator}." + reader.fallbacks.joinToString("") { " $it" }
+        }
+
+        /** Returns what is shown in place of bars after an error. */
+        fun sentence(error: Throwable): String = when (error) {
+            is FauException -> error.message.orEmpty()
+            is OutOfMemoryError -> "The phone is out of memory. Close other apps, then open this one again."
+            else -> "${(error.message ?: "$error").trimEnd('.')}. Close the app and open it again."
         }
     }
 }

@@ -25,7 +25,7 @@ object FauBundle {
     class Files(val detector: File, val landmarks: File)
 
     /**
-     * Writes the networks of a bundle into [folder] and returns them.
+     * Writes the networks of a bundle into [folder], unless they are there, and returns them.
      *
      * @param bundle content of `face_landmarker.task`.
      * @param sha256 of the bundle, from `fau_metadata.json`.
@@ -67,19 +67,30 @@ object FauBundle {
     private const val ENTRY_BYTES = 46
     private const val LOCAL_BYTES = 30
 
-    /** Written beside its place and renamed: a crash leaves no half of a network. */
+    /** Written beside its place and renamed: a crash, or another thread, leaves no half of a network. */
     private fun written(folder: File, name: String, content: Map<String, ByteArray>): File {
         val bytes = content[name] ?: throw FauException(
             "The face landmarker must contain $name.", content.keys, "Copy face_landmarker.task again from android_demo_assets/.",
         )
         val file = File(folder, name)
-        val unfinished = File(folder, "$name.new")
         try {
-            unfinished.writeBytes(bytes)
-            if (!unfinished.renameTo(file)) throw IOException("can't be renamed to $name")
+            if (!hasBytes(file, bytes)) replace(file, bytes)
         } catch (error: IOException) {
             throw FauException("$folder must be writable.", error.message, "Free some storage, or give another folder.", error)
         }
         return file
+    }
+
+    private fun hasBytes(file: File, bytes: ByteArray) =
+        file.length() == bytes.size.toLong() && file.readBytes().contentEquals(bytes)
+
+    private fun replace(file: File, bytes: ByteArray) {
+        val unfinished = File.createTempFile(file.name, ".new", file.parentFile)
+        try {
+            unfinished.writeBytes(bytes)
+            if (!unfinished.renameTo(file)) throw IOException("can't be renamed to ${file.name}")
+        } finally {
+            unfinished.delete() // if it wasn't renamed
+        }
     }
 }

@@ -7,6 +7,9 @@ import com.google.ai.edge.litert.TensorBuffer
 import java.io.File
 import java.io.IOException
 
+/** Intensities of the face's own left and right, 0 to 5: the picture's right and left, if it isn't mirrored. */
+data class FauSides(val left: Float, val right: Float)
+
 /**
  * The AU intensities and heatmaps of one crop.
  *
@@ -18,7 +21,24 @@ class FauResult(val info: FauModelInfo, val intensity: Map<String, Float>, val h
     val interval: Map<String, ClosedFloatingPointRange<Float>>?
         get() = info.intervals?.let { known -> intensity.mapValues { (label, value) -> known.around(label, value) } }
 
-    /** Returns the h x w heatmap of an AU center, row by row. */
+    /**
+     * AU label -> intensities of the face's own sides, the maxima of their heatmaps.
+     *
+     * Only AUs with exactly one center on each side: their intensity is the mean of both.
+     */
+    val sides: Map<String, FauSides> by lazy {
+        // AU centers are named by the side of the picture.
+        info.sideChannels.mapValues { (_, channels) -> FauSides(left = peak(channels.right), right = peak(channels.left)) }
+    }
+
+    private fun peak(channel: Int): Float =
+        (channel until heatmaps.size step info.centers.size).maxOf { heatmaps[it] }
+
+    /**
+     * Returns the h x w heatmap of an AU center, row by row.
+     *
+     * @param center one of `info.centers`; `AU12_left` is on the picture's left, the face's right.
+     */
     fun heatmap(center: String): FloatArray {
         val channel = info.centers.indexOf(center)
         if (channel < 0) throw FauException("An AU center must be one of ${info.centers}.", center, "Check its side.")
@@ -139,28 +159,21 @@ class FauEstimator private constructor(
         ): FauEstimator {
             val lacking = "${info.name} runs on ${info.accelerators}, not on the GPU."
             val whyNot = fallback ?: lacking.takeIf { useGpu && "gpu" !in info.accelerators }
-            return gpuOrCpu(info.name, useGpu && whyNot == null, precision, whyNot) { options, accelerator, reason ->
-                tried(info, accelerator, reason) { compile(options) }
+            return gpuOrCpu(info.name, useGpu && whyNot == null, precision, whyNot, ::firstRun) { options, accelerator, reason ->
+                val model = compile(options)
+                try {
+                    FauEstimator(info, model, accelerator, reason)
+                } catch (error: Throwable) {
+                    model.close()
+                    throw error
+                }
             }
         }
 
-        /** Returns the estimator after a first run, which allocates memory and shows a GPU that fails. */
-        private fun tried(
-            info: FauModelInfo,
-            accelerator: Accelerator,
-            fallback: String?,
-            compile: () -> CompiledModel,
-        ): FauEstimator {
-            val model = compile()
-            var estimator: FauEstimator? = null
-            try {
-                estimator = FauEstimator(info, model, accelerator, fallback)
-                estimator.estimate(FloatArray(info.imageSize * info.imageSize * 3))
-                return estimator
-            } catch (error: Exception) {
-                estimator?.close() ?: model.close()
-                throw error
-            }
+        private fun firstRun(estimator: FauEstimator): List<FloatArray> {
+            val size = estimator.info.imageSize
+            val result = estimator.estimate(pattern(size * size * 3, 255f))
+            return listOf(result.intensity.values.toFloatArray(), result.heatmaps)
         }
     }
 }

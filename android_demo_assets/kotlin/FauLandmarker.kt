@@ -33,11 +33,7 @@ class FauLandmarker(
     private val faces = FauDetector(detector)
 
     init {
-        if (numFaces < 1 || divisions.isEmpty() || divisions.any { it < 1 }) {
-            throw FauException(
-                "Number of faces and divisions must be 1 or more.", "$numFaces and $divisions", "Leave out both.",
-            )
-        }
+        requireOneOrMore(numFaces, divisions)
     }
 
     /**
@@ -100,6 +96,15 @@ class FauLandmarker(
 
         /** Of the landmark network's input, px. */
         const val SIDE = 256
+
+        /** Throws unless the number of faces and the divisions are 1 or more. */
+        internal fun requireOneOrMore(numFaces: Int, divisions: List<Int>) {
+            if (numFaces < 1 || divisions.isEmpty() || divisions.any { it < 1 }) {
+                throw FauException(
+                    "Number of faces and divisions must be 1 or more.", "$numFaces and $divisions", "Leave out both.",
+                )
+            }
+        }
 
         /** Returns the landmark network's input of a crop: 0 to 1. */
         fun input(crop: FloatArray) = FloatArray(crop.size) { crop[it] / 255f }

@@ -4,38 +4,51 @@ import com.google.ai.edge.litert.Accelerator
 import com.google.ai.edge.litert.CompiledModel
 import com.google.ai.edge.litert.LiteRtException
 import java.io.File
+import java.util.Locale
+import kotlin.math.abs
+import kotlin.math.cos
+import kotlin.math.max
+import kotlin.math.sin
 
 /**
  * Returns what [open] makes on the GPU alone or, if that fails, on the CPU with the reason.
  *
- * With `Options(GPU, CPU)` LiteRT would silently run on the CPU what the GPU doesn't support.
+ * With `Options(GPU, CPU)` LiteRT would silently run on the CPU what the GPU doesn't support. A GPU
+ * has failed, too, if its outputs on a pattern aren't the CPU's: see [gpuTolerance].
  *
  * @param name of the model, for messages.
  * @param useGpu false uses the CPU without trying the GPU.
  * @param whyNot why the GPU isn't tried; null if nobody asked for it.
- * @param open compiles and tries a model; gets LiteRT's options, the accelerator, and why it isn't the GPU.
+ * @param firstRun returns the outputs on a [pattern]; this also allocates memory.
+ * @param open compiles a model; gets LiteRT's options, the accelerator, and why it isn't the GPU.
  */
-internal fun <T> gpuOrCpu(
+internal fun <T : AutoCloseable> gpuOrCpu(
     name: String,
     useGpu: Boolean,
     precision: CompiledModel.GpuOptions.Precision,
     whyNot: String? = null,
+    firstRun: (T) -> List<FloatArray>,
     open: (CompiledModel.Options, Accelerator, String?) -> T,
 ): T {
     var reason = whyNot
     if (useGpu) {
-        val options = CompiledModel.Options(Accelerator.GPU)
-        options.gpuOptions = CompiledModel.GpuOptions(precision = precision)
         try {
-            return open(options, Accelerator.GPU, null)
-        } catch (error: LiteRtException) {
-            reason = "This device's GPU can't run $name: ${error.message}"
+            val options = CompiledModel.Options(Accelerator.GPU)
+            options.gpuOptions = CompiledModel.GpuOptions(precision = precision)
+            return closedUnlessPassed(open(options, Accelerator.GPU, null)) { onGpu ->
+                val found = firstRun(onGpu)
+                val expected = open(CompiledModel.Options(Accelerator.CPU), Accelerator.CPU, null).use(firstRun)
+                requireSame(expected, found, gpuTolerance(precision))
+            }
         } catch (error: FauException) {
             reason = "This device's GPU computes $name wrongly: ${error.message}"
+        } catch (error: Throwable) {
+            if (!isReportable(error)) throw error
+            reason = "This device's GPU can't run $name: ${error.message ?: error}"
         }
     }
     try {
-        return open(CompiledModel.Options(Accelerator.CPU), Accelerator.CPU, reason)
+        return closedUnlessPassed(open(CompiledModel.Options(Accelerator.CPU), Accelerator.CPU, reason)) { firstRun(it) }
     } catch (error: LiteRtException) {
         throw FauException(
             "$name: LiteRT must be able to load the model on the CPU.",
@@ -43,7 +56,50 @@ internal fun <T> gpuOrCpu(
             "Keep .tflite uncompressed (noCompress), and use litert 2.3 or newer.",
             error,
         )
+    } catch (error: LinkageError) {
+        throw FauException(
+            "$name: the app must contain LiteRT's native library for this phone.",
+            error.message ?: error,
+            "Add the litert dependency, and keep the phone's ABI in the build.",
+            error,
+        )
     }
+}
+
+/** Returns whether an app can go on after an error, and say what it was. */
+internal fun isReportable(error: Throwable) =
+    error is Exception || error is LinkageError || error is OutOfMemoryError
+
+/**
+ * Returns the difference between GPU and CPU that is taken for rounding, as a share of an output's
+ * largest number, or of 1 if that is less.
+ */
+internal fun gpuTolerance(precision: CompiledModel.GpuOptions.Precision): Double =
+    if (precision == CompiledModel.GpuOptions.Precision.FP32) 1e-3 else 0.1
+
+/** Returns numbers from 0 to [largest] that vary slowly, as those of a picture do. */
+internal fun pattern(size: Int, largest: Float) =
+    FloatArray(size) { (largest * (0.5 + 0.5 * sin(it / 97.0) * cos(it / 1013.0))).toFloat() }
+
+private fun requireSame(expected: List<FloatArray>, found: List<FloatArray>, tolerance: Double) {
+    val apart = expected.zip(found).maxOf { (numbers, others) ->
+        val scale = max(1f, numbers.maxOf { abs(it) }).toDouble()
+        numbers.indices.maxOf { abs(numbers[it] - others[it]) / scale }
+    }
+    if (!(apart <= tolerance)) {
+        throw FauException(
+            "Its outputs on a test pattern must be the CPU's within $tolerance of the largest number.",
+            "%.3g".format(Locale.ROOT, apart),
+            "Nothing has to be done: the CPU computes instead.",
+        )
+    }
+}
+
+private fun <T : AutoCloseable> closedUnlessPassed(opened: T, check: (T) -> Unit): T = try {
+    opened.also(check)
+} catch (error: Throwable) {
+    opened.close()
+    throw error
 }
 
 /**
@@ -106,7 +162,7 @@ class FauLiteRtNetwork private constructor(
             val detector = open(files.detector, DETECTOR_INPUT, DETECTOR_OUTPUTS, useGpu, precision)
             try {
                 return Pair(detector, open(files.landmarks, LANDMARKS_INPUT, LANDMARKS_OUTPUTS, useGpu, precision))
-            } catch (error: Exception) {
+            } catch (error: Throwable) {
                 detector.close()
                 throw error
             }
@@ -118,15 +174,14 @@ class FauLiteRtNetwork private constructor(
             outputs: List<Int>,
             useGpu: Boolean,
             precision: CompiledModel.GpuOptions.Precision,
-        ) = gpuOrCpu(file.name, useGpu, precision) { options, accelerator, fallback ->
+        ) = gpuOrCpu(
+            file.name, useGpu, precision, firstRun = { it.run(pattern(input, 1f)) },
+        ) { options, accelerator, fallback ->
             val model = CompiledModel.create(file.path, options)
-            var network: FauLiteRtNetwork? = null
             try {
-                network = FauLiteRtNetwork(file.name, model, outputs, accelerator, fallback)
-                network.run(FloatArray(input)) // allocates memory, and shows a GPU that fails
-                network
-            } catch (error: Exception) {
-                network?.close() ?: model.close()
+                FauLiteRtNetwork(file.name, model, outputs, accelerator, fallback)
+            } catch (error: Throwable) {
+                model.close()
                 throw error
             }
         }

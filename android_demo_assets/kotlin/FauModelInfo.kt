@@ -35,6 +35,16 @@ class FauModelInfo private constructor(
     val intervals: FauIntervals?,
     val lowReliability: Map<String, List<FauFailedCriterion>>,
 ) {
+    /** Heatmap channels of the centers on the picture's left and right. */
+    internal class SideChannels(val left: Int, val right: Int)
+
+    /** AU label -> channels, of the AUs with exactly one center on each side. */
+    internal val sideChannels: Map<String, SideChannels> = auLabels.mapNotNull { label ->
+        val own = centers.filter { it.startsWith("${label}_") }
+        val sides = listOf("left", "right").map { "${label}_$it" }
+        if (own.toSet() != sides.toSet()) null else label to sides.map(centers::indexOf).let { (l, r) -> SideChannels(l, r) }
+    }.toMap()
+
     /** Throws unless [flatbuffer] is the file that this JSON describes. */
     fun checkFile(flatbuffer: ByteArray) {
         requireSha256(

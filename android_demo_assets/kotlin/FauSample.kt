@@ -2,11 +2,15 @@ package dev.fau
 
 import android.Manifest
 import android.content.Context
+import android.content.pm.PackageManager
 import android.graphics.Bitmap
 import android.graphics.Canvas
 import android.graphics.Matrix
 import android.graphics.Paint
+import android.hardware.display.DisplayManager
 import android.os.Bundle
+import android.os.SystemClock
+import android.util.TypedValue
 import android.view.View
 import android.widget.FrameLayout
 import androidx.activity.ComponentActivity
@@ -27,9 +31,25 @@ import java.util.concurrent.Executors
 class FauSampleActivity : ComponentActivity() {
     // One thread creates, uses and closes the models, which are not thread-safe.
     private val worker = Executors.newSingleThreadExecutor()
-    private var reader: FauReader? = null
+    @Volatile private var reader: FauReader? = null
+    private var degrees = 0 // of the last frame; the worker's
+    private var shown: Preview? = null
+    private var frames: ImageAnalysis? = null
     private lateinit var preview: PreviewView
     private lateinit var bars: AuBarsView
+
+    // Without another activity after each turn of the phone, and also after half a turn.
+    private val turns = object : DisplayManager.DisplayListener {
+        override fun onDisplayAdded(displayId: Int) = Unit
+
+        override fun onDisplayRemoved(displayId: Int) = Unit
+
+        override fun onDisplayChanged(displayId: Int) {
+            val rotation = preview.display?.rotation ?: return
+            shown?.targetRotation = rotation
+            frames?.targetRotation = rotation
+        }
+    }
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
@@ -41,7 +61,9 @@ class FauSampleActivity : ComponentActivity() {
             if (granted) start() else bars.show(null, REFUSED)
         }
         bars.setOnClickListener { if (reader == null) permission.launch(Manifest.permission.CAMERA) }
-        permission.launch(Manifest.permission.CAMERA)
+        getSystemService(DisplayManager::class.java).registerDisplayListener(turns, null)
+        val known = ContextCompat.checkSelfPermission(this, Manifest.permission.CAMERA)
+        if (known == PackageManager.PERMISSION_GRANTED) start() else bars.show(null, WHY_CAMERA)
     }
 
     private fun start() {
@@ -55,21 +77,24 @@ class FauSampleActivity : ComponentActivity() {
         val facing = listOf(CameraSelector.DEFAULT_FRONT_CAMERA, CameraSelector.DEFAULT_BACK_CAMERA)
         val chosen = facing.firstOrNull(camera::hasCamera)
             ?: throw FauException("This app needs a camera.", "a device without one", "Connect a camera, then open the app again.")
-        val shown = Preview.Builder().build()
+        val shown = Preview.Builder().build().also { this.shown = it }
         shown.setSurfaceProvider(preview.surfaceProvider)
         val frames = ImageAnalysis.Builder()
             .setBackpressureStrategy(ImageAnalysis.STRATEGY_KEEP_ONLY_LATEST)
             .setOutputImageFormat(ImageAnalysis.OUTPUT_IMAGE_FORMAT_RGBA_8888)
-            .build()
+            .build().also { this.frames = it }
         frames.setAnalyzer(worker) { frame -> attempt { read(frame) } }
         camera.unbindAll()
         camera.bindToLifecycle(this, chosen, shown, frames)
+        preview.keepScreenOn = true
     }
 
     private fun read(frame: ImageProxy) = frame.use {
         val open = reader ?: return@use
+        if (frame.imageInfo.rotationDegrees != degrees) open.restart() // faces have moved within the picture
+        degrees = frame.imageInfo.rotationDegrees
         val sensor = frame.toBitmap()
-        val turn = Matrix().apply { postRotate(frame.imageInfo.rotationDegrees.toFloat()) }
+        val turn = Matrix().apply { postRotate(degrees.toFloat()) }
         val upright = Bitmap.createBitmap(sensor, 0, 0, sensor.width, sensor.height, turn, true)
         val faces = open.next(upright)
         bars.show(faces.firstOrNull()?.result, FauBars.status(faces, open))
@@ -77,11 +102,13 @@ class FauSampleActivity : ComponentActivity() {
 
     private fun attempt(work: () -> Unit) = try {
         work()
-    } catch (error: Exception) { // FauException, or LiteRT's and CameraX's own if the device fails
-        bars.show(null, error.message ?: "$error. Close the app and open it again.")
+    } catch (error: Throwable) { // FauException, or LiteRT's and CameraX's own if the device fails
+        if (!isReportable(error)) throw error
+        bars.show(null, FauBars.sentence(error))
     }
 
     override fun onDestroy() {
+        getSystemService(DisplayManager::class.java).unregisterDisplayListener(turns)
         worker.execute {
             reader?.close()
             reader = null
@@ -91,6 +118,8 @@ class FauSampleActivity : ComponentActivity() {
     }
 
     private companion object {
+        const val WHY_CAMERA = "This app shows how your face moves, and needs the camera for it. Pictures stay on this " +
+            "phone. Tap to allow the camera."
         const val REFUSED = "No camera: the permission was refused. Tap to be asked again, or allow it in the phone's " +
             "settings, under this app's permissions."
     }
@@ -102,8 +131,10 @@ class AuBarsView(context: Context) : View(context) {
     private var insets = FauInsets()
     private var result: FauResult? = null
     private var text = "Starting."
+    private val spoken = FauSpoken()
 
     init {
+        accessibilityLiveRegion = ACCESSIBILITY_LIVE_REGION_POLITE
         ViewCompat.setOnApplyWindowInsetsListener(this) { _, all ->
             val covered = all.getInsets(WindowInsetsCompat.Type.systemBars() or WindowInsetsCompat.Type.displayCutout())
             insets = FauInsets(
@@ -119,13 +150,15 @@ class AuBarsView(context: Context) : View(context) {
         post {
             this.result = result
             this.text = text
-            contentDescription = text
+            spoken.next(result, text, SystemClock.uptimeMillis())?.let { contentDescription = it }
             invalidate()
         }
     }
 
     override fun onDraw(canvas: Canvas) {
-        val layout = FauBars(width.toFloat(), height.toFloat(), resources.displayMetrics.density, insets, ::measured)
+        val metrics = resources.displayMetrics
+        val letters = TypedValue.applyDimension(TypedValue.COMPLEX_UNIT_SP, FauBars.LETTERS_SP, metrics)
+        val layout = FauBars(width.toFloat(), height.toFloat(), metrics.density, letters, insets, ::measured)
         for (shape in layout.shapes(result, text)) {
             paint.color = shape.color
             when (shape) {

@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.helpers import jvm_kotlin
 from tests.helpers.jvm_kotlin import ROOT
 
-PHONE = ("432", "960", "25", "1.05")
-"""Width, height and inset, px; px per dp: 411 x 914 dp."""
+PHONE = ("432", "960", "25", "1.05", "1.05")
+"""Width, height and inset, px; px per dp and per sp: 411 x 914 dp."""
 
 
 def main() -> None:

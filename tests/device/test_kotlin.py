@@ -15,6 +15,7 @@ import pytest
 from export.checks.operators import max_versions
 from fau_tf import facs
 from fau_tf.inference.model_info import DEFAULT_MODEL, read_model
+from fau_tf.inference.sides import side_channels, side_intensities
 from tests.helpers import golden_files, jvm_kotlin, one_operator
 from tests.helpers.golden_files import ASSETS, GOLDEN, tolerance, worst
 
@@ -193,11 +194,17 @@ def test_intervals_and_low_reliability_are_optional(printed):
 
 
 @pytest.mark.parametrize("variant", CONTENT["variants"])
-def test_intervals_are_those_of_python(variant, tmp_path):
+def test_intervals_and_sides_are_those_of_python(variant, tmp_path):
     jvm_kotlin.run("golden", GOLDEN, model(variant), tmp_path, "cpu")
     info = read_model(model(variant))[1]
     result = results(tmp_path)
+    channels = side_channels(info.aus, info.rule)
     for case in CONTENT["cases"]:
+        shape = (info.heatmap_size, info.heatmap_size, len(info.centers))
+        found = side_intensities(result(case["name"], "heatmaps").reshape(shape), channels)
+        sides = result(case["name"], "sides").reshape(-1, 2)
+        assert np.ptp(sides, axis=1).max() > 0.01, "left is not right"
+        np.testing.assert_array_equal(sides, np.array(list(found.values()), np.float32))
         intensity, interval = (result(case["name"], point) for point in ("intensity", "interval"))
         ends = np.stack(info.intervals.around(intensity), axis=-1).astype(np.float32)
         assert np.ptp(ends, axis=-1).max() > 0.5

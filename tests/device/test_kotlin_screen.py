@@ -1,6 +1,7 @@
 """The layout of the Android app's screen, by its own code on the JVM, drawn by java.awt."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -18,11 +19,19 @@ SENTENCE = (
     "No camera: the permission was refused. Tap to be asked again, or allow it in the settings."
 )
 PHONES = {
-    "upright": (432, 960, 25, 1.05),
-    "lying": (960, 432, 25, 1.05),
-    "small": (320, 480, 20, 1),
+    "upright": (432, 960, 25, 1.05, 1.05),
+    "lying": (960, 432, 25, 1.05, 1.05),
+    "small": (320, 480, 20, 1, 1),
+    "upright, large letters": (432, 960, 25, 1.05, 2.1),
+    "lying, large letters": (960, 432, 25, 1.05, 2.1),
+    "small, large letters": (320, 480, 20, 1, 2),
 }
-"""Width, height and inset, px; px per dp."""
+"""Width, height and inset, px; px per dp and px per sp."""
+REASONS = " ".join(
+    f"This device's GPU can't run {name}: {'some operation is not supported, ' * 9}none is left."
+    for name in ("fau_small_mesh_float16", "face_detector", "face_landmarks_detector")
+)
+"""A text longer than a small screen."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,10 +55,11 @@ def drawn(phone, folder, *text):
 
 @pytest.mark.parametrize("phone", PHONES)
 def test_every_au_has_a_bar_of_its_length_clear_of_the_phones_own_bars(phone, tmp_path):
-    width, height, inset, _ = PHONES[phone]
+    width, height, *_ = PHONES[phone]
     printed, texts, boxes, pixels = drawn(phone, tmp_path)
+    assert re.fullmatch(r"(\w+( \w+)* [1-5](, |\.))+", printed["strongest"])
     values = {label: printed[label].split(" ") for label in LABELS}
-    panel, *rest = boxes
+    rest = boxes[1:]
     titles = [text for text in texts if text[4].split(" ")[0] in LABELS]
     assert [text[4].split(" ")[0] for text in titles] == LABELS
     tracks, bars, intervals = rest[::3], rest[1::3], rest[2::3]
@@ -60,6 +70,18 @@ def test_every_au_has_a_bar_of_its_length_clear_of_the_phones_own_bars(phone, tm
         assert (title[0] == bar[0]) == weak, "gray like its title if its reliability is low"
         assert title[1] + title[3] <= track[1], "the title ends before the bar"
     assert max(float(value[0]) for value in values.values()) > 1
+    assert_inside(phone, texts, boxes)
+    columns = {round(track[1]) for track in tracks}
+    assert len(columns) == (2 if width > height else 1)
+    apart = np.diff(sorted({track[2] for track in tracks}))
+    assert apart.min() > tracks[0][4] - tracks[0][2], "rows don't overlap"
+    assert pixels.shape == (height, width, 3)
+
+
+def assert_inside(phone, texts, boxes):
+    """Assert that all lies on the panel, and the panel clear of the phone's own bars."""
+    width, height, inset, *_ = PHONES[phone]
+    panel = boxes[0]
     for _, left, top, right, bottom in boxes:
         assert panel[1] <= left <= right <= panel[3] <= width
         assert inset <= panel[2] <= top <= bottom <= panel[4] <= height - inset
@@ -67,11 +89,28 @@ def test_every_au_has_a_bar_of_its_length_clear_of_the_phones_own_bars(phone, tm
         assert panel[1] < x
         assert x + wide < panel[3]
         assert panel[2] < y < panel[4]
-    columns = {round(track[1]) for track in tracks}
-    assert len(columns) == (2 if width > height else 1)
-    apart = np.diff(sorted({track[2] for track in tracks}))
-    assert apart.min() > tracks[0][4] - tracks[0][2], "rows don't overlap"
-    assert pixels.shape == (height, width, 3)
+
+
+@pytest.mark.parametrize(
+    "phone", ["upright", "small", *(phone for phone in PHONES if "," in phone)]
+)
+def test_a_long_text_is_cut_short_and_leaves_room_for_the_bars(phone, tmp_path):
+    *_, density, _ = PHONES[phone]
+    _, texts, boxes, _ = drawn(phone, tmp_path, REASONS, "with bars")
+    assert_inside(phone, texts, boxes)
+    tracks = boxes[1::3]
+    assert len(tracks) == len(LABELS)
+    for _, _, top, _, bottom in tracks:
+        assert bottom - top >= 0.6 * 12 * density - 1e-3  # of a row of 12 dp, in float32
+    assert texts[-1][4].endswith("…") == (phone != "upright"), "only there is room for all"
+
+
+def test_letters_grow_with_the_phones_setting(tmp_path):
+    heights = []
+    for phone in ("upright", "upright, large letters"):
+        _, _, boxes, _ = drawn(phone, tmp_path)
+        heights.append(boxes[1][4] - boxes[1][2])
+    assert heights[1] > 1.3 * heights[0]
 
 
 def test_a_sentence_is_wrapped_and_there_are_no_bars_without_a_result(tmp_path):

@@ -36,6 +36,19 @@ def test_the_app_may_use_the_camera_and_nothing_else():
                "uses-native-library") for row in MANIFEST.iter(tag))  # fmt: skip
 
 
+def test_the_permission_hides_the_app_from_no_device():
+    """Without these rows, stores take the permission for a need of both."""
+    implied = {"android.hardware.camera", "android.hardware.camera.autofocus"}
+    assert implied <= set(names("uses-feature"))
+
+
+def test_a_turn_of_the_phone_does_not_load_the_models_again():
+    (activity,) = MANIFEST.iter("activity")
+    kept = set(activity.get(f"{ANDROID}configChanges").split("|"))
+    assert kept == {"orientation", "screenSize", "screenLayout", "smallestScreenSize"}
+    assert KOTLIN["FauSample.kt"].count("targetRotation = rotation") == 2, "preview and frames"
+
+
 def test_the_activity_of_the_manifest_is_there_and_starts_the_app():
     (activity,) = names("activity")
     package, _, name = activity.rpartition(".")

@@ -8,6 +8,7 @@
  *     follow BUNDLE SHA256 OUT FACES PICTURE...       meshes of pictures as frames of a video
  *     screen ASSETS PICTURE OUT ...                   the app's screen, drawn by java.awt (Screen.kt)
  *     guards ASSETS OUT                               one line for each bad input: name, tab, exception
+ *     behavior ASSETS OUT                             one line for each behavior: name, tab, outcome (Behavior.kt)
  */
 package dev.fau
 
@@ -30,6 +31,7 @@ fun main(arguments: Array<String>) {
         "follow" -> follow(rest)
         "screen" -> screen(rest)
         "guards" -> guards(File(arguments[1]), File(arguments[2]))
+        "behavior" -> behavior(File(arguments[1]), File(arguments[2]))
         else -> error("first argument: see Main.kt. Received: ${arguments[0]}")
     }
 }
@@ -73,6 +75,7 @@ class Output(private val folder: File, private val case: String) {
         floats("intensity", result.info.auLabels.map { result.intensity.getValue(it) }.toFloatArray())
         val ends = result.interval?.let { known -> result.info.auLabels.map { known.getValue(it) } }.orEmpty()
         floats("interval", ends.flatMap { listOf(it.start, it.endInclusive) }.toFloatArray())
+        floats("sides", result.sides.values.flatMap { listOf(it.left, it.right) }.toFloatArray())
         // Channel by channel and back, so that a center's heatmap is tested as well.
         val maps = result.info.centers.map(result::heatmap)
         floats("heatmaps", FloatArray(result.heatmaps.size) { maps[it % maps.size][it / maps.size] })

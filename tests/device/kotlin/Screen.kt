@@ -14,24 +14,26 @@ import kotlin.math.min
 
 /**
  * Draws the app's screen: a picture where PreviewView shows the camera, and the shapes of FauBars.
- * The letters are Java's, not Android's. Prints the shapes.
+ * The letters are Java's, not Android's. Prints the shapes, and what a screen reader says.
  *
  * @param arguments asset folder, picture, PNG file, width, height and inset of the screen in px, px
- *   per dp; and a text that is shown without a result.
+ *   per dp, px per sp; a text that is shown without a result; and anything, to show the result too.
  */
 fun screen(arguments: List<String>) {
     val (assets, file, out) = arguments
-    val (width, height, inset, density) = arguments.drop(3).map { it.toFloatOrNull() ?: 0f }
-    val bars = FauBars(width, height, density, FauInsets(top = inset, bottom = inset), ::measured)
-    val text = arguments.getOrNull(7)
-    val shapes = if (text != null) bars.shapes(null, text) else {
+    val (width, height, inset, density, scaled) = arguments.drop(3).map { it.toFloatOrNull() ?: 0f }
+    val letters = FauBars.LETTERS_SP * scaled
+    val bars = FauBars(width, height, density, letters, FauInsets(top = inset, bottom = inset), ::measured)
+    val text = arguments.getOrNull(8)
+    val shapes = if (text != null && arguments.size == 9) bars.shapes(null, text) else {
         val context = Context(AssetManager(assets), File(out).absoluteFile.parentFile)
         fauReader(context, useGpu = false).use { reader ->
             val faces = reader.read(picture(File(file)))
             faces.single().result.let { result ->
                 for ((label, value) in result.intensity) println("$label\t$value ${label in result.info.lowReliability}")
+                println("strongest\t${FauSpoken.strongest(result)}")
             }
-            bars.shapes(faces.single().result, FauBars.status(faces, reader))
+            bars.shapes(faces.single().result, text ?: FauBars.status(faces, reader))
         }
     }
     val screen = BufferedImage(width.toInt(), height.toInt(), BufferedImage.TYPE_INT_RGB)
