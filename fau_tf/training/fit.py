@@ -1,6 +1,7 @@
 """From a network and its faces to the best checkpoint; interrupted trainings go on."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -106,39 +107,25 @@ def fit(
         NonFiniteError: When a loss or gradient isn't finite; the weights are as before the step.
         ValueError: When the device lacks a deterministic operator that the run asks for.
     """
-    settings = config.training
+    settings, train_faces = config.training, subsets["train"]
     devices.check(settings.batch_size)
     _start_backbone(net, config, run)
-    coded = subsets["train"].labels(make_targets(config))
+    coded = train_faces.labels(make_targets(config))
     require_coded(config, coded)
     steps = max(1, len(coded) // settings.batch_size)
     rate = make_schedule(settings, steps)
     pair_loss = make_pair_loss(config, coded)
     model = compiled(net, config, make_loss(config, coded), rate, devices, pair_loss)
-    progress = _progress(config, subsets["train"], run, after, settings.epochs * steps)
-    with StopRequest(run.log) as stop:
-        callbacks = [
-            *([Restore(after, steps)] if after else []),
-            *(
-                _reports(model, config, subsets, run, progress, rate, steps)
-                if devices.chief
-                else []
-            ),
-            Checkpoints(
-                run / run_state.CHECKPOINT if devices.chief else None,
-                progress,
-                steps,
-                settings.checkpoint_seconds if devices.workers == 1 else None,
-                stop,
-            ),
-        ]
-        try:
-            _fit_legs(model, config, subsets["train"], progress.step, steps, devices, callbacks)
-        except tf.errors.OpError as error:
-            if is_non_finite(error):
-                raise _diagnosis(model, config, subsets["train"], run, progress) from error
-            _require_implemented(error, config)
-            raise
+    progress = _progress(config, train_faces, run, after, settings.epochs * steps)
+    callbacks: list[keras.callbacks.Callback] = [Restore(after, steps)] if after else []
+    if devices.chief:
+        callbacks += _reports(model, config, subsets, run, progress, rate, steps)
+    with (
+        StopRequest(run.log) as stop,
+        _explained_errors(model, config, train_faces, run, progress),
+    ):
+        callbacks.append(_checkpoints(config, run, progress, steps, devices, stop))
+        _fit_legs(model, config, train_faces, progress.step, steps, devices, callbacks)
     return progress
 
 
@@ -291,6 +278,20 @@ def _reports(
     ]
 
 
+def _checkpoints(
+    config: Config,
+    run: RunDir,
+    progress: Progress,
+    steps: int,
+    devices: Devices,
+    stop: StopRequest,
+) -> Checkpoints:
+    """Return the callback that saves; of many workers only the chief, at the ends of epochs."""
+    file = run / run_state.CHECKPOINT if devices.chief else None
+    seconds = config.training.checkpoint_seconds if devices.workers == 1 else None
+    return Checkpoints(file, progress, steps, seconds, stop)
+
+
 def _kept_network(model: HeatmapRegressor, config: Config) -> Callable[[], keras.Model]:
     """Return a function of the network as it is kept: in float32, on one device, averaged."""
     settings, net = config.training, model.net
@@ -320,6 +321,20 @@ def _validation(
 
     coded = subset.labels(targets)
     return ValidationAgreement(refresh(), predict, coded, run / run_state.BEST, progress)
+
+
+@contextmanager
+def _explained_errors(
+    model: HeatmapRegressor, config: Config, subset: Subset, run: RunDir, progress: Progress
+) -> Iterator[None]:
+    """Raise TensorFlow's errors as ones that name cause and way out, where they are known."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if is_non_finite(error):
+            raise _diagnosis(model, config, subset, run, progress) from error
+        _require_implemented(error, config)
+        raise
 
 
 def _require_implemented(error: tf.errors.OpError, config: Config) -> None:
