@@ -12,6 +12,7 @@ from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.head_pose import head_pose
 from fau_tf.face.mesh import ibug68
 from fau_tf.face.tiling import Mesh
+from fau_tf.portraits.editing.windows import MEASURED
 from fau_tf.utils import optional_imports
 
 Image = npt.NDArray[np.uint8]
@@ -20,8 +21,6 @@ Find = Callable[[Image], Sequence[Mesh]]
 
 OTHER_FACE: Final = 0.4
 """Width of a second face, relative to the largest, from which it is not background."""
-MEASURED: Final = 160
-"""Side in px of the aligned face on which the limits are measured, whatever the portrait's."""
 ENLARGED: Final = 2.2
 """Largest enlargement of a photo; beyond it skin has no texture."""
 TURNED: Final = 25.0
@@ -71,7 +70,8 @@ def screen(photo: Image, find: Find, size: int, margin: float) -> Aligned:
         margin: Field of view relative to the aligned crop.
 
     Raises:
-        RefusedError: If the photo can't be used.
+        RefusedError: If the photo can't be used, by limits that hold at MEASURED px whatever the
+            portrait's size.
     """
     mesh = _only_face(find(photo))
     yaw, pitch, _ = head_pose(mesh)

@@ -19,7 +19,7 @@ from fau_tf.portraits.editing.movement import (
     moved,
     side_gain,
 )
-from fau_tf.portraits.editing.windows import opencv, window_around
+from fau_tf.portraits.editing.windows import opencv, px_of, window_around
 from fau_tf.portraits.fields import face_shape
 from fau_tf.portraits.pose import Pose, fit_pose
 from fau_tf.synthetic.rigs import canonical_topology as topology
@@ -31,8 +31,8 @@ TAKEN_BACK: Final = 0.5
 """Share of an AU's furrows that vanish with it: where this face has its own, nobody knows."""
 _STILL: Final = 0.1
 _STILL_AROUND: Final = 0.25
-"""Movements of a vertex of the face, and of the rings around it, in px, below which its triangles
-stay."""
+"""Movements of a vertex of the face, and of the rings around it, px at MEASURED, below which its
+triangles stay."""
 
 
 class EditablePortrait:
@@ -92,10 +92,10 @@ def edit(portrait: EditablePortrait, change: Edit, manner: Manner) -> tuple[Imag
     creased = _creased(portrait, before, after, change, manner)
     shut = closing(before, after, change)
     picture = _warped(portrait, creased, points, shut)
-    if eyes.lids_move(portrait.mesh, points):
+    if eyes.lids_move(portrait.mesh, points, len(picture)):
         eyes.show_eyes(picture, portrait.image, portrait.mesh, points, portrait.white)
     eyes.draw_lashes(picture, portrait.image, portrait.mesh, points, np.clip(shut, 0, 1))
-    if mouth.lips_move(portrait.mesh, points):
+    if mouth.lips_move(portrait.mesh, points, len(picture)):
         mouth.show_mouth(
             picture, portrait.image, portrait.mesh, points,
             scale=portrait.pose.scale, white=portrait.white, look=manner.mouth,
@@ -133,8 +133,9 @@ def _gray(picture: Image) -> Image:
 def _warped(portrait: EditablePortrait, creased: Image, points: Floats, shut: Floats) -> Image:
     net = portrait.net
     offset = np.abs(points - net.points)
-    limit = np.full(len(offset), _STILL_AROUND)
-    limit[: topology.FACE_VERTICES] = _STILL
+    px = px_of(len(creased))
+    limit = np.full(len(offset), _STILL_AROUND * px)
+    limit[: topology.FACE_VERTICES] = _STILL * px
     moves = np.maximum(offset[:, 0], offset[:, 1]) > limit
     a, b, c = net.faces.T
     faces = net.faces[moves[a] | moves[b] | moves[c]]

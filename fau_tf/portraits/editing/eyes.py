@@ -10,8 +10,10 @@ from fau_tf.portraits.editing.windows import (
     Mask,
     Window,
     blend,
+    margin_kernel,
     opencv,
     polygon_mask,
+    px_of,
     rounded,
     window_around,
 )
@@ -24,24 +26,27 @@ EYES: Final = ((topology.RIGHT_EYE, 468), (topology.LEFT_EYE, 473))
 """Eyelid margin, and the center of the iris; the four points after it lie on its edge."""
 _MARGINS: Final = [*topology.RIGHT_EYE, *topology.LEFT_EYE]
 STILL: Final = 0.15
-"""Movement of a lid in px below which an eye stays as it is."""
+"""Movement of a lid, px at MEASURED, below which an eye stays as it is."""
+_LEAST_WHITE: Final = 6
+"""Pixels at MEASURED of a sclera from which its color is the photo's."""
 WHITE: Final = np.array([196.0, 186.0, 178.0])
 """Color of a sclera of which too little shows, in a well exposed photo."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Eye:
-    """One eye in a window of the picture; points in px of the window."""
+    """One eye in a window of the picture; points in px of the window, `px` from `px_of`."""
 
     before: Floats
     after: Floats
     iris: Floats
     radius: float
+    px: float
 
 
-def lids_move(before: Floats, after: Floats) -> bool:
-    """Return whether a margin of the eyelids moves between two meshes, px."""
-    return bool(np.abs(after[_MARGINS] - before[_MARGINS]).max() >= STILL)
+def lids_move(before: Floats, after: Floats, size: int) -> bool:
+    """Return whether a margin of the eyelids moves between two meshes, in a portrait of `size`."""
+    return bool(np.abs(after[_MARGINS] - before[_MARGINS]).max() >= STILL * px_of(size))
 
 
 def show_eyes(picture: Image, photo: Image, before: Floats, after: Floats, white: Floats) -> None:
@@ -54,16 +59,18 @@ def show_eyes(picture: Image, photo: Image, before: Floats, after: Floats, white
         after: (468, 2) or more, mesh of the picture.
         white: (3,) color of a sclera, from `sclera_color`.
     """
+    px = px_of(len(photo))
     for ring, center in EYES:
         margin = list(ring)
-        if np.abs(after[margin] - before[margin]).max() < STILL:
+        if np.abs(after[margin] - before[margin]).max() < STILL * px:
             continue
         window = window_around(np.vstack([before[margin], after[margin]]), len(photo))
         iris = before[center]
         radius = float(np.linalg.norm(before[center + 1 : center + 5] - iris, axis=1).mean())
         eye = _Eye(
-            window.local(before[margin]), window.local(after[margin]), window.local(iris), radius
-        )
+            window.local(before[margin]), window.local(after[margin]), window.local(iris),
+            radius, px,
+        )  # fmt: skip
         _show(window.of(picture), window.of(photo), eye, white)
 
 
@@ -78,6 +85,9 @@ def draw_lashes(picture: Image, photo: Image, before: Floats, after: Floats, shu
         shut: (2,) by how much the right and the left eye close, 0 to 1.
     """
     cv2 = opencv()
+    px = px_of(len(photo))
+    width = max(1, round(px))
+    strength = 0.55 * px / width  # a line of whole px is as dark in all as one of `px`
     for (ring, _), part in zip(EYES, shut, strict=True):
         if not part:
             continue
@@ -87,8 +97,8 @@ def draw_lashes(picture: Image, photo: Image, before: Floats, after: Floats, shu
         window = window_around(margin, len(photo))
         line = np.zeros((window.height, window.width), np.uint8)
         at = np.round(window.local(margin) * 16).astype(np.int32)
-        cv2.polylines(line, [at], False, 255, 1, cv2.LINE_AA, shift=4)
-        share = np.float32(0.55 * part / 255) * line.astype(np.float32)
+        cv2.polylines(line, [at], False, 255, width, cv2.LINE_AA, shift=4)
+        share = np.float32(strength * part / 255) * line.astype(np.float32)
         target = window.of(picture)
         target[:] = rounded(blend(target, np.asarray(color, np.float32), share))
 
@@ -105,7 +115,7 @@ def sclera_color(photo: Image, mesh: Floats) -> Floats:
         shown &= _distance(window, iris) > 1.15 * radius
         whites.append(window.of(photo)[shown])
     pixels = np.concatenate(whites)
-    if len(pixels) < 6:
+    if len(pixels) < _LEAST_WHITE * px_of(len(photo)) ** 2:
         level = photo[mesh[4, 1].astype(int).clip(0, len(photo) - 1)].max() / 255
         return np.asarray(WHITE * min(1.0, level))
     bright = pixels.sum(1)
@@ -120,7 +130,7 @@ def _show(picture: Image, photo: Image, eye: _Eye, white: Floats) -> None:
     if (now - then).max() > 0.2:
         # The photo shows lashes and the lid's shadow at its margin; they would stay behind.
         cv2 = opencv()
-        seen = cv2.erode(then, np.ones((3, 1), np.uint8))
+        seen = cv2.erode(then, margin_kernel(eye.px)[:, :1])
         eyeball = blend(_revealed(photo, eye, white), photo, seen)
     picture[:] = rounded(blend(picture, eyeball, now))
 
@@ -131,11 +141,12 @@ def _revealed(photo: Image, eye: _Eye, white: Floats) -> Mask:
     rows, columns = photo.shape[:2]
     x, y = np.meshgrid(np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32))
     top, bottom = _lid_lines(eye.before, x[0])
+    high = top + eye.px
     mirrored = (2 * eye.iris[1] - y).astype(np.float32)
-    place = np.clip(mirrored, top + 1.0, np.maximum(bottom - 0.7, top + 1.0)).astype(np.float32)
+    place = np.clip(mirrored, high, np.maximum(bottom - 0.7 * eye.px, high)).astype(np.float32)
     iris = cv2.remap(photo, x, place, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     over, _ = _lid_lines(eye.after, x[0])
-    shadow = 0.72 + 0.28 * np.clip((y - over) / 2.5, 0, 1)
+    shadow = 0.72 + 0.28 * np.clip((y - over) / (2.5 * eye.px), 0, 1)
     sclera = (np.float32(white) * shadow[..., None]).astype(np.float32)
     inside = np.clip(eye.radius - np.hypot(x - eye.iris[0], y - eye.iris[1]) + 0.5, 0, 1)
     return blend(sclera, iris, inside.astype(np.float32))

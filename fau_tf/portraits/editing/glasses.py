@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fau_tf.portraits.editing.windows import opencv
+from fau_tf.portraits.editing.windows import MEASURED, opencv
 
 MOVE_FRAMES: Final = (1, 2, 4, 6, 9)
 """AUs that move the skin under a frame."""
@@ -19,11 +19,16 @@ _SAMPLES, _WIDTH = 24, 4  # along the bridge; half of the widest bar
 def wears_glasses(image: npt.NDArray[np.uint8], mesh: npt.NDArray[np.floating[Any]]) -> bool:
     """Return whether a bar crosses the bridge of the nose, darker or brighter than both sides.
 
+    It is looked for in a copy of MEASURED px, in which BAR was measured.
+
     Args:
         image: (S, S, 3) RGB uint8.
         mesh: (478, 2) mesh points, px.
     """
     cv2 = opencv()
+    if len(image) != MEASURED:
+        mesh = (mesh + 0.5) * (MEASURED / len(image)) - 0.5
+        image = cv2.resize(image, (MEASURED, MEASURED), interpolation=cv2.INTER_AREA)
     part = np.linspace(0.15, 0.85, _SAMPLES)[:, None]
     line = mesh[_BROWS] + part * (mesh[_NOSE] - mesh[_BROWS])
     across = np.arange(-2.0, 3.0)[:, None] * (1, 0)

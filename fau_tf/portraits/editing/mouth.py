@@ -10,8 +10,10 @@ from fau_tf.portraits.editing.windows import (
     Mask,
     Window,
     blend,
+    margin_kernel,
     opencv,
     polygon_mask,
+    px_of,
     rounded,
     window_around,
 )
@@ -25,12 +27,12 @@ _UPPER: Final = [78, *topology.UPPER_INNER_LIP, 308]
 _LOWER: Final = [78, *topology.LOWER_INNER_LIP, 308]
 UPPER_MIDDLE, LOWER_MIDDLE, CHIN = 13, 14, 152
 STILL: Final = 0.2
-"""Movement of the lips in px below which the mouth stays as it is."""
+"""Movement of the lips, px at MEASURED, below which the mouth stays as it is."""
 _OPEN, _TEETH = 12, 0.55
-"""Pixels of an open mouth from which it shows what is in it; brightness of teeth, relative to the
-whites of the eyes."""
+"""Pixels at MEASURED of an open mouth from which it shows what is in it; brightness of teeth,
+relative to the whites of the eyes."""
 _PARTED: Final = 0.3
-"""Parting of the lips in px from which the inside begins to show."""
+"""Parting of the lips, px at MEASURED, from which the inside begins to show."""
 TOOTH: Final = 0.8
 """Width of a front tooth, cm."""
 
@@ -75,6 +77,7 @@ class _Mouth:
     Attributes:
         before: (468, 2) mesh of the photo.
         after: (468, 2) mesh of the picture.
+        px: From `px_of`.
         scale: px per cm.
         white: (3,) color of the sclera.
         lip: (3,) color of the lips.
@@ -85,6 +88,7 @@ class _Mouth:
 
     before: Floats
     after: Floats
+    px: float
     scale: float
     white: Floats
     lip: Floats
@@ -93,9 +97,9 @@ class _Mouth:
     teeth_end: float
 
 
-def lips_move(before: Floats, after: Floats) -> bool:
-    """Return whether the lips' margins move between two meshes, px."""
-    return bool(np.abs(after[RING] - before[RING]).max() >= STILL)
+def lips_move(before: Floats, after: Floats, size: int) -> bool:
+    """Return whether the lips' margins move between two meshes, in a portrait of `size` px."""
+    return bool(np.abs(after[RING] - before[RING]).max() >= STILL * px_of(size))
 
 
 def show_mouth(
@@ -122,11 +126,13 @@ def show_mouth(
     mouth = _mouth(window, photo, before, after, then, scale, white, look)
     # The photo's lips shade and shine at the margin; a thin slit between them is no mouth.
     cv2 = opencv()
-    seen = cv2.erode(then, np.ones((3, 3), np.uint8))
+    kernel = margin_kernel(mouth.px)
+    seen = cv2.erode(then, kernel)
     target = window.of(picture)
     target[:] = rounded(blend(target, window.of(photo), now * seen))
     opened = now * _opened(mouth, local.width) * (1 - seen)
-    opened = cv2.GaussianBlur(opened, (3, 3), 0.6)  # lips are round: no edge between them is sharp
+    # Lips are round: no edge between them is sharp.
+    opened = cv2.GaussianBlur(opened, kernel.shape, 0.6 * mouth.px)
     if opened.max() > 0.05:
         target[:] = rounded(blend(target, _interior(local, mouth), opened))
 
@@ -140,14 +146,15 @@ def _mouth(
     teeth = white * look.brightness * _YELLOWISH
     end = window.local(before)[UPPER_MIDDLE, 1] + scale * look.edge
     shown = window.of(photo)[then > 0.9]
-    if len(shown) >= _OPEN:
+    px = px_of(len(photo))
+    if len(shown) >= _OPEN * px**2:
         bright = shown[shown.mean(1) >= np.median(shown.mean(1))].mean(0)
         has_teeth = bool(bright.mean() > _TEETH * white.mean())
         look = replace(look, teeth=has_teeth)
         if has_teeth:
             teeth, end = bright, window.local(before)[LOWER_MIDDLE, 1]
     return _Mouth(
-        before=window.local(before), after=window.local(after), scale=scale, white=white,
+        before=window.local(before), after=window.local(after), px=px, scale=scale, white=white,
         lip=photo[lip[1], lip[0]], look=look, teeth=teeth, teeth_end=float(end),
     )  # fmt: skip
 
@@ -159,7 +166,8 @@ def _opened(mouth: _Mouth, width: int) -> npt.NDArray[np.float32]:
         _line(points[_LOWER], column) - _line(points[_UPPER], column)
         for points in (mouth.after, mouth.before)
     ]
-    return np.clip((gaps[0] - gaps[1] - _PARTED) / _PARTED, 0, 1).astype(np.float32)
+    least = _PARTED * mouth.px
+    return np.clip((gaps[0] - gaps[1] - least) / least, 0, 1).astype(np.float32)
 
 
 def _interior(window: Window, mouth: _Mouth) -> Mask:

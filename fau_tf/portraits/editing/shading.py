@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fau_tf.portraits.editing import warp
-from fau_tf.portraits.editing.windows import Window, opencv, window_around
+from fau_tf.portraits.editing.windows import Window, opencv, px_of, window_around
 from fau_tf.portraits.fields import FaceShape, face_shape
 from fau_tf.portraits.pose import Pose
 from fau_tf.synthetic.rigs import canonical_topology as topology
@@ -29,7 +29,10 @@ Map = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
 
 STEP: Final = 2
-"""Texels of the atlas per value of a relief; a portrait at 160 px has 6 px per cm, the atlas 14."""
+"""Texels of the atlas per value of a relief: it has 14 per cm, so a relief 7; portraits of 160 px
+have 6 px per cm, of 200 px 7."""
+_BLOCK: Final = 4
+"""Side, px at MEASURED, of the blocks of a photo whose mean brightness the light explains."""
 GAMMA: Final = 2.2
 DARKEST, BRIGHTEST = 0.30, 1.6
 """Limits of the ratio, in linear light."""
@@ -115,9 +118,10 @@ def estimate_light(photo: Image, points: Floats, normals: Floats) -> Light:
         normals: (468, 3) unit, in the camera's axes.
     """
     cv2 = opencv()
-    soft = cv2.resize(photo, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    block = _BLOCK * px_of(len(photo))
+    soft = cv2.resize(photo, None, fx=1 / block, fy=1 / block, interpolation=cv2.INTER_AREA)
     skin = _skin()
-    at = np.floor((points[skin] + 0.5) / 4).astype(int).clip(0, len(soft) - 1)
+    at = np.floor((points[skin] + 0.5) / block).astype(int).clip(0, len(soft) - 1)
     seen = (soft[at[:, 1], at[:, 0]].mean(1) / 255) ** GAMMA
     seen = seen / max(seen.mean(), 1e-3)
     columns = _harmonics(normals[skin])

@@ -1,8 +1,8 @@
-"""Small windows of a picture, soft polygons in them, and blends."""
+"""Small windows of a picture, lengths in its px, soft polygons, and blends."""
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,8 @@ from fau_tf.utils import optional_imports
 
 Mask = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.float32] | npt.NDArray[np.uint8]
+MEASURED: Final = 160
+"""Side in px of the portraits on which all limits in px were chosen."""
 _FINE = 4
 _SHIFT = 4  # fractional bits of OpenCV's polygon corners
 
@@ -24,6 +26,17 @@ def opencv() -> Any:
         MissingLibraryError: If it is not installed.
     """
     return optional_imports.cv2()
+
+
+def px_of(size: int) -> float:
+    """Return how many px of a portrait of `size` px are one px at MEASURED."""
+    return size / MEASURED
+
+
+def margin_kernel(px: float) -> npt.NDArray[np.uint8]:
+    """Return the square (n, n) that erodes a mask by one px at MEASURED, at least by one."""
+    side = 2 * max(1, round(px)) + 1
+    return np.ones((side, side), np.uint8)
 
 
 @dataclass(frozen=True)
