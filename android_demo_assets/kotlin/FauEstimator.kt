@@ -15,11 +15,30 @@ data class FauSides(val left: Float, val right: Float)
  *
  * @property intensity AU label, e.g. `AU06` -> FACS intensity, 0 to 5.
  * @property heatmaps h x w x K, row by row, channels last, 0 to 5, over the crop.
+ * @property neutral what was subtracted by [aboveNeutral]; null if nothing was.
  */
-class FauResult(val info: FauModelInfo, val intensity: Map<String, Float>, val heatmaps: FloatArray) {
-    /** AU label -> prediction interval; null if the model has none. See [FauIntervals]. */
+class FauResult(
+    val info: FauModelInfo,
+    val intensity: Map<String, Float>,
+    val heatmaps: FloatArray,
+    val neutral: FauResult? = null,
+) {
+    /** AU label -> prediction interval; null if the model has none, and of [aboveNeutral]. See [FauIntervals]. */
     val interval: Map<String, ClosedFloatingPointRange<Float>>?
-        get() = info.intervals?.let { known -> intensity.mapValues { (label, value) -> known.around(label, value) } }
+        get() = info.intervals?.takeIf { neutral == null }?.let { known ->
+            intensity.mapValues { (label, value) -> known.around(label, value) }
+        }
+
+    /**
+     * Returns this result with its intensities minus those of a neutral face of the same person, within 0 to 5.
+     *
+     * A neutral face may have intensities above 0: low brows, deep folds, lip corners that point down.
+     * Heatmaps and sides stay as they are.
+     */
+    fun aboveNeutral(neutral: FauResult): FauResult {
+        val above = intensity.mapValues { (label, value) -> (value - neutral.intensity.getValue(label)).coerceIn(0f, 5f) }
+        return FauResult(info, above, heatmaps, neutral)
+    }
 
     /**
      * AU label -> intensities of the face's own sides, the maxima of their heatmaps.

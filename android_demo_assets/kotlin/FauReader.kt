@@ -12,7 +12,7 @@ class FauFace(val mesh: FauMesh, val landmarks: DoubleArray, val matrix: Affine,
 /**
  * Finds faces and estimates their AUs. Not thread-safe; `close` closes landmarker and estimator.
  *
- * Unlike the Python demo, it gives no quality score, smooths nothing and has no neutral baseline.
+ * Unlike the Python demo, it gives no quality score and smooths nothing.
  *
  * @property fallbacks why a network doesn't run on the GPU, one sentence each; empty if all do, or
  *   if the GPU wasn't requested.

@@ -12,7 +12,10 @@ import android.os.Bundle
 import android.os.SystemClock
 import android.util.TypedValue
 import android.view.View
+import android.widget.Button
 import android.widget.FrameLayout
+import android.widget.ImageView
+import android.widget.LinearLayout
 import androidx.activity.ComponentActivity
 import androidx.activity.enableEdgeToEdge
 import androidx.activity.result.contract.ActivityResultContracts
@@ -23,20 +26,31 @@ import androidx.camera.core.Preview
 import androidx.camera.lifecycle.ProcessCameraProvider
 import androidx.camera.view.PreviewView
 import androidx.core.content.ContextCompat
+import androidx.core.graphics.Insets
 import androidx.core.view.ViewCompat
 import androidx.core.view.WindowInsetsCompat
 import java.util.concurrent.Executors
 
-/** A camera's preview under one bar per AU and a line with the accelerator, or with what is wrong. */
+/**
+ * A camera's preview under one bar per AU and a line with the accelerator, or with what is wrong.
+ *
+ * Buttons: the other camera; a frozen picture with its bars; the face now as neutral, so that bars start there.
+ */
 class FauSampleActivity : ComponentActivity() {
     // One thread creates, uses and closes the models, which are not thread-safe.
     private val worker = Executors.newSingleThreadExecutor()
     @Volatile private var reader: FauReader? = null
     private var degrees = 0 // of the last frame; the worker's
+    @Volatile private var latest: FauResult? = null
+    @Volatile private var neutral: FauResult? = null
+    @Volatile private var frozen = false
+    private var camera: ProcessCameraProvider? = null
+    private var switches = 0 // of the camera
     private var shown: Preview? = null
     private var frames: ImageAnalysis? = null
     private lateinit var preview: PreviewView
     private lateinit var bars: AuBarsView
+    private lateinit var buttons: View
 
     // Without another activity after each turn of the phone, and also after half a turn.
     private val turns = object : DisplayManager.DisplayListener {
@@ -56,7 +70,9 @@ class FauSampleActivity : ComponentActivity() {
         enableEdgeToEdge()
         preview = PreviewView(this).apply { scaleType = PreviewView.ScaleType.FIT_START } // above the bars
         bars = AuBarsView(this)
-        setContentView(FrameLayout(this).apply { addView(preview); addView(bars) })
+        val still = ImageView(this).apply { scaleType = ImageView.ScaleType.FIT_START }
+        buttons = buttons(still)
+        setContentView(FrameLayout(this).apply { listOf(preview, still, bars, buttons).forEach { addView(it) } })
         val permission = registerForActivityResult(ActivityResultContracts.RequestPermission()) { granted ->
             if (granted) start() else bars.show(null, REFUSED)
         }
@@ -73,10 +89,43 @@ class FauSampleActivity : ComponentActivity() {
         provider.addListener({ attempt { bind(provider.get()) } }, ContextCompat.getMainExecutor(this))
     }
 
+    /** Returns a row of buttons at the top; [still] lies over the preview. */
+    private fun buttons(still: ImageView): View {
+        val row = LinearLayout(this)
+        row.visibility = View.GONE // until there is a camera
+        row.addView(button("Camera") {
+            switches++
+            worker.execute { reader?.restart() }
+            attempt { camera?.let { bind(it) } }
+        })
+        row.addView(button("Freeze") {
+            frozen = !frozen
+            it.text = if (frozen) "Go on" else "Freeze"
+            still.setImageBitmap(if (frozen) preview.bitmap else null)
+        })
+        row.addView(button("Neutral") {
+            neutral = if (neutral == null) latest else null
+            it.text = if (neutral == null) "Neutral" else "Neutral off"
+        })
+        ViewCompat.setOnApplyWindowInsetsListener(row) { view, all ->
+            covered(all).let { view.setPadding(it.left, it.top, it.right, 0) }
+            all
+        }
+        return row
+    }
+
+    private fun button(title: String, pressed: (Button) -> Unit) = Button(this).apply {
+        text = title
+        setOnClickListener { pressed(this) }
+    }
+
     private fun bind(camera: ProcessCameraProvider) {
-        val facing = listOf(CameraSelector.DEFAULT_FRONT_CAMERA, CameraSelector.DEFAULT_BACK_CAMERA)
-        val chosen = facing.firstOrNull(camera::hasCamera)
-            ?: throw FauException("This app needs a camera.", "a device without one", "Connect a camera, then open the app again.")
+        this.camera = camera
+        val facing = listOf(CameraSelector.DEFAULT_FRONT_CAMERA, CameraSelector.DEFAULT_BACK_CAMERA).filter(camera::hasCamera)
+        if (facing.isEmpty()) {
+            throw FauException("This app needs a camera.", "a device without one", "Connect a camera, then open the app again.")
+        }
+        val chosen = facing[switches % facing.size]
         val shown = Preview.Builder().build().also { this.shown = it }
         shown.setSurfaceProvider(preview.surfaceProvider)
         val frames = ImageAnalysis.Builder()
@@ -87,17 +136,22 @@ class FauSampleActivity : ComponentActivity() {
         camera.unbindAll()
         camera.bindToLifecycle(this, chosen, shown, frames)
         preview.keepScreenOn = true
+        buttons.visibility = View.VISIBLE
     }
 
     private fun read(frame: ImageProxy) = frame.use {
-        val open = reader ?: return@use
+        val open = reader?.takeUnless { frozen } ?: return@use
         if (frame.imageInfo.rotationDegrees != degrees) open.restart() // faces have moved within the picture
         degrees = frame.imageInfo.rotationDegrees
         val sensor = frame.toBitmap()
         val turn = Matrix().apply { postRotate(degrees.toFloat()) }
         val upright = Bitmap.createBitmap(sensor, 0, 0, sensor.width, sensor.height, turn, true)
         val faces = open.next(upright)
-        bars.show(faces.firstOrNull()?.result, FauBars.status(faces, open))
+        val result = faces.firstOrNull()?.result
+        latest = result
+        val baseline = neutral
+        val shown = if (baseline == null) result else result?.aboveNeutral(baseline)
+        bars.show(shown, FauBars.status(faces, open) + if (baseline == null) "" else " Above your neutral face.")
     }
 
     private fun attempt(work: () -> Unit) = try {
@@ -125,6 +179,10 @@ class FauSampleActivity : ComponentActivity() {
     }
 }
 
+/** Returns the px at each side that bars and cameras of the phone cover. */
+private fun covered(all: WindowInsetsCompat): Insets =
+    all.getInsets(WindowInsetsCompat.Type.systemBars() or WindowInsetsCompat.Type.displayCutout())
+
 /** Draws the shapes of [FauBars], clear of the phone's own bars. */
 class AuBarsView(context: Context) : View(context) {
     private val paint = Paint(Paint.ANTI_ALIAS_FLAG)
@@ -136,10 +194,9 @@ class AuBarsView(context: Context) : View(context) {
     init {
         accessibilityLiveRegion = ACCESSIBILITY_LIVE_REGION_POLITE
         ViewCompat.setOnApplyWindowInsetsListener(this) { _, all ->
-            val covered = all.getInsets(WindowInsetsCompat.Type.systemBars() or WindowInsetsCompat.Type.displayCutout())
-            insets = FauInsets(
-                covered.left.toFloat(), covered.top.toFloat(), covered.right.toFloat(), covered.bottom.toFloat(),
-            )
+            insets = covered(all).let {
+                FauInsets(it.left.toFloat(), it.top.toFloat(), it.right.toFloat(), it.bottom.toFloat())
+            }
             invalidate()
             all
         }

@@ -91,6 +91,10 @@ def test_every_failure_that_the_app_outlives_is_a_sentence(printed):
     assert illegal == f"java.lang.IllegalStateException. {closing}"
 
 
+def test_a_neutral_face_is_subtracted_within_the_scale_and_intervals_are_left_out(printed):
+    assert printed["above neutral"] == "[2.0, 0.0, 0.5] null"
+
+
 def test_the_three_strongest_reliable_aus_are_spoken(printed):
     first, second, _, fourth = printed["named"].split(", ")
     assert printed["strongest of four"] == f"{second} 4, {fourth} 2, {first} 1."

@@ -111,6 +111,8 @@ private fun spoken(model: File) {
     }
     println("strongest of four\t${FauSpoken.strongest(result(1.4f, 3.6f, 0.5f, 2f))}")
     println("strongest of one\t${FauSpoken.strongest(result(0.49f, 0.5f))}")
+    val above = result(3f, 1f, 0.5f).aboveNeutral(result(1f, 2f))
+    println("above neutral\t${reliable.take(3).map(above.intensity::getValue)} ${above.interval}")
     println("strongest of none\t${FauSpoken.strongest(result())}")
     val reader = FauSpoken()
     val said = listOf(
