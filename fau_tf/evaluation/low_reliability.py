@@ -1,13 +1,17 @@
-"""AUs that fail a criterion of `contract.LOW_RELIABILITY`, for the JSON beside a model."""
+"""AUs that fail a criterion of `contract.LOW_RELIABILITY`.
+
+For the JSON beside a model and for docs/experiments/accuracy.md.
+"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fau_tf import contract
+from fau_tf.inference.model_info import FailedCriterion
 from fau_tf.training.run_state import REAL_FACES
 
 
@@ -34,12 +38,28 @@ def low_reliability(found: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]
     return failed
 
 
-def edited_photos(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the figures of each edit of each set of photos, see `real_faces.edits.rises`."""
-    edited = list(found.get("photos", {}).get("edited", []))
-    if found.get("real_faces"):
-        edited += found["real_faces"]["readers"]["model"]["edited"]
-    return edited
+def low_reliability_section(found: Mapping[str, Any], labels: Sequence[str]) -> str:
+    """Return the section of the page; empty if `low_reliability` was not sought.
+
+    Args:
+        found: The content of accuracy.json.
+        labels: Of the model's AUs.
+    """
+    if "low_reliability" not in found:
+        return ""
+    limits = "\n".join(
+        f"- {row.text}: {row.limit:.2f}" for row in contract.LOW_RELIABILITY.values()
+    )
+    failed = "\n".join(
+        f"- {label}: {FailedCriterion(**one)}."
+        for label, rows in found["low_reliability"].items()
+        for one in rows
+    )
+    return (
+        "## Low-reliability AUs\n\nThe JSON beside a model, and the demo, list an AU as "
+        f"low-reliability if one of these figures is below its limit:\n\n{limits}\n\n"
+        f"{_measured(found, labels)}\n\n{failed or 'None.'}"
+    )
 
 
 def real_faces_edits(run: Path) -> dict[str, Any]:
@@ -57,19 +77,14 @@ def real_faces_edits(run: Path) -> dict[str, Any]:
             {"edit": row["edit"], "median_rise": dict(row["median_rise"])}
             for row in found["readers"]["model"]["edited"]
         ]
-        collection = {"name": found["collection"]["name"]}
-        return {
-            "real_faces": {
-                "collection": collection,
-                "part": found["part"],
-                "readers": {"model": {"edited": edited}},
-            }
-        }
+        name, part = found["collection"]["name"], found["part"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{path}: must be what `python -m fau_tf.cli.evaluate real-faces FOLDER --json FILE` "
             f"writes: got {error!r}. Write it again, or delete it."
         ) from error
+    readers = {"model": {"edited": edited}}
+    return {"real_faces": {"collection": {"name": name}, "part": part, "readers": readers}}
 
 
 def _cross_rig_icc(found: Mapping[str, Any]) -> dict[str, float]:
@@ -86,9 +101,17 @@ def _cross_rig_icc(found: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
+def _edited_photos(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the figures of each edit of each set of photos, see `real_faces.edits.rises`."""
+    edited = list(found.get("photos", {}).get("edited", []))
+    if found.get("real_faces"):
+        edited += found["real_faces"]["readers"]["model"]["edited"]
+    return edited
+
+
 def _edited_photo_rise(found: Mapping[str, Any]) -> dict[str, float]:
     """Return the largest median rise of each AU over the sets of edited photos."""
-    rows = [row["median_rise"] for row in edited_photos(found)]
+    rows = [row["median_rise"] for row in _edited_photos(found)]
     return {
         label: max(row[label] for row in rows if label in row)
         for label in {label for row in rows for label in row}
@@ -106,3 +129,20 @@ def _blendshape_correlation(found: Mapping[str, Any]) -> dict[str, float]:
 
 def _is_known(value: float | None) -> bool:
     return value is not None and bool(np.isfinite(value))  # in a JSON file NaN is null
+
+
+def _measured(found: Mapping[str, Any], labels: Sequence[str]) -> str:
+    """Return which figures the criteria had."""
+    text = "A criterion applies where it was measured."
+    if "cross_rig" not in found:
+        text += " Cross-rig runs were not, so the first one does not apply here."
+    sets = ["the photos above"] if "photos" in found else []
+    if "real_faces" in found:
+        part, name = found["real_faces"]["part"], found["real_faces"]["collection"]["name"]
+        sets.append(f"the {part} part of `{name}` ([real faces](real_faces.md))")
+    if not sets:
+        return text
+    shown = {label for row in _edited_photos(found) for label in row["median_rise"]}
+    without = [label for label in labels if label not in shown]
+    text += f" Sets of edited photos: {' and '.join(sets)}."
+    return text + (f" No edit shows {', '.join(without)} here." if without else "")

@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from fau_tf import contract
-from fau_tf.evaluation.low_reliability import edited_photos
-from fau_tf.inference.model_info import FailedCriterion
+from fau_tf.evaluation.low_reliability import low_reliability_section
 from fau_tf.utils.markdown_tables import table
 
 BLOCK: Final = "accuracy"
@@ -31,7 +29,7 @@ def report_page(found: Mapping[str, Any]) -> str:
         _videos(found),
         _factors(found),
         _coverage(found),
-        _low_reliability(found),
+        low_reliability_section(found, _labels(found)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -215,42 +213,6 @@ def _coverage(found: Mapping[str, Any]) -> str:
         + "\n\nThe coverage holds for synthetic faces like those of the validation subjects. Their "
         "coverage on real faces is unknown."
     )
-
-
-def _low_reliability(found: Mapping[str, Any]) -> str:
-    if "low_reliability" not in found:
-        return ""
-    limits = "\n".join(
-        f"- {row.text}: {row.limit:.2f}" for row in contract.LOW_RELIABILITY.values()
-    )
-    failed = "\n".join(
-        f"- {label}: {FailedCriterion(**one)}."
-        for label, rows in found["low_reliability"].items()
-        for one in rows
-    )
-    return (
-        "## Low-reliability AUs\n\nThe JSON beside a model, and the demo, list an AU as "
-        f"low-reliability if one of these figures is below its limit:\n\n{limits}\n\n"
-        f"{_measured_for_criteria(found)}\n\n{failed or 'None.'}"
-    )
-
-
-def _measured_for_criteria(found: Mapping[str, Any]) -> str:
-    """Return which figures the criteria had."""
-    text = "A criterion applies where it was measured."
-    if "cross_rig" not in found:
-        text += " Cross-rig runs were not, so the first one does not apply here."
-    sets = ["the photos above"] if "photos" in found else []
-    if "real_faces" in found:
-        one = found["real_faces"]
-        sets.append(f"the {one['part']} part of `{one['collection']['name']}` "
-                    "([real faces](real_faces.md))")  # fmt: skip
-    if not sets:
-        return text
-    shown = {label for row in edited_photos(found) for label in row["median_rise"]}
-    without = [label for label in _labels(found) if label not in shown]
-    text += f" Sets of edited photos: {', and '.join(sets)}."
-    return text + (f" No edit shows {', '.join(without)} here." if without else "")
 
 
 def _cross_rig_groups(found: Mapping[str, Any]) -> list[tuple[_Row, str, _Row, _Row | None]]:

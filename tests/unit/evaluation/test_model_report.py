@@ -19,9 +19,11 @@ from fau_tf.evaluation.synthetic_test_set import (
     rig_masks,
     subject_error_quantiles,
 )
+from fau_tf.inference.model_info import load_model_info
 from fau_tf.models.scc.inspect_graph import ChannelGraph, pair_overlap
 from fau_tf.utils.json_safe import plain
 
+ROOT = Path(__file__).parents[3]
 LABELS = [facs.AUS[au].label for au in facs.DISFA_BP4D]
 
 
@@ -193,12 +195,20 @@ def test_the_page_and_the_json_judge_by_the_same_sets_of_edited_photos(found, tm
     assert "AU26" not in failed  # it rises in the other set
     text = model_report.report_page(whole | {"low_reliability": failed})
     section = text[text.index("## Low-reliability AUs") :]
-    assert "the photos above, and the test part of `london`" in section
+    assert "the photos above and the test part of `london`" in section
     assert "AU07: largest median rise" in section
     for row in contract.LOW_RELIABILITY.values():
         assert f"- {row.text}: {row.limit:.2f}\n" in section
     # Written again, accuracy.json holds what was judged.
     assert low_reliability(json.loads(json.dumps(plain(whole)))) == failed
+
+
+def test_the_published_page_lists_what_the_packaged_model_does():
+    text = (ROOT / "docs" / "experiments" / "accuracy.md").read_text()
+    listed = [line for line in text.splitlines() if line.startswith("- AU")]
+    failed = load_model_info().low_reliability.items()
+    assert listed == [f"- {label}: {one}." for label, rows in failed for one in rows]
+    assert listed
 
 
 def test_the_page_says_that_cross_rig_runs_were_not_measured(found):
