@@ -97,9 +97,10 @@ describe: .venv/.export
 	$(BIN)/python -m export.bundle describe android_demo_assets
 
 # ---- browser ----------------------------------------------------------------------------------
-# The page as a static folder, build/web, with sizes; then served on this machine: PORT=8000.
+# The page as a static folder, build/web, with sizes; then served on this machine: PORT=8765, which is no other
+# server's default, since its service worker stays with the address.
 WEB_PYTHON := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python
-PORT ?= 8000
+PORT ?= 8765
 web: web-folder
 	$(BIN)/python web_demo/serve.py build/web $(PORT)
 

@@ -44,7 +44,12 @@ LITERT: Final = {
 }
 WASM: Final = "litert/wasm/litert_wasm_internal.wasm"
 SAMPLE: Final = "docs/sample/astronaut.png"
-NOT_FIRST: Final = re.compile(r"compat_internal|^files\.json$|^LICENSE$|^NOTICE$")
+DOCS: Final = {
+    "android_demo_assets/MODEL_CARD.md": "model_card.txt",
+    "docs/guide/browser.md": "guide.txt",
+}
+"""What the page links to. Browsers show .txt files; some offer .md files as a download."""
+NOT_FIRST: Final = re.compile(r"compat_internal|^files\.json$|^LICENSE$|^NOTICE$|^docs/")
 """Files that no first load fetches."""
 
 
@@ -84,6 +89,11 @@ def write(folder: Path) -> None:
     write_models(folder / "models")
     (folder / "sample").mkdir()
     shutil.copyfile(ROOT / SAMPLE, folder / "sample" / Path(SAMPLE).name)
+    (folder / "docs").mkdir()
+    for source, name in DOCS.items():
+        # A byte order mark: hosts name no encoding of text files.
+        text = (ROOT / source).read_text(encoding="utf-8")
+        (folder / "docs" / name).write_text(text, encoding="utf-8-sig")
     for name in ("LICENSE", "NOTICE"):
         shutil.copyfile(ROOT / name, folder / name)
     write_json(folder / "files.json", listing(folder))

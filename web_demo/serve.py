@@ -4,6 +4,9 @@ import functools
 import http.server
 import sys
 from pathlib import Path
+from typing import Final
+
+PORT: Final = 8765
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
@@ -29,9 +32,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 def main() -> int:
     """Serve until interrupted."""
     if len(sys.argv) not in (2, 3) or not Path(sys.argv[1]).is_dir():
-        sys.stderr.write("error: give a folder and, if wanted, a port: serve.py build/web 8000\n")
+        sys.stderr.write("error: give a folder and, if wanted, a port: serve.py build/web 8765\n")
         return 2
-    port = int(sys.argv[2]) if len(sys.argv) == 3 else 8000
+    port = int(sys.argv[2]) if len(sys.argv) == 3 else PORT
     handler = functools.partial(Handler, directory=sys.argv[1])
     with http.server.ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
         sys.stdout.write(f"http://127.0.0.1:{server.server_address[1]}/ (Ctrl+C ends it)\n")

@@ -1,8 +1,17 @@
 // Keeps what the page loads, so that it works without a network after the first load. What is on the
 // server comes first, so a new version is seen at once; the kept copy is for when it can't be reached.
-// Requests to any other origin are refused, those of workers included, which the page's own policy
-// does not cover.
+// Requests of the page to any other origin are refused, those of its workers included, which the page's
+// own policy does not cover. Whatever else lies at the same address is let alone.
 const KEPT = "fau-page";
+const FOLDER = new URL("./", self.location).pathname;
+const PAGE = /^(index\.html)?$/;
+const WORKERS = /^src\//;
+const FILES = /^(style\.css|files\.json|(page|src|litert|models|sample|docs)\/.*)$/;
+
+function isOne(pathname, ...patterns) {
+  const name = pathname.startsWith(FOLDER) && pathname.slice(FOLDER.length);
+  return name !== false && patterns.some((pattern) => pattern.test(name));
+}
 
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
@@ -15,11 +24,16 @@ self.addEventListener("message", (event) => {
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
-  const { origin, protocol } = new URL(request.url);
+  const { origin, pathname, protocol } = new URL(request.url);
   if (!protocol.startsWith("http")) return;
-  if (origin !== self.location.origin) event.respondWith(Response.error());
-  else if (request.method === "GET") event.respondWith(fresh(event));
+  if (origin !== self.location.origin) event.respondWith(refusedToPage(event));
+  else if (request.method === "GET" && isOne(pathname, PAGE, FILES)) event.respondWith(fresh(event));
 });
+
+async function refusedToPage({ request, clientId }) {
+  const client = await self.clients.get(clientId);
+  return !client || isOne(new URL(client.url).pathname, PAGE, WORKERS) ? Response.error() : fetch(request);
+}
 
 // Answers at once, so that the page sees the bytes as they come; the copy is kept meanwhile.
 async function fresh(event) {

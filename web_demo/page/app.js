@@ -4,7 +4,7 @@ import { pngOf } from "./draw/export_png.js";
 import { download, themeSwitch } from "./elements.js";
 import { SENTENCES } from "./messages.js";
 import { originOf } from "./neutral.js";
-import { cancel, endSource, openCamera, openFiles, openSample, turn } from "./open.js";
+import { cancel, endSource, openCamera, openFiles, openSample, switchCamera, turn } from "./open.js";
 import { setRecording } from "./reading.js";
 import { ownNeutral, show, showInfo, showPlayback } from "./show.js";
 import { listen } from "./sources.js";
@@ -23,6 +23,7 @@ async function start() {
   delete dataset.ready;
   message.clear();
   stopReading();
+  showProgress({ loaded: 0, total: Infinity });
   at("loading").hidden = false;
   let reader;
   try {
@@ -30,7 +31,7 @@ async function start() {
   } catch (error) {
     if (mine !== loads) return;
     at("loading").hidden = true;
-    message.show(SENTENCES[whyNotLoaded()], { detail: error.message, action: { label: "Try again", run: start } });
+    message.show(SENTENCES[whyNotLoaded(error)], { detail: error.message, action: { label: "Try again", run: start } });
     dataset.ready = "false";
     return;
   }
@@ -69,15 +70,19 @@ async function newReader(onProgress) {
   });
 }
 
-function whyNotLoaded() {
+function whyNotLoaded(error) {
   if (typeof WebAssembly === "undefined") return "noWasm";
-  return at("accelerator").value === "webgpu" ? "noGpu" : "noModel";
+  return /gpu/i.test(error.message) ? "noGpu" : "noModel";
 }
 
-// Progress: a share from 0 to 1, or {loaded, total} in bytes.
-function showProgress(progress) {
-  const share = typeof progress === "number" ? progress : progress.loaded / progress.total;
-  if (Number.isFinite(share)) at("loading-bar").value = Math.min(share, 1);
+// Progress: {loaded, total} in bytes. After the last byte the networks are compiled and tried, which tells no progress.
+function showProgress({ loaded, total }) {
+  const done = loaded >= total;
+  const words = done ? "Starting the networks" : "Loading the networks";
+  if (at("loading-text").textContent !== words) at("loading-text").textContent = words;
+  at("loading-bytes").textContent = done || !Number.isFinite(total) ? "" : `${(loaded / 1e6).toFixed(1)} of ${(total / 1e6).toFixed(1)} MB`;
+  if (done) at("loading-bar").removeAttribute("value");
+  else at("loading-bar").value = loaded / total;
 }
 
 // The service worker keeps what the page loads, so it takes over before the networks are fetched.
@@ -190,6 +195,7 @@ function connect() {
   at("seek").oninput = () => { page.source.playback.video.currentTime = Number(at("seek").value); };
   at("slow").onchange = () => { if (page.source.playback) page.source.playback.slow = at("slow").checked; };
   at("mirror").onchange = () => { page.source.mirrored = at("mirror").checked; show(); };
+  at("cameras").onchange = () => page.reader && switchCamera(at("cameras").value);
   at("heat").onchange = (event) => page.reader && setHeat(event.target.value);
   at("view").onchange = (event) => { page.view = event.target.value; show(); };
   at("variant").onchange = at("accelerator").onchange = start;

@@ -102,7 +102,7 @@ export class Bars {
     fill(row.tracks[1], right, null);
     row.values[0].textContent = sideless ? "no sides" : figure(left);
     row.values[1].textContent = sideless ? "" : figure(right);
-    this.tell(row, i, sideless ? "has no sides" : `left ${figure(left)}, right ${figure(right)}`);
+    this.tell(row, i, sideless ? "has no sides" : `left of the screen ${figure(left)}, right of the screen ${figure(right)}`);
   }
 
   tell(row, i, said) {

@@ -1,13 +1,14 @@
 // One sentence on what is wrong and one on what to do, for everything that can fail on the page.
 export const SENTENCES = {
   noWasm: "This browser has no WebAssembly, which the networks run on. Use a current Firefox, Chrome, Edge or Safari, or allow WebAssembly in its settings.",
-  noModel: "The networks did not load. Check that all files of this page are on its server, then try again.",
+  noModel: "The networks did not load. Check your connection, then try again.",
   noSample: "The sample picture did not load. Choose a picture of your own, or reload the page.",
   noGpu: "The networks did not start on the GPU. Choose “CPU (WebAssembly)” under “Model and accelerator”.",
   noPicture: "is not a picture or video that this browser can read. Choose a JPEG, PNG, WebP or GIF picture, or an MP4 or WebM video.",
   tooLarge: "is too large to be read here. Make it smaller than 64 million pixels, then choose it again.",
   noFace: "No face found. Choose a picture in which a face is upright, uncovered and wider than an eighth of the picture.",
-  noRead: "This picture could not be read by the networks. Reload the page; if that does not help, choose “CPU (WebAssembly)” under “Model and accelerator”.",
+  noRead: "This picture could not be read by the networks. Reload the page; if that does not help, use a current browser.",
+  noReadOnGpu: "This picture could not be read by the networks. Choose “CPU (WebAssembly)” under “Model and accelerator”.",
   cameraRefused: "The camera was refused. Allow it for this page in the browser's address bar, then press “Use the camera” again.",
   cameraMissing: "No camera was found. Connect one and press “Use the camera” again, or choose a picture or a video.",
   cameraBusy: "The camera can't be used: another program may hold it. Close that program, then press “Use the camera” again.",

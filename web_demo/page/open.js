@@ -1,9 +1,10 @@
 // Opens pictures, videos and the camera.
+import { barsBelow } from "./draw/picture.js";
 import { SENTENCES, SourceError, batchWords } from "./messages.js";
 import { Playback } from "./playback.js";
 import { read, report, setRecording } from "./reading.js";
-import { show, showPlayback } from "./show.js";
-import { cameraVideo, endVideo, pictureOf, videoOf } from "./sources.js";
+import { show, showCameras, showPlayback } from "./show.js";
+import { cameraSettings, cameraVideo, endVideo, pictureOf, videoOf } from "./sources.js";
 import { at, message, noSource, page } from "./state.js";
 
 const SAMPLE = "astronaut.png";
@@ -44,7 +45,8 @@ export function endSource() {
   if (page.neutral?.origin.video) page.neutral = null;
   page.history.clear();
   setRecording(false);
-  for (const id of ["playback", "browse", "time", "record"]) at(id).hidden = true;
+  for (const id of ["playback", "browse", "time", "record", "cameras"]) at(id).hidden = true;
+  at("hint").textContent = "";
 }
 
 // ---- files -----------------------------------------------------------------------------------
@@ -151,8 +153,18 @@ export async function openCamera() {
   if (page.waiting?.camera) return cancel();
   message.clear();
   if (page.source.live) return closeCamera();
+  return startCamera();
+}
+
+// Opens another camera. Phones can't open it before the first one is free.
+export function switchCamera(deviceId) {
+  closeCamera();
+  return startCamera(deviceId);
+}
+
+function startCamera(deviceId = "") {
   const current = request("Starting the camera; allow it if the browser asks.", true);
-  return openVideo(cameraVideo(), "webcam", { live: true, current });
+  return openVideo(cameraVideo(deviceId), "webcam", { live: true, current });
 }
 
 // Shows a <video> when it is there, unless something else was asked for since.
@@ -167,6 +179,8 @@ async function openVideo(coming, name, { live, current }) {
   endSource();
   page.neutral = null;
   const mine = page.source;
+  // People expect a mirror of a camera that looks at them. Cameras of computers don't tell where they look.
+  at("mirror").checked = live && cameraSettings(video).facingMode !== "environment";
   Object.assign(mine, { name, live, mirrored: at("mirror").checked, began: performance.now() });
   mine.playback = new Playback(video, {
     live,
@@ -177,6 +191,10 @@ async function openVideo(coming, name, { live, current }) {
   for (const id of ["playback", "time", "record"]) at(id).hidden = false;
   at("seek").hidden = at("slow").parentElement.hidden = live;
   show();
+  if (live) {
+    showCameras(video);
+    at("frame").scrollIntoView({ block: barsBelow.matches ? "start" : "nearest" });
+  }
   await mine.playback.play();
   showPlayback();
 }

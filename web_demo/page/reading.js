@@ -1,7 +1,7 @@
 // Reads the frames of what is open, one after the other, shows them and keeps the rows.
 import { SENTENCES, SourceError } from "./messages.js";
 import { originOf } from "./neutral.js";
-import { show, showPlayback } from "./show.js";
+import { show } from "./show.js";
 import { at, message, page } from "./state.js";
 
 let reading = Promise.resolve();
@@ -10,7 +10,8 @@ let videos = 0;
 // Says what went wrong; the page goes on.
 export function report(error) {
   const known = error instanceof SourceError;
-  message.show(known ? error.message : SENTENCES.noRead, { detail: known ? error.detail : error.message });
+  const noRead = page.reader?.info.accelerator === "webgpu" ? "noReadOnGpu" : "noRead";
+  message.show(known ? error.message : SENTENCES[noRead], { detail: known ? error.detail : error.message });
 }
 
 // Reads a frame of a source, after the one before, and shows it, unless the page has gone on since.
@@ -34,8 +35,7 @@ async function readNow(mine, frame, { time, index = 0 }) {
     if (gone()) return;
     mine.reading = "";
     report(error);
-    show();
-    showPlayback();
+    show(); // also that the video has stopped
   }
 }
 
@@ -53,6 +53,7 @@ function follow(mine, time, faces) {
   // After a step back the reader gives ids anew: among several faces, the same one may be another person's.
   if (mine.crowded && time <= page.history.last) mine.pass += 1;
   mine.crowded ||= faces.length > 1;
+  if (mine.seen === null || faces.some((face) => !face.reason)) mine.seen = time;
   page.history.add(time, faces);
 }
 

@@ -3,8 +3,15 @@ import { drawPicture, fitStage } from "./draw/picture.js";
 import { drawPlot, spanOf } from "./draw/time_plot.js";
 import { clock, element } from "./elements.js";
 import { fits, neutralNote, originOf } from "./neutral.js";
+import { cameraSettings, cameras } from "./sources.js";
 import { at, chosenFace, drawnChoices, page } from "./state.js";
 
+const LOST_SECONDS = 2; // without a face before the camera, until a hint is given
+const HINT = "Come closer, face the camera, light from the front.";
+const RUNS_ON_CPU = {
+  "this variant of the model is made for the CPU": "Runs on the CPU, for which this model is made.",
+  "wasm was asked for": "Runs on the CPU, as chosen.",
+};
 let plotDue = false;
 
 export function show() {
@@ -17,6 +24,8 @@ export function show() {
   at("png").disabled = !source.shown;
   at("rows-note").textContent = rowsNote(table.rows.length, source.playback);
   at("neutral-row").hidden = !neutral;
+  at("sides-note").hidden = view !== "sides";
+  at("sides-note").textContent = `Of the screen; ${source.mirrored ? "mirrored, a person's left is on the left" : "unmirrored, a person's right is on the left"}. Differences below about 0.3 mean nothing.`;
   if (neutral) at("neutral-note").textContent = neutralNote(neutral);
   at("camera").textContent = page.waiting?.camera ? "Cancel" : source.live ? "Stop the camera" : "Use the camera";
   showFaces(source);
@@ -61,12 +70,19 @@ function showStatus(words, { shown, playback, reading }) {
 }
 
 function statusOf(face, { faces, milliseconds }) {
-  const took = tookWords(milliseconds);
+  const took = `${hint(page.source, face)}${tookWords(milliseconds)}`;
   if (!face) return `No face found, so there are no intensities. ${took}`;
   const which = faces.length > 1 ? `Face ${face.id}, one of ${faces.length}` : "One face";
   if (face.reason) return `${which}: not read, ${face.reason}. ${took}`;
   const flags = face.flags.length ? ` Read with care: ${face.flags.join(", ")}.` : "";
   return `${which}, quality ${face.score.toFixed(2)}.${flags} ${took}`;
+}
+
+// Returns what helps if the camera sees no face for a while; it is read aloud once.
+function hint({ live, shown, seen }, face) {
+  if (!live || (face && !face.reason) || shown.time - seen < LOST_SECONDS) return "";
+  if (!at("hint").textContent) at("hint").textContent = HINT;
+  return `${HINT} `;
 }
 
 function tookWords(milliseconds) {
@@ -92,6 +108,15 @@ function faceChoice(id) {
   Object.assign(input, { type: "radio", name: "face", value: id });
   input.onchange = () => { page.source.chosen = id; show(); };
   return element("label", "", input, element("span", "", String(id)));
+}
+
+// Offers the cameras of this device, if there are several.
+export async function showCameras(video) {
+  const found = await cameras();
+  const { deviceId } = cameraSettings(video);
+  if (page.source.playback?.video !== video || !page.source.live) return;
+  at("cameras").hidden = found.length < 2;
+  at("cameras").replaceChildren(...found.map((camera, i) => new Option(camera.label || `Camera ${i + 1}`, camera.deviceId, false, camera.deviceId === deviceId)));
 }
 
 // Shows whether a video plays, and where.
@@ -133,7 +158,7 @@ function strongest(count) {
 // Shows what the reader is and runs on.
 export function showInfo(info) {
   const runs = info.accelerator === "webgpu" ? "the GPU (WebGPU)" : "the CPU (WebAssembly)";
-  at("engine").textContent = `Runs on ${runs}${info.whyNot ? `; not on the GPU: ${info.whyNot}` : ""}.`;
+  at("engine").textContent = RUNS_ON_CPU[info.whyNot] ?? `Runs on ${runs}${info.whyNot ? `; not on the GPU: ${info.whyNot}` : ""}.`;
   at("model-note").textContent = `${info.modelName}, version ${info.version}: ${info.aus.length} AUs. A change loads the networks again and clears the rows.`;
   const low = info.aus.some((au) => au.lowReliability);
   at("legend").replaceChildren(

@@ -44,14 +44,14 @@ export async function videoOf(blob, name) {
   return video;
 }
 
-// Returns a <video> of the camera.
-export async function cameraVideo() {
+// Returns a <video> of a camera; by default of the front one.
+export async function cameraVideo(deviceId = "") {
   if (!navigator.mediaDevices?.getUserMedia) throw new SourceError("cameraInsecure");
   let stream;
   try {
     stream = await navigator.mediaDevices.getUserMedia({
       audio: false,
-      video: { facingMode: "user", width: { ideal: 640 }, height: { ideal: 480 } },
+      video: { ...(deviceId ? { deviceId: { exact: deviceId } } : { facingMode: "user" }), width: { ideal: 640 }, height: { ideal: 480 } },
     });
   } catch (error) {
     throw cameraError(error);
@@ -65,6 +65,17 @@ export async function cameraVideo() {
     throw new SourceError("cameraBusy", { detail: error.message });
   }
   return video;
+}
+
+// Returns {deviceId, label} of each camera; browsers name them once one was allowed.
+export async function cameras() {
+  const devices = await navigator.mediaDevices.enumerateDevices().catch(() => []);
+  return devices.filter(({ kind, deviceId }) => kind === "videoinput" && deviceId);
+}
+
+// Returns the settings of the camera behind a <video>: facingMode and deviceId, where the browser tells them.
+export function cameraSettings(video) {
+  return video.srcObject?.getVideoTracks()[0]?.getSettings() ?? {};
 }
 
 // Frees the camera or the file.

@@ -17,14 +17,15 @@ export const page = {
 };
 
 // Attributes: number: its own; files, index, wanted (index on its way), reading (name on its way), counted (indices in the
-// table): of pictures; playback, live, began (ms), pass (grows when faces get new ids), crowded (had several faces): of videos;
+// table): of pictures; playback, live, began (ms), pass (grows when faces get new ids), crowded (had several faces), seen (time of the
+// last face that was read): of videos;
 // pending: frame that is not read yet, or null; shown: {frame, faces, time, milliseconds}, or null; chosen: id of the face
 // whose bars are shown; row: last frame in the table; frames: how many were read.
 export function noSource() {
   sources += 1;
   return {
     number: sources, name: "", files: [], index: 0, wanted: 0, reading: "", counted: new Set(),
-    playback: null, live: false, began: 0, pass: 0, crowded: false, mirrored: false,
+    playback: null, live: false, began: 0, pass: 0, crowded: false, seen: null, mirrored: false,
     pending: null, shown: null, chosen: 0, row: 0, frames: 0,
   };
 }

@@ -72,6 +72,24 @@ test("int8 on webgpu runs on wasm and tells why", async () => {
   assert.match(await message(code), /made for the CPU/);
 });
 
+test("NaN in the model's heatmaps is an error, not a reading", async () => {
+  const code = `const { Network } = await import("/src/engine/runtime/litert.js");
+    const { run } = Network.prototype;
+    const one = await FauReader.load(undefined, { accelerator: "wasm", variant: "int8", inPage: true });
+    Network.prototype.run = async function (input) {
+      const found = await run.call(this, input);
+      if (found.heatmaps) found.heatmaps[7] = NaN;
+      return found;
+    };
+    try {
+      return await one.read(await (await fetch("/sample/astronaut.png")).blob());
+    } finally {
+      Network.prototype.run = run;
+      one.close();
+    }`;
+  assert.match(await message(code), /NaN on this device.*accelerator: "wasm"/);
+});
+
 test("a closed reader says so", async () => {
   const code = `const one = await FauReader.load(undefined, { accelerator: "wasm", variant: "int8" }); one.close(); return one.read(new ImageData(1, 1))`;
   assert.match(await message(code), /closed.*FauReader\.load/);

@@ -36,6 +36,23 @@ test("the webcam's snippet reads frames", async () => {
   assert.equal(await textOf(webcam, "p", /no face found|AU12/), "no face found"); // chromium's test pattern
 });
 
+// A camera that gives the sample, too dark to be read.
+const DARK = `<script>
+  navigator.mediaDevices.getUserMedia = async () => {
+    const picture = await createImageBitmap(await (await fetch("/sample/astronaut.png")).blob());
+    const canvas = Object.assign(document.createElement("canvas"), { width: 256, height: 256 });
+    const context = canvas.getContext("2d");
+    const draw = () => { context.filter = "brightness(0.04)"; context.drawImage(picture, 0, 0); };
+    draw();
+    setInterval(draw, 40);
+    return canvas.captureStream(25);
+  };
+</script>`;
+
+test("the webcam's snippet says why a face is not read", async () => {
+  assert.match(await textOf(`${DARK}${webcam}`, "p", /^too|AU12|no face/), /^too /);
+});
+
 test("nothing else was asked for, and nothing failed", () => {
   assert.deepEqual(browser.foreign, []);
   assert.deepEqual(browser.errors.filter((error) => !error.includes("favicon") && !/data:,/.test(error)), []);

@@ -50,7 +50,7 @@ test("the sample is read on load: a bar for each AU, with interval and marks", o
   const low = METADATA.aus.filter((au) => au.low_reliability).map(({ label }) => label);
   assert.deepEqual(await page.$$eval("#bars li.low b", (all) => all.map((b) => b.textContent)), low.map((label) => `${label}*`));
   assert.equal(await page.locator("#bars .whisker:visible").count(), METADATA.intervals ? LABELS.length : 0);
-  assert.match(await page.textContent("#engine"), /^Runs on the (CPU|GPU)/);
+  assert.equal(await page.textContent("#engine"), "Runs on the CPU, for which this model is made.");
   assert.match(await page.textContent("#private"), /Nothing is sent/);
   assert.equal(await page.isVisible("#late"), false);
   assert.match(await page.textContent(".about"), /Not an emotion.*Not medical.*nobody coded/s);
@@ -92,6 +92,61 @@ test("the keyboard reaches an AU, opens it and shows its heatmap, with a visible
   assert.ok(await page.evaluate(() => document.activeElement === document.querySelector("#bars li:last-child button")));
   await page.keyboard.press("Tab");
   assert.ok(!(await inBars()), "the bars are one stop");
+}));
+
+const OBSERVE_LOADING = `window.said = [];
+new MutationObserver(() => {
+  const words = ["loading-text", "loading-bytes"].map((id) => document.getElementById(id)?.textContent).join("|");
+  if (words !== window.said.at(-1)) window.said.push(words);
+}).observe(document, { childList: true, characterData: true, subtree: true });`;
+
+test("loading tells how much has come, then that the networks start", onPage({ init: OBSERVE_LOADING }, async (page) => {
+  const said = await page.evaluate(() => window.said);
+  assert.ok(said.some((words) => /^Loading the networks\|\d+\.\d of 1\d\.\d MB$/.test(words)), said.join("; "));
+  assert.equal(said.at(-1), "Starting the networks|");
+}));
+
+test("bars keep their colors in high contrast; borders and hatches are seen: 3 to 1 or more", onSample(async (page) => {
+  const fill = () => page.$eval("#bars .fill", (one) => getComputedStyle(one).backgroundColor);
+  const before = await fill();
+  await page.emulateMedia({ forcedColors: "active" });
+  assert.equal(await fill(), before);
+  await page.emulateMedia({ forcedColors: "none" });
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    const ratios = await page.evaluate(() => {
+      const style = getComputedStyle(document.documentElement);
+      const light = (name) => {
+        const hex = style.getPropertyValue(name).trim().replace(/^#(.)(.)(.)$/, "#$1$1$2$2$3$3");
+        const [red, green, blue] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255).map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue; // WCAG 2.2, relative luminance
+      };
+      const edge = light("--edge");
+      return ["--card", "--paper", "--track"].map(light).map((other) => (Math.max(edge, other) + 0.05) / (Math.min(edge, other) + 0.05));
+    });
+    assert.ok(ratios.every((ratio) => ratio >= 3), `${colorScheme}: ${ratios}`);
+    const [border, edge] = await page.$eval("#camera", (one) => [getComputedStyle(one).borderColor, getComputedStyle(document.documentElement).getPropertyValue("--edge").trim()]);
+    assert.equal(border, `rgb(${[1, 3, 5].map((at) => parseInt(edge.slice(at, at + 2), 16)).join(", ")})`);
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+}));
+
+test("a long video's plot draws each column of px once, with its largest values", onSample(async (page) => {
+  const [count, peak] = await page.evaluate(async () => {
+    const { columnsOf } = await import("/page/draw/time_plot.js");
+    const samples = Array.from({ length: 20_000 }, (_, n) => ({ time: n / 25, faces: new Map([[0, { intensity: Float32Array.of(n === 12_345 ? 5 : 0.5) }]]) }));
+    const columns = columnsOf(samples, (time) => time, 0); // 800 s on 800 px
+    const places = columns.map(({ at, wide }) => [at, at + wide]);
+    if (places.some(([from], n) => n && from !== places[n - 1][1])) return ["a gap", NaN];
+    return [columns.length, columns.find(({ at }) => at === Math.floor(12_345 / 25)).levels[0]];
+  });
+  assert.deepEqual([count, peak], [800, 5]);
+}));
+
+test("the page's links lead to the model card and the guide", onSample(async (page) => {
+  const texts = await page.$$eval(".about a", (links) => Promise.all(links.map(async ({ href }) => (await fetch(href)).text())));
+  assert.match(texts[0], /^# .*fau_small_mesh|^# /);
+  assert.match(texts[1], /^# In the browser/);
 }));
 
 test("every control has a name", onSample(async (page) => {
@@ -164,6 +219,8 @@ test("a neutral is subtracted from no other face of its picture; of other pictur
 test("left and right have their own bars, or say that the AU has no sides", onSample(async (page) => {
   await page.check("#view input[value=sides]");
   const sided = new Set(METADATA.aus.filter(({ centers }) => centers.length === 2 && centers[0].name.endsWith("_left")).map(({ label }) => label));
+  assert.equal(await page.textContent("#sides-note"), "Of the screen; unmirrored, a person's right is on the left. Differences below about 0.3 mean nothing.");
+  assert.match(await page.textContent("#bars li .hidden-text"), /^left of the screen \d\.\d, right of the screen \d\.\d/);
   assert.ok(!sided.has("AU09") && sided.has("AU45"), "as Python has it");
   const [left, right] = [await figures(page), await figures(page, 1)];
   for (const label of LABELS) {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
 import { FOLDER, open } from "./browser.mjs";
+import { ROOT } from "./golden.mjs";
 import { figures, openPage, ready } from "./page_helpers.mjs";
 
 test("the second load needs no network", async () => {
@@ -78,8 +79,10 @@ test("models that are not on the host: a sentence, a way to try again, no number
   const empty = mkdtempSync(path.join(tmpdir(), "fau-"));
   const browser = await open({ folders: { "/models/": empty } });
   try {
-    const page = await openPage(browser);
-    assert.match(await page.textContent("#message"), /networks did not load\. Check that all files/);
+    const page = await openPage(browser, { address: "?accelerator=webgpu&variant=float16" });
+    const said = await page.textContent("#message p");
+    assert.match(said, /^The networks did not load\. Check your connection, then try again\./);
+    assert.ok(!/GPU/.test(said), "the GPU has no part in it");
     assert.equal(await page.textContent("#message button"), "Try again");
     assert.equal(await page.locator("#bars li").count(), 0);
     assert.equal(await page.isDisabled("#csv"), true);
@@ -89,12 +92,13 @@ test("models that are not on the host: a sentence, a way to try again, no number
   }
 });
 
-test("the page's policy and its service worker refuse every other origin", async () => {
+test("the page's policy and its service worker refuse every other origin; pages beside it may ask", async () => {
   let asked = 0;
   const other = createServer((_, response) => { asked += 1; response.writeHead(200, { "access-control-allow-origin": "*" }).end("got"); });
   await new Promise((resolve) => { other.listen(0, "127.0.0.1", resolve); });
   const address = `http://127.0.0.1:${other.address().port}/`;
-  const browser = await open();
+  // Workers of the page lie in src/.
+  const browser = await open({ folders: { "/src/tests/": path.join(ROOT, "web_demo", "tests") } });
   try {
     // A page without the policy does reach it: the test can fail.
     const plain = await browser.page();
@@ -103,11 +107,18 @@ test("the page's policy and its service worker refuse every other origin", async
     const page = await openPage(browser);
     await assert.rejects(page.evaluate((url) => fetch(url), address), "by the policy");
     const inWorker = await page.evaluate(async (url) => {
-      const worker = new Worker(`/tests/asking_worker.js?${encodeURIComponent(url)}`);
+      const worker = new Worker(`/src/tests/asking_worker.js?${encodeURIComponent(url)}`);
       return new Promise((resolve) => { worker.onmessage = ({ data }) => resolve(data); });
     }, address);
     assert.equal(inWorker, "refused", "by the service worker");
     assert.equal(asked, 1);
+    // The service worker is in charge of the whole address, also of what lies there besides.
+    const beside = await page.context().newPage();
+    await beside.goto(`${browser.url}tests/blank.html`);
+    assert.ok(await beside.evaluate(() => navigator.serviceWorker.controller !== null));
+    assert.equal(await beside.evaluate(async (url) => (await fetch(url)).text(), address), "got");
+    const kept = await beside.evaluate(async () => (await (await caches.open("fau-page")).keys()).map(({ url }) => new URL(url).pathname));
+    assert.ok(kept.includes("/style.css") && !kept.includes("/tests/blank.html"), kept.join());
   } finally {
     await browser.close();
     other.close();

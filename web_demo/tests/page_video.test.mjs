@@ -70,12 +70,65 @@ test("mirrored, left and right change places", async () => {
   await page.check("#view input[value=sides]");
   await page.waitForTimeout(500); // the frame that was being read
   const [left, right] = [await figures(page), await figures(page, 1)];
-  await page.check("#mirror");
+  assert.ok(await page.isChecked("#mirror"), "a camera that looks at a person is mirrored");
+  assert.match(await page.textContent("#sides-note"), /; mirrored, a person's left is on the left\./);
+  await page.uncheck("#mirror");
   const sided = Object.keys(left).filter((label) => left[label] !== "no sides");
   const [mirroredLeft, mirroredRight] = [await figures(page), await figures(page, 1)];
   for (const label of sided) assert.deepEqual([mirroredLeft[label], mirroredRight[label]], [right[label], left[label]], label);
   assert.ok(sided.some((label) => left[label] !== right[label]), "the clip is not symmetric");
   await page.context().close();
+});
+
+test("the camera on an upright phone: bars stay in view", async () => {
+  const page = await openPage(browser, { size: PHONE });
+  await page.click("#camera");
+  await page.waitForFunction(() => /frames a second/.test(document.getElementById("status").textContent), null, { timeout: FRAMES_MS });
+  const inView = await page.$$eval("#bars li", (all) => all.filter((one) => {
+    const { top, bottom } = one.getBoundingClientRect();
+    return top >= 0 && bottom <= innerHeight;
+  }).length);
+  const picture = await page.$eval("#picture", (one) => one.getBoundingClientRect().top);
+  assert.ok(picture >= -1, `the picture is in view, too: ${picture}`);
+  assert.ok(inView >= 4, `${inView} bars in view`);
+  await page.context().close();
+});
+
+test("of several cameras one is chosen; it is asked for by its name", async () => {
+  const init = `window.asked = [];
+    const { getUserMedia } = navigator.mediaDevices;
+    navigator.mediaDevices.enumerateDevices = async () => ["first", "second"].map((deviceId) => ({ kind: "videoinput", deviceId, label: deviceId + " camera" }));
+    navigator.mediaDevices.getUserMedia = (wanted) => { window.asked.push(wanted.video); return getUserMedia.call(navigator.mediaDevices, { video: true }); };`;
+  const page = await openPage(browser, { init });
+  await page.click("#camera");
+  await page.waitForSelector("#cameras:visible");
+  assert.deepEqual(await page.$$eval("#cameras option", (all) => all.map((one) => one.textContent)), ["first camera", "second camera"]);
+  await page.selectOption("#cameras", "second");
+  await page.waitForFunction(() => window.asked.length === 2 && document.getElementById("camera").textContent === "Stop the camera");
+  const asked = await page.evaluate(() => window.asked);
+  assert.equal(asked[0].facingMode, "user");
+  assert.deepEqual(asked[1].deviceId, { exact: "second" });
+  await page.context().close();
+});
+
+test("a camera without a face: after two seconds, what helps, read aloud once", async () => {
+  const empty = await open({ flags: ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"] }); // chromium's test pattern
+  try {
+    const page = await openPage(empty);
+    await page.evaluate(() => {
+      window.told = 0;
+      new MutationObserver(() => { window.told += 1; }).observe(document.getElementById("hint"), { childList: true });
+    });
+    await page.click("#camera");
+    await page.waitForFunction(() => /Come closer, face the camera, light from the front/.test(document.getElementById("status").textContent), null, { timeout: FRAMES_MS });
+    await page.waitForTimeout(1500);
+    assert.equal(await page.evaluate(() => window.told), 1);
+    assert.equal(await page.getAttribute("#hint", "role"), "status");
+    assert.equal(await page.getAttribute("#status", "aria-live"), "off");
+    await page.click("#camera");
+  } finally {
+    await empty.close();
+  }
 });
 
 test("a video file is read frame by frame to its end, recorded, and sought", async () => {

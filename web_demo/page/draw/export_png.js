@@ -48,7 +48,7 @@ function drawBar(context, write, { au, i, left, y, face, neutral }) {
   context.fillStyle = styleOf("--track");
   context.fillRect(start, y - 7, wide, 14);
   if (!Number.isFinite(value)) return;
-  context.fillStyle = styleOf(au.lowReliability ? "--faint" : "--accent");
+  context.fillStyle = styleOf(au.lowReliability ? "--edge" : "--accent");
   context.fillRect(start, y - 7, at(value) - start, 14);
   context.fillStyle = styleOf("--ink");
   const ends = face.interval?.[i];

@@ -3,6 +3,9 @@ import { drawHeatmaps } from "./heatmaps.js";
 
 export const FACE_COLORS = ["#4cc9f0", "#ffb703", "#b5e48c", "#f78fb3", "#c9a7ff", "#ff8c61"];
 const TALLEST = 0.62; // of the window's height, so that the controls stay in view
+const TALLEST_ABOVE_BARS = 0.34; // where the bars come below, so that they stay in view
+// Whether the page has one column, on an upright phone.
+export const barsBelow = matchMedia("(max-width: 900px) and (orientation: portrait)");
 
 // Draws a frame with what was read from it.
 // Args: context: its transform is set here; frame: canvas; faces: with `id`; au: index, null for all,
@@ -52,7 +55,8 @@ function tag(context, [x, y, width, height], words, color, chosen) {
 // Sizes the stage's canvas for a frame and returns px of the canvas per px of the frame.
 export function fitStage(canvas, holder, frame) {
   const ratio = window.devicePixelRatio || 1;
-  const width = Math.min(holder.clientWidth, (window.innerHeight * TALLEST * frame.width) / frame.height);
+  const tallest = window.innerHeight * (barsBelow.matches ? TALLEST_ABOVE_BARS : TALLEST);
+  const width = Math.min(holder.clientWidth, (tallest * frame.width) / frame.height);
   const zoom = (width * ratio) / frame.width;
   const size = { width: Math.max(1, Math.round(frame.width * zoom)), height: Math.max(1, Math.round(frame.height * zoom)) };
   if (canvas.width !== size.width || canvas.height !== size.height) {

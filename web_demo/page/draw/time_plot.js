@@ -61,13 +61,43 @@ function line(context, samples, x, { face, chosen }) {
   context.fillStyle = context.strokeStyle = styleOf("--accent");
   context.lineWidth = 2;
   context.lineJoin = "round";
-  for (const run of runs) {
+  for (const run of runs.map(thinned)) {
     band(context, run);
     context.beginPath();
     run.forEach(({ at, value }) => context.lineTo(at, level(value)));
     if (run.length > 1) context.stroke();
     else context.fillRect(run[0].at - 1.5, level(run[0].value) - 1.5, 3, 3);
   }
+}
+
+// Returns of each column of px the least and the largest value: a long video has hundreds of samples in one.
+function thinned(run) {
+  const kept = [];
+  for (let from = 0, to; from < run.length; from = to) {
+    for (to = from + 1; to < run.length && Math.floor(run[to].at) === Math.floor(run[from].at);) to += 1;
+    const column = run.slice(from, to);
+    const ends = [Math.min, Math.max].map((most) => column.findIndex(({ value }) => value === most(...column.map((point) => point.value))));
+    kept.push(...[...new Set(ends)].sort((one, other) => one - other).map((n) => column[n]));
+  }
+  return kept;
+}
+
+// Returns the strips of a face: {at, wide} in whole px, or seams show, and levels, the largest intensity of each AU there.
+export function columnsOf(samples, x, face) {
+  const columns = [];
+  for (const { time, faces } of samples) {
+    const at = Math.floor(x(time));
+    const levels = faces.get(face)?.intensity;
+    const last = columns.at(-1);
+    if (last?.at === at) {
+      if (levels) Object.assign(last, { time, levels: last.levels ? last.levels.map((level, i) => Math.max(level, levels[i])) : levels });
+    } else columns.push({ at, time, levels });
+  }
+  columns.forEach((column, n) => {
+    const next = columns[n + 1]?.at ?? column.at;
+    column.wide = Math.max(1, Math.min(next, Math.floor(x(column.time + GAP_SECONDS))) - column.at);
+  });
+  return columns.filter(({ levels }) => levels);
 }
 
 function band(context, run) {
@@ -91,17 +121,12 @@ function strips(context, samples, x, { face, aus, chosen, plot }) {
     context.fillRect(LEFT, top + i * STRIP + 1, plot, STRIP - 2);
   });
   context.fillStyle = accent;
-  samples.forEach(({ time, faces }, n) => {
-    const entry = faces.get(face);
-    if (!entry) return;
-    const after = samples[n + 1]?.time ?? time;
-    const from = Math.floor(x(time)); // at whole px, or seams show
-    const wide = Math.max(1, Math.floor(Math.min(x(after), x(time + GAP_SECONDS))) - from);
-    entry.intensity.forEach((value, i) => {
+  for (const { at, wide, levels } of columnsOf(samples, x, face)) {
+    levels.forEach((value, i) => {
       context.globalAlpha = Math.min(Math.max(value / MOST, 0), 1);
-      context.fillRect(from, top + i * STRIP + 1, wide, STRIP - 2);
+      context.fillRect(at, top + i * STRIP + 1, wide, STRIP - 2);
     });
-  });
+  }
   context.globalAlpha = 1;
 }
 

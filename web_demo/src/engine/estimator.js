@@ -136,7 +136,7 @@ export class Estimator {
   async #readAus(measures, withHeatmaps) {
     const { metadata } = this.#contract;
     const { intensity, heatmaps } = await this.#networks.aus.run(this.#crop);
-    if (!intensity.every(Number.isFinite)) {
+    if (!intensity.every(Number.isFinite) || !heatmaps.every(Number.isFinite)) {
       throw new Error("The AU model gives NaN on this device. Load the reader with accelerator: \"wasm\".");
     }
     const channels = metadata.centers.length;
