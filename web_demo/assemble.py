@@ -31,7 +31,7 @@ from fau_tf.inference import occlusion, quality  # noqa: E402
 
 ASSETS: Final = ROOT / "android_demo_assets"
 METADATA: Final = "fau_metadata.json"
-NOT_SERVED: Final = {"tests", "node_modules", "package.json", "package-lock.json"}
+NOT_SERVED: Final = {"README.md", "tests", "node_modules", "package.json", "package-lock.json"}
 LITERT: Final = {
     # As modules of workers know no import map, the one bare name in them becomes a path.
     "core/dist/index.js": "index.js",

@@ -1,5 +1,6 @@
 // The page: loads the reader, connects the controls, and keeps everything for use without a network.
 import { Bars } from "./bars.js";
+import { barsText } from "./csv.js";
 import { pngOf } from "./draw/export_png.js";
 import { download, themeSwitch } from "./elements.js";
 import { SENTENCES } from "./messages.js";
@@ -11,6 +12,7 @@ import { listen } from "./sources.js";
 import { at, chosenFace, drawnChoices, message, page } from "./state.js";
 
 const TAKES_OVER_MS = 2000; // longest wait for the service worker before the networks are fetched without it
+const COUNTDOWN = 3; // seconds
 const KEPT_TRIES = 10; // seconds in which the files that were loaded are written
 
 // ---- loading ---------------------------------------------------------------------------------
@@ -136,11 +138,41 @@ function setHeat(heat) {
   show();
 }
 
+let counting = null; // the countdown that runs
+
+// Takes the neutral, before the camera after a countdown, in which a face comes to rest; a second click cancels it.
+async function takeNeutral() {
+  const { source } = page;
+  if (counting) endCountdown();
+  else if ((!source.live || (await countDown())) && source === page.source) setNeutral();
+}
+
+// Returns whether it came to its end.
+async function countDown() {
+  const mine = {};
+  counting = mine;
+  for (let seconds = COUNTDOWN; seconds; seconds -= 1) {
+    at("neutral").textContent = `Look neutral: ${seconds}`;
+    await pause(1000);
+    if (counting !== mine) return false;
+  }
+  endCountdown();
+  return true;
+}
+
+function endCountdown() {
+  counting = null;
+  at("neutral").textContent = "This is my neutral";
+}
+
 // A video's neutral is the median of its last second, a picture's what was read.
 function setNeutral() {
   const face = chosenFace();
-  if (!face || face.reason) return;
   const { source } = page;
+  if (!face || face.reason) {
+    if (source.live) message.show(SENTENCES.noNeutral);
+    return;
+  }
   const { playback, name, shown } = source;
   const recent = playback && page.history.neutralOf(face.id, page.reader.info.aus.length);
   page.neutral = {
@@ -167,6 +199,18 @@ function saveCsv() {
   download(new Blob([page.table.text(page.reader.info, page.neutral)], { type: "text/csv" }), fileName("csv"));
 }
 
+// Copies the bars that are shown.
+async function copyBars() {
+  const face = chosenFace();
+  if (!page.reader || !face) return;
+  try {
+    await navigator.clipboard.writeText(barsText(page.reader.info, face));
+    at("copied").textContent = `Copied: ${page.source.name}, face ${face.id}.`;
+  } catch (error) {
+    message.show(SENTENCES.noCopy, { detail: error.message });
+  }
+}
+
 async function savePng() {
   const { shown, name } = page.source;
   if (!shown || !page.reader) return; // another one is on its way
@@ -184,12 +228,13 @@ function connect() {
     previous: () => turn(-1),
     next: () => turn(1),
     play: playOrPause,
-    neutral: setNeutral,
+    neutral: takeNeutral,
     "no-neutral": () => { page.neutral = null; show(); at("neutral").focus(); },
     record: () => { setRecording(!page.recording); show(); },
     clear: () => { page.table.clear(); page.source.counted.clear(); show(); },
     csv: saveCsv,
     png: savePng,
+    copy: copyBars,
   };
   for (const [id, act] of Object.entries(clicks)) at(id).onclick = act;
   at("seek").oninput = () => { page.source.playback.video.currentTime = Number(at("seek").value); };

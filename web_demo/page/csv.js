@@ -1,5 +1,7 @@
-// Rows in the columns of the Python command's CSV (docs/guide/predict.md): one for each face of a frame.
+// Rows in the columns of the Python command's CSV with --sides (docs/guide/predict.md): one for each face of a frame.
 import { aboveNeutral, fits } from "./neutral.js";
+
+const FLOOR = 0.5; // of the stronger side, for an asymmetry
 
 export const PRESENT_FROM = 1;
 export const MOST_ROWS = 200_000;
@@ -48,9 +50,16 @@ export class Table {
   }
 }
 
+// Returns the figures of a face as lines with tabs, which spreadsheets take as cells.
+export function barsText(info, face) {
+  const head = ["AU", "name", "intensity", ...(face.interval ? ["low", "high"] : [])];
+  const lines = info.aus.map(({ label, name }, i) => [label, name, ...[face.intensity[i], ...(face.interval?.[i] ?? [])].map(decimal)]);
+  return [head, ...lines].map((line) => `${line.join("\t")}\n`).join("");
+}
+
 // What a row needs of a face: heatmaps and meshes would fill the memory.
-function kept({ id, box, score, intensity, interval, flags, quality }) {
-  return { id, box, score, intensity, interval, flags, quality };
+function kept({ id, box, score, intensity, interval, left, right, flags, quality }) {
+  return { id, box, score, intensity, interval, left, right, flags, quality };
 }
 
 export function columns(info, hasInterval, neutral) {
@@ -59,6 +68,7 @@ export function columns(info, hasInterval, neutral) {
   return [
     "frame", "face_id", "timestamp", "confidence", "success",
     ...endings.flatMap((ending) => labels.map((label) => label + ending)),
+    ...["_L_r", "_R_r", "_asymmetry"].flatMap((ending) => info.aus.filter((au) => au.sided).map(({ label }) => label + ending)),
     "reason", "flags", "source", ...BOX, ...MEASURES, "processing", "model", "model_sha256", "contract_version",
     ...(info.aus.some((au) => au.lowReliability) ? ["low_reliability"] : []),
   ];
@@ -77,6 +87,7 @@ function cells({ number, timestamp, source, origin, face, reason }, info, hasInt
     ...raw.map((level) => (level === "NaN" ? "NaN" : String(Number(Number(level) >= PRESENT_FROM)))),
     ...(hasInterval ? [...ends(0), ...ends(1)] : []),
     ...(neutral ? info.aus.map((_, i) => decimal(own ? aboveNeutral(face.intensity[i], neutral.intensity[i]) : NaN)) : []),
+    ...sides(face, read, info).map(decimal),
     harmless(reason), harmless((face?.flags ?? []).join("; ")), harmless(source, "./"),
     ...box.map(decimal),
     ...MEASURES.map((name) => decimal(face?.quality?.[name] ?? NaN)),
@@ -98,4 +109,16 @@ function harmless(text, prefix = "'") {
 
 function quoted(cell) {
   return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+}
+
+// Returns the face's own left sides, its right ones and the asymmetries, as `--sides` of Python. The face's left is on the
+// right of the picture as it is in its file or comes from the camera; how the page shows it changes nothing.
+function sides(face, read, info) {
+  const of = (values) => info.aus.flatMap((au, i) => (au.sided ? [read ? values()[i] : NaN] : []));
+  const [left, right] = [of(() => face.right), of(() => face.left)];
+  return [...left, ...right, ...left.map((value, i) => asymmetry(value, right[i]))];
+}
+
+function asymmetry(left, right) {
+  return Math.max(left, right) >= FLOOR ? (left - right) / (left + right) : NaN;
 }

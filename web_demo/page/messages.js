@@ -15,6 +15,8 @@ export const SENTENCES = {
   cameraInsecure: "Browsers give the camera to secure pages only. Open this page by https, or from this computer by http://localhost.",
   cameraEnded: "The camera stopped. Check its plug and press “Use the camera” again.",
   noClipboardPicture: "There is no picture in what was pasted. Copy a picture or a file, then paste it again.",
+  noNeutral: "No face was read at the end of the countdown, so no neutral was taken. Face the camera, then try again.",
+  noCopy: "The browser does not let this page copy. Allow the clipboard for it, or download the CSV file.",
   full: "The table is full, so recording has stopped. Download the CSV file, then clear the rows.",
 };
 

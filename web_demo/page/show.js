@@ -22,6 +22,7 @@ export function show() {
   at("neutral").disabled = !face || Boolean(face.reason);
   at("csv").disabled = at("clear").disabled = !table.rows.length;
   at("png").disabled = !source.shown;
+  at("copy").disabled = !face || Boolean(face.reason);
   at("rows-note").textContent = rowsNote(table.rows.length, source.playback);
   at("neutral-row").hidden = !neutral;
   at("sides-note").hidden = view !== "sides";

@@ -9,8 +9,9 @@ const FOLDER = new URL("../", import.meta.url); // that `make web` assembled
 /**
  * Reads faces. Nothing leaves the browser: only the files of the assembled folder are fetched.
  *
- * `info` is {aus: [{label, number, name, lowReliability, reasons}], accelerator, whyNot, modelName,
- * variant, version, sha256, contractVersion, intervalLevel, imageSize, heatmapSize, centers}: `sha256` is
+ * `info` is {aus: [{label, number, name, sided, lowReliability, reasons}], accelerator, whyNot, modelName,
+ * variant, version, sha256, contractVersion, intervalLevel, imageSize, heatmapSize, centers}: `sided` AUs
+ * have sides; `sha256` is
  * that of the model's file; `accelerator` is what runs, "wasm" or "webgpu", and `whyNot` why it isn't
  * WebGPU (null if it is).
  */

@@ -178,7 +178,7 @@ function limitOf(column, expected) {
 function pythonCsv() {
   const out = mkdtempSync(path.join(tmpdir(), "fau-"));
   try {
-    execFileSync(PYTHON, ["-m", "fau_tf.cli.predict", SAMPLE, "--no-draw", "--out", out], { cwd: ROOT, env: { ...process.env, OMP_NUM_THREADS: "1" } });
+    execFileSync(PYTHON, ["-m", "fau_tf.cli.predict", SAMPLE, "--sides", "--no-draw", "--out", out], { cwd: ROOT, env: { ...process.env, OMP_NUM_THREADS: "1" } });
     return readFileSync(path.join(out, "astronaut_au.csv"), "utf8");
   } finally {
     rmSync(out, { recursive: true });
@@ -226,6 +226,19 @@ test("left and right have their own bars, or say that the AU has no sides", onSa
   for (const label of LABELS) {
     if (sided.has(label)) assert.ok(Number.isFinite(Number(left[label])) && Number.isFinite(Number(right[label])), label);
     else assert.deepEqual([left[label], right[label]], ["no sides", ""], label);
+  }
+}));
+
+test("the bars are copied as lines with tabs", onPage({ permissions: ["clipboard-read", "clipboard-write"] }, async (page) => {
+  const values = await figures(page);
+  await page.click("#copy");
+  await page.waitForFunction(() => /^Copied: astronaut\.png, face 0/.test(document.getElementById("copied").textContent));
+  const lines = (await page.evaluate(() => navigator.clipboard.readText())).trim().split("\n").map((line) => line.split("\t"));
+  assert.deepEqual(lines[0], ["AU", "name", "intensity", "low", "high"]);
+  assert.deepEqual(lines.slice(1).map(([label]) => label), LABELS);
+  for (const [label, , intensity, low, high] of lines.slice(1)) {
+    assert.ok(Math.abs(intensity - values[label]) <= 0.051, label); // bars have one decimal
+    assert.ok(Number(low) <= intensity && intensity <= Number(high), label);
   }
 }));
 

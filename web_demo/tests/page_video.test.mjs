@@ -7,7 +7,7 @@ import test, { after, before } from "node:test";
 import { open } from "./browser.mjs";
 import { webm, y4m } from "./clip.mjs";
 import { ROOT } from "./golden.mjs";
-import { DESKTOP, PHONE, downloaded, figures, openPage, rowsOf } from "./page_helpers.mjs";
+import { DESKTOP, PHONE, downloaded, figures, openPage, rowsOf, statusStarts } from "./page_helpers.mjs";
 
 const SAMPLE = "/project/docs/sample/astronaut.png";
 const SCREENSHOTS = process.env.FAU_SCREENSHOTS && path.resolve(ROOT, process.env.FAU_SCREENSHOTS);
@@ -48,6 +48,13 @@ test("the camera: bars, plot and rows; the neutral of the last second; stopping 
   assert.ok(Number((await figures(page)).AU12) > 1, "the clip smiles");
   assert.match(await page.getAttribute("#plot", "aria-label"), /last value \d/);
   await page.click("#neutral");
+  assert.equal(await page.textContent("#neutral"), "Look neutral: 3");
+  await page.click("#neutral"); // canceled
+  assert.equal(await page.textContent("#neutral"), "This is my neutral");
+  await page.waitForTimeout(3500);
+  assert.equal(await page.isVisible("#neutral-row"), false);
+  await page.click("#neutral");
+  await page.waitForSelector("#neutral-row:visible");
   assert.match(await page.textContent("#neutral-note"), /webcam at \d+\.\d s/);
   await shot(page, "camera");
   const { rows } = rowsOf((await downloaded(page, "#csv")).bytes.toString());
@@ -90,6 +97,7 @@ test("the camera on an upright phone: bars stay in view", async () => {
   }).length);
   const picture = await page.$eval("#picture", (one) => one.getBoundingClientRect().top);
   assert.ok(picture >= -1, `the picture is in view, too: ${picture}`);
+  if (process.env.FAU_LOOK) await page.screenshot({ path: process.env.FAU_LOOK });
   assert.ok(inView >= 4, `${inView} bars in view`);
   await page.context().close();
 });
@@ -161,6 +169,8 @@ test("a video file is read frame by frame to its end, recorded, and sought", asy
 
 test("pictures for the docs", { skip: !SCREENSHOTS && "set FAU_SCREENSHOTS=docs/images" }, async () => {
   const light = await openPage(browser, { size: DESKTOP });
+  await light.click("#sample"); // the first reading takes longer
+  await statusStarts(light, "One face");
   await shot(light, "light");
   await light.check("#view input[value=sides]");
   await light.emulateMedia({ colorScheme: "dark" });

@@ -43,6 +43,7 @@ function pythonFaces(variant) {
 test("loading tells its progress, the AUs, and what runs", async () => {
   const { info, progress } = await run("load", { accelerator: "wasm" });
   assert.deepEqual(info.aus.map(({ label }) => label), METADATA.aus.map(({ label }) => label));
+  assert.deepEqual(info.aus.filter(({ sided }) => !sided).map(({ label }) => label), ["AU04", "AU09", "AU17", "AU25"]);
   assert.deepEqual(
     info.aus.filter(({ lowReliability }) => lowReliability).map(({ label }) => label),
     METADATA.aus.filter((au) => au.low_reliability).map(({ label }) => label),

@@ -43,9 +43,13 @@ export function maxima(heatmaps, channels) {
  */
 export function sideIntensity(metadata, top, side) {
   return Float32Array.from(metadata.aus, ({ centers }) => {
-    const center = centers.find(({ name }) => name.endsWith(`_${side}`));
-    return center && centers.length === 2 ? top[center.channel] : NaN;
+    return hasSides(centers) ? top[centers.find(({ name }) => name.endsWith(`_${side}`)).channel] : NaN;
   });
+}
+
+/** Return whether an AU has one center on each side, and no others. */
+export function hasSides(centers) {
+  return centers.length === 2 && ["_left", "_right"].every((side) => centers.some(({ name }) => name.endsWith(side)));
 }
 
 /** Return for each heatmap channel the index of its AU. */

@@ -1,6 +1,7 @@
 // What the JSON files beside the models say: models/fau_metadata.json, the contract of the AU model,
 // and models/reader.json, which `make web` writes (files, limits of the quality measures).
 
+import { hasSides } from "../decode.js";
 import { downloadJson } from "./download.js";
 
 const READABLE_VERSIONS = [1, 2];
@@ -47,10 +48,11 @@ export function variantOf(metadata, wanted) {
 /** Return the AUs as `info.aus` of a reader lists them. */
 export function auRows(metadata) {
   const criteria = metadata.low_reliability_criteria ?? {};
-  return metadata.aus.map(({ label, number, name, low_reliability: failed = [] }) => ({
+  return metadata.aus.map(({ label, number, name, centers, low_reliability: failed = [] }) => ({
     label,
     number,
     name,
+    sided: hasSides(centers),
     lowReliability: failed.length > 0,
     reasons: failed.map((row) => `${criteria[row.criterion] ?? row.criterion} is ${row.value}, below ${row.limit}`),
   }));
