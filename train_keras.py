@@ -44,7 +44,7 @@ def run_command(options: Namespace) -> Outcome:
     if options.evaluate:  # now, not after hours of preparing faces
         networks = stages.load_saved(options.evaluate, config)
     else:
-        setup.require_first_weights(config)
+        setup.require_network(config)
     devices = Devices(config.training.strategy)
     refused: list[str] = []
     with RunDir(options.runs / config.run.name, alone=devices.chief) as run:

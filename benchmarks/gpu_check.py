@@ -150,7 +150,7 @@ def config_of(preset: str, changes: Sequence[str]) -> Config:
     ]  # fmt: skip
     config = load_config(None, settings)
     try:
-        setup.require_first_weights(config)
+        setup.require_network(config)
     except MissingWeightsError as error:
         print(f"random first weights: {error}")
         config = load_config(None, [*settings, "training.imagenet=false"])

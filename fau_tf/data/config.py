@@ -13,6 +13,7 @@ DATASET_NAMES: Final = (
 PROTOCOLS: Final = ("random", "odd_even", "three_folds", "custom", "all")
 LANDMARKS: Final = ("litert", "mediapipe", "dataset")
 CAMERAS: Final = ("left", "right")
+POSES: Final = tuple(range(1, 10))  # of FERA 2017
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +98,11 @@ class DataSettings:
             raise ValueError(
                 "`data.portrait_fraction` must be above 0 and at most 1. "
                 f"Received: {self.portrait_fraction}"
+            )
+        if not self.poses or not set(self.poses) <= set(POSES):
+            raise ValueError(
+                f"`data.poses` must be one or more of {', '.join(map(str, POSES))}. "
+                f"Received: {list(self.poses)}"
             )
         self._require_consistent()
 

@@ -64,8 +64,8 @@ class Fold:
             found = f"{', '.join(twice)} in two" if twice else "no subject in train"
             raise ValueError(
                 "Training, validation and test sets must have subjects of their own. Received: "
-                f"{found} of {self.name or 'the split'}. Prepare more subjects or change "
-                "`data.protocol`."
+                f"{found} of {self.name or 'the split'}. Prepare more subjects, lower "
+                "`data.validation_fraction` or change `data.protocol`."
             )
 
 

@@ -43,8 +43,9 @@ def make_deterministic(config: Config) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def require_first_weights(config: Config) -> None:
-    """Raise ValueError unless the weights that the backbone shall start from are there."""
+def require_network(config: Config) -> None:
+    """Raise ValueError unless the network can be built and its first weights are there."""
+    heatmap_net.check(config.model)
     settings = config.training
     first_weights.require_first_weights(
         config.model.backbone, imagenet=settings.imagenet, file=settings.weights

@@ -27,7 +27,7 @@ def fera2017(settings: DataSettings) -> DatasetIndex:
     The validation partition numbers other subjects from F001 on, so their names begin with `VA_`.
 
     Raises:
-        FileNotFoundError: If there is no such video anywhere below the root.
+        FileNotFoundError: If there is no video of a pose anywhere below the root.
     """
     root, index = Path(settings.root), DatasetIndex()
     videos: dict[tuple[Sequence, int], Path] = {}
@@ -38,10 +38,12 @@ def fera2017(settings: DataSettings) -> DatasetIndex:
         elif match := re.fullmatch(_LABELS, path.name, re.IGNORECASE):
             labels.setdefault(_sequence(match), {})[int(match[4])] = path
     wanted = {at: path for at, path in videos.items() if at[1] in settings.poses}
-    if not wanted:
+    lacking = sorted(set(settings.poses) - {pose for _, pose in wanted})
+    if lacking:
         raise FileNotFoundError(
-            f"{root}: must hold videos as FERA17_TR_F001_T1_6.mp4 of poses {settings.poses}. "
-            f"Received: {len(videos)} of other poses. Set data.root or data.poses."
+            f"{root}: must hold videos as FERA17_TR_F001_T1_6.mp4 of `data.poses` = "
+            f"{list(settings.poses)}. Received: {len(videos)} videos, none of {lacking}. Set "
+            "data.root or data.poses."
         )
     for (sequence, pose), video in sorted(wanted.items()):
         partition, subject, task = sequence

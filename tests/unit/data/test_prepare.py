@@ -84,3 +84,11 @@ def test_progress_counts_every_frame(tmp_path):
     prepare_clip(job, lambda: counted.append(1))
     assert len(counted) == 4
     assert json.loads(job.report.read_text())["records"] == 4
+
+
+def test_a_pose_of_fera_2017_without_a_video_is_named(tmp_path):
+    trees.fera2017(tmp_path / "in", pose=6)
+    index = index_dataset(settings("fera2017", tmp_path / "in"))
+    assert [clip.name for clip in index.clips] == ["F001/T1/pose6", "F002/T1/pose6"]
+    with pytest.raises(FileNotFoundError, match=r"Received: 2 videos, none of \[3\]\. Set"):
+        index_dataset(settings("fera2017", tmp_path / "in", poses=(3, 6)))

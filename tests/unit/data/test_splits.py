@@ -81,6 +81,7 @@ def test_validation_subjects_depend_on_the_seed_and_not_on_the_order():
         ("custom", [f"p{i}" for i in range(40)], (tuple("ABCDEFG"),),
          "Received: A, B, C, D, E and 2 others. Known: p0, p1, "),
         ("all", [], (), "no subject in train"),
+        ("custom", ["a", "b"], (("a",),), "lower `data.validation_fraction` or change"),
         ("custom", ["a", "b", "c"], (("a",), ("a", "b")), "a, in no fold or in two"),
         ("custom", ["a", "b"], (("a",),), "no subject in train"),
         ("random", ["a", "b"], (), "at least 10 subjects"),

@@ -155,6 +155,8 @@ def test_every_committed_config_loads(file):
         ("model.preset=small_mesh", r"at least 1.25 x the `model.image_size` of `model.preset` = "
          r"'small_mesh', .*Set data.record_size=200"),
         ("data.dataset=disfa", "`data.root` must be the folder or file of disfa"),
+        ("data.poses=[6, 12]", r"`data.poses` must be one or more of 1, .*Received: \[6, 12\]"),
+        ("data.poses=[]", "`data.poses` must be one or more of"),
         ("data.dataset=disfaa", "must be one of synthetic, disfa"),
         ("data.protocol=custom", "must list the test subjects"),
         ("data.protocol=odd_even", "`data.protocol` must be random, custom or all"),

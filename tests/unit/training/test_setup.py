@@ -39,3 +39,16 @@ def test_without_determinism_operators_run_side_by_side_and_the_seed_stays(asked
     assert asked == [("set_intra_op_parallelism_threads", 2), ("seed", 5)]
     (tmp_path / "config.toml").write_text(dump_toml(config))
     assert not load_config(tmp_path / "config.toml").training.deterministic
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("model.backbone=resnet", "`backbone` must be one of .*Received: 'resnet'"),
+        ("model.upsample=bilinear", "`upsample` must be one of"),
+        ("model.k=-1", "`k` must be 1 to"),
+    ],
+)
+def test_a_network_that_can_not_be_built_is_refused_before_faces_are_prepared(change, message):
+    with pytest.raises(ValueError, match=message):
+        setup.require_network(load_config(None, [change]))
