@@ -56,7 +56,7 @@ private fun tried(
 ) {
     val opened = mutableListOf<Fake>()
     val outcome = try {
-        val chosen = gpuOrCpu("net", true, precision, firstRun = { it.outputs }) { _, accelerator, reason ->
+        val chosen = gpuOrCpu("net", true, precision, float16Tolerance = 0.1, firstRun = { it.outputs }) { _, accelerator, reason ->
             val outputs = listOf(FloatArray(2), if (accelerator == Accelerator.GPU) gpu() else cpu())
             Fake(accelerator, reason, outputs).also { opened += it }
         }
