@@ -114,6 +114,12 @@ def test_on_the_gpu_the_networks_give_the_same_points(tmp_path, driver):
         assert_golden(tmp_path, i, STEPS | ON_GPU)
 
 
+@pytest.mark.slow
+def test_no_network_is_refused_for_what_float16_rounds(tmp_path, driver):
+    printed = jvm_kotlin.run("glue", ASSETS, tmp_path, "FP16", PATHS[0], driver=driver)
+    assert (printed["accelerator"], printed["fallbacks"]) == ("GPU", "")
+
+
 def made_pictures(folder):
     """Write pictures that need every rule of the landmarker; return their paths."""
     face = read_image(PATHS[0])
