@@ -37,7 +37,7 @@ def face_table(
         if face.above_neutral is not None:
             line += _figure(face.above_neutral[label], 7)
         elif face.interval is not None:
-            line += "  {:.1f}-{:.1f}".format(*face.interval[label])
+            line += "  {:.2f}-{:.2f}".format(*face.interval[label])
         mark = "present" if intensity >= present_from else ""
         lines.append(f"{line}  {_bar(intensity, blocks=blocks)}  {mark}".rstrip())
     if face.low_reliability:

@@ -48,12 +48,12 @@ def test_intensities_above_neutral_stand_beside_the_raw_ones():
 def test_intervals_stand_after_the_raw_values_and_low_reliability_below():
     sure = dict.fromkeys(LABELS, (0.04, 1.25)) | {"AU25": (3.0, 5.0)}
     table = face_table(face(intensity=LEVELS, interval=sure, low_reliability=("AU06", "AU12")))
-    assert "Lips Part              5.00  3.0-5.0  ####" in line(table, "AU25")
-    assert "0.0-1.2" in line(table, "AU02")
+    assert "Lips Part              5.00  3.00-5.00  ####" in line(table, "AU25")
+    assert "0.04-1.25" in line(table, "AU02")
     assert table.splitlines()[-1] == "    low reliability: AU06, AU12"
     assert max(map(len, table.splitlines())) <= 80
     # Both would not fit: the neutral baseline was asked for.
-    assert "3.0-5.0" not in face_table(face(intensity=LEVELS, interval=sure, above_neutral=LEVELS))
+    assert "3.00-5.00" not in face_table(face(intensity=LEVELS, interval=sure, above_neutral=LEVELS))
 
 
 def test_a_face_that_was_not_read_says_why_and_has_no_figures():
