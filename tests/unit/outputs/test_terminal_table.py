@@ -53,7 +53,8 @@ def test_intervals_stand_after_the_raw_values_and_low_reliability_below():
     assert table.splitlines()[-1] == "    low reliability: AU06, AU12"
     assert max(map(len, table.splitlines())) <= 80
     # Both would not fit: the neutral baseline was asked for.
-    assert "3.00-5.00" not in face_table(face(intensity=LEVELS, interval=sure, above_neutral=LEVELS))
+    table = face_table(face(intensity=LEVELS, interval=sure, above_neutral=LEVELS))
+    assert "3.00-5.00" not in table
 
 
 def test_a_face_that_was_not_read_says_why_and_has_no_figures():
