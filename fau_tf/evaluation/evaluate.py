@@ -85,11 +85,12 @@ def evaluate_apart(
         ValueError: If the data set codes no AU of the networks.
     """
     aus = _common_aus(networks, faces, log)
-    found = {}
+    found: dict[str, Predictions] = {}
     for network in networks:
         log(f"   {network.name} predicts all {len(faces.subjects)} subjects")
-        found[network.name] = _coded(_predictions(network, faces, faces.subjects, aus), log)
-        log = _silent  # all networks have the same AUs
+        part = _predictions(network, faces, faces.subjects, aus)
+        # All networks have the same AUs: those that are left out are printed once.
+        found[network.name] = _coded(part, _silent if found else log)
     return found
 
 

@@ -112,6 +112,7 @@ def test_apart_from_its_data_every_network_predicts_all_subjects(faces):
         assert list(one.labels) == ["AU12"]
         assert set(one.predicted.ravel().tolist()) == {value}
     assert sum("left out" in line for line in lines) == 1
+    assert sum("predicts all 4 subjects" in line for line in lines) == 2
 
 
 def test_an_au_that_no_face_codes_is_left_out_and_named():
