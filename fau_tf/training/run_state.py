@@ -107,8 +107,8 @@ def finished(config: Config, faces: FaceDataset, folder: Path) -> Finished | Non
         settings = folder / _SETTINGS
         before = settings.read_text(encoding="utf-8") if settings.is_file() else dump_toml(config)
         raise CheckpointError(
-            f"{folder} holds a finished training of other settings: "
-            f"{_differences(before, config, folder)}. Give the same settings to reuse it, another "
+            f"{folder} holds a finished training of other settings, faces or versions: "
+            f"{_differences(before, config, folder)}. Give the same ones to reuse it, another "
             "run.name to keep it, or --fresh to discard it."
         )
     (folder / CHECKPOINT).unlink(missing_ok=True)  # of a process that was killed in `finish`
@@ -130,9 +130,9 @@ def unfinished(config: Config, faces: FaceDataset, folder: Path) -> Checkpoint |
     progress = checkpoint.progress
     if progress.fingerprint != fingerprint(config, faces):
         raise CheckpointError(
-            f"{folder} holds an unfinished training of other settings, at step {progress.step}: "
-            f"{_differences(progress.settings, config, folder)}. Give the same settings to resume "
-            "it, another run.name to keep it, or --fresh to discard it."
+            f"{folder} holds an unfinished training of other settings, faces or versions, at step "
+            f"{progress.step}: {_differences(progress.settings, config, folder)}. Give the same "
+            "ones to resume it, another run.name to keep it, or --fresh to discard it."
         )
     return checkpoint
 
@@ -141,7 +141,7 @@ def clear(folder: Path) -> None:
     """Remove what describes the network in a folder: none may describe one that is gone."""
     for pattern in _OF_NETWORK:
         for path in folder.glob(pattern):
-            path.unlink()
+            path.unlink(missing_ok=True)  # another worker may have been faster
 
 
 def begin(config: Config, run: RunDir) -> None:

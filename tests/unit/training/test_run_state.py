@@ -54,7 +54,8 @@ def test_a_finished_training_of_the_same_settings_is_reused(folder, faces):
 def test_a_finished_training_of_other_settings_is_refused_and_kept(folder, faces):
     before = files(folder)
     message = (
-        r"run holds a finished training of other settings: training\.epochs = 1 instead of 8\. "
+        r"run holds a finished training of other settings, faces or versions: "
+        r"training\.epochs = 1 instead of 8\. "
         r"Give the same .* another run\.name to keep it, or --fresh to discard it"
     )
     with pytest.raises(CheckpointError, match=message):
@@ -73,7 +74,7 @@ def test_a_training_of_another_version_is_told_which(name, old, said, folder, fa
     noted = json.loads((folder / "versions.json").read_text())
     (folder / "versions.json").write_text(json.dumps(noted | {name: old}))
     monkeypatch.setattr(run_state, "fingerprint", lambda *_: "of this version")
-    with pytest.raises(CheckpointError, match=f"of other settings: {said}\\. Give"):
+    with pytest.raises(CheckpointError, match=f"faces or versions: {said}\\. Give"):
         run_state.finished(config(), faces, folder)
 
 
