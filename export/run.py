@@ -22,7 +22,7 @@ from fau_tf.evaluation.low_reliability import low_reliability
 from fau_tf.models.presets import NetSpec
 from fau_tf.training import calibrate, run_state, setup
 from fau_tf.training.config import Config, load_config
-from fau_tf.training.run_dir import model_name, parts_holding
+from fau_tf.training.run_dir import METRICS, model_name, parts_holding
 
 REPRESENTATIVE: Final = 256
 """Number of faces of validation subjects from which ranges are taken."""
@@ -166,7 +166,7 @@ def _facts(path: Path) -> dict[str, Any]:
 
 def _coverage(path: Path) -> dict[str, Any]:
     """Return the coverage of the intervals on the run's test subjects; empty if not measured."""
-    metrics = _json_object(path / run_state.METRICS[0])
+    metrics = _json_object(path / METRICS[0])
     if "coverage" not in metrics:
         return {}
     try:
@@ -175,7 +175,7 @@ def _coverage(path: Path) -> dict[str, Any]:
         return {"coverage": found | {"dataset": str(data["name"])}}
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
-            f"{path / run_state.METRICS[0]}: must have the coverage on test subjects: got "
+            f"{path / METRICS[0]}: must have the coverage on test subjects: got "
             f"{error!r}. Train again."
         ) from error
 
