@@ -5,6 +5,7 @@ import { compile } from "./litert.js";
 export const ACCELERATORS = ["auto", "wasm", "webgpu"];
 const RUNS = 5; // of which the median counts
 const TOLERANCE = 1e-3; // of the largest value of an output, in 32-bit floats
+const PEAK = { aus: 255 }; // largest value of an input; the AU model divides by 255 itself
 
 /**
  * Return {networks, accelerator, whyNot} for name -> bytes of .tflite files.
@@ -62,7 +63,7 @@ function isSoftware({ info = {} }) {
 async function compared(wasm, gpu, mustBeFaster) {
   const spent = { wasm: 0, gpu: 0 };
   for (const name of Object.keys(wasm)) {
-    const input = testInput(wasm[name].inputSize);
+    const input = testInput(wasm[name].inputSize, PEAK[name] ?? 1);
     const expected = await wasm[name].run(input);
     const found = await gpu[name].run(input); // compiles shaders
     const apart = largestDifference(expected, found);
@@ -87,9 +88,9 @@ async function median(network, input) {
   return times.sort((one, other) => one - other)[RUNS >> 1];
 }
 
-/** Return values between 0 and 1 that vary slowly, as those of a picture do. */
-function testInput(size) {
-  return Float32Array.from({ length: size }, (_, i) => 0.5 + 0.5 * Math.sin(i / 97) * Math.cos(i / 1013));
+/** Return values between 0 and `peak` that vary slowly, as those of a picture do. */
+function testInput(size, peak) {
+  return Float32Array.from({ length: size }, (_, i) => (peak / 2) * (1 + Math.sin(i / 97) * Math.cos(i / 1013)));
 }
 
 /** Return the largest difference of outputs, by the largest value of each. */
