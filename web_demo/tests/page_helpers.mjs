@@ -1,5 +1,12 @@
 // What the tests of the page do with it.
+import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
+import path from "node:path";
+import test, { after, before } from "node:test";
+import { open } from "./browser.mjs";
+import { ROOT } from "./golden.mjs";
+
+export const SAMPLE = path.join(ROOT, "docs", "sample", "astronaut.png");
 
 export const DESKTOP = { width: 1280, height: 900 };
 export const PHONE = { width: 360, height: 740 };
@@ -28,8 +35,43 @@ export async function ready(page) {
   await page.waitForFunction(() => document.documentElement.dataset.ready, null, { timeout: LOADED_MS });
 }
 
+/**
+ * Start a browser for the tests of a file. Return {onSample, onPage, testQuiet}: `onSample` runs a test on the shared
+ * page, with the sample and the choices as after loading; `onPage` on a page of its own, with options of `openPage`;
+ * `testQuiet`, called last, tests that nothing was asked of another origin.
+ */
+export function withPages() {
+  let browser;
+  let shared;
+  before(async () => {
+    browser = await open();
+    shared = await openPage(browser);
+  });
+  after(async () => { await browser.close(); });
+  const onSample = (act) => async () => {
+    try {
+      await act(shared);
+    } finally {
+      await reset(shared);
+    }
+  };
+  const onPage = (options, act) => async () => {
+    const page = await openPage(browser, options);
+    try {
+      await act(page);
+    } finally {
+      await page.context().close();
+    }
+  };
+  const testQuiet = () => test("nothing was asked of another origin, and no error came up", () => {
+    assert.deepEqual(browser.foreign, []);
+    assert.deepEqual(browser.errors, []);
+  });
+  return { onSample, onPage, testQuiet };
+}
+
 /** Bring a page back to the sample and to the choices as after loading. */
-export async function reset(page) {
+async function reset(page) {
   await page.setViewportSize(DESKTOP);
   if (await page.isVisible("#no-neutral")) await page.click("#no-neutral");
   await page.check("#view input[value=whole]");
