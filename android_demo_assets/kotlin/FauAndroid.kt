@@ -3,7 +3,6 @@ package dev.fau
 import android.content.Context
 import android.content.res.AssetManager
 import android.graphics.Bitmap
-import com.google.ai.edge.litert.Accelerator
 import com.google.ai.edge.litert.CompiledModel
 import com.google.ai.edge.litert.CompiledModel.GpuOptions.Precision
 import java.io.IOException
@@ -80,16 +79,17 @@ fun fauEstimator(
 ): FauEstimator {
     val forGpu = listed.forGpu
     if (!useGpu || forGpu == null) return fauEstimator(context, listed.forCpu, useGpu, precision)
-    val found = fauEstimator(context, forGpu, true, precision)
-    if (found.accelerator == Accelerator.GPU || listed.forCpu == forGpu) return found
-    found.close()
-    return fauEstimator(context, listed.forCpu, false, precision, found.fallback)
+    if (listed.forCpu == forGpu) return fauEstimator(context, forGpu, true, precision)
+    return fauEstimator(context, forGpu, true, precision) { reason ->
+        fauEstimator(context, listed.forCpu, false, precision, reason)
+    }
 }
 
 /**
  * Returns an estimator of the model [tflite] in the app's assets, with its JSON file beside it.
  *
  * @param fallback why it is the CPU, if that is known already.
+ * @param onCpu returns another model's estimator in place of this one on the CPU; gets why it isn't the GPU.
  */
 fun fauEstimator(
     context: Context,
@@ -97,9 +97,10 @@ fun fauEstimator(
     useGpu: Boolean = true,
     precision: Precision = Precision.FP32,
     fallback: String? = null,
+    onCpu: ((String?) -> FauEstimator)? = null,
 ): FauEstimator {
     val json = tflite.removeSuffix(".tflite") + ".json"
     val info = FauModelInfo.read(String(context.assets.fauBytes(json)), json)
     info.checkFile(context.assets.fauBytes(tflite))
-    return FauEstimator.create(info, useGpu, precision, fallback) { CompiledModel.create(context.assets, tflite, it) }
+    return FauEstimator.create(info, useGpu, precision, fallback, onCpu) { CompiledModel.create(context.assets, tflite, it) }
 }

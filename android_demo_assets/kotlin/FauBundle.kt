@@ -73,6 +73,7 @@ object FauBundle {
             "The face landmarker must contain $name.", content.keys, "Copy face_landmarker.task again from android_demo_assets/.",
         )
         val file = File(folder, name)
+        deleteUnfinished(folder, name)
         try {
             if (!hasBytes(file, bytes)) replace(file, bytes)
         } catch (error: IOException) {
@@ -84,8 +85,18 @@ object FauBundle {
     private fun hasBytes(file: File, bytes: ByteArray) =
         file.length() == bytes.size.toLong() && file.readBytes().contentEquals(bytes)
 
+    /** Deletes what a killed process left; a younger file may be another thread's, still being written. */
+    private fun deleteUnfinished(folder: File, name: String) {
+        val young = System.currentTimeMillis() - YOUNG_MS
+        folder.listFiles { file -> file.name.startsWith(name) && file.name.endsWith(UNFINISHED) && file.lastModified() < young }
+            ?.forEach { it.delete() }
+    }
+
+    private const val UNFINISHED = ".new"
+    private const val YOUNG_MS = 60_000L // writing one takes less than a second
+
     private fun replace(file: File, bytes: ByteArray) {
-        val unfinished = File.createTempFile(file.name, ".new", file.parentFile)
+        val unfinished = File.createTempFile(file.name, UNFINISHED, file.parentFile)
         try {
             unfinished.writeBytes(bytes)
             if (!unfinished.renameTo(file)) throw IOException("can't be renamed to ${file.name}")

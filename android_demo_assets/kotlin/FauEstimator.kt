@@ -170,6 +170,7 @@ class FauEstimator private constructor(
          * @param precision of the GPU's arithmetic: FP32 gives the CPU's numbers; FP16 may be faster
          *   and changes an intensity by up to 0.1 on 95 % of faces.
          * @param fallback why it is the CPU, if that is known already.
+         * @param onCpu returns another model's estimator in place of this one on the CPU; gets why it isn't the GPU.
          * @param compile loads the model that [info] describes, with the options given.
          */
         fun create(
@@ -177,12 +178,13 @@ class FauEstimator private constructor(
             useGpu: Boolean,
             precision: CompiledModel.GpuOptions.Precision,
             fallback: String? = null,
+            onCpu: ((String?) -> FauEstimator)? = null,
             compile: (CompiledModel.Options) -> CompiledModel,
         ): FauEstimator {
             val lacking = "${info.name} runs on ${info.accelerators}, not on the GPU."
             val whyNot = fallback ?: lacking.takeIf { useGpu && "gpu" !in info.accelerators }
             return gpuOrCpu(
-                info.name, useGpu && whyNot == null, precision, FLOAT16_TOLERANCE, whyNot, ::firstRun,
+                info.name, useGpu && whyNot == null, precision, FLOAT16_TOLERANCE, whyNot, onCpu, ::firstRun,
             ) { options, accelerator, reason ->
                 val model = compile(options)
                 try {

@@ -21,6 +21,7 @@ import kotlin.math.sin
  * @param useGpu false uses the CPU without trying the GPU.
  * @param float16Tolerance what rounding may change if the GPU is allowed 16-bit floats.
  * @param whyNot why the GPU isn't tried; null if nobody asked for it.
+ * @param onCpu opens another model in place of this one on the CPU; gets why it isn't the GPU.
  * @param firstRun returns the outputs on a [pattern]; this also allocates memory.
  * @param open compiles a model; gets LiteRT's options, the accelerator, and why it isn't the GPU.
  */
@@ -30,6 +31,7 @@ internal fun <T : AutoCloseable> gpuOrCpu(
     precision: CompiledModel.GpuOptions.Precision,
     float16Tolerance: Double,
     whyNot: String? = null,
+    onCpu: ((String?) -> T)? = null,
     firstRun: (T) -> List<FloatArray>,
     open: (CompiledModel.Options, Accelerator, String?) -> T,
 ): T {
@@ -51,6 +53,7 @@ internal fun <T : AutoCloseable> gpuOrCpu(
             reason = "This device's GPU can't run $name: ${error.message ?: error}"
         }
     }
+    if (onCpu != null) return onCpu(reason)
     try {
         return closedUnlessPassed(open(CompiledModel.Options(Accelerator.CPU), Accelerator.CPU, reason)) { firstRun(it) }
     } catch (error: LiteRtException) {

@@ -16,6 +16,7 @@ import android.widget.Button
 import android.widget.FrameLayout
 import android.widget.ImageView
 import android.widget.LinearLayout
+import android.widget.Toast
 import androidx.activity.ComponentActivity
 import androidx.activity.enableEdgeToEdge
 import androidx.activity.result.contract.ActivityResultContracts
@@ -41,7 +42,7 @@ class FauSampleActivity : ComponentActivity() {
     private val worker = Executors.newSingleThreadExecutor()
     @Volatile private var reader: FauReader? = null
     private var degrees = 0 // of the last frame; the worker's
-    @Volatile private var latest: FauResult? = null
+    @Volatile private var latest: Reading? = null
     @Volatile private var neutral: FauResult? = null
     @Volatile private var frozen = false
     private var camera: ProcessCameraProvider? = null
@@ -50,7 +51,13 @@ class FauSampleActivity : ComponentActivity() {
     private var frames: ImageAnalysis? = null
     private lateinit var preview: PreviewView
     private lateinit var bars: AuBarsView
+    private lateinit var still: ImageView // over the preview
     private lateinit var buttons: View
+    private val freezeButton by lazy { button(FREEZE) { freeze(!frozen) } }
+    private val neutralButton by lazy { button(NEUTRAL) { turnNeutral() } }
+
+    /** The first face of a frame, or none, and what is said below its bars. */
+    private class Reading(val result: FauResult?, val text: String)
 
     // Without another activity after each turn of the phone, and also after half a turn.
     private val turns = object : DisplayManager.DisplayListener {
@@ -70,8 +77,8 @@ class FauSampleActivity : ComponentActivity() {
         enableEdgeToEdge()
         preview = PreviewView(this).apply { scaleType = PreviewView.ScaleType.FIT_START } // above the bars
         bars = AuBarsView(this)
-        val still = ImageView(this).apply { scaleType = ImageView.ScaleType.FIT_START }
-        buttons = buttons(still)
+        still = ImageView(this).apply { scaleType = ImageView.ScaleType.FIT_START }
+        buttons = buttons()
         setContentView(FrameLayout(this).apply { listOf(preview, still, bars, buttons).forEach { addView(it) } })
         val permission = registerForActivityResult(ActivityResultContracts.RequestPermission()) { granted ->
             if (granted) start() else bars.show(null, REFUSED)
@@ -89,24 +96,11 @@ class FauSampleActivity : ComponentActivity() {
         provider.addListener({ attempt { bind(provider.get()) } }, ContextCompat.getMainExecutor(this))
     }
 
-    /** Returns a row of buttons at the top; [still] lies over the preview. */
-    private fun buttons(still: ImageView): View {
+    /** Returns a row of buttons at the top. */
+    private fun buttons(): View {
         val row = LinearLayout(this)
         row.visibility = View.GONE // until there is a camera
-        row.addView(button("Camera") {
-            switches++
-            worker.execute { reader?.restart() }
-            attempt { camera?.let { bind(it) } }
-        })
-        row.addView(button("Freeze") {
-            frozen = !frozen
-            it.text = if (frozen) "Go on" else "Freeze"
-            still.setImageBitmap(if (frozen) preview.bitmap else null)
-        })
-        row.addView(button("Neutral") {
-            neutral = if (neutral == null) latest else null
-            it.text = if (neutral == null) "Neutral" else "Neutral off"
-        })
+        listOf(button("Camera") { switch() }, freezeButton, neutralButton).forEach { row.addView(it) }
         ViewCompat.setOnApplyWindowInsetsListener(row) { view, all ->
             covered(all).let { view.setPadding(it.left, it.top, it.right, 0) }
             all
@@ -114,9 +108,42 @@ class FauSampleActivity : ComponentActivity() {
         return row
     }
 
-    private fun button(title: String, pressed: (Button) -> Unit) = Button(this).apply {
+    private fun button(title: String, pressed: () -> Unit) = Button(this).apply {
         text = title
-        setOnClickListener { pressed(this) }
+        setOnClickListener { pressed() }
+    }
+
+    private fun switch() {
+        switches++
+        freeze(false)
+        subtract(null)
+        latest = null
+        attempt { camera?.let { bind(it) } }
+        worker.execute { // after a frame of the other camera that is being read
+            latest = null
+            reader?.restart()
+        }
+    }
+
+    private fun freeze(on: Boolean) {
+        frozen = on
+        freezeButton.text = if (on) "Go on" else FREEZE
+        still.setImageBitmap(if (on) preview.bitmap else null)
+    }
+
+    private fun turnNeutral() {
+        val face = latest?.result
+        when {
+            neutral != null -> subtract(null)
+            face != null -> subtract(face)
+            else -> return Toast.makeText(this, NO_FACE, Toast.LENGTH_SHORT).show()
+        }
+        worker.execute { show() } // no frame does while the picture is frozen
+    }
+
+    private fun subtract(face: FauResult?) {
+        neutral = face
+        neutralButton.text = if (face == null) NEUTRAL else "Neutral off"
     }
 
     private fun bind(camera: ProcessCameraProvider) {
@@ -147,11 +174,19 @@ class FauSampleActivity : ComponentActivity() {
         val turn = Matrix().apply { postRotate(degrees.toFloat()) }
         val upright = Bitmap.createBitmap(sensor, 0, 0, sensor.width, sensor.height, turn, true)
         val faces = open.next(upright)
-        val result = faces.firstOrNull()?.result
-        latest = result
+        latest = Reading(faces.firstOrNull()?.result, FauBars.status(faces, open))
+        show()
+    }
+
+    /** Shows the latest frame's bars; the worker's, so that an older baseline doesn't come last. */
+    private fun show() {
+        val reading = latest ?: return
         val baseline = neutral
-        val shown = if (baseline == null) result else result?.aboveNeutral(baseline)
-        bars.show(shown, FauBars.status(faces, open) + if (baseline == null) "" else " Above your neutral face.")
+        if (baseline == null) {
+            bars.show(reading.result, reading.text)
+        } else {
+            bars.show(reading.result?.aboveNeutral(baseline), "${reading.text} Above your neutral face.")
+        }
     }
 
     private fun attempt(work: () -> Unit) = try {
@@ -164,7 +199,7 @@ class FauSampleActivity : ComponentActivity() {
     override fun onDestroy() {
         getSystemService(DisplayManager::class.java).unregisterDisplayListener(turns)
         worker.execute {
-            reader?.close()
+            attempt { reader?.close() }
             reader = null
         }
         worker.shutdown()
@@ -172,6 +207,9 @@ class FauSampleActivity : ComponentActivity() {
     }
 
     private companion object {
+        const val FREEZE = "Freeze"
+        const val NEUTRAL = "Neutral"
+        const val NO_FACE = "No face to take as neutral."
         const val WHY_CAMERA = "This app shows how your face moves, and needs the camera for it. Pictures stay on this " +
             "phone. Tap to allow the camera."
         const val REFUSED = "No camera: the permission was refused. Tap to be asked again, or allow it in the phone's " +

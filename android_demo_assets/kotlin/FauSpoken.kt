@@ -4,21 +4,25 @@ import kotlin.math.roundToInt
 
 /** What a screen reader says of successive results, seldom enough to be listened to. Not thread-safe. */
 class FauSpoken {
-    private var last: String? = null
+    private var lastAus: String? = null
+    private var lastText: String? = null
     private var saidAt = 0L
 
     /**
      * Returns the next description, or null while the last one stays.
      *
-     * A text without a result is said at once; results wait until [EVERY_MS] have passed.
+     * A text without a result is said at once; results wait until [EVERY_MS] have passed, and have their
+     * text only if it isn't the one said last.
      *
      * @param now ms of a clock that nobody sets, e.g. `SystemClock.uptimeMillis()`.
      */
     fun next(result: FauResult?, text: String, now: Long): String? {
-        if (result != null && last != null && now - saidAt < EVERY_MS) return null
-        val next = if (result == null) text else "${strongest(result)} $text"
-        if (next == last) return null
-        last = next
+        if (result != null && lastText != null && now - saidAt < EVERY_MS) return null
+        val aus = result?.let { strongest(it) }
+        if (aus == lastAus && text == lastText) return null
+        val next = listOfNotNull(aus, text.takeIf { aus == null || it != lastText }).joinToString(" ")
+        lastAus = aus
+        lastText = text
         saidAt = now
         return next
     }

@@ -63,9 +63,32 @@ def test_a_cpu_that_fails_is_a_sentence_and_nothing_stays_open(printed):
         assert printed[f"GPU of {name}"].startswith(f"0 open, dev.fau.FauException: {rule}")
 
 
+def test_a_model_for_the_cpu_replaces_that_for_the_gpu_which_is_not_opened_there_again(printed):
+    wrong, failed = "other numbers beside int8", "an error of LiteRT beside int8"
+    assert printed[f"GPU of {wrong}"].startswith("1 open, CPU (This device's GPU computes net ")
+    assert printed[f"opened for {wrong}"] == "net GPU, net CPU, int8 CPU", "once, to compare"
+    assert printed[f"GPU of {failed}"] == "1 open, CPU (This device's GPU can't run net: no GPU)"
+    assert printed[f"opened for {failed}"] == "int8 CPU"
+    assert printed["GPU of the CPU's numbers beside int8"] == "1 open, GPU (null)"
+    assert printed["opened for the CPU's numbers beside int8"] == "net GPU, net CPU"
+
+
+def test_a_model_for_the_cpu_runs_even_if_that_for_the_gpu_fails_on_the_cpu(printed):
+    name = "a CPU that fails beside int8"
+    assert printed[f"GPU of {name}"].startswith("1 open, CPU (")
+    assert printed[f"opened for {name}"] == "net GPU, int8 CPU"
+
+
 def test_networks_are_written_once_and_again_if_they_are_broken(printed):
     assert printed["unpacked again"] == "[1000, 1000]", "the time of the first writing, ms"
     assert printed["unpacked over broken files"] == "[true, true]"
+
+
+def test_what_a_killed_process_left_is_deleted_but_no_young_file_which_may_be_in_use(printed):
+    others = ["a.new", "face_detector.tflite3.old"]
+    kept = ["face_detector.tflite", "face_detector.tflite4.new", "face_landmarks_detector.tflite"]
+    found = printed["files after a killed process"].strip("[]").split(", ")
+    assert sorted(found) == sorted(others + kept)
 
 
 def test_several_workers_unpack_at_once_and_leave_no_other_file(printed):
@@ -105,4 +128,9 @@ def test_the_three_strongest_reliable_aus_are_spoken(printed):
 def test_results_are_spoken_every_five_seconds_and_texts_at_once(printed):
     """Last words of what is said at 0, 0.9, 1, 5, 10, 10, 10.1, 10.2, 15, 20 and 30 s."""
     said = ["Loading.", "-", "-", "Status.", "-", "face.", "-", "-", "Status.", "-", "-"]
-    assert printed["said"].split(" | ") == said
+    assert printed["said"].split(" | ")[:11] == said
+
+
+def test_a_text_is_spoken_with_a_result_only_if_it_has_changed(printed):
+    """Last words at 35 to 55 s; a digit is the intensity of an AU, without a text after it."""
+    assert printed["said"].split(" | ")[11:] == ["2.", "-", "Other.", "1.", "Other.", "1."]

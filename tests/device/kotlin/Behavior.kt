@@ -21,7 +21,7 @@ fun behavior(assets: File, scratch: File) {
 }
 
 /** A model that gives [outputs], whatever its input. */
-private class Fake(val on: Accelerator, val fallback: String?, val outputs: List<FloatArray>) : AutoCloseable {
+private class Fake(val model: String, val on: Accelerator, val fallback: String?, val outputs: List<FloatArray>) : AutoCloseable {
     var closed = 0
 
     override fun close() {
@@ -45,20 +45,31 @@ private fun accelerators() {
     tried("a bug of the virtual machine", gpu = { throw InternalError("bug") })
     tried("a missing LiteRT", cpu = { throw NoClassDefFoundError("LiteRt") }, gpu = { throw UnsatisfiedLinkError("no litert_jni") })
     tried("a CPU that fails", cpu = { throw LiteRtException(1, "no kernel") }, gpu = { cpu })
+    tried("the CPU's numbers beside int8", int8 = true, gpu = { cpu })
+    tried("other numbers beside int8", int8 = true, gpu = { floatArrayOf(4f, -1.0041f, 0f) })
+    tried("an error of LiteRT beside int8", int8 = true, gpu = { throw LiteRtException(1, "no GPU") })
+    tried("a CPU that fails beside int8", int8 = true, cpu = { throw LiteRtException(1, "no kernel") }, gpu = { cpu })
 }
 
-/** Prints where a model runs whose outputs on the GPU are [gpu], and how many of the opened ones are open. */
+/**
+ * Prints where a model runs whose outputs on the GPU are [gpu], how many of the opened ones are open, and
+ * which were opened; with [int8], there is another model for the CPU.
+ */
 private fun tried(
     name: String,
     precision: Precision = Precision.FP32,
+    int8: Boolean = false,
     cpu: () -> FloatArray = { floatArrayOf(4f, -1f, 0f) },
     gpu: () -> FloatArray,
 ) {
     val opened = mutableListOf<Fake>()
+    val other = { reason: String? -> Fake("int8", Accelerator.CPU, reason, emptyList()).also { opened += it } }
     val outcome = try {
-        val chosen = gpuOrCpu("net", true, precision, float16Tolerance = 0.1, firstRun = { it.outputs }) { _, accelerator, reason ->
+        val chosen = gpuOrCpu(
+            "net", true, precision, float16Tolerance = 0.1, onCpu = other.takeIf { int8 }, firstRun = { it.outputs },
+        ) { _, accelerator, reason ->
             val outputs = listOf(FloatArray(2), if (accelerator == Accelerator.GPU) gpu() else cpu())
-            Fake(accelerator, reason, outputs).also { opened += it }
+            Fake("net", accelerator, reason, outputs).also { opened += it }
         }
         "${chosen.on} (${chosen.fallback})"
     } catch (error: Throwable) {
@@ -66,6 +77,7 @@ private fun tried(
     }
     check(opened.all { it.closed <= 1 })
     println("GPU of $name\t${opened.count { it.closed == 0 }} open, $outcome")
+    println("opened for $name\t${opened.joinToString { "${it.model} ${it.on}" }}")
 }
 
 private fun unpacked(assets: File, scratch: File) {
@@ -79,6 +91,12 @@ private fun unpacked(assets: File, scratch: File) {
     unpack()[0].writeBytes(first[0].copyOf(first[0].size - 1))
     unpack()[1].writeBytes(first[1].copyOf().also { it[9]++ })
     println("unpacked over broken files\t${unpack().zip(first).map { (file, bytes) -> file.readBytes().contentEquals(bytes) }}")
+    for (left in listOf("face_detector.tflite1.new", "face_landmarks_detector.tflite2.new", "face_detector.tflite3.old", "a.new")) {
+        File(folder, left).apply { createNewFile() }.setLastModified(System.currentTimeMillis() - 70_000)
+    }
+    File(folder, "face_detector.tflite4.new").createNewFile()
+    unpack()
+    println("files after a killed process\t${folder.list()!!.sorted()}")
     val workers = Executors.newFixedThreadPool(8)
     val failed = List(8) {
         folder.listFiles()!!.forEach(File::delete)
@@ -120,6 +138,8 @@ private fun spoken(model: File) {
         reader.next(result(3f), "Status.", 5000), reader.next(result(4f), "Status.", 9999),
         reader.next(null, "No face.", 9999), reader.next(result(4f), "Status.", 10100), reader.next(null, "No face.", 10200),
         reader.next(result(4f), "Status.", 14999), reader.next(result(4.1f), "Status.", 20000), reader.next(result(4.2f), "Status.", 30000),
+        reader.next(result(2f), "Status.", 35000), reader.next(result(2f), "Status.", 40000), reader.next(result(2f), "Other.", 45000),
+        reader.next(result(1f), "Other.", 50000), reader.next(null, "Other.", 50000), reader.next(result(1f), "Other.", 55000),
     )
     println("said\t${said.joinToString(" | ") { it?.substringAfterLast(' ') ?: "-" }}")
 }
