@@ -138,31 +138,28 @@ function setHeat(heat) {
   show();
 }
 
-let counting = null; // the countdown that runs
-
 // Takes the neutral, before the camera after a countdown, in which a face comes to rest; a second click cancels it.
 async function takeNeutral() {
-  const { source } = page;
-  if (counting) endCountdown();
-  else if ((!source.live || (await countDown())) && source === page.source) setNeutral();
+  if (page.counting) endCountdown();
+  else if (!page.source.live || (await countDown())) setNeutral();
 }
 
-// Returns whether it came to its end.
+// Returns whether it came to its end: a camera that stops ends it, too.
 async function countDown() {
-  const mine = {};
-  counting = mine;
-  for (let seconds = COUNTDOWN; seconds; seconds -= 1) {
-    at("neutral").textContent = `Look neutral: ${seconds}`;
+  const mine = { seconds: COUNTDOWN };
+  page.counting = mine;
+  for (; mine.seconds; mine.seconds -= 1) {
+    show();
     await pause(1000);
-    if (counting !== mine) return false;
+    if (page.counting !== mine) return false;
   }
   endCountdown();
   return true;
 }
 
 function endCountdown() {
-  counting = null;
-  at("neutral").textContent = "This is my neutral";
+  page.counting = null;
+  show();
 }
 
 // A video's neutral is the median of its last second, a picture's what was read.

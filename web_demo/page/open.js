@@ -41,7 +41,8 @@ export function endSource() {
   page.table.drop(SAMPLE);
   page.source.playback?.close();
   page.source = noSource();
-  page.waiting = null;
+  page.waiting = page.counting = null;
+  message.clear(); // what was said of the one before, while this one was on its way
   if (page.neutral?.origin.video) page.neutral = null;
   page.history.clear();
   setRecording(false);
@@ -82,8 +83,9 @@ async function openPictures(files, leftOut, current) {
   }
   if (mine !== page.source) return;
   if (files.length > 1) await openPicture(0);
+  if (mine !== page.source) return;
   setTurnable(true);
-  if (message.shown || mine !== page.source) return;
+  if (message.shown) return;
   const alone = files.length === 1 && faceless.length > 0;
   const words = batchWords({ count: files.length, faceless: alone ? [] : faceless, undecoded, leftOut });
   if (alone || words) message.show([alone && SENTENCES.noFace, words].filter(Boolean).join(" "));
@@ -203,6 +205,7 @@ async function openVideo(coming, name, { live, current }) {
 function closeCamera(key) {
   page.source.playback?.close();
   page.source.live = false;
+  page.counting = null;
   setRecording(false);
   at("playback").hidden = at("record").hidden = true;
   if (key) message.show(SENTENCES[key]);

@@ -50,9 +50,10 @@ function take(mine, frame, time, { faces, milliseconds }) {
 }
 
 function follow(mine, time, faces) {
-  // After a step back the reader gives ids anew: among several faces, the same one may be another person's.
+  // After a step back the reader gives ids anew: where there were several faces, at once or in turn, the same id may be
+  // another person's.
   if (mine.crowded && time <= page.history.last) mine.pass += 1;
-  mine.crowded ||= faces.length > 1;
+  mine.crowded ||= faces.length > 1 || faces.some(({ id }) => id > 0);
   if (mine.seen === null || faces.some((face) => !face.reason)) mine.seen = time;
   page.history.add(time, faces);
 }

@@ -19,20 +19,28 @@ export function show() {
   const { source, neutral, table, view } = page;
   const face = chosenFace();
   page.bars.update(face, { view, neutral, own: ownNeutral(face) !== null, mirrored: source.mirrored });
-  at("neutral").disabled = !face || Boolean(face.reason);
+  showNeutral(face);
   at("csv").disabled = at("clear").disabled = !table.rows.length;
   at("png").disabled = !source.shown;
   at("copy").disabled = !face || Boolean(face.reason);
   at("rows-note").textContent = rowsNote(table.rows.length, source.playback);
-  at("neutral-row").hidden = !neutral;
   at("sides-note").hidden = view !== "sides";
   at("sides-note").textContent = `Of the screen; ${source.mirrored ? "mirrored, a person's left is on the left" : "unmirrored, a person's right is on the left"}. Differences below about 0.3 mean nothing.`;
-  if (neutral) at("neutral-note").textContent = neutralNote(neutral);
   at("camera").textContent = page.waiting?.camera ? "Cancel" : source.live ? "Stop the camera" : "Use the camera";
   showFaces(source);
   showPicture(source, face);
   showPlayback();
   if (source.playback) requestPlot();
+}
+
+// While it counts the button cancels, with or without a face.
+function showNeutral(face) {
+  const { counting, neutral } = page;
+  const words = counting ? `Look neutral: ${counting.seconds}` : "This is my neutral";
+  at("neutral").disabled = !counting && (!face || Boolean(face.reason));
+  if (at("neutral").textContent !== words) at("neutral").textContent = words; // each change is read aloud
+  at("neutral-row").hidden = !neutral;
+  if (neutral) at("neutral-note").textContent = neutralNote(neutral);
 }
 
 function rowsNote(count, playback) {

@@ -10,15 +10,15 @@ let sources = 0;
 
 // Attributes: selected: index of an AU or null; heat: off, one or all; view: whole or sides;
 // neutral: {name, intensity, origin, id of the face}, or null; waiting: {words, camera: whether for it}, or null: what was
-// asked for and is not there yet.
+// asked for and is not there yet; counting: {seconds} left until a neutral is taken, or null.
 export const page = {
   reader: null, bars: null, source: noSource(), table: new Table(), history: new History(),
-  selected: null, heat: "all", view: "whole", neutral: null, recording: false, waiting: null,
+  selected: null, heat: "all", view: "whole", neutral: null, recording: false, waiting: null, counting: null,
 };
 
 // Attributes: number: its own; files, index, wanted (index on its way), reading (name on its way), counted (indices in the
-// table): of pictures; playback, live, began (ms), pass (grows when faces get new ids), crowded (had several faces), seen (time of the
-// last face that was read): of videos;
+// table): of pictures; playback, live, began (ms), pass (grows when faces get new ids), crowded (had several faces,
+// at once or in turn), seen (time of the last face that was read): of videos;
 // pending: frame that is not read yet, or null; shown: {frame, faces, time, milliseconds}, or null; chosen: id of the face
 // whose bars are shown; row: last frame in the table; frames: how many were read.
 export function noSource() {

@@ -1,6 +1,6 @@
 // The page without a network, with an incomplete host, and against its own policy.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -22,6 +22,46 @@ test("the second load needs no network", async () => {
     await ready(again);
     assert.deepEqual(await figures(again), values);
     assert.deepEqual(browser.foreign, []);
+  } finally {
+    await browser.close();
+  }
+});
+
+test("the page is kept once, whatever its address asks for: no older one comes back", async () => {
+  const [html, script] = ["index.html", "sw.js"].map((name) => readFileSync(path.join(FOLDER, name), "utf8"));
+  const versions = { page: 1, worker: 1 };
+  const answer = (response) => response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(html.replace("</footer>", `</footer><!-- version ${versions.page} -->`));
+  const worker = (response) => response.writeHead(200, { "content-type": "text/javascript" }).end(`${script}// ${versions.worker}`);
+  const browser = await open({ answers: { "/": answer, "/index.html": answer, "/sw.js": worker } });
+  const kept = (page) => page.evaluate(async () => {
+    const cache = await caches.open("fau-page");
+    const pages = (await cache.keys()).filter(({ url }) => /^\/(index\.html)?$/.test(new URL(url).pathname));
+    return Promise.all(pages.map(async (one) => [one.url.slice(location.origin.length), /version \d/.exec(await (await cache.match(one)).text())[0]]));
+  });
+  const only = async (page, version) => {
+    const until = Date.now() + 20_000;
+    while (Date.now() < until && JSON.stringify(await kept(page)) !== JSON.stringify([["/", version]])) await page.waitForTimeout(50);
+    assert.deepEqual(await kept(page), [["/", version]]);
+  };
+  try {
+    const page = await openPage(browser, { address: "?variant=float16" });
+    await only(page, "version 1");
+    // What earlier workers kept: the newest page is the last one, wherever it lies.
+    await page.evaluate(async () => {
+      const cache = await caches.open("fau-page");
+      for (const [key, version] of [["/?old", 3], ["/index.html", 3], ["/", 4], ["/index.html", 5]]) await cache.put(key, new Response(`version ${version}`));
+    });
+    versions.worker = 2;
+    await page.evaluate(async () => { await (await navigator.serviceWorker.ready).update(); });
+    await only(page, "version 5");
+    versions.page = 2;
+    await page.goto(browser.url);
+    await only(page, "version 2");
+    await page.context().setOffline(true);
+    await page.goto(`${browser.url}index.html?variant=float16`);
+    assert.match(await page.content(), /version 2/);
+    assert.equal(await page.evaluate(() => location.search), "?variant=float16");
+    await only(page, "version 2");
   } finally {
     await browser.close();
   }

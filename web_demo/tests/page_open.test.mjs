@@ -73,6 +73,65 @@ test("pictures that are turned fast: each result stands under its own name", onS
   assert.equal(await page.isDisabled("#next"), false);
 }));
 
+test("what was said of a source goes with it, and its pictures' end lets nobody turn the next ones", onSample(async (page) => {
+  const [saidLeft, disabled] = await page.evaluate(async () => {
+    const [{ openFiles }, { message, page: state }] = await Promise.all([import("/page/open.js"), import("/page/state.js")]);
+    const sample = await (await fetch("sample/astronaut.png")).blob();
+    const files = (...names) => names.map((name) => new File([sample], name, { type: "image/png" }));
+    const { createImageBitmap } = window;
+    window.createImageBitmap = (...args) => {
+      window.createImageBitmap = createImageBitmap;
+      message.show("The one before could not be read.");
+      return createImageBitmap(...args);
+    };
+    await openFiles(files("next.png"));
+    const left = message.shown;
+    const { reader } = state;
+    const { read } = Object.getPrototypeOf(reader);
+    let [count, openGate] = [0, null];
+    const gate = new Promise((resolve) => { openGate = resolve; });
+    reader.read = async (...args) => {
+      count += 1;
+      if (count === 3) await gate; // the first one again, to be shown
+      return read.apply(reader, args);
+    };
+    const first = openFiles(files("a.png", "b.png"));
+    while (count < 3) await new Promise((resolve) => { setTimeout(resolve, 10); });
+    const second = openFiles(files("c.png", "d.png"));
+    while (state.source.files[0].name !== "c.png") await new Promise((resolve) => { setTimeout(resolve, 10); });
+    openGate();
+    await first;
+    const meanwhile = document.getElementById("next").disabled;
+    await second;
+    delete reader.read;
+    return [left, meanwhile];
+  });
+  assert.equal(saidLeft, false);
+  assert.equal(disabled, true);
+  assert.equal(await page.isDisabled("#next"), false);
+}));
+
+test("a video's neutral is not that of a person who came alone later, nor after a step back", onSample(async (page) => {
+  const own = await page.evaluate(async () => {
+    const [{ read }, { ownNeutral }, { at, chosenFace, noSource, page: state }] = await Promise.all(
+      ["reading", "show", "state"].map((name) => import(`/page/${name}.js`)));
+    const { reader, source: { shown: { frame, faces: [face], milliseconds } } } = state;
+    const playback = { video: document.createElement("video"), pause() {}, close() {} };
+    state.source = Object.assign(noSource(), { name: "made.webm", playback });
+    at("time").hidden = false;
+    const alone = async (id, time) => {
+      reader.read = async () => ({ faces: [{ ...face, id }], milliseconds });
+      await read(state.source, frame, { time });
+      delete reader.read;
+      if (!state.neutral) at("neutral").click();
+      return ownNeutral(chosenFace()) !== null;
+    };
+    // The second person's id is 0 once the reader begins anew.
+    return [await alone(0, 0), await alone(0, 0.5), await alone(1, 1), await alone(1, 1.5), await alone(0, 1.2)];
+  });
+  assert.deepEqual(own, [true, true, false, false, false]);
+}));
+
 test("a picture is dropped, and pasted; a paste of words is answered", onSample(async (page) => {
   for (const name of ["dropped.png", "pasted.png"]) {
     await giveDrawn(page, name, [{ x: 0 }]);

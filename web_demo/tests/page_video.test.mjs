@@ -62,9 +62,21 @@ test("the camera: bars, plot and rows; the neutral of the last second; stopping 
   const times = rows.map((row) => Number(row.timestamp));
   assert.ok(times.every((time, i) => i === 0 || time > times[i - 1]), `times rise: ${times}`);
   assert.ok(rows.every((row) => row.source === "webcam" && row.face_id === rows[0].face_id && row.success === "1"));
+  await page.click("#no-neutral");
+  await page.click("#neutral");
+  const canCancel = await page.evaluate(async () => {
+    const [{ show }, { page: state }] = await Promise.all([import("/page/show.js"), import("/page/state.js")]);
+    state.source.shown.faces = []; // lost for a frame
+    show();
+    return !document.getElementById("neutral").disabled;
+  });
+  assert.ok(canCancel, "while it counts");
   await page.click("#camera");
   assert.equal(await page.textContent("#camera"), "Use the camera");
+  assert.equal(await page.textContent("#neutral"), "This is my neutral", "no countdown without a camera");
   assert.equal(await page.isVisible("#playback"), false);
+  await page.waitForTimeout(3500);
+  assert.equal(await page.isVisible("#neutral-row"), false);
   await page.context().close();
 });
 
