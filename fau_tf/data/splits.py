@@ -168,7 +168,7 @@ def _require_known(everyone: Sequence[str], folds: Sequence[Sequence[str]]) -> N
         named = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} others" if unknown[5:] else "")
         raise ValueError(
             f"`data.folds` must name subjects with a face. Received: {named}."
-            f"{did_you_mean(unknown[0], everyone)}"
+            f"{did_you_mean(unknown[0], everyone)} Leave out those none of whose frames has a face."
         )
 
 

@@ -12,7 +12,7 @@ from fau_tf.evaluation.comparison.figure_table import evaluation_table
 from fau_tf.evaluation.networks import Network
 from fau_tf.evaluation.predictions import Predictions, pooled
 from fau_tf.evaluation.published import Published
-from fau_tf.training.run_dir import AGREEMENT, PREDICTIONS, SCATTER, RunDir
+from fau_tf.training.run_dir import AGREEMENT, METRICS, PREDICTIONS, SCATTER, RunDir
 
 _BATCH: Final = 64
 _NO_PUBLISHED: Final = Published()
@@ -132,7 +132,7 @@ def write_evaluation(
         "published_left_out": published.left_out,
         **(facts or {}),
     }
-    run.write_json(f"{prefix}metrics.json", metrics)
+    run.write_json(f"{prefix}{METRICS[0]}", metrics)
     return metrics
 
 

@@ -5,7 +5,6 @@ two AU centers of the rule set `fau`: rigs and edits move a place x cm to the im
 midline by 1 - lean * tanh(x / 1.5).
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fau_tf import facs
-from fau_tf.data.record import MARGIN
+from fau_tf.data.record import MARGIN, least_record_size
 from fau_tf.face.align import crop_matrix, transform
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.mesh import ibug68
@@ -104,7 +103,7 @@ def comparable_aus(info: ModelInfo) -> list[int]:
 
 def picture_size(info: ModelInfo) -> int:
     """Return the rows and columns of a picture whose crop has a model's resolution, even."""
-    return 2 * math.ceil(MARGIN * info.image_size / 2)
+    return least_record_size(info.image_size)
 
 
 def rendered(rig: FaceRig, aus: Sequence[int], subjects: int, size: int) -> Iterator[Example]:

@@ -137,6 +137,12 @@ def parts_holding(run: Path, name: str) -> list[Path]:
     return sorted(places, key=lambda folder: places[folder])
 
 
+def folds_holding(run: Path, name: str) -> list[Path]:
+    """Return `parts_holding` of the folds that lie in the run's folder itself."""
+    found = parts_holding(run, name)
+    return [path for path in found if path.parent == run and path.name.startswith("fold")]
+
+
 def write_text(path: Path, text: str) -> None:
     """Write beside the place, then rename: a reader never sees half a file."""
     with replacing(path) as unfinished:

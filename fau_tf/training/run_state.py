@@ -22,6 +22,7 @@ from fau_tf.training.run_dir import (
     PHOTO,
     RunDir,
     cores,
+    folds_holding,
     versions,
     write_text,
 )
@@ -86,6 +87,13 @@ def require_same_parts(
             raise CheckpointError(
                 f"{whole} holds a training without folds, as {held[0]} shows, and this one has "
                 f"{len(folds)}. Give another run.name to keep it, or --fresh to discard it."
+            )
+        others = [one for name in (_TRAINED, CHECKPOINT) for one in folds_holding(whole, name)]
+        if others and len(folds) == 1:
+            raise CheckpointError(
+                f"{whole} holds a training of folds, as {others[0]} shows, and this one has none, "
+                "so their pooled figures would be lost. Give another run.name to keep them, or "
+                "--fresh to discard them."
             )
         for fold in folds:
             if not finished(config, faces, whole / fold):

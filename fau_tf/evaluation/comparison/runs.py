@@ -14,9 +14,8 @@ from fau_tf.evaluation.comparison.figure_table import METRIC_NAMES, FigureTable,
 from fau_tf.evaluation.predictions import SHOWN, Predictions, f1_note
 from fau_tf.metrics import agreement
 from fau_tf.metrics.bootstrap import difference_intervals
-from fau_tf.training.run_dir import PREDICTIONS, parts_holding
+from fau_tf.training.run_dir import METRICS, PREDICTIONS, parts_holding
 
-_METRICS: Final = "metrics.json"
 _NAMED: Final = 5  # subjects and AUs in an error
 
 
@@ -191,10 +190,10 @@ def _prediction_files(run: Path) -> list[Path]:
 
 
 def _load(file: Path) -> EvaluatedRun:
-    metrics = file.with_name(file.name.replace(PREDICTIONS, _METRICS))
+    metrics = file.with_name(file.name.replace(PREDICTIONS, METRICS[0]))
     if not file.name.endswith(PREDICTIONS) or not metrics.is_file():
         raise ValueError(
-            f"{file} must be a ...{PREDICTIONS} file beside its ...{_METRICS}, which names the "
+            f"{file} must be a ...{PREDICTIONS} file beside its ...{METRICS[0]}, which names the "
             "data. Give what train_keras.py wrote."
         )
     try:

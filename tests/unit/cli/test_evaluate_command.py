@@ -79,6 +79,18 @@ def test_photos_edited_for_the_card_count_on_the_page_too(runs, checkout):
     assert command.main(["--run", str(run)]) == 2
 
 
+@pytest.mark.usefixtures("checkout")
+def test_figures_without_other_rigs_do_not_replace_those_with_some(runs):
+    run, on_ict = runs
+    (run / "real_faces.json").write_text(json.dumps({
+        "collection": {"name": "london"}, "part": "test", "readers": {"model": {"edited": []}},
+    }))  # fmt: skip
+    assert command.main(["--run", str(run), "--cross-rig", str(on_ict)]) == 0
+    before = (run / "accuracy.json").read_bytes()
+    assert command.main(["--run", str(run)]) == 0
+    assert (run / "accuracy.json").read_bytes() == before
+
+
 @pytest.mark.parametrize("missing", ["block", "checkout"])
 def test_publishing_needs_a_checkout(runs, checkout, capsys, missing):
     readme = checkout / "README.md"

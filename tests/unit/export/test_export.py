@@ -109,8 +109,11 @@ def test_a_fine_tuned_variant_has_facts_of_its_own(
         export, "make", lambda _, variant: variant_file(same.get(variant.name, variant.name))
     )
     rows = [FLOAT32, ROWS["qat_int8"]]
-    result, _ = run(lending, rows, tmp_path, facts={"intervals": "the run's"})
+    result, _ = run(
+        lending, rows, tmp_path, facts={"intervals": "the run's", "coverage": "of them"}
+    )
     assert [entry["intervals"] for entry in result.written] == ["the run's", "its own"]
+    assert [entry.get("coverage") for entry in result.written] == ["of them", None]
     assert [entry.get("fine_tuning") for entry in result.written] == [None, {"seconds": 1}]
 
 

@@ -113,6 +113,15 @@ def test_folds_do_not_take_the_place_of_a_training_without_any(folder, faces):
         run_state.require_same_parts(seeds, faces, folder, ["fold1", "fold2"])
 
 
+def test_a_training_without_folds_does_not_take_the_place_of_folds(tmp_path, faces):
+    with RunDir(tmp_path / "run") as run, run.part("fold2") as fold:
+        write_finished(fold, faces)
+    run_state.require_same_parts({"": config()}, faces, tmp_path / "run", ["fold1", "fold2"])
+    run_state.require_same_parts({"seed1": config()}, faces, tmp_path / "run", [""])
+    with pytest.raises(CheckpointError, match=r"run holds a training of folds, as .*fold2 shows"):
+        run_state.require_same_parts({"": config()}, faces, tmp_path / "run", [""])
+
+
 def test_a_new_training_leaves_no_file_of_the_network_before(folder):
     network = {
         "calibration.json", "accuracy.json", "real_faces.json", "people.json", "checkpoint.npz",
