@@ -1,5 +1,5 @@
 // Keeps what the page loads, so that it works without a network after the first load. What is on the
-// server comes first, so a new version is seen at once; the kept copy is for when it can't be reached.
+// server comes first, so a new version is seen at once; the kept copy is for when it can't be reached, or fails.
 // Requests of the page to any other origin are refused, those of its workers included, which the page's
 // own policy does not cover. Whatever else lies at the same address is let alone.
 const KEPT = "fau-page";

@@ -7,12 +7,13 @@ import { SENTENCES } from "./messages.js";
 import { originOf } from "./neutral.js";
 import { cancel, endSource, openCamera, openFiles, openSample, switchCamera, turn } from "./open.js";
 import { setRecording } from "./reading.js";
-import { ownNeutral, show, showInfo, showPlayback } from "./show.js";
+import { barsShown, ownNeutral, show, showInfo, showPlayback } from "./show.js";
 import { listen } from "./sources.js";
 import { at, chosenFace, drawnChoices, message, page } from "./state.js";
 
 const TAKES_OVER_MS = 2000; // longest wait for the service worker before the networks are fetched without it
 const COUNTDOWN = 3; // seconds
+const WASM = ["litert/wasm/litert_wasm_internal.wasm", "litert/wasm/litert_wasm_compat_internal.wasm"]; // a browser loads one
 const KEPT_TRIES = 10; // seconds in which the files that were loaded are written
 
 // ---- loading ---------------------------------------------------------------------------------
@@ -97,20 +98,24 @@ async function keepOffline() {
   } catch {
     return;
   }
-  const late = pause(TAKES_OVER_MS);
-  const worker = await Promise.race([navigator.serviceWorker.ready, late]); // it never is where it can't be installed
-  worker?.active.postMessage({ keep: [location.href, ...performance.getEntriesByType("resource").map((entry) => entry.name)] });
-  if (!navigator.serviceWorker.controller) await Promise.race([taken, late]);
+  // However late it comes, it is told what was loaded without it; where it can't be installed, it never is ready.
+  navigator.serviceWorker.ready.then(({ active }) => {
+    active.postMessage({ keep: [location.href, ...performance.getEntriesByType("resource").map((entry) => entry.name)] });
+  });
+  if (!navigator.serviceWorker.controller) await Promise.race([taken, pause(TAKES_OVER_MS)]);
 }
 
 const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 
-// Says so once the model is kept: the service worker keeps it last, and can't where the storage is full or blocked.
+// Says so once page, script, wasm and model are kept: a service worker that came late has some of them only, and
+// one whose storage is full or blocked none.
 async function tellOffline() {
   if (!page.reader || !navigator.serviceWorker?.controller) return;
-  const model = new URL(`../models/${page.reader.info.modelName}.tflite`, import.meta.url).href;
+  const isKept = (name) => caches.match(new URL(`../${name}`, import.meta.url).href).catch(() => null);
+  const files = ["", "page/app.js", `models/${page.reader.info.modelName}.tflite`];
   for (let wait = 0; wait < KEPT_TRIES; wait += 1) {
-    if (await caches.match(model).catch(() => null)) {
+    const [wasms, others] = await Promise.all([WASM, files].map((names) => Promise.all(names.map(isKept))));
+    if (wasms.some(Boolean) && others.every(Boolean)) {
       at("offline").textContent = "This page now works without a network.";
       return;
     }
@@ -199,10 +204,12 @@ function saveCsv() {
 // Copies the bars that are shown.
 async function copyBars() {
   const face = chosenFace();
+  const { name } = page.source;
   if (!page.reader || !face) return;
+  at("copied").textContent = ""; // the same words again are read aloud
   try {
-    await navigator.clipboard.writeText(barsText(page.reader.info, face));
-    at("copied").textContent = `Copied: ${page.source.name}, face ${face.id}.`;
+    await navigator.clipboard.writeText(barsText(page.reader.info, face, barsShown(face)));
+    at("copied").textContent = `Copied: ${name}, face ${face.id}.`;
   } catch (error) {
     message.show(SENTENCES.noCopy, { detail: error.message });
   }

@@ -50,11 +50,26 @@ export class Table {
   }
 }
 
-// Returns the figures of a face as lines with tabs, which spreadsheets take as cells.
-export function barsText(info, face) {
-  const head = ["AU", "name", "intensity", ...(face.interval ? ["low", "high"] : [])];
-  const lines = info.aus.map(({ label, name }, i) => [label, name, ...[face.intensity[i], ...(face.interval?.[i] ?? [])].map(decimal)]);
+// Returns the figures of the bars as lines with tabs, which spreadsheets take as cells.
+// Args: info; face; shown: {view, neutral, own, mirrored}, as of Bars.update.
+export function barsText(info, face, shown) {
+  const figures = shown.view === "sides" ? screenSides(face, shown) : wholeFace(face, shown);
+  const head = ["AU", "name", ...figures.map(([heading]) => heading)];
+  const lines = info.aus.map(({ label, name }, i) => [label, name, ...figures.map(([, values]) => decimal(values[i]))]);
   return [head, ...lines].map((line) => `${line.join("\t")}\n`).join("");
+}
+
+function wholeFace({ intensity, interval }, { neutral, own }) {
+  const above = (value, i) => (own ? aboveNeutral(value, neutral.intensity[i]) : NaN);
+  return [
+    ["intensity", intensity],
+    ...(interval ? ["low", "high"].map((end, i) => [end, interval.map((ends) => ends[i])]) : []),
+    ...(neutral ? [["above neutral", intensity.map(above)]] : []),
+  ];
+}
+
+function screenSides({ left, right }, { mirrored }) {
+  return [["left of the screen", mirrored ? right : left], ["right of the screen", mirrored ? left : right]];
 }
 
 // What a row needs of a face: heatmaps and meshes would fill the memory.

@@ -10,6 +10,7 @@ import { at, message, noSource, page } from "./state.js";
 const SAMPLE = "astronaut.png";
 const isVideo = (file) => file.type.startsWith("video/");
 let requests = 0;
+let sessions = 0; // of cameras, which the CSV file tells apart by their names
 
 // ---- requests --------------------------------------------------------------------------------
 // Begins a request and returns a function that tells whether it is the last one: what comes late for an earlier one is dropped.
@@ -47,7 +48,7 @@ export function endSource() {
   page.history.clear();
   setRecording(false);
   for (const id of ["playback", "browse", "time", "record", "cameras"]) at(id).hidden = true;
-  at("hint").textContent = "";
+  at("hint").textContent = at("copied").textContent = "";
 }
 
 // ---- files -----------------------------------------------------------------------------------
@@ -159,9 +160,11 @@ export async function openCamera() {
 }
 
 // Opens another camera. Phones can't open it before the first one is free.
-export function switchCamera(deviceId) {
+export async function switchCamera(deviceId) {
   closeCamera();
-  return startCamera(deviceId);
+  await startCamera(deviceId);
+  // The choice was hidden while the camera started, and so lost the focus.
+  if (document.activeElement === document.body) at("cameras").focus({ preventScroll: true });
 }
 
 function startCamera(deviceId = "") {
@@ -183,7 +186,8 @@ async function openVideo(coming, name, { live, current }) {
   const mine = page.source;
   // People expect a mirror of a camera that looks at them. Cameras of computers don't tell where they look.
   at("mirror").checked = live && cameraSettings(video).facingMode !== "environment";
-  Object.assign(mine, { name, live, mirrored: at("mirror").checked, began: performance.now() });
+  if (live) sessions += 1;
+  Object.assign(mine, { name: live && sessions > 1 ? `${name} ${sessions}` : name, live, mirrored: at("mirror").checked, began: performance.now() });
   mine.playback = new Playback(video, {
     live,
     read: (frame, time) => read(mine, frame, { time: live ? (performance.now() - mine.began) / 1000 : time }),
@@ -193,12 +197,11 @@ async function openVideo(coming, name, { live, current }) {
   for (const id of ["playback", "time", "record"]) at(id).hidden = false;
   at("seek").hidden = at("slow").parentElement.hidden = live;
   show();
-  if (live) {
-    showCameras(video);
-    at("frame").scrollIntoView({ block: barsBelow.matches ? "start" : "nearest" });
-  }
+  const listed = live && showCameras(video);
+  if (live) at("frame").scrollIntoView({ block: barsBelow.matches ? "start" : "nearest" });
   await mine.playback.play();
   showPlayback();
+  await listed;
 }
 
 // What was read last stays on the page.

@@ -16,9 +16,9 @@ let plotDue = false;
 
 export function show() {
   if (!page.reader) return;
-  const { source, neutral, table, view } = page;
+  const { source, table, view } = page;
   const face = chosenFace();
-  page.bars.update(face, { view, neutral, own: ownNeutral(face) !== null, mirrored: source.mirrored });
+  page.bars.update(face, barsShown(face));
   showNeutral(face);
   at("csv").disabled = at("clear").disabled = !table.rows.length;
   at("png").disabled = !source.shown;
@@ -31,6 +31,12 @@ export function show() {
   showPicture(source, face);
   showPlayback();
   if (source.playback) requestPlot();
+}
+
+// Returns what the bars of a face show besides it.
+export function barsShown(face) {
+  const { view, neutral, source } = page;
+  return { view, neutral, own: ownNeutral(face) !== null, mirrored: source.mirrored };
 }
 
 // While it counts the button cancels, with or without a face.

@@ -4,7 +4,13 @@ import test from "node:test";
 import { open } from "./browser.mjs";
 import { METADATA } from "./golden.mjs";
 
-const browser = await open();
+let breaks = 0; // downloads that still break off
+const breaking = (response) => {
+  response.writeHead(200, { "content-length": "10", "cache-control": "no-store" });
+  if (breaks-- > 0) response.write("12345", () => setTimeout(() => response.destroy(), 100));
+  else response.end("1234567890");
+};
+const browser = await open({ answers: { "/breaking.bin": breaking } });
 const page = await browser.page();
 test.after(() => browser.close());
 
@@ -61,6 +67,16 @@ const LOADS = {
 for (const [what, [code, expected]] of Object.entries(LOADS)) {
   test(`load ${what}`, async () => assert.match(await message(code), expected));
 }
+
+test("a download that breaks off is tried once more; the progress counts its bytes once", async () => {
+  const code = `const { download } = await import("/src/engine/runtime/download.js"); let sum = 0; const pieces = [];
+    const { length } = await download("/breaking.bin", { onBytes: (bytes) => { sum += bytes; pieces.push(bytes); } });
+    return { length, sum, back: Math.min(...pieces) }`;
+  breaks = 1;
+  assert.equal(await message(code), `no error: {"length":10,"sum":10,"back":-5}`);
+  breaks = 2;
+  assert.match(await message(code), /breaking\.bin: the download broke off twice.*Reload the page/);
+});
 
 test("webgpu where there is none falls back to wasm and tells why", async () => {
   const code = `const one = await FauReader.load(undefined, { accelerator: "webgpu" }); const { accelerator, whyNot } = one.info; one.close(); return { accelerator, whyNot }`;

@@ -212,6 +212,28 @@ test("the bars are copied as lines with tabs", onPage({ permissions: ["clipboard
     assert.ok(Math.abs(intensity - values[label]) <= 0.051, label); // bars have one decimal
     assert.ok(Number(low) <= intensity && intensity <= Number(high), label);
   }
+  const copied = async () => {
+    await page.evaluate(() => navigator.clipboard.writeText(""));
+    await page.click("#copy");
+    await page.waitForFunction(() => document.getElementById("copied").textContent);
+    return (await page.evaluate(() => navigator.clipboard.readText())).trim().split("\n").map((line) => line.split("\t"));
+  };
+  await page.click("#neutral");
+  const [compared, ...net] = await copied();
+  assert.deepEqual(compared, ["AU", "name", "intensity", "low", "high", "above neutral"]);
+  assert.ok(net.every((line) => line[5] === "0.000"), "a face above itself");
+  await page.check("#view input[value=sides]");
+  const [sides, ...sided] = await copied();
+  assert.deepEqual(sides, ["AU", "name", "left of the screen", "right of the screen"]);
+  const columns = [await figures(page), await figures(page, 1)];
+  for (const [label, , ...both] of sided) {
+    both.forEach((value, i) => {
+      if (value === "NaN") assert.match(columns[i][label], /^(no sides|)$/, label);
+      else assert.ok(Math.abs(value - columns[i][label]) <= 0.051, label);
+    });
+  }
+  await page.click("#sample");
+  await page.waitForFunction(() => !document.getElementById("copied").textContent);
 }));
 
 test("the PNG file has the picture and the bars", onSample(async (page) => {

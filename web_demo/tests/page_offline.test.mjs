@@ -12,9 +12,14 @@ import { figures, openPage, ready } from "./page_helpers.mjs";
 test("the second load needs no network", async () => {
   const browser = await open();
   try {
-    const page = await openPage(browser);
+    const init = `window.lookedUp = [];
+      const { match } = CacheStorage.prototype;
+      CacheStorage.prototype.match = function (key) { window.lookedUp.push(new URL(key).pathname); return match.call(this, key); };`;
+    const page = await openPage(browser, { init });
     const values = await figures(page);
     await page.waitForFunction(() => /works without a network/.test(document.getElementById("offline").textContent));
+    const lookedUp = (await page.evaluate(() => window.lookedUp)).join();
+    for (const name of [/^\/,|,\/,/, /page\/app\.js/, /\.wasm/, /\.tflite/]) assert.match(lookedUp, name, "kept before it is told");
     await page.context().setOffline(true);
     await assert.rejects(page.evaluate(() => fetch("/not-kept.txt")), "the network is off");
     const again = await page.context().newPage();
@@ -29,9 +34,9 @@ test("the second load needs no network", async () => {
 
 test("the page is kept once, whatever its address asks for: no older one comes back", async () => {
   const [html, script] = ["index.html", "sw.js"].map((name) => readFileSync(path.join(FOLDER, name), "utf8"));
-  const versions = { page: 1, worker: 1 };
-  const answer = (response) => response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(html.replace("</footer>", `</footer><!-- version ${versions.page} -->`));
-  const worker = (response) => response.writeHead(200, { "content-type": "text/javascript" }).end(`${script}// ${versions.worker}`);
+  const host = { status: 200, page: 1, worker: 1 };
+  const answer = (response) => response.writeHead(host.status, { "content-type": "text/html; charset=utf-8" }).end(html.replace("</footer>", `</footer><!-- version ${host.page} -->`));
+  const worker = (response) => response.writeHead(200, { "content-type": "text/javascript" }).end(`${script}// ${host.worker}`);
   const browser = await open({ answers: { "/": answer, "/index.html": answer, "/sw.js": worker } });
   const kept = (page) => page.evaluate(async () => {
     const cache = await caches.open("fau-page");
@@ -51,12 +56,15 @@ test("the page is kept once, whatever its address asks for: no older one comes b
       const cache = await caches.open("fau-page");
       for (const [key, version] of [["/?old", 3], ["/index.html", 3], ["/", 4], ["/index.html", 5]]) await cache.put(key, new Response(`version ${version}`));
     });
-    versions.worker = 2;
+    host.worker = 2;
     await page.evaluate(async () => { await (await navigator.serviceWorker.ready).update(); });
     await only(page, "version 5");
-    versions.page = 2;
+    host.page = 2;
     await page.goto(browser.url);
     await only(page, "version 2");
+    Object.assign(host, { status: 503, page: 3 });
+    await page.goto(`${browser.url}index.html`);
+    assert.match(await page.content(), /version 2/, "the host can't answer");
     await page.context().setOffline(true);
     await page.goto(`${browser.url}index.html?variant=float16`);
     assert.match(await page.content(), /version 2/);

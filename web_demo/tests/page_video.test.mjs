@@ -122,11 +122,14 @@ test("of several cameras one is chosen; it is asked for by its name", async () =
   await page.click("#camera");
   await page.waitForSelector("#cameras:visible");
   assert.deepEqual(await page.$$eval("#cameras option", (all) => all.map((one) => one.textContent)), ["first camera", "second camera"]);
+  await page.focus("#cameras");
   await page.selectOption("#cameras", "second");
   await page.waitForFunction(() => window.asked.length === 2 && document.getElementById("camera").textContent === "Stop the camera");
   const asked = await page.evaluate(() => window.asked);
   assert.equal(asked[0].facingMode, "user");
   assert.deepEqual(asked[1].deviceId, { exact: "second" });
+  await page.waitForFunction(() => document.activeElement.id === "cameras"); // it was hidden meanwhile
+  await page.waitForFunction(() => document.getElementById("picture").getAttribute("aria-label").startsWith("webcam 2: "));
   await page.context().close();
 });
 

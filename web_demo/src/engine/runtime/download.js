@@ -1,14 +1,15 @@
 // Files of the assembled folder: fetched with progress, and compared with their SHA-256.
 
 /**
- * Return the bytes of a file.
+ * Return the bytes of a file. A download that breaks off is tried once more: where a service worker keeps the file, it
+ * answers with its copy.
  *
  * @param sha256 of the file, in hexadecimal; not compared where the page is no secure context.
- * @param onBytes called with the number of bytes of each piece that arrived.
+ * @param onBytes called with the number of bytes of each piece that arrived; below 0 for those of a broken download.
  */
 export async function download(url, { sha256 = null, onBytes = () => {} } = {}) {
-  const response = await fetchOrThrow(url);
-  const bytes = await readAll(response, url, onBytes);
+  const bytes = (await readAll(await fetchOrThrow(url), onBytes)) ?? (await readAll(await fetchOrThrow(url), onBytes));
+  if (!bytes) throw new Error(`${url}: the download broke off twice. Is there a connection to the page's host? Reload the page.`);
   if (sha256 && globalThis.crypto?.subtle) {
     const found = hex(await crypto.subtle.digest("SHA-256", bytes));
     if (found !== sha256) {
@@ -44,7 +45,8 @@ async function fetchOrThrow(url) {
   return response;
 }
 
-async function readAll(response, url, onBytes) {
+/** Return all bytes of a response, or null if it breaks off. */
+async function readAll(response, onBytes) {
   const pieces = [];
   let size = 0;
   const reader = response.body.getReader();
@@ -54,8 +56,9 @@ async function readAll(response, url, onBytes) {
       size += value.length;
       onBytes(value.length);
     }
-  } catch (error) {
-    throw new Error(`${url}: the download broke off after ${size} bytes: ${error.message}. Reload the page.`);
+  } catch {
+    onBytes(-size);
+    return null;
   }
   const bytes = new Uint8Array(size);
   let at = 0;
