@@ -178,11 +178,13 @@ def test_ctrl_c_leaves_no_process_and_the_same_command_continues(model, tmp_path
         sys.executable, "-m", "fau_tf.cli.predict", str(tmp_path / "in"), "--cluster", "local",
         "--workers", "2", "--shard", "10", "--model", str(model), "--out", str(tmp_path / "out"),
     ]  # fmt: skip
-    began = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # At the lowest priority, so that the job never ends before this process has seen it begin.
+    slow = ["nice", "-n", "19", *command]
+    began = subprocess.Popen(slow, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("out/job-*/*-of-*.csv")):
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(0.01)
     opened = {place.rpartition(":")[0] for place in listening() - before}
     # 127.0.0.1, also in its IPv6 form: no other host can reach the cluster.
     assert opened
