@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -178,13 +179,15 @@ def test_ctrl_c_leaves_no_process_and_the_same_command_continues(model, tmp_path
         sys.executable, "-m", "fau_tf.cli.predict", str(tmp_path / "in"), "--cluster", "local",
         "--workers", "2", "--shard", "10", "--model", str(model), "--out", str(tmp_path / "out"),
     ]  # fmt: skip
-    # At the lowest priority, so that the job never ends before this process has seen it begin.
-    slow = ["nice", "-n", "19", *command]
-    began = subprocess.Popen(slow, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    began = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # A shell that starts the tests in the background has them ignore Ctrl-C.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("out/job-*/*-of-*.csv")):
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(0.05)
     opened = {place.rpartition(":")[0] for place in listening() - before}
     # 127.0.0.1, also in its IPv6 form: no other host can reach the cluster.
     assert opened
