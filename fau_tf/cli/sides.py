@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _measure(options: argparse.Namespace) -> None:
     _check(options)
+    from fau_tf.data.record import least_record_size
     from fau_tf.evaluation import sides
     from fau_tf.inference.interpreter import AUInterpreter
     from fau_tf.inference.model_info import default_model
@@ -54,7 +55,10 @@ def _measure(options: argparse.Namespace) -> None:
 
     model = options.model or default_model()
     interpreter = AUInterpreter(model)
-    aus, size = sides.comparable_aus(interpreter.info), sides.picture_size(interpreter.info)
+    aus, size = (
+        sides.comparable_aus(interpreter.info),
+        least_record_size(interpreter.info.image_size),
+    )
     found = {}
     if options.portraits:
         portraits = load_set(options.portraits)

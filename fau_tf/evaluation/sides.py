@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fau_tf import facs
-from fau_tf.data.record import MARGIN, least_record_size
+from fau_tf.data.record import MARGIN
 from fau_tf.face.align import crop_matrix, transform
 from fau_tf.face.align_cv2 import fast_crop
 from fau_tf.face.mesh import ibug68
@@ -101,11 +101,6 @@ def comparable_aus(info: ModelInfo) -> list[int]:
     return aus
 
 
-def picture_size(info: ModelInfo) -> int:
-    """Return the rows and columns of a picture whose crop has a model's resolution, even."""
-    return least_record_size(info.image_size)
-
-
 def rendered(rig: FaceRig, aus: Sequence[int], subjects: int, size: int) -> Iterator[Example]:
     """Yield the examples of synthetic subjects; AU45 is left out, which rigs show even only.
 
@@ -113,7 +108,7 @@ def rendered(rig: FaceRig, aus: Sequence[int], subjects: int, size: int) -> Iter
         rig: Of the faces.
         aus: From `comparable_aus`.
         subjects: Their number.
-        size: From `picture_size`.
+        size: From `data.record.least_record_size`, for crops of the model's resolution.
     """
     neutral = rig.neutral[rig.landmarks]
     for person in range(FIRST_PERSON, FIRST_PERSON + subjects):
@@ -152,7 +147,7 @@ def edited(portraits: PortraitSet, aus: Sequence[int], size: int) -> Iterator[Ex
     Args:
         portraits: `data.record.MARGIN` times as wide as the crop.
         aus: From `comparable_aus`.
-        size: From `picture_size`.
+        size: From `data.record.least_record_size`, for crops of the model's resolution.
 
     Raises:
         ValueError: If the portraits are smaller, or none is a neutral one of a validation subject.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fau_tf import facs
+from fau_tf.data.record import least_record_size
 from fau_tf.evaluation import sides
 from fau_tf.evaluation.sides import LEVEL, Example, agreement, true_difference
 from fau_tf.face.align import ANCHORS, TEMPLATE, crop_matrix
@@ -103,7 +104,7 @@ def test_what_mirroring_leaves_as_it_is_is_the_models_own():
 
 def test_a_rendered_face_has_the_resolution_of_the_crop():
     model = info((12,))
-    one = next(sides.rendered(RIG, [12], 1, sides.picture_size(model)))
+    one = next(sides.rendered(RIG, [12], 1, least_record_size(model.image_size)))
     assert one.image.shape == (80, 80, 3)  # 1.25 times the model's 64 px
     matrix = crop_matrix(one.points, model.image_size)
     assert abs(np.linalg.det(matrix[:, :2])) == pytest.approx(1.0)
