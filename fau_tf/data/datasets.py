@@ -130,16 +130,26 @@ class Subset:
         return [record["source"].numpy().decode() for record in records]
 
     def labels(self, targets: pipeline.Targets) -> npt.NDArray[np.float32]:
-        """Return (N, A) coded intensities in the order of unseeded `batches`; NaN: not coded."""
-        coded = self._column("intensity", np.zeros((0, len(facs.ALL)), np.float32))
+        """Return (N, A) coded intensities in the order of unseeded `batches`; NaN: not coded.
+
+        They are the mean of both sides on the scale (`Targets.on_scale`), as the network learns.
+        """
+
+        def mean(record: dict[str, Any]) -> Any:
+            return targets.on_scale(record["intensity"], record["side_difference"])[0]
+
+        coded = self._column(mean, np.zeros((0, len(facs.ALL)), np.float32))
         return coded[:, [facs.ALL.index(au) for au in targets.aus]]
 
     def face_subjects(self) -> list[str]:
         """Return the subject of each face, in the order of unseeded `batches`."""
-        return [name.decode() for name in self._column("subject", np.zeros(0, object))]
+        names = self._column(lambda record: record["subject"], np.zeros(0, object))
+        return [name.decode() for name in names]
 
-    def _column(self, name: str, empty: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        values = self.records.map(lambda record: record[name]).batch(4096)
+    def _column(
+        self, value: Callable[[dict[str, Any]], Any], empty: npt.NDArray[Any]
+    ) -> npt.NDArray[Any]:
+        values = self.records.map(value).batch(4096)
         return np.concatenate([empty, *values.as_numpy_iterator()])
 
 

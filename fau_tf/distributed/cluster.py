@@ -3,12 +3,14 @@
 import logging
 import os
 import re
+import secrets
 import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -172,22 +174,41 @@ def _cluster(ray: Any, workers: int) -> Cluster:
 def _init(ray: Any, address: str, workers: int, folder: str) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == LOCAL:
-        with _home(folder):
-            ray.init(
-                num_cpus=workers,
-                include_dashboard=False,
-                object_store_memory=_OBJECT_STORE,
-                _node_ip_address="127.0.0.1",
-                _temp_dir=folder,
-                **quiet,
-            )
+        try:
+            with _home(folder):
+                ray.init(
+                    num_cpus=workers,
+                    include_dashboard=False,
+                    object_store_memory=_OBJECT_STORE,
+                    _node_ip_address="127.0.0.1",
+                    _temp_dir=folder,
+                    **quiet,
+                )
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise ClusterError(
+                f"--cluster: Ray does not start on this machine: {_cause(error)}. Leave out "
+                "--cluster to work in one process."
+            ) from error
         return
     _require_answer(address)
     try:
         ray.init(address=address, **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise _unreachable(address, cause) from error
+        raise _unreachable(address, _cause(error)) from error
+
+
+def _cause(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+
+
+@cache
+def _token() -> str:
+    """Return the secret of this process's clusters.
+
+    Ray reads the secret of a process once. If each home had its own, the second cluster of a
+    process would not start.
+    """
+    return secrets.token_hex(32)
 
 
 @contextmanager
@@ -195,9 +216,12 @@ def _home(folder: str) -> Iterator[None]:
     """Give Ray's processes a home folder with a cluster file, which stops a question of theirs.
 
     Without that file Ray 2.60 asks the metadata servers of three clouds where it runs, over the
-    network, even with its usage statistics off. Workers have that home, too, and don't use it.
+    network, even with its usage statistics off. Workers have that home, too, and don't use it. Only
+    who can read the home, this user, can use the cluster.
     """
     Path(folder, "ray_bootstrap_config.yaml").write_text("{}\n", encoding="utf-8")
+    Path(folder, ".ray").mkdir()
+    Path(folder, ".ray", "auth_token").write_text(_token(), encoding="utf-8")
     before = os.environ.get("HOME")
     os.environ["HOME"] = folder
     try:

@@ -16,7 +16,7 @@ from fau_tf.data.record import as_features
 from fau_tf.data.synthetic_set import SyntheticSet
 from fau_tf.data.tfrecord import shard_files
 from fau_tf.face.au_centers import au_centers
-from tests.helpers.records import SIZE, make_record, write_shards, write_subsets
+from tests.helpers.records import SIZE, make_record, stored_subsets, write_shards, write_subsets
 
 CODEC = HeatmapCodec(64, 16, 1.0)
 TARGETS = pipeline.Targets(codec=CODEC, aus=facs.ALL, rule="fau")
@@ -217,6 +217,18 @@ def test_each_side_is_cut_to_the_scale_and_the_intensity_is_the_mean_of_both():
     decoded = CODEC.decode(heatmap, facs.center_to_au(aus))
     np.testing.assert_allclose(decoded, [[4.0, 1.0, 2.5]], atol=1e-5)
     np.testing.assert_array_equal(found["intensity"], [[4.0, 1.0, 2.5]])
+
+
+def test_the_labels_of_a_subset_are_the_intensities_of_its_batches(tmp_path):
+    uneven = {"intensity": {12: 4.5, 6: 0.5, 4: 2.0}, "side_difference": {12: 3.0, 6: -3.0}}
+    made = [make_record(person, 0) for person in range(20)]
+    write_shards(tmp_path, [dataclasses.replace(one, **uneven) for one in made], shards=1)
+    subset = stored_subsets(tmp_path)["train"]
+    targets = dataclasses.replace(TARGETS, aus=(4, 6, 12, 15))
+    coded = subset.labels(targets)
+    (_, learned), *_ = subset.batches(targets, batch_size=len(coded))
+    np.testing.assert_array_equal(coded, learned["intensity"])
+    np.testing.assert_array_equal(coded[0], np.float32([2.0, 1.0, 4.0, np.nan]))
 
 
 def test_sides_of_an_unknown_intensity_stay_as_they_are():

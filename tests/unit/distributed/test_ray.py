@@ -71,6 +71,20 @@ def kill_one(out, killed, ended):
         time.sleep(0.02)
 
 
+TWICE = """
+from fau_tf.distributed.cluster import start_cluster
+for _ in range(2):
+    with start_cluster("local", 1) as cluster:
+        print(cluster.workers)
+"""
+
+
+def test_one_process_starts_a_cluster_after_another():
+    # A process of its own: here `cluster` may be running, which `start_cluster` would join.
+    done = subprocess.run([sys.executable, "-c", TWICE], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.split() == ["1", "1"], done.stderr
+
+
 @pytest.mark.usefixtures("cluster")
 def test_a_killed_worker_loses_and_doubles_nothing(model, tmp_path, capfd):
     photo_folder(tmp_path / "in", PHOTOS, broken=217, wide=True)
