@@ -57,6 +57,20 @@ def test_a_missing_cluster_is_reported_with_the_next_step(model, tmp_path, monke
     assert "ray start --head" in said
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of Ray's own modules
+def test_a_ray_that_does_not_start_is_reported_in_one_line(model, tmp_path, monkeypatch, capfd):
+    ray = pytest.importorskip("ray")
+
+    def refuse(**_):
+        raise RuntimeError("Timed out waiting for file gcs_server_port.\nmore")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", refuse)
+    assert run(model, tmp_path, "local") == 2
+    said = capfd.readouterr().err.splitlines()[-1]
+    assert "not start on this machine: Timed out waiting for file gcs_server_port. Leave" in said
+
+
 @pytest.mark.parametrize("address", ["", "here", "ray://head:10001", "head:port", "a b:6379"])
 def test_an_address_is_local_or_host_and_port(address):
     with pytest.raises(clusters.ClusterError, match="expected local or HOST:PORT"):
