@@ -7,7 +7,7 @@ a pattern (`*`, `?`, `[...]`, and `**` for folders), or `-` for images on stdin.
 import fnmatch
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -91,7 +91,7 @@ def find_sources(names: Sequence[str], skip: Path | None = None) -> list[Source]
 
     Args:
         names: From the command line.
-        skip: Folder to leave out, usually that of the results.
+        skip: Folder to leave out, usually that of the results; unless a name begins with it.
 
     Raises:
         ValueError: If a name is empty.
@@ -260,14 +260,8 @@ def _media_files(folder: Path, skip: Path | None) -> list[Path]:
     """
     found: list[Path] = []
     closed: list[Path] = []
-    left_out = os.path.realpath(skip) if skip else None
-    for place, folders, files in os.walk(
-        folder, onerror=lambda error: closed.append(Path(error.filename)), followlinks=False
-    ):
-        folders[:] = sorted(
-            name for name in folders if os.path.realpath(Path(place) / name) != left_out
-        )
-        found += [Path(place) / name for name in files]
+    for place, _, files in _walk(folder, skip, lambda error: closed.append(Path(error.filename))):
+        found += [place / name for name in files]
     return sorted([*closed, *(path for path in found if _file_kind(path))])
 
 
@@ -279,16 +273,27 @@ def _matching_files(pattern: Path, skip: Path | None) -> list[Path]:
     first = next(i for i, part in enumerate(parts) if _is_pattern(part))
     base = Path(*parts[:first]) if first else Path()
     found: list[Path] = []
-    for place, folders, files in os.walk(base, followlinks=False):
-        inside = Path(place).relative_to(base).parts
+    for place, folders, files in _walk(base, skip):
+        inside = place.relative_to(base).parts
         for name in [*folders, *files]:
             if _matches((*inside, name), parts[first:]):
-                path = Path(place) / name
+                path = place / name
                 if name in files:
                     found.append(path)
                 elif not path.is_symlink():
                     found += _media_files(path, skip)
     return sorted(set(found))
+
+
+def _walk(
+    folder: Path, skip: Path | None, onerror: Callable[[OSError], object] | None = None
+) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Yield what `os.walk` does, without following links and without `skip` below the folder."""
+    left_out = os.path.realpath(skip) if skip else None
+    for name, folders, files in os.walk(folder, onerror=onerror, followlinks=False):
+        place = Path(name)
+        folders[:] = [one for one in folders if os.path.realpath(place / one) != left_out]
+        yield place, folders, files
 
 
 def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,6 +90,36 @@ def test_a_pattern_gives_the_matching_photos(tree, pattern, found):
     (photos,) = find_sources([str(tree / pattern)])
     assert photos.kind is SourceKind.PHOTOS
     assert relative(photos, tree) == found
+
+
+@pytest.mark.parametrize(
+    ("out", "pattern"),
+    [
+        *(("out", pattern) for pattern in ("*", "**", "**/*", "**/*.*", "*/*", "[a-z]*")),
+        *(("deep/out", pattern) for pattern in ("*", "**", "**/*.png", "deep/*", "d*/*")),
+    ],
+)
+def test_results_that_a_pattern_matches_are_left_out(tree, monkeypatch, out, pattern):
+    (tree / out).mkdir()
+    (tree / out / "b_au.png").write_bytes(PHOTO.read_bytes())
+    monkeypatch.chdir(tree)
+    for start in ("", f"{tree}/"):
+        without = find_sources([start + pattern], skip=Path(out))[0].paths
+        every = find_sources([start + pattern])[0].paths
+        results = {path for path in every if "out" in path.parts}
+        assert results
+        assert without
+        assert set(without) == set(every) - results
+
+
+def test_a_pattern_of_nothing_but_results_matches_nothing(tree):
+    (found,) = find_sources([str(tree / "dee*")], skip=tree / "deep")
+    assert (found.kind, found.paths) == (SourceKind.PHOTO, (tree / "dee*",))
+
+
+def test_a_pattern_inside_the_results_reads_them(tree):
+    (photos,) = find_sources([str(tree / "deep" / "*.PNG")], skip=tree / "deep")
+    assert relative(photos, tree) == ["deep/c.PNG"]
 
 
 def test_patterns_do_not_follow_link_cycles(tmp_path):
