@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 IMAGE ?= docs/sample/astronaut.png
+ASSETS_RUN := $(or $(RUN),runs/release)
 RUN ?= runs/synthetic
 MODEL ?= $(firstword $(wildcard $(RUN)/fau_*_float16.tflite))
 OUT ?= demo_out
@@ -88,9 +89,8 @@ cross-rig: .venv/.dev
 	  $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(VIDEOS),--videos $(VIDEOS)) --write
 
 # What an app needs, and the default model of the package: of `make release`, unless RUN says else.
-assets: RUN = runs/release
 assets: .venv/.export
-	$(BIN)/python -m export.bundle make android_demo_assets --run "$(RUN)" --name small_mesh
+	$(BIN)/python -m export.bundle make android_demo_assets --run "$(ASSETS_RUN)" --name small_mesh
 
 # The same, of the models that are there: metadata, card, golden vectors, manifest.
 describe: .venv/.export
