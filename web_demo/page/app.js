@@ -5,7 +5,7 @@ import { pngOf } from "./draw/export_png.js";
 import { download, themeSwitch } from "./elements.js";
 import { SENTENCES } from "./messages.js";
 import { originOf } from "./neutral.js";
-import { cancel, endSource, openCamera, openFiles, openSample, switchCamera, turn } from "./open.js";
+import { cancel, endSource, openCamera, openFiles, openFirst, openSample, switchCamera, turn } from "./open.js";
 import { setRecording } from "./reading.js";
 import { barsShown, ownNeutral, show, showInfo, showPlayback } from "./show.js";
 import { listen } from "./sources.js";
@@ -19,7 +19,7 @@ const KEPT_TRIES = 10; // seconds in which the files that were loaded are writte
 // ---- loading ---------------------------------------------------------------------------------
 let loads = 0;
 
-// Loads the networks that are chosen, then shows the sample. A later choice wins: what was loading is closed when it comes.
+// Loads the networks that are chosen, then opens the first source. A later choice wins: what was loading is closed when it comes.
 async function start() {
   const mine = ++loads;
   const { dataset } = document.documentElement;
@@ -48,7 +48,7 @@ async function start() {
   page.bars = new Bars(at("bars"), at("columns"), page.reader.info.aus, select);
   setHeat("all");
   showInfo(page.reader.info);
-  await openSample();
+  await openFirst();
   if (mine === loads) dataset.ready = "true";
 }
 
@@ -194,11 +194,11 @@ function playOrPause() {
 }
 
 // ---- files -----------------------------------------------------------------------------------
-const fileName = (ending) => `${page.source.name.replace(/\.[^.]*$/, "") || "picture"}_au.${ending}`;
+const fileName = (name, ending) => `${name.replace(/\.[^.]*$/, "") || "picture"}_au.${ending}`;
 
 function saveCsv() {
   if (!page.reader) return;
-  download(new Blob([page.table.text(page.reader.info, page.neutral)], { type: "text/csv" }), fileName("csv"));
+  download(new Blob([page.table.text(page.reader.info, page.neutral)], { type: "text/csv" }), fileName(page.table.name, "csv"));
 }
 
 // Copies the bars that are shown.
@@ -220,15 +220,15 @@ async function savePng() {
   if (!shown || !page.reader) return; // another one is on its way
   const face = chosenFace();
   const { info } = page.reader;
-  download(await pngOf({ ...shown, face, info, neutral: ownNeutral(face), shown: drawnChoices(), source: name }), fileName("png"));
+  download(await pngOf({ ...shown, face, info, neutral: ownNeutral(face), shown: drawnChoices(), source: name }), fileName(name, "png"));
 }
 
 // ---- controls --------------------------------------------------------------------------------
 function connect() {
   listen({ input: at("files"), target: document.body, take: openFiles, onNothing: () => message.show(SENTENCES.noClipboardPicture) });
   const clicks = {
-    camera: () => page.reader && openCamera(),
-    sample: () => page.reader && openSample(),
+    camera: openCamera,
+    sample: openSample,
     previous: () => turn(-1),
     next: () => turn(1),
     play: playOrPause,

@@ -32,13 +32,19 @@ export class Table {
     for (const face of faces) this.rows.push({ ...common, face: kept(face), reason: face.reason ?? "" });
   }
 
+  // What its file is named after: the source of the rows, of several none.
+  get name() {
+    const [name, ...others] = new Set(this.rows.map(({ source }) => source));
+    return others.length ? "fau" : name;
+  }
+
   clear() {
     this.rows = [];
   }
 
-  // Takes the rows of a source away.
-  drop(source) {
-    this.rows = this.rows.filter((row) => row.source !== source);
+  // Takes the rows of a source away, by its origin.
+  drop({ source }) {
+    this.rows = this.rows.filter(({ origin }) => origin.source !== source);
   }
 
   // Returns the text of the file. Neutral: as in state.js, or null; faces of which it is not have NaN.

@@ -6,7 +6,7 @@ export const SENTENCES = {
   noGpu: "The networks did not start on the GPU. Choose “CPU (WebAssembly)” under “Model and accelerator”.",
   noPicture: "is not a picture or video that this browser can read. Choose a JPEG, PNG, WebP or GIF picture, or an MP4 or WebM video.",
   tooLarge: "is too large to be read here. Make it smaller than 64 million pixels, then choose it again.",
-  noFace: "No face found. Choose a picture in which a face is upright, uncovered and wider than an eighth of the picture.",
+  noFace: "No face found. Choose a picture in which a face is upright, uncovered and larger.",
   noRead: "This picture could not be read by the networks. Reload the page; if that does not help, use a current browser.",
   noReadOnGpu: "This picture could not be read by the networks. Choose “CPU (WebAssembly)” under “Model and accelerator”.",
   cameraRefused: "The camera was refused. Allow it for this page in the browser's address bar, then press “Use the camera” again.",

@@ -1,6 +1,7 @@
 // Opens pictures, videos and the camera.
 import { barsBelow } from "./draw/picture.js";
 import { SENTENCES, SourceError, batchWords } from "./messages.js";
+import { originOf } from "./neutral.js";
 import { Playback } from "./playback.js";
 import { read, report, setRecording } from "./reading.js";
 import { show, showCameras, showPlayback } from "./show.js";
@@ -39,7 +40,7 @@ function fail(error, current) {
 
 // Ends what is shown and frees the camera. The sample's row goes with the sample, a video's neutral with the video.
 export function endSource() {
-  page.table.drop(SAMPLE);
+  if (page.source.sample) page.table.drop(originOf(page.source));
   page.source.playback?.close();
   page.source = noSource();
   page.waiting = page.counting = null;
@@ -51,11 +52,29 @@ export function endSource() {
   at("hint").textContent = at("copied").textContent = "";
 }
 
+// Keeps what is asked for while the networks load, instead of what was asked for before.
+function openLater(words, open, camera = false) {
+  page.later = { words: `${words} when the networks are ready.`, open, camera };
+  show();
+}
+
+function cancelLater() {
+  page.later = null;
+  show();
+}
+
+// Opens what was asked for while the networks loaded, or the sample.
+export function openFirst() {
+  const open = page.later?.open ?? openSample;
+  page.later = null;
+  return open();
+}
+
 // ---- files -----------------------------------------------------------------------------------
 // Opens the pictures, or the first file if it is a video.
 export async function openFiles(files) {
-  if (!page.reader) return;
   const [first] = files;
+  if (!page.reader) return openLater(`${first.name} opens`, () => openFiles(files));
   const current = request(`Opening ${first.name}…`);
   const chosen = isVideo(first) ? [first] : files.filter((file) => !isVideo(file));
   const leftOut = files.filter((file) => !chosen.includes(file)).map(({ name }) => name);
@@ -63,7 +82,7 @@ export async function openFiles(files) {
   else await openPictures(chosen, leftOut, current);
 }
 
-async function openPictures(files, leftOut, current) {
+async function openPictures(files, leftOut, current, sample = false) {
   let decoded = null;
   // A single file that is no picture leaves what is shown.
   if (files.length === 1) {
@@ -73,7 +92,7 @@ async function openPictures(files, leftOut, current) {
   if (!current()) return;
   endSource();
   const mine = page.source;
-  mine.files = files;
+  Object.assign(mine, { files, sample });
   // All are read, so that the CSV file has them; the first one is shown at the end.
   setTurnable(false);
   const [faceless, undecoded] = [[], []];
@@ -133,12 +152,13 @@ function setTurnable(on) {
 }
 
 export async function openSample() {
+  if (!page.reader) return openLater("The sample picture opens", openSample);
   const current = request("Opening the sample picture…");
   try {
     const response = await fetch(`sample/${SAMPLE}`);
     if (!response.ok) throw new Error(`${SAMPLE}: ${response.status}`);
     const file = new File([await response.blob()], SAMPLE, { type: "image/png" });
-    if (current()) await openFiles([file]);
+    if (current()) await openPictures([file], [], current, true);
   } catch (error) {
     fail(new SourceError("noSample", { detail: error.message }), current);
   }
@@ -153,6 +173,7 @@ async function openVideoFile(file, leftOut, current) {
 
 // Opens the camera, or closes it if it is open; while it starts, the same button cancels.
 export async function openCamera() {
+  if (!page.reader) return page.later?.camera ? cancelLater() : openLater("The camera starts", openCamera, true);
   if (page.waiting?.camera) return cancel();
   message.clear();
   if (page.source.live) return closeCamera();

@@ -9,7 +9,7 @@ export class Playback {
   // Args: video: ready to play; live: whether it is the camera; read: async (frame canvas, timestamp s) -> void;
   // onEnd: called when a file ends, or the camera stops by itself.
   constructor(video, { live, read, onEnd }) {
-    Object.assign(this, { video, live, read, onEnd, slow: false, playing: false, closed: false, busy: false, waiting: false });
+    Object.assign(this, { video, live, read, onEnd, slow: false, playing: false, closed: false, busy: false, missed: false, waiting: false });
     this.canvases = [undefined, undefined];
     this.last = NaN; // media time of the last frame
     this.stopped = new AbortController();
@@ -64,9 +64,11 @@ export class Playback {
     this.onEnd();
   }
 
-  // Reads the frame that is shown now.
+  // Reads the frame that is shown now; one that is sought meanwhile, next.
   async still(mediaTime = this.video.currentTime) {
-    if (this.closed || this.busy) return;
+    if (this.closed) return;
+    this.missed = this.busy;
+    if (this.busy) return;
     this.busy = true;
     this.last = mediaTime;
     // Two canvases in turn: the one on the stage stays as it was read.
@@ -78,5 +80,7 @@ export class Playback {
     } finally {
       this.busy = false;
     }
+    // A playing video goes on by itself, and one that is sought anew tells when it is there.
+    if (this.missed && !this.playing && !this.video.seeking) await this.still();
   }
 }

@@ -15,8 +15,12 @@ const RUNS_ON_CPU = {
 let plotDue = false;
 
 export function show() {
-  if (!page.reader) return;
   const { source, table, view } = page;
+  at("camera").textContent = (page.waiting ?? page.later)?.camera ? "Cancel" : source.live ? "Stop the camera" : "Use the camera";
+  if (!page.reader) {
+    at("status").textContent = page.later?.words ?? "";
+    return;
+  }
   const face = chosenFace();
   page.bars.update(face, barsShown(face));
   showNeutral(face);
@@ -26,7 +30,6 @@ export function show() {
   at("rows-note").textContent = rowsNote(table.rows.length, source.playback);
   at("sides-note").hidden = view !== "sides";
   at("sides-note").textContent = `Of the screen; ${source.mirrored ? "mirrored, a person's left is on the left" : "unmirrored, a person's right is on the left"}. Differences below about 0.3 mean nothing.`;
-  at("camera").textContent = page.waiting?.camera ? "Cancel" : source.live ? "Stop the camera" : "Use the camera";
   showFaces(source);
   showPicture(source, face);
   showPlayback();
@@ -52,6 +55,7 @@ function showNeutral(face) {
 function rowsNote(count, playback) {
   const rows = `${count} ${count === 1 ? "row" : "rows"} in the table.`;
   if (!playback) return `${rows} Each picture is added when it is read.`;
+  if (at("record").hidden) return rows; // the camera has stopped
   return page.recording ? `${rows} Recording.` : `${rows} “Record” keeps a row for each face of each frame that is read.`;
 }
 
@@ -174,7 +178,7 @@ function strongest(count) {
 export function showInfo(info) {
   const runs = info.accelerator === "webgpu" ? "the GPU (WebGPU)" : "the CPU (WebAssembly)";
   at("engine").textContent = RUNS_ON_CPU[info.whyNot] ?? `Runs on ${runs}${info.whyNot ? `; not on the GPU: ${info.whyNot}` : ""}.`;
-  at("model-note").textContent = `${info.modelName}, version ${info.version}: ${info.aus.length} AUs. A change loads the networks again and clears the rows.`;
+  at("model-note").textContent = `${info.modelName}, version ${info.version}: ${info.aus.length} AUs. A change loads the networks again, closes what is open, forgets the neutral and clears the rows.`;
   const low = info.aus.some((au) => au.lowReliability);
   at("legend").replaceChildren(
     element("span", "", element("i", "sample-whisker"), "90 % prediction interval"),

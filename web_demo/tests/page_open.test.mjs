@@ -7,13 +7,55 @@ import { SAMPLE, downloaded, figures, fingerprint, giveDrawn, ready, rowsOf, sta
 
 const { onSample, onPage, testQuiet } = withPages();
 
+/** Return the sources of the rows of a CSV file, each once. */
+const sourcesOf = (bytes) => [...new Set(rowsOf(bytes.toString()).rows.map((row) => row.source))];
+
 test("several pictures: each is read, has a row, and can be shown again", onSample(async (page) => {
   await page.setInputFiles("#files", [SAMPLE, path.join(ROOT, "android_demo_assets", "golden", "overview.png")]);
   await page.waitForFunction(() => /^2 of 2/.test(document.getElementById("place").textContent));
   await page.click("#next"); // once both are read and the first one is shown
   await page.waitForFunction(() => /^2 of 2: overview/.test(document.getElementById("place").textContent) && document.getElementById("status").textContent);
-  const { rows } = rowsOf((await downloaded(page, "#csv")).bytes.toString());
-  assert.deepEqual([...new Set(rows.map((row) => row.source))], ["astronaut.png", "overview.png"]);
+  const { name, bytes } = await downloaded(page, "#csv");
+  assert.equal(name, "fau_au.csv", "of several sources");
+  assert.deepEqual(sourcesOf(bytes), ["astronaut.png", "overview.png"]);
+}));
+
+test("the sample's row goes with it; that of a picture with its name stays", onSample(async (page) => {
+  for (const name of ["astronaut.png", "dropped.png"]) {
+    await giveDrawn(page, name, [{ x: 0 }]);
+    await page.waitForFunction((words) => document.getElementById("picture").getAttribute("aria-label").startsWith(words), `${name}: One face`);
+    assert.equal((await page.textContent("#rows-note")).split(" ")[0], name === "astronaut.png" ? "1" : "2");
+  }
+  assert.deepEqual(sourcesOf((await downloaded(page, "#csv")).bytes), ["astronaut.png", "dropped.png"]);
+}));
+
+const NO_CAMERA = () => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("told by the test", "NotFoundError"); }; };
+
+test("what is asked for while the networks load is opened once they are there; the last one wins", onPage({ init: NO_CAMERA }, async (page) => {
+  const shown = () => page.getAttribute("#picture", "aria-label");
+  const connected = () => page.waitForFunction(() => document.getElementById("late").hidden && !document.documentElement.dataset.ready);
+  // From the first load on.
+  await page.reload({ waitUntil: "commit" });
+  await connected();
+  await giveDrawn(page, "dropped.png", [{ x: 0 }]);
+  assert.equal(await page.textContent("#status"), "dropped.png opens when the networks are ready.");
+  await ready(page);
+  assert.match(await shown(), /^dropped\.png: One face/);
+  assert.match(await page.textContent("#rows-note"), /^1 row /);
+  // And while others load.
+  await page.evaluate(() => { document.getElementById("variant").value = "float16"; document.getElementById("variant").dispatchEvent(new Event("change")); });
+  await page.click("#camera");
+  assert.equal(await page.textContent("#status"), "The camera starts when the networks are ready.");
+  assert.equal(await page.textContent("#camera"), "Cancel");
+  await page.click("#camera");
+  assert.equal(await page.textContent("#status"), "");
+  assert.equal(await page.textContent("#camera"), "Use the camera");
+  await giveDrawn(page, "other.png", [{ x: 0 }]);
+  await page.click("#camera");
+  await ready(page);
+  assert.match(await page.textContent("#message"), /No camera was found/);
+  assert.equal(await shown(), "No picture");
+  assert.match(await page.textContent("#model-note"), /float16/);
 }));
 
 test("of several files, what is no picture and what has no face is told, by name", onSample(async (page) => {

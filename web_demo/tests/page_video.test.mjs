@@ -75,6 +75,7 @@ test("the camera: bars, plot and rows; the neutral of the last second; stopping 
   assert.equal(await page.textContent("#camera"), "Use the camera");
   assert.equal(await page.textContent("#neutral"), "This is my neutral", "no countdown without a camera");
   assert.equal(await page.isVisible("#playback"), false);
+  assert.match(await page.textContent("#rows-note"), /^\d+ rows in the table\.$/, "nothing is said of a button that is gone");
   await page.waitForTimeout(3500);
   assert.equal(await page.isVisible("#neutral-row"), false);
   await page.context().close();
@@ -178,6 +179,28 @@ test("a video file is read frame by frame to its end, recorded, and sought", asy
   await page.waitForSelector("#message:visible");
   assert.match(await page.textContent("#message"), /A video is opened alone, so 1 file was left out: astronaut\.png\. Choose them again/);
   assert.equal(await page.isVisible("#neutral-row"), false);
+  await page.context().close();
+});
+
+test("a stopped video that is sought while a frame is read shows the place that was sought last", async () => {
+  const page = await openPage(browser);
+  await page.setInputFiles("#files", clips.file);
+  await page.evaluate(async () => { window.state = (await import("/page/state.js")).page; });
+  await page.waitForFunction(() => {
+    const { playback, shown } = window.state.source;
+    return shown && playback?.video.ended && !playback.playing && !playback.busy;
+  }, null, { timeout: FRAMES_MS });
+  await page.evaluate(async () => {
+    const { reader, source: { playback: { video } } } = window.state;
+    const gate = new Promise((resolve) => { window.openGate = resolve; });
+    reader.read = async (...args) => { await gate; delete reader.read; return reader.read(...args); };
+    for (const time of [0.2, 0.4, 0.6]) {
+      video.currentTime = time;
+      await new Promise((resolve) => { video.addEventListener("seeked", resolve, { once: true }); });
+    }
+    window.openGate();
+  });
+  await page.waitForFunction(() => window.state.source.shown.time === 0.6, null, { timeout: 20_000 });
   await page.context().close();
 });
 
