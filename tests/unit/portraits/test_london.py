@@ -1,11 +1,17 @@
 """The London Set is recognized by its folders, and split as its reports state."""
 
+import re
+import shutil
+from pathlib import Path
+
 import pytest
 
 from fau_tf.portraits import london
-from fau_tf.portraits.collection import CollectionError, photos
+from fau_tf.portraits.collection import CollectionError, load_collection, photos
 from fau_tf.portraits.groups import read_groupings
 from fau_tf.portraits.london import open_collection
+
+CONFIG = Path(__file__).parents[3] / "configs" / "portraits" / "london.toml"
 
 
 def copy_of_london(folder, subjects=london.SUBJECTS, names=("neutral", "smiling")):
@@ -48,6 +54,31 @@ def test_both_photos_of_a_subject_are_in_its_part(tmp_path):
         own = [row for row in rows if row.subject == subject]
         assert [row.expression for row in own] == ["neutral", "smiling"]
         assert len({row.part for row in own}) == 1
+
+
+@pytest.mark.parametrize("names", [("neutral", "smiling"), ("neutral_front", "smiling_front")])
+def test_the_file_of_the_configs_says_the_same_as_none(tmp_path, names):
+    folder = copy_of_london(tmp_path, names=names)
+    without = photos(open_collection(folder))
+    shutil.copyfile(CONFIG, folder / "portraits.toml")
+    assert photos(load_collection(folder)) == without
+    # Another photo of the first person, who is for testing.
+    (folder / "profile").mkdir()
+    (folder / "profile" / "001_12.jpg").touch()
+    rows = photos(load_collection(folder))
+    assert [(row.part, row.expression) for row in rows if row.path.parent.name == "profile"] == [
+        ("test", "unknown")
+    ]
+
+
+def test_the_groups_that_the_file_of_the_configs_offers_are_the_sets_own(tmp_path):
+    folder = copy_of_london(tmp_path)
+    (folder / london.INFO).touch()
+    expected = open_collection(folder).groups
+    head, offered = CONFIG.read_text(encoding="utf-8").split("# [groups]\n")
+    text = f"{head}[groups]\n{re.sub('^# ', '', offered, flags=re.MULTILINE)}"
+    (folder / "portraits.toml").write_text(text, encoding="utf-8")
+    assert load_collection(folder).groups == expected
 
 
 @pytest.mark.parametrize("subjects", [101, 103])
