@@ -55,11 +55,10 @@ def fera2017(settings: DataSettings) -> DatasetIndex:
             for au in AUS
         }
         name = f"{subject}/{task}/pose{pose}"
-        clip = labeled_clip(index, name, subject, files, header=1, unknown=True)
+        # Label files count frames from 0 or from 1.
+        clip = labeled_clip(index, name, subject, files, header=1, unknown=True, of_video=True)
         if clip is not None:
-            # Label files count frames from 0 or from 1, videos from 1.
-            first = min([*clip.frames.tolist(), 1])
-            index.clips.append(replace(clip, frames=clip.frames + (1 - first), video=video))
+            index.clips.append(replace(clip, video=video))
     for sequence in sorted(labels.keys() - {sequence for sequence, _ in wanted}):
         reason = f"it has labels but no video of poses {settings.poses}"
         index.dropped.append(Dropped(sequence[1], _stem(sequence), reason))

@@ -122,6 +122,7 @@ def labeled_clip(
     *,
     header: int = 0,
     unknown: bool = False,
+    of_video: bool = False,
 ) -> Clip | None:
     """Return a clip, still without images, from one label file per AU.
 
@@ -134,6 +135,9 @@ def labeled_clip(
         files: AU -> label file.
         header: As in `read_labels`.
         unknown: As in `read_labels`.
+        of_video: Whether the frames are those of a video, which count from 1. They are counted on
+            by one if the files have a frame 0, also one that is dropped; what is dropped keeps the
+            number of the files.
 
     Returns:
         None if a file can't be read.
@@ -161,7 +165,8 @@ def labeled_clip(
             else:
                 intensity[row, facs.ALL.index(au)] = value
     clip = index.drop(Clip(name, subject, np.array(frames, np.int64), intensity), faults)
-    return index.drop(clip, unsure, documented=True)
+    clip = index.drop(clip, unsure, documented=True)
+    return replace(clip, frames=clip.frames + 1) if of_video and 0 in frames else clip
 
 
 def with_images(index: DatasetIndex, clip: Clip, folder: Path) -> Clip:

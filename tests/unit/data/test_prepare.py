@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -84,6 +85,25 @@ def test_progress_counts_every_frame(tmp_path):
     prepare_clip(job, lambda: counted.append(1))
     assert len(counted) == 4
     assert json.loads(job.report.read_text())["records"] == 4
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [("0,9", "AU06 is 9: unknown"), ("0,7", "intensity must be"), ("", "no line for this frame")],
+)
+def test_frames_of_fera_2017_count_from_0_also_if_frame_0_is_dropped(line, reason, tmp_path):
+    root = tmp_path / "in"
+    trees.fera2017(root)
+    labels = root / "FERA17_TR_F001_T1_AU06_Int.csv"
+    kept = index_dataset(settings("fera2017", root)).clips[0]
+    labels.write_text("\n".join([line, *labels.read_text().splitlines()[1:]]))
+    index = index_dataset(settings("fera2017", root))
+    assert kept.frames.tolist() == [1, 2, 3]  # of the video; 0, 1, 2 in the label files
+    assert index.clips[0].frames.tolist() == [2, 3]
+    np.testing.assert_array_equal(index.clips[0].intensity, kept.intensity[1:])
+    (dropped,) = index.dropped
+    assert dropped.frames == (0,)
+    assert reason in dropped.reason
 
 
 def test_a_pose_of_fera_2017_without_a_video_is_named(tmp_path):
