@@ -9,7 +9,7 @@ from fau_tf.data.datasets import FaceDataset
 from fau_tf.data.pipeline import Targets
 from fau_tf.evaluation import figures, predictions
 from fau_tf.evaluation.comparison.figure_table import evaluation_table
-from fau_tf.evaluation.networks import Network
+from fau_tf.evaluation.networks import Network, population_of
 from fau_tf.evaluation.predictions import Predictions, pooled
 from fau_tf.evaluation.published import Published
 from fau_tf.training.run_dir import AGREEMENT, METRICS, PREDICTIONS, SCATTER, RunDir
@@ -134,11 +134,6 @@ def write_evaluation(
     }
     run.write_json(f"{prefix}{METRICS[0]}", metrics)
     return metrics
-
-
-def population_of(name: str) -> str:
-    """Return the population of a data set: of its kind, else the set's own name."""
-    return (DATASETS[name].population if name in DATASETS else "") or name
 
 
 def describe_people(faces: FaceDataset, parts: Mapping[str, Sequence[str]]) -> dict[str, Any]:

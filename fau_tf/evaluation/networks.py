@@ -4,18 +4,23 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from fau_tf.codec import HeatmapCodec
+from fau_tf.data.adapters.registry import DATASETS
+from fau_tf.data.synthetic_set import PREFIX
 from fau_tf.training.calibrate import calibrated_network
 from fau_tf.training.config import load_config
 from fau_tf.training.predict import predict_intensity
 from fau_tf.training.run_dir import parts_holding
 from fau_tf.training.run_state import BEST, PEOPLE
+
+SYNTHETIC: Final = "synthetic"
+"""Population of every synthetic set."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,18 @@ def load_networks(path: Path) -> list[Network]:
     return found
 
 
+def population_of(name: str) -> str:
+    """Return the population of a data set: of its kind, else the set's own name.
+
+    All synthetic sets are of one, for a face depends on seed, person, face and rig only: sets with
+    other lists of rigs share faces. A population is that of itself, and so are the names of
+    synthetic sets, which runs of earlier versions have stored as theirs.
+    """
+    if name.startswith(PREFIX):
+        return SYNTHETIC
+    return (DATASETS[name].population if name in DATASETS else "") or name
+
+
 def _trained(folder: Path, name: str) -> Network:
     spec = load_config(folder / "config.toml").model
     net = calibrated_network(folder, spec)
@@ -76,7 +93,7 @@ def _trained(folder: Path, name: str) -> Network:
         spec.codec,
         spec.rule,
         lambda batches: predict_intensity(net, spec, batches),
-        people.get("population", ""),
+        population_of(people.get("population", "")),
         frozenset([*people.get("train", []), *people.get("validation", [])]),
     )
 
@@ -99,6 +116,6 @@ def _exported(path: Path) -> Network:
         HeatmapCodec(info.image_size, info.heatmap_size, 1.0),
         info.rule,
         predict,
-        trained_on.get("population") or trained_on.get("name", ""),
+        population_of(trained_on.get("population") or trained_on.get("name", "")),
         frozenset(trained_on.get("subjects", ())),
     )

@@ -8,8 +8,14 @@ import pytest
 from fau_tf.codec import HeatmapCodec
 from fau_tf.data.datasets import FaceDataset
 from fau_tf.data.tfrecord import shard_files
-from fau_tf.evaluation.evaluate import evaluate, evaluate_apart, is_apart, write_evaluation
-from fau_tf.evaluation.networks import Network
+from fau_tf.evaluation.evaluate import (
+    describe_people,
+    evaluate,
+    evaluate_apart,
+    is_apart,
+    write_evaluation,
+)
+from fau_tf.evaluation.networks import Network, population_of
 from fau_tf.evaluation.predictions import Predictions, levels_table, pooled, table
 from fau_tf.evaluation.published import Published
 from fau_tf.metrics import agreement
@@ -100,6 +106,27 @@ def test_data_are_apart_if_no_network_was_fitted_on_their_subjects(
 ):
     networks = [network("a", 1, SUBJECTS, "BP4D"), network("b", 2, fitted_on, population)]
     assert is_apart(networks, faces) == apart
+
+
+@pytest.mark.parametrize("rigs", ["canonical", "canonical-anny", "anny-canonical-ict"])
+def test_synthetic_sets_of_other_rigs_may_show_the_same_faces(rigs, tmp_path):
+    """A face depends on seed, person, face and rig, not on the set's other rigs."""
+    trained = FaceDataset("synthetic-canonical", (tmp_path / "set" / "a.tfrecord",), (), SIZE)
+    people = describe_people(trained, {"train": SUBJECTS[:2], "validation": [], "test": []})
+    one = network("a", 1, SUBJECTS[:2], people["population"])
+    faces = PlainFaces(f"synthetic-{rigs}", SUBJECTS)
+    assert not is_apart([one], faces)
+    assert set(evaluate([one], faces, SUBJECTS, str).subjects) == set(SUBJECTS[2:])
+    assert is_apart([network("b", 1, ["person00009"], people["population"])], faces)
+    assert is_apart([one], PlainFaces("disfa", SUBJECTS))
+
+
+@pytest.mark.parametrize(
+    ("name", "population"),
+    [("disfa", "DISFA"), ("disfa_plus", "DISFA"), ("csv", "csv"), ("DISFA", "DISFA"), ("", "")],
+)
+def test_a_population_is_that_of_the_data_sets_kind(name, population):
+    assert population_of(name) == population
 
 
 def test_apart_from_its_data_every_network_predicts_all_subjects(faces):
