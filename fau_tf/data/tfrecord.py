@@ -1,5 +1,6 @@
 """Face records in TFRecord shards: the writer, and the parser for `tf.data`."""
 
+import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -53,16 +54,27 @@ def shard_files(folder: Path) -> list[Path]:
     """Return the shards in a folder, in order.
 
     Raises:
-        FileNotFoundError: If there are none, or not as many as their names state.
+        FileNotFoundError: If there are none, not as many as their names state, or a file whose name
+            states no number or another one.
     """
     files = sorted(folder.glob("*.tfrecord"))
-    wanted = int(files[0].stem.rpartition("-")[2]) if files else 1
-    if len(files) != wanted:
+    stated = {file.name: _stated_count(file) for file in files}
+    wanted = next((count for count in stated.values() if count), 1)
+    if set(stated.values()) != {len(files)}:
+        foreign = ", ".join([name for name, count in stated.items() if count != wanted][:3])
         raise FileNotFoundError(
-            f"{folder}: must hold {wanted} or more *.tfrecord shards, as their names state. "
-            f"Received: {len(files)}. Delete the folder and generate or prepare it again."
+            f"{folder}: must hold {wanted} or more *.tfrecord shards, as their names state "
+            f"(NAME-00000-of-{wanted:05d}). Received: {len(files)}"
+            f"{f', with {foreign}' if foreign else ''}. Delete the folder and generate or prepare "
+            "it again."
         )
     return files
+
+
+def _stated_count(file: Path) -> int:
+    """Return the number of shards that a shard's name states, or 0."""
+    match = re.search(r"-of-(\d{1,9})$", file.stem, re.ASCII)
+    return int(match[1]) if match else 0
 
 
 def parse(serialized: Any) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def build_set(
 
     Raises:
         CollectionError: If a folder has no license or is wrong otherwise.
-        ValueError: If no photo can be used, or two folders have one name.
+        ValueError: If no photo can be used, two folders have one name, or `out` is inside one.
     """
     collections = [open_collection(folder) for folder in folders]
     names = [one.name for one in collections]
@@ -52,6 +52,8 @@ def build_set(
         raise ValueError(
             f"Folders must have different names. Received: {names}. Set `name` in one."
         )
+    for one in collections:
+        _require_outside(out, one)
     listed = [photo for one in collections for photo in photos(one)]
     out.mkdir(parents=True, exist_ok=True)
     with lock_folder(out, "one process at a time makes a set"):
@@ -68,6 +70,15 @@ def build_set(
         _write_sheet(out / SHEET, found)
         _write_page(out)
     return found
+
+
+def _require_outside(out: Path, collection: Collection) -> None:
+    """Refuse a set whose contact sheet would be a photo of the next build, and move its split."""
+    if out.resolve().is_relative_to(collection.folder.resolve()):
+        raise ValueError(
+            f"{out}: a set must lie outside of its photos' folder {collection.folder}, whose "
+            "pictures are all read as photos. Give another folder as --out."
+        )
 
 
 def _read(

@@ -47,6 +47,7 @@ class Collection:
     """A folder of portraits.
 
     Attributes:
+        file: The TOML file that describes it, or the folder of a set that needs none.
         folder: Where the photos are.
         name: Of the folder.
         license: Under which they may be used.
@@ -60,6 +61,7 @@ class Collection:
         groups: Table of groups of people, for figures by group.
     """
 
+    file: Path
     folder: Path
     name: str
     license: str
@@ -128,6 +130,7 @@ def load_collection(place: Path) -> Collection:
     }
     _require_empty(path, values | {f"split.{key}": value for key, value in split.items()})
     return Collection(
+        file=path,
         folder=folder,
         name=texts["name"] or folder.resolve().name,
         license=texts["license"],
@@ -228,6 +231,10 @@ def _rule(path: Path, values: dict[str, Any]) -> Rule:
         )
     if not isinstance(known["skip"], bool) or not isinstance(known["files"], str):
         raise _error(path, "`files` must be text, `skip` true or false")
+    if not PurePath(known["files"]).parts:
+        raise _error(
+            path, f"`files` must be a pattern, as in 'neutral/*'. Received: {known['files']!r}"
+        )
     try:
         groups = re.compile(known["subject"]).groups
     except (re.error, TypeError) as error:
@@ -254,10 +261,8 @@ def _subject(collection: Collection, inside: PurePath, rule: Rule) -> str:
     if not rule.subject:
         return inside.stem
     found = re.search(rule.subject, inside.name)
-    if not found:
-        raise _error(
-            collection.folder / FILE, f"`subject` = {rule.subject!r} does not fit {inside.name!r}"
-        )
+    if not found or not found[1]:
+        raise _error(collection.file, f"`subject` = {rule.subject!r} does not fit {inside.name!r}")
     return found[1]
 
 

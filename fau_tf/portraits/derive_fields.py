@@ -6,6 +6,7 @@ edit portraits. `python -m fau_tf.cli.synthesize derive-fields` writes it again.
 
 import gzip
 import struct
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,8 @@ LARGEST_RESIDUAL: Final = 0.75
 """Share of a field's norm that a projection may lose; AU5 loses 0.87, for GNM's scans hardly have
 wide eyes."""
 _NEIGHBORS: Final = 4
+_GNM_HEAD: Final = struct.Struct("<4sIII")
+"""Magic, components, vertices, axes."""
 
 
 def write(path: Path, *, ict: Path | None, gnm: Path | None) -> dict[str, list[int]]:
@@ -86,31 +89,60 @@ def gnm_basis(folder: Path) -> Floats:
         ValueError: If a file has another format.
         FileNotFoundError: If one is missing.
     """
-    content = gzip.decompress((folder / GNM_BASIS).read_bytes())
-    magic, components, vertices, axes = struct.unpack("<4sIII", content[:16])
-    end = 16 + 4 * components * axes
-    if magic != b"GNE1" or axes != 3 or len(content) != end + components * vertices * axes:
-        raise ValueError(
-            f"{folder / GNM_BASIS} must be a GNE1 basis. Received: {magic!r}, {components} x "
-            f"{vertices} x {axes}, {len(content)} bytes. Take the file from google/GNM."
-        )
-    scale = np.frombuffer(content, "<f4", components * axes, 16).reshape(components, 1, axes)
+    content = _unpacked(folder / GNM_BASIS)
+    if len(content) < _GNM_HEAD.size:
+        raise _no_basis(folder / GNM_BASIS, f"{len(content)} bytes")
+    magic, components, vertices, axes = _GNM_HEAD.unpack_from(content)
+    end = _GNM_HEAD.size + 4 * components * axes
+    size = end + components * vertices * axes
+    if magic != b"GNE1" or components == 0 or axes != 3 or len(content) != size:
+        shape = f"{components} x {vertices} x {axes}"
+        raise _no_basis(folder / GNM_BASIS, f"{magic!r}, {shape}, {len(content)} bytes")
+    scale = np.frombuffer(content, "<f4", components * axes, _GNM_HEAD.size).reshape(
+        components, 1, axes
+    )
     steps = np.frombuffer(content, np.int8, offset=end).reshape(components, vertices, axes)
-    corner, weight = _gnm_vertices(folder / GNM_VERTICES)
+    corner, weight = _gnm_vertices(folder / GNM_VERTICES, vertices)
     out = np.zeros((components, topology.FACE_VERTICES, 3))
     for i in range(3):
         out += steps[:, corner[:, i]] * weight[:, i, None]
     return np.asarray(100 * scale * out)  # from meters
 
 
-def _gnm_vertices(path: Path) -> tuple[Ints, Floats]:
-    rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
-    table = np.array([row for row in rows if len(row) == 6 and row[0][0].isdigit()], float)
+def _unpacked(path: Path) -> bytes:
+    packed = path.read_bytes()
+    try:
+        return gzip.decompress(packed)
+    except (OSError, EOFError, zlib.error) as error:
+        raise _no_basis(path, f"{len(packed)} bytes, {error}") from error
+
+
+def _no_basis(path: Path, received: str) -> ValueError:
+    return ValueError(
+        f"{path} must be a GNE1 basis. Received: {received}. Take the file from google/GNM."
+    )
+
+
+def _gnm_vertices(path: Path, vertices: int) -> tuple[Ints, Floats]:
+    """Return (468, 3) vertices of the basis, which has `vertices`, and their weights."""
+    try:
+        rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+        table = np.array([row for row in rows if len(row) == 6 and row[0][0].isdigit()], float)
+    except ValueError as error:
+        raise _no_vertices(path, str(error)) from error
     if table.shape != (topology.FACE_VERTICES, 6):
-        raise ValueError(
-            f"{path} must have 468 rows of three vertices and weights. Received: {table.shape}"
-        )
-    return table[:, ::2].astype(int), table[:, 1::2]
+        raise _no_vertices(path, f"{table.shape}")
+    corner, weight = table[:, ::2], table[:, 1::2]
+    if not ((corner >= 0) & (corner < vertices)).all() or not np.isfinite(weight).all():
+        raise _no_vertices(path, f"vertices or weights outside of a basis of {vertices} vertices")
+    return corner.astype(int), weight
+
+
+def _no_vertices(path: Path, received: str) -> ValueError:
+    return ValueError(
+        f"{path} must have {topology.FACE_VERTICES} rows of three vertices and weights. Received: "
+        f"{received}. Take the file from google/GNM."
+    )
 
 
 def ict_fields(rig: FaceRig, shape: FaceShape) -> dict[int, Floats]:

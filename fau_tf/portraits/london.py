@@ -44,6 +44,7 @@ def open_collection(place: Path) -> Collection:
     if len(found) < len(_FOLDERS):
         return load_collection(place)
     collection = Collection(
+        file=place,
         folder=place,
         name="london",
         license="CC BY 4.0",

@@ -244,6 +244,22 @@ def test_a_missing_shard_is_refused(tmp_path):
         shard_files(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["a", "mine-1", "faces-of-x", "zz", "zz-00000-of-00002"])
+def test_a_shard_of_another_name_is_refused(tmp_path, name):
+    write_shards(tmp_path, [make_record(0, 0)], shards=1)
+    (tmp_path / f"{name}.tfrecord").touch()
+    with pytest.raises(FileNotFoundError, match=rf"Received: 2, .*{name}.tfrecord"):
+        shard_files(tmp_path)
+    (tmp_path / "faces-000-of-001.tfrecord").unlink()
+    with pytest.raises(FileNotFoundError, match=r"Received: 1[,.]"):
+        shard_files(tmp_path)
+
+
+def test_a_folder_without_shards_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="Received: 0"):
+        shard_files(tmp_path)
+
+
 @pytest.mark.parametrize("harm", ["truncate", "card"])
 def test_a_complete_set_is_reused_and_a_damaged_one_is_reported(tmp_path, harm):
     lines = []

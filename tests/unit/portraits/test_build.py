@@ -124,6 +124,20 @@ def test_a_set_that_has_changed_is_refused(made, tmp_path):
         load_set(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize("inside", [".", "set", "a/set"])
+def test_a_set_inside_a_folder_of_its_photos_is_refused(made, tmp_path, inside):
+    """Its contact sheet would be a photo, and so a person, of the next build."""
+    link = tmp_path / "link"
+    link.symlink_to(made[0], target_is_directory=True)
+    before = sorted(made[0].rglob("*"))
+    for folder in (made[0], link):
+        with pytest.raises(ValueError, match="must lie outside of its photos' folder") as error:
+            build(made, folder / inside)
+        assert str(folder / inside) in str(error.value)
+        assert str(made[0]) in str(error.value)
+    assert sorted(made[0].rglob("*")) == before
+
+
 def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 

@@ -74,6 +74,8 @@ def test_people_are_split_in_file_order():
         (LICENSE + "[[rule]]\nsubject = '('", "must be a regular expression"),
         (LICENSE + "[[rule]]\nsubject = 'x'", "must have a group"),
         (LICENSE + "[[rule]]\nfile = 'x'", "unknown settings rule.file"),
+        (LICENSE + "[[rule]]\nfiles = ''", r"`files` must be a pattern, .*Received: ''"),
+        (LICENSE + "[[rule]]\nfiles = './'", r"`files` must be a pattern, .*Received: './'"),
         (LICENSE + "[[rule]]\nskip = 'x'", "`skip` true or false"),
         (LICENSE + "[[rule]]\nintensity = {AU12 = 7}", "`intensity` must be 0 to 5"),
         (LICENSE + "[[rule]]\nintensity = {AU3 = 1}", "`intensity` must be 0 to 5"),
@@ -93,10 +95,19 @@ def test_no_photo_is_used_without_its_license(folder):
         load_collection(folder)
 
 
-def test_a_name_that_no_person_fits_is_an_error(folder):
-    collection = described(folder, LICENSE + "[[rule]]\nsubject = '(x)'\n")
+@pytest.mark.parametrize("subject", ["(x)", "(x)?", "(x?)", "(x)|01"])
+def test_a_name_that_no_person_fits_is_an_error(folder, subject):
+    collection = described(folder, LICENSE + f"[[rule]]\nsubject = '{subject}'\n")
     with pytest.raises(CollectionError, match=r"does not fit '01_a\.jpg'"):
         photos(collection)
+
+
+def test_the_error_about_a_name_is_of_the_file_that_states_the_rule(folder):
+    path = folder.parent / "elsewhere.toml"
+    path.write_text(LICENSE + "folder = 'faces'\n[[rule]]\nsubject = '(x)'\n")
+    with pytest.raises(CollectionError) as error:
+        photos(load_collection(path))
+    assert str(error.value).startswith(f"{path}: `subject` = '(x)' does not fit '01_a.jpg'")
 
 
 def test_an_empty_folder_is_an_error(tmp_path):
