@@ -28,6 +28,8 @@ _ROOT: Final = Path(__file__).resolve().parents[2]
 _PAGE: Final = Path("docs/experiments/quality.md")
 _SAMPLE: Final = Path("docs/sample/astronaut.png")
 _ENDINGS: Final = (".jpg", ".jpeg", ".png", ".webp")
+_HELD_OUT: Final = 2
+"""Subjects of `train` that are held out, at least."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _measure(options: argparse.Namespace) -> None:
+    _require(options, subjects=1)
     from fau_tf.evaluation.quality import report, score_table
     from fau_tf.inference.model_info import default_model
 
@@ -69,9 +72,10 @@ def _measure(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
+    _require(options, subjects=_HELD_OUT + 1, each=1, epochs=1)
     from fau_tf.evaluation.quality import occlusion_training as training
 
-    held_out = max(2, options.subjects // 12)
+    held_out = max(_HELD_OUT, options.subjects // 12)
     log(f"rendering {options.subjects} subjects, of whom {held_out} are held out")
     sources = list(training.rendered_sources(options.subjects))
     learned, kept = sources[: -2 * held_out], sources[-2 * held_out :]
@@ -84,6 +88,14 @@ def _train(options: argparse.Namespace) -> None:
     figures = training.agreement(weights, training.make_examples(kept, 2, seed=3))
     log(f"held-out subjects: {json.dumps(plain(figures))}")
     training.save_weights(options.out, weights)
+
+
+def _require(options: argparse.Namespace, **least: int) -> None:
+    """Raise ValueError if a number is smaller than its least value, before minutes of work."""
+    for name, value in least.items():
+        received = getattr(options, name)
+        if received < value:
+            raise ValueError(f"--{name} must be at least {value}. Received: {received}")
 
 
 def _files(folder: Path) -> list[Path]:

@@ -117,7 +117,16 @@ class Examples:
 
 
 def make_examples(sources: Sequence[Source], each: int, seed: int) -> Examples:
-    """Return `each` examples of every source, drawn from a seed."""
+    """Return `each` examples of every source, drawn from a seed.
+
+    Raises:
+        ValueError: If there is no source.
+    """
+    if not sources:
+        raise ValueError(
+            "The occlusion network learns from faces. Received: none. Give photos of one uncovered "
+            "face each, or more synthetic subjects."
+        )
     pictures, hidden, face = [], [], []
     for number, source in enumerate(sources):
         for turn in range(each):

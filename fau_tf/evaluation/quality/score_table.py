@@ -191,6 +191,9 @@ def score_table(reader: Reader, pictures: Iterable[Picture]) -> dict[str, Any]:
     Returns:
         `clean`: `faces`, and quantiles of the score, and how often each flag is raised. `rows`: for
         each degradation and strength, see `_row`.
+
+    Raises:
+        ValueError: If no picture shows a face.
     """
     clean: list[Quality] = []
     found: dict[tuple[str, float], list[tuple[Array, Quality] | None]] = {}
@@ -207,6 +210,10 @@ def score_table(reader: Reader, pictures: Iterable[Picture]) -> dict[str, Any]:
                 after = reader.read(image, there)
                 case = (np.abs(after.intensity - before.intensity), after.quality)
             found.setdefault((row, strength), []).append(case)
+    if not clean:
+        raise ValueError(
+            "A picture must show a face. Received: none that does. Give photos of one face each."
+        )
     labels = reader.model.info.labels
     return {
         "clean": _clean(clean),

@@ -31,7 +31,7 @@ from fau_tf.evaluation.real_faces.readings import (
 from fau_tf.evaluation.real_faces.stability import SHIFTED, stability
 from fau_tf.evaluation.real_faces.versions import COLOR, GRAY
 from fau_tf.inference.interpreter import AUInterpreter
-from fau_tf.portraits.collection import FILE, Collection, Photo, photos
+from fau_tf.portraits.collection import Collection, Photo, photos
 from fau_tf.portraits.groups import Grouping, read_groupings
 from fau_tf.portraits.london import open_collection
 
@@ -154,15 +154,22 @@ def _draw_edits(folder: Path, reader: FaceReader, chosen: Sequence[Photo], edit:
 
 def _of_part(collection: Collection, part: str) -> list[Photo]:
     """Return the photos of a part, some of them neutral."""
-    chosen = [photo for photo in photos(collection) if part in (ALL, photo.part)]
+    there = [photo for photo in photos(collection) if part in (ALL, photo.part)]
+    chosen = [photo for photo in there if not photo.skip]
+    file = collection.file.name
+    if not there:
+        raise ValueError(
+            f"{collection.folder}: the part {part!r} is empty. Add [split] to {file}, or use "
+            f"--part {ALL}."
+        )
     if not chosen:
         raise ValueError(
-            f"{collection.folder}: the part {part!r} is empty. Add [split] to {FILE}, or use "
-            f"--part {ALL}."
+            f"{collection.folder}: the part {part!r} is empty: `skip` in {file} leaves out all of "
+            f"its photos ({len(there)}). Change the rule, or add photos."
         )
     if not neutral_photos(chosen):
         raise ValueError(
-            f"{collection.folder}: none of {len(chosen)} photos is {NEUTRAL!r}. State in {FILE} "
+            f"{collection.folder}: none of {len(chosen)} photos is {NEUTRAL!r}. State in {file} "
             "which are, or add some."
         )
     return chosen

@@ -1,9 +1,12 @@
 """The promise of the score: it falls before the AUs can't be trusted, and not on clean faces."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from fau_tf.evaluation.quality import degradations
+from fau_tf.cli import quality as command
+from fau_tf.evaluation.quality import degradations, occlusion_training
 from fau_tf.evaluation.quality.degradations import DEGRADATIONS
 from fau_tf.evaluation.quality.score_table import (
     Reader,
@@ -85,6 +88,31 @@ def test_noise_raises_its_flag_where_it_is_large_beside_the_contrast(reader, pic
 
 def test_every_other_degradation_has_its_flag():
     assert {row.name for row in DEGRADATIONS} - {"roll", "JPEG", "noise"} == set(SEEN_AS)
+
+
+def test_pictures_without_a_face_are_refused(reader, picture):
+    faceless = dataclasses.replace(picture, clean=np.full_like(picture.clean, 90))
+    for pictures in ([], [faceless]):
+        with pytest.raises(ValueError, match=r"must show a face\. Received: none"):
+            score_table(reader, pictures)
+    with pytest.raises(ValueError, match=r"learns from faces\. Received: none"):
+        occlusion_training.make_examples([], each=1, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["measure", "--subjects", "0"], "--subjects must be at least 1. Received: 0"),
+        (["train", "--out", "x.npz", "--subjects", "2"], "--subjects must be at least 3"),
+        (["train", "--out", "x.npz", "--each", "0"], "--each must be at least 1. Received: 0"),
+        (["train", "--out", "x.npz", "--epochs", "-1"], "--epochs must be at least 1"),
+    ],
+)
+def test_options_that_leave_nothing_to_measure_are_refused_first(options, words, capsys):
+    assert command.main(options) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
 
 
 @pytest.mark.integration

@@ -186,6 +186,24 @@ def test_the_command_compares_with_a_second_model(folder, found, monkeypatch, ca
     assert "| figure | better | A | B | B - A |" in capsys.readouterr().out
 
 
+def test_photos_that_a_rule_leaves_out_are_not_read(tmp_path, capsys):
+    rules = "[[rule]]\nfiles = 'neutral*'\nexpression = 'neutral'\nskip = true\n"
+    file = tmp_path / "mine.toml"
+    file.write_text(f'license = "CC0"\nattribution = "the tests"\nfolder = "faces"\n{rules}')
+    (tmp_path / "faces").mkdir()
+    options = ["real-faces", str(file), "--part", "all", "--data", str(tmp_path / "data")]
+    for name, text in (
+        (
+            "neutral.png",
+            "the part 'all' is empty: `skip` in mine.toml leaves out all of its photos (1)",
+        ),
+        ("other.png", "none of 1 photos is 'neutral'. State in mine.toml which are"),
+    ):
+        (tmp_path / "faces" / name).touch()
+        assert command.main(options) == 2
+        assert text in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_photos_without_neutral_faces_and_empty_parts_are_refused(folder, tmp_path, capsys):
     (tmp_path / "portraits.toml").write_text('license = "CC0"\nattribution = "the tests"\n')
     (tmp_path / "a.png").write_bytes((folder / "smiling" / "1_smiling.png").read_bytes())
