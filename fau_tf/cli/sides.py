@@ -101,9 +101,9 @@ Written by `python -m fau_tf.cli.sides --write`: `{model}`,
 Each AU is shown alone at {LEVEL:g}, the mean of both sides, and leans to one side by {leans}: a
 point of the face moves by 1 - lean x tanh(x / 1.5 cm), x to the image's right. Truth is the
 intensity times the difference of that factor at the AU's two centers, up to 4.5. Furrows lean with
-the movement in edits and stay even on rigs. The crops are made with the true landmarks. In edits of
-AU45 one eye shuts and the other stays open by the lean; the rigs shut both eyes alike, so AU45 is
-not among their AUs.
+the movement in edits and stay even on rigs. The crops are made with the true landmarks. AU45 leans
+in another way: one eye stays at {LEVEL:g} and the other is opened by the lean, so that the true
+difference is {LEVEL:g} x lean; the rigs shut both eyes alike, so AU45 is not among their AUs.
 
 - **Correlation**: Pearson's r of predicted with true L - R over all pictures of an AU.
 - **Slope**: share of the true difference that is predicted; 1 would be all of it.

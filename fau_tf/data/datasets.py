@@ -16,7 +16,7 @@ from fau_tf.data.adapters.prepare import CARD, prepare, summary
 from fau_tf.data.adapters.registry import DATASETS
 from fau_tf.data.augment import NO_AUGMENT, Augment
 from fau_tf.data.config import DataSettings
-from fau_tf.data.splits import Fold, make_folds
+from fau_tf.data.splits import Fold
 from fau_tf.data.synthetic_generate import generate, require_intact
 from fau_tf.data.synthetic_set import PREFIX, SyntheticSet
 from fau_tf.data.tfrecord import shard_files
@@ -235,8 +235,3 @@ def training_data_info(
 def subsets(faces: FaceDataset, fold: Fold) -> dict[str, Subset]:
     """Return `train` and, where the fold has such subjects, `validation` and `test`."""
     return {name: faces.subset(subjects) for name, subjects in fold.subjects.items() if subjects}
-
-
-def random_subsets(faces: FaceDataset, seed: int) -> dict[str, Subset]:
-    """Return `train`, `validation` and `test` of the protocol "random"."""
-    return subsets(faces, make_folds("random", faces.subjects, seed=seed)[0])

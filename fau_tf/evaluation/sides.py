@@ -2,7 +2,8 @@
 
 Each AU is shown alone: even, and stronger on one side. Truth is the factor on the movement at the
 two AU centers of the rule set `fau`: rigs and edits move a place x cm to the image's right of the
-midline by 1 - lean * tanh(x / 1.5).
+midline by 1 - lean * tanh(x / 1.5). AU45 differs: an edit opens the weaker eye by the lean and
+leaves the other as shut as it is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,9 +32,9 @@ from fau_tf.synthetic.sample import landmarks, render, sample_scene
 from fau_tf.synthetic.scene.scene import Variety
 
 LEVEL: Final = 2.5
-"""Intensity of the AU, the mean of both sides."""
+"""Intensity of the AU, the mean of both sides; of AU45 that of the stronger side."""
 LEANS: Final = (-0.9, -0.45, 0.0, 0.45, 0.9)
-"""How much stronger the image's left side moves."""
+"""How much stronger the image's left side moves; in AU45, how far the weaker eye is opened."""
 FIRST_PERSON: Final = 990_000
 """Seed of the first synthetic subject, whom no data set has."""
 
@@ -176,7 +177,7 @@ def true_difference(neutral: Floats, au: int, lean: float) -> float:
     Args:
         neutral: (68, 3) landmarks of the neutral face, cm, x to the image's right.
         au: An AU with a center on each side.
-        lean: How much stronger the image's left side moves, -1 to 1.
+        lean: As in LEANS, -1 to 1.
     """
     return -LEVEL * side_difference(neutral, au, lean)
 

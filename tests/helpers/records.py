@@ -3,8 +3,9 @@
 import numpy as np
 
 from fau_tf import facs
-from fau_tf.data.datasets import FaceDataset, random_subsets
+from fau_tf.data.datasets import FaceDataset, subsets
 from fau_tf.data.record import FaceRecord, as_features
+from fau_tf.data.splits import make_folds
 from fau_tf.data.tfrecord import RecordWriter, shard_files
 
 SIZE = 80  # 1.25 x the tiny preset's 64 px
@@ -56,6 +57,7 @@ def write_subsets(folder, faces=2):
 
 
 def stored_subsets(folder):
-    """Return the subsets that `write_subsets` wrote."""
+    """Return the subsets that `write_subsets` wrote, of the protocol "random"."""
     names = tuple(make_record(person, 0).subject for person in range(SUBJECTS))
-    return random_subsets(FaceDataset("made", tuple(shard_files(folder)), names, SIZE), seed=1)
+    faces = FaceDataset("made", tuple(shard_files(folder)), names, SIZE)
+    return subsets(faces, make_folds("random", names, seed=1)[0])
