@@ -34,9 +34,15 @@ def main() -> int:
     if len(sys.argv) not in (2, 3) or not Path(sys.argv[1]).is_dir():
         sys.stderr.write("error: give a folder and, if wanted, a port: serve.py build/web 8765\n")
         return 2
-    port = int(sys.argv[2]) if len(sys.argv) == 3 else PORT
+    port = sys.argv[2] if len(sys.argv) == 3 else PORT
     handler = functools.partial(Handler, directory=sys.argv[1])
-    with http.server.ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+    try:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), handler)
+    except (OSError, OverflowError, ValueError) as error:
+        problem = error.strerror if isinstance(error, OSError) else "must be 0 to 65535"
+        sys.stderr.write(f"error: port {port}: {problem}. Use another one: `make web PORT=9000`.\n")
+        return 2
+    with server:
         sys.stdout.write(f"http://127.0.0.1:{server.server_address[1]}/ (Ctrl+C ends it)\n")
         sys.stdout.flush()
         try:
