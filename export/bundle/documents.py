@@ -263,7 +263,7 @@ def _origin(models: Sequence[AssetModel]) -> str:
     return "\n".join(
         [
             f"- commit: {entries['commit']}{changed}",
-            f"- versions: {versions}",
+            f"- exported with: {versions}",
             *(f"- `{model.path.name}`: sha256 {model.entries['sha256']}" for model in models),
         ]
     )

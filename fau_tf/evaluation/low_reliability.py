@@ -136,6 +136,7 @@ def _measured(found: Mapping[str, Any], labels: Sequence[str]) -> str:
     text = "A criterion applies where it was measured."
     if "cross_rig" not in found:
         text += " Cross-rig runs were not, so the first one does not apply here."
+    text += _not_read(found)
     sets = ["the photos above"] if "photos" in found else []
     if "real_faces" in found:
         part, name = found["real_faces"]["part"], found["real_faces"]["collection"]["name"]
@@ -146,3 +147,14 @@ def _measured(found: Mapping[str, Any], labels: Sequence[str]) -> str:
     without = [label for label in labels if label not in shown]
     text += f" Sets of edited photos: {' and '.join(sets)}."
     return text + (f" No edit shows {', '.join(without)} here." if without else "")
+
+
+def _not_read(found: Mapping[str, Any]) -> str:
+    """Return which real faces the correlations lack."""
+    read = [name for name in ("photos", "videos") if found.get(name)]
+    if not read:
+        return " Neither photos nor videos were read, so there are no correlations."
+    if len(read) == 2:
+        return ""
+    other = "Videos" if read == ["photos"] else "Photos"
+    return f" {other} were not read, so correlations are those of the {read[0]}."

