@@ -10,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from fau_tf import facs
-from fau_tf.data.tfrecord import parse
+from fau_tf.data.tfrecord import explain_damage, parse
 
 SPREAD: Final = (
     "melanin", "age", "yaw", "pitch", "roll", "light_side", "light_height", "ambient", "blur",
@@ -27,17 +27,21 @@ def describe(files: Sequence[Path]) -> dict[str, Any]:
 
     Args:
         files: Shards, read once from end to end.
+
+    Raises:
+        ValueError: If a record is damaged.
     """
     subjects: Counter[str] = Counter()
     datasets: Counter[str] = Counter()
     intensity, factors = [], []
     names: list[str] = []
-    for row in tf.data.TFRecordDataset([str(file) for file in files]).map(parse):
-        subjects[row["subject"].numpy().decode()] += 1
-        datasets[row["dataset"].numpy().decode()] += 1
-        intensity.append(row["intensity"].numpy())
-        names = [name.decode() for name in row["factor_names"].numpy()]
-        factors.append(row["factors"].numpy())
+    with explain_damage(files):
+        for row in tf.data.TFRecordDataset([str(file) for file in files]).map(parse):
+            subjects[row["subject"].numpy().decode()] += 1
+            datasets[row["dataset"].numpy().decode()] += 1
+            intensity.append(row["intensity"].numpy())
+            names = [name.decode() for name in row["factor_names"].numpy()]
+            factors.append(row["factors"].numpy())
     known = dict(zip(names, np.stack(factors).T, strict=True))
     return {
         "records": sum(subjects.values()),

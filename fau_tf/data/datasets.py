@@ -19,7 +19,7 @@ from fau_tf.data.config import DataSettings
 from fau_tf.data.splits import Fold
 from fau_tf.data.synthetic_generate import generate, require_intact
 from fau_tf.data.synthetic_set import PREFIX, SyntheticSet
-from fau_tf.data.tfrecord import shard_files
+from fau_tf.data.tfrecord import explain_damage, shard_files
 from fau_tf.portraits.portrait_set import set_credits
 from fau_tf.synthetic.sample import GENERATOR_VERSION
 
@@ -150,7 +150,8 @@ class Subset:
         self, value: Callable[[dict[str, Any]], Any], empty: npt.NDArray[Any]
     ) -> npt.NDArray[Any]:
         values = self.records.map(value).batch(4096)
-        return np.concatenate([empty, *values.as_numpy_iterator()])
+        with explain_damage(self.faces.files):
+            return np.concatenate([empty, *values.as_numpy_iterator()])
 
 
 def _spaced(rows: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:

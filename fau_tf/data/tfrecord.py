@@ -1,8 +1,8 @@
 """Face records in TFRecord shards: the writer, and the parser for `tf.data`."""
 
 import re
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,6 +75,33 @@ def _stated_count(file: Path) -> int:
     """Return the number of shards that a shard's name states, or 0."""
     match = re.search(r"-of-(\d{1,9})$", file.stem, re.ASCII)
     return int(match[1]) if match else 0
+
+
+@contextmanager
+def explain_damage(files: Sequence[Path]) -> Iterator[None]:
+    """Turn TensorFlow's error about a record of these files into a ValueError that names its file.
+
+    An error that no file explains stays as it is.
+    """
+    try:
+        yield
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+        damaged = next((file for file in files if not _is_readable(file)), None)
+        if damaged is None:
+            raise
+        raise ValueError(
+            f"{damaged}: holds a damaged face record, or one of another format version. Delete the "
+            "folder; the same command makes it again."
+        ) from error
+
+
+def _is_readable(file: Path) -> bool:
+    try:
+        for _ in tf.data.TFRecordDataset(str(file)).map(parse):
+            pass
+    except tf.errors.OpError:
+        return False
+    return True
 
 
 def parse(serialized: Any) -> dict[str, Any]:
