@@ -25,6 +25,8 @@ of the others."""
 SMILE_AUS: Final = (6, 7, 10, 12, 14, 25, 26)
 TAKEN_BACK: Final = 0.4
 """Probability that an AU known to be there becomes weaker."""
+NEARLY_SHUT: Final = 3.0
+"""AU45 of a photo from which an edit opens no eye: too little of it shows."""
 UNLABELED: Final = 0.3
 """Probability of a movement outside the table."""
 UNEVEN_SD, ONE_SIDED = 0.12, 0.15
@@ -93,6 +95,8 @@ def sample_edit(
     for au in sorted(start):
         if start[au] > WEAKEST and au not in change and rng.random() < TAKEN_BACK:
             change[au] = -start[au] * float(rng.uniform(0.3, 1.0))
+    if change.get(LIDS_SHUT, 0.0) < 0 and start[LIDS_SHUT] > NEARLY_SHUT:
+        del change[LIDS_SHUT]
     _part_lips(change, start, rng)
     return _accompanied(change, start, rng)
 

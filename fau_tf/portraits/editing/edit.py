@@ -140,7 +140,7 @@ def _warped(portrait: EditablePortrait, creased: Image, points: Floats, shut: Fl
     a, b, c = net.faces.T
     faces = net.faces[moves[a] | moves[b] | moves[c]]
     if not len(faces):
-        return creased
+        return creased.copy()  # eyes and mouth are drawn into it
     source = net.points.copy()
     source[: topology.FACE_VERTICES] += lids_lips.lash_lift(portrait.mesh, shut)
     place = warp.source_map(source, points, faces, len(creased))

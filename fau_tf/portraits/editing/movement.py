@@ -116,11 +116,20 @@ def moved(
 
 
 def closing(before: Intensities, after: Intensities, change: Edit) -> Floats:
-    """Return (2,), the share of the opening by which an edit closes the right and the left eye.
+    """Return (2,), the share of the present opening that an edit closes, right and left eye.
 
     Negative opens it.
+
+    Raises:
+        ValueError: If eyes that are shut shall open: the photo doesn't show them.
     """
-    shut = (after[LIDS_SHUT] - before[LIDS_SHUT]) / facs.MAX_INTENSITY
+    by, opening = after[LIDS_SHUT] - before[LIDS_SHUT], facs.MAX_INTENSITY - before[LIDS_SHUT]
+    if by < 0 and opening <= 0:
+        raise ValueError(
+            f"AU{LIDS_SHUT}: a change by {by:.2f} opens eyes that are shut in the photo (5.00), "
+            "which does not show them. Leave it out."
+        )
+    shut = by / opening if by else 0.0
     return shut * lids_lips.eye_shares(change.asymmetry.get(LIDS_SHUT, 0.0))
 
 

@@ -27,6 +27,12 @@ def test_a_known_smile_is_often_taken_back():
     assert 60 < len(taken) < 180
 
 
+def test_eyes_that_are_nearly_shut_are_never_opened():
+    for shut, opened in ((2.0, True), (4.0, False), (5.0, False)):
+        drawn = edits(NEUTRAL | {45: shut})
+        assert any(one.change.get(45, 0) < 0 for one in drawn) == opened
+
+
 def test_aus_that_stay_still_are_never_edited():
     start = NEUTRAL | {1: 3.0}
     drawn = [sample_edit(start, np.random.default_rng(i), still=(1, 12)) for i in range(200)]

@@ -100,6 +100,26 @@ def test_a_half_closed_eye_is_half_open(face):
         assert np.abs(mesh[lower, 1] - mesh[upper, 1] - 0.5 * gap).max() < 1e-9
 
 
+def test_an_eye_closes_and_opens_as_far_as_its_labels_differ(face):
+    # From the opening at AU45 = 0: 0.6 of it is left at 2, 0.2 at 4.
+    _, mesh = edit(face, Edit({45: 2.0}), PLAIN)
+    partly = EditablePortrait(face.image, mesh, {**face.start, 45: 2.0})
+    for change, left in ((3.0, 0.0), (2.0, 0.2), (-1.0, 0.8)):
+        _, moved = edit(partly, Edit({45: change}), PLAIN)
+        for upper, lower, _ in lids_lips.lid_rings():
+            gap = face.mesh[lower, 1] - face.mesh[upper, 1]
+            assert np.abs(moved[lower, 1] - moved[upper, 1] - left * gap).max() < 1e-9
+
+
+def test_an_edit_too_small_to_move_the_skin_leaves_the_portrait_as_it_is(face):
+    _, shut = edit(face, Edit({45: 4.9}), PLAIN)  # lids so close that they hardly move
+    portrait = EditablePortrait(face.image.copy(), shut, {})
+    before = portrait.image.copy()
+    image, _ = edit(portrait, Edit({45: 1.0}), PLAIN)
+    np.testing.assert_array_equal(portrait.image, before)
+    assert (image != before).any()  # lashes
+
+
 def test_margins_never_cross(face):
     for change in ({17: 5.0, 15: 5.0}, {6: 5.0, 4: 5.0}, {14: 5.0, 17: 5.0}):
         _, mesh = edit(face, Edit(change | {45: 4.5}), PLAIN)
@@ -174,6 +194,9 @@ def test_impossible_edits_are_refused(face, change, words):
         edit(face, Edit(change), PLAIN)
     with pytest.raises(ValueError, match="leaves 0 to 5"):
         edit(face, Edit({12: -1.0}), PLAIN)
+    asleep = EditablePortrait(face.image, face.mesh, {45: 5.0})
+    with pytest.raises(ValueError, match="opens eyes that are shut"):
+        edit(asleep, Edit({45: -1.0}), PLAIN)
 
 
 def test_a_frame_across_the_bridge_of_the_nose_is_glasses(face):
