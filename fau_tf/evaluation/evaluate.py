@@ -46,6 +46,7 @@ def evaluate(
         chosen = [name for name in remaining if name not in fitted_on]
         if chosen:
             log(f"   {network.name} predicts {len(chosen)} subjects")
+            _log_unnamed(network, faces, log)
             parts.append(_predictions(network, faces, chosen, aus))
         remaining = [name for name in remaining if name in fitted_on]
     if remaining:
@@ -149,6 +150,15 @@ def describe_people(faces: FaceDataset, parts: Mapping[str, Sequence[str]]) -> d
 def _may_share(network: Network, faces: FaceDataset) -> bool:
     """Return whether the names of the network's subjects may be those of the data set's."""
     return network.population in ("", population_of(faces.name))
+
+
+def _log_unnamed(network: Network, faces: FaceDataset, log: Callable[[str], None]) -> None:
+    """Print whether a network may have been fitted on subjects that it predicts."""
+    if not network.fitted_on and _may_share(network, faces):
+        log(
+            f"   {network.name} doesn't name the subjects that it was fitted on; some may be among "
+            "these"
+        )
 
 
 def _require_one_seed(networks: Sequence[Network]) -> None:

@@ -63,6 +63,14 @@ def test_subjects_that_every_network_was_fitted_on_are_left_out_and_named(faces)
         evaluate([network("a", 1, SUBJECTS)], faces, SUBJECTS, str)
 
 
+def test_a_network_that_does_not_name_its_subjects_is_said_to_be_fitted_on_some_perhaps(faces):
+    said = "   a.tflite doesn't name the subjects that it was fitted on; some may be among these"
+    for population, fitted_on, times in (("DISFA", [], 1), ("BP4D", [], 0), ("DISFA", ["x"], 0)):
+        lines = []
+        evaluate([network("a.tflite", 1, fitted_on, population)], faces, SUBJECTS, lines.append)
+        assert lines.count(said) == times
+
+
 def test_the_same_name_in_another_population_is_another_subject(faces):
     found = evaluate([network("a", 1, SUBJECTS, "BP4D")], faces, SUBJECTS, str)
     assert len(found.coded) == 12
