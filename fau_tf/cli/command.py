@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 
 def exit_code(work: Callable[[], bool | None], stopped: str) -> int:
@@ -29,3 +30,35 @@ def exit_code(work: Callable[[], bool | None], stopped: str) -> int:
 def log(line: str) -> None:
     """Print a line at once."""
     print(line, flush=True)
+
+
+def require_file(option: str, path: Path | None) -> None:
+    """Find out before long work whether its result can be written.
+
+    Args:
+        option: That names the file.
+        path: The file, which need not exist; None if the option is not given.
+
+    Raises:
+        ValueError: If its folder is missing, or it is a folder itself.
+    """
+    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+        raise ValueError(
+            f"{option} must name a file in a folder that exists. Received: {path}. Create the "
+            "folder first."
+        )
+
+
+def require_checkout(root: Path, *files: Path) -> None:
+    """Find out before long work whether `--write` can publish files.
+
+    Args:
+        root: Of the checkout.
+        files: Relative to it.
+
+    Raises:
+        FileNotFoundError: If the folder of one is missing.
+    """
+    for file in files:
+        if not (root / file).parent.is_dir():
+            raise FileNotFoundError(f"{root}: no {file.parent}. --write needs a checkout.")

@@ -33,7 +33,7 @@ from typing import Any, Final
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
 from fau_tf.cli import compare
-from fau_tf.cli.command import exit_code
+from fau_tf.cli.command import exit_code, require_checkout, require_file
 from fau_tf.portraits.collection import PARTS
 from fau_tf.synthetic.registry import RIGS
 from fau_tf.utils.files import replacing
@@ -42,6 +42,7 @@ from fau_tf.utils.markdown_tables import filled
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _README: Final = Path("README.md")
+_DOCS: Final = Path("docs")
 _PAGE: Final = Path("docs/experiments/accuracy.md")
 _REAL_FACES_PAGE: Final = Path("docs/experiments/real_faces.md")
 _SAMPLE: Final = Path("docs/sample/astronaut.png")
@@ -64,8 +65,7 @@ def _evaluate_model(options: argparse.Namespace) -> None:
     others = [SyntheticRun.load(path, quick=options.quick) for path in options.cross_rig]
     for other in others:
         cross_rig.require_other_rig(other)
-    if options.write:
-        _filled_readme("")  # a checkout is needed; find out before hours of work
+    _require_outputs(options)
     edits = real_faces_edits(run.path)
     baseline = not options.no_baseline
     found = cross_rig.evaluate_run(run, options.data, baseline=baseline)
@@ -80,6 +80,18 @@ def _evaluate_model(options: argparse.Namespace) -> None:
         found["low_reliability"] = low_reliability(found)
     print(model_report.report_page(found))
     _write_figures(found, options)
+
+
+def _require_outputs(options: argparse.Namespace) -> None:
+    """Find out before hours of work whether the figures can be made and written."""
+    from fau_tf.evaluation import model_report
+
+    require_file("--json", options.json)
+    if options.write:
+        require_checkout(_ROOT, _PAGE, _DOCS / model_report.PICTURE)
+        _filled_readme("")
+    if (options.photos or options.videos) and not options.model:
+        _exported_model(options.run)
 
 
 def _write_figures(found: dict[str, Any], options: argparse.Namespace) -> None:
@@ -98,8 +110,9 @@ def _write_figures(found: dict[str, Any], options: argparse.Namespace) -> None:
     if options.write:
         texts[_ROOT / _README] = _filled_readme(model_report.readme_table(found))
         texts[_ROOT / _PAGE] = model_report.report_page(found)
-        draw_model_report(_ROOT / "docs" / model_report.PICTURE, found)
     _write_texts(texts)
+    if options.write:
+        draw_model_report(_ROOT / _DOCS / model_report.PICTURE, found)
 
 
 def _evaluate_real_faces(run: Path, options: argparse.Namespace) -> dict[str, Any]:
@@ -137,8 +150,9 @@ def _evaluate_photo_folder(options: argparse.Namespace) -> None:
     from fau_tf.evaluation.real_faces.report import page as report
     from fau_tf.inference.model_info import default_model
 
-    if options.write and not (_ROOT / _REAL_FACES_PAGE).parent.is_dir():
-        raise FileNotFoundError(f"{_ROOT}: no docs/experiments. --write needs a checkout.")
+    require_file("--json", options.json)
+    if options.write:
+        require_checkout(_ROOT, _REAL_FACES_PAGE, _DOCS / report.PICTURE)
     found = evaluate.evaluate_folder(
         options.model or default_model(),
         options.folder,
@@ -154,10 +168,11 @@ def _evaluate_photo_folder(options: argparse.Namespace) -> None:
         texts[options.json] = json.dumps(plain(found), indent=1, allow_nan=False) + "\n"
     if options.write:
         texts[_ROOT / _REAL_FACES_PAGE] = page
+    _write_texts(texts)
+    if options.write:
         from fau_tf.evaluation.real_faces.report.picture import draw_report
 
-        draw_report(_ROOT / "docs" / report.PICTURE, found)
-    _write_texts(texts)
+        draw_report(_ROOT / _DOCS / report.PICTURE, found)
 
 
 def _write_texts(texts: dict[Path, str]) -> None:

@@ -20,11 +20,12 @@ from typing import Any, Final
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
-from fau_tf.cli.command import exit_code, log
+from fau_tf.cli.command import exit_code, log, require_checkout, require_file
 from fau_tf.utils.files import replacing
 from fau_tf.utils.json_safe import plain
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
+_DOCS: Final = Path("docs")
 _PAGE: Final = Path("docs/experiments/quality.md")
 _SAMPLE: Final = Path("docs/sample/astronaut.png")
 _ENDINGS: Final = (".jpg", ".jpeg", ".png", ".webp")
@@ -43,6 +44,9 @@ def _measure(options: argparse.Namespace) -> None:
     from fau_tf.evaluation.quality import report, score_table
     from fau_tf.inference.model_info import default_model
 
+    require_file("--json", options.json)
+    if options.write:
+        require_checkout(_ROOT, _PAGE, _DOCS / report.PICTURE)
     model = options.model or default_model()
     photos = _files(options.photos) if options.photos else []
     found: dict[str, Any] = {"model": model.stem, "sets": {}}
@@ -65,16 +69,18 @@ def _measure(options: argparse.Namespace) -> None:
     texts = {options.json: as_json} if options.json else {}
     if options.write:
         texts[_ROOT / _PAGE] = page
-        report.draw(_ROOT / "docs" / report.PICTURE, found)
     for path, text in texts.items():
         with replacing(path) as unfinished:
             unfinished.write_text(text, encoding="utf-8")
+    if options.write:
+        report.draw(_ROOT / _DOCS / report.PICTURE, found)
 
 
 def _train(options: argparse.Namespace) -> None:
     _require(options, subjects=_HELD_OUT + 1, each=1, epochs=1)
     from fau_tf.evaluation.quality import occlusion_training as training
 
+    require_file("--out", options.out)
     held_out = max(_HELD_OUT, options.subjects // 12)
     log(f"rendering {options.subjects} subjects, of whom {held_out} are held out")
     sources = list(training.rendered_sources(options.subjects))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
-from fau_tf.cli.command import exit_code, log
+from fau_tf.cli.command import exit_code, log, require_checkout
 from fau_tf.utils.files import replacing
 from fau_tf.utils.markdown_tables import table
 
@@ -82,8 +82,8 @@ def _check(options: argparse.Namespace) -> None:
     """Find out before minutes of work whether the options can be met."""
     if options.subjects < 1:
         raise ValueError(f"--subjects must be at least 1. Received: {options.subjects}")
-    if options.write and not (_ROOT / _PAGE).parent.is_dir():
-        raise FileNotFoundError(f"{_ROOT}: no docs/experiments. --write needs a checkout.")
+    if options.write:
+        require_checkout(_ROOT, _PAGE)
 
 
 def _page(model: str, found: dict[str, tuple["Agreement", ...]], credit: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
-from fau_tf.cli.command import exit_code, log
+from fau_tf.cli.command import exit_code, log, require_file
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
+    require_file("FILE", getattr(options, "file", None))
     if options.command == "generate":
         _generate(options.config, options.set, options.data)
     elif options.command == "convert-ict":
