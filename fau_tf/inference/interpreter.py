@@ -10,6 +10,7 @@ from fau_tf import contract
 from fau_tf.face.align import Image
 from fau_tf.inference.model_info import ModelError, read_model
 from fau_tf.utils.native_lock import NativeLock
+from fau_tf.utils.optional_imports import litert
 
 
 class AUInterpreter:
@@ -27,15 +28,15 @@ class AUInterpreter:
             threads: CPU threads, 1 or more.
 
         Raises:
+            MissingLibraryError: If LiteRT is not installed.
             ModelError: If the model can't be read, is corrupt, or breaks the contract.
         """
-        from ai_edge_litert.interpreter import Interpreter
-
         if threads < 1:
             raise ValueError(f"The number of threads must be 1 or more. Received: {threads}")
+        library = litert()
         flatbuffer, self.info = read_model(path)
         try:
-            interpreter: Any = Interpreter(model_content=flatbuffer, num_threads=threads)
+            interpreter: Any = library.Interpreter(model_content=flatbuffer, num_threads=threads)
             self._runner: Any = interpreter.get_signature_runner(contract.SIGNATURE)
         except (ValueError, RuntimeError) as error:
             cause = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,7 +1,6 @@
 """What a file is by its content: a photo, several pictures in one file, or a video."""
 
 import os
-import warnings
 from enum import Enum
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -12,6 +11,7 @@ from fau_tf.io.frames import UnreadableError
 from fau_tf.io.image_sequences import MJPEG_ENDINGS, page_numbers
 from fau_tf.io.images import open_regular
 from fau_tf.io.stills import isobmff
+from fau_tf.io.stills.decode import NO_WARNINGS
 from fau_tf.io.video.containers import is_video
 
 _IMAGE_ENDINGS: Final = (
@@ -73,8 +73,7 @@ def _kind_of(head: bytes, file: BinaryIO, path: Path) -> FileKind | None:
 def _has_several(file: BinaryIO) -> bool:
     """Return whether a PNG, GIF or TIFF file holds several pictures; reads no pixels."""
     file.seek(0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # damaged: reading it as a photo gives the error
+    with NO_WARNINGS:  # reading a damaged one as a photo gives the error
         try:
             with PillowImage.open(file, formats=("PNG", "GIF", "TIFF")) as picture:
                 return len(page_numbers(picture)) > 1

@@ -5,8 +5,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, Final
 
+from fau_tf.utils.shared_context import SharedContext
 from fau_tf.utils.text import one_line, printable
 
 _TERMINAL, _LOG = 0.2, 10.0  # seconds between two states of the progress
@@ -104,9 +105,13 @@ def _open_streams() -> None:
             setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
 
 
+def quiet_native_code() -> AbstractContextManager[None]:
+    """Keep what native libraries write to stderr off the terminal, of all threads."""
+    return _QUIET
+
+
 @contextmanager
-def quiet_native_code() -> Iterator[None]:
-    """Keep what native libraries write to stderr off the terminal; Python errors stay."""
+def _stderr_to_nowhere() -> Iterator[None]:
     if sys.stderr is not None:
         sys.stderr.flush()
     kept = os.dup(2)
@@ -118,3 +123,6 @@ def quiet_native_code() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+_QUIET: Final = SharedContext(_stderr_to_nowhere)

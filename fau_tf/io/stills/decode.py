@@ -16,6 +16,7 @@ from fau_tf.io.stills.coding import FloatColors, coding_of
 from fau_tf.io.stills.pixels import Picture, to_rgb
 from fau_tf.io.stills.sample_depth import SampleError
 from fau_tf.utils import optional_imports
+from fau_tf.utils.shared_context import SharedContext
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "BMP", "GIF", "TIFF", "PPM")
 """Readers that start no other program and open no second file."""
@@ -33,6 +34,18 @@ _TIFF: Final = (b"II*\0", b"MM\0*")
 _SIGNATURES: Final = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF8": "GIF"}
 _MULTI_FRAME: Final = "Multi-Frame"  # MPO: panorama, disparity, multi-angle; not previews
 _NEXT_JPEG: Final = b"\xff\xd9\xff\xd8\xff"  # the end of one and the start of another
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+NO_WARNINGS: Final = SharedContext(_without_warnings)
+"""Block without Pillow's warnings: of files that it reads all the same or that an error reports,
+and above a limit that is higher than `MAX_PIXELS`. Warning filters are those of the process."""
 
 
 def decode(file: BinaryIO, name: str, max_pixels: int) -> Picture:
@@ -101,9 +114,7 @@ def require_size(name: str, size: tuple[int, int], max_pixels: int) -> None:
 @contextmanager
 def explained(file: BinaryIO, name: str) -> Iterator[None]:
     """Turn what Pillow and its codecs raise into `UnreadableError` with cause and next step."""
-    with warnings.catch_warnings():
-        # Pillow warns above a limit that is higher than MAX_PIXELS.
-        warnings.simplefilter("ignore")
+    with NO_WARNINGS:
         try:
             yield
         except (UnreadableError, optional_imports.MissingLibraryError):

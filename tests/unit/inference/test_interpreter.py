@@ -1,4 +1,5 @@
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from fau_tf import contract, facs
 from fau_tf.conformal import fit_intervals
 from fau_tf.inference.interpreter import AUInterpreter
 from fau_tf.inference.model_info import FailedCriterion, ModelError
+from fau_tf.utils.optional_imports import MissingLibraryError
 from tests.helpers.tiny_model import HEATMAP, SIZE, write_metadata, write_tiny_model
 
 
@@ -191,3 +193,9 @@ def test_outputs_that_are_not_finite_are_refused(model, output):
     interpreter._runner = lambda **given: {**run(**given), output: np.full((1, 2), np.nan)}
     with pytest.raises(ModelError, match=r"must be finite\. Received: NaN"):
         interpreter(crop(9))
+
+
+def test_without_litert_the_error_says_what_to_install(model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    with pytest.raises(MissingLibraryError, match="not installed"):
+        AUInterpreter(model)

@@ -1,12 +1,31 @@
 import io
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
 from fau_tf.utils import console
-from fau_tf.utils.console import Console
+from fau_tf.utils.console import Console, quiet_native_code
 from fau_tf.utils.text import one_line
+
+
+def place_of_stderr():
+    found = os.fstat(2)
+    return found.st_dev, found.st_ino
+
+
+def test_stderr_comes_back_once_the_last_of_overlapping_threads_is_done():
+    before = place_of_stderr()
+    nowhere = Path(os.devnull).stat()
+    first, second = quiet_native_code(), quiet_native_code()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    during = place_of_stderr()
+    second.__exit__(None, None, None)
+    assert during == (nowhere.st_dev, nowhere.st_ino)
+    assert place_of_stderr() == before != during
 
 
 class Terminal(io.StringIO):

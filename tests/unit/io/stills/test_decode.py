@@ -2,6 +2,7 @@
 
 import struct
 import sys
+import warnings
 import zlib
 from io import BytesIO
 
@@ -12,7 +13,7 @@ from PIL import Image
 
 from fau_tf.io.color_codes import HLG, PQ
 from fau_tf.io.images import UnreadableError, decode_picture, read_picture
-from fau_tf.io.stills.decode import ONE_OF_SEVERAL
+from fau_tf.io.stills.decode import ONE_OF_SEVERAL, explained
 from fau_tf.io.stills.pixels import FLOATS_ASSUMED, PROFILE_UNUSABLE, TONE_MAPPED
 from fau_tf.io.stills.sample_depth import DEPTH_ASSUMED
 from fau_tf.utils.optional_imports import MissingLibraryError
@@ -307,3 +308,16 @@ def test_hdr_is_tone_mapped_and_flagged(tmp_path, kind, transfer, coded):
     # PNG has 16 bits, HEIC 10, Pillow's AVIF 8, of which PQ spends few on a face.
     assert off < {"png": 0.3, "heic": 2, "avif": 4}[kind]
     assert difference(np.round(samples * 255).astype(np.uint8)) > 20  # without tone mapping
+
+
+def test_the_warning_filters_come_back_after_pictures_that_threads_read_at_the_same_time():
+    before = list(warnings.filters)
+    first, second = explained(BytesIO(), "a.png"), explained(BytesIO(), "b.png")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.warn("of the second picture", stacklevel=1)
+    second.__exit__(None, None, None)
+    assert not caught
+    assert warnings.filters == before
