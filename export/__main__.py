@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from export.checks.verify import verify
-from export.specs import EXPORT_SPECS, ExportSpec
+from export.specs import EXPORT_SPECS, INSTALL, ExportSpec
 
 DONE, AT_FAULT, STOPPED = 0, 2, 130
 MIN_FACES_HELP: Final = (
@@ -46,10 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
-    from export.command import export_command
-    from export.qat.launch import require_packages
-
     try:
+        from export.command import export_command
+        from export.qat.launch import require_packages
+
         if "qat_int8" in (options.spec or ()):
             require_packages()  # asked for by name, so it must not be skipped
         variants = [EXPORT_SPECS[name] for name in dict.fromkeys(options.spec or EXPORT_SPECS)]
@@ -64,8 +64,9 @@ def _export(options: argparse.Namespace) -> int:
             may_skip=not options.spec,
             log=_print,
         )
-    # Faults of the run, its faces or the disk; any other error is a bug and shows its traceback.
-    except (ValueError, OSError, RuntimeError) as error:
+    # Faults of the run, its faces, the disk or the environment; another error is a bug and shows
+    # its traceback.
+    except (ValueError, OSError, RuntimeError, ImportError) as error:
         print(f"error: {' '.join(_message(error).split())}", file=sys.stderr)
         return AT_FAULT
     if result.refused:
@@ -75,13 +76,13 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _message(error: Exception) -> str:
-    """Return an error's message, with the next step for an error of the system."""
+    """Return an error's message, with the next step for one of the system or the environment."""
     if isinstance(error, OSError) and error.strerror:
         return (
             f"Can't read or write {error.filename or 'a file'}: {error.strerror}. Correct that, or "
             "name other folders by --out and --data."
         )
-    return str(error)
+    return f"{error}. {INSTALL}." if isinstance(error, ImportError) else str(error)
 
 
 def _print(line: str) -> None:

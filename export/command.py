@@ -5,11 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from export.export import ExportResult, export_network
-from export.qat.tuned_run import TunedRun, tuned_run
 from export.report import PARTS
 from export.run import load_run, load_test_faces, representative_faces, require_shown
-from export.specs import ExportSpec
-from export.variants import Source
+from export.specs import ExportSpec, explain_missing_quantizer
+from export.variants import Source, Tuned
 from fau_tf.data import datasets
 from fau_tf.training.config import RunSettings
 
@@ -55,7 +54,10 @@ def export_command(
     part = f"{test.subjects} {PARTS[test.part][0]}"
     log(f"   testing on {len(test.images)} faces of {part}, {test.name}")
 
-    def fine_tune() -> TunedRun:
+    def fine_tune() -> Tuned:
+        with explain_missing_quantizer():  # float variants do without the `export` extra
+            from export.qat.tuned_run import tuned_run
+
         return tuned_run(run, validation, data, log=log)
 
     return export_network(

@@ -1,5 +1,7 @@
 """The export variants, as data."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -17,6 +19,23 @@ class VariantError(ValueError):
 
 class VariantUnavailableError(VariantError):
     """A variant that needs packages or faces that are not there."""
+
+
+INSTALL: Final = "Run pip install -e '.[export]' in the checkout"
+
+
+@contextmanager
+def explain_missing_quantizer() -> Iterator[None]:
+    """Raise VariantUnavailableError if the block imports ai-edge-quantizer and it is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "ai_edge_quantizer":
+            raise
+        raise VariantUnavailableError(
+            f"int8 variants need ai-edge-quantizer, which is not installed. {INSTALL}, or omit "
+            "them."
+        ) from error
 
 
 @dataclass(frozen=True, kw_only=True)

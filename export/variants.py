@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from export.convert import convert
 from export.graph.flatbuffer import TfliteFile
-from export.specs import ExportSpec, Scheme, VariantError
+from export.specs import ExportSpec, Scheme, VariantError, explain_missing_quantizer
 from fau_tf.models.presets import NetSpec
 
 
@@ -95,13 +95,15 @@ def facts(source: Source, variant: ExportSpec) -> dict[str, Any]:
 
 
 def _quantized(source: Source, variant: ExportSpec) -> TfliteFile:
-    from export.quantize import quantize  # training does without the `export` extra
+    with explain_missing_quantizer():  # training does without the `export` extra
+        from export.quantize import quantize
 
     return quantize(source.float32(variant.selection), variant.scheme, source.representative)
 
 
 def _tuned(source: Source, variant: ExportSpec) -> TfliteFile:
-    from export.quantize import quantize
+    with explain_missing_quantizer():
+        from export.quantize import quantize
 
     float32 = convert(source.tuned.net, source.spec, "float32", variant.selection)
     return quantize(float32, "static_int8", source.representative)

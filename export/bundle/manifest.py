@@ -54,8 +54,8 @@ def manifest_text(listed: Mapping[str, Path]) -> str:
         listed: Path in the folder -> where the file is now.
 
     Raises:
-        AssetError: If a file is neither generated nor in `HAND_WRITTEN`, or one of the latter is
-            missing.
+        AssetError: If a file is neither generated nor in `HAND_WRITTEN`, one of the latter is
+            missing, or fau_metadata.json can't be read.
     """
     stray = [path for path in listed if not _matches(path, (*GENERATED, *HAND_WRITTEN))]
     if stray:
@@ -82,7 +82,13 @@ def _contract_version(listed: Mapping[str, Path]) -> int:
     """Return the contract version of the listed models: that of their metadata."""
     if METADATA not in listed:
         return contract.CONTRACT_VERSION
-    return int(json.loads(listed[METADATA].read_text(encoding="utf-8"))["contract_version"])
+    try:
+        return int(json.loads(listed[METADATA].read_text(encoding="utf-8"))["contract_version"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise AssetError(
+            f"{METADATA}: must be readable and state `contract_version`. Received: {why}. {_NEXT}"
+        ) from error
 
 
 def manifest_problems(folder: Path) -> list[str]:

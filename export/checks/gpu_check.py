@@ -214,14 +214,24 @@ def _differences(got: Any, expected: npt.NDArray[np.float32]) -> npt.NDArray[np.
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Check one file; return 0 if it runs whole with the CPU's numbers, 1 if not, 2 for usage."""
+    """Check one file; return the exit code.
+
+    Returns:
+        0 if it runs whole with the CPU's numbers; 1 if not; 2 if the command or the file is at
+        fault.
+    """
     options = _options(arguments)
-    report = gpu_residency(
-        options.model,
-        random_inputs(options.model),
-        float32=not options.float16,
-        driver=options.driver,
-    )
+    try:
+        report = gpu_residency(
+            options.model,
+            random_inputs(options.model),
+            float32=not options.float16,
+            driver=options.driver,
+        )
+    except (ValueError, RuntimeError) as error:
+        why = " ".join(str(error).split())
+        sys.stderr.write(f"error: {options.model} can't be run: {why}. Export the model again.\n")
+        return 2
     sys.stdout.write("\n".join(_lines(report, options.tolerance)) + "\n")
     return 0 if report.passes(options.tolerance) else 1
 
@@ -230,7 +240,9 @@ def random_inputs(model: Path) -> dict[str, Any]:
     """Return input name -> float32 values in 0 to 255, the same each time."""
     interpreter = Interpreter(model_path=str(model))
     rng = np.random.default_rng(0)
-    signature = next(iter(interpreter.get_signature_list()))
+    signature = next(iter(interpreter.get_signature_list()), None)
+    if signature is None:
+        raise ValueError("it has no signature")
     details = interpreter.get_signature_runner(signature).get_input_details()
     return {
         name: rng.uniform(0, 255, detail["shape"]).astype(np.float32)

@@ -1,6 +1,7 @@
 """The asset folder: written completely or not at all, described, listed and checked."""
 
 import json
+import sys
 
 import pytest
 from ai_edge_litert.interpreter import Interpreter
@@ -327,6 +328,27 @@ def test_the_model_card_has_the_figures_of_the_export(folder):
     assert "70 faces of 7 test subjects (`synthetic-canonical`)" in card
     assert "A CPU of tests" in card
     assert "**not been measured**" in card
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"contract_version": null}'])
+def test_metadata_that_cannot_be_read_is_one_line_and_describe_mends_it(folder, capsys, content):
+    manifest_before = (folder / "manifest.json").read_bytes()
+    (folder / "fau_metadata.json").write_text(content)
+    assert main(["relist", str(folder)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: fau_metadata.json: must be readable and state `contract_ver")
+    assert error.count("\n") == 1
+    assert (folder / "manifest.json").read_bytes() == manifest_before
+    assert main(["describe", str(folder)]) == 0
+    assert (folder / "manifest.json").read_bytes() == manifest_before
+
+
+def test_a_missing_package_is_one_line(folder, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "export.command", None)
+    assert main(["make", str(folder), "--run", "r"]) == 2
+    error = capsys.readouterr().err
+    assert "Run pip install -e '.[export]'" in error
+    assert error.count("\n") == 1
 
 
 def test_sizes_are_limited(folder, capsys, monkeypatch):

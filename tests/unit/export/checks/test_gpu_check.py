@@ -92,6 +92,16 @@ def test_the_command_compares_the_numbers(
     assert verdict.startswith("fails" if code else "passes")
 
 
+@pytest.mark.parametrize("content", [b"", b"no model", b"\x1c\0\0\0TFL3" + bytes(40)])
+def test_a_damaged_file_is_one_line_and_not_a_failed_check(tmp_path, capsys, content):
+    damaged = tmp_path / "damaged.tflite"
+    damaged.write_bytes(content)
+    assert gpu_check.main([str(damaged), "--driver", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {damaged} can't be run: ")
+    assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize("tolerance", ["-1", "nan", "inf"])
 def test_a_meaningless_tolerance_is_refused(tolerance, path):
     with pytest.raises(SystemExit, match="2"):
