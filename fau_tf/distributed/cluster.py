@@ -3,17 +3,23 @@
 import logging
 import os
 import re
-import secrets
 import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from fau_tf.distributed.ray_process import (
+    AUTH_MODE,
+    home,
+    one_machine,
+    quiet_data,
+    restored,
+    token,
+)
 from fau_tf.utils.console import quiet_native_code
 from fau_tf.utils.text import one_line
 
@@ -29,8 +35,6 @@ _OBJECT_STORE: Final = 100 << 20
 """Bytes of a local object store: rows hold names only, and Ray requires at least 75 MiB."""
 _ENVIRONMENT: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
 """Turns off usage statistics, and messages that the errors raised here replace."""
-_ONE_MACHINE: Final = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Lets Ray keep 127.0.0.1, which it replaces on Linux by an address that other hosts reach."""
 _SINGLE_THREADED: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """Environment of the workers, before NumPy loads. Every core has a worker already, and BLAS threads
 that spin while they wait for a core take its time: one NumPy function took 380 ms instead of 4 ms
@@ -116,40 +120,41 @@ class RowWorker:
 def start_cluster(address: str, workers: int) -> Iterator[Cluster]:
     """Start a cluster on this machine or join one; leave it in any case, also after Ctrl-C.
 
-    A program that has called `ray.init` itself keeps its cluster.
+    A program that has called `ray.init` itself keeps its cluster and its settings of Ray Data.
 
     Args:
         address: `local`, or HOST:PORT of a cluster's head.
         workers: Number of worker processes; 0 for one per core.
 
     Raises:
-        ClusterError: If Ray is missing, or nothing answers at the address.
+        ClusterError: If Ray is missing, nothing answers at the address, or this process uses
+            another cluster.
     """
-    ray = require_ray(address)
-    if ray.is_initialized():
-        yield _cluster(ray, workers)
-        return
-    folder = tempfile.mkdtemp(prefix="ray") if address == LOCAL else ""
-    try:
-        with quiet_native_code():
-            _init(ray, address, workers or os.cpu_count() or 1, folder)
-        yield _cluster(ray, workers)
-    finally:
-        ray.shutdown()
-        if folder:
-            shutil.rmtree(folder, ignore_errors=True)
+    ray = require_ray()
+    with quiet_data(ray):
+        if ray.is_initialized():
+            _require_same(ray, address)
+            yield _cluster(ray, workers)
+            return
+        folder = tempfile.mkdtemp(prefix="ray") if address == LOCAL else ""
+        with restored(AUTH_MODE):
+            try:
+                with quiet_native_code():
+                    _init(ray, address, workers or os.cpu_count() or 1, folder)
+                yield _cluster(ray, workers)
+            finally:
+                ray.shutdown()
+                if folder:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
-def require_ray(address: str) -> Any:
+def require_ray() -> Any:
     """Return the Ray module; Ray reads its environment variables when it is imported.
-
-    Args:
-        address: As in `start_cluster`.
 
     Raises:
         ClusterError: If Ray is not installed.
     """
-    for name, value in (_ENVIRONMENT | (_ONE_MACHINE if address == LOCAL else {})).items():
+    for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
         import ray
@@ -163,10 +168,6 @@ def require_ray(address: str) -> Any:
 
 
 def _cluster(ray: Any, workers: int) -> Cluster:
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # `Cluster.run` reports its errors
     cores = int(ray.cluster_resources().get("CPU", 1))
     return Cluster(min(workers or cores, cores))
 
@@ -175,7 +176,7 @@ def _init(ray: Any, address: str, workers: int, folder: str) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == LOCAL:
         try:
-            with _home(folder):
+            with home(folder), one_machine():
                 ray.init(
                     num_cpus=workers,
                     include_dashboard=False,
@@ -184,13 +185,21 @@ def _init(ray: Any, address: str, workers: int, folder: str) -> None:
                     _temp_dir=folder,
                     **quiet,
                 )
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
+            # Ray's sockets lie in the folder, and a socket's path has at most 107 bytes.
+            files = isinstance(error, OSError) and not isinstance(error, ConnectionError)
+            advice = ", or set TMPDIR to a folder with a short path and free space" if files else ""
             raise ClusterError(
                 f"--cluster: Ray does not start on this machine: {_cause(error)}. Leave out "
-                "--cluster to work in one process."
+                f"--cluster to work in one process{advice}."
             ) from error
         return
     _require_answer(address)
+    if token.cache_info().currsize:
+        raise ClusterError(
+            "--cluster: this process has had a cluster of its own, and Ray would send its secret "
+            f"to {address}. Use {address} in another process."
+        )
     try:
         ray.init(address=address, **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -201,36 +210,13 @@ def _cause(error: Exception) -> str:
     return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
 
 
-@cache
-def _token() -> str:
-    """Return the secret of this process's clusters.
-
-    Ray reads the secret of a process once. If each home had its own, the second cluster of a
-    process would not start.
-    """
-    return secrets.token_hex(32)
-
-
-@contextmanager
-def _home(folder: str) -> Iterator[None]:
-    """Give Ray's processes a home folder with a cluster file, which stops a question of theirs.
-
-    Without that file Ray 2.60 asks the metadata servers of three clouds where it runs, over the
-    network, even with its usage statistics off. Workers have that home, too, and don't use it. Only
-    who can read the home, this user, can use the cluster.
-    """
-    Path(folder, "ray_bootstrap_config.yaml").write_text("{}\n", encoding="utf-8")
-    Path(folder, ".ray").mkdir()
-    Path(folder, ".ray", "auth_token").write_text(_token(), encoding="utf-8")
-    before = os.environ.get("HOME")
-    os.environ["HOME"] = folder
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["HOME"]
-        else:
-            os.environ["HOME"] = before
+def _require_same(ray: Any, address: str) -> None:
+    running = ray.get_runtime_context().gcs_address
+    if address not in (LOCAL, running):
+        raise ClusterError(
+            f"--cluster: this process already uses the Ray cluster at {running}, not {address}. "
+            f"Call ray.shutdown() first, or use {LOCAL} for the running one."
+        )
 
 
 def _require_answer(address: str) -> None:
@@ -250,6 +236,6 @@ def _require_answer(address: str) -> None:
 def _unreachable(address: str, cause: str) -> ClusterError:
     return ClusterError(
         f"--cluster: no Ray cluster answers at {address}: {cause}. Start one there with `ray start "
-        "--head`; if it asks for a token, set RAY_AUTH_MODE=token for this command, too. To work "
+        "--head`; if it asks for a token, set RAYAUTH_MODE=token for this command, too. To work "
         f"on this machine, use --cluster {LOCAL}."
     )

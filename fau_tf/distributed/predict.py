@@ -28,6 +28,7 @@ from fau_tf.outputs.run import postprocessing
 from fau_tf.outputs.writers import result_names
 from fau_tf.utils.console import Console
 from fau_tf.utils.files import file_sha256, lock_folder, replacing
+from fau_tf.utils.text import readable
 
 CARD: Final = "job.json"
 FAILED: Final = "failed.csv"
@@ -52,7 +53,7 @@ def predict(
         OSError: If a file cannot be written.
     """
     address = options.cluster or clusters.LOCAL
-    clusters.require_ray(address)
+    clusters.require_ray()
     _check(options, sources)
     names = [path.name for path in result_names(sources, options.out)]
     job = _job(options, estimator)
@@ -151,10 +152,14 @@ def _delete_partial_files(work: Path) -> None:
 
 def _write_card(job: Job, summaries: Sequence[SourceSummary], stages: Stages) -> None:
     folder = Path(job.folder)
-    with replacing(folder / FAILED) as unfinished, unfinished.open("w", newline="") as file:
+    with (
+        replacing(folder / FAILED) as unfinished,
+        unfinished.open("w", encoding="utf-8", newline="") as file,
+    ):
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("source", "shard", "reason"))
-        table.writerows(row for summary in summaries for row in summary.failures)
+        failures = [row for summary in summaries for row in summary.failures]
+        table.writerows(map(readable, row) for row in failures)
     local = ("folder", "working_dir", "model")  # paths of this machine, which no row depends on
     card: dict[str, Any] = {
         "settings": {key: value for key, value in asdict(job).items() if key not in local},

@@ -52,7 +52,7 @@ def cluster_runner(
     Raises:
         ClusterError: If Ray is missing.
     """
-    require_ray(address)
+    require_ray()
 
     def run(jobs: Sequence[ClipJob], log: Log) -> None:
         folder = jobs[0].shard.parent.absolute()

@@ -79,7 +79,7 @@ def read_estimates(path: Path) -> Iterator[tuple[Frame | UnreadFrame, Estimate]]
 
 
 def _csv_to_parquet(table: Path, path: Path) -> None:
-    """Convert a CSV file of `CsvWriter`: figures become numbers, NaN becomes null."""
+    """Convert a CSV file of `CsvRows`: figures become numbers, NaN becomes null."""
     from pyarrow import csv, parquet
 
     with table.open(encoding="utf-8") as file:

@@ -23,7 +23,7 @@ from fau_tf.distributed.worker import DONE, JobWorker
 from fau_tf.io.sources import Source, SourceKind
 from fau_tf.utils.console import Console
 from fau_tf.utils.files import replacing
-from fau_tf.utils.text import one_line
+from fau_tf.utils.text import one_line, readable
 
 
 @dataclass
@@ -203,7 +203,7 @@ class Stages:
         """
         labels = {shard.key: shard.label for shard in shards}
         rows = [
-            {"key": key, "name": label, "step": step, "folder": self._job.folder}
+            {"key": key, "name": readable(label), "step": step, "folder": self._job.folder}
             for key, label in labels.items()
         ]
         images, start = 0, time.monotonic()

@@ -15,7 +15,7 @@ from fau_tf.io.sources import Source, SourceKind
 
 SHARD: Final = 1000
 """Photos or frames of a shard: some 20 s of work, beside which the frames before it that are read
-twice (`distributed.parts.WARM_UP`) weigh 2.5 %."""
+twice (`distributed.job.LEAD`) weigh 2.5 %."""
 
 # Output -> the kinds of source that it is written of by default.
 DEFAULTS: Final[dict[str, frozenset[SourceKind]]] = {

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def here(monkeypatch):
         yield found
 
     monkeypatch.setattr(clusters, "start_cluster", started)
-    monkeypatch.setattr(clusters, "require_ray", lambda _: None)
+    monkeypatch.setattr(clusters, "require_ray", lambda: None)
     return found
 
 
@@ -367,6 +368,24 @@ def test_a_failed_shard_is_reported_and_the_others_are_kept(
     here.done.clear()
     assert cluster(model, tmp_path, media / "photos") == 1
     assert len(here.done) == 1
+
+
+def test_a_name_that_is_no_text_is_reported(here, model, tmp_path, monkeypatch):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / os.fsdecode(b"caf\xe9.png")).write_bytes(b"no picture")
+    names, run_ = [], here.run
+
+    def kept(open_folder, rows):
+        names.extend(row["name"] for row in rows)
+        return run_(open_folder, rows)
+
+    monkeypatch.setattr(here, "run", kept)
+    assert cluster(model, tmp_path / "out", folder) == 1
+    "".join(names).encode()  # Ray's rows hold text only
+    assert names
+    [failed] = table(job(tmp_path / "out") / cluster_predict.FAILED)
+    assert r"caf\xe9.png" in failed["reason"]
 
 
 @pytest.mark.parametrize(
