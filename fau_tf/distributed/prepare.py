@@ -109,10 +109,11 @@ class PieceWorker:
         piece = replace(job, shard=shard)
         if piece.report.is_file():
             return
-        if not Attempts(shard.with_suffix(TRIED)).begin(0):
-            raise ValueError(crash_message(f"{job.clip.name}, piece {index}"))
         piece_of = np.arange(len(job.clip.frames)) // self._size
-        prepare_clip(replace(piece, clip=job.clip.only(piece_of == int(index))))
+        with Attempts(shard.with_suffix(TRIED)) as attempts:
+            if not attempts.begin(0):
+                raise ValueError(crash_message(f"{job.clip.name}, piece {index}"))
+            prepare_clip(replace(piece, clip=job.clip.only(piece_of == int(index))))
 
 
 def _pieces(job: ClipJob, size: int) -> Iterator[str]:

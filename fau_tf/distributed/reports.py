@@ -90,6 +90,9 @@ class ProcessUsage:
 class Attempts:
     """Notes on disk of the image that a process is reading, so the next one knows what crashed it.
 
+    A context manager: a process that leaves it, also by an error, did not crash, and takes its
+    notes back. One process at a time works on a shard.
+
     Args:
         path: Notes of a shard, left by earlier processes.
     """
@@ -103,6 +106,14 @@ class Attempts:
                 last[who] = int(number)
         last.pop(self._process, None)
         self._crashes = Counter(last.values())
+        self._size = path.stat().st_size if path.is_file() else 0
+
+    def __enter__(self) -> "Attempts":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._path.is_file():
+            os.truncate(self._path, self._size)  # on a full disk, too
 
     def begin(self, number: int) -> bool:
         """Note the next image; return False if it has crashed too many processes."""

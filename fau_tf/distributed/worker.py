@@ -60,35 +60,37 @@ class JobWorker:
         """Find where reading a video can begin; null for a video of one shard."""
         shard, job = Shard.from_json(path.read_text(encoding="utf-8")), self._job
         index, fault = None, ""
-        if not Attempts(path.with_suffix(TRIED)).begin(0):
-            fault = crash_message(shard.paths[0])
-        else:
-            try:
-                with self._video(shard) as video:
-                    if not 0 < video.count <= job.range_frames:
-                        index = asdict(video.seek_index(job.range_frames, job.lead_frames))
-            except UnreadableError as error:
-                fault = str(error)
+        with Attempts(path.with_suffix(TRIED)) as attempts:
+            if not attempts.begin(0):
+                fault = crash_message(shard.paths[0])
+            else:
+                try:
+                    with self._video(shard) as video:
+                        if not 0 < video.count <= job.range_frames:
+                            index = asdict(video.seek_index(job.range_frames, job.lead_frames))
+                except UnreadableError as error:
+                    fault = str(error)
         with replacing(done) as unfinished:
             unfinished.write_text(json.dumps({"index": index, "fault": fault}), encoding="utf-8")
 
     def read(self, path: Path, done: Path) -> None:
         """Write the rows of photos, or the estimates from which `join` makes those of a video."""
         shard = Shard.from_json(path.read_text(encoding="utf-8"))
-        attempts, report = Attempts(path.with_suffix(TRIED)), ShardReport()
+        report = ShardReport()
         self._models()  # once per process, so not part of the shard's time
         start = time.perf_counter()
-        if shard.is_video:
-            landmarks = "jsonl" in self._job.outputs
-            with write_estimates(path.with_suffix(".rows"), landmarks=landmarks) as add:
-                unread = UnreadLines(shard.kind == SourceKind.VIDEO.value, self._job.every)
-                for frame, estimate in noted(self._frames(shard, report, attempts), unread):
-                    add(frame, estimate)
-                    if isinstance(frame, Frame):
-                        _count(report, estimate)
-                report.unread = unread.lines()
-        else:
-            self._photos(shard, report, attempts)
+        with Attempts(path.with_suffix(TRIED)) as attempts:
+            if shard.is_video:
+                landmarks = "jsonl" in self._job.outputs
+                with write_estimates(path.with_suffix(".rows"), landmarks=landmarks) as add:
+                    unread = UnreadLines(shard.kind == SourceKind.VIDEO.value, self._job.every)
+                    for frame, estimate in noted(self._frames(shard, report, attempts), unread):
+                        add(frame, estimate)
+                        if isinstance(frame, Frame):
+                            _count(report, estimate)
+                    report.unread = unread.lines()
+            else:
+                self._photos(shard, report, attempts)
         report.seconds = time.perf_counter() - start
         report.save(done)
 

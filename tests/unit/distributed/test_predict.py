@@ -349,6 +349,21 @@ def test_a_crash_is_counted_at_the_last_image_of_a_process(tmp_path):
     assert all(attempts.begin(number) for number in range(1, 6))
 
 
+@pytest.mark.parametrize("step", ["index", "read"])
+def test_an_error_is_not_counted_as_a_crash(here, model, media, tmp_path, monkeypatch, step):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    place = {"index": (videos.VideoFile, "seek_index"), "read": (worker.AUEstimator, "track")}
+    for process in range(reports.MAX_CRASHES):
+        with monkeypatch.context() as patch:
+            patch.setattr(reports, "process_name", lambda number=process: f"host:{number}")
+            patch.setattr(*place[step], full)
+            assert cluster(model, tmp_path, media / "cross.avi", *FEW) == 2
+    assert here.done[-1][0] == step
+    assert cluster(model, tmp_path, media / "cross.avi", *FEW) == 0
+
+
 def test_a_failed_shard_is_reported_and_the_others_are_kept(
     here, model, media, tmp_path, monkeypatch, capfd
 ):
