@@ -175,20 +175,41 @@ def test_workers_that_cannot_start_are_reported(cluster):
         list(cluster.run(Missing(), [{"key": "1"}]))
 
 
-def listening():
-    """Return address and port of all listening sockets, as Linux writes them."""
+def started_by(process):
+    """Return a process and all that it has started, by number."""
+    children = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has just ended
+            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(place.name))
+    found = [process]
+    for one in found:
+        found += children.get(one, [])
+    return found
+
+
+def listening(processes):
+    """Return the addresses at which processes listen, as Linux writes them."""
+    sockets = set()
+    for process in processes:
+        for place in Path(f"/proc/{process}/fd").glob("*"):
+            with contextlib.suppress(OSError):
+                sockets.add(str(place.readlink()))
     lines = [
         line.split()
         for name in ("tcp", "tcp6")
         for line in Path("/proc/net", name).read_text().splitlines()[1:]
     ]
-    return {fields[1] for fields in lines if fields[3] == "0A"}
+    return {
+        fields[1].rpartition(":")[0]
+        for fields in lines
+        if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets
+    }
 
 
 def test_ctrl_c_leaves_no_process_and_the_same_command_continues(model, tmp_path):
     photos = 3 * PHOTOS  # 90 shards: not done before a slow machine sends Ctrl-C
     photo_folder(tmp_path / "in", photos)
-    before = listening()
     command = [
         sys.executable, "-m", "fau_tf.cli.predict", str(tmp_path / "in"), "--cluster", "local",
         "--workers", "2", "--shard", "10", "--model", str(model), "--out", str(tmp_path / "out"),
@@ -202,7 +223,7 @@ def test_ctrl_c_leaves_no_process_and_the_same_command_continues(model, tmp_path
     while not list(tmp_path.glob("out/job-*/*-of-*.csv")):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    opened = {place.rpartition(":")[0] for place in listening() - before}
+    opened = listening(started_by(began.pid))
     # 127.0.0.1, also in its IPv6 form: no other host can reach the cluster.
     assert opened
     assert opened <= {"0100007F", "0000000000000000FFFF00000100007F"}
