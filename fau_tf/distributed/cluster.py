@@ -236,6 +236,6 @@ def _require_answer(address: str) -> None:
 def _unreachable(address: str, cause: str) -> ClusterError:
     return ClusterError(
         f"--cluster: no Ray cluster answers at {address}: {cause}. Start one there with `ray start "
-        "--head`; if it asks for a token, set RAYAUTH_MODE=token for this command, too. To work "
+        f"--head`; if it asks for a token, set {AUTH_MODE}=token for this command, too. To work "
         f"on this machine, use --cluster {LOCAL}."
     )

@@ -60,6 +60,7 @@ def test_a_missing_cluster_is_reported_with_the_next_step(model, tmp_path, monke
     said = capfd.readouterr().err
     assert "no Ray cluster answers at 127.0.0.1" in said
     assert "ray start --head" in said
+    assert "set RAY_AUTH_MODE=token" in said
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # of Ray's own modules
