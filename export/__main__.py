@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from export.checks.verify import verify
-from export.specs import EXPORT_SPECS, INSTALL, ExportSpec
+from export.specs import EXPORT_SPECS, ExportSpec, reason
 
 DONE, AT_FAULT, STOPPED = 0, 2, 130
 MIN_FACES_HELP: Final = (
@@ -82,7 +82,7 @@ def _message(error: Exception) -> str:
             f"Can't read or write {error.filename or 'a file'}: {error.strerror}. Correct that, or "
             "name other folders by --out and --data."
         )
-    return f"{error}. {INSTALL}." if isinstance(error, ImportError) else str(error)
+    return reason(error)
 
 
 def _print(line: str) -> None:

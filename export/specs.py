@@ -21,7 +21,12 @@ class VariantUnavailableError(VariantError):
     """A variant that needs packages or faces that are not there."""
 
 
-INSTALL: Final = "Run pip install -e '.[export]' in the checkout"
+_INSTALL: Final = "Run pip install -e '.[export]' in the checkout"
+
+
+def reason(error: Exception) -> str:
+    """Return an error's message, with the next step for a package that is missing."""
+    return f"{error}. {_INSTALL}." if isinstance(error, ImportError) else str(error)
 
 
 @contextmanager
@@ -33,7 +38,7 @@ def explain_missing_quantizer() -> Iterator[None]:
         if (error.name or "").partition(".")[0] != "ai_edge_quantizer":
             raise
         raise VariantUnavailableError(
-            f"int8 variants need ai-edge-quantizer, which is not installed. {INSTALL}, or omit "
+            f"int8 variants need ai-edge-quantizer, which is not installed. {_INSTALL}, or omit "
             "them."
         ) from error
 

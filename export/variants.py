@@ -94,17 +94,20 @@ def facts(source: Source, variant: ExportSpec) -> dict[str, Any]:
     return source.tuned.facts if variant.scheme == "qat_int8" else {}
 
 
-def _quantized(source: Source, variant: ExportSpec) -> TfliteFile:
+def _quantizer() -> Callable[..., TfliteFile]:
     with explain_missing_quantizer():  # training does without the `export` extra
         from export.quantize import quantize
 
+    return quantize
+
+
+def _quantized(source: Source, variant: ExportSpec) -> TfliteFile:
+    quantize = _quantizer()
     return quantize(source.float32(variant.selection), variant.scheme, source.representative)
 
 
 def _tuned(source: Source, variant: ExportSpec) -> TfliteFile:
-    with explain_missing_quantizer():
-        from export.quantize import quantize
-
+    quantize = _quantizer()
     float32 = convert(source.tuned.net, source.spec, "float32", variant.selection)
     return quantize(float32, "static_int8", source.representative)
 

@@ -20,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
 from export.__main__ import MIN_FACES_HELP
 from export.bundle.folder import describe, make_assets, problems, relist
-from export.specs import EXPORT_SPECS, INSTALL
+from export.specs import EXPORT_SPECS, reason
 
 DONE, AT_FAULT, STOPPED = 0, 2, 130
 SHIPPED: Final = ("float16", "static_int8")
@@ -43,8 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # A fault of the run, its faces, the folder, the disk or the environment; a bug keeps its
     # traceback.
     except (ValueError, OSError, RuntimeError, ImportError) as error:
-        why = f"{error}. {INSTALL}." if isinstance(error, ImportError) else str(error)
-        print(f"error: {' '.join(why.split())}", file=sys.stderr)
+        print(f"error: {' '.join(reason(error).split())}", file=sys.stderr)
         return AT_FAULT
     return AT_FAULT if faults else DONE
 

@@ -1,5 +1,6 @@
 """Exit codes, error lines and output that the commands share."""
 
+import argparse
 import sys
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
@@ -30,6 +31,22 @@ def exit_code(work: Callable[[], bool | None], stopped: str) -> int:
 def log(line: str) -> None:
     """Print a line at once."""
     print(line, flush=True)
+
+
+def require_least(options: argparse.Namespace, **least: int) -> None:
+    """Find out before long work whether numbers are large enough.
+
+    Args:
+        options: Of the command.
+        least: Option -> its least value.
+
+    Raises:
+        ValueError: If one is smaller.
+    """
+    for name, value in least.items():
+        received = getattr(options, name)
+        if received < value:
+            raise ValueError(f"--{name} must be at least {value}. Received: {received}")
 
 
 def require_file(option: str, path: Path | None) -> None:

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
-from fau_tf.cli.command import exit_code, log, require_checkout, require_file
+from fau_tf.cli.command import exit_code, log, require_checkout, require_file, require_least
 from fau_tf.utils.files import replacing
 from fau_tf.utils.json_safe import plain
 
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _measure(options: argparse.Namespace) -> None:
-    _require(options, subjects=1)
+    require_least(options, subjects=1)
     from fau_tf.evaluation.quality import report, score_table
     from fau_tf.inference.model_info import default_model
 
@@ -77,7 +77,7 @@ def _measure(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    _require(options, subjects=_HELD_OUT + 1, each=1, epochs=1)
+    require_least(options, subjects=_HELD_OUT + 1, each=1, epochs=1)
     from fau_tf.evaluation.quality import occlusion_training as training
 
     require_file("--out", options.out)
@@ -94,14 +94,6 @@ def _train(options: argparse.Namespace) -> None:
     figures = training.agreement(weights, training.make_examples(kept, 2, seed=3))
     log(f"held-out subjects: {json.dumps(plain(figures))}")
     training.save_weights(options.out, weights)
-
-
-def _require(options: argparse.Namespace, **least: int) -> None:
-    """Raise ValueError if a number is smaller than its least value, before minutes of work."""
-    for name, value in least.items():
-        received = getattr(options, name)
-        if received < value:
-            raise ValueError(f"--{name} must be at least {value}. Received: {received}")
 
 
 def _files(folder: Path) -> list[Path]:

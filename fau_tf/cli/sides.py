@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
-from fau_tf.cli.command import exit_code, log, require_checkout
+from fau_tf.cli.command import exit_code, log, require_checkout, require_least
 from fau_tf.utils.files import replacing
 from fau_tf.utils.markdown_tables import table
 
@@ -55,10 +55,8 @@ def _measure(options: argparse.Namespace) -> None:
 
     model = options.model or default_model()
     interpreter = AUInterpreter(model)
-    aus, size = (
-        sides.comparable_aus(interpreter.info),
-        least_record_size(interpreter.info.image_size),
-    )
+    aus = sides.comparable_aus(interpreter.info)
+    size = least_record_size(interpreter.info.image_size)
     found = {}
     if options.portraits:
         portraits = load_set(options.portraits)
@@ -80,8 +78,7 @@ def _measure(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     """Find out before minutes of work whether the options can be met."""
-    if options.subjects < 1:
-        raise ValueError(f"--subjects must be at least 1. Received: {options.subjects}")
+    require_least(options, subjects=1)
     if options.write:
         require_checkout(_ROOT, _PAGE)
 

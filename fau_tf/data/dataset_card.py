@@ -7,10 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from fau_tf import facs
-from fau_tf.data.tfrecord import explain_damage, parse
+from fau_tf.data.tfrecord import read_records
 
 SPREAD: Final = (
     "melanin", "age", "yaw", "pitch", "roll", "light_side", "light_height", "ambient", "blur",
@@ -35,13 +34,12 @@ def describe(files: Sequence[Path]) -> dict[str, Any]:
     datasets: Counter[str] = Counter()
     intensity, factors = [], []
     names: list[str] = []
-    with explain_damage(files):
-        for row in tf.data.TFRecordDataset([str(file) for file in files]).map(parse):
-            subjects[row["subject"].numpy().decode()] += 1
-            datasets[row["dataset"].numpy().decode()] += 1
-            intensity.append(row["intensity"].numpy())
-            names = [name.decode() for name in row["factor_names"].numpy()]
-            factors.append(row["factors"].numpy())
+    for row in read_records(files):
+        subjects[row["subject"].decode()] += 1
+        datasets[row["dataset"].decode()] += 1
+        intensity.append(row["intensity"])
+        names = [name.decode() for name in row["factor_names"]]
+        factors.append(row["factors"])
     known = dict(zip(names, np.stack(factors).T, strict=True))
     return {
         "records": sum(subjects.values()),

@@ -95,6 +95,17 @@ def explain_damage(files: Sequence[Path]) -> Iterator[None]:
         ) from error
 
 
+def read_records(files: Sequence[Path]) -> Iterator[dict[str, Any]]:
+    """Yield the parsed records of some shards as NumPy values, in order.
+
+    Raises:
+        ValueError: If a record is damaged.
+    """
+    with explain_damage(files):
+        names = [str(file) for file in files]
+        yield from tf.data.TFRecordDataset(names).map(parse).as_numpy_iterator()
+
+
 def _is_readable(file: Path) -> bool:
     try:
         for _ in tf.data.TFRecordDataset(str(file)).map(parse):

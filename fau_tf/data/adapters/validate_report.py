@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import tensorflow as tf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
@@ -16,7 +15,7 @@ from PIL import Image, ImageDraw
 from fau_tf import facs
 from fau_tf.data.adapters.prepare import PreparedDataset, summary
 from fau_tf.data.adapters.validate import Validation, report_lines
-from fau_tf.data.tfrecord import explain_damage, parse, shard_files
+from fau_tf.data.tfrecord import read_records, shard_files
 from fau_tf.face.au_centers import au_centers
 from fau_tf.facs import LEVELS
 from fau_tf.utils.files import replacing
@@ -140,28 +139,17 @@ def _sample_faces(
 ) -> dict[tuple[int, int], list[dict[str, Any]]]:
     """Return (AU, level) -> the first face of each of some subjects."""
     found: dict[tuple[int, int], dict[str, dict[str, Any]]] = {}
-    files = shard_files(prepared.folder)
-    with explain_damage(files):
-        records = tf.data.TFRecordDataset([str(file) for file in files]).map(parse)
-        for record in records.as_numpy_iterator():
-            _add_face(found, record, aus)
+    for record in read_records(shard_files(prepared.folder)):
+        subject = record["subject"].decode()
+        levels = np.round(record["intensity"])
+        for au in aus:
+            level = levels[facs.ALL.index(au)]
+            if np.isfinite(level):
+                faces = found.setdefault((au, int(level)), {})
+                if subject not in faces and len(faces) < _PER_LEVEL:
+                    kept = {name: record[name] for name in ("image", "landmarks")}
+                    faces[subject] = kept | {"subject": subject}
     return {key: list(faces.values()) for key, faces in found.items()}
-
-
-def _add_face(
-    found: dict[tuple[int, int], dict[str, dict[str, Any]]],
-    record: dict[str, Any],
-    aus: Sequence[int],
-) -> None:
-    subject = record["subject"].decode()
-    levels = np.round(record["intensity"])
-    for au in aus:
-        level = levels[facs.ALL.index(au)]
-        if np.isfinite(level):
-            faces = found.setdefault((au, int(level)), {})
-            if subject not in faces and len(faces) < _PER_LEVEL:
-                kept = {name: record[name] for name in ("image", "landmarks")}
-                faces[subject] = kept | {"subject": subject}
 
 
 def _tile(record: dict[str, Any], au: int) -> Image.Image:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from export import command
-from export.__main__ import main
+from export.__main__ import main as export_main
+from export.bundle.__main__ import main as bundle_main
 from export.specs import EXPORT_SPECS, VariantUnavailableError
 from export.variants import make
 from tests.helpers.tiny_run import write_tiny_run
@@ -44,9 +45,13 @@ def test_a_float_variant_is_exported_and_fine_tuning_is_not_available(tmp_path, 
         sources[0].fine_tune()
 
 
-def test_another_missing_package_is_one_line(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("main", "options"),
+    [(export_main, ["--spec", "float32", "--run"]), (bundle_main, ["make", "bundle", "--run"])],
+)
+def test_another_missing_package_is_one_line(main, options, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "export.command", None)
-    assert main(["--run", str(tmp_path), "--spec", "float32"]) == 2
+    assert main([*options, str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert "Run pip install -e '.[export]'" in error
     assert error.count("\n") == 1

@@ -1,7 +1,6 @@
 """The asset folder: written completely or not at all, described, listed and checked."""
 
 import json
-import sys
 
 import pytest
 from ai_edge_litert.interpreter import Interpreter
@@ -341,14 +340,6 @@ def test_metadata_that_cannot_be_read_is_one_line_and_describe_mends_it(folder, 
     assert (folder / "manifest.json").read_bytes() == manifest_before
     assert main(["describe", str(folder)]) == 0
     assert (folder / "manifest.json").read_bytes() == manifest_before
-
-
-def test_a_missing_package_is_one_line(folder, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "export.command", None)
-    assert main(["make", str(folder), "--run", "r"]) == 2
-    error = capsys.readouterr().err
-    assert "Run pip install -e '.[export]'" in error
-    assert error.count("\n") == 1
 
 
 def test_sizes_are_limited(folder, capsys, monkeypatch):
