@@ -25,7 +25,7 @@ TINY = {
     "training.checkpoint_seconds": "0",  # a checkpoint after each of the 12 steps
     "run.name": "tiny",
 }
-DEADLINE = 120  # seconds; a run takes 15
+DEADLINE = 600  # seconds; a run takes 15 on an idle machine
 
 
 class MainJob:
@@ -42,6 +42,7 @@ class MainJob:
         sets = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
         places = ["--runs", str(folder / "runs"), "--data", str(folder / "data")]
         self.command = [sys.executable, "train_keras.py", *places, *sets]
+        self.process = None
 
     def start(self, *more, **options):
         """Return the process; what it prints goes into `folder`/log."""
@@ -52,7 +53,7 @@ class MainJob:
 
     def until(self, reached, number=signal.SIGKILL, *more):
         """Start; send the signal once `reached()`; return the exit code."""
-        process = self.start(*more)
+        process = self.process = self.start(*more)
         try:
             wait_for(reached, process)
             if process.poll() is None:
@@ -77,6 +78,15 @@ class MainJob:
     def writing_checkpoint(self):
         """Return whether a checkpoint is half written."""
         return any(path.stat().st_size for path in self.run.glob(".partial-*.npz"))
+
+    def saves_on_signals(self):
+        """Return whether the training that `until` started ends with a checkpoint on a signal.
+
+        It does from the moment at which it handles SIGTERM, which nothing before it does.
+        """
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        [caught] = [line.split()[1] for line in lines if line.startswith("SigCgt:")]
+        return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
     def trained(self):
         """Return whether training is over, and what it needed to go on is gone.

@@ -119,8 +119,8 @@ def _check_processes(processes):
     assert len(processes) >= 3
     assert sum(one["shards"] for one in processes) == PHOTOS // SHARD + 3
     busiest = max(processes, key=lambda one: one["shards"])
-    assert busiest["shards"] >= 7
-    # A process that kept its images would grow by 9 MiB per shard of photos, 54 at least; the video
+    assert busiest["shards"] >= 5  # of 18 on at most four
+    # A process that kept its images would grow by 9 MiB per shard of photos, 36 at least; the video
     # decoder takes 10, once.
     assert busiest["last_mib"] - busiest["first_mib"] < 30
 
@@ -219,7 +219,7 @@ def test_ctrl_c_leaves_no_process_and_the_same_command_continues(model, tmp_path
         # A shell that starts the tests in the background has them ignore Ctrl-C.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600  # workers start in minutes on a busy machine
     while not list(tmp_path.glob("out/job-*/*-of-*.csv")):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -228,7 +228,7 @@ def test_ctrl_c_leaves_no_process_and_the_same_command_continues(model, tmp_path
     assert opened
     assert opened <= {"0100007F", "0000000000000000FFFF00000100007F"}
     began.send_signal(signal.SIGINT)
-    _, errors = began.communicate(timeout=60)
+    _, errors = began.communicate(timeout=600)
     assert began.returncode == 130, errors
     assert b"interrupted" in errors
     [place] = tmp_path.glob("out/job-*")
