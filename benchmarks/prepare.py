@@ -28,6 +28,7 @@ from fau_tf.data.adapters.clips import Clip
 from fau_tf.data.adapters.prepare_clip import ClipJob, face_finder, prepare_clip
 from fau_tf.data.process_pool import worker_pool
 from fau_tf.face import align
+from fau_tf.io.frames import Frame
 from fau_tf.io.videos import VideoFile
 from fau_tf.synthetic import sample
 from fau_tf.training.run_dir import versions
@@ -109,7 +110,7 @@ def write_video(path: Path, frames: int) -> Path:
 def _begin(path: Path, barrier: Any) -> None:
     optional_imports.cv2().setNumThreads(1)  # as `prepare` does
     with VideoFile(path) as video:
-        images = [frame.image for frame in video.frames()]
+        images = [frame.image for frame in video.frames() if isinstance(frame, Frame)]
     _STATE.update(path=path, barrier=barrier, images=images)
 
 

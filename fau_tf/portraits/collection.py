@@ -231,9 +231,12 @@ def _rule(path: Path, values: dict[str, Any]) -> Rule:
         )
     if not isinstance(known["skip"], bool) or not isinstance(known["files"], str):
         raise _error(path, "`files` must be text, `skip` true or false")
-    if not PurePath(known["files"]).parts:
+    pattern = PurePath(known["files"])
+    if not pattern.parts or pattern.is_absolute() or ".." in pattern.parts:
         raise _error(
-            path, f"`files` must be a pattern, as in 'neutral/*'. Received: {known['files']!r}"
+            path,
+            "`files` must be a pattern of paths in the folder, as in 'neutral/*'. "
+            f"Received: {known['files']!r}",
         )
     try:
         groups = re.compile(known["subject"]).groups
