@@ -96,13 +96,15 @@ export class Bars {
   showSides(row, face, i, mirrored) {
     const [one, other] = mirrored ? ["right", "left"] : ["left", "right"];
     const [left, right] = [one, other].map((side) => face?.[side]?.[i] ?? NaN);
-    const sideless = face && !face.reason && Number.isNaN(left) && Number.isNaN(right);
+    const unread = Number.isNaN(left) && Number.isNaN(right);
+    const sideless = unread && face && !face.reason;
     row.measures[1].hidden = false;
     fill(row.tracks[0], left, null);
     fill(row.tracks[1], right, null);
     row.values[0].textContent = sideless ? "no sides" : figure(left);
     row.values[1].textContent = sideless ? "" : figure(right);
-    this.tell(row, i, sideless ? "has no sides" : `left of the screen ${figure(left)}, right of the screen ${figure(right)}`);
+    const both = unread ? "not read" : `left of the screen ${figure(left)}, right of the screen ${figure(right)}`;
+    this.tell(row, i, sideless ? "has no sides" : both);
   }
 
   tell(row, i, said) {

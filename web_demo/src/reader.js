@@ -81,7 +81,7 @@ export class FauReader {
    */
   async read(source, options = {}) {
     if (this.#closed) throw new Error("This reader is closed. Load another one with FauReader.load.");
-    return this.#engine.read(await sendable(source), options);
+    return this.#engine.read(await sendable(source), options ?? {});
   }
 
   /** Free memory and worker; later calls of `read` throw. */
@@ -159,7 +159,13 @@ class WorkerEngine {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject, onProgress });
-      this.#worker.postMessage({ id, call, values }, transfer);
+      try {
+        this.#worker.postMessage({ id, call, values }, transfer);
+      } catch (error) {
+        this.#waiting.delete(id);
+        for (const bitmap of transfer) bitmap.close();
+        reject(new Error(`The picture can't be handed to the worker: ${error.message} Pictures of other sites need CORS headers.`));
+      }
     });
   }
 

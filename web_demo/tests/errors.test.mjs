@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { open } from "./browser.mjs";
-import { METADATA } from "./golden.mjs";
+import { METADATA, ROOT } from "./golden.mjs";
+import { serve } from "./server.mjs";
 
 let breaks = 0; // downloads that still break off
 const breaking = (response) => {
@@ -42,8 +43,19 @@ const READS = {
   "an empty canvas": [`const canvas = document.createElement("canvas"); canvas.width = 0; return reader.read(canvas)`, /picture/],
   "no source": [`return reader.read(null)`, /no picture that the browser can read/],
   "another mode": [`return reader.read(new ImageData(1, 1), { mode: "film" })`, /mode must be one of image, video, not "film"/],
+  "options that are null": [`return (await reader.read(new ImageData(64, 64), null)).faces`, /no error: \[\]/],
   "no faces wanted": [`return reader.read(new ImageData(1, 1), { maxFaces: 0 })`, /maxFaces must be 1 or more, not 0/],
 };
+
+test("a picture of another site without CORS headers", async () => {
+  const other = await serve({ "/": `${ROOT}/docs/sample` });
+  try {
+    const code = `const img = new Image(); img.src = "${other.url}astronaut.png"; return reader.read(img)`;
+    assert.match(await message(code), /Pictures of other sites need CORS headers/);
+  } finally {
+    other.close();
+  }
+});
 
 for (const [what, [code, expected]] of Object.entries(READS)) {
   test(`read ${what}`, async () => assert.match(await message(code), expected));
