@@ -79,8 +79,12 @@ class HeatmapCodec:
         return xp.where(xp.all(within, axis=-1), 1.0, 0.0)
 
     def gaussians(self, centers: Array, *, xp: ModuleType = np) -> Array:
-        """Return (..., h, w, K) Gaussians of height 1 at the snapped `centers` (..., K, 2)."""
+        """Return (..., h, w, K) Gaussians of height 1 at the snapped `centers` (..., K, 2).
+
+        A center that isn't finite gives an all-zero map: as NaN, a weight of 0 could not mask it.
+        """
         cell = self.cells(centers, xp=xp)
+        cell = xp.where(xp.isfinite(cell), cell, -1e6)
         grid = xp.arange(self.heatmap_size, dtype="float32")
         dx2 = (grid[:, None] - cell[..., None, :, 0]) ** 2  # (..., w, K)
         dy2 = (grid[:, None] - cell[..., None, :, 1]) ** 2  # (..., h, K)
@@ -92,7 +96,7 @@ class HeatmapCodec:
 
         Args:
             centers: (..., K, 2) x, y in image px. A center outside the map leaves the tail of its
-                Gaussian there, or nothing; `inside` gives such a channel weight 0.
+                Gaussian there, or nothing, NaN nothing; `inside` gives such a channel weight 0.
             intensity: (..., K) in 0 to 5; 0 gives an all-zero map.
             xp: Array namespace, `numpy` or `keras.ops`.
         """

@@ -88,7 +88,7 @@ class Subset:
         )
 
     def subsample_neutral(self, targets: pipeline.Targets, fraction: float) -> "Subset":
-        """Return the subset with only a fraction of the frames on which all AUs are at 0.
+        """Return the subset with only a fraction of the frames on which no AU is coded above 0.
 
         A hash of a frame's source decides, so the same frames remain every time.
         """

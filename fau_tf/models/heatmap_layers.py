@@ -10,7 +10,11 @@ from fau_tf.codec import HeatmapCodec
 
 
 class _CodecLayer(keras.layers.Layer):
-    """What both layers share: the codec's arguments, the AUs and their center rule."""
+    """What both layers share: the codec's arguments, the AUs and their center rule.
+
+    Both compute in float32 unless `dtype` says otherwise, whatever the global precision policy: in
+    bfloat16 a coordinate above 128 has steps of 1 px.
+    """
 
     def __init__(
         self,
@@ -22,7 +26,7 @@ class _CodecLayer(keras.layers.Layer):
         rule: str = "fau",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": "float32", **kwargs})
         self.image_size, self.heatmap_size = image_size, heatmap_size
         self.sigma, self.target_scale = sigma, target_scale
         self.aus, self.rule = tuple(aus), rule
@@ -31,7 +35,7 @@ class _CodecLayer(keras.layers.Layer):
 
     @classmethod
     def of(cls, codec: HeatmapCodec, aus: Any, rule: str) -> Self:
-        """Return the float32 layer of a codec, whatever the global precision policy."""
+        """Return the layer of a codec."""
         return cls(
             codec.image_size,
             codec.heatmap_size,
@@ -39,7 +43,6 @@ class _CodecLayer(keras.layers.Layer):
             codec.target_scale,
             aus=aus,
             rule=rule,
-            dtype="float32",
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -60,7 +63,8 @@ class _CodecLayer(keras.layers.Layer):
 class HeatmapTarget(_CodecLayer):
     """AU centers and AU intensities -> what the training loss compares heatmaps with.
 
-    An AU that is not coded (NaN) gets an all-zero heatmap of weight 0.
+    An AU that is not coded (NaN) gets an all-zero heatmap of weight 0, and so does one without a
+    center (NaN).
 
     Args:
         image_size: Rows and columns of the image, S.
@@ -92,7 +96,7 @@ class HeatmapTarget(_CodecLayer):
 
     def call(self, inputs: Any) -> dict[str, Any]:
         """See the class docstring."""
-        centers, intensity = inputs
+        centers, intensity = (ops.cast(each, "float32") for each in inputs)
         if intensity.shape[1] != len(self.to_au):
             intensity = ops.take(intensity, facs.au_of_center(self.aus, self.rule), axis=1)
         coded = ops.isfinite(intensity)  # (B, K)

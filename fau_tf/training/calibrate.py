@@ -40,7 +40,7 @@ QUIET: Final = 0.1
 """Share of the faces without an AU whose maximum the threshold may exceed. What is below it reads
 as 0, so a higher one would hide small movements."""
 _PAIRS: Final = 512  # of validation portraits
-_MIN_FRAMES: Final = 100  # an AU with fewer coded faces keeps gain 1 and threshold 0
+_MIN_FRAMES: Final = 100  # coded faces that a fit of an AU needs
 Floats = npt.NDArray[np.float64]
 
 
@@ -50,8 +50,9 @@ class Calibration:
 
     Attributes:
         labels: A names, e.g. `AU06`.
-        gain: (A,).
-        threshold: (A,) in intensity units.
+        gain: (A,), 1 where not fitted.
+        threshold: (A,) in intensity units, 0 where not fitted.
+        fitted: (A,) whether an AU has a gain and a threshold of its own.
         intervals: Around the calibrated predictions.
         validation: ICC(3,1) and MAE of each AU on the validation subjects, before and after.
     """
@@ -59,6 +60,7 @@ class Calibration:
     labels: list[str]
     gain: Floats
     threshold: Floats
+    fitted: npt.NDArray[np.bool_]
     intervals: Intervals
     validation: dict[str, Any]
 
@@ -104,7 +106,14 @@ def calibrate_run(config: Config, run: RunDir, validation: Subset | None) -> ker
         return calibrated_network(run.path, config.model)
     faces = calibration_faces(config, validation)
     peaks = predict_peaks(keras.saving.load_model(run / BEST), config.model, faces.batches)
-    faces.calibrate(peaks, config).save(run)
+    found = faces.calibrate(peaks, config)
+    found.save(run)
+    plain = [label for label, own in zip(found.labels, found.fitted, strict=True) if not own]
+    if config.training.calibrate and plain:
+        run.log(
+            f"   not calibrated: {', '.join(plain)}. Each half of the validation subjects needs "
+            f"{_MIN_FRAMES} coded faces of different intensities"
+        )
     return calibrated_network(run.path, config.model)
 
 
@@ -132,7 +141,9 @@ def calibrate(
     """Return the calibration that agrees best with the coded intensities.
 
     The errors behind the intervals are cross-fitted: each half of the subjects is calibrated on
-    the other half, so that no error is measured on subjects that its own curve was fitted to.
+    the other half, so that no error is measured on subjects that its own curve was fitted to. An
+    AU whose curve can't be fitted on each half keeps gain 1 and threshold 0: the errors of another
+    curve than the shipped one would give intervals of another width.
 
     Args:
         coded: (N, A) intensities of the validation faces, NaN where not coded.
@@ -144,8 +155,17 @@ def calibrate(
     y, top = np.asarray(coded, np.float64), np.asarray(peaks, np.float64)
     to_au = spec.to_au.astype(np.float64)
     identity = np.ones(len(spec.labels)), np.zeros(len(spec.labels))
-    gain, threshold = _fit_curves(y, top, to_au) if fit_curves else identity
-    before, after = (_predict(top, to_au, *curve) for curve in (identity, (gain, threshold)))
+    odd = np.isin(subjects, sorted(set(subjects))[1::2])
+    fitted: npt.NDArray[np.bool_] = np.zeros(len(spec.labels), bool)
+    whole = by_even = by_odd = identity
+    if fit_curves:
+        parts = (np.ones(len(y), bool), ~odd, odd)
+        fits = [_fit_curves(y[part], top[part], to_au) for part in parts]
+        fitted = np.isfinite(np.array([gain for gain, _ in fits])).all(axis=0)
+        whole, by_even, by_odd = (
+            (np.where(fitted, gain, 1.0), np.where(fitted, low, 0.0)) for gain, low in fits
+        )
+    before, after = (_predict(top, to_au, *curve) for curve in (identity, whole))
     found = {"before": agreement.per_au(y, before), "after": agreement.per_au(y, after)}
     validation = {
         label: {
@@ -155,8 +175,12 @@ def calibrate(
         }
         for a, label in enumerate(spec.labels)
     }
-    predicted = _cross_fit(y, top, to_au, subjects) if fit_curves else after
-    return Calibration(spec.labels, gain, threshold, fit_intervals(y, predicted), validation)
+    # Each half by the curves of the other one.
+    predicted = np.where(
+        odd[:, None], _predict(top, to_au, *by_even), _predict(top, to_au, *by_odd)
+    )
+    intervals = fit_intervals(y, predicted)
+    return Calibration(spec.labels, *whole, fitted, intervals, validation)
 
 
 def calibrated_network(folder: Path, spec: NetSpec) -> keras.Model:
@@ -270,17 +294,17 @@ def _portraits(config: Config) -> tuple[list[Any], list[str]] | None:
 
 
 def _fit_curves(coded: Floats, peaks: Floats, to_au: Floats) -> tuple[Floats, Floats]:
-    """Return (A,) gains and (A,) thresholds."""
+    """Return (A,) gains and (A,) thresholds, NaN where they can't be fitted."""
     curves = [_fit_curve(coded[:, a], peaks[:, to_au[:, a] > 0]) for a in range(coded.shape[1])]
     return np.array([gain for gain, _ in curves]), np.array([low for _, low in curves])
 
 
 def _fit_curve(coded: Floats, peaks: Floats) -> tuple[float, float]:
-    """Return the gain and the threshold of one AU that maximize Lin's concordance."""
+    """Return the gain and the threshold of one AU that maximize Lin's concordance, or NaN."""
     known = np.isfinite(coded)
     y, top = coded[known], peaks[known]
     if len(y) < _MIN_FRAMES or np.ptp(y) == 0:
-        return 1.0, 0.0
+        return np.nan, np.nan
     quiet = np.quantile(top.mean(axis=1)[y == 0], QUIET) if (y == 0).any() else 0.0
     thresholds = THRESHOLDS[: max(1, np.searchsorted(THRESHOLDS, quiet, "right"))]
     # (thresholds, gains): a row of gains at once, (gains, N, heatmaps), is fast and still small.
@@ -292,16 +316,6 @@ def _fit_curve(coded: Floats, peaks: Floats) -> tuple[float, float]:
     )
     low, gain = np.unravel_index(tried.argmax(), tried.shape)
     return float(GAINS[gain]), float(thresholds[low])
-
-
-def _cross_fit(coded: Floats, peaks: Floats, to_au: Floats, subjects: Sequence[str]) -> Floats:
-    """Return (N, A) predictions for each half of the subjects, calibrated on the other half."""
-    odd = np.isin(subjects, sorted(set(subjects))[1::2])
-    predicted = np.empty_like(coded)
-    for half in (odd, ~odd):
-        curves = _fit_curves(coded[~half], peaks[~half], to_au)
-        predicted[half] = _predict(peaks[half], to_au, *curves)
-    return predicted
 
 
 def _predict(peaks: Floats, to_au: Floats, gain: Floats, threshold: Floats) -> Floats:

@@ -31,6 +31,7 @@ def make_schedule(
     )
 
 
+@keras.saving.register_keras_serializable(package="fau_tf")
 class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
     """Rises linearly over `warmup_steps` to `peak`, and falls by a factor at each boundary.
 

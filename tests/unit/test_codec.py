@@ -76,6 +76,17 @@ def test_points_outside_the_map_have_weight_zero():
     np.testing.assert_array_equal(codec.inside(centers), [1, 1, 0, 0, 0, 1])
 
 
+@pytest.mark.parametrize("missing", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("xp", [np, keras.ops])
+def test_a_center_that_is_not_finite_gives_a_black_map_which_weight_0_masks(missing, xp):
+    codec = HeatmapCodec(64, 16, 1.0)
+    centers = np.array([[missing, 20.0], [20.0, missing], [20.0, 20.0]], np.float32)
+    maps = np.asarray(codec.encode(centers, np.full(3, 3.0, np.float32), xp=xp))
+    np.testing.assert_array_equal(maps[..., :2], 0)
+    assert maps[..., 2].max() == 3
+    assert np.isfinite(np.asarray(codec.inside(centers, xp=xp)) * maps).all()
+
+
 def test_decoding_clips_to_0_and_5():
     codec = HeatmapCodec(64, 16, 1.0)
     heatmaps = np.full((16, 16, K), 9.0, np.float32)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from fau_tf.models.scc.edge_batch_norm import edge_moments, over_replicas
@@ -64,7 +65,7 @@ class SemanticCorrespondence(keras.layers.Layer):
         synchronized: bool = False,
         **kwargs: Any,
     ) -> None:
-        if type(k) is not int or k < 1:
+        if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
             raise ValueError(
                 "SemanticCorrespondence: k must be an int of at least 1, the node itself. "
                 f"Received: k={k!r}. Use k=5 (the paper's figure) or k=7 (its code)."
@@ -72,7 +73,7 @@ class SemanticCorrespondence(keras.layers.Layer):
         _check_row("nodes", nodes, NODES)
         _check_row("selection", selection, tuple(SELECTIONS))
         super().__init__(**kwargs)
-        self.k = k
+        self.k = int(k)
         self.nodes = nodes
         self.selection = selection
         self.initializer = keras.initializers.get(initializer)

@@ -216,3 +216,25 @@ def test_a_checkpoint_that_is_none_is_refused_and_never_run(content, tmp_path, c
     with pytest.raises(ValueError, match="must be a PyTorch state dict"):
         read_tensors(file)
     assert "executed" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_heatmap_layers_compute_in_float32_under_a_16_bit_policy(policy):
+    codec = HeatmapCodec(256, 64, 2.0)
+    centers = np.array([[[201.0, 130.0], [131.0, 201.0]]], np.float32)  # odd: 16 bits lack them
+    intensity = np.array([[3.3]], np.float32)
+    keras.config.set_dtype_policy(policy)
+    try:
+        target = HeatmapTarget(256, 64, 2.0, aus=(12,))([centers, intensity])
+        decoded = IntensityDecode(256, 64, 2.0, aus=(12,))(target["heatmap"])
+    finally:
+        keras.config.set_dtype_policy("float32")
+    np.testing.assert_allclose(target["gaussian"], codec.gaussians(centers), atol=1e-6)
+    np.testing.assert_allclose(decoded, intensity, rtol=1e-6)
+
+
+def test_heatmap_targets_take_whole_numbers():
+    layer = HeatmapTarget(64, 16, 1.0, aus=(12,))
+    whole = layer([np.array([[[20, 30], [40, 30]]]), np.array([[3]])])
+    same = layer([np.array([[[20.0, 30.0], [40.0, 30.0]]]), np.array([[3.0]])])
+    np.testing.assert_array_equal(whole["heatmap"], same["heatmap"])

@@ -152,6 +152,10 @@ def test_the_initializer_sees_the_papers_shape() -> None:
     assert_close(layer.neighbor_kernel, kernel[16:], 0.0)
 
 
+def test_k_may_be_a_whole_number_of_numpy() -> None:
+    assert type(SemanticCorrespondence(k=np.int64(5)).get_config()["k"]) is int
+
+
 @pytest.mark.parametrize(
     ("arguments", "shape", "words"),
     [

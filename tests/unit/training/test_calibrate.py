@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from fau_tf import facs
+from fau_tf import conformal, facs
 from fau_tf.models import heatmap_net
 from fau_tf.models.presets import net_spec
 from fau_tf.training import calibrate
@@ -77,6 +77,34 @@ def test_an_au_that_is_hardly_coded_keeps_gain_1():
     assert found.gain[:2].tolist() == [1, 1]
     assert found.threshold[:2].tolist() == [0, 0]
     assert found.gain[2] > 1.4
+
+
+def covered(found):
+    """Return (A,) coverage of intervals on other faces of the law of `shrunken`."""
+    coded, peaks = shrunken(seed=1)
+    predicted = np.clip(found.gain[OWNER] * (peaks - found.threshold[OWNER]), 0, 5) @ SPEC.to_au
+    return conformal.covered(found.intervals, coded, predicted)[0]
+
+
+@pytest.mark.parametrize("others", [0, 90])  # faces of a second subject
+def test_without_two_halves_that_can_be_fitted_nothing_is_calibrated(others):
+    coded, peaks = shrunken()
+    subjects = ["one"] * (len(coded) - others) + ["two"] * others
+    found = calibrate.calibrate(coded, peaks, subjects, SPEC, fit_curves=True)
+    assert not found.fitted.any()
+    # Errors of the plain network around predictions of a calibrated one covered 0.6.
+    assert (covered(found) > 0.85).all()
+
+
+def test_an_au_that_only_half_of_the_subjects_show_is_not_calibrated():
+    coded, peaks = shrunken()
+    odd = np.isin(SUBJECTS, sorted(set(SUBJECTS))[1::2])
+    coded[odd, 0] = 0
+    peaks[np.ix_(odd, OWNER == 0)] = 0.3
+    found = fit(coded, peaks)
+    assert found.fitted.tolist() == [False] + [True] * (len(SPEC.labels) - 1)
+    assert (found.gain[0], found.threshold[0]) == (1, 0)
+    assert found.gain[1] > 1.4
 
 
 def test_a_runs_network_predicts_gain_times_heatmap_less_threshold(net, calibration, tmp_path):

@@ -49,6 +49,15 @@ def test_the_aus_of_a_network_are_a_named_set_or_a_list(tmp_path, given, numbers
     assert load_config(stored).model == config.model
 
 
+@pytest.mark.parametrize("name", ["𠮷田", "🙂", "a\x7fb", 'a"b\\c\n'])
+def test_any_character_of_a_setting_survives_the_stored_config(tmp_path, name):
+    config = load_config(None, ["data.dataset=disfa", "data.root=x"])
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, root=name))
+    stored = tmp_path / "config.toml"
+    stored.write_text(dump_toml(config), encoding="utf-8")
+    assert load_config(stored) == config
+
+
 def test_aus_that_no_training_face_shows_are_refused():
     config = load_config(None, ["model.aus=[6, 7, 12, 45]"])
     coded = np.full((4, 4), np.nan, np.float32)

@@ -1,3 +1,5 @@
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -94,6 +96,18 @@ def test_steps_multiply_and_warm_up():
     ]).training  # fmt: skip
     found = [float(make_schedule(settings, 3)(step)) for step in range(12)]
     assert found == [0.25, 0.5, 0.75, *[0.5] * 6, *[0.25] * 3]
+
+
+@pytest.mark.parametrize(("schedule", "decay_epochs"), [("linear", "[]"), ("steps", "[1]")])
+def test_schedules_survive_saving(schedule, decay_epochs):
+    settings = load_config(None, [
+        f"training.schedule={schedule}", f"training.decay_epochs={decay_epochs}",
+        "training.warmup_steps=4",
+    ])  # fmt: skip
+    rate = make_schedule(settings.training, 3)
+    stored = json.loads(json.dumps(keras.saving.serialize_keras_object(rate)))
+    again = keras.saving.deserialize_keras_object(stored)
+    assert [float(again(step)) for step in range(12)] == [float(rate(step)) for step in range(12)]
 
 
 def gradients(model, data):
