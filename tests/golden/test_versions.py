@@ -20,7 +20,7 @@ LOSS = np.load(write_versions.LOSS)
 
 REGISTERED = {
     "fau_tf>SemanticCorrespondence", "fau_tf>NearIdentity", "fau_tf>WarmupPlateauDecay",
-    "fau_tf>HeatmapTarget", "fau_tf>IntensityDecode",
+    "fau_tf>HeatmapTarget", "fau_tf>IntensityDecode", "fau_tf>StepDecay",
 }  # fmt: skip
 """Names in .keras files: a renamed class would make trained networks unreadable."""
 
