@@ -72,8 +72,8 @@ def output_problems(
             lines.append(f"`{name}` must be finite: got {broken} of {np.size(values)} that are not")
     if lines:
         return lines
-    # All AUs together: one that the training set hardly has may be 0 on every face. Where an AU
-    # was coded, `parity` refuses one that doesn't vary, since it has no ICC.
+    # All AUs together: one that the training set hardly has may be 0 on every face. `parity`
+    # refuses a variant that stops an AU from varying, since that takes its ICC.
     if np.ptp(heatmaps) == 0:
         lines.append(f"heatmaps must vary: got {heatmaps.flat[0]:g} everywhere")
     if len(intensity) > 1 and not np.ptp(intensity, axis=0).any():

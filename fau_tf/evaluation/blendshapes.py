@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fau_tf import facs
+from fau_tf.metrics.agreement import mean_of_known
 
 Array = npt.NDArray[Any]
 _STILL: Final = 1e-3
@@ -72,8 +73,7 @@ def correlations(
         facs.AUS[au].label: _correlation(predicted[:, a], au_score(au, names, scores))
         for a, au in enumerate(aus)
     }
-    known = [value for value in per_au.values() if np.isfinite(value)]
-    return {"per_au": per_au, "mean": float(np.mean(known))}
+    return {"per_au": per_au, "mean": mean_of_known(np.array(list(per_au.values())))}
 
 
 def _correlation(predicted: Array, score: Array) -> float:

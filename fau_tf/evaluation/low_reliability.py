@@ -12,13 +12,14 @@ import numpy as np
 
 from fau_tf import contract
 from fau_tf.inference.model_info import FailedCriterion
+from fau_tf.metrics.agreement import mean_of_known
 from fau_tf.training.run_state import REAL_FACES
 
 
 def low_reliability(found: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Return AU label -> the criteria that it fails: `criterion`, `value` and `limit` of each.
 
-    A criterion applies where `found`, the content of accuracy.json, has what it needs. Its entry
+    A criterion applies to an AU where `found`, the content of accuracy.json, has a value. Its entry
     `real_faces`, the content of real_faces.json or its part from `real_faces_edits`, is one more
     set of edited photos.
     """
@@ -31,7 +32,7 @@ def low_reliability(found: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]
     for label in sorted({label for values in measured.values() for label in values}):
         for criterion, values in measured.items():
             limit = contract.LOW_RELIABILITY[criterion].limit
-            if label in values and not values[label] >= limit:  # NaN fails, too
+            if label in values and values[label] < limit:
                 value = round(values[label], 3)
                 row = {"criterion": criterion, "value": value, "limit": limit}
                 failed.setdefault(label, []).append(row)
@@ -88,17 +89,18 @@ def real_faces_edits(run: Path) -> dict[str, Any]:
 
 
 def _cross_rig_icc(found: Mapping[str, Any]) -> dict[str, float]:
-    """Return the mean ICC of each AU on rigs that a run was not trained on."""
+    """Return the mean ICC of each AU on rigs that a run was not trained on, where one is known."""
     groups = [
         group["per_au"]
         for run in found.get("cross_rig", [])
         for rig, group in run["groups"].items()
         if rig not in run["trained_on"]
     ]
-    return {
-        label: float(np.mean([group[label]["icc"] for group in groups]))
+    means = {
+        label: mean_of_known(np.array([group[label]["icc"] for group in groups]))
         for label in (groups[0] if groups else [])
     }
+    return {label: mean for label, mean in means.items() if _is_known(mean)}
 
 
 def _edited_photos(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -199,7 +199,7 @@ def _videos(found: Mapping[str, Any]) -> str:
 
 def _factors(found: Mapping[str, Any]) -> str:
     rows = [
-        [row["factor"], row["group"], str(row["faces"]), f"{row['mae']:.3f}", f"{row['icc']:.2f}"]
+        [row["factor"], row["group"], str(row["faces"]), f"{row['mae']:.3f}", _or_dash(row["icc"])]
         for row in found["factors"]
     ]
     error = found["subject_error"]
@@ -267,7 +267,7 @@ def _icc(group: Mapping[str, Any] | None) -> str:
 def _icc_table(groups: Mapping[str, Mapping[str, Any]]) -> str:
     labels = list(next(iter(groups.values())))
     rows = [
-        [label, *(f"{per_au[label]['icc']:.2f}" for per_au in groups.values())] for label in labels
+        [label, *(_or_dash(per_au[label]["icc"]) for per_au in groups.values())] for label in labels
     ]
     return table(["AU", *groups], rows)
 

@@ -110,6 +110,9 @@ def table(figures: dict[str, Any]) -> str:
         ]
         rows.append(f"   {label:<8}" + "".join(cells))
     rows.append(f1_note(label for label, row, _ in entries if np.isnan(row["f1"])))
+    constant = [label for label, row, _ in entries if np.isnan(row["icc"])]
+    if constant:
+        rows.append(f"   ICC, PCC: nan where the coding does not vary: {', '.join(constant)}")
     return "\n".join(rows)
 
 

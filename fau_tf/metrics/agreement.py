@@ -2,8 +2,10 @@
 
 Training, evaluation and export all compute their figures here. N targets (frames), R raters, A
 action units. A frame whose coded or predicted intensity is NaN for an AU is left out for that AU
-only. A figure that is undefined (fewer than two frames, no variation, or for F1 no frame coded
-as positive) is NaN, and a mean over AUs leaves NaN out.
+only. A figure that is undefined is NaN, and a mean over AUs leaves NaN out: ICC with fewer than two
+frames or where the coded intensity does not vary, whatever is predicted; PCC also where the
+prediction does not vary; F1 where no frame is coded as positive. So whether an AU counts in the
+mean ICC and F1 depends on the labels alone. A prediction that does not vary has an ICC of 0.
 """
 
 from collections.abc import Callable
@@ -58,7 +60,7 @@ def icc31(ratings: npt.ArrayLike) -> float:
 
 
 def _icc(coded: Floats, predicted: Floats) -> float:
-    return icc31(np.stack([coded, predicted], axis=1))
+    return icc31(np.stack([coded, predicted], axis=1)) if _varies(coded) else float("nan")
 
 
 def _mae(coded: Floats, predicted: Floats) -> float:
@@ -70,9 +72,13 @@ def _rmse(coded: Floats, predicted: Floats) -> float:
 
 
 def _pcc(coded: Floats, predicted: Floats) -> float:
-    if len(coded) < 2 or min(np.var(coded), np.var(predicted)) <= NO_VARIATION:
+    if not (_varies(coded) and _varies(predicted)):
         return float("nan")
     return float(np.corrcoef(coded, predicted)[0, 1])
+
+
+def _varies(intensity: Floats) -> bool:
+    return len(intensity) > 1 and bool(np.var(intensity) > NO_VARIATION)
 
 
 def f1(coded: Floats, predicted: Floats) -> float:

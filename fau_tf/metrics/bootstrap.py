@@ -227,9 +227,9 @@ def _figures(sums: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         y, p, yy, pp, yp, absolute, squared, present, detected, both = sums[1:] / frames
         coded, predicted, covariance = yy - y * y, pp - p * p, yp - y * p
-        varies = np.stack([coded, predicted]) > agreement.NO_VARIATION
-        icc = np.where(varies.any(axis=0), 2 * covariance / (coded + predicted), np.nan)
+        varies, follows = np.stack([coded, predicted]) > agreement.NO_VARIATION
+        icc = np.where(varies, 2 * covariance / (coded + predicted), np.nan)
         pcc = np.clip(covariance / np.sqrt(coded * predicted), -1, 1)
-        pcc = np.where(varies.all(axis=0), pcc, np.nan)
+        pcc = np.where(varies & follows, pcc, np.nan)
         f1 = np.where(present > 0, 2 * both / (present + detected), np.nan)
         return np.stack([icc, absolute, np.sqrt(squared), pcc, f1])

@@ -19,7 +19,7 @@ from fau_tf.evaluation.synthetic_test_set import (
     rig_masks,
     subject_error_quantiles,
 )
-from fau_tf.inference.model_info import load_model_info
+from fau_tf.inference.model_info import FailedCriterion, load_model_info
 from fau_tf.models.scc.inspect_graph import ChannelGraph, pair_overlap
 from fau_tf.utils.json_safe import plain
 
@@ -125,6 +125,21 @@ def test_low_reliability_aus_fail_across_rigs_on_edited_photos_or_beside_blendsh
     assert [row["criterion"] for row in found["AU10"]] == ["cross_rig_icc"]
     assert found["AU12"] == [{"criterion": "edited_photo_rise", "value": 0.4, "limit": 0.5}]
     assert low_reliability({}) == {}
+
+
+def test_a_cross_rig_icc_is_the_mean_over_rigs_that_have_one():
+    def on(rig, trained_on, **iccs):
+        per_au = {label: {"icc": icc} for label, icc in iccs.items()}
+        return {"trained_on": [trained_on], "groups": {rig: {"per_au": per_au}}}
+
+    nan = float("nan")  # the AU is constant on that rig
+    runs = [
+        on("ict", "canonical", AU10=nan, AU12=0.3, AU15=nan, AU25=0.9),
+        on("canonical", "ict", AU10=0.2, AU12=0.4, AU15=nan, AU25=nan),
+    ]
+    found = plain(low_reliability({"cross_rig": runs}))
+    assert {label: rows[0]["value"] for label, rows in found.items()} == {"AU10": 0.2, "AU12": 0.35}
+    assert all(str(FailedCriterion(**rows[0])).endswith("below 0.40") for rows in found.values())
 
 
 def test_an_edit_of_portraits_counts_as_one_of_photos():

@@ -225,6 +225,15 @@ def test_an_au_that_has_no_icc_is_refused(faces):
     assert "got nan" in line
 
 
+def test_an_au_whose_labels_never_vary_is_refused_whatever_is_predicted(faces):
+    labels = faces[0].copy()
+    labels[:, 1] = 0
+    (line,) = reasons((labels, faces[1]), faces[1], "float32")
+    assert line.startswith("AU06: ")
+    assert "got nan" in line
+    assert "in which it is coded and varies" in line
+
+
 def test_labels_that_were_never_coded_are_refused_throughout(faces):
     labels = np.full_like(faces[0], np.nan)
     lines = reasons((labels, faces[1]), faces[1], "float16")

@@ -68,6 +68,32 @@ def test_an_au_without_coding_is_nan_and_leaves_the_mean():
     assert found["mean"]["icc"] == found["per_au"]["AU01"]["icc"]
 
 
+@pytest.mark.parametrize("intensity", [0.0, 3.0, 0.1])  # the mean of many 0.1 isn't always 0.1
+@pytest.mark.parametrize("predicted", [0.0, 0.01, 1.0])
+def test_an_au_whose_coding_never_varies_leaves_the_means_whatever_is_predicted(
+    intensity, predicted
+):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 6, (400, 2)).astype(float)
+    p = y + rng.normal(0, 0.5, y.shape)
+    want = agreement.summary(y, p, ["AU01", "AU06"])["mean"]
+    assert 0.8 < want["icc"] < 1
+    constant, flicker = np.full((400, 1), intensity), np.zeros((400, 1))
+    flicker[7] = predicted
+    found = agreement.summary(
+        np.hstack([y, constant]), np.hstack([p, flicker]), ["AU01", "AU06", "AU15"]
+    )
+    for name in ("icc", "pcc"):
+        assert np.isnan(found["per_au"]["AU15"][name])
+        assert found["mean"][name] == want[name]
+
+
+def test_a_prediction_that_never_varies_has_an_icc_of_0():
+    found = agreement.per_au([[0], [2], [4]], [[1], [1], [1]])
+    assert found["icc"][0] == 0
+    assert np.isnan(found["pcc"][0])
+
+
 def test_errors_by_hand():
     found = agreement.per_au([[0], [2], [4]], [[1], [2], [2]])
     assert found["mae"][0] == pytest.approx(1.0)

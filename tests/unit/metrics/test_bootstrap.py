@@ -51,6 +51,18 @@ def test_draws_without_a_figure_leave_the_interval():
     assert 0 < sum(np.isnan(one["per_au"]["AU01"]["pcc"]) for one in summaries) < 40
 
 
+def test_draws_whose_coding_does_not_vary_have_no_icc_whatever_is_predicted():
+    y, p, subjects = study(subjects=3, missing=0)
+    y[np.array(subjects) != "SN000", 0] = 0  # a draw without SN000, but p varies in it
+    found, summaries = check_percentiles(y, p, subjects)
+    unknown = [np.isnan(one["per_au"]["AU01"]["icc"]) for one in summaries]
+    assert 0 < sum(unknown) < 40
+    assert found["per_au"]["AU01"]["icc"][0] > 0
+    y[:, 0] = 0
+    found = bootstrap.confidence_intervals(y, p, subjects, LABELS, draws=20)
+    np.testing.assert_equal(found["per_au"]["AU01"]["icc"], [np.nan, np.nan])
+
+
 def test_rounding_is_not_variation():
     # The mean of 13 times 0.1 isn't always 0.1: a draw without "c" has no ICC and no PCC.
     subjects = ["a"] * 13 + ["b"] * 15 + ["c"] * 6
