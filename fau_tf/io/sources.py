@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -57,12 +58,14 @@ class Source:
         name: As the user named it.
         paths: Its files; empty for a camera and for stdin.
         index: Number of a camera.
+        folder: Where its files were found, of a folder or pattern; None otherwise.
     """
 
     kind: SourceKind
     name: str
     paths: tuple[Path, ...] = ()
     index: int = 0
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -218,11 +221,11 @@ def _resolve(name: str, skip: Path | None) -> list[Source]:
     if name == STDIN:
         return [Source(SourceKind.STDIN, "stdin")]
     if _is_folder(path):
-        return _group(name, _media_files(path, skip))
+        return _group(name, _media_files(path, skip), path)
     if not os.path.lexists(name) and _is_pattern(name):
         found = _matching_files(path, skip)
         if found:
-            return _group(name, found)
+            return _group(name, found, _fixed_folder(path))
     return [Source(_file_kind(path) or SourceKind.PHOTO, name, (path,))]
 
 
@@ -238,14 +241,25 @@ def _is_pattern(name: str) -> bool:
     return any(mark in name for mark in "*?[")
 
 
-def _group(name: str, files: Sequence[Path]) -> list[Source]:
+def _fixed_folder(pattern: Path) -> Path:
+    """Return the folder that the part of a pattern before its first mark names."""
+    return Path(*takewhile(lambda part: not _is_pattern(part), pattern.parts))
+
+
+def _group(name: str, files: Sequence[Path], folder: Path | None = None) -> list[Source]:
     """Return files as one source of photos and one source per video."""
     # A path of unknown kind counts as a photo, so that it is reported as unread: a folder without
     # read permission, or a line of a list that is neither photo nor video.
     kinds = {path: _file_kind(path) or SourceKind.PHOTO for path in files}
     photos = tuple(path for path in files if kinds[path] is SourceKind.PHOTO)
-    videos = [Source(kind, str(path), (path,)) for path, kind in kinds.items() if kind.is_sequence]
-    return [Source(SourceKind.PHOTOS, name, photos), *videos] if photos or not videos else videos
+    videos = [
+        Source(kind, str(path), (path,), folder=folder)
+        for path, kind in kinds.items()
+        if kind.is_sequence
+    ]
+    if videos and not photos:
+        return videos
+    return [Source(SourceKind.PHOTOS, name, photos, folder=folder), *videos]
 
 
 def _file_kind(path: Path) -> SourceKind | None:
@@ -269,14 +283,13 @@ def _matching_files(pattern: Path, skip: Path | None) -> list[Path]:
     """Return the files that match a pattern, and the media files of matching folders."""
     # Not `glob`, which follows links to folders: two links that lead back double the paths with
     # each level.
-    parts = pattern.parts
-    first = next(i for i, part in enumerate(parts) if _is_pattern(part))
-    base = Path(*parts[:first]) if first else Path()
+    base = _fixed_folder(pattern)
+    wanted = pattern.parts[len(base.parts) :]
     found: list[Path] = []
     for place, folders, files in _walk(base, skip):
         inside = place.relative_to(base).parts
         for name in [*folders, *files]:
-            if _matches((*inside, name), parts[first:]):
+            if _matches((*inside, name), wanted):
                 path = place / name
                 if name in files:
                     found.append(path)

@@ -1,7 +1,7 @@
 """Results of one source: their names, and the files that are written while it is read."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -177,21 +177,19 @@ def result_names(sources: Sequence[Source], out: Path) -> list[Path]:
     Sources with the same stem get numbers.
 
     Raises:
-        ValueError: If a result would replace one of the sources.
+        ValueError: If a result would replace one of the sources, or be among them the next time.
     """
     taken: set[str] = set()
     names = [out / _unique(_stem(source), taken) for source in sources]
     # Unlike Path.resolve, realpath accepts a link to itself.
     inputs = {os.path.realpath(path) for source in sources for path in source.paths}
-    folders = {os.path.realpath(s.name) for s in sources if s.kind is SourceKind.PHOTOS}
-    for name in names:
-        if os.path.realpath(name.parent) in folders:
-            raise ValueError(
-                f"--out: {name.parent} is a source, so its results would be read the next time. "
-                "Choose another folder; it may be inside this one."
-            )
-        for ending in (".png", ".csv", ".jsonl", ".mp4", "_plot.png", *EVENT_ENDINGS):
-            result = with_ending(name, ending)
+    if os.path.realpath(out) in {os.path.realpath(s.folder) for s in sources if s.folder}:
+        raise ValueError(
+            f"--out: {out} is a source, so its results would be read the next time. "
+            "Choose another folder; it may be inside this one."
+        )
+    for source, name in zip(sources, names, strict=True):
+        for result in _result_paths(source, name):
             if os.path.realpath(result) in inputs:
                 raise ValueError(
                     f"--out: {result} is a source and must not be replaced by a result. Choose "
@@ -200,21 +198,30 @@ def result_names(sources: Sequence[Source], out: Path) -> list[Path]:
     return names
 
 
+def _result_paths(source: Source, name: Path) -> Iterator[Path]:
+    """Yield every file that may be written of a source."""
+    for ending in (".png", ".csv", ".jsonl", ".mp4", "_plot.png", *EVENT_ENDINGS):
+        yield with_ending(name, ending)
+    for picture in picture_names(source, name):
+        yield with_ending(picture, ".png")
+
+
 def picture_names(source: Source, name: Path) -> list[Path]:
     """Return the path of each photo's annotated picture, without an ending.
 
     Args:
-        source: Photos; those of a folder or pattern keep their subfolders.
+        source: Photos keep their folders below the one that all are in.
         name: Of the source's results.
     """
     if source.kind is not SourceKind.PHOTOS:
         return [name]
-    parents = [path.parent for path in source.paths]
-    base = os.path.commonpath(parents) if parents else ""
+    # Absolute, because a list may mix both kinds, and `..` would leave the folder of the results.
+    folders = {one: os.path.realpath(one) for one in {path.parent for path in source.paths}}
+    base = os.path.commonpath(folders.values()) if folders else ""
     taken: dict[Path, set[str]] = {}
     names = []
-    for path, parent in zip(source.paths, parents, strict=True):
-        place = name / os.path.relpath(parent, base or ".")
+    for path in source.paths:
+        place = name / os.path.relpath(folders[path.parent], base)
         names.append(place / _unique(path.stem, taken.setdefault(place, set())))
     return names
 
@@ -237,8 +244,5 @@ def _unique(stem: str, taken: set[str]) -> str:
 
 def _stem(source: Source) -> str:
     if source.kind is SourceKind.PHOTOS:
-        folder = Path(source.name)
-        while any(mark in str(folder) for mark in "*?[") and not folder.exists():
-            folder = folder.parent
-        return Path(os.path.realpath(folder)).name or "photos"
+        return Path(os.path.realpath(source.folder or source.name)).name or "photos"
     return source.paths[0].stem if source.paths else source.name

@@ -1,5 +1,6 @@
 """Names of results, and the spool of the neutral baseline."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from fau_tf.inference.estimator import Estimate
 from fau_tf.io.images import Frame
-from fau_tf.io.sources import Source, SourceKind, camera_source
+from fau_tf.io.sources import Source, SourceKind, camera_source, find_sources
 from fau_tf.outputs.spool import MedianSpool, from_line, to_line
 from fau_tf.outputs.writers import picture_names, result_names
 from tests.helpers.faces import TURNED, small_face
@@ -19,7 +20,7 @@ def test_results_are_named_after_their_sources():
         Source(SourceKind.VIDEO, "b/x.mp4", (Path("b/x.mp4"),)),
         Source(SourceKind.PHOTO, "n.png", (Path("n" * 300 + ".png"),)),
         Source(SourceKind.PHOTOS, "in/", (Path("in/y.png"),)),
-        Source(SourceKind.PHOTOS, "in/**/*.png", (Path("in/y.png"),)),
+        Source(SourceKind.PHOTOS, "in/**/*.png", (Path("in/y.png"),), folder=Path("in")),
         Source(SourceKind.STDIN, "stdin"),
         camera_source(1),
     ]
@@ -39,11 +40,40 @@ def test_results_never_take_the_place_of_a_source(tmp_path, ending):
     assert len(result_names(sources, tmp_path / "out")) == 2
 
 
-def test_results_never_go_among_the_photos_of_a_folder(tmp_path):
-    source = Source(SourceKind.PHOTOS, str(tmp_path / "."), (tmp_path / "x.png",))
+@pytest.mark.parametrize("name", ["x.png", "x.avi"])
+@pytest.mark.parametrize("place", ["in", "in/.", "in/**/x.*", "in/*"])
+def test_results_never_go_among_what_a_folder_or_pattern_finds(tmp_path, monkeypatch, name, place):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    sources = find_sources([place])
     with pytest.raises(ValueError, match="is a source, so its results"):
-        result_names([source], tmp_path)
-    assert result_names([source], tmp_path / "out")[0].parent == tmp_path / "out"
+        result_names(sources, tmp_path / "in")
+    assert result_names(sources, Path("in/out"))[0].parent == Path("in/out")
+
+
+def test_pictures_of_photos_never_take_the_place_of_a_source(tmp_path):
+    names = ("in/a.png", "out/in_au/a_au.png")
+    photos = Source(SourceKind.PHOTOS, "in", (tmp_path / names[0],), folder=Path("in"))
+    earlier = Source(SourceKind.PHOTO, names[1], (tmp_path / names[1],))
+    with pytest.raises(ValueError, match=r"in_au/a_au\.png is a source and must not be replaced"):
+        result_names([photos, earlier], tmp_path / "out")
+    assert len(result_names([photos, earlier], tmp_path / "new")) == 2
+
+
+@pytest.mark.parametrize(
+    ("paths", "found"),
+    [
+        (("../../pics/p.png", "pics/p_au.png"), ["pics/p_au", "proj/work/pics/p_au_au"]),
+        (("../y.png", "../../b/in/a.png", "z.png"), ["proj/y_au", "b/in/a_au", "proj/work/z_au"]),
+        (("/top/proj/a.png", "z.png", "deep/../b.png"), ["a_au", "work/z_au", "work/b_au"]),
+        ((), []),
+    ],
+)
+def test_pictures_of_a_list_stay_inside_the_results(monkeypatch, paths, found):
+    monkeypatch.setattr(os, "getcwd", lambda: "/top/proj/work")
+    source = Source(SourceKind.PHOTOS, "l.txt", tuple(map(Path, paths)))
+    assert picture_names(source, Path("o/l_au")) == [Path("o/l_au") / name for name in found]
 
 
 def test_pictures_of_a_folder_keep_its_folders_and_are_told_apart(tmp_path):
