@@ -32,7 +32,7 @@ from fau_tf.utils.text import readable
 
 CARD: Final = "job.json"
 FAILED: Final = "failed.csv"
-ROWS_VERSION: Final = 2
+ROWS_VERSION: Final = 3
 """Raised when the content of a shard changes, so that jobs start again."""
 
 

@@ -242,7 +242,8 @@ def _estimates(job: Job, shards: Iterable[Shard]) -> Iterator[Estimated]:
     for shard in shards:
         path = job.work / f"{shard.key}.rows"
         for frame, estimate in read_estimates(path):
-            if estimate.reason == UNREADABLE.reason:  # as on one machine, nothing is known of it
+            if isinstance(frame, UnreadFrame):
+                process.skip(frame.timestamp)
                 yield frame, estimate
                 continue
             boxes = [face.box for face in estimate.faces]

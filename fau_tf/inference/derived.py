@@ -109,6 +109,11 @@ class EyeClosure:
             shares[face.face_id] = self._share(window, timestamp)
         return shares
 
+    def skip(self, timestamp: float) -> None:
+        """Count a frame that could not be read for each face of the frame before."""
+        for window in self._faces.values():
+            window.add(timestamp, None)
+
     def _share(self, window: _Window, timestamp: float) -> float:
         too_short = timestamp - window.start < self._seconds
         if too_short or not window.read or 2 * window.read < len(window.frames):

@@ -91,6 +91,17 @@ class Postprocessor:
             faces.append(above_neutral(face, self._neutral) if self._neutral else face)
         return replace(estimate, faces=tuple(faces))
 
+    def skip(self, timestamp: float) -> None:
+        """Take note of a frame that could not be read.
+
+        Args:
+            timestamp: Its time, s.
+        """
+        if self._smoother:
+            self._smoother.skip()
+        if self._eyes:
+            self._eyes.skip(timestamp)
+
 
 def above_neutral(face: FaceResult, neutral: Mapping[str, float]) -> FaceResult:
     """Return the face with its shown intensities minus `neutral`, within 0 to 5; NaN stays NaN.

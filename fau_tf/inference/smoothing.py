@@ -124,6 +124,10 @@ class FaceSmoother:
             face.face_id: self._smooth(face.face_id, face.intensity, timestamp) for face in read
         }
 
+    def skip(self) -> None:
+        """Let each face start afresh after a frame that could not be read."""
+        self._filters = {}
+
     def _smooth(self, face_id: int, values: dict[str, float], timestamp: float) -> dict[str, float]:
         smooth = self._filters[face_id](list(values.values()), timestamp).tolist()
         return dict(zip(values, smooth, strict=True))

@@ -146,6 +146,8 @@ class _Run:
                         estimate = process(estimate, frame.timestamp) if process else estimate
                         summary.count(estimate, self._options.faces)
                         summary.flags.update(frame.flags)
+                    elif process:
+                        process.skip(frame.timestamp)
                     results.add(frame, estimate)
         except KeyboardInterrupt:
             # The usual way to end a camera, and the only one.

@@ -178,6 +178,23 @@ def test_pictures_on_stdin_are_a_video(model, tmp_path, capsys, monkeypatch):
     ]
 
 
+def test_smoothing_starts_afresh_after_a_frame_that_could_not_be_read(
+    model, tmp_path, monkeypatch, capsys
+):
+    # Darker by steps that are no cut, and change what the tiny model reads.
+    pictures = [jpeg(frame((100, face() // 10 * tenths))) for tenths in (10, 8, 6)]
+    broken = pictures[2].replace(b"\xff\xc0\0\x11\x08", b"\xff\xc0\0\x11\x09")  # 9 bits
+    content = pictures[0] + pictures[1] + broken + pictures[2]
+    monkeypatch.setattr(sources.sys, "stdin", type("In", (), {"buffer": BytesIO(content)}))
+    assert run(model, tmp_path, "-", "--fps", "10", "--smooth", "0.5,0.25", "--no-plot") == 1
+    assert "stdin, image 3: a damaged JPEG" in capsys.readouterr().err
+    found = rows(tmp_path / "stdin_au.csv")
+    smoothed = [row["AU26_smooth"] == row["AU26_r"] for row in found]
+    # NaN in both columns of the damaged one.
+    assert smoothed == [True, False, True, True]
+    assert [row["face_id"] for row in found] == ["0"] * 4
+
+
 def test_a_camera_ends_with_ctrl_c_and_keeps_its_rows(model, tmp_path, monkeypatch, capsys):
     def three(_index, _every):
         for number in (1, 2, 3):

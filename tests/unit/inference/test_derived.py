@@ -71,6 +71,17 @@ def test_there_is_no_share_before_the_window_is_full_or_where_half_of_it_is_miss
     assert np.isnan(found).tolist() == [True] * 4 + [False] * 4 + [True] * 3
 
 
+def test_frames_that_could_not_be_read_are_in_the_window_of_each_face():
+    closure, found = EyeClosure(1.0), []
+    for i, level in enumerate([5.0, 5.0, 0.0, 5.0, 5.0, None, None, 5.0, None, None, None, 5.0]):
+        if level is None:
+            closure.skip(i / 4)
+        else:
+            found.append(closure(Estimate((small_face(intensity={"AU45": level}),)), i / 4)[0])
+    # The last three windows of four frames have four, two and one that were read.
+    np.testing.assert_array_equal(found, [NAN] * 4 + [0.75, 1.0, NAN])
+
+
 def test_a_new_id_starts_afresh_and_faces_are_apart():
     closure = EyeClosure(0.5)
     for time in (0.0, 0.25, 0.5):

@@ -39,6 +39,23 @@ def test_the_neutral_baseline_is_subtracted_from_the_smoothed_intensities_and_bo
     assert Postprocessing().begin()(raw, 0.0) is raw
 
 
+def test_a_frame_that_could_not_be_read_ends_smoothing_and_counts_for_the_eyes():
+    process = Postprocessing(OneEuro(0.5, 0.25), eye_closure=0.75).begin()
+    frames = {0.0: 5.0, 0.25: 0.0, 0.5: None, 0.75: 5.0, 1.0: None, 1.25: None, 1.5: 5.0}
+    faces = {}
+    for time, level in frames.items():
+        if level is None:
+            process.skip(time)
+        else:
+            estimate = Estimate((small_face(intensity={"AU45": level}),))
+            (faces[time],) = process(estimate, time).faces
+    smoothed = {time: face.smoothed == face.intensity for time, face in faces.items()}
+    assert smoothed == {0.0: True, 0.25: False, 0.75: True, 1.5: True}
+    assert faces[0.75].eye_closure == 0.5  # two of three frames were read
+    assert np.isnan(faces[1.5].eye_closure)  # one of three
+    Postprocessing(neutral="rest.png", neutral_intensity={"AU45": 0.0}).begin().skip(0.0)
+
+
 class Reader:
     def __init__(self, *faces):
         self.faces = faces
