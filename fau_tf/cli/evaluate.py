@@ -8,9 +8,11 @@ python -m fau_tf.cli.evaluate real-faces FOLDER [--part validation] [--model FIL
 python -m fau_tf.cli.evaluate compare RUN_A RUN_B [--out FOLDER]
 python -m fau_tf.cli.evaluate alignment [--photos FOLDER] [--rigs canonical ict] [--ict FILE]
 
-Figures with an ICC are measured on synthetic faces; real faces have no labels here. With
+--run takes runs on synthetic faces; real faces have no labels here. Figures of a run on other data
+are in its metrics.json, and train_keras.py --evaluate makes those on any data. With
 --cross-rig, --photos or RUN/real_faces.json, which `real-faces --json` writes, and without --quick,
 the command writes RUN/accuracy.json, from which `python -m export` takes the low-reliability AUs.
+Cross-rig runs, photos and videos of an earlier call stay in it until they are measured anew.
 --write publishes the figures in the checkout: docs/experiments/accuracy.md, its picture and
 README.md's table.
 
@@ -58,15 +60,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _evaluate_model(options: argparse.Namespace) -> None:
     from fau_tf.evaluation import cross_rig, model_report
-    from fau_tf.evaluation.low_reliability import low_reliability, real_faces_edits
+    from fau_tf.evaluation.low_reliability import (
+        earlier_figures,
+        low_reliability,
+        real_faces_edits,
+    )
     from fau_tf.evaluation.synthetic_test_set import SyntheticRun
+    from fau_tf.training.run_state import ACCURACY
 
     run = SyntheticRun.load(options.run, quick=options.quick)
     others = [SyntheticRun.load(path, quick=options.quick) for path in options.cross_rig]
     for other in others:
         cross_rig.require_other_rig(other)
+        cross_rig.require_same_aus(run, other)
     _require_outputs(options)
     edits = real_faces_edits(run.path)
+    earlier = {} if options.quick else earlier_figures(run.path)
     baseline = not options.no_baseline
     found = cross_rig.evaluate_run(run, options.data, baseline=baseline)
     if others:
@@ -74,6 +83,10 @@ def _evaluate_model(options: argparse.Namespace) -> None:
             cross_rig.evaluate_cross_rig(other, options.data, baseline=baseline) for other in others
         ]
     found |= _evaluate_real_faces(run.path, options)
+    kept = {name: figures for name, figures in earlier.items() if name not in found}
+    if kept:
+        print(f"measured before, from {run.path / ACCURACY}: {', '.join(kept)}\n")
+    found |= kept
     if not options.quick:
         found |= edits
     if not options.quick and found.keys() & (_SOURCES | {"real_faces"}):
@@ -101,10 +114,8 @@ def _write_figures(found: dict[str, Any], options: argparse.Namespace) -> None:
 
     texts = {}
     as_json = json.dumps(plain(found), indent=1, allow_nan=False) + "\n"
-    accuracy = options.run / ACCURACY
-    # One without photos, videos and other rigs never takes the place of one that has them.
-    if "low_reliability" in found and (found.keys() & _SOURCES or not accuracy.is_file()):
-        texts[accuracy] = as_json
+    if "low_reliability" in found:
+        texts[options.run / ACCURACY] = as_json
     if options.json:
         texts[options.json] = as_json
     if options.write:

@@ -78,6 +78,16 @@ def require_other_rig(run: SyntheticRun) -> None:
         )
 
 
+def require_same_aus(run: SyntheticRun, other: SyntheticRun) -> None:
+    """Raise ValueError unless two runs have the same AUs, which share tables and criteria."""
+    ours, theirs = run.config.model.labels, other.config.model.labels
+    if ours != theirs:
+        raise ValueError(
+            f"{other.path}: a cross-rig run must have the AUs of {run.path}, {', '.join(ours)}: "
+            f"got {', '.join(theirs)}. Train it with the same `model.aus`."
+        )
+
+
 def _trained_on(run: SyntheticRun) -> list[str]:
     data = run.config.data
     return list(dict.fromkeys(data.train_rigs or data.rigs))

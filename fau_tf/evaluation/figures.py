@@ -319,7 +319,8 @@ def _grouped_bars(axes: Axes, bars: Bars, colors: Sequence[str]) -> None:
     width = _GROUP_WIDTH / len(bars)
     for number, ((name, values), color) in enumerate(zip(bars.items(), colors, strict=False)):
         places = np.arange(len(labels)) + (number - (len(bars) - 1) / 2) * width
-        axes.bar(places, [values[label] for label in labels], width, label=name, color=color)
+        heights = np.array([values[label] for label in labels], np.float64)  # None: NaN of JSON
+        axes.bar(places, heights, width, label=name, color=color)
     axes.set_xticks(range(len(labels)), labels, fontsize=8)
     axes.set_ylim(min(0.0, axes.get_ylim()[0]), 1)
     axes.axhline(0, color="black", linewidth=0.6)

@@ -6,14 +6,16 @@ For the JSON beside a model and for docs/experiments/accuracy.md.
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from fau_tf import contract
 from fau_tf.inference.model_info import FailedCriterion
 from fau_tf.metrics.agreement import mean_of_known
-from fau_tf.training.run_state import REAL_FACES
+from fau_tf.training.run_state import ACCURACY, REAL_FACES
+
+_OPTIONAL: Final = ("cross_rig", "photos", "videos")
 
 
 def low_reliability(found: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -88,6 +90,33 @@ def real_faces_edits(run: Path) -> dict[str, Any]:
     return {"real_faces": {"collection": {"name": name}, "part": part, "readers": readers}}
 
 
+def earlier_figures(run: Path) -> dict[str, Any]:
+    """Return the figures in a run's accuracy.json that each have an option of their own.
+
+    They still hold, since a new training removes the file. NaN is None.
+
+    Returns:
+        `cross_rig`, `photos` and `videos`, those that there are.
+
+    Raises:
+        ValueError: If `python -m fau_tf.cli.evaluate` did not write the file.
+    """
+    path = run / ACCURACY
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        kept = {name: found[name] for name in _OPTIONAL if found.get(name)}
+        low_reliability(kept)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: must be what `python -m fau_tf.cli.evaluate --run RUN` writes: got "
+            f"{error!r}. Delete it; what it measured with --cross-rig, --photos and --videos is "
+            "measured anew."
+        ) from error
+    return kept
+
+
 def _cross_rig_icc(found: Mapping[str, Any]) -> dict[str, float]:
     """Return the mean ICC of each AU on rigs that a run was not trained on, where one is known."""
     groups = [
@@ -97,7 +126,7 @@ def _cross_rig_icc(found: Mapping[str, Any]) -> dict[str, float]:
         if rig not in run["trained_on"]
     ]
     means = {
-        label: mean_of_known(np.array([group[label]["icc"] for group in groups]))
+        label: mean_of_known(np.array([group[label]["icc"] for group in groups], np.float64))
         for label in (groups[0] if groups else [])
     }
     return {label: mean for label, mean in means.items() if _is_known(mean)}

@@ -1,5 +1,6 @@
 """docs/experiments/accuracy.md and README.md's table, from the content of accuracy.json."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -145,7 +146,7 @@ def _photos(found: Mapping[str, Any]) -> str:
         f"of this repository, and the sample photo; predicted by `{found['photos']['model']}`. "
         "The table has the correlation, over the photos, of each AU with the blendshape that it "
         "moves; a dash where that blendshape never moves. The mean is "
-        f"{blendshapes['mean']:.2f}. The photos also served to choose the recipe "
+        f"{_or_dash(blendshapes['mean'])}. The photos also served to choose the recipe "
         "([training experiments](training.md)).\n\n"
         + table(names, [[_or_dash(blendshapes["per_au"][name]) for name in names]])
         + "\n\nAbsolute change of an intensity when the same face is presented differently, in "
@@ -186,7 +187,7 @@ def _videos(found: Mapping[str, Any]) -> str:
         return ""
     names = list(videos[0]["per_au"])
     rows = [
-        [one["video"], str(one["frames"]), f"{one['mean']:.2f}"]
+        [one["video"], str(one["frames"]), _or_dash(one["mean"])]
         + [_or_dash(one["per_au"][name]) for name in names]
         for one in videos
     ]
@@ -254,14 +255,14 @@ def _names(rigs: Sequence[str]) -> str:
 
 
 def _mae_pcc(group: Mapping[str, Any]) -> list[str]:
-    return [f"{group['mean']['mae']:.2f}", f"{group['mean']['pcc']:.2f}"]
+    return [_or_dash(group["mean"][name]) for name in ("mae", "pcc")]
 
 
 def _icc(group: Mapping[str, Any] | None) -> str:
     if group is None:
         return ""
-    low, high = group["icc_interval"]
-    return f"{group['mean']['icc']:.3f} ({low:.2f} to {high:.2f})"
+    low, high = map(_or_dash, group["icc_interval"])
+    return f"{_or_dash(group['mean']['icc'], 3)} ({low} to {high})"
 
 
 def _icc_table(groups: Mapping[str, Mapping[str, Any]]) -> str:
@@ -272,5 +273,6 @@ def _icc_table(groups: Mapping[str, Mapping[str, Any]]) -> str:
     return table(["AU", *groups], rows)
 
 
-def _or_dash(value: float) -> str:
-    return f"{value:.2f}" if value == value else "-"
+def _or_dash(value: float | None, digits: int = 2) -> str:
+    """Return a figure as text; None is NaN that went through JSON."""
+    return "-" if value is None or math.isnan(value) else f"{value:.{digits}f}"

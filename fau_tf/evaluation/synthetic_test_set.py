@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fau_tf.data import datasets
+from fau_tf.data.config import SYNTHETIC
 from fau_tf.data.synthetic_set import rig_of
 from fau_tf.metrics import agreement, bootstrap
 from fau_tf.training import setup
@@ -43,8 +44,10 @@ class SyntheticRun:
         """Return the run in a folder; `quick` keeps 20 subjects of each part.
 
         Raises:
-            ValueError: If the folder doesn't hold a finished run.
+            ValueError: If the folder doesn't hold a finished run on synthetic faces with validation
+                and test subjects.
         """
+        config = _synthetic_config(path)
         try:
             names = json.loads((path / PEOPLE).read_text(encoding="utf-8"))
             subjects = {part: names[part][: _QUICK if quick else None] for part in _PARTS}
@@ -54,7 +57,13 @@ class SyntheticRun:
                 f"{path / PEOPLE} can't be read: {cause}. Give the folder of a finished run; train "
                 "one: python train_keras.py"
             ) from error
-        return cls(path, load_config(path / "config.toml"), subjects)
+        for part in _PARTS:
+            if not subjects[part]:
+                raise ValueError(
+                    f"{path}: evaluation needs validation and test subjects: got no {part} "
+                    "subjects. Train a run whose `data.protocol` has them."
+                )
+        return cls(path, config, subjects)
 
     def faces(self, data: Path) -> datasets.FaceDataset:
         """Return the run's set, rendered first unless it is complete."""
@@ -100,6 +109,25 @@ class LabeledFaces:
         factors = dict(zip(names, np.stack(values).T, strict=True))
         rig = np.array([rig_of(name, run.config.data.rigs) for name in subjects])
         return cls(run.labels(part), subjects, rig, factors, run.config.model.labels)
+
+
+def _synthetic_config(path: Path) -> Config:
+    """Return the settings of a run in a folder; raise ValueError unless it has synthetic faces."""
+    file = path / "config.toml"
+    if not file.is_file():
+        raise ValueError(
+            f"{file}: no such file. Give the folder of a finished run; train one: python "
+            "train_keras.py"
+        )
+    config = load_config(file)
+    if config.data.dataset != SYNTHETIC:
+        raise ValueError(
+            f"{path}: this command evaluates runs on synthetic faces: got data.dataset = "
+            f"{config.data.dataset!r}. Figures of this run are in its metrics.json; on other data: "
+            "python train_keras.py --config FILE --evaluate RUN; beside another run: python -m "
+            "fau_tf.cli.evaluate compare A B"
+        )
+    return config
 
 
 def rig_masks(faces: LabeledFaces) -> dict[str, Array]:

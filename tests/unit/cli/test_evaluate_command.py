@@ -86,9 +86,40 @@ def test_figures_without_other_rigs_do_not_replace_those_with_some(runs):
         "collection": {"name": "london"}, "part": "test", "readers": {"model": {"edited": []}},
     }))  # fmt: skip
     assert command.main(["--run", str(run), "--cross-rig", str(on_ict)]) == 0
-    before = (run / "accuracy.json").read_bytes()
+    before = json.loads((run / "accuracy.json").read_text())
     assert command.main(["--run", str(run)]) == 0
-    assert (run / "accuracy.json").read_bytes() == before
+    assert json.loads((run / "accuracy.json").read_text()) == before
+
+
+def test_what_a_call_is_not_asked_for_stays_in_any_order(runs, checkout, tmp_path, capsys):
+    run, on_ict = runs
+    (run / "fau_tiny_float16.tflite").touch()
+    calls = [["--cross-rig", str(on_ict)], ["--photos", str(tmp_path)]]
+    kept = []
+    for order in (calls, calls[::-1], [[*calls[0], *calls[1]]]):
+        (run / "accuracy.json").unlink(missing_ok=True)
+        for call in order:
+            assert command.main(["--run", str(run), *call, "--write"]) == 0
+        kept.append(json.loads((run / "accuracy.json").read_text()))
+        page = (checkout / "docs" / "experiments" / "accuracy.md").read_text()
+        assert "evaluate --run RUN --cross-rig RUN... --photos FOLDER --write`" in page
+        assert "nan" not in page.lower()  # AU9, whose blendshape never moves, was null in between
+    assert kept[0] == kept[1] == kept[2]
+    assert set(kept[0]["low_reliability"]) == {"AU05"}
+    assert f"measured before, from {run / 'accuracy.json'}: cross_rig" in capsys.readouterr().out
+    assert command.main(["--run", str(run), "--quick"]) == 0
+    assert "measured before" not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("checkout")
+@pytest.mark.parametrize("text", ["[", "[]", '{"photos": {"edited": []}}'])
+def test_a_foreign_accuracy_json_is_refused_before_the_work(runs, capsys, monkeypatch, text):
+    monkeypatch.setattr(cross_rig, "evaluate_run", None)  # the work
+    run, _ = runs
+    (run / "accuracy.json").write_text(text)
+    assert command.main(["--run", str(run)]) == 2
+    assert "accuracy.json: must be what" in capsys.readouterr().err
+    assert (run / "accuracy.json").read_text() == text
 
 
 @pytest.mark.parametrize("missing", ["block", "checkout"])
@@ -114,9 +145,26 @@ def test_without_a_search_for_low_reliability_aus_accuracy_json_stays(runs, tmp_
 @pytest.mark.usefixtures("checkout")
 def test_errors_are_one_line(runs, tmp_path, capsys):
     run, _ = runs
-    (tmp_path / "empty").mkdir()
+    other = {}
+    for name, changes, people in (
+        ("table", ("data.dataset=csv", "data.root=faces.csv"), SUBJECTS),
+        ("all", ("data.protocol=all",), SUBJECTS | {"test": []}),
+        ("fewer", (*BOTH_RIGS, 'data.train_rigs=["ict"]', "model.aus=[6, 12]"), SUBJECTS),
+        ("empty", None, None),
+    ):
+        other[name] = folder = tmp_path / name
+        folder.mkdir()
+        if changes:
+            (folder / "config.toml").write_text(settings(*changes))
+            (folder / "people.json").write_text(json.dumps(people))
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "unfinished" / "config.toml").write_text(settings())
     for options, text in (
-        (["--run", str(tmp_path / "empty")], "people.json can't be read: No such file"),
+        (["--run", str(other["empty"])], "config.toml: no such file"),
+        (["--run", str(tmp_path / "unfinished")], "people.json can't be read: No such file"),
+        (["--run", str(other["table"])], "got data.dataset = 'csv'. Figures of this run are in"),
+        (["--run", str(other["all"])], "got no test subjects"),
+        (["--run", str(run), "--cross-rig", str(other["fewer"])], "got AU06, AU12. Train it with"),
         (["--run", str(run), "--cross-rig", str(run)], "trained on some of its rigs only: got"),
         (["--run", str(run), "--photos", str(tmp_path)], "no fau_*_float16.tflite found"),
     ):
