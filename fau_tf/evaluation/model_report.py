@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fau_tf.evaluation.low_reliability import low_reliability_section
+from fau_tf.evaluation.real_faces.report import formats
 from fau_tf.utils.markdown_tables import table
 
 BLOCK: Final = "accuracy"
@@ -166,8 +167,8 @@ def _edits(found: Mapping[str, Any]) -> str:
             str(row["faces"]),
             ", ".join(f"{label} {rise:+.2f}" for label, rise in row["median_rise"].items()),
             f"{row['share_risen_by_1']:.0%}",
-            f"{row['largest_other'][0]} {row['largest_other'][1]:+.2f}",
-            f"{row['share_above_others']:.0%}",
+            formats.largest(row["largest_other"]),
+            formats.percent(row["share_above_others"]),
         ]
         for row in found["photos"]["edited"]
     ]

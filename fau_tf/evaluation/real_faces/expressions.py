@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from fau_tf import facs
 from fau_tf.inference.estimator import PRESENT_FROM
+from fau_tf.metrics.agreement import mean_of_known
 from fau_tf.metrics.bootstrap import figure_intervals
 
 Array = npt.NDArray[Any]
@@ -101,7 +102,8 @@ def smile_pairs(readings: Readings) -> dict[str, Any]:
         `subjects`; `auc` and `rises` (label of each of `SMILE_AUS` ->), the area under the ROC
         curve over all faces and the share of subjects whose intensity is higher in the smile;
         `mean_auc` of those AUs; `others` (label of any other AU ->), the mean absolute difference
-        between a subject's two faces; `mean_other` of them. Each with `value` and `interval`.
+        between a subject's two faces; `mean_other` of them. Each with `value` and `interval`, NaN
+        without such subjects or AUs.
     """
     both = np.stack([readings.of_subjects(name, lambda x: x) for name in (NEUTRAL, SMILE)])
     neutral, smile = both[:, np.isfinite(both).all(axis=(0, 2))]
@@ -110,10 +112,10 @@ def smile_pairs(readings: Readings) -> dict[str, Any]:
     moved = np.abs(smile - neutral)[:, others]
 
     def figures(of: Array) -> Array:
-        areas = [auc(smile[of, a], neutral[of, a]) for a in raised]
+        areas = np.array([auc(smile[of, a], neutral[of, a]) for a in raised])
         rises = (smile > neutral)[of][:, raised].mean(axis=0)
         moves = moved[of].mean(axis=0)
-        return np.array([*areas, *rises, *moves, np.mean(areas), np.mean(moves)])
+        return np.array([*areas, *rises, *moves, mean_of_known(areas), mean_of_known(moves)])
 
     found = _figures(figures, len(smile), 2 * len(raised) + len(others) + 2)
     labels = _labels(readings.aus[a] for a in (*raised, *others))

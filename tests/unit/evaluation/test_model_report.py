@@ -294,6 +294,13 @@ def test_the_page_reports_every_figure(found):
     assert "nan" not in text.lower()
 
 
+def test_an_edit_without_unrelated_aus_has_dashes(found):
+    (edit,) = found["photos"]["edited"]
+    alone = edit | {"largest_other": None, "share_above_others": float("nan")}
+    text = model_report.report_page(found | {"photos": found["photos"] | {"edited": [alone]}})
+    assert "| jaw down | 42 | AU26 +2.99 | 98% | - | - |" in text
+
+
 def test_the_readme_has_the_model_before_the_baseline(found):
     rows = {row[0]: row[1:] for row in cells(model_report.readme_table(found)).values()}
     model, baseline = (

@@ -94,6 +94,7 @@ def edited_rises(readings: EditReadings) -> list[dict[str, Any]]:
         the faces, and the `risen_interval`; `largest_other`, the unrelated AU of the largest median
         rise; `largest_other_of_a_face`, the median over faces of the largest rise of an unrelated
         AU; `share_above_others`, faces on which the edit's AUs rise more than every unrelated AU.
+        Of a reader without unrelated AUs the last three are None, NaN and NaN.
     """
     found = [_row(readings, row) for row in range(len(readings.rows))]
     return [row for row in found if row]
@@ -131,10 +132,8 @@ def _row(readings: EditReadings, index: int) -> dict[str, Any]:
     if not used.any():
         return {}
     own = [readings.aus.index(au) for au in row.aus]
-    others = [a for a, au in enumerate(readings.aus) if au not in (*row.aus, *row.related)]
     rise = (readings.after[:, index] - readings.before)[used]
     risen = readings.risen(index)[used]
-    median = np.median(rise[:, others], axis=0)
     labels = [facs.AUS[au].label for au in readings.aus]
     subjects = np.array(readings.subjects)[used].tolist()
     interval = figure_intervals(lambda of: risen[of].mean(), subjects)
@@ -145,9 +144,25 @@ def _row(readings: EditReadings, index: int) -> dict[str, Any]:
         "median_rise": {labels[a]: float(np.median(rise[:, a])) for a in own},
         "share_risen_by_1": float(risen.mean()),
         "risen_interval": interval.tolist(),
-        "largest_other": [labels[others[int(median.argmax())]], float(median.max())],
-        "largest_other_of_a_face": float(np.median(rise[:, others].max(axis=1))),
-        "share_above_others": float(
-            (rise[:, own].min(axis=1) > rise[:, others].max(axis=1)).mean()
-        ),
+        **_beside_others(row, rise, readings.aus),
+    }
+
+
+def _beside_others(row: EditRow, rise: Array, aus: Sequence[int]) -> dict[str, Any]:
+    """Return the last three figures of a row of `edited_rises`, from (n, A) rises."""
+    others = [a for a, au in enumerate(aus) if au not in (*row.aus, *row.related)]
+    if not others:
+        nan = float("nan")
+        return {
+            "largest_other": None,
+            "largest_other_of_a_face": nan,
+            "share_above_others": nan,
+        }
+    median, largest = np.median(rise[:, others], axis=0), rise[:, others].max(axis=1)
+    own = rise[:, [aus.index(au) for au in row.aus]].min(axis=1)
+    strongest = int(median.argmax())
+    return {
+        "largest_other": [facs.AUS[aus[others[strongest]]].label, float(median[strongest])],
+        "largest_other_of_a_face": float(np.median(largest)),
+        "share_above_others": float((own > largest).mean()),
     }

@@ -1,7 +1,7 @@
 """Figures of the page as text. None is NaN that went through JSON."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 SHARES: Final = ("neutral_alarms", "gray_alarms", "edited_rise")
@@ -35,6 +35,21 @@ def plain(value: float | None, key: str) -> str:
     if value is None or math.isnan(value):
         return UNKNOWN
     return f"{value:.1%}" if key in SHARES else f"{value:.2f}"
+
+
+def largest(other: Sequence[Any] | None) -> str:
+    """Return `largest_other` of `edits.rises.edited_rises`."""
+    return f"{other[0]} {signed(other[1])}" if other else UNKNOWN
+
+
+def signed(value: float | None) -> str:
+    """Return a rise."""
+    return UNKNOWN if value is None or math.isnan(value) else f"{value:+.2f}"
+
+
+def percent(value: float | None) -> str:
+    """Return a share in whole percent."""
+    return UNKNOWN if value is None or math.isnan(value) else f"{value:.0%}"
 
 
 def difference(figure: Mapping[str, Any], key: str) -> str:

@@ -5,7 +5,14 @@ from typing import Any, Final
 
 from fau_tf.evaluation.real_faces.au_readers import READERS
 from fau_tf.evaluation.real_faces.report.comparison import comparison_section
-from fau_tf.evaluation.real_faces.report.formats import number, plain, share
+from fau_tf.evaluation.real_faces.report.formats import (
+    largest,
+    number,
+    percent,
+    plain,
+    share,
+    signed,
+)
 from fau_tf.evaluation.real_faces.report.groups import HEADS, group_rows, groups_section
 from fau_tf.evaluation.real_faces.stability import SHIFTED
 from fau_tf.evaluation.real_faces.versions import COLOR
@@ -168,9 +175,9 @@ def _edits(found: _Figures) -> str:
             str(row["faces"]),
             ", ".join(f"{label} {rise:+.2f}" for label, rise in row["median_rise"].items()),
             share({"value": row["share_risen_by_1"], "interval": row["risen_interval"]}),
-            f"{row['largest_other'][0]} {row['largest_other'][1]:+.2f}",
-            f"{row['largest_other_of_a_face']:+.2f}",
-            f"{row['share_above_others']:.0%}",
+            largest(row["largest_other"]),
+            signed(row["largest_other_of_a_face"]),
+            percent(row["share_above_others"]),
         ]
         for name in READERS
         for row in found["readers"][name]["edited"]

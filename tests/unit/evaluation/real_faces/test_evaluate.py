@@ -148,6 +148,20 @@ def test_a_page_without_smiles_says_so(found):
     assert "## Edited AUs" in page
 
 
+def test_a_page_of_a_model_without_unrelated_aus_has_dashes(found):
+    changed = copy.deepcopy(found)
+    row = changed["readers"]["model"]["edited"][0]
+    row |= {
+        "largest_other": None,
+        "largest_other_of_a_face": float("nan"),
+        "share_above_others": float("nan"),
+    }
+    line = next(
+        one for one in report.report_page(changed).splitlines() if f"| {row['edit']} |" in one
+    )
+    assert line.endswith("| - | - | - |")
+
+
 def test_the_command_publishes_page_and_picture(folder, found, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(command, "_ROOT", tmp_path)
     monkeypatch.setattr(evaluate, "evaluate_folder", lambda *_, **__: found)

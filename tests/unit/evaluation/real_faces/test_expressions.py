@@ -70,6 +70,20 @@ def test_smiles_raise_their_aus_and_move_others():
     assert found["others"]["AU04"]["value"] == found["mean_other"]["value"] == 0.5
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_model_without_smile_aus_or_without_others_has_figures_of_those_it_has():
+    both = readings([("a", "neutral", (0.0,) * 4), ("a", "smiling", (0.5, 1, 2, 3)),
+                     ("b", "neutral", (0.0,) * 4), ("b", "smiling", (1.5, 1, 2, 3))])  # fmt: skip
+    frown = expressions.smile_pairs(both.of_aus((4,)))
+    assert frown["auc"] == {}
+    assert np.isnan([frown["mean_auc"]["value"], *frown["mean_auc"]["interval"]]).all()
+    assert frown["mean_other"]["value"] == frown["others"]["AU04"]["value"] == 1
+    smile = expressions.smile_pairs(both.of_aus((12, 6)))
+    assert smile["others"] == {}
+    assert np.isnan(smile["mean_other"]["value"])
+    assert smile["mean_auc"]["value"] == 1
+
+
 def test_without_smiles_the_figures_are_nan():
     found = expressions.smile_pairs(readings([("a", "neutral", (0, 0, 0, 0))]))
     assert found["subjects"] == 0

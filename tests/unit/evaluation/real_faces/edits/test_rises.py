@@ -60,6 +60,15 @@ def test_figures_per_au_are_of_edits_of_one_au(readings):
     assert (found["median_rise"], found["faces"]) == (1, 3)
 
 
+def test_an_edit_has_figures_where_no_au_is_unrelated(readings):
+    both = readings.before[:, 2:], readings.after[:, 1:, 2:]
+    (row,) = edited_rises(EditReadings(readings.subjects, (12, 25), ROWS[1:], *both))
+    assert (row["faces"], row["share_risen_by_1"]) == (3, pytest.approx(2 / 3))
+    assert row["largest_other"] is None
+    assert np.isnan([row["largest_other_of_a_face"], row["share_above_others"]]).all()
+    assert rises_per_au([row])["AU12"]["largest_other"] is None
+
+
 def test_an_edit_without_faces_has_no_row(readings):
     full = np.full_like(readings.before, 4.0)
     assert edited_rises(EditReadings(readings.subjects, AUS, ROWS, full, readings.after)) == []
