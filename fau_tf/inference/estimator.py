@@ -231,7 +231,9 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
                 for image in images:
                     found = tracker.find(image)
                     earlier = pending
-                    pending = pool.submit(self._read_all, image, *found)
+                    # A copy, since the caller may decode the next frame into the same buffer:
+                    # 0.6 ms at 1920 x 1080.
+                    pending = pool.submit(self._read_all, image.copy(), *found)
                     if earlier:
                         yield earlier.result()
             except Exception:

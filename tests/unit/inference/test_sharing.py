@@ -77,6 +77,20 @@ def test_a_photo_may_be_read_inside_the_loop_of_a_video(estimator):
 
 
 @pytest.mark.usefixtures("_slow_networks")
+def test_a_caller_may_fill_one_buffer_with_each_frame(estimator):
+    pictures = crossing(5)
+    wanted = [read(one) for one in estimator.video(pictures)]
+    buffer = np.zeros_like(pictures[0])
+
+    def frames():
+        for picture in pictures:
+            buffer[:] = picture
+            yield buffer
+
+    assert [read(one) for one in estimator.video(frames())] == wanted
+
+
+@pytest.mark.usefixtures("_slow_networks")
 def test_two_videos_at_once_keep_their_faces_apart(estimator):
     one, other = crossing(5), crossing(5)[::-1]
     wanted = [[read(e) for e in estimator.video(frames)] for frames in (one, other)]
