@@ -32,9 +32,9 @@ PRESENT_FROM: Final = 1.0
 """Intensity from which an AU counts as present: FACS intensity A."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class FaceResult:
-    """One face of a photo; points are (x, y) px of that photo.
+    """One face of a photo; points are (x, y) px of that photo. Equal to itself only.
 
     Attributes:
         box: Smallest box around the mesh points: x0, y0, x1, y1.
@@ -97,9 +97,9 @@ class FaceResult:
         return f"<FaceResult {self.face_id} box=({place}) {quality}: {found}>"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Estimate:
-    """The faces of a photo or frame.
+    """The faces of a photo or frame. Equal to itself only.
 
     Attributes:
         faces: Left to right.
@@ -183,7 +183,7 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
 
         Raises:
             TypeError: If it is anything else.
-            UnreadableImageError: If the file can't be read.
+            UnreadableError: If the file or the Pillow image can't be read.
             ValueError: If it is another array.
             RuntimeError: After `close`, or in a forked process.
         """

@@ -125,7 +125,7 @@ def neutral_face(estimator: AUEstimator, photo: ImageSource, name: str) -> dict[
 
     Raises:
         NeutralFaceError: If it does not show exactly one face, or that face can't be read.
-        UnreadableImageError: If it is a path that can't be read.
+        UnreadableError: If it is a path or Pillow image that can't be read.
     """
     faces = estimator.estimate(photo).faces
     if len(faces) == 1 and not faces[0].reason:

@@ -9,7 +9,7 @@ class UnreadableError(ValueError):
     """A source cannot be read, or not to its end."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """One image of a source.
 

@@ -10,9 +10,8 @@ from PIL import Image as PillowImage
 
 from fau_tf.face.align import Image, require_image
 from fau_tf.io.frames import Frame, UnreadableError, UnreadFrame
-from fau_tf.io.stills.decode import FORMATS, MAX_PIXELS, check, decode
+from fau_tf.io.stills.decode import FORMATS, MAX_PIXELS, check, decode, explained
 from fau_tf.io.stills.pixels import Picture, to_rgb
-from fau_tf.io.stills.sample_depth import SampleError
 
 __all__ = [
     "FORMATS",
@@ -88,10 +87,8 @@ def as_picture(source: ImageSource) -> Picture:
     if isinstance(source, str | os.PathLike):
         return read_picture(source)
     if isinstance(source, PillowImage.Image):
-        try:
+        with explained(BytesIO(), "The Pillow image"):
             return to_rgb(source)
-        except SampleError as error:
-            raise UnreadableError(f"The Pillow image: {error}.") from error
     if not isinstance(source, np.ndarray):
         raise TypeError(
             "An image must be a path, a Pillow image or an (H, W, 3) RGB uint8 array: got "

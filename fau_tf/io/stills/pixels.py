@@ -33,7 +33,7 @@ _ORIENTATION: Final = 274
 _MAX_SAMPLE_VALUES: Final = (281, 341)  # TIFF 6.0: MaxSampleValue, SMaxSampleValue
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """A picture that was read.
 

@@ -142,7 +142,8 @@ def test_a_photo_upside_down_has_the_same_aus_and_its_roll(photo):
 
 
 def test_no_face_has_its_reason(estimator):
-    assert estimator.estimate(np.zeros((1, 1, 3), np.uint8)) == Estimate((), "no face found")
+    found = estimator.estimate(np.zeros((1, 1, 3), np.uint8))
+    assert (found.faces, found.reason) == ((), "no face found")
 
 
 @pytest.mark.parametrize("form", [str, Path, Image.open])
@@ -167,6 +168,15 @@ def test_other_input_is_refused_with_what_came(estimator, wrong, error, message)
     for call in (estimator.estimate, estimator.track):
         with pytest.raises(error, match=message):
             call(wrong)
+
+
+def test_results_are_equal_to_themselves_and_can_be_looked_up(estimator, photo):
+    one, other = (estimator.estimate(photo) for _ in range(2))
+    for first, second in ((one, other), (one.faces[0], other.faces[0])):
+        assert first == first
+        assert first != second
+        assert {first: 1, second: 2}[first] == 1
+        assert [second, first].index(first) == 1
 
 
 def test_results_print_in_short(photo):
@@ -243,6 +253,7 @@ def test_the_package_offers_its_public_names():
     assert fau_tf.AUEstimator is AUEstimator
     assert fau_tf.load_model_info().name == "fau_small_mesh_float16"
     assert fau_tf.read_image is read_image
+    assert fau_tf.UnreadableError is UnreadableError
     with pytest.raises(AttributeError, match="module 'fau_tf' has no attribute 'nothing'"):
         _ = fau_tf.nothing
 
@@ -256,7 +267,8 @@ def test_importing_the_package_imports_nothing_else_and_lists_the_public_names()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.splitlines() == [
         "[]",
-        "AUEstimator FaceResult __version__ load_model_info read_image to_dataframe",
+        "AUEstimator FaceResult UnreadableError __version__ load_model_info read_image "
+        "to_dataframe",
     ]
 
 

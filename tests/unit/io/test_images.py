@@ -1,13 +1,14 @@
 import os
 import struct
 import zlib
+from io import BytesIO
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from fau_tf.io import images
-from fau_tf.io.images import UnreadableError, decode_image, read_image
+from fau_tf.io.images import Frame, Picture, UnreadableError, decode_image, read_image
 
 
 @pytest.fixture
@@ -174,6 +175,21 @@ def test_values_of_unknown_scale_are_refused(tmp_path):
         read_image(deep)
     with pytest.raises(UnreadableError, match=r"The Pillow image: floating.*Scale"):
         images.as_image(Image.fromarray(np.full((4, 4), 20.0, np.float32)))
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg"])
+def test_a_damaged_pillow_image_is_refused_as_its_file_is(tmp_path, kind):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    content = saved(tmp_path / f"x.{kind}", noise).read_bytes()
+    with pytest.raises(UnreadableError, match=r"^The Pillow image: .*damaged.*\. Save it again"):
+        images.as_picture(Image.open(BytesIO(content[: len(content) // 2])))
+
+
+def test_pictures_are_equal_to_themselves_only(rgb):
+    for one, other in ((Picture(rgb), Picture(rgb)), (Frame(rgb), Frame(rgb))):
+        assert one == one
+        assert one != other
+        assert {one: 1, other: 2}[one] == 1
 
 
 def test_every_reader_exists():
