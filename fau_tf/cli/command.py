@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -31,6 +31,18 @@ def exit_code(work: Callable[[], bool | None], stopped: str) -> int:
 def log(line: str) -> None:
     """Print a line at once."""
     print(line, flush=True)
+
+
+def options_used(options: argparse.Namespace, shown: Mapping[str, str]) -> str:
+    """Return the options that a command was given, as the page that it writes names them.
+
+    Args:
+        options: Of the command.
+        shown: Attribute -> how it is written, e.g. `--photos FOLDER`, or `--subjects {}` with its
+            value. One that is empty, None or False is left out.
+    """
+    given = {name: getattr(options, name) for name in shown}
+    return " ".join(shown[name].format(value) for name, value in given.items() if value)
 
 
 def require_least(options: argparse.Namespace, **least: int) -> None:

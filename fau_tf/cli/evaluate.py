@@ -35,7 +35,7 @@ from typing import Any, Final
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
 from fau_tf.cli import compare
-from fau_tf.cli.command import exit_code, require_checkout, require_file
+from fau_tf.cli.command import exit_code, options_used, require_checkout, require_file
 from fau_tf.portraits.collection import PARTS
 from fau_tf.synthetic.registry import RIGS
 from fau_tf.utils.files import replacing
@@ -48,6 +48,13 @@ _DOCS: Final = Path("docs")
 _PAGE: Final = Path("docs/experiments/accuracy.md")
 _REAL_FACES_PAGE: Final = Path("docs/experiments/real_faces.md")
 _SAMPLE: Final = Path("docs/sample/astronaut.png")
+_REAL_FACES_OPTIONS: Final = {
+    "part": "--part {}",
+    "model": "--model FILE",
+    "compare": "--compare FILE",
+    "write": "--write",
+}
+"""Options of `real-faces` that its page names."""
 _SOURCES: Final = {"cross_rig", "photos"}
 """Figures beside those on test subjects from which the low-reliability AUs are taken."""
 
@@ -172,7 +179,7 @@ def _evaluate_photo_folder(options: argparse.Namespace) -> None:
         kept=options.data,
         pictures=options.pictures,
     )
-    page = report.report_page(found)
+    page = report.report_page(found, options_used(options, _REAL_FACES_OPTIONS))
     print(page)
     texts = {}
     if options.json:

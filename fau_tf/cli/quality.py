@@ -20,7 +20,14 @@ from typing import Any, Final
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
-from fau_tf.cli.command import exit_code, log, require_checkout, require_file, require_least
+from fau_tf.cli.command import (
+    exit_code,
+    log,
+    options_used,
+    require_checkout,
+    require_file,
+    require_least,
+)
 from fau_tf.utils.files import replacing
 from fau_tf.utils.json_safe import plain
 
@@ -29,6 +36,15 @@ _DOCS: Final = Path("docs")
 _PAGE: Final = Path("docs/experiments/quality.md")
 _SAMPLE: Final = Path("docs/sample/astronaut.png")
 _ENDINGS: Final = (".jpg", ".jpeg", ".png", ".webp")
+_OPTIONS: Final = {
+    "subjects": "--subjects {}",
+    "photos": "--photos FOLDER",
+    "data": "--data TEXT",
+    "no_face": "--no-face FILE...",
+    "model": "--model FILE",
+    "write": "--write",
+}
+"""Options of `measure` that its page names."""
 _HELD_OUT: Final = 2
 """Subjects of `train` that are held out, at least."""
 
@@ -64,7 +80,7 @@ def _measure(options: argparse.Namespace) -> None:
             log("photos: done")
         found["no_face"] = [score_table.without_face(reader, file) for file in options.no_face]
     as_json = json.dumps(plain(found), indent=1, allow_nan=False) + "\n"
-    page = report.page(found)
+    page = report.page(found, options_used(options, _OPTIONS))
     print(page)
     texts = {options.json: as_json} if options.json else {}
     if options.write:

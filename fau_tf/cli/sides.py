@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads
 
-from fau_tf.cli.command import exit_code, log, require_checkout, require_least
+from fau_tf.cli.command import exit_code, log, options_used, require_checkout, require_least
 from fau_tf.utils.files import replacing
 from fau_tf.utils.markdown_tables import table
 
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _PAGE: Final = Path("docs/experiments/sides.md")
+_OPTIONS: Final = {
+    "portraits": "--portraits SET",
+    "credit": "--credit TEXT",
+    "subjects": "--subjects {}",
+    "model": "--model FILE",
+    "write": "--write",
+}
+"""Options that the page names."""
 _HEADS: Final = (
     "AU",
     "correlation of L - R with the truth (95 % CI)",
@@ -60,8 +68,8 @@ def _measure(options: argparse.Namespace) -> None:
     found = {}
     if options.portraits:
         portraits = load_set(options.portraits)
-        count = sides.neutral_validation(portraits).size
-        title = f"Edited portraits of {count} validation subjects"
+        subjects = set(portraits.subject[sides.neutral_validation(portraits)].tolist())
+        title = f"Edited portraits of {len(subjects)} validation subjects"
         found[title] = sides.agreement(interpreter, sides.edited(portraits, aus, size))
         log(f"{title}: done")
     for rig in (canonical_rig(), anny_rig()):
@@ -69,7 +77,7 @@ def _measure(options: argparse.Namespace) -> None:
         examples = sides.rendered(rig, aus, options.subjects, size)
         found[title] = sides.agreement(interpreter, examples)
         log(f"{title}: done")
-    page = _page(model.name, found, options.credit)
+    page = _page(model.name, found, options)
     print(page)
     if options.write:
         with replacing(_ROOT / _PAGE) as unfinished:
@@ -83,16 +91,18 @@ def _check(options: argparse.Namespace) -> None:
         require_checkout(_ROOT, _PAGE)
 
 
-def _page(model: str, found: dict[str, tuple["Agreement", ...]], credit: str) -> str:
+def _page(
+    model: str, found: dict[str, tuple["Agreement", ...]], options: argparse.Namespace
+) -> str:
     from fau_tf.evaluation.sides import LEANS, LEVEL
 
     tables = [f"## {title}\n\n{_table(rows)}\n" for title, rows in found.items()]
-    credits = f"Photos: {credit}\n\n" if credit else ""
+    credits = f"Photos: {options.credit}\n\n" if options.credit else ""
     newline = "\n"
     leans = ", ".join(f"{lean:g}" for lean in LEANS)
     return f"""# Left and right
 
-Written by `python -m fau_tf.cli.sides --write`: `{model}`,
+Written by `python -m fau_tf.cli.sides {options_used(options, _OPTIONS)}`: `{model}`,
 [`--sides`](../guide/predict.md#left-and-right).
 
 Each AU is shown alone at {LEVEL:g}, the mean of both sides, and leans to one side by {leans}: a

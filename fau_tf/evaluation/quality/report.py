@@ -16,22 +16,23 @@ _COLUMNS: Final = 5
 
 _HEAD: Final = (
     "# Quality score\n\n"
-    "Written by `python -m fau_tf.cli.quality measure --write` (model `{model}`). The same face is "
-    "read clean and under one degradation after the other. *Error* is the mean absolute difference "
-    "of the intensities from the clean reading, over faces and AUs; *worst AU* is the AU whose "
-    "mean over the faces is largest. *Score* is the median. The clean reading is no truth: an "
-    'error of 0 means "as good as before".\n\n'
+    "Written by `python -m fau_tf.cli.quality measure {options}` (model `{model}`). The same face "
+    "is read clean and under one degradation after the other. *Error* is the mean absolute "
+    "difference of the intensities from the clean reading, over faces and AUs; *worst AU* is the "
+    "AU whose mean over the faces is largest. *Score* is the median. The clean reading is no "
+    'truth: an error of 0 means "as good as before".\n\n'
     f"![Error of the AUs and quality score by degradation](../{PICTURE})\n\n"
 )
 
 
-def page(found: Mapping[str, Any]) -> str:
+def page(found: Mapping[str, Any], options: str) -> str:
     """Return the Markdown page of `cli.quality measure`.
 
     Args:
         found: `model`, and `sets`: name -> `score_table.score_table` with `data`, what it is from.
+        options: Of the command, which the page names.
     """
-    parts = [_HEAD.format(model=found["model"])]
+    parts = [_HEAD.format(model=found["model"], options=options)]
     parts.append(_limits())
     for name, figures in found["sets"].items():
         parts.append(f"\n## {name}\n\n{figures['data']}\n\n{_clean(figures['clean'])}\n\n")

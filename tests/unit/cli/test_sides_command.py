@@ -3,11 +3,13 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from fau_tf.cli import sides as command
 from fau_tf.evaluation import sides
 from fau_tf.inference import interpreter
+from fau_tf.portraits import portrait_set
 from tests.helpers.faces import info
 
 
@@ -58,4 +60,21 @@ def test_publishing_needs_a_checkout(monkeypatch, measured, tmp_path, capsys):
     (tmp_path / "docs" / "experiments").mkdir(parents=True)
     assert not measured
     assert command.main(["--write"]) == 0
-    assert "rig anny" in (tmp_path / "docs" / "experiments" / "sides.md").read_text()
+    page = (tmp_path / "docs" / "experiments" / "sides.md").read_text()
+    assert "rig anny" in page
+    assert "Written by `python -m fau_tf.cli.sides --subjects 10 --write`: " in page
+
+
+@pytest.mark.usefixtures("measured")
+def test_a_person_with_several_portraits_is_one_subject(monkeypatch, capsys):
+    portraits = SimpleNamespace(
+        part=np.array(["validation"] * 4 + ["train"]),
+        expression=np.array(["neutral"] * 3 + ["smiling", "neutral"]),
+        subject=np.array(["a", "b", "a", "c", "d"]),
+    )
+    monkeypatch.setattr(portrait_set, "load_set", lambda _: portraits)
+    monkeypatch.setattr(sides, "edited", lambda *_: [])
+    assert command.main(["--portraits", "set", "--credit", "Somebody. CC0."]) == 0
+    page = capsys.readouterr().out
+    assert "## Edited portraits of 2 validation subjects\n" in page
+    assert "cli.sides --portraits SET --credit TEXT --subjects 10`: " in page

@@ -56,10 +56,15 @@ def card_summary(found: _Figures) -> dict[str, Any]:
     }
 
 
-def report_page(found: _Figures) -> str:
-    """Return the page."""
+def report_page(found: _Figures, options: str) -> str:
+    """Return the page.
+
+    Args:
+        found: What `evaluate.evaluate_folder` returns.
+        options: Of the command, which the page names.
+    """
     parts = [
-        _head(found),
+        _head(found, options),
         _selection(found),
         comparison_section(found, _SELECTION),
         _neutral(found),
@@ -72,12 +77,12 @@ def report_page(found: _Figures) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _head(found: _Figures) -> str:
+def _head(found: _Figures, options: str) -> str:
     source = found["collection"]
     lines = [
         "# Real faces",
-        f"Written by `python -m fau_tf.cli.evaluate real-faces FOLDER --part {found['part']} "
-        f"--write`: `{found['model']}` on {found['photos']} photos of {found['subjects']} "
+        f"Written by `python -m fau_tf.cli.evaluate real-faces FOLDER {options}`: "
+        f"`{found['model']}` on {found['photos']} photos of {found['subjects']} "
         f"subjects, the {found['part']} part of `{source['name']}`. Photos on which no face was "
         f"found: {found['not_found']}.",
         f"Photos: {source['attribution']}. {source['license']}. {source['source']} "

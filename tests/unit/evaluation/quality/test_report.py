@@ -27,8 +27,8 @@ def test_the_page_has_the_limits_every_row_and_the_pictures_without_a_face(tmp_p
     figures = {"data": "Seven faces.", "clean": clean, "rows": ROWS}
     no_face = {"name": "dog.jpg", "found": 1, "scores": [0.02], "flags": ["unlike a face"]}
     found = {"model": "tiny", "sets": {"Synthetic faces": figures}, "no_face": [no_face]}
-    page = report.page(found)
-    assert "`tiny`" in page
+    page = report.page(found, "--subjects 7 --write")
+    assert "cli.quality measure --subjects 7 --write` (model `tiny`)" in page
     limits = LIMITS["eye_distance_px"]
     assert f"| `eye_distance_px` | {limits.full:g} | 8 | small face | too small |" in page
     assert "7 clean faces: 86% have a score of 0.9 or more; quantiles of the score 0%: 0.80" in page

@@ -99,7 +99,7 @@ def test_groups_of_the_table_are_counted(found):
 
 
 def test_the_page_has_every_figure_and_the_credit(found):
-    page = report.report_page(found)
+    page = report.report_page(found, "--part validation")
     assert "Photos: the tests. CC0." in page
     assert "the validation part of `people`" in page
     for heading in (
@@ -142,7 +142,7 @@ def test_a_page_without_smiles_says_so(found):
     for name in changed["readers"]:
         for figures in changed["readers"][name]["versions"].values():
             figures["smile"]["subjects"] = 0
-    page = report.report_page(changed)
+    page = report.report_page(changed, "")
     assert "## Smiles" not in page
     assert "AUC of AU12" not in page
     assert "## Edited AUs" in page
@@ -157,7 +157,7 @@ def test_a_page_of_a_model_without_unrelated_aus_has_dashes(found):
         "share_above_others": float("nan"),
     }
     line = next(
-        one for one in report.report_page(changed).splitlines() if f"| {row['edit']} |" in one
+        one for one in report.report_page(changed, "").splitlines() if f"| {row['edit']} |" in one
     )
     assert line.endswith("| - | - | - |")
 
@@ -172,6 +172,7 @@ def test_the_command_publishes_page_and_picture(folder, found, tmp_path, monkeyp
     (tmp_path / "docs" / "images").mkdir()
     assert command.main(options) == 0
     page = (tmp_path / "docs" / "experiments" / "real_faces.md").read_text()
+    assert "evaluate real-faces FOLDER --part validation --write`: `" in page
     assert page in capsys.readouterr().out
     assert (tmp_path / "docs" / report.PICTURE).stat().st_size > 10_000
     kept = json.loads((tmp_path / "found.json").read_text())
@@ -184,7 +185,7 @@ def test_the_test_part_is_read_only_when_it_is_named(folder, monkeypatch):
     monkeypatch.setattr(
         evaluate, "evaluate_folder", lambda *given, **_: asked.append(given[2]) or {}
     )
-    monkeypatch.setattr(report, "report_page", lambda _: "")
+    monkeypatch.setattr(report, "report_page", lambda *_: "")
     for options in ([], ["--part", "test"]):
         assert command.main(["real-faces", str(folder), *options]) == 0
     assert asked == ["validation", "test"]
@@ -197,7 +198,9 @@ def test_the_command_compares_with_a_second_model(folder, found, monkeypatch, ca
     )
     assert command.main(["real-faces", str(folder), "--compare", str(tmp_path / "b.tflite")]) == 0
     assert asked["other"] == tmp_path / "b.tflite"
-    assert "| figure | better | A | B | B - A |" in capsys.readouterr().out
+    page = capsys.readouterr().out
+    assert "| figure | better | A | B | B - A |" in page
+    assert "real-faces FOLDER --part validation --compare FILE`: `" in page
 
 
 def test_photos_that_a_rule_leaves_out_are_not_read(tmp_path, capsys):
