@@ -90,7 +90,7 @@ def find_sources(names: Sequence[str], skip: Path | None = None) -> list[Source]
     A folder or a pattern gives one source with all its photos, sorted by name, and one per video.
     Links to folders are not followed, so link cycles end. The content of a file decides its kind;
     if it is unknown, its ending does, so that reading it gives a precise error. Other files in a
-    folder are left out.
+    folder are left out, and hidden ones, whose names begin with a dot, unless they are named.
 
     Args:
         names: From the command line.
@@ -241,6 +241,11 @@ def _is_pattern(name: str) -> bool:
     return any(mark in name for mark in "*?[")
 
 
+def _is_hidden(name: str) -> bool:
+    """Return whether a file is hidden, such as macOS's `._a.png` beside `a.png`: no picture."""
+    return name.startswith(".")
+
+
 def _fixed_folder(pattern: Path) -> Path:
     """Return the folder that the part of a pattern before its first mark names."""
     return Path(*takewhile(lambda part: not _is_pattern(part), pattern.parts))
@@ -275,7 +280,7 @@ def _media_files(folder: Path, skip: Path | None) -> list[Path]:
     found: list[Path] = []
     closed: list[Path] = []
     for place, _, files in _walk(folder, skip, lambda error: closed.append(Path(error.filename))):
-        found += [place / name for name in files]
+        found += [place / name for name in files if not _is_hidden(name)]
     return sorted([*closed, *(path for path in found if _file_kind(path))])
 
 
@@ -288,7 +293,9 @@ def _matching_files(pattern: Path, skip: Path | None) -> list[Path]:
     found: list[Path] = []
     for place, folders, files in _walk(base, skip):
         inside = place.relative_to(base).parts
-        for name in [*folders, *files]:
+        # As in a shell, only `.` stands for the dot of a hidden file.
+        shown = [name for name in files if wanted[-1].startswith(".") or not _is_hidden(name)]
+        for name in [*folders, *shown]:
             if _matches((*inside, name), wanted):
                 path = place / name
                 if name in files:

@@ -233,7 +233,9 @@ def with_ending(name: Path, ending: str) -> Path:
 
 def _unique(stem: str, taken: set[str]) -> str:
     """Return a stem with `_au` that is not taken yet, and take it."""
-    short = os.fsdecode(os.fsencode(stem)[:LONGEST_STEM])
+    short = stem[:LONGEST_STEM]
+    while len(os.fsencode(short)) > LONGEST_STEM:  # whole characters
+        short = short[:-1]
     name, count = f"{short}_au", 1
     while name in taken:
         count += 1

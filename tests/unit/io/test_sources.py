@@ -53,6 +53,28 @@ def test_a_folder_is_its_photos_sorted_and_each_of_its_videos(tree):
     assert (clip.kind, clip.paths) == (SourceKind.VIDEO, (tree / "clip.mp4",))
 
 
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("", ["a.jpg", "b.png", "deep/c.PNG", "deep/deeper/d.jpeg", "no_ending"]),
+        ("*.png", ["b.png"]),
+        ("dee*", ["deep/c.PNG", "deep/deeper/d.jpeg"]),
+        ("**", ["a.jpg", "b.png", "deep/c.PNG", "deep/deeper/d.jpeg", "no_ending"]),
+        ("._*", ["._b.png"]),
+        ("._b.png", ["._b.png"]),
+    ],
+)
+def test_hidden_files_are_left_out_unless_they_are_named(tree, name, found):
+    (tree / "._b.png").write_bytes(PHOTO.read_bytes())
+    (tree / "deep" / "._c.PNG").write_bytes(b"\0\5\x16\7")  # of macOS: no picture
+    (tree / ".partial-x.mp4").write_bytes((tree / "clip.mp4").read_bytes())
+    for unwanted in ("notes.txt", "pipe", "deep/up"):
+        (tree / unwanted).unlink()
+    sources = find_sources([str(tree / name)])
+    assert relative(sources[0], tree) == found
+    assert not any(".partial" in source.name for source in sources)
+
+
 def test_a_folder_without_read_permission_is_unread_and_not_skipped(tree, monkeypatch):
     """Simulated, because root may read every folder."""
     scan = os.scandir

@@ -30,6 +30,21 @@ def test_results_are_named_after_their_sources():
     assert names[3:] == ["in_au", "in_2_au", "stdin_au", "camera1_au"]
 
 
+@pytest.mark.parametrize(
+    ("stem", "short"),
+    [
+        ("a" + "я" * 125, "a" + "я" * 109),  # 2 bytes each
+        ("笑" * 80, "笑" * 73),  # 3
+        ("\N{GRINNING FACE}" * 60, "\N{GRINNING FACE}" * 55),  # 4
+        ("\udcff" * 230, "\udcff" * 220),  # no UTF-8
+        ("é" * 110, "é" * 110),
+    ],
+)
+def test_long_names_are_cut_between_characters(stem, short):
+    source = Source(SourceKind.PHOTO, stem, (Path(f"{stem}.png"),))
+    assert [path.name for path in result_names([source], Path("out"))] == [f"{short}_au"]
+
+
 @pytest.mark.parametrize("ending", [".png", ".csv", ".jsonl", ".mp4", "_events.csv", "_elan.txt"])
 def test_results_never_take_the_place_of_a_source(tmp_path, ending):
     sources = [
