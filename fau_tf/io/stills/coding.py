@@ -51,7 +51,11 @@ def _coding(file: BinaryIO, picture: PillowImage.Image, page: int) -> Coding:
     code = png_chunks.color_code(chunks)
     deep = None
     if _has_16_bit_colors(picture, chunks):
-        deep = _lower_bytes(file, picture, page, needed=is_hdr(code))
+        # A transparent color has 16 bits, too.
+        transparent = "transparency" in picture.info and not _is_animated(picture)
+        deep = _lower_bytes(file, picture, page, needed=transparent or is_hdr(code))
+    if (gray := png_chunks.transparent_gray(chunks)) is not None:
+        picture.info["transparency"] = gray
     significant, gamma = png_chunks.significant_bits(chunks), png_chunks.gamma(chunks)
     return Coding(code, deep, significant=significant, gamma=gamma)
 
@@ -71,7 +75,7 @@ def _lower_bytes(
     brightest = int(np.asarray(picture)[..., :3].max())
     if brightest >= 128 and not needed:  # all 16 bits are in use
         return None
-    if picture.format == "PNG" and getattr(picture, "is_animated", False):
+    if picture.format == "PNG" and _is_animated(picture):
         raise SampleError(
             "an animation of 16-bit colors that are dark, or of 12 bits. Convert it to 8 bits"
         )
@@ -79,6 +83,10 @@ def _lower_bytes(
     if samples.dtype != np.uint16 or samples.shape[:2] != (picture.height, picture.width):
         raise OSError("its 16-bit colors can't be decoded")
     return samples
+
+
+def _is_animated(picture: PillowImage.Image) -> bool:
+    return bool(getattr(picture, "is_animated", False))
 
 
 def _has_16_bit_colors(picture: PillowImage.Image, chunks: dict[bytes, bytes]) -> bool:

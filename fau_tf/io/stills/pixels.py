@@ -85,7 +85,7 @@ def to_rgb(picture: PillowImage.Image, coding: Coding | None = None) -> Picture:
     coding = coding or Coding()
     if coding.deep is not None and coding.color and is_hdr(coding.color):
         # before their lower bits are cut: PQ spends few levels on a face
-        picture = _replaced(picture, code_to_srgb(coding.deep, coding.color))
+        picture = _replaced(picture, code_to_srgb(coding.deep, coding.color), coding.deep)
         return Picture(_shown(picture, Coding()).image, (TONE_MAPPED,))
     picture, flags = _with_8_bits(picture, coding)
     shown = _shown(picture, coding)
@@ -118,18 +118,31 @@ def _with_8_bits(
         flags += () if picture.info.get("icc_profile") else (FLOATS_ASSUMED,)
     else:
         values, flags = integers_to_8_bits(samples, _declared_bits(picture, samples, coding))
-    return _replaced(picture, values), flags
+    return _replaced(picture, values, samples), flags
 
 
-def _replaced(picture: PillowImage.Image, values: npt.NDArray[np.uint8]) -> PillowImage.Image:
-    """Return other values with a picture's profile, orientation and transparency."""
+def _replaced(
+    picture: PillowImage.Image, values: npt.NDArray[np.uint8], samples: npt.NDArray[Any]
+) -> PillowImage.Image:
+    """Return `values` of `samples` with a picture's profile, orientation and transparency."""
     made = PillowImage.fromarray(values)
-    if picture.mode == "RGBA":
-        made.putalpha(picture.getchannel("A"))
+    if alpha := _alpha(picture, samples):
+        made.putalpha(alpha)
     exif = PillowImage.Exif()
     exif[_ORIENTATION] = picture.getexif().get(_ORIENTATION, 1)
     made.info = {"exif": exif.tobytes(), "icc_profile": picture.info.get("icc_profile")}
     return made
+
+
+def _alpha(picture: PillowImage.Image, samples: npt.NDArray[Any]) -> PillowImage.Image | None:
+    """Return the alpha channel, also of one transparent color; None for an opaque picture."""
+    if picture.mode == "RGBA":
+        return picture.getchannel("A")
+    color = picture.info.get("transparency")
+    if color is None or samples.dtype.kind == "f":
+        return None
+    opaque = (np.atleast_3d(samples) != color).any(axis=-1)
+    return PillowImage.fromarray(opaque.astype(np.uint8) * 255)
 
 
 def _declared_bits(picture: PillowImage.Image, samples: Samples, coding: Coding) -> int | None:

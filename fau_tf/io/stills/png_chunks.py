@@ -30,6 +30,17 @@ def significant_bits(chunks: dict[bytes, bytes]) -> int | None:
     return max(chunks[b"sBIT"]) if chunks.get(b"sBIT") else None
 
 
+def transparent_gray(chunks: dict[bytes, bytes]) -> int | None:
+    """Return the transparent level of a gray picture of 2 or 4 bits, scaled to 0 to 255.
+
+    Pillow scales the samples and not this level. None without one, or for other pictures.
+    """
+    bits, level = bit_depth(chunks), chunks.get(b"tRNS", b"")
+    if bits not in (2, 4) or chunks[b"IHDR"][9] != 0 or len(level) != 2:
+        return None
+    return int.from_bytes(level, "big") * 255 // ((1 << bits) - 1)
+
+
 def color_code(chunks: dict[bytes, bytes]) -> ColorCode | None:
     """Return the color code of the `cICP` chunk; None without one."""
     code = chunks.get(b"cICP", b"")

@@ -172,6 +172,42 @@ def test_alpha_beside_colors_of_12_bits(tmp_path):
     np.testing.assert_array_equal(found.image[:, 30:], PIXELS[:, 30:])
 
 
+@pytest.mark.parametrize(
+    ("bits", "kind", "samples", "transparent", "shown"),
+    [
+        # Gray is kind 0, colors are kind 2 of PNG.
+        (16, 0, [0, 513, 514, 0xFF00], [513], [0, 255, 2, 255]),
+        (16, 0, [0, 513, 0x8000], [0], [255, 2, 128]),
+        (8, 0, [0, 13, 200], [13], [0, 255, 200]),
+        (4, 0, [0, 13, 15, 2], [13], [0, 255, 255, 34]),
+        (2, 0, [0, 1, 2, 3], [1], [0, 255, 170, 255]),
+        (1, 0, [0, 1, 0], [0], [255, 255, 255]),
+        (8, 2, [1, 2, 3, 4, 5, 6], [4, 5, 6], [1, 2, 3, 255, 255, 255]),
+        # Only the lower bytes tell the first two apart.
+        (16, 2, [1029, 1285, 1542, 1028, 1285, 1542, 0xFF00, 0, 0], [1028, 1285, 1542],
+         [4, 5, 6, 255, 255, 255, 255, 0, 0]),
+    ],
+)  # fmt: skip
+def test_one_transparent_level_or_color_shows_white(bits, kind, samples, transparent, shown):
+    channels = 3 if kind else 1
+    stored = "".join(f"{sample:0{bits}b}" for sample in samples)
+    stored += "0" * (-len(stored) % 8)
+    row = b"\0" + int(stored, 2).to_bytes(len(stored) // 8, "big")
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", len(samples) // channels, 1, bits, kind, 0, 0, 0),
+        b"tRNS": struct.pack(f">{channels}H", *transparent),
+        b"IDAT": zlib.compress(row),
+        b"IEND": b"",
+    }
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in chunks.items()
+    )
+    image = decode_picture(content, "x").image
+    wanted = np.array(shown).reshape(1, -1, channels)
+    np.testing.assert_array_equal(image, np.broadcast_to(wanted, image.shape))
+
+
 def test_declared_bits_are_no_assumption():
     samples = GRAY.astype(np.uint16) * 16 + 5  # uses the lower bits
     png = with_chunk(saved(Image.fromarray(samples), "PNG"), b"sBIT", bytes([12]))
