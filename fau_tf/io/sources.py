@@ -84,6 +84,9 @@ class FrameStream:
     fps: float = 25.0
 
 
+_STDIN: Final = Source(SourceKind.STDIN, "stdin")
+
+
 def find_sources(names: Sequence[str], skip: Path | None = None) -> list[Source]:
     """Return the sources that names refer to.
 
@@ -212,14 +215,14 @@ def _stdin_frame(number: int, content: bytes, fps: float, max_pixels: int) -> Fr
     try:
         found = decode_picture(content, f"stdin, image {number}", max_pixels)
     except UnreadableError as error:
-        return UnreadFrame(str(error), number, seconds, STDIN)
-    return Frame(found.image, number, seconds, STDIN, found.flags)
+        return UnreadFrame(str(error), number, seconds, _STDIN.name)
+    return Frame(found.image, number, seconds, _STDIN.name, found.flags)
 
 
 def _resolve(name: str, skip: Path | None) -> list[Source]:
     path = Path(name)
     if name == STDIN:
-        return [Source(SourceKind.STDIN, "stdin")]
+        return [_STDIN]
     if _is_folder(path):
         return _group(name, _media_files(path, skip), path)
     if not os.path.lexists(name) and _is_pattern(name):

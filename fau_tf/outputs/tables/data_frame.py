@@ -23,7 +23,12 @@ _NEEDED: Final = {"frame", "face_id", "success", "source"}
 
 
 def to_dataframe(
-    results: str | PathLike[str] | Iterable[Estimate] | Iterable[FaceResult],
+    results: str
+    | PathLike[str]
+    | Estimate
+    | Iterable[Estimate]
+    | FaceResult
+    | Iterable[FaceResult],
     info: ModelInfo | None = None,
     *,
     times: Sequence[float] | None = None,
@@ -36,8 +41,8 @@ def to_dataframe(
     Figures have the three decimals of the file, and what was not read is missing, with its reason.
 
     Args:
-        results: A CSV file of `fau-demo`; or estimates of successive frames, which are counted from
-            1; or faces of one picture.
+        results: A CSV file of `fau-demo`; or an estimate, or those of successive frames, which are
+            counted from 1; or a face, or those of one picture.
         info: The model's, `AUEstimator.info`; needed for all but files. The others, too, are for
             results that are no file.
         times: Seconds of each frame; missing by default.
@@ -56,7 +61,7 @@ def to_dataframe(
         return _read(pandas, Path(results).read_text(encoding="utf-8"), str(results))
     if info is None:
         raise TypeError("to_dataframe needs `info` for results that are no file: AUEstimator.info.")
-    estimates = _estimates(list(results))
+    estimates = _estimates(results)
     at = [math.nan] * len(estimates) if times is None else list(times)
     if len(at) != len(estimates):
         raise ValueError(
@@ -70,15 +75,16 @@ def to_dataframe(
     return _read(pandas, "".join(lines), source)
 
 
-def _estimates(results: list[Any]) -> list[Estimate]:
+def _estimates(results: object) -> list[Estimate]:
     """Return estimates as they are, and faces as one estimate."""
-    if all(isinstance(one, Estimate) for one in results):
-        return results
-    if all(isinstance(one, FaceResult) for one in results):
-        return [Estimate(tuple(results))]
-    kinds = sorted({type(one).__name__ for one in results})
+    found: list[Any] = list(results) if isinstance(results, Iterable) else [results]
+    if all(isinstance(one, Estimate) for one in found):
+        return found
+    if all(isinstance(one, FaceResult) for one in found):
+        return [Estimate(tuple(found))]
+    kinds = sorted({type(one).__name__ for one in found})
     raise TypeError(
-        f"to_dataframe takes a CSV file, a list of Estimate or a list of FaceResult: got {kinds}."
+        f"to_dataframe takes a CSV file, Estimate, FaceResult or a list of either: got {kinds}."
     )
 
 

@@ -225,6 +225,7 @@ def test_images_on_stdin_are_frames_with_timestamps():
     with open_frames(source, fps=10.0, stdin=BytesIO(content)) as stream:
         found = list(stream.frames)
     assert [(one.number, one.timestamp) for one in found] == [(1, 0.0), (2, 0.1), (3, 0.2)]
+    assert {one.name for one in found} == {source.name}
     peaks = [int(one.image.mean(axis=(0, 1)).argmax()) for one in found]
     assert peaks == [0, 1, 2]
     with open_frames(source, every=2, fps=10.0, stdin=BytesIO(content)) as stream:
@@ -240,6 +241,7 @@ def test_a_damaged_image_on_stdin_is_unread_and_the_next_is_read():
         broken, whole = stream.frames
     assert isinstance(broken, UnreadFrame)
     assert broken.reason.startswith("stdin, image 1: the image is damaged")
+    assert broken.name == "stdin"
     assert isinstance(whole, Frame)
     np.testing.assert_allclose(whole.image.mean(axis=(0, 1)), (0, 0, 255), atol=3)  # JPEG's loss
 

@@ -68,6 +68,17 @@ def test_faces_are_those_of_one_picture():
     assert "AU12_L_r" not in frame
 
 
+def test_one_estimate_is_one_frame_also_without_a_face():
+    faces = fau_tf.to_dataframe(FRAMES[0].faces, info(AUS))
+    pandas.testing.assert_frame_equal(fau_tf.to_dataframe(FRAMES[0], info(AUS)), faces)
+    one = fau_tf.to_dataframe(FRAMES[0].faces[0], info(AUS))
+    pandas.testing.assert_frame_equal(one, faces[:1])
+    frame = fau_tf.to_dataframe(Estimate((), "no face found", ("tone-mapped",)), info(AUS))
+    assert frame[["success", "reason", "flags"]].values.tolist() == [
+        [0, "no face found", "tone-mapped"]
+    ]
+
+
 def test_no_results_are_a_frame_without_rows():
     frame = fau_tf.to_dataframe([], info(AUS))
     assert len(frame) == 0
@@ -77,6 +88,8 @@ def test_no_results_are_a_frame_without_rows():
 def test_what_is_no_result_is_refused(tmp_path):
     with pytest.raises(TypeError, match=r"needs `info`.*AUEstimator\.info"):
         fau_tf.to_dataframe(FRAMES)
+    with pytest.raises(TypeError, match=r"to_dataframe takes.*got \['int'\]"):
+        fau_tf.to_dataframe(5, info(AUS))
     with pytest.raises(TypeError, match=r"got \['FaceResult', 'dict'\]"):
         fau_tf.to_dataframe([small_face(), {}], info(AUS))
     with pytest.raises(ValueError, match="one entry for each frame: got 1 for 3"):
