@@ -62,7 +62,8 @@ _FLAGS: Final[dict[str, dict[str, Any]]] = {
     },
     "--neutral": {
         "metavar": "FILE|median",
-        "help": "also write intensities above a neutral baseline: a photo's, or the face's median",
+        "help": "also write intensities above a neutral baseline: a photo's, or the face's median, "
+        "which --draw doesn't show",
     },
     "--smooth": {
         "metavar": "MIN_CUTOFF,BETA",
@@ -76,7 +77,10 @@ _FLAGS: Final[dict[str, dict[str, Any]]] = {
         "metavar": "SECONDS",
         "help": "also write the share of the last SECONDS of a video with closed eyes",
     },
-    "--faces": {"type": int, "help": "at most this many a picture, the largest (10)"},
+    "--faces": {
+        "type": int,
+        "help": "at most this many a picture, the largest; in a video those found first (10)",
+    },
     "--every": {"type": int, "help": "read each N-th frame of a video (1)"},
     "--fps": {
         "type": float,

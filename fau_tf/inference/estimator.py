@@ -144,7 +144,8 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
 
         Args:
             model: An exported .tflite with its JSON file beside it; the packaged one by default.
-            num_faces: At most this many faces of a picture are read, the largest ones.
+            num_faces: At most this many faces of a picture are read: of a photo the largest; of a
+                video those found first, until one is lost.
             threads: CPU threads of the model. The small model takes 5.8 ms with one and 7.4 ms with
                 two of two cores: its layers are too small to share.
             landmarker: "litert", or "mediapipe": the same networks on MediaPipe's runtime, which

@@ -59,7 +59,7 @@ class PredictOptions:
         events: Whether to write AU events of videos; smooths with the default unless `smooth` says
             how.
         event_rule: When there is one, `HIGH,LOW,SECONDS`.
-        faces: At most this many faces of a picture, the largest.
+        faces: At most this many faces of a picture, as `AUEstimator` has it.
         every: Reads each N-th frame of a video.
         fps: Frames a second of stdin, of JPEGs in a row and of the pages of a TIFF.
         present_from: Intensity from which an AU counts as present.

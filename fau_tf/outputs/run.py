@@ -175,7 +175,8 @@ class _Run:
         for flag, count in summary.flags.items():
             log(f"  note: {flag}" + (f" ({count} of them)" if summary.pictures > 1 else ""))
         if summary.crowded:
-            log(f"  Only the {self._options.faces} largest faces were read; --faces reads more")
+            most = self._options.faces
+            log(f"  --faces {most} was reached: there may be more faces than were read")
 
 
 def noted(estimated: Iterable[Estimated], unread: UnreadLines) -> Iterator[Estimated]:
