@@ -45,7 +45,7 @@ fun fauMetadata(context: Context): FauMetadata =
  * CPU the AU model is the one for it. Which files these are, `fau_metadata.json` says.
  *
  * @param precision of the GPU's arithmetic; see [FauEstimator.create].
- * @param numFaces most faces of a picture; the largest are kept.
+ * @param numFaces most faces of a picture: of [FauReader.read] the largest, of [FauReader.next] those found first, until one is lost.
  * @param divisions parts of a picture that [FauReader.read] searches; see [FauLandmarker].
  */
 fun fauReader(
