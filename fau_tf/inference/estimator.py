@@ -147,8 +147,8 @@ class AUEstimator(AbstractContextManager["AUEstimator"]):
             num_faces: At most this many faces of a picture are read: of a photo the largest; of a
                 video those found first, until one is lost.
             threads: CPU threads of the model. The packaged one takes 13.8 ms a face with one thread
-                and 8.5 ms with two, on two cores. `video` needs none more: it reads the AUs of a
-                frame while the faces of the next are found.
+                and 8.5 ms with two, on two cores. `video` reads the AUs of a frame while the faces
+                of the next are found, also with one.
             landmarker: "litert", or "mediapipe": the same networks on MediaPipe's runtime, which
                 contacts a usage-metrics server (SECURITY.md).
 
