@@ -14,8 +14,8 @@ def flops(file: TfliteFile) -> dict[str, int]:
     """Return operator name -> operations of all of that kind: two for each multiply-accumulate.
 
     Only products are counted. Sums, comparisons and activations are a few per cent of them.
-    Products with one-hot rows, by which exported graphs gather neighbors, count in full although
-    they only copy.
+    Products with one-hot rows, by which the selection `one_hot` gathers neighbors, count in full
+    although they only copy.
     """
     counts: Counter[str] = Counter()
     for graph in file.model.subgraphs:

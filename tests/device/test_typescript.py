@@ -100,6 +100,16 @@ def test_the_compiler_accepts_it_and_its_crop_is_the_golden_one(project):
         assert (off > 0).mean() < 1e-4, "a pixel or two may be exactly half-way"
 
 
+def test_a_picture_with_alpha_is_refused(project):
+    done = compiled(project)
+    assert done.returncode == 0, done.stdout
+    picture = "{ data: new Uint8Array(4 * 4 * 4), width: 4, height: 4 }"
+    call = f"require('./out/crop.js').crop({picture}, [1, 0, 0, 0, 1, 0], 4)"
+    done = run(project, "node", "-e", call)
+    assert done.returncode != 0
+    assert "3 bytes a pixel, RGB. Received: 4 a pixel" in done.stderr
+
+
 def test_a_wrong_type_is_refused(project):
     """Otherwise the check would pass anything."""
     good = (project / "fau.ts").read_text()
