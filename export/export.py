@@ -133,8 +133,12 @@ def export_network(
 
 
 def _facts(run: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a variant's facts: the run's, but no coverage of other intervals, and its own."""
-    dropped = {"coverage"} if "intervals" in own else set()
+    """Return a variant's facts: the run's and its own.
+
+    One with intervals of its own is a network of its own, fine-tuned: neither coverage nor figures
+    on photos are its. The run's low-reliability AUs stay, since a warning is safer than none.
+    """
+    dropped = {"coverage", "real_faces"} if "intervals" in own else set()
     return {key: value for key, value in run.items() if key not in dropped} | dict(own)
 
 

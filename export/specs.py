@@ -70,6 +70,11 @@ class ExportSpec:
     max_au_icc_loss: float = 0.03
     max_intensity_error: float | None = None
 
+    @property
+    def fine_tuned(self) -> bool:
+        """Whether its weights are trained further, so that figures of the others are not its."""
+        return self.scheme == "qat_int8"
+
 
 EXPORT_SPECS: Final = {
     spec.name: spec

@@ -91,7 +91,7 @@ def make(source: Source, variant: ExportSpec) -> TfliteFile:
 
 def facts(source: Source, variant: ExportSpec) -> dict[str, Any]:
     """Return entries of the JSON of a variant that was made, in place of the run's."""
-    return source.tuned.facts if variant.scheme == "qat_int8" else {}
+    return source.tuned.facts if variant.fine_tuned else {}
 
 
 def _quantizer() -> Callable[..., TfliteFile]:

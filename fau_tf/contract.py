@@ -12,7 +12,7 @@ Batch 1, static shapes, S = image size, h = w = heatmap size, A action units, K 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 CONTRACT_VERSION: Final = 2
 """Of models that are exported now."""
@@ -27,6 +27,11 @@ OUTPUT_HEATMAPS: Final = "heatmaps"
 WITH_PORTRAITS: Final = " and edited portraits"
 """What `training_data.kind` ends with if edited portraits were among the training faces. Test faces
 are never edited."""
+
+LICENSE: Final = "Apache-2.0"
+TERMS_OF_THE_DATA: Final = "the terms of the training data"
+"""License of a model that was trained on recordings of people."""
+_REAL: Final = "real faces"
 
 REQUIRED_METADATA: Final = (
     "contract_version",
@@ -49,6 +54,21 @@ def readable_version(found: object) -> bool:
 def readable_versions() -> str:
     """Return the versions that readers take, in words for an error."""
     return " or ".join(map(str, READABLE_VERSIONS))
+
+
+def training_kind(*, synthetic: bool, portraits: bool) -> str:
+    """Return `training_data.kind`."""
+    return ("synthetic faces" if synthetic else _REAL) + (WITH_PORTRAITS if portraits else "")
+
+
+def model_license(training_data: Mapping[str, Any]) -> str:
+    """Return the license of a model, given the entry `training_data` of its JSON.
+
+    What recordings of people allow doesn't end with this package's license: those of DISFA and BP4D
+    are for research. Licenses of edited portraits are listed in the same entry.
+    """
+    real = str(training_data.get("kind", "")).startswith(_REAL)
+    return TERMS_OF_THE_DATA if real else LICENSE
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _make(options: argparse.Namespace) -> list[str]:
     from export.command import export_command  # which loads TensorFlow
+    from export.qat.launch import require_packages
 
     variants = [EXPORT_SPECS[name] for name in dict.fromkeys(options.spec or SHIPPED)]
+    if any(variant.fine_tuned for variant in variants):
+        require_packages()  # now, not after the export of the others
 
     def export(stage: Path) -> list[str]:
         result = export_command(

@@ -112,7 +112,7 @@ def model_card(models: Sequence[AssetModel], machine: Mapping[str, Any]) -> str:
         "## Origin",
         _origin(models),
         "## License",
-        "Apache-2.0, as all of fau_tf; `NOTICE` lists what else these files contain.",
+        f"{_license(card['training_data'])}; `NOTICE` lists what else these files contain.",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -125,10 +125,13 @@ def notice(models: Sequence[AssetModel]) -> str:
     """
     data = models[0].entries["training_data"]
     names = ", ".join(model.path.name for model in models)
+    own = contract.model_license(data) == contract.LICENSE
+    trained = "trained by this project on" if own else "trained on"
+    terms = "Apache-2.0" if own else "The terms of that data set apply"
     return (
         "Of the notice of fau_tf, which follows below, these parts apply to this folder:\n\n"
         f"- {BUNDLE_NAME}: MediaPipe Face Landmarker, by Google. Apache-2.0.\n"
-        f"- {names}: trained by this project on {data['kind']} ({data['name']}). Apache-2.0.\n"
+        f"- {names}: {trained} {data['kind']} ({data['name']}). {terms}.\n"
         "  Where the backbone is EfficientNet-Lite0, the weights derive from the start below.\n"
         f"- {FOLDER}/: pictures that this project rendered from the canonical face mesh, and what\n"
         "  its code and models compute from them. Apache-2.0.\n"
@@ -137,6 +140,13 @@ def notice(models: Sequence[AssetModel]) -> str:
         "- all other files: by this project. Apache-2.0.\n\n"
         "----\n\n" + (ROOT / NOTICE).read_text(encoding="utf-8")
     )
+
+
+def _license(training_data: Mapping[str, Any]) -> str:
+    found = contract.model_license(training_data)
+    if found == contract.LICENSE:
+        return "Apache-2.0, as all of fau_tf"
+    return f"The models: {found}. All other files: Apache-2.0, as all of fau_tf"
 
 
 def _variants(models: Sequence[AssetModel], machine: Mapping[str, Any]) -> str:

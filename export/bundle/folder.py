@@ -1,6 +1,7 @@
 """Write or check an asset folder; its generated files are replaced together or not at all."""
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -113,8 +114,31 @@ def _stage(folder: Path, *, new: bool = False) -> Iterator[Path]:
             "Restore it from Git, or write a new one: python -m export.bundle make FOLDER --run RUN"
         )
     there = next(place for place in folder.resolve().parents if place.is_dir())
+    _require_same_disk(folder, there)
     with tempfile.TemporaryDirectory(dir=there, prefix=".assets-") as stage:
         yield Path(stage)
+
+
+def _require_same_disk(folder: Path, parent: Path) -> None:
+    """Raise AssetError unless files can be moved from a parent of the folder into it."""
+    if not _is_writable(parent):
+        raise AssetError(
+            f"{parent} must be writable: {folder} is completed there and then moved. Name a folder "
+            "in another place, and copy the result."
+        )
+    if folder.exists() and _disk(folder) != _disk(parent):
+        raise AssetError(
+            f"{folder} must be on the disk of {parent}, where it is completed and then moved. It "
+            "is a disk or volume of its own: name a folder inside it."
+        )
+
+
+def _is_writable(folder: Path) -> bool:
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def _disk(folder: Path) -> int:
+    return folder.stat().st_dev
 
 
 def _copy(by_hand: Mapping[str, Path], folder: Path) -> None:

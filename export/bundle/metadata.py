@@ -38,7 +38,7 @@ def metadata(models: Sequence[AssetModel], landmarker: Path) -> dict[str, Any]:
         **_uncertainty(card),
         "centers": card["centers"],
         "training_data": card["training_data"],
-        "license": "Apache-2.0",
+        "license": contract.model_license(card["training_data"]),
         "variants": {model.variant: _variant(model) for model in models},
     }
 

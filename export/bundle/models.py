@@ -16,6 +16,7 @@ _SHARED: Final = (
 )  # fmt: skip
 """JSON entries that must be the same in all variants."""
 _OPTIONAL: Final = ("intervals", "coverage", "low_reliability", "real_faces")
+"""The same in all variants but those that are fine-tuned, which have figures of their own."""
 _NEEDED: Final = (
     *_SHARED, "variant", "accelerators", "weights", "bytes", "versions", "commit", "dirty",
     "parity", "cpu_latency_ms",
@@ -65,7 +66,7 @@ def read_models(folder: Path) -> list[AssetModel]:
     models.sort(key=lambda model: order.index(model.variant))
     first = models[0]
     for other in models[1:]:
-        keys = (*_SHARED, *_OPTIONAL)
+        keys = (*_SHARED, *(() if EXPORT_SPECS[other.variant].fine_tuned else _OPTIONAL))
         differ = [key for key in keys if other.entries.get(key) != first.entries.get(key)]
         differ += ["variant"] * (other.variant == first.variant)
         if differ:

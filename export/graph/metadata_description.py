@@ -74,7 +74,7 @@ def _description(card: dict[str, Any], model: Any) -> schema.Fields:
         "description": "Facial action unit intensity and a heatmap for each AU center, from an "
         "aligned face.",
         "version": f"contract {card['contract_version']}",
-        "license": "Apache-2.0",
+        "license": contract.model_license(card.get("training_data", {})),
         "min_parser_version": _PARSER,
         "associated_files": [
             {"name": CARD, "type": schema.FILE_DESCRIPTIONS},

@@ -223,13 +223,12 @@ def training_data_info(
     """
     credits = [line for folder in portraits for line in set_credits(Path(folder))]
     more = {"portraits": credits} if credits else {}
-    kind = contract.WITH_PORTRAITS if credits else ""
-    if name.startswith(PREFIX):
-        kind = f"synthetic faces{kind}"
+    synthetic = name.startswith(PREFIX)
+    kind = contract.training_kind(synthetic=synthetic, portraits=bool(credits))
+    if synthetic:
         return {"name": name, "kind": kind, "generator": GENERATOR_VERSION, **more}
     population = DATASETS[name].population if name in DATASETS else ""
     public = list(subjects) if population else []
-    kind = f"real faces{kind}"
     return {"name": name, "kind": kind, "population": population, "subjects": public, **more}
 
 

@@ -110,10 +110,20 @@ def test_a_fine_tuned_variant_has_facts_of_its_own(
     )
     rows = [FLOAT32, ROWS["qat_int8"]]
     result, _ = run(
-        lending, rows, tmp_path, facts={"intervals": "the run's", "coverage": "of them"}
+        lending,
+        rows,
+        tmp_path,
+        facts={
+            "intervals": "the run's",
+            "coverage": "of them",
+            "real_faces": "the run's",
+            "low_reliability": {"AU04": []},
+        },
     )
     assert [entry["intervals"] for entry in result.written] == ["the run's", "its own"]
     assert [entry.get("coverage") for entry in result.written] == ["of them", None]
+    assert [entry.get("real_faces") for entry in result.written] == ["the run's", None]
+    assert [entry["low_reliability"] for entry in result.written] == [{"AU04": []}] * 2
     assert [entry.get("fine_tuning") for entry in result.written] == [None, {"seconds": 1}]
 
 

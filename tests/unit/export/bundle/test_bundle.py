@@ -8,8 +8,10 @@ from ai_edge_litert.interpreter import Interpreter
 from export.bundle import folder as module
 from export.bundle import manifest
 from export.bundle.__main__ import main
+from export.bundle.documents import model_card, notice
 from export.bundle.folder import describe, make_assets, relist
-from export.bundle.models import AssetError
+from export.bundle.metadata import metadata
+from export.bundle.models import AssetError, read_models
 from export.export import ExportResult
 from fau_tf import contract, facs
 from fau_tf.utils.files import file_sha256
@@ -169,6 +171,43 @@ def test_a_model_that_can_not_be_shipped_is_refused(change, message, folder):
     change_json(folder / "fau_t_static_int8.json", change)
     with pytest.raises(AssetError, match=message):
         describe(folder, log=str)
+
+
+def test_a_fine_tuned_variant_may_have_intervals_of_its_own(folder):
+    path = folder / "fau_t_static_int8.json"
+    change_json(path, lambda j: j.update(coverage={"covered": 0.5}))
+    with pytest.raises(AssetError, match=r"one network.*coverage"):
+        read_models(folder)
+    change_json(path, lambda j: j.update(variant="qat_int8"))
+    assert [model.variant for model in read_models(folder)] == ["float16", "qat_int8"]
+
+
+def test_a_model_of_recordings_has_their_terms_and_not_the_packages_license(folder):
+    for path in folder.glob("fau_t_*.json"):
+        change_json(path, lambda j: j.update(training_data={"name": "own", "kind": "real faces"}))
+    models = read_models(folder)
+    found = metadata(models, folder / "face_landmarker.task")
+    assert found["license"] == "the terms of the training data"
+    said = notice(models)
+    assert "trained on real faces (own). The terms of that data set apply.\n" in said
+    assert "trained by this project" not in said.partition("----")[0]
+    own = model_card(models, {"cpu": "x", "architecture": "y"}).partition("## License")[2]
+    assert own.strip().startswith("The models: the terms of the training data. All other files")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("_disk", lambda path: len(path.parts), "is a disk or volume of its own: name a folder"),
+        ("_is_writable", lambda _: False, "must be writable.*Name a folder in another place"),
+    ],
+)
+def test_a_folder_that_can_not_be_moved_into_is_refused_before_the_export(
+    folder, monkeypatch, name, value, message
+):
+    monkeypatch.setattr(module, name, value)
+    with pytest.raises(AssetError, match=message):
+        make_assets(folder, lambda _: pytest.fail("exported"), log=str)
 
 
 @pytest.mark.usefixtures("no_golden")

@@ -55,6 +55,16 @@ def _outputs(image, **model):
     return run(image=image)
 
 
+@pytest.mark.parametrize(
+    ("kind", "license_"),
+    [("synthetic faces and edited portraits", b"Apache-2.0"), ("real faces", b"the terms of the")],
+)
+def test_the_file_itself_states_the_license_of_its_training_data(plain, kind, license_):
+    content = describe(plain, CARD | {"training_data": {"name": "set", "kind": kind}})
+    assert license_ in content
+    assert (b"Apache-2.0" in content) == (license_ == b"Apache-2.0")
+
+
 def test_what_goes_in_comes_out(plain, described):
     assert read(plain) is None
     assert read(described) == CARD
