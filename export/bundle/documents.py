@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from export.bundle.golden.vectors import FOLDER
-from export.bundle.models import AssetModel
+from export.bundle.models import AssetModel, own_figures
 from export.report import PARTS, markdown
 from fau_tf import contract
 from fau_tf.face.bundle import BUNDLE_NAME
@@ -105,7 +105,7 @@ def model_card(models: Sequence[AssetModel], machine: Mapping[str, Any]) -> str:
         "## Agreement",
         _agreement(models),
         *_real_faces(card),
-        *_intervals(card),
+        *_intervals(models),
         *_low_reliability(card),
         "## Limits",
         f"{meaning}\n\n{_LIMITS}".rstrip(),
@@ -216,14 +216,15 @@ def _real_faces(card: Mapping[str, Any]) -> list[str]:
     return parts
 
 
-def _intervals(card: Mapping[str, Any]) -> list[str]:
+def _intervals(models: Sequence[AssetModel]) -> list[str]:
+    card = models[0].entries
     if "intervals" not in card:
         return []
     return [
         "## Prediction intervals",
         "`fau_metadata.json` gives each AU a conformal prediction interval of nominal coverage "
         f"{card['intervals']['level']:.0%}, from the errors on validation subjects. "
-        f"{_coverage(card)} On other faces the coverage is unknown.",
+        f"{_coverage(card)} On other faces the coverage is unknown. {own_figures(models)}".rstrip(),
     ]
 
 

@@ -121,11 +121,12 @@ def _stage(folder: Path, *, new: bool = False) -> Iterator[Path]:
 
 def _require_same_disk(folder: Path, parent: Path) -> None:
     """Raise AssetError unless files can be moved from a parent of the folder into it."""
-    if not _is_writable(parent):
-        raise AssetError(
-            f"{parent} must be writable: {folder} is completed there and then moved. Name a folder "
-            "in another place, and copy the result."
-        )
+    for place in (parent, folder):
+        if place.exists() and not _is_writable(place):
+            raise AssetError(
+                f"{place} must be writable: {folder} is completed beside it and then moved. Name a "
+                "folder in another place, and copy the result."
+            )
     if folder.exists() and _disk(folder) != _disk(parent):
         raise AssetError(
             f"{folder} must be on the disk of {parent}, where it is completed and then moved. It "

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from export.bundle.golden.tolerances import CUT_POINTS, outputs
-from export.bundle.models import AssetModel
+from export.bundle.models import AssetModel, own_figures
 from fau_tf import contract, facs
 from fau_tf.face import align
 from fau_tf.face.mesh import MESH_POINTS
@@ -35,7 +35,7 @@ def metadata(models: Sequence[AssetModel], landmarker: Path) -> dict[str, Any]:
         "crop": _crop(card["image_size"]),
         "rule": card["rule"],
         "aus": _aus(card),
-        **_uncertainty(card),
+        **_uncertainty(models),
         "centers": card["centers"],
         "training_data": card["training_data"],
         "license": contract.model_license(card["training_data"]),
@@ -150,14 +150,16 @@ def _optional(card: dict[str, Any], label: str) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
-def _uncertainty(card: dict[str, Any]) -> dict[str, Any]:
+def _uncertainty(models: Sequence[AssetModel]) -> dict[str, Any]:
     """Return what `interval` and `low_reliability` of an AU mean."""
+    card = models[0].entries
     found: dict[str, Any] = {}
     if "intervals" in card:
         rule = (
             "an AU's interval is its intensity plus `below` and `above` at place "
             "floor(intensity + 0.5), clipped to 0 to 5"
         )
+        rule = ". ".join(filter(None, (rule, own_figures(models))))
         found["intervals"] = {"level": card["intervals"]["level"], "rule": rule}
     if card.get("low_reliability"):
         found["low_reliability_criteria"] = {

@@ -1,6 +1,7 @@
 """The models of an asset folder, read and checked against one another."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,14 @@ _NEEDED: Final = (
     *_SHARED, "variant", "accelerators", "weights", "bytes", "versions", "commit", "dirty",
     "parity", "cpu_latency_ms",
 )  # fmt: skip
+
+
+def own_figures(models: Sequence["AssetModel"]) -> str:
+    """Return a sentence on the variants for which the others' intervals don't hold, or nothing."""
+    names = [
+        f"`{model.path.with_suffix('.json').name}`" for model in models[1:] if model.fine_tuned
+    ]
+    return f"Those of a fine-tuned variant are in {', '.join(names)}." if names else ""
 
 
 class AssetError(ValueError):
@@ -45,6 +54,11 @@ class AssetModel:
         return str(self.entries["variant"])
 
     @property
+    def fine_tuned(self) -> bool:
+        """Whether figures of the other variants are not its."""
+        return EXPORT_SPECS[self.variant].fine_tuned
+
+    @property
     def accelerators(self) -> list[str]:
         """What runs all of its operators: `cpu`, or `cpu` and `gpu`."""
         return list(self.entries["accelerators"])
@@ -66,7 +80,7 @@ def read_models(folder: Path) -> list[AssetModel]:
     models.sort(key=lambda model: order.index(model.variant))
     first = models[0]
     for other in models[1:]:
-        keys = (*_SHARED, *(() if EXPORT_SPECS[other.variant].fine_tuned else _OPTIONAL))
+        keys = (*_SHARED, *(() if other.fine_tuned else _OPTIONAL))
         differ = [key for key in keys if other.entries.get(key) != first.entries.get(key)]
         differ += ["variant"] * (other.variant == first.variant)
         if differ:

@@ -11,7 +11,7 @@ from export.bundle.__main__ import main
 from export.bundle.documents import model_card, notice
 from export.bundle.folder import describe, make_assets, relist
 from export.bundle.metadata import metadata
-from export.bundle.models import AssetError, read_models
+from export.bundle.models import AssetError, own_figures, read_models
 from export.export import ExportResult
 from fau_tf import contract, facs
 from fau_tf.utils.files import file_sha256
@@ -179,7 +179,12 @@ def test_a_fine_tuned_variant_may_have_intervals_of_its_own(folder):
     with pytest.raises(AssetError, match=r"one network.*coverage"):
         read_models(folder)
     change_json(path, lambda j: j.update(variant="qat_int8"))
-    assert [model.variant for model in read_models(folder)] == ["float16", "qat_int8"]
+    models = read_models(folder)
+    assert [model.variant for model in models] == ["float16", "qat_int8"]
+    assert own_figures(models) == (
+        "Those of the fine-tuned variant are in `fau_t_static_int8.json`."
+    )
+    assert own_figures(models[:1]) == ""
 
 
 def test_a_model_of_recordings_has_their_terms_and_not_the_packages_license(folder):
@@ -420,6 +425,15 @@ def test_make_ships_one_variant_for_each_accelerator(folder, monkeypatch):
     }
     assert {name for row in found.values() for name in row["accelerators"]} == {"cpu", "gpu"}
     assert "gpu" in found["float16"]["accelerators"]
+
+
+def test_make_misses_packages_of_the_fine_tuning_before_the_export(folder, monkeypatch, capsys):
+    calls = stub_export(monkeypatch, [])
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    given = ["--run", "r", "--spec", "float16", "--spec", "qat_int8"]
+    assert main(["make", str(folder), *given]) == 2
+    assert "or omit qat_int8" in capsys.readouterr().err
+    assert calls == []
 
 
 def test_make_names_a_refused_variant_and_exits_with_2(folder, monkeypatch, capsys):
