@@ -26,10 +26,8 @@ _NEEDED: Final = (
 
 def own_figures(models: Sequence["AssetModel"]) -> str:
     """Return a sentence on the variants for which the others' intervals don't hold, or nothing."""
-    names = [
-        f"`{model.path.with_suffix('.json').name}`" for model in models[1:] if model.fine_tuned
-    ]
-    return f"Those of a fine-tuned variant are in {', '.join(names)}." if names else ""
+    own = [model.path.with_suffix(".json").name for model in models[1:] if model.fine_tuned]
+    return f"Those of the fine-tuned variant are in `{own[0]}`." if own else ""
 
 
 class AssetError(ValueError):

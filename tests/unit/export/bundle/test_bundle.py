@@ -181,9 +181,7 @@ def test_a_fine_tuned_variant_may_have_intervals_of_its_own(folder):
     change_json(path, lambda j: j.update(variant="qat_int8"))
     models = read_models(folder)
     assert [model.variant for model in models] == ["float16", "qat_int8"]
-    assert own_figures(models) == (
-        "Those of the fine-tuned variant are in `fau_t_static_int8.json`."
-    )
+    assert own_figures(models) == "Those of the fine-tuned variant are in `fau_t_static_int8.json`."
     assert own_figures(models[:1]) == ""
 
 
