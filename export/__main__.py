@@ -50,7 +50,7 @@ def _export(options: argparse.Namespace) -> int:
         from export.command import export_command
         from export.qat.launch import require_packages
 
-        if "qat_int8" in (options.spec or ()):
+        if any(EXPORT_SPECS[name].fine_tuned for name in options.spec or ()):
             require_packages()  # asked for by name, so it must not be skipped
         variants = [EXPORT_SPECS[name] for name in dict.fromkeys(options.spec or EXPORT_SPECS)]
         out = options.out or options.run / "export"

@@ -114,18 +114,18 @@ def _stage(folder: Path, *, new: bool = False) -> Iterator[Path]:
             "Restore it from Git, or write a new one: python -m export.bundle make FOLDER --run RUN"
         )
     there = next(place for place in folder.resolve().parents if place.is_dir())
-    _require_same_disk(folder, there)
+    _require_movable(there, folder)
     with tempfile.TemporaryDirectory(dir=there, prefix=".assets-") as stage:
         yield Path(stage)
 
 
-def _require_same_disk(folder: Path, parent: Path) -> None:
-    """Raise AssetError unless files can be moved from a parent of the folder into it."""
+def _require_movable(parent: Path, folder: Path) -> None:
+    """Raise AssetError unless files can be completed in a parent of the folder and moved there."""
     for place in (parent, folder):
         if place.exists() and not _is_writable(place):
             raise AssetError(
-                f"{place} must be writable: {folder} is completed beside it and then moved. Name a "
-                "folder in another place, and copy the result."
+                f"{place} must be writable: files are completed in {parent} and then moved into "
+                f"{folder}. Name a folder in another place, and copy the result."
             )
     if folder.exists() and _disk(folder) != _disk(parent):
         raise AssetError(

@@ -1,11 +1,10 @@
 """docs/experiments/accuracy.md and README.md's table, from the content of accuracy.json."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fau_tf.evaluation.low_reliability import low_reliability_section
-from fau_tf.evaluation.real_faces.report import formats
+from fau_tf.evaluation.real_faces.report.formats import formatted, largest
 from fau_tf.utils.markdown_tables import table
 
 BLOCK: Final = "accuracy"
@@ -147,9 +146,9 @@ def _photos(found: Mapping[str, Any]) -> str:
         f"of this repository, and the sample photo; predicted by `{found['photos']['model']}`. "
         "The table has the correlation, over the photos, of each AU with the blendshape that it "
         "moves; a dash where that blendshape never moves. The mean is "
-        f"{_or_dash(blendshapes['mean'])}. The photos also served to choose the recipe "
+        f"{formatted(blendshapes['mean'])}. The photos also served to choose the recipe "
         "([training experiments](training.md)).\n\n"
-        + table(names, [[_or_dash(blendshapes["per_au"][name]) for name in names]])
+        + table(names, [[formatted(blendshapes["per_au"][name]) for name in names]])
         + "\n\nAbsolute change of an intensity when the same face is presented differently, in "
         "intensity units:\n\n"
         + table(["change of the crop", "mean", "95th percentile"], moved)
@@ -167,8 +166,8 @@ def _edits(found: Mapping[str, Any]) -> str:
             str(row["faces"]),
             ", ".join(f"{label} {rise:+.2f}" for label, rise in row["median_rise"].items()),
             f"{row['share_risen_by_1']:.0%}",
-            formats.largest(row["largest_other"]),
-            formats.percent(row["share_above_others"]),
+            largest(row["largest_other"]),
+            formatted(row["share_above_others"], ".0%"),
         ]
         for row in found["photos"]["edited"]
     ]
@@ -188,8 +187,8 @@ def _videos(found: Mapping[str, Any]) -> str:
         return ""
     names = list(videos[0]["per_au"])
     rows = [
-        [one["video"], str(one["frames"]), _or_dash(one["mean"])]
-        + [_or_dash(one["per_au"][name]) for name in names]
+        [one["video"], str(one["frames"]), formatted(one["mean"])]
+        + [formatted(one["per_au"][name]) for name in names]
         for one in videos
     ]
     return (
@@ -201,7 +200,7 @@ def _videos(found: Mapping[str, Any]) -> str:
 
 def _factors(found: Mapping[str, Any]) -> str:
     rows = [
-        [row["factor"], row["group"], str(row["faces"]), f"{row['mae']:.3f}", _or_dash(row["icc"])]
+        [row["factor"], row["group"], str(row["faces"]), f"{row['mae']:.3f}", formatted(row["icc"])]
         for row in found["factors"]
     ]
     error = found["subject_error"]
@@ -256,24 +255,20 @@ def _names(rigs: Sequence[str]) -> str:
 
 
 def _mae_pcc(group: Mapping[str, Any]) -> list[str]:
-    return [_or_dash(group["mean"][name]) for name in ("mae", "pcc")]
+    return [formatted(group["mean"][name]) for name in ("mae", "pcc")]
 
 
 def _icc(group: Mapping[str, Any] | None) -> str:
     if group is None:
         return ""
-    low, high = map(_or_dash, group["icc_interval"])
-    return f"{_or_dash(group['mean']['icc'], 3)} ({low} to {high})"
+    low, high = map(formatted, group["icc_interval"])
+    return f"{formatted(group['mean']['icc'], '.3f')} ({low} to {high})"
 
 
 def _icc_table(groups: Mapping[str, Mapping[str, Any]]) -> str:
     labels = list(next(iter(groups.values())))
     rows = [
-        [label, *(_or_dash(per_au[label]["icc"]) for per_au in groups.values())] for label in labels
+        [label, *(formatted(per_au[label]["icc"]) for per_au in groups.values())]
+        for label in labels
     ]
     return table(["AU", *groups], rows)
-
-
-def _or_dash(value: float | None, digits: int = 2) -> str:
-    """Return a figure as text; None is NaN that went through JSON."""
-    return "-" if value is None or math.isnan(value) else f"{value:.{digits}f}"

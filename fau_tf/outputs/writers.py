@@ -189,7 +189,7 @@ def result_names(sources: Sequence[Source], out: Path) -> list[Path]:
             "Choose another folder; it may be inside this one."
         )
     for source, name in zip(sources, names, strict=True):
-        for result in _result_paths(source, name):
+        for result in _result_paths(source, name, inputs):
             if os.path.realpath(result) in inputs:
                 raise ValueError(
                     f"--out: {result} is a source and must not be replaced by a result. Choose "
@@ -198,12 +198,23 @@ def result_names(sources: Sequence[Source], out: Path) -> list[Path]:
     return names
 
 
-def _result_paths(source: Source, name: Path) -> Iterator[Path]:
-    """Yield every file that may be written of a source."""
+def _result_paths(source: Source, name: Path, inputs: set[str]) -> Iterator[Path]:
+    """Yield the files that may be written of a source, of the annotated pictures if one may exist.
+
+    Args:
+        source: Of `result_names`.
+        name: Of its results.
+        inputs: Real paths of the files of all sources.
+    """
     for ending in (".png", ".csv", ".jsonl", ".mp4", "_plot.png", *EVENT_ENDINGS):
         yield with_ending(name, ending)
-    for picture in picture_names(source, name):
-        yield with_ending(picture, ".png")
+    if source.kind is not SourceKind.PHOTOS:
+        return
+    # Naming those of a million photos takes most of a minute.
+    inside = os.path.realpath(name) + os.sep
+    if name.exists() or any(path.startswith(inside) for path in inputs):
+        for picture in picture_names(source, name):
+            yield with_ending(picture, ".png")
 
 
 def picture_names(source: Source, name: Path) -> list[Path]:
@@ -218,10 +229,11 @@ def picture_names(source: Source, name: Path) -> list[Path]:
     # Absolute, because a list may mix both kinds, and `..` would leave the folder of the results.
     folders = {one: os.path.realpath(one) for one in {path.parent for path in source.paths}}
     base = os.path.commonpath(folders.values()) if folders else ""
+    places = {one: name / os.path.relpath(real, base) for one, real in folders.items()}
     taken: dict[Path, set[str]] = {}
     names = []
     for path in source.paths:
-        place = name / os.path.relpath(folders[path.parent], base)
+        place = places[path.parent]
         names.append(place / _unique(path.stem, taken.setdefault(place, set())))
     return names
 

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 SHARES: Final = ("neutral_alarms", "gray_alarms", "edited_rise")
 """Figures that are shares; the others are AUCs or intensities."""
 UNKNOWN: Final = "-"
 
 
-def known(value: float | None) -> bool:
+def known(value: float | None) -> TypeGuard[float]:
     """Return whether there is a value."""
     return value is not None and not math.isnan(value)
 
@@ -32,24 +32,17 @@ def number(figure: Mapping[str, Any]) -> str:
 
 def plain(value: float | None, key: str) -> str:
     """Return a figure of that name without an interval."""
-    if value is None or math.isnan(value):
-        return UNKNOWN
-    return f"{value:.1%}" if key in SHARES else f"{value:.2f}"
+    return formatted(value, ".1%" if key in SHARES else ".2f")
+
+
+def formatted(value: float | None, form: str = ".2f") -> str:
+    """Return a figure in a form of Python's format strings."""
+    return format(value, form) if known(value) else UNKNOWN
 
 
 def largest(other: Sequence[Any] | None) -> str:
     """Return `largest_other` of `edits.rises.edited_rises`."""
-    return f"{other[0]} {signed(other[1])}" if other else UNKNOWN
-
-
-def signed(value: float | None) -> str:
-    """Return a rise."""
-    return UNKNOWN if value is None or math.isnan(value) else f"{value:+.2f}"
-
-
-def percent(value: float | None) -> str:
-    """Return a share in whole percent."""
-    return UNKNOWN if value is None or math.isnan(value) else f"{value:.0%}"
+    return f"{other[0]} {other[1]:+.2f}" if other else UNKNOWN
 
 
 def difference(figure: Mapping[str, Any], key: str) -> str:

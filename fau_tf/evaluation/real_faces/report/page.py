@@ -6,12 +6,11 @@ from typing import Any, Final
 from fau_tf.evaluation.real_faces.au_readers import READERS
 from fau_tf.evaluation.real_faces.report.comparison import comparison_section
 from fau_tf.evaluation.real_faces.report.formats import (
+    formatted,
     largest,
     number,
-    percent,
     plain,
     share,
-    signed,
 )
 from fau_tf.evaluation.real_faces.report.groups import HEADS, group_rows, groups_section
 from fau_tf.evaluation.real_faces.stability import SHIFTED
@@ -181,8 +180,8 @@ def _edits(found: _Figures) -> str:
             ", ".join(f"{label} {rise:+.2f}" for label, rise in row["median_rise"].items()),
             share({"value": row["share_risen_by_1"], "interval": row["risen_interval"]}),
             largest(row["largest_other"]),
-            signed(row["largest_other_of_a_face"]),
-            percent(row["share_above_others"]),
+            formatted(row["largest_other_of_a_face"], "+.2f"),
+            formatted(row["share_above_others"], ".0%"),
         ]
         for name in READERS
         for row in found["readers"][name]["edited"]
